@@ -1,0 +1,1 @@
+"""The nouns of the system: pure, immutable, standard library only."""

@@ -1,0 +1,94 @@
+"""What is traded: contracts, and the facts of the underlyings that strategies may be pointed at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+
+class SecType(StrEnum):
+    """IB's security types, as far as htbot trades them."""
+
+    STOCK = "STK"
+    INDEX = "IND"
+    OPTION = "OPT"
+    BAG = "BAG"
+
+
+class Right(StrEnum):
+    """Option right as IB writes it."""
+
+    CALL = "C"
+    PUT = "P"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One instrument as the broker knows it; `con_id` is the identity."""
+
+    con_id: int
+    symbol: str
+    sec_type: SecType
+    exchange: str
+    currency: str = "USD"
+    expiry: date | None = None
+    strike: Decimal | None = None
+    right: Right | None = None
+    trading_class: str = ""
+    multiplier: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Underlying:
+    """Facts of an underlying that the option strategies need (RULINGS 12, 22, 28)."""
+
+    symbol: str
+    sec_type: SecType
+    exchange: str
+    option_class: str
+    strike_step: Decimal
+    combo_tick: Decimal
+    cash_settled: bool
+    profit_target_usd: Decimal
+    stop_loss_usd: Decimal
+    minimum_credit: Decimal
+    multiplier: int = 100
+
+    def minimum_credit_for(self, width: Decimal) -> Decimal:
+        """Smallest acceptable credit per unit: SPX max(0.50, 5 % of width), SPY and QQQ a flat 0.20 (RULINGS 22)."""
+        if self.cash_settled:
+            return max(self.minimum_credit, width * Decimal("0.05"))
+        return self.minimum_credit
+
+
+UNDERLYINGS: dict[str, Underlying] = {
+    "SPX": Underlying(
+        symbol="SPX",
+        sec_type=SecType.INDEX,
+        exchange="CBOE",
+        option_class="SPXW",
+        strike_step=Decimal(5),
+        combo_tick=Decimal("0.05"),
+        cash_settled=True,
+        profit_target_usd=Decimal(400),
+        stop_loss_usd=Decimal(200),
+        minimum_credit=Decimal("0.50"),
+    ),
+    **{
+        symbol: Underlying(
+            symbol=symbol,
+            sec_type=SecType.STOCK,
+            exchange="SMART",
+            option_class=symbol,
+            strike_step=Decimal(1),
+            combo_tick=Decimal("0.01"),
+            cash_settled=False,
+            profit_target_usd=Decimal(40),
+            stop_loss_usd=Decimal(20),
+            minimum_credit=Decimal("0.20"),
+        )
+        for symbol in ("SPY", "QQQ")
+    },
+}

@@ -1,0 +1,96 @@
+"""What a strategy says: a signal when something fires, an evaluation each time it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import IntEnum
+
+from htbot.domain.instruments import Right
+
+
+class Direction(IntEnum):
+    """+1 bullish, -1 bearish."""
+
+    BULL = 1
+    BEAR = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One decision to enter, before risk has spoken.
+
+    `as_of` is the decision time, `level` the price that was broken (unique per strategy, account, session and
+    direction: RULINGS 2), `levels` and `indicators` what a person needs to check it.
+    """
+
+    strategy: str
+    account: str
+    symbol: str
+    session: date
+    as_of: datetime
+    direction: Direction
+    level: float
+    price: float
+    trend: int
+    reason: str
+    levels: Mapping[str, float] = field(default_factory=dict)
+    indicators: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One look of one strategy at one symbol; `why_not` says why nothing fired, None when a signal did (RULINGS 38)."""
+
+    strategy: str
+    account: str
+    symbol: str
+    as_of: datetime
+    trend: int
+    high: float | None
+    low: float | None
+    why_not: str | None
+    indicators: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadLeg:
+    """One leg of a vertical as planned: `ratio` +1 bought, -1 sold."""
+
+    con_id: int
+    symbol: str
+    expiry: date
+    strike: Decimal
+    right: Right
+    ratio: int
+    multiplier: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadPlan:
+    """A credit vertical that a strategy wants: two legs, sizes, and prices per unit at the decision (positive = receive)."""
+
+    underlying: str
+    legs: tuple[SpreadLeg, SpreadLeg]
+    quantity: int
+    width: Decimal
+    mid_credit: Decimal
+    natural_credit: Decimal
+    tick: Decimal
+
+    @property
+    def short_leg(self) -> SpreadLeg:
+        """The leg that is sold."""
+        return next(leg for leg in self.legs if leg.ratio < 0)
+
+    @property
+    def long_leg(self) -> SpreadLeg:
+        """The leg that is bought."""
+        return next(leg for leg in self.legs if leg.ratio > 0)
+
+    @property
+    def maximum_loss_usd(self) -> Decimal:
+        """Width less the natural (worst) credit, for all units, in dollars."""
+        return (self.width - self.natural_credit) * self.short_leg.multiplier * self.quantity
