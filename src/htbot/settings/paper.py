@@ -1,0 +1,120 @@
+"""The built-in paper gateway: which market it plays, how fast, and for whom."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, model_validator
+
+from htbot.settings.section import Section, variable
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def split_paths(text: str) -> tuple[Path, ...]:
+    """A list of files, separated by commas or the platform's path separator."""
+    return tuple(Path(part.strip()) for part in re.split(f"[,{os.pathsep}]", text) if part.strip())
+
+
+def _paths(value: Any) -> Any:
+    return split_paths(value) if isinstance(value, str) else value
+
+
+def _split_words(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _instant(value: Any) -> Any:
+    """ISO date or date and time; without an offset it is New York's."""
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be an ISO date or time, such as 2022-08-26 or 2022-08-26T09:30") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).astimezone(UTC)
+
+
+def _speed(value: Any) -> Any:
+    text = str(value).strip().lower()
+    try:
+        return "max" if text == "max" else float(text)
+    except ValueError:
+        raise ValueError("must be a number or max") from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+
+class PaperSettings(Section):
+    """The paper gateway. Times without an offset are New York's and are kept in UTC."""
+
+    title: ClassVar[str] = "Paper gateway (built in; speaks the TWS protocol on loopback)"
+
+    market: Literal["synthetic", "replay"] = variable(
+        "PAPER_MARKET",
+        "synthetic (seeded) or replay of PAPER_DATA; unset follows PAPER_DATA",
+        default="synthetic",
+        shown="",
+    )
+    data: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = variable(
+        "PAPER_DATA", "Parquet or CSV files of bars and option quotes, separated by commas", default=()
+    )
+    start: Instant | None = variable(
+        "PAPER_START", "market time to begin at, ISO; unset: 09:45 of the last full completed session"
+    )
+    end: Instant | None = variable("PAPER_END", "market time to stop at, ISO; unset: never")
+    speed: Annotated[float | Literal["max"], BeforeValidator(_speed)] = variable(
+        "PAPER_SPEED", "market seconds per second, or max: stepped, as fast as it goes", default=10.0, shown="10"
+    )
+    seed: int = variable("PAPER_SEED", "seed of the synthetic market", default=7, ge=0, le=2**31 - 1)
+    accounts: Annotated[tuple[str, ...], BeforeValidator(_split_words)] = variable(
+        "PAPER_ACCOUNTS", "accounts of the login, separated by commas; unset: one, derived from the world", default=()
+    )
+    cash: Decimal = variable(
+        "PAPER_CASH", "cash of each new account in USD", default=Decimal(100_000), ge=0, le=1_000_000_000
+    )
+    port: int = variable("PAPER_PORT", "port on loopback", default=4102, ge=1024, le=65535)
+    listing: Literal["modelled", "historical"] = variable(
+        "PAPER_LISTING",
+        "modelled: one expiry per session; historical: expiries listed at that date",
+        default="modelled",
+    )
+    bar: str | None = variable(
+        "PAPER_BAR", "bar length of the data (1m, 5m, 1h); unset: the commonest gap", pattern=r"^[1-9][0-9]*[smhd]$"
+    )
+
+    @property
+    def stepped(self) -> bool:
+        """Whether market time moves by barrier only (ARCHITECTURE section 5)."""
+        return self.speed == "max"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _data_means_replay(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("PAPER_DATA") and "PAPER_MARKET" not in values:
+            return {**values, "PAPER_MARKET": "replay"}
+        return values
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.speed != "max" and not 0.1 <= self.speed <= 3600:
+            raise ValueError(f"PAPER_SPEED={self.speed:g} is out of range: 0.1 to 3600, or max")
+        if self.market == "replay" and not self.data:
+            raise ValueError("PAPER_MARKET=replay needs PAPER_DATA")
+        if self.market == "synthetic" and self.data:
+            raise ValueError("PAPER_DATA is set but PAPER_MARKET=synthetic: remove one of them")
+        for account in self.accounts:
+            if not re.fullmatch(r"D[A-Z]{1,2}[0-9]{4,12}", account):
+                raise ValueError(f"PAPER_ACCOUNTS={account} is no paper account: D, a letter or two, digits")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"PAPER_END={self.end.isoformat()} is not after PAPER_START={self.start.isoformat()}")
+        return self

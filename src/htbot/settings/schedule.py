@@ -1,0 +1,18 @@
+"""What runs how often."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from htbot.settings.section import Section, variable
+
+
+class ScheduleSettings(Section):
+    """Periods in market seconds, and the workers that serve them."""
+
+    title: ClassVar[str] = "Schedule"
+
+    poll_seconds: int = variable(
+        "HTBOT_POLL_SECONDS", "market seconds between readings and between marks", default=30, ge=5, le=300
+    )
+    worker_processes: int = variable("HTBOT_WORKER_PROCESSES", "processes of the Celery worker", default=2, ge=1, le=64)
