@@ -1,13 +1,13 @@
 """Errors carry their consequence.
 
-    HtbotError
-    ├── StopTrading        state unknown or an invariant broken: trading is disabled, a human is paged
-    ├── Refused            a rule said no: recorded, never retried
-    ├── Retryable          back off and try again; never used for sending an order
-    ├── BrokerRejected     the broker refused an order: the order is closed with code and text
-    ├── CallerMistake      the caller asked for something impossible (HTTP 4xx, CLI exit 1 or 2)
-    │   └── NotFound       the thing named does not exist (404, exit 2)
-    └── ConfigurationError settings that cannot be run with (exit 4)
+HtbotError
+├── StopTrading        state unknown or an invariant broken: trading is disabled, a human is paged
+├── Refused            a rule said no: recorded, never retried
+├── Retryable          back off and try again; never used for sending an order
+├── BrokerRejected     the broker refused an order: the order is closed with code and text
+├── CallerMistake      the caller asked for something impossible (HTTP 4xx, CLI exit 1 or 2)
+│   └── NotFound       the thing named does not exist (404, exit 2)
+└── ConfigurationError settings that cannot be run with (exit 4)
 """
 
 from __future__ import annotations

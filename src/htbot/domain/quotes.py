@@ -21,7 +21,7 @@ class Greeks:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Bid and ask of a contract. None means that the side is not there; `as_of` is the market time of the last change."""
+    """Bid and ask of a contract; None = the side is not there. `as_of` is the market time at which it stands."""
 
     con_id: int
     as_of: datetime

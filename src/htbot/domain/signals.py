@@ -70,7 +70,7 @@ class SpreadLeg:
 
 @dataclass(frozen=True, slots=True)
 class SpreadPlan:
-    """A credit vertical that a strategy wants: two legs, sizes, and prices per unit at the decision (positive = receive)."""
+    """A credit vertical that a strategy wants; prices per unit at the decision, positive = receive."""
 
     underlying: str
     legs: tuple[SpreadLeg, SpreadLeg]

@@ -1,4 +1,4 @@
-"""The one snapshot per instant that the desk publishes and every decision of that instant reads (ARCHITECTURE section 2)."""
+"""The one snapshot per instant that the desk publishes and every decision of it reads (ARCHITECTURE section 2)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def encode(snapshot: Snapshot) -> str:
         [q.con_id, q.as_of.isoformat(), q.bid, q.ask, q.bid_size, q.ask_size, q.last, q.modelled]
         for q in snapshot.quotes.values()
     ]
-    options = [[o.con_id, o.expiry.isoformat(), str(o.strike), o.right.value, o.trading_class] for o in snapshot.options]
+    options = [
+        [option.con_id, option.expiry.isoformat(), str(option.strike), option.right.value, option.trading_class]
+        for option in snapshot.options
+    ]
     document = {
         "as_of": snapshot.as_of.isoformat(),
         "world_id": snapshot.world_id,

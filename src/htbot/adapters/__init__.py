@@ -1,0 +1,1 @@
+"""Everything outside: brokers, data files, calendars, mail. The only place for their libraries."""

@@ -1,0 +1,254 @@
+"""The one session per IB login: connection, requests, streams and orders (ARCHITECTURE section 2, `desk`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import ib_async as ib
+from ib_async.client import Client
+
+from htbot.adapters.ib.translation import (
+    bag_contract,
+    bar_from_ib,
+    contract_from_ib,
+    decimal_or_none,
+    limit_order,
+    option_query,
+    quote_from_ticker,
+    underlying_contract,
+)
+from htbot.adapters.ib.wrapper import Sink, TellingWrapper, execution_message, open_order_message
+from htbot.domain.bars import Bar
+from htbot.domain.errors import ConfigurationError, Retryable
+from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.orders import OrderIntent
+from htbot.domain.quotes import Quote
+from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage
+from htbot.marketdata.messages import BarMessage, ConnectionMessage
+from htbot.marketdata.snapshot import ListedOption
+
+# Request ids start far above any order id, so that an error's id is never ambiguous.
+_FIRST_REQUEST_ID = 1_000_000_000
+_CONNECT_TIMEOUT_S = 10.0
+_REQUEST_TIMEOUT_S = 20.0
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IbAddress:
+    """Where the gateway listens, who we are; `stepped` opts in to market time by barrier (ARCHITECTURE section 5)."""
+
+    host: str
+    port: int
+    client_id: int
+    stepped: bool = False
+
+
+class IbSession:
+    """An ib_async connection whose messages go to one sink, in order. All coroutines run in the desk's loop."""
+
+    def __init__(self, address: IbAddress, sink: Sink) -> None:
+        self._address = address
+        self._sink = sink
+        self._ib = ib.IB()
+        wrapper = TellingWrapper(self._ib)
+        wrapper.attach(sink)
+        self._ib.wrapper = wrapper
+        self._client: Any = Client(wrapper)  # type: ignore[no-untyped-call]
+        self._ib.client = self._client
+        self._client.apiEnd += self._on_disconnected
+        self._ib.RaiseRequestErrors = True
+        if address.stepped:
+            self._client.optCapab = "stepped"
+            self._client.MaxRequests = 0
+        self.next_valid_id = 0
+        self._tickers: dict[int, ib.Ticker] = {}
+        self._bar_lists: list[ib.BarDataList] = []
+
+    @property
+    def client_id(self) -> int:
+        """The API client id of this session."""
+        return self._address.client_id
+
+    @property
+    def connected(self) -> bool:
+        """True while the socket is up and the API ready."""
+        return bool(self._ib.isConnected())
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of the login."""
+        return tuple(self._client.getAccounts())
+
+    async def connect(self) -> None:
+        """Connect and load orders, executions, positions and account values; `Retryable` when nobody answers."""
+        try:
+            await self._ib.connectAsync(
+                self._address.host, self._address.port, self._address.client_id, timeout=_CONNECT_TIMEOUT_S
+            )
+        except (OSError, TimeoutError, ib.RequestError) as error:
+            place = f"{self._address.host}:{self._address.port}"
+            reason = str(error) or type(error).__name__
+            raise Retryable(f"no IB gateway at {place} as client {self.client_id}: {reason}") from error
+        self._tickers.clear()
+        self._bar_lists.clear()
+        # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
+        self.next_valid_id = self._client._reqIdSeq  # noqa: SLF001
+        self._client.updateReqId(_FIRST_REQUEST_ID)
+
+    def disconnect(self) -> None:
+        """Leave; orders at the broker go on."""
+        self._ib.disconnect()
+
+    def _on_disconnected(self) -> None:
+        self._sink(ConnectionMessage(connected=False, text="socket closed"))
+
+    def request_time(self) -> None:
+        """Ask for the broker's time: heartbeat, and in a stepped world the answer to an instant."""
+        self._client.reqCurrentTime()
+
+    # --- what the broker holds -------------------------------------------------------------------------------------
+
+    def positions(self) -> dict[tuple[str, int], tuple[Contract, int]]:
+        """Broker positions by (account, contract id); flat ones are absent."""
+        held = {}
+        for position in self._ib.positions():
+            if position.position and position.contract.secType in {"OPT", "STK"}:
+                contract = contract_from_ib(position.contract)
+                held[(position.account, contract.con_id)] = (contract, int(position.position))
+        return held
+
+    def account_value(self, account: str, tag: str) -> str | None:
+        """The latest text of one account value, or None while the broker has not told it."""
+        for value in self._ib.accountValues(account):
+            if value.tag == tag and value.currency in {"", "USD", "BASE"}:
+                return str(value.value)
+        return None
+
+    def account_amount(self, account: str, tag: str) -> Decimal | None:
+        """The latest amount of one account value in dollars, or None."""
+        return decimal_or_none(self.account_value(account, tag))
+
+    async def open_orders(self) -> list[OpenOrderMessage]:
+        """Working orders of every client, then the completed ones of today."""
+        trades = await self._within(self._ib.reqAllOpenOrdersAsync())
+        done = await self._within(self._ib.reqCompletedOrdersAsync(apiOnly=False))
+        working = [_trade_message(trade, completed=False) for trade in trades]
+        return working + [_trade_message(trade, completed=True) for trade in done]
+
+    async def executions(self) -> list[LegExecutionMessage | BagExecutionMessage]:
+        """Executions of today; their commission reports come through the sink."""
+        fills = await self._within(self._ib.reqExecutionsAsync())
+        return [execution_message(fill.contract, fill.execution) for fill in fills]
+
+    # --- contracts and data ----------------------------------------------------------------------------------------
+
+    async def qualify(self, underlying: Underlying) -> Contract:
+        """The broker's contract of an underlying; `ConfigurationError` when it knows none."""
+        try:
+            details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(underlying)))
+        except ib.RequestError as error:
+            raise ConfigurationError(
+                f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no contract: {error}"
+            ) from error
+        known = _contracts(details)
+        if not known:
+            raise ConfigurationError(f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract")
+        return known[0]
+
+    async def listed_options(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
+        """The options really listed for one expiry, by strike; empty when there are none (error 200)."""
+        try:
+            details = await self._within(self._ib.reqContractDetailsAsync(option_query(underlying, expiry)))
+        except ib.RequestError as error:
+            _log.warning("no options of %s for %s: %s", underlying.symbol, expiry, error)
+            return []
+        options = [
+            ListedOption(c.con_id, c.expiry, c.strike, c.right, c.trading_class)
+            for c in _contracts(details)
+            if c.expiry == expiry and c.strike is not None and c.right is not None and c.expiry is not None
+        ]
+        return sorted(options, key=lambda option: (option.strike, option.right))
+
+    async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open (RULINGS 20)."""
+        size = f"{minutes} mins" if minutes > 1 else "1 min"
+        bars = await self._ib.reqHistoricalDataAsync(
+            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True, timeout=60
+        )
+        self._bar_lists.append(bars)
+        history = [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
+
+        def tell(updated: ib.BarDataList, has_new_bar: bool) -> None:
+            # A new bar closes the one before it: tell its final values first.
+            first = -2 if has_new_bar and len(updated) > 1 else -1
+            for bar in updated[first:]:
+                self._sink(BarMessage(bar_from_ib(contract.symbol, minutes, bar)))
+
+        bars.updateEvent += tell
+        return history
+
+    def subscribe(self, contract_id: int, exchange: str) -> None:
+        """Stream the quotes of one contract."""
+        if contract_id not in self._tickers:
+            query = ib.Contract(conId=contract_id, exchange=exchange)
+            self._tickers[contract_id] = self._ib.reqMktData(query)
+
+    def unsubscribe(self, contract_id: int) -> None:
+        """Stop streaming one contract."""
+        ticker = self._tickers.pop(contract_id, None)
+        if ticker is not None and ticker.contract is not None:
+            self._ib.cancelMktData(ticker.contract)
+
+    @property
+    def subscribed(self) -> frozenset[int]:
+        """The contracts that are streamed now."""
+        return frozenset(self._tickers)
+
+    def quote(self, contract_id: int, as_of: datetime) -> Quote | None:
+        """The quote of a streamed contract as of a market time, or None before its first tick."""
+        ticker = self._tickers.get(contract_id)
+        if ticker is None or ticker.time is None:
+            return None
+        return quote_from_ticker(ticker, as_of)
+
+    # --- orders ----------------------------------------------------------------------------------------------------
+
+    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+        """Send an order, or modify it when the id is working. Raises ConnectionError when the socket is gone."""
+        self._client.placeOrder(order_id, bag_contract(intent), limit_order(intent, order_id, limit))
+
+    def cancel(self, order_id: int) -> None:
+        """Ask the broker to cancel one order of this client."""
+        self._client.cancelOrder(order_id, "")
+
+    @staticmethod
+    async def _within(request: Awaitable[_T]) -> _T:
+        return await asyncio.wait_for(request, _REQUEST_TIMEOUT_S)
+
+
+def _contracts(details: list[ib.ContractDetails]) -> list[Contract]:
+    return [contract_from_ib(detail.contract) for detail in details if detail.contract is not None]
+
+
+def _query(contract: Contract) -> ib.Contract:
+    return ib.Contract(
+        conId=contract.con_id,
+        symbol=contract.symbol,
+        secType=contract.sec_type.value,
+        exchange=contract.exchange,
+        currency=contract.currency,
+    )
+
+
+def _trade_message(trade: ib.Trade, *, completed: bool) -> OpenOrderMessage:
+    state = ib.OrderState(status=trade.orderStatus.status)
+    return open_order_message(trade.order, state, completed=completed)

@@ -1,0 +1,146 @@
+"""ib_async's objects to htbot's words and back. Nothing else in the program knows both."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import ib_async as ib
+
+from htbot.domain.bars import Bar
+from htbot.domain.fills import Fill
+from htbot.domain.instruments import Contract, Right, SecType, Underlying
+from htbot.domain.orders import Action, OrderIntent
+from htbot.domain.quotes import Quote
+from htbot.domain.sessions import NEW_YORK
+
+_UNSET = 1.7e308
+
+
+def decimal_or_none(number: float | str | Decimal | None) -> Decimal | None:
+    """A broker's number as Decimal; unset, not-a-number and infinite are None."""
+    if number is None or number == "":
+        return None
+    value = float(number)
+    if not math.isfinite(value) or abs(value) > _UNSET:
+        return None
+    return Decimal(str(number))
+
+
+def price_or_none(price: float, size: float | None = None) -> float | None:
+    """A quoted side, or None for IB's -1, 0 with no size, not-a-number and infinity (RULINGS 5)."""
+    if not math.isfinite(price) or price < 0 or (size is not None and not size > 0):
+        return None
+    return price
+
+
+def underlying_contract(underlying: Underlying) -> ib.Contract:
+    """The query for an underlying."""
+    if underlying.sec_type is SecType.INDEX:
+        return ib.Index(underlying.symbol, underlying.exchange, "USD")
+    return ib.Stock(underlying.symbol, underlying.exchange, "USD")
+
+
+def option_query(underlying: Underlying, expiry: date) -> ib.Contract:
+    """The query for every option that is really listed for one expiry."""
+    return ib.Contract(
+        symbol=underlying.symbol,
+        secType="OPT",
+        lastTradeDateOrContractMonth=f"{expiry:%Y%m%d}",
+        exchange="SMART",
+        currency="USD",
+        tradingClass=underlying.option_class,
+    )
+
+
+def contract_from_ib(contract: ib.Contract) -> Contract:
+    """A resolved contract of the broker."""
+    expiry = contract.lastTradeDateOrContractMonth[:8]
+    is_option = contract.secType == "OPT"
+    return Contract(
+        con_id=contract.conId,
+        symbol=contract.symbol,
+        sec_type=SecType(contract.secType),
+        exchange=contract.exchange,
+        currency=contract.currency,
+        expiry=datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=NEW_YORK).date() if expiry else None,
+        strike=Decimal(str(contract.strike)).normalize() if is_option else None,
+        right=Right(contract.right[0]) if is_option else None,
+        trading_class=contract.tradingClass,
+        multiplier=int(float(contract.multiplier or 1)),
+    )
+
+
+def bag_contract(intent: OrderIntent) -> ib.Contract:
+    """The combination of an intent: long legs BUY, short legs SELL (spec 02 section 3)."""
+    legs = [
+        ib.ComboLeg(
+            conId=leg.con_id,
+            ratio=abs(leg.ratio),
+            action="BUY" if leg.ratio > 0 else "SELL",
+            exchange="SMART",
+        )
+        for leg in intent.legs
+    ]
+    return ib.Contract(symbol=intent.symbol, secType="BAG", exchange="SMART", currency="USD", comboLegs=legs)
+
+
+def limit_order(intent: OrderIntent, order_id: int, limit: Decimal) -> ib.Order:
+    """The order of an intent at a limit; the same order id again is a modification. Entries are GTD (RULINGS 8)."""
+    order = ib.LimitOrder(intent.action.value, intent.quantity, float(limit))
+    order.orderId = order_id
+    order.orderRef = intent.ref
+    order.account = intent.account
+    order.tif = "DAY"
+    if intent.good_till is not None:
+        order.tif = "GTD"
+        order.goodTillDate = intent.good_till.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")
+    return order
+
+
+def fill_from_ib(contract: ib.Contract, execution: ib.Execution) -> Fill:
+    """One execution of a leg or of a plain contract."""
+    resolved = contract_from_ib(contract)
+    return Fill(
+        exec_id=execution.execId,
+        ref=execution.orderRef,
+        account=execution.acctNumber,
+        con_id=contract.conId,
+        symbol=contract.symbol,
+        expiry=resolved.expiry,
+        strike=resolved.strike,
+        right=resolved.right,
+        side=Action.BUY if execution.side == "BOT" else Action.SELL,
+        quantity=int(execution.shares),
+        price=Decimal(str(execution.price)),
+        multiplier=resolved.multiplier,
+        executed_at=as_utc(execution.time),
+        perm_id=execution.permId,
+    )
+
+
+def as_utc(moment: datetime) -> datetime:
+    """An aware UTC time; the broker's zone-less times are New York's."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=NEW_YORK)
+    return aware.astimezone(UTC)
+
+
+def bar_from_ib(symbol: str, minutes: int, bar: ib.BarData) -> Bar:
+    """One historical bar."""
+    start = bar.date if isinstance(bar.date, datetime) else datetime.combine(bar.date, datetime.min.time())
+    return Bar(symbol, as_utc(start), minutes, bar.open, bar.high, bar.low, bar.close, max(bar.volume, 0.0))
+
+
+def quote_from_ticker(ticker: ib.Ticker, as_of: datetime) -> Quote:
+    """The two sides of a streamed line as of a market time."""
+    con_id = ticker.contract.conId if ticker.contract else 0
+    return Quote(
+        con_id=con_id,
+        as_of=as_of,
+        bid=price_or_none(ticker.bid, ticker.bidSize),
+        ask=price_or_none(ticker.ask, ticker.askSize),
+        bid_size=ticker.bidSize if math.isfinite(ticker.bidSize) else 0.0,
+        ask_size=ticker.askSize if math.isfinite(ticker.askSize) else 0.0,
+        last=price_or_none(ticker.last),
+    )

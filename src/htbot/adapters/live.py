@@ -1,0 +1,115 @@
+"""What is live in Redis: the clock, one snapshot per underlying, the step hints. None of it is a record of anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import redis
+import redis.asyncio
+
+from htbot.marketdata import clock_state, snapshot
+from htbot.marketdata.clock_state import ClockState
+from htbot.marketdata.snapshot import Snapshot
+
+CLOCK_KEY = "htbot:clock"
+STEP_CHANNEL = "htbot:step"
+REQUEST_LIST = "htbot:requests"
+_EXPIRY_S = 3600
+
+
+def snapshot_key(symbol: str) -> str:
+    """Where the latest snapshot of an underlying stands."""
+    return f"htbot:snapshot:{symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One barrier of a stepped world: the tasks due at `as_of` are to be sent. `attempt` above 0 is a repeated hint."""
+
+    number: int
+    as_of: datetime
+    attempt: int = 0
+
+    def encode(self) -> str:
+        """JSON text for the channel."""
+        return json.dumps({"n": self.number, "as_of": self.as_of.isoformat(), "attempt": self.attempt})
+
+    @classmethod
+    def decode(cls, text: str | bytes) -> Step:
+        """The step back from its JSON text."""
+        raw = json.loads(text)
+        return cls(raw["n"], datetime.fromisoformat(raw["as_of"]), raw["attempt"])
+
+
+class LiveReader:
+    """Blocking reader for worker, beat, API and CLI."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+
+    def clock(self) -> ClockState | None:
+        """The desk's last clock, or None when it has not spoken."""
+        text = self._redis.get(CLOCK_KEY)
+        return None if text is None else clock_state.decode(text)  # type: ignore[arg-type]
+
+    def market_now(self) -> datetime | None:
+        """Market time now, or None without a clock."""
+        state = self.clock()
+        return None if state is None else state.market_now(datetime.now(UTC))
+
+    def snapshot(self, symbol: str) -> Snapshot | None:
+        """The latest snapshot of an underlying, or None."""
+        text = self._redis.get(snapshot_key(symbol))
+        return None if text is None else snapshot.decode(text)  # type: ignore[arg-type]
+
+    def steps(self) -> redis.client.PubSub:
+        """A subscription to the step hints."""
+        subscription: redis.client.PubSub = self._redis.pubsub(  # type: ignore[no-untyped-call]
+            ignore_subscribe_messages=True
+        )
+        subscription.subscribe(STEP_CHANNEL)
+        return subscription
+
+    def ping(self) -> bool:
+        """True when Redis answers."""
+        return bool(self._redis.ping())
+
+
+class LiveWriter:
+    """The desk's side, in its event loop. Redis away is said once and never stops the desk."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+
+    async def publish_clock(self, state: ClockState) -> None:
+        """Set the clock."""
+        await self._redis.set(CLOCK_KEY, clock_state.encode(state), ex=_EXPIRY_S)
+
+    async def publish_snapshot(self, current: Snapshot, clock: ClockState) -> None:
+        """Set snapshot and clock of one instant together."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.set(snapshot_key(current.symbol), snapshot.encode(current), ex=_EXPIRY_S)
+            pipeline.set(CLOCK_KEY, clock_state.encode(clock), ex=_EXPIRY_S)
+            await pipeline.execute()
+
+    async def publish_step(self, step: Step) -> None:
+        """Tell beat which barrier stands."""
+        await self._redis.publish(STEP_CHANNEL, step.encode())
+
+    async def next_request(self, timeout_s: float) -> dict[str, object] | None:
+        """The next data request, waiting at most `timeout_s`."""
+        popped = await self._redis.blpop([REQUEST_LIST], timeout=timeout_s)
+        return None if popped is None else json.loads(popped[1])
+
+    async def reply(self, key: str, document: dict[str, object]) -> None:
+        """Answer one data request; the answer stands for a minute."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.rpush(key, json.dumps(document))
+            pipeline.expire(key, 60)
+            await pipeline.execute()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()

@@ -1,0 +1,46 @@
+"""Which option lines are streamed: the chain around the spot while entries are possible, and the legs that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from htbot.domain.instruments import Right
+from htbot.marketdata.snapshot import ListedOption
+
+# The spot may move this many strikes between two looks without leaving the window.
+MARGIN_STRIKES = 5
+# Lines are taken shortly before entries open, so that quotes stand when they do.
+WARM_UP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNeed:
+    """How far out of the money a strategy looks, and when (aware UTC)."""
+
+    strikes_out: int
+    opens: datetime
+    closes: datetime
+
+    def active(self, now: datetime) -> bool:
+        """True while quotes of the chain are wanted."""
+        return self.opens - WARM_UP <= now < self.closes
+
+
+def window(options: Sequence[ListedOption], spot: float, need: ChainNeed) -> tuple[ListedOption, ...]:
+    """The options within reach of the strategy on both sides of the spot, by strike."""
+    price = Decimal(str(spot))
+    reach = need.strikes_out + MARGIN_STRIKES
+    puts = [option for option in options if option.right is Right.PUT]
+    calls = [option for option in options if option.right is Right.CALL]
+    near_puts = _around(puts, price, below=reach, above=MARGIN_STRIKES)
+    near_calls = _around(calls, price, below=MARGIN_STRIKES, above=reach)
+    return tuple(sorted((*near_puts, *near_calls), key=lambda option: (option.strike, option.right)))
+
+
+def _around(options: Sequence[ListedOption], price: Decimal, *, below: int, above: int) -> Iterable[ListedOption]:
+    lower = [option for option in options if option.strike < price][-below:]
+    higher = [option for option in options if option.strike >= price][:above]
+    return (*lower, *higher)

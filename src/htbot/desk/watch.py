@@ -1,0 +1,195 @@
+"""The desk's view of the market: bars folded, quotes as of a market time, and the snapshot that decisions read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from htbot.desk.bars import BarFold
+from htbot.desk.chain import ChainNeed, window
+from htbot.domain.bars import Bar
+from htbot.domain.errors import StopTrading
+from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.quotes import Quote
+from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.snapshot import ListedOption, Snapshot
+
+_log = logging.getLogger(__name__)
+
+
+class MarketSession(Protocol):
+    """What the watch needs of the broker's session."""
+
+    async def qualify(self, underlying: Underlying) -> Contract:
+        """The broker's contract of an underlying."""
+        ...
+
+    async def listed_options(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
+        """The options listed for one expiry."""
+        ...
+
+    async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        """History, kept up to date through the sink."""
+        ...
+
+    def subscribe(self, contract_id: int, exchange: str) -> None:
+        """Stream one contract."""
+        ...
+
+    def unsubscribe(self, contract_id: int) -> None:
+        """Stop streaming one contract."""
+        ...
+
+    @property
+    def subscribed(self) -> frozenset[int]:
+        """What is streamed now."""
+        ...
+
+    def quote(self, contract_id: int, as_of: datetime) -> Quote | None:
+        """The quote of a streamed contract."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPlan:
+    """What enabled strategies declare: an underlying, a bar length, how much history, how far out the chain."""
+
+    underlying: Underlying
+    bar_minutes: int
+    history_days: int
+    strikes_out: int
+
+
+class MarketWatch:
+    """One underlying. `exact` is a stepped world: everything of a market time is in before its marker."""
+
+    def __init__(self, plan: WatchPlan, *, exact: bool) -> None:
+        self.plan = plan
+        self._exact = exact
+        self._bars = BarFold(exact=exact)
+        self._contract: Contract | None = None
+        self._listed: dict[date, list[ListedOption]] = {}
+        self._window: tuple[ListedOption, ...] = ()
+        self._ticked: dict[int, datetime] = {}
+        self.watching_since: datetime | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """The underlying's contract at the broker."""
+        if self._contract is None:
+            raise StopTrading(f"{self.plan.underlying.symbol} was used before the broker resolved it")
+        return self._contract
+
+    async def start(self, session: MarketSession, now: datetime) -> list[Bar]:
+        """Resolve, load history, stream; returns the closed bars of the history. Also after each reconnect."""
+        self._contract = await session.qualify(self.plan.underlying)
+        self._ticked.clear()
+        self._window = ()
+        session.subscribe(self.contract.con_id, self.contract.exchange)
+        history = await session.stream_bars(self.contract, self.plan.bar_minutes, self.plan.history_days)
+        self.watching_since = now
+        return self._bars.load(history, now)
+
+    def forget_extremes(self, now: datetime) -> None:
+        """Watching begins anew: after a halt or a gap in the data (RULINGS 2)."""
+        self.watching_since = now
+        self._bars.forget_extremes()
+
+    # --- folding ---------------------------------------------------------------------------------------------------
+
+    def on_bar(self, bar: Bar) -> None:
+        """One message of the bar stream."""
+        self._bars.update(bar)
+
+    def on_ticks(self, con_ids: Iterable[int], now: datetime) -> None:
+        """These lines have ticked."""
+        for con_id in con_ids:
+            self._ticked[con_id] = now
+
+    def settle(self, now: datetime) -> list[Bar]:
+        """Bars that have closed and were not stored yet."""
+        return self._bars.settle(now)
+
+    # --- lines -----------------------------------------------------------------------------------------------------
+
+    async def follow(self, session: MarketSession, need: ChainNeed | None, held: Iterable[int], now: datetime) -> None:
+        """Stream the chain around the spot while it is needed, the held legs always, nothing else."""
+        wanted = {self.contract.con_id, *held}
+        spot = self.spot(session, now)
+        if need is not None and need.active(now) and spot is not None:
+            day = now.astimezone(NEW_YORK).date()
+            if day not in self._listed:
+                self._listed = {day: await session.listed_options(self.plan.underlying, day)}
+            self._window = window(self._listed[day], spot, need)
+            wanted.update(option.con_id for option in self._window)
+        else:
+            self._window = ()
+        for con_id in session.subscribed - wanted:
+            session.unsubscribe(con_id)
+            self._ticked.pop(con_id, None)
+        for con_id in sorted(wanted - session.subscribed):
+            session.subscribe(con_id, "SMART")
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def spot(self, session: MarketSession, now: datetime) -> float | None:
+        """The underlying's last price, its mid when there is none."""
+        quote = session.quote(self.contract.con_id, now)
+        if quote is None:
+            return None
+        return quote.last if quote.last is not None else quote.mid
+
+    def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
+        """The quote with the market time at which it is known to stand.
+
+        A broker sends changes only: an unchanged line stands as long as its feed lives, and the underlying, which ticks
+        all the time, is the feed's pulse. In an exact world the marker itself says that everything stands.
+        """
+        if self._exact:
+            return session.quote(con_id, now)
+        own = self._ticked.get(con_id)
+        if own is None:
+            return None
+        pulse = self._ticked.get(self.contract.con_id, own)
+        return session.quote(con_id, min(max(own, pulse), now))
+
+    def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
+        """The quotes there are of these contracts."""
+        found = {con_id: self.quote(session, con_id, now) for con_id in con_ids}
+        return {con_id: quote for con_id, quote in found.items() if quote is not None}
+
+    def snapshot(self, session: MarketSession, as_of: datetime, standing: Standing) -> Snapshot:
+        """Everything a decision at `as_of` may read."""
+        con_ids = (self.contract.con_id, *(option.con_id for option in self._window))
+        return Snapshot(
+            as_of=as_of,
+            world_id=standing.world_id,
+            account=standing.account,
+            symbol=self.plan.underlying.symbol,
+            underlying_con_id=self.contract.con_id,
+            spot=self.spot(session, as_of),
+            last_closed=self._bars.take_last_closed(),
+            open_bar=self._bars.open_bar,
+            options=self._window,
+            quotes=self.quotes(session, con_ids, as_of),
+            net_liquidation=standing.amounts.get("NetLiquidation"),
+            buying_power=standing.amounts.get("BuyingPower"),
+            connected=standing.connected,
+            trading_enabled=standing.trading_enabled,
+            watching_since=self.watching_since,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the desk stands with its broker; amounts in dollars, an unknown one is absent."""
+
+    world_id: str
+    account: str
+    connected: bool
+    trading_enabled: bool
+    amounts: Mapping[str, Decimal]
