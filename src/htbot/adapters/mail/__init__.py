@@ -1,0 +1,1 @@
+"""Mail: alerts as messages, by SMTP, as files, or through any Apprise URL."""
