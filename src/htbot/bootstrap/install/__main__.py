@@ -1,0 +1,102 @@
+"""`python -m htbot.bootstrap.install start|stop|status`: what restart.sh runs once the venv is there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from htbot.bootstrap.install.checks import OpenTrade
+from htbot.bootstrap.install.env_file import is_readable_by_others, prepare_env_file
+from htbot.bootstrap.install.outcome import NotReady, NotRunning, PositionsOpen, exit_code
+from htbot.bootstrap.install.processes import wait_until
+from htbot.bootstrap.install.readiness import print_readiness
+from htbot.bootstrap.install.stack import Stack
+from htbot.domain.errors import HtbotError
+from htbot.settings import project_root
+
+_FLATTEN_PATIENCE_S = 180.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; an error is one line on standard error and an exit code."""
+    parser = argparse.ArgumentParser(prog="restart.sh", description="Start, stop or show htbot.")
+    parser.add_argument("command", nargs="?", choices=("start", "stop", "status"), default="start")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--flatten", action="store_true", help="stop: close open positions first")
+    choice.add_argument("--leave-open", action="store_true", help="stop: leave open positions without their guard")
+    chosen = parser.parse_args(arguments)
+    if chosen.command != "stop" and (chosen.flatten or chosen.leave_open):
+        parser.error("--flatten and --leave-open belong to stop")
+    try:
+        if chosen.command == "stop":
+            stop(flatten=chosen.flatten, leave_open=chosen.leave_open)
+        elif chosen.command == "status":
+            return print_readiness(Stack(project_root()))
+        else:
+            start()
+    except HtbotError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return exit_code(error)
+    return 0
+
+
+def start() -> None:
+    """Bring the project's instance up and say where it is."""
+    path = prepare_env_file(project_root(), os.environ)
+    if is_readable_by_others(path):
+        print(f"warning: {path} holds secrets and others can read it: chmod 600 {path}", file=sys.stderr)
+    stack = Stack(project_root())
+    stack.start(lambda line: print(line, flush=True))
+    print_readiness(stack)
+
+
+def stop(*, flatten: bool, leave_open: bool) -> None:
+    """Stop the project's instance.
+
+    Raises:
+        PositionsOpen: positions are open, or nobody can tell, and neither flag says what to do (RULINGS 9).
+        NotReady: they were not flat in time.
+    """
+    stack = Stack(project_root())
+    if stack.supervisor_pid() is not None:
+        open_trades = stack.record().open_trades()
+        if open_trades != [] and flatten:
+            _flatten(stack)
+        elif open_trades != []:
+            _refuse_or_warn(open_trades, leave_open=leave_open)
+    with stack.exclusive():
+        print("stopped" if stack.stop_all() else "nothing was running")
+
+
+def _refuse_or_warn(open_trades: list[OpenTrade] | None, *, leave_open: bool) -> None:
+    if open_trades is None:
+        text = "PostgreSQL does not answer, so nobody can tell whether positions are open"
+    else:
+        text = f"open: {'; '.join(map(_described, open_trades))}"
+    if not leave_open:
+        raise PositionsOpen(f"{text}: use stop --flatten, or stop --leave-open")
+    print(f"warning: left without their guard, {text}", file=sys.stderr)
+
+
+def _described(trade: OpenTrade) -> str:
+    loss = "unknown" if trade.max_loss_usd is None else f"{trade.max_loss_usd:.2f} USD"
+    return f"{trade.symbol} {trade.id} ({trade.state}, account {trade.account}, maximum loss {loss})"
+
+
+def _flatten(stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "htbot", "flatten", "--yes"],
+        cwd=Path.cwd(), check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        raise NotRunning(f"flatten was not accepted: {lines[-1]}")
+    if not wait_until(lambda: stack.record().open_trades() == [], _FLATTEN_PATIENCE_S, every_s=0.5):
+        raise NotReady(f"positions were not flat in {_FLATTEN_PATIENCE_S:.0f} s; nothing was stopped")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

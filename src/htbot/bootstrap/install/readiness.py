@@ -1,0 +1,49 @@
+"""The readiness table: what runs, where to look, what to do next."""
+
+from __future__ import annotations
+
+from htbot.bootstrap.install.checks import api_answers, api_status
+from htbot.bootstrap.install.stack import Stack
+from htbot.settings.environment import env_file
+
+
+def print_readiness(stack: Stack) -> int:
+    """Print the table.
+
+    Returns:
+        0 when every program runs and the API is ready, else 1.
+
+    Raises:
+        NotRunning: the instance does not run.
+    """
+    settings = stack.settings
+    states = stack.states()
+    ready = api_answers(settings) and all(row.state in {"RUNNING", "STARTING"} for row in states)
+    status = api_status(settings)
+    mails = settings.paths.mail if settings.mail.to_files else ", ".join(settings.mail.recipients)
+    rows = {
+        "State": "READY" if ready else "NOT READY",
+        "Mode": settings.mode,
+        "Gateway": f"{settings.ib.host}:{settings.ib.port}",
+        "Market time": _shown(status, "market_time", "unknown"),
+        "Speed": _shown(status, "speed", "unknown"),
+        "Connection": _shown(status, "connection", "unknown"),
+        "Strategy": f"{settings.strategy.symbol}, {'enabled' if stack.settings.strategy_enabled else 'not enabled'}",
+        "API": f"{settings.api.url} (docs at {settings.api.url}/docs)",
+        "Token": f"HTBOT_API_TOKEN in {env_file(stack.root, stack.environ)}",
+        "Mails": str(mails),
+        "Logs": str(settings.paths.log),
+        "Halt": f"touch {settings.paths.kill_switch_file}",
+        "Programs": ", ".join(f"{row.name} {row.state.lower()}" for row in states),
+        "Next": ".venv/bin/htbot status, .venv/bin/htbot trades, .venv/bin/htbot why TRADE_ID",
+    }
+    width = max(map(len, rows))
+    print()
+    for name, value in rows.items():
+        print(f"  {name:<{width}}  {value}")
+    return 0 if ready else 1
+
+
+def _shown(status: dict[str, object], key: str, otherwise: str) -> str:
+    value = status.get(key)
+    return otherwise if value is None else str(value)
