@@ -1,0 +1,1 @@
+"""The record: PostgreSQL tables and the repositories that turn them into domain objects and back."""

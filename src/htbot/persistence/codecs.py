@@ -1,0 +1,123 @@
+"""Domain values as JSON columns and back. Decimals travel as text, times as ISO 8601; floats stay floats."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from htbot.domain.decisions import RuleOutcome
+from htbot.domain.instruments import Right
+from htbot.domain.signals import SpreadLeg
+from htbot.domain.trades import ExitRules
+
+JsonObject = dict[str, Any]
+
+
+def legs_to_json(legs: Iterable[SpreadLeg]) -> list[JsonObject]:
+    """Legs in their order."""
+    return [
+        {
+            "con_id": leg.con_id,
+            "symbol": leg.symbol,
+            "expiry": leg.expiry.isoformat(),
+            "strike": str(leg.strike),
+            "right": leg.right.value,
+            "ratio": leg.ratio,
+            "multiplier": leg.multiplier,
+        }
+        for leg in legs
+    ]
+
+
+def legs_from_json(raw: Iterable[JsonObject]) -> tuple[SpreadLeg, ...]:
+    """Legs in their order."""
+    return tuple(
+        SpreadLeg(
+            con_id=leg["con_id"],
+            symbol=leg["symbol"],
+            expiry=date.fromisoformat(leg["expiry"]),
+            strike=Decimal(leg["strike"]),
+            right=Right(leg["right"]),
+            ratio=leg["ratio"],
+            multiplier=leg["multiplier"],
+        )
+        for leg in raw
+    )
+
+
+def rules_to_json(rules: ExitRules) -> JsonObject:
+    """The exit rules that were fixed at entry."""
+    fraction = rules.take_profit_fraction
+    return {
+        "profit_target_usd": str(rules.profit_target_usd),
+        "stop_loss_usd": str(rules.stop_loss_usd),
+        "exit_at": rules.exit_at.isoformat(),
+        "flat_deadline": rules.flat_deadline.isoformat(),
+        "pnl_basis": rules.pnl_basis,
+        "take_profit_fraction": None if fraction is None else str(fraction),
+    }
+
+
+def rules_from_json(raw: JsonObject) -> ExitRules:
+    """The exit rules that were fixed at entry."""
+    fraction = raw["take_profit_fraction"]
+    return ExitRules(
+        profit_target_usd=Decimal(raw["profit_target_usd"]),
+        stop_loss_usd=Decimal(raw["stop_loss_usd"]),
+        exit_at=datetime.fromisoformat(raw["exit_at"]),
+        flat_deadline=datetime.fromisoformat(raw["flat_deadline"]),
+        pnl_basis=raw["pnl_basis"],
+        take_profit_fraction=None if fraction is None else Decimal(fraction),
+    )
+
+
+def outcomes_to_json(outcomes: Iterable[RuleOutcome]) -> list[JsonObject]:
+    """Outcomes in the order in which the rules ran."""
+    return [
+        {
+            "rule": outcome.rule,
+            "passed": outcome.passed,
+            "limit": outcome.limit,
+            "value": outcome.value,
+            "reason": outcome.reason,
+        }
+        for outcome in outcomes
+    ]
+
+
+def outcomes_from_json(raw: Iterable[JsonObject]) -> tuple[RuleOutcome, ...]:
+    """Outcomes in the order in which the rules ran."""
+    return tuple(RuleOutcome(**outcome) for outcome in raw)
+
+
+def numbers_to_json(numbers: Mapping[str, float]) -> JsonObject:
+    """Named float64 values: levels, indicators."""
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def plain(value: object) -> Any:  # noqa: PLR0911
+    """Any evidence (marks, quotes, parameters) as JSON for people to read; there is no way back.
+
+    Raises:
+        TypeError: the value is of a kind that has no agreed text.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no JSON form in the record")

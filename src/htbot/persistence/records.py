@@ -1,0 +1,167 @@
+"""What the record knows beside the domain's nouns: the same nouns with their state, and its own small facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from htbot.domain.alerts import Alert
+from htbot.domain.orders import IntentState, OrderIntent
+from htbot.domain.signals import Signal
+from htbot.persistence.states import AlertState, CommandState, HaltKind, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIntent:
+    """An intent and where it stands; `claim_epoch`, `client_id` and `order_id` are the claiming desk's."""
+
+    intent: OrderIntent
+    sequence: int
+    state: IntentState
+    changed_at: datetime
+    reason: str = ""
+    claim_epoch: int | None = None
+    client_id: int | None = None
+    order_id: int | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSignal:
+    """A signal and what became of it; `refused_by` is None when it was accepted."""
+
+    id: int
+    signal: Signal
+    refused_by: str | None
+
+    @property
+    def accepted(self) -> bool:
+        """True when risk approved."""
+        return self.refused_by is None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An outbox row."""
+
+    id: int
+    alert: Alert
+    state: AlertState
+    attempts: int
+    next_attempt_at: datetime | None
+    sent_at: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """One reason not to originate orders. `ends_at` (market time) only on a breaker that ends by itself."""
+
+    id: int
+    kind: HaltKind
+    source: str
+    reason: str
+    set_by: str
+    set_at: datetime
+    ends_at: datetime | None = None
+    cleared_by: str | None = None
+    cleared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person asked for and how far it has come."""
+
+    id: UUID
+    idempotency_key: str
+    kind: str
+    params: Mapping[str, Any]
+    requested_by: str
+    created_at: datetime
+    state: CommandState
+    changed_at: datetime
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PnlSnapshot:
+    """One mark of one trade: debit per unit to close at mid and at natural, P&L in dollars; unknown is None."""
+
+    trade_id: str
+    as_of: datetime
+    mid_debit: Decimal | None = None
+    natural_debit: Decimal | None = None
+    mid_pnl_usd: Decimal | None = None
+    natural_pnl_usd: Decimal | None = None
+    max_gain_usd: Decimal | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DailyPnl:
+    """Result of one account on one session day."""
+
+    account: str
+    day: date
+    gross_usd: Decimal
+    commissions_usd: Decimal
+    net_usd: Decimal
+    trades: int
+    as_of: datetime
+    unrealized_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A broker account, its world, and the figures the broker last told (None = not told)."""
+
+    account: str
+    name: str
+    world_id: str
+    mode: str
+    as_of: datetime
+    net_liquidation_usd: Decimal | None = None
+    buying_power_usd: Decimal | None = None
+    cash_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One run of a task; `spawned` are (task, key) of follow-ups of the same `as_of`. Started, finished: wall time."""
+
+    task: str
+    key: str
+    as_of: datetime
+    state: TaskState
+    spawned: tuple[tuple[str, str], ...]
+    error: str
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker that has said it is ready; times are wall time."""
+
+    name: str
+    host: str
+    pid: int
+    version: str
+    tasks: tuple[str, ...]
+    ready_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act: who did what to what, at which market time."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,49 @@
+"""Repositories: they take a session, return domain objects, and leave the commit to their caller."""
+
+from __future__ import annotations
+
+from htbot.persistence.repositories.alerts import AlertRepository
+from htbot.persistence.repositories.control import (
+    AccountRepository,
+    AuditRepository,
+    CommandRepository,
+    CommandRequest,
+    HaltRepository,
+    HaltRequest,
+)
+from htbot.persistence.repositories.desk_state import DeskStateRepository
+from htbot.persistence.repositories.fills import FillRepository
+from htbot.persistence.repositories.intents import IntentRepository, sequence_of
+from htbot.persistence.repositories.market import BarRepository, Series, SessionRepository, TickRepository
+from htbot.persistence.repositories.orders import OrderRepository
+from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepository
+from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
+from htbot.persistence.repositories.tasks import TaskRunRepository, WorkerRepository
+from htbot.persistence.repositories.trades import TradeRepository
+
+__all__ = [
+    "AccountRepository",
+    "AlertRepository",
+    "AuditRepository",
+    "BarRepository",
+    "CommandRepository",
+    "CommandRequest",
+    "DeskStateRepository",
+    "EvaluationRepository",
+    "FillRepository",
+    "HaltRepository",
+    "HaltRequest",
+    "IntentRepository",
+    "OrderRepository",
+    "PnlRepository",
+    "PositionRepository",
+    "RiskDecisionRepository",
+    "Series",
+    "SessionRepository",
+    "SignalRepository",
+    "TaskRunRepository",
+    "TickRepository",
+    "TradeRepository",
+    "WorkerRepository",
+    "sequence_of",
+]

@@ -1,0 +1,34 @@
+"""What every repository does with a session: read fresh rows, and say whether a write took hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import CursorResult, Executable, Select
+from sqlalchemy.orm import Session
+
+RowT = TypeVar("RowT")
+NounT = TypeVar("NounT")
+
+
+class Repository:
+    """A repository lives as long as its session: one unit of work."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def _all(self, query: Select[RowT], to_noun: Callable[[RowT], NounT]) -> list[NounT]:
+        rows: Sequence[RowT] = self._session.scalars(query, execution_options={"populate_existing": True}).all()
+        return [to_noun(row) for row in rows]
+
+    def _first(self, query: Select[RowT], to_noun: Callable[[RowT], NounT]) -> NounT | None:
+        row = self._session.scalars(query.limit(1), execution_options={"populate_existing": True}).first()
+        return None if row is None else to_noun(row)
+
+    def _count(self, statement: Executable) -> int:
+        """Rows that a write touched."""
+        result: CursorResult[Any] = self._session.execute(  # type: ignore[assignment]
+            statement, execution_options={"synchronize_session": False}
+        )
+        return result.rowcount

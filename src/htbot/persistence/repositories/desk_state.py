@@ -1,0 +1,76 @@
+"""Facts that the desk must not forget, first of all whose turn it is."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Text, cast, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.domain.errors import StopTrading
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.control import DeskStateRow
+
+EPOCH = "epoch"
+RECONCILED = "reconciled"
+WORLD_ID = "world_id"
+LAST_INSTANT = "last_instant"
+
+
+def order_id_key(client_id: int) -> str:
+    """Key of the highest order id ever reserved for a client."""
+    return f"order_id:{client_id}"
+
+
+class DeskStateRepository(Repository):
+    """Key and value; known keys are `epoch`, `reconciled`, `world_id`, `last_instant`, `order_id:<client>`."""
+
+    def get(self, key: str) -> str | None:
+        """The value of a key, None when it was never set."""
+        return self._session.scalar(select(DeskStateRow.value).where(DeskStateRow.key == key))
+
+    def set(self, key: str, value: str) -> None:
+        """Set a key."""
+        statement = insert(DeskStateRow).values(key=key, value=value)
+        self._count(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    def raise_to(self, key: str, at_least: int, *, step: int = 0) -> int:
+        """Set an integer key to max(at_least, stored + step) in one statement and return it."""
+        statement = insert(DeskStateRow).values(key=key, value=str(at_least))
+        stored = cast(DeskStateRow.value, BigInteger) + step
+        raised = cast(func.greatest(stored, at_least), Text)
+        upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
+        return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
+
+    def begin_epoch(self) -> int:
+        """Start the next epoch, not reconciled: writes of any desk before this one are refused from now on."""
+        epoch = self.raise_to(EPOCH, 1, step=1)
+        self.set(RECONCILED, "no")
+        return epoch
+
+    def epoch(self) -> int:
+        """The present epoch, 0 before the first desk."""
+        return int(self.get(EPOCH) or 0)
+
+    def require_epoch(self, epoch: int) -> None:
+        """Hold the epoch until this transaction ends, so that everything it writes is this desk's.
+
+        Raises:
+            StopTrading: another desk has begun an epoch since.
+        """
+        query = select(DeskStateRow.value).where(DeskStateRow.key == EPOCH).with_for_update(read=True)
+        present = int(self._session.scalar(query) or 0)
+        if present != epoch:
+            raise StopTrading(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
+
+    def set_reconciled(self, epoch: int) -> None:
+        """Books and broker agree in this epoch: entries may be decided."""
+        self.require_epoch(epoch)
+        self.set(RECONCILED, str(epoch))
+
+    def clear_reconciled(self) -> None:
+        """Books and broker may disagree: no entries."""
+        self.set(RECONCILED, "no")
+
+    def reconciled(self) -> bool:
+        """True when books and broker agreed in the present epoch."""
+        stored = self.get(RECONCILED)
+        return stored is not None and stored == self.get(EPOCH)

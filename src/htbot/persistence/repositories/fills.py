@@ -1,0 +1,111 @@
+"""Fills: append-only, one per execution of a leg, a correction in place of its original."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from htbot.domain.errors import StopTrading
+from htbot.domain.fills import Fill
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.rows.orders import FillRow
+
+
+class FillRepository(Repository):
+    """Leg executions (RULINGS 3). Readers see the last correction of each execution only."""
+
+    def add(self, fill: Fill, known_at: datetime) -> bool:
+        """Store a fill; False when its execution id is there already.
+
+        Raises:
+            StopTrading: no intent has the fill's reference; such an execution is not ours to book.
+        """
+        if self._session.scalar(select(IntentRow.ref).where(IntentRow.ref == fill.ref)) is None:
+            raise StopTrading(
+                f"execution {fill.exec_id} carries order_ref {fill.ref!r}, which no intent of the record has"
+            )
+        values = {
+            "exec_id": fill.exec_id,
+            "execution_key": fill.execution_key,
+            "ref": fill.ref,
+            "account": fill.account,
+            "con_id": fill.con_id,
+            "symbol": fill.symbol,
+            "expiry": fill.expiry,
+            "strike": fill.strike,
+            "right": fill.right,
+            "side": fill.side,
+            "quantity": fill.quantity,
+            "price": fill.price,
+            "multiplier": fill.multiplier,
+            "executed_at": fill.executed_at,
+            "perm_id": fill.perm_id,
+            "commission": fill.commission,
+            "known_at": known_at,
+        }
+        return self._count(insert(FillRow).values(values).on_conflict_do_nothing()) == 1
+
+    def set_commission(self, exec_id: str, commission: Decimal) -> bool:
+        """Write the commission that the broker reported for an execution; False when the execution is unknown."""
+        return self._count(update(FillRow).where(FillRow.exec_id == exec_id).values(commission=commission)) == 1
+
+    def get(self, exec_id: str) -> Fill | None:
+        """One execution as reported, corrected or not."""
+        return self._first(select(FillRow).where(FillRow.exec_id == exec_id), _to_fill)
+
+    def of_ref(self, ref: str) -> list[Fill]:
+        """Fills of one order in order of time."""
+        return self._where(FillRow.ref == ref)
+
+    def of_trade(self, trade_id: str) -> list[Fill]:
+        """Fills of a trade's entry and exits in order of time."""
+        return self._where(FillRow.ref.in_(select(IntentRow.ref).where(IntentRow.trade_id == trade_id)))
+
+    def of_session(self, session: date, account: str | None = None) -> list[Fill]:
+        """Fills of the orders of one session in order of time."""
+        conditions: list[ColumnElement[bool]] = [
+            FillRow.ref.in_(select(IntentRow.ref).where(IntentRow.session == session))
+        ]
+        if account is not None:
+            conditions.append(FillRow.account == account)
+        return self._where(*conditions)
+
+    def of_account(self, account: str) -> list[Fill]:
+        """Every fill of an account in order of time: what positions are folded from."""
+        return self._where(FillRow.account == account)
+
+    def _where(self, *conditions: ColumnElement[bool]) -> list[Fill]:
+        later = aliased(FillRow)
+        corrected = select(later.exec_id).where(
+            later.execution_key == FillRow.execution_key,
+            later.account == FillRow.account,
+            later.con_id == FillRow.con_id,
+            later.exec_id > FillRow.exec_id,
+        )
+        query = select(FillRow).where(*conditions, ~corrected.exists())
+        return self._all(query.order_by(FillRow.executed_at, FillRow.exec_id), _to_fill)
+
+
+def _to_fill(row: FillRow) -> Fill:
+    return Fill(
+        exec_id=row.exec_id,
+        ref=row.ref,
+        account=row.account,
+        con_id=row.con_id,
+        symbol=row.symbol,
+        expiry=row.expiry,
+        strike=row.strike,
+        right=row.right,
+        side=row.side,
+        quantity=row.quantity,
+        price=row.price,
+        multiplier=row.multiplier,
+        executed_at=row.executed_at,
+        perm_id=row.perm_id,
+        commission=row.commission,
+    )

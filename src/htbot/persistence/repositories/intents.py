@@ -1,0 +1,212 @@
+"""Intents: committed, claimed, sent, resolved (ARCHITECTURE section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.domain.orders import IntentState, OrderIntent, Purpose
+from htbot.persistence.codecs import legs_from_json, legs_to_json, plain
+from htbot.persistence.records import StoredIntent
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.repositories.desk_state import EPOCH, DeskStateRepository, order_id_key
+from htbot.persistence.rows.control import DeskStateRow
+from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.states import LIVE_INTENT_STATES, UNRESOLVED_INTENT_STATES
+
+
+def sequence_of(ref: str) -> int:
+    """The running number at the end of an order reference: 2 of `htbot-spx-DU1-20220826-E2`.
+
+    Raises:
+        ValueError: the text is no reference of ours.
+    """
+    number = ref.rpartition("-")[2][1:]
+    if not number.isdecimal():
+        raise ValueError(f"order_ref {ref!r} does not end in -E<number> or -X<number>")
+    return int(number)
+
+
+class IntentRepository(Repository):
+    """What was decided to be sent, and how far it has come."""
+
+    def add(self, intent: OrderIntent, evidence: Mapping[str, Any] | None = None) -> bool:
+        """Store an intent as PENDING; False when its ref is there or its trade has a live exit.
+
+        `evidence` is what the decision saw (quotes, limit, value: RULINGS 6), for people.
+        """
+        values = {
+            "ref": intent.ref,
+            "trade_id": intent.trade_id,
+            "strategy": intent.strategy,
+            "account": intent.account,
+            "session": intent.session,
+            "purpose": intent.purpose,
+            "sequence": sequence_of(intent.ref),
+            "action": intent.action,
+            "symbol": intent.symbol,
+            "quantity": intent.quantity,
+            "legs": legs_to_json(intent.legs),
+            "limit_price": intent.limit,
+            "worst_limit": intent.worst_limit,
+            "tick": intent.tick,
+            "style": intent.style,
+            "created_at": intent.created_at,
+            "good_till": intent.good_till,
+            "decision_id": intent.decision_id,
+            "exit_reason": intent.exit_reason,
+            "evidence": plain(evidence or {}),
+            "state": IntentState.PENDING,
+            "changed_at": intent.created_at,
+            "reason": "",
+        }
+        return self._count(insert(IntentRow).values(values).on_conflict_do_nothing()) == 1
+
+    def claim_next(self, epoch: int, at: datetime, *, purpose: Purpose | None = None) -> StoredIntent | None:
+        """Claim the next PENDING intent for the desk of this epoch, exits first, then the oldest.
+
+        Rows that another transaction holds are passed over. None when nothing waits or the epoch is over.
+        """
+        waiting = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING)
+        if purpose is not None:
+            waiting = waiting.where(IntentRow.purpose == purpose)
+        order = ((IntentRow.purpose == Purpose.EXIT).desc(), IntentRow.created_at, IntentRow.ref)
+        chosen = waiting.where(_present(epoch)).order_by(*order).limit(1).with_for_update(skip_locked=True)
+        statement = (
+            update(IntentRow)
+            .where(IntentRow.ref == chosen.scalar_subquery())
+            .values(state=IntentState.CLAIMED, claim_epoch=epoch, changed_at=at)
+            .returning(IntentRow.ref)
+        )
+        ref = self._session.scalar(statement, execution_options={"synchronize_session": False})
+        return None if ref is None else self.get(ref)
+
+    def move(
+        self,
+        ref: str,
+        from_state: IntentState,
+        to_state: IntentState,
+        *,
+        epoch: int,
+        at: datetime,
+        reason: str = "",
+    ) -> bool:
+        """Move a claimed intent; False when it left `from_state`, or another desk owns it or the epoch."""
+        return self._move(ref, from_state, epoch, {"state": to_state, "changed_at": at, "reason": reason})
+
+    def begin_sending(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
+        """CLAIMED to SENDING with the reserved order id; commit before anything goes to the broker."""
+        values = {"state": IntentState.SENDING, "changed_at": at, "client_id": client_id, "order_id": order_id}
+        return self._move(ref, IntentState.CLAIMED, epoch, values)
+
+    def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
+        owned = and_(IntentRow.claim_epoch == epoch, _present(epoch))
+        statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, owned)
+        return self._count(statement.values(**values)) == 1
+
+    def withdraw(self, ref: str, at: datetime, reason: str) -> bool:
+        """Take back an intent that no desk has claimed; False when one has."""
+        statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == IntentState.PENDING)
+        return self._count(statement.values(state=IntentState.WITHDRAWN, changed_at=at, reason=reason)) == 1
+
+    def take_over(self, epoch: int) -> list[StoredIntent]:
+        """Make every unfinished claimed intent this desk's, states unchanged, and return them, oldest first."""
+        live = (IntentRow.state.in_(LIVE_INTENT_STATES), IntentRow.state != IntentState.PENDING)
+        self._count(update(IntentRow).where(*live, _present(epoch)).values(claim_epoch=epoch))
+        return [stored for stored in self.live() if stored.claim_epoch == epoch]
+
+    def reserve_order_id(self, client_id: int, next_valid_id: int) -> int:
+        """The next order id of a client, durable at commit: max(next_valid_id, our highest + 1)."""
+        return DeskStateRepository(self._session).raise_to(order_id_key(client_id), next_valid_id, step=1)
+
+    def get(self, ref: str) -> StoredIntent | None:
+        """One intent."""
+        return self._first(select(IntentRow).where(IntentRow.ref == ref), _to_intent)
+
+    def next_sequence(self, strategy: str, account: str, session: date, purpose: Purpose) -> int:
+        """One above the highest sequence of this purpose in the session, so that no reference is used twice."""
+        query = select(func.coalesce(func.max(IntentRow.sequence), 0) + 1).where(
+            IntentRow.strategy == strategy,
+            IntentRow.account == account,
+            IntentRow.session == session,
+            IntentRow.purpose == purpose,
+        )
+        return self._session.scalars(query).one()
+
+    def live(self, account: str | None = None, purpose: Purpose | None = None) -> list[StoredIntent]:
+        """Intents that have not ended, oldest first."""
+        return self._in_states(LIVE_INTENT_STATES, account, purpose)
+
+    def unresolved(self) -> list[StoredIntent]:
+        """Intents of which the broker's answer is not known: claimed, sending, unknown."""
+        return self._in_states(UNRESOLVED_INTENT_STATES)
+
+    def pending(self, purpose: Purpose | None = None) -> list[StoredIntent]:
+        """Intents that nobody has claimed."""
+        return self._in_states((IntentState.PENDING,), purpose=purpose)
+
+    def of_trade(self, trade_id: str) -> list[StoredIntent]:
+        """Entry and exits of one trade in order of time."""
+        query = select(IntentRow).where(IntentRow.trade_id == trade_id)
+        return self._all(query.order_by(IntentRow.created_at, IntentRow.ref), _to_intent)
+
+    def of_session(self, session: date, account: str | None = None) -> list[StoredIntent]:
+        """Intents of one session in order of time."""
+        query = select(IntentRow).where(IntentRow.session == session)
+        if account is not None:
+            query = query.where(IntentRow.account == account)
+        return self._all(query.order_by(IntentRow.created_at, IntentRow.ref), _to_intent)
+
+    def _in_states(
+        self, states: Collection[IntentState], account: str | None = None, purpose: Purpose | None = None
+    ) -> list[StoredIntent]:
+        query = select(IntentRow).where(IntentRow.state.in_(states))
+        if account is not None:
+            query = query.where(IntentRow.account == account)
+        if purpose is not None:
+            query = query.where(IntentRow.purpose == purpose)
+        return self._all(query.order_by(IntentRow.created_at, IntentRow.ref), _to_intent)
+
+
+def _present(epoch: int) -> ColumnElement[bool]:
+    """SQL condition: the record is still in this epoch."""
+    stored = select(cast(DeskStateRow.value, BigInteger)).where(DeskStateRow.key == EPOCH).scalar_subquery()
+    return stored == epoch
+
+
+def _to_intent(row: IntentRow) -> StoredIntent:
+    intent = OrderIntent(
+        ref=row.ref,
+        trade_id=row.trade_id,
+        strategy=row.strategy,
+        account=row.account,
+        session=row.session,
+        purpose=row.purpose,
+        action=row.action,
+        symbol=row.symbol,
+        quantity=row.quantity,
+        legs=legs_from_json(row.legs),
+        limit=row.limit_price,
+        worst_limit=row.worst_limit,
+        tick=row.tick,
+        style=row.style,
+        created_at=row.created_at,
+        good_till=row.good_till,
+        decision_id=row.decision_id,
+        exit_reason=row.exit_reason,
+    )
+    return StoredIntent(
+        intent=intent,
+        sequence=row.sequence,
+        state=row.state,
+        changed_at=row.changed_at,
+        reason=row.reason,
+        claim_epoch=row.claim_epoch,
+        client_id=row.client_id,
+        order_id=row.order_id,
+        evidence=row.evidence,
+    )

@@ -1,0 +1,123 @@
+"""Orders and their permanent ids, as the broker tells them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.domain.orders import Order, OrderState
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.rows.orders import OrderPermIdRow, OrderRow
+from htbot.persistence.states import TERMINAL_ORDER_STATES
+
+_TOLD = (
+    "order_id",
+    "client_id",
+    "quantity",
+    "limit_price",
+    "state",
+    "filled",
+    "error_code",
+    "error_text",
+    "changed_at",
+)
+
+
+class OrderRepository(Repository):
+    """One order per reference; every permanent id that the reference was seen under."""
+
+    def upsert(self, order: Order, as_of: datetime) -> None:
+        """Store what the broker told last; what it left out (permanent id, average price) stays as it was."""
+        statement = insert(OrderRow).values(
+            ref=order.ref,
+            order_id=order.order_id,
+            client_id=order.client_id,
+            account=order.account,
+            purpose=order.purpose,
+            action=order.action,
+            quantity=order.quantity,
+            limit_price=order.limit,
+            state=order.state,
+            filled=order.filled,
+            average_price=order.average_price,
+            perm_id=order.perm_id,
+            error_code=order.error_code,
+            error_text=order.error_text,
+            submitted_at=as_of,
+            changed_at=as_of,
+        )
+        told = statement.excluded
+        changed: dict[str, Any] = {name: told[name] for name in _TOLD}
+        changed["perm_id"] = func.coalesce(told.perm_id, OrderRow.perm_id)
+        changed["average_price"] = func.coalesce(told.average_price, OrderRow.average_price)
+        self._count(statement.on_conflict_do_update(index_elements=[OrderRow.ref], set_=changed))
+        if order.perm_id is not None:
+            self.see_perm_id(order.ref, order.perm_id, order.state, as_of)
+
+    def see_perm_id(self, ref: str, perm_id: int, state: OrderState, as_of: datetime) -> None:
+        """Remember a permanent id of a reference and the state it was seen in."""
+        statement = insert(OrderPermIdRow).values(ref=ref, perm_id=perm_id, state=state, changed_at=as_of)
+        told = {"state": statement.excluded.state, "changed_at": statement.excluded.changed_at}
+        self._count(statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told))
+
+    def perm_ids(self, ref: str) -> dict[int, OrderState]:
+        """Every permanent id of a reference with its last state."""
+        query = select(OrderPermIdRow.perm_id, OrderPermIdRow.state).where(OrderPermIdRow.ref == ref)
+        rows = self._session.execute(query.order_by(OrderPermIdRow.perm_id))
+        return {row.perm_id: row.state for row in rows}
+
+    def works(self, ref: str) -> bool:
+        """True while any permanent id of the reference may still trade (ARCHITECTURE section 7.5)."""
+        return any(state not in TERMINAL_ORDER_STATES for state in self.perm_ids(ref).values())
+
+    def ref_of(self, perm_id: int) -> str | None:
+        """The reference that owns a permanent id."""
+        return self._session.scalar(select(OrderPermIdRow.ref).where(OrderPermIdRow.perm_id == perm_id).limit(1))
+
+    def get(self, ref: str) -> Order | None:
+        """The order of a reference."""
+        return self._first(select(OrderRow).where(OrderRow.ref == ref), _to_order)
+
+    def working(self, account: str | None = None) -> list[Order]:
+        """Orders that have not ended, oldest first."""
+        query = select(OrderRow).where(OrderRow.state.not_in(TERMINAL_ORDER_STATES))
+        if account is not None:
+            query = query.where(OrderRow.account == account)
+        return self._all(query.order_by(OrderRow.submitted_at, OrderRow.ref), _to_order)
+
+    def of_session(self, session: date, account: str | None = None) -> list[Order]:
+        """Orders of one session in order of time."""
+        query = select(OrderRow).join(IntentRow, IntentRow.ref == OrderRow.ref).where(IntentRow.session == session)
+        if account is not None:
+            query = query.where(OrderRow.account == account)
+        return self._all(query.order_by(OrderRow.submitted_at, OrderRow.ref), _to_order)
+
+    def recent(self, limit: int = 100, account: str | None = None) -> list[Order]:
+        """The last orders, newest first."""
+        query = select(OrderRow).order_by(OrderRow.submitted_at.desc(), OrderRow.ref.desc()).limit(limit)
+        if account is not None:
+            query = query.where(OrderRow.account == account)
+        return self._all(query, _to_order)
+
+
+def _to_order(row: OrderRow) -> Order:
+    return Order(
+        ref=row.ref,
+        order_id=row.order_id,
+        client_id=row.client_id,
+        account=row.account,
+        purpose=row.purpose,
+        action=row.action,
+        quantity=row.quantity,
+        limit=row.limit_price,
+        state=row.state,
+        filled=row.filled,
+        average_price=row.average_price,
+        perm_id=row.perm_id,
+        error_code=row.error_code,
+        error_text=row.error_text,
+    )

@@ -1,0 +1,137 @@
+"""Positions and P&L."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.domain.positions import Position
+from htbot.persistence.codecs import plain
+from htbot.persistence.records import DailyPnl, PnlSnapshot
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.portfolio import PnlDailyRow, PnlSnapshotRow, PositionRow
+
+
+class PositionRepository(Repository):
+    """The fold of fills, stored for readers; it can be thrown away and folded again."""
+
+    def replace(self, account: str, positions: Iterable[Position], as_of: datetime) -> None:
+        """Put the fold of an account's fills in place of the stored one.
+
+        Raises:
+            ValueError: a position is of another account.
+        """
+        rows = [{**asdict(position), "as_of": as_of} for position in positions]
+        strangers = {row["account"] for row in rows} - {account}
+        if strangers:
+            raise ValueError(f"positions of {', '.join(sorted(strangers))} given for account {account}")
+        held = [row["con_id"] for row in rows]
+        self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id.not_in(held)))
+        if not rows:
+            return
+        statement = insert(PositionRow).values(rows)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in {"account", "con_id"}}
+        self._count(statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed))
+
+    def of_account(self, account: str | None = None, *, flat: bool = False) -> list[Position]:
+        """Positions by account and contract; those of quantity 0 only when `flat`."""
+        query = select(PositionRow).order_by(PositionRow.account, PositionRow.con_id)
+        if account is not None:
+            query = query.where(PositionRow.account == account)
+        if not flat:
+            query = query.where(PositionRow.quantity != 0)
+        return self._all(query, _to_position)
+
+
+class PnlRepository(Repository):
+    """Marks of open trades, and the result of each day."""
+
+    def add_snapshot(self, snapshot: PnlSnapshot) -> bool:
+        """Store one mark; False when this trade has a mark at this `as_of`."""
+        values = {
+            "trade_id": snapshot.trade_id,
+            "as_of": snapshot.as_of,
+            "mid_debit": snapshot.mid_debit,
+            "natural_debit": snapshot.natural_debit,
+            "mid_pnl_usd": snapshot.mid_pnl_usd,
+            "natural_pnl_usd": snapshot.natural_pnl_usd,
+            "max_gain_usd": snapshot.max_gain_usd,
+            "details": plain(snapshot.details),
+        }
+        return self._count(insert(PnlSnapshotRow).values(values).on_conflict_do_nothing()) == 1
+
+    def latest_snapshot(self, trade_id: str, as_of: datetime | None = None) -> PnlSnapshot | None:
+        """The last mark of a trade, up to `as_of` when given."""
+        query = select(PnlSnapshotRow).where(PnlSnapshotRow.trade_id == trade_id)
+        if as_of is not None:
+            query = query.where(PnlSnapshotRow.as_of <= as_of)
+        return self._first(query.order_by(PnlSnapshotRow.as_of.desc()), _to_snapshot)
+
+    def snapshots(self, trade_id: str) -> list[PnlSnapshot]:
+        """Every mark of a trade, oldest first."""
+        query = select(PnlSnapshotRow).where(PnlSnapshotRow.trade_id == trade_id)
+        return self._all(query.order_by(PnlSnapshotRow.as_of), _to_snapshot)
+
+    def save_day(self, result: DailyPnl) -> None:
+        """Store a day's result; what is there stays when it is newer."""
+        values = asdict(result)
+        statement = insert(PnlDailyRow).values(values)
+        changed = {name: statement.excluded[name] for name in values if name not in {"account", "day"}}
+        newer = statement.excluded.as_of >= PnlDailyRow.as_of
+        self._count(statement.on_conflict_do_update(index_elements=["account", "day"], set_=changed, where=newer))
+
+    def day(self, account: str, day: date) -> DailyPnl | None:
+        """Result of one account on one day."""
+        query = select(PnlDailyRow).where(PnlDailyRow.account == account, PnlDailyRow.day == day)
+        return self._first(query, _to_day)
+
+    def days(self, account: str, first: date, last: date) -> list[DailyPnl]:
+        """Results of days first..last (inclusive), oldest first."""
+        query = select(PnlDailyRow).where(PnlDailyRow.account == account, PnlDailyRow.day.between(first, last))
+        return self._all(query.order_by(PnlDailyRow.day), _to_day)
+
+
+def _to_position(row: PositionRow) -> Position:
+    return Position(
+        account=row.account,
+        con_id=row.con_id,
+        symbol=row.symbol,
+        expiry=row.expiry,
+        strike=row.strike,
+        right=row.right,
+        multiplier=row.multiplier,
+        quantity=row.quantity,
+        average_price=row.average_price,
+        realized_usd=row.realized_usd,
+        commissions_usd=row.commissions_usd,
+    )
+
+
+def _to_snapshot(row: PnlSnapshotRow) -> PnlSnapshot:
+    return PnlSnapshot(
+        trade_id=row.trade_id,
+        as_of=row.as_of,
+        mid_debit=row.mid_debit,
+        natural_debit=row.natural_debit,
+        mid_pnl_usd=row.mid_pnl_usd,
+        natural_pnl_usd=row.natural_pnl_usd,
+        max_gain_usd=row.max_gain_usd,
+        details=row.details,
+    )
+
+
+def _to_day(row: PnlDailyRow) -> DailyPnl:
+    return DailyPnl(
+        account=row.account,
+        day=row.day,
+        gross_usd=row.gross_usd,
+        commissions_usd=row.commissions_usd,
+        net_usd=row.net_usd,
+        trades=row.trades,
+        as_of=row.as_of,
+        unrealized_usd=row.unrealized_usd,
+    )

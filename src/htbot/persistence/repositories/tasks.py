@@ -1,0 +1,135 @@
+"""Runs of tasks and workers that are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.persistence.records import TaskRun, Worker
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.tasks import TaskRunRow, WorkerRow
+from htbot.persistence.states import TaskState
+
+TaskKey = tuple[str, str]
+
+
+class TaskRunRepository(Repository):
+    """One run per (task, key, as_of): what makes a message that comes twice harmless."""
+
+    def begin(self, task: str, key: str, as_of: datetime) -> bool:
+        """Begin a run; False when it has begun before. A run that failed may begin again.
+
+        Begin in the transaction that does the work: a copy that comes meanwhile waits for the commit, and a run
+        that dies leaves no row.
+        """
+        statement = insert(TaskRunRow).values(
+            task=task, key=key, as_of=as_of, state=TaskState.RUNNING, spawned=[], error=""
+        )
+        again = {
+            "state": TaskState.RUNNING,
+            "error": "",
+            "started_at": func.clock_timestamp(),
+            "finished_at": None,
+        }
+        statement = statement.on_conflict_do_update(
+            index_elements=["task", "key", "as_of"], set_=again, where=TaskRunRow.state == TaskState.FAILED
+        )
+        return self._count(statement) == 1
+
+    def finish(self, task: str, key: str, as_of: datetime, spawned: Iterable[TaskKey] = ()) -> bool:
+        """End a run well, naming the (task, key) of the follow-ups that it sent for the same `as_of`."""
+        values = {
+            "state": TaskState.DONE,
+            "spawned": [list(pair) for pair in spawned],
+            "finished_at": func.clock_timestamp(),
+        }
+        statement = update(TaskRunRow).where(*_is(task, key, as_of), TaskRunRow.state == TaskState.RUNNING)
+        return self._count(statement.values(**values)) == 1
+
+    def fail(self, task: str, key: str, as_of: datetime, error: str) -> None:
+        """Record that a run failed, in a transaction of its own; a run that is done stays done."""
+        statement = insert(TaskRunRow).values(
+            task=task,
+            key=key,
+            as_of=as_of,
+            state=TaskState.FAILED,
+            spawned=[],
+            error=error,
+            finished_at=func.clock_timestamp(),
+        )
+        told = {name: statement.excluded[name] for name in ("state", "error", "finished_at")}
+        self._count(
+            statement.on_conflict_do_update(
+                index_elements=["task", "key", "as_of"], set_=told, where=TaskRunRow.state != TaskState.DONE
+            )
+        )
+
+    def get(self, task: str, key: str, as_of: datetime) -> TaskRun | None:
+        """One run."""
+        return self._first(select(TaskRunRow).where(*_is(task, key, as_of)), _to_run)
+
+    def missing(self, expected: Iterable[TaskKey], as_of: datetime) -> set[TaskKey]:
+        """Of the runs expected at `as_of` and all that they spawned, those that have not ended.
+
+        A failed run has ended. Empty = the step is done.
+        """
+        ended = (TaskState.DONE, TaskState.FAILED)
+        query = select(TaskRunRow.task, TaskRunRow.key, TaskRunRow.spawned).where(
+            TaskRunRow.as_of == as_of, TaskRunRow.state.in_(ended)
+        )
+        spawned_by = {
+            (task, key): [(str(name), str(of)) for name, of in spawned]
+            for task, key, spawned in self._session.execute(query)
+        }
+        waiting, seen, open_runs = list(expected), set[TaskKey](), set[TaskKey]()
+        while waiting:
+            run = waiting.pop()
+            if run in seen:
+                continue
+            seen.add(run)
+            if run in spawned_by:
+                waiting.extend(spawned_by[run])
+            else:
+                open_runs.add(run)
+        return open_runs
+
+    def latest(self) -> list[TaskRun]:
+        """The last run of every task, by name."""
+        query = select(TaskRunRow).distinct(TaskRunRow.task).order_by(TaskRunRow.task, TaskRunRow.started_at.desc())
+        return self._all(query, _to_run)
+
+
+class WorkerRepository(Repository):
+    """Workers that have said they are ready (RULINGS 35)."""
+
+    def ready(self, worker: Worker) -> None:
+        """Store a worker, in place of what one of the same name said before."""
+        values = {**asdict(worker), "tasks": list(worker.tasks)}
+        statement = insert(WorkerRow).values(values)
+        changed = {name: statement.excluded[name] for name in values if name != "name"}
+        self._count(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+    def see(self, name: str, at: datetime) -> bool:
+        """A worker gave a sign of life (wall time); False when it never said it was ready."""
+        return self._count(update(WorkerRow).where(WorkerRow.name == name).values(seen_at=at)) == 1
+
+    def all(self) -> list[Worker]:
+        """Workers by name."""
+        return self._all(select(WorkerRow).order_by(WorkerRow.name), _to_worker)
+
+
+def _is(task: str, key: str, as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+    return TaskRunRow.task == task, TaskRunRow.key == key, TaskRunRow.as_of == as_of
+
+
+def _to_run(row: TaskRunRow) -> TaskRun:
+    spawned = tuple((str(task), str(key)) for task, key in row.spawned)
+    return TaskRun(row.task, row.key, row.as_of, row.state, spawned, row.error, row.started_at, row.finished_at)
+
+
+def _to_worker(row: WorkerRow) -> Worker:
+    return Worker(row.name, row.host, row.pid, row.version, tuple(row.tasks), row.ready_at, row.seen_at)

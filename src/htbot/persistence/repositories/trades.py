@@ -1,0 +1,119 @@
+"""Trades: one live trade per strategy and account."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.domain.signals import Direction
+from htbot.domain.trades import Trade, TradeState
+from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_json, rules_to_json
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
+
+
+class TradeRepository(Repository):
+    """Trades from decision to net P&L."""
+
+    def add(self, trade: Trade) -> bool:
+        """Store a trade; False when its id is there or its strategy has a live trade in this account."""
+        values = {"id": trade.id, **_fixed(trade), **_moving(trade)}
+        return self._count(insert(TradeRow).values(values).on_conflict_do_nothing()) == 1
+
+    def save(self, trade: Trade, from_state: TradeState) -> bool:
+        """Write what changes in a trade's life; False when it no longer stands in `from_state`."""
+        condition = (TradeRow.id == trade.id, TradeRow.state == from_state)
+        return self._count(update(TradeRow).where(*condition).values(**_moving(trade))) == 1
+
+    def raise_max_gain(self, trade_id: str, gain_usd: Decimal) -> None:
+        """Keep the greater of the stored and the given gain of a live trade."""
+        greater = func.greatest(func.coalesce(TradeRow.max_gain_usd, gain_usd), gain_usd)
+        condition = (TradeRow.id == trade_id, TradeRow.state.in_(LIVE_TRADE_STATES))
+        self._count(update(TradeRow).where(*condition).values(max_gain_usd=greater))
+
+    def get(self, trade_id: str, *, lock: bool = False) -> Trade | None:
+        """One trade; `lock` holds the row until the transaction ends."""
+        query = select(TradeRow).where(TradeRow.id == trade_id)
+        return self._first(query.with_for_update() if lock else query, _to_trade)
+
+    def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
+        """Trades that are opening, open or closing, oldest first."""
+        query = select(TradeRow).where(TradeRow.state.in_(LIVE_TRADE_STATES))
+        if account is not None:
+            query = query.where(TradeRow.account == account)
+        if strategy is not None:
+            query = query.where(TradeRow.strategy == strategy)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+
+    def of_session(self, session: date, account: str | None = None) -> list[Trade]:
+        """Trades of one session in order of time."""
+        query = select(TradeRow).where(TradeRow.session == session)
+        if account is not None:
+            query = query.where(TradeRow.account == account)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+
+    def recent(self, limit: int = 100, account: str | None = None) -> list[Trade]:
+        """The last trades, newest first."""
+        query = select(TradeRow).order_by(TradeRow.opened_at.desc(), TradeRow.id.desc()).limit(limit)
+        if account is not None:
+            query = query.where(TradeRow.account == account)
+        return self._all(query, _to_trade)
+
+
+def _fixed(trade: Trade) -> dict[str, Any]:
+    return {
+        "strategy": trade.strategy,
+        "account": trade.account,
+        "symbol": trade.symbol,
+        "session": trade.session,
+        "direction": int(trade.direction),
+        "legs": legs_to_json(trade.legs),
+        "width": trade.width,
+        "rules": rules_to_json(trade.rules),
+        "config_hash": trade.config_hash,
+        "opened_at": trade.opened_at,
+    }
+
+
+def _moving(trade: Trade) -> dict[str, Any]:
+    return {
+        "state": trade.state,
+        "quantity": trade.quantity,
+        "closed_at": trade.closed_at,
+        "credit": trade.credit,
+        "debit": trade.debit,
+        "exit_reason": trade.exit_reason,
+        "gross_pnl_usd": trade.gross_pnl_usd,
+        "commissions_usd": trade.commissions_usd,
+        "max_gain_usd": trade.max_gain_usd,
+    }
+
+
+def _to_trade(row: TradeRow) -> Trade:
+    return Trade(
+        id=row.id,
+        strategy=row.strategy,
+        account=row.account,
+        symbol=row.symbol,
+        session=row.session,
+        direction=Direction(row.direction),
+        state=row.state,
+        legs=legs_from_json(row.legs),
+        quantity=row.quantity,
+        width=row.width,
+        rules=rules_from_json(row.rules),
+        config_hash=row.config_hash,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        credit=row.credit,
+        debit=row.debit,
+        exit_reason=row.exit_reason,
+        gross_pnl_usd=row.gross_pnl_usd,
+        commissions_usd=row.commissions_usd,
+        max_gain_usd=row.max_gain_usd,
+    )

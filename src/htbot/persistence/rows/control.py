@@ -1,0 +1,90 @@
+"""Rows of who may trade and who did what: halts, audit log, commands, accounts, state of the desk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from htbot.persistence.columns import words
+from htbot.persistence.rows.base import Base, Json, SerialKey
+from htbot.persistence.states import CommandState, HaltKind
+
+
+class HaltRow(Base):
+    """One halt or one trip of the breaker; in force until cleared or, with `ends_at`, until that market time."""
+
+    __tablename__ = "halts"
+    __table_args__ = (
+        Index("uq_halts_in_force", "kind", "source", unique=True, postgresql_where=text("cleared_at IS NULL")),
+        CheckConstraint("kind = 'breaker' OR ends_at IS NULL", name="cleared_by_person"),
+        CheckConstraint("(cleared_at IS NULL) = (cleared_by IS NULL)", name="cleared"),
+    )
+
+    id: Mapped[SerialKey]
+    kind: Mapped[HaltKind] = mapped_column(words(HaltKind, "kind"))
+    source: Mapped[str]
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    cleared_by: Mapped[str | None]
+    cleared_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """One act of a person or a process. The table refuses UPDATE, DELETE and TRUNCATE."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[SerialKey]
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[Json]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class CommandRow(Base):
+    """One command of a person; the same idempotency key is the same command."""
+
+    __tablename__ = "commands"
+    __table_args__ = (Index("ix_commands_open", "kind", postgresql_where=text("state IN ('PENDING', 'RUNNING')")),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    params: Mapped[Json]
+    requested_by: Mapped[str]
+    created_at: Mapped[datetime]
+    state: Mapped[CommandState] = mapped_column(words(CommandState, "state"))
+    changed_at: Mapped[datetime]
+    result: Mapped[Json]
+
+
+class AccountRow(Base):
+    """One broker account and the world it lives in; unknown figures are null."""
+
+    __tablename__ = "accounts"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    world_id: Mapped[str]
+    mode: Mapped[str]
+    as_of: Mapped[datetime]
+    net_liquidation_usd: Mapped[Decimal | None]
+    buying_power_usd: Mapped[Decimal | None]
+    cash_usd: Mapped[Decimal | None]
+
+
+class DeskStateRow(Base):
+    """One fact that the desk must not forget over a restart: epoch, order ids, world."""
+
+    __tablename__ = "desk_state"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

@@ -1,0 +1,71 @@
+"""Rows of decisions: evaluations, signals, risk decisions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from htbot.persistence.rows.base import Base, BigInt, Json, JsonList, SerialKey, SmallInt
+
+
+class EvaluationRow(Base):
+    """One look of a strategy at a symbol; `why_not` is null when a signal fired (RULINGS 38)."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (UniqueConstraint("strategy", "account", "symbol", "as_of"),)
+
+    id: Mapped[SerialKey]
+    strategy: Mapped[str]
+    account: Mapped[str]
+    symbol: Mapped[str]
+    as_of: Mapped[datetime]
+    trend: Mapped[SmallInt]
+    high: Mapped[float | None]
+    low: Mapped[float | None]
+    why_not: Mapped[str | None]
+    indicators: Mapped[Json]
+
+
+class SignalRow(Base):
+    """One signal and its outcome; its key spends the level (RULINGS 2)."""
+
+    __tablename__ = "signals"
+    __table_args__ = (
+        UniqueConstraint("strategy", "account", "session", "direction", "level"),
+        CheckConstraint("direction IN (1, -1)", name="direction"),
+        CheckConstraint("accepted = (refused_by IS NULL)", name="outcome"),
+        Index("ix_signals_session_account", "session", "account"),
+    )
+
+    id: Mapped[SerialKey]
+    strategy: Mapped[str]
+    account: Mapped[str]
+    symbol: Mapped[str]
+    session: Mapped[date]
+    as_of: Mapped[datetime]
+    direction: Mapped[SmallInt]
+    level: Mapped[float]
+    price: Mapped[float]
+    trend: Mapped[SmallInt]
+    reason: Mapped[str]
+    levels: Mapped[Json]
+    indicators: Mapped[Json]
+    accepted: Mapped[bool]
+    refused_by: Mapped[str | None]
+
+
+class RiskDecisionRow(Base):
+    """What risk answered to one signal, with every rule's limit and value."""
+
+    __tablename__ = "risk_decisions"
+    __table_args__ = (CheckConstraint("approved = (refused_by IS NULL)", name="answer"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    signal_id: Mapped[BigInt | None] = mapped_column(ForeignKey("signals.id"), unique=True)
+    as_of: Mapped[datetime]
+    approved: Mapped[bool]
+    refused_by: Mapped[str | None]
+    outcomes: Mapped[JsonList]

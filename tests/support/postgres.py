@@ -1,0 +1,123 @@
+"""A private PostgreSQL for tests: one server per run on a free port, one database per test."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from htbot.bootstrap.install.postgres import Postgres, prepare
+from htbot.persistence.engine import Database
+from htbot.persistence.migrations import upgrade
+
+_PATIENCE_S = 20.0
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
+
+
+class PostgresServer:
+    """A running server; databases are copies of a template that is migrated once."""
+
+    def __init__(self, prepared: Postgres, log: Path) -> None:
+        self._endpoint = prepared.endpoint
+        self._log = log
+        self._names = (f"test_{number}" for number in count())
+        settings = (f"port={self._endpoint.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *_QUICK)
+        options = [part for setting in settings for part in ("-c", setting)]
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [*prepared.command, "-D", str(prepared.data), *options], stdout=stream, stderr=stream, cwd="/"
+            )
+        self._wait()
+
+    def url(self, name: str) -> str:
+        """URL of one database of this server."""
+        return f"postgresql://htbot:{self._endpoint.password}@127.0.0.1:{self._endpoint.port}/{name}"
+
+    def create(self, template: str = "template0") -> str:
+        """A new database, and its URL."""
+        name = next(self._names)
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database, connected or not."""
+        self._run(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """End the server at once; nobody needs its data."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(timeout=_PATIENCE_S)
+
+    def _run(self, statement: str) -> None:
+        connection = psycopg2.connect(self.url("postgres"), connect_timeout=5)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                psycopg2.connect(self.url("postgres"), connect_timeout=5).close()
+            except psycopg2.OperationalError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}") from None
+                time.sleep(0.05)
+            else:
+                return
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    folder = Path(tempfile.mkdtemp(prefix="htbot-pg-"))
+    try:
+        server = PostgresServer(prepare(folder / "pg"), folder / "server.log")
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def record_template(postgres_server: PostgresServer) -> str:
+    """Name of a database with every migration and no rows."""
+    url = postgres_server.create()
+    upgrade(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """URL of a database without tables."""
+    url = postgres_server.create()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, record_template: str) -> Iterator[str]:
+    """URL of a migrated database of this test's own."""
+    url = postgres_server.create(record_template)
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database of this test's own."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
