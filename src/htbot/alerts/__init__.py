@@ -1,0 +1,1 @@
+"""What people are told: wording and throttling. Delivery lives in the adapters."""

@@ -1,0 +1,88 @@
+"""The shape of every alert: subject, New York time on the first line, facts as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+
+from htbot.domain.alerts import Alert, Severity
+from htbot.domain.sessions import NEW_YORK
+
+SUBJECT_PREFIX = "HTBot Alert: "
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of an alert: a label and what it is."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An alert before it is laid out. `summary` is its first sentence, `facts` the lines below."""
+
+    kind: str
+    severity: Severity
+    title: str
+    summary: str
+    as_of: datetime
+    dedup_key: str
+    facts: Sequence[Fact] = ()
+    account: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def header(value: str) -> str:
+    """The value, when it may stand in a mail header.
+
+    Raises:
+        ValueError: it holds a control character such as CR or LF, which would inject a header (FAULTS row 55).
+    """
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ValueError(f"{value!r} holds a control character and cannot be a mail header")
+    return value
+
+
+def new_york_stamp(as_of: datetime) -> str:
+    """Time with zone as the first line shows it: `2022-08-26 10:32:30 EDT`."""
+    return as_of.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def compose(message: Message) -> Alert:
+    """Lay a message out as plain text and as HTML, with everything in the HTML escaped.
+
+    Raises:
+        ValueError: title, account or key would break a mail header.
+    """
+    stamp = new_york_stamp(message.as_of)
+    lines = [stamp, "", message.summary]
+    if message.facts:
+        wide = max(len(fact.label) for fact in message.facts)
+        lines += ["", *(f"{fact.label + ':':<{wide + 1}} {fact.value}" for fact in message.facts)]
+    return Alert(
+        kind=message.kind,
+        severity=message.severity,
+        subject=header(SUBJECT_PREFIX + message.title),
+        text="\n".join(lines) + "\n",
+        html=_html(stamp, message),
+        as_of=message.as_of,
+        dedup_key=header(message.dedup_key),
+        account=header(message.account),
+        params=message.params,
+    )
+
+
+def _html(stamp: str, message: Message) -> str:
+    rows = "".join(
+        f'<tr><th align="left">{escape(fact.label)}</th><td>{escape(fact.value)}</td></tr>' for fact in message.facts
+    )
+    table = f"<table>{rows}</table>" if rows else ""
+    title = escape(SUBJECT_PREFIX + message.title)
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><p>{escape(stamp)}</p><p>{escape(message.summary)}</p>{table}</body></html>"
+    )

@@ -1,0 +1,148 @@
+"""When an open trade must be closed: one pure decision for the desk's guard, `mark_pnl` and every other caller.
+
+Precedence (spec 01 section 7): the hard flat deadline, the exit time, the stop, the target. Time needs no price. Stop
+and target want a believable one (RULINGS 6): legs fresh, uncrossed and not too wide, and the condition true either on
+two consecutive quotes at least 1 s apart or at once when it also holds on the natural price, which can be had for sure.
+A stop's natural price is the worse of the two, so a believable stop never waits; a target at mid does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from htbot.domain.orders import ExitReason
+from htbot.domain.trades import ExitRules, Trade
+from htbot.portfolio.marks import Marks
+from htbot.portfolio.pnl import open_pnl
+
+CONFIRM_AFTER = timedelta(seconds=1)
+BLIND_LIMIT = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitWatch:
+    """What the guard remembers of one trade between two looks; start with an empty one.
+
+    `pending` is a condition seen once, on the quote of `since`. `max_gain_usd` is the running maximum of the P&L on
+    the trade's basis, over believable prices. `last_good` are the last believable prices; `blind_since` the market
+    time from which a sold leg had no ask, None while it has one (RULINGS 5).
+    """
+
+    pending: ExitReason | None = None
+    since: datetime | None = None
+    max_gain_usd: Decimal | None = None
+    last_good: Marks | None = None
+    blind_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitDecision:
+    """A trade is to be closed. `limit` and `value` are what was compared, `marks` the quotes it was seen on."""
+
+    reason: ExitReason
+    as_of: datetime
+    limit: str
+    value: str
+    detail: str
+    marks: Marks | None
+    pnl_usd: Decimal | None
+
+
+def target_usd(rules: ExitRules, credit: Decimal, units: int) -> Decimal:
+    """The profit that closes a trade: the target, or the wanted share of the credit when that is less.
+
+    `units` is multiplier x quantity.
+    """
+    if rules.take_profit_fraction is None:
+        return rules.profit_target_usd
+    return min(rules.profit_target_usd, rules.take_profit_fraction * credit * units)
+
+
+def exit_decision(
+    trade: Trade, marks: Marks | None, watch: ExitWatch, as_of: datetime
+) -> tuple[ExitDecision | None, ExitWatch]:
+    """Whether a trade is to be closed now, and what to remember until the next look.
+
+    Args:
+        trade: an open trade; without a `credit` only time closes it.
+        marks: prices of its legs (`portfolio.marks.mark_spread`), None when there are none.
+        watch: what the previous call returned.
+        as_of: market time of this look, aware UTC.
+
+    Returns:
+        The decision, or None to stay; and the watch for the next call.
+    """
+    pnl = None if marks is None else open_pnl(trade, marks, trade.rules.pnl_basis)
+    watch = _remember(watch, marks, pnl, as_of)
+    due = _time_exit(trade.rules, as_of)
+    if due is not None:
+        reason, limit = due
+        detail = f"{as_of.isoformat()} is at or past {limit.isoformat()}"
+        return ExitDecision(reason, as_of, limit.isoformat(), as_of.isoformat(), detail, marks, pnl), watch
+    if watch.blind_since is not None and as_of - watch.blind_since >= BLIND_LIMIT:
+        return _blind_exit(watch, marks, as_of), watch
+    if marks is None or not marks.believable or pnl is None:
+        return None, replace(watch, pending=None, since=None)
+    return _price_exit(trade, marks, watch, as_of)
+
+
+def _time_exit(rules: ExitRules, as_of: datetime) -> tuple[ExitReason, datetime] | None:
+    if as_of >= rules.flat_deadline:
+        return ExitReason.MARKET_CLOSE, rules.flat_deadline
+    if as_of >= rules.exit_at:
+        return ExitReason.TIME, rules.exit_at
+    return None
+
+
+def _remember(watch: ExitWatch, marks: Marks | None, pnl: Decimal | None, as_of: datetime) -> ExitWatch:
+    if marks is None:
+        return watch
+    blind_since = (watch.blind_since or as_of) if marks.short_without_ask else None
+    if not marks.believable or pnl is None:
+        return replace(watch, blind_since=blind_since)
+    best = pnl if watch.max_gain_usd is None else max(watch.max_gain_usd, pnl)
+    return replace(watch, blind_since=blind_since, last_good=marks, max_gain_usd=best)
+
+
+def _blind_exit(watch: ExitWatch, marks: Marks | None, as_of: datetime) -> ExitDecision:
+    limit_s = BLIND_LIMIT.total_seconds()
+    blind_s = (as_of - watch.blind_since).total_seconds() if watch.blind_since is not None else limit_s
+    detail = f"the sold leg has had no ask for {blind_s:.0f} s"
+    return ExitDecision(ExitReason.OTHER, as_of, f"{limit_s:.0f} s", f"{blind_s:.0f} s", detail, marks, None)
+
+
+def _condition(trade: Trade, pnl: Decimal) -> tuple[ExitReason, Decimal] | None:
+    """The stop or the target that a P&L has reached, with its limit in dollars; the stop comes first."""
+    if pnl <= -trade.rules.stop_loss_usd:
+        return ExitReason.STOP_LOSS, -trade.rules.stop_loss_usd
+    if trade.credit is None:
+        return None
+    target = target_usd(trade.rules, trade.credit, trade.legs[0].multiplier * trade.quantity)
+    if pnl >= target:
+        return ExitReason.PROFIT_TARGET, target
+    return None
+
+
+def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -> tuple[ExitDecision | None, ExitWatch]:
+    quiet = replace(watch, pending=None, since=None)
+    pnl, natural = open_pnl(trade, marks, trade.rules.pnl_basis), open_pnl(trade, marks, "natural")
+    if pnl is None or natural is None:
+        return None, quiet
+    reached = _condition(trade, pnl)
+    if reached is None:
+        return None, quiet
+    reason, limit = reached
+    for_sure = _condition(trade, natural) == reached
+    seen_before = watch.pending is reason and watch.since is not None and marks.quoted_at is not None
+    if for_sure or (seen_before and _apart(watch.since, marks.quoted_at)):
+        detail = f"P&L at {trade.rules.pnl_basis} {pnl:.2f} USD, at natural {natural:.2f} USD"
+        return ExitDecision(reason, as_of, f"{limit:.2f}", f"{pnl:.2f}", detail, marks, pnl), quiet
+    if seen_before:
+        return None, watch
+    return None, replace(watch, pending=reason, since=marks.quoted_at)
+
+
+def _apart(first: datetime | None, second: datetime | None) -> bool:
+    return first is not None and second is not None and second - first >= CONFIRM_AFTER

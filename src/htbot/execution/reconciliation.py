@@ -1,0 +1,229 @@
+"""Comparing our books with the broker's, and finding out what became of an order in doubt.
+
+Nothing here trades: findings are events, and an order in doubt is looked up by its ref (ARCHITECTURE section 7, FAULTS:
+reconciliation writes events, it never trades).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from htbot.domain.fills import Fill
+from htbot.domain.orders import OrderIntent, Purpose
+from htbot.domain.positions import Position
+from htbot.execution.messages import OpenOrderMessage
+from htbot.execution.states import IntentEvent
+from htbot.portfolio.positions import PositionKey, latest
+
+REF_PREFIX = "htbot-"
+CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
+ENDED_STATUSES = CANCELLED_STATUSES | {"Filled", "Inactive"}
+
+
+class FindingKind(StrEnum):
+    """Outcome of one comparison (spec 05 section 6)."""
+
+    MATCH = "MATCH"
+    MISSING_FILL = "MISSING_FILL"
+    EXTERNAL_POSITION = "EXTERNAL_POSITION"
+    PHANTOM = "PHANTOM"
+    QTY_DIFF = "QTY_DIFF"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    FOREIGN_ORDER = "FOREIGN_ORDER"
+    LOST_ORDER = "LOST_ORDER"
+
+
+# Not ours, so no doubt about our own books: a person is told and nothing is touched.
+_NOT_OURS = frozenset({FindingKind.EXTERNAL_POSITION, FindingKind.FOREIGN_ORDER})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a reconciliation. `con_id` is 0 in findings about orders, `ref` empty in those about positions."""
+
+    kind: FindingKind
+    account: str
+    detail: str
+    con_id: int = 0
+    symbol: str = ""
+    ref: str = ""
+    ours: int = 0
+    broker: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """True when this finding leaves no doubt about our own books."""
+        return self.kind is FindingKind.MATCH or self.kind in _NOT_OURS
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One contract as the broker shows it."""
+
+    account: str
+    con_id: int
+    symbol: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerView:
+    """What the broker answered to positions, open and completed orders, and executions of the day (legs only)."""
+
+    holdings: Sequence[Holding] = ()
+    orders: Sequence[OpenOrderMessage] = ()
+    executions: Sequence[Fill] = ()
+
+    @property
+    def open_orders(self) -> list[OpenOrderMessage]:
+        """Orders that work, by permId."""
+        return sorted((order for order in self.orders if not _over(order)), key=lambda order: order.perm_id)
+
+    def known_as(self, ref: str) -> list[OpenOrderMessage]:
+        """Every order, working or over, that carries a ref."""
+        return [order for order in self.orders if order.ref == ref]
+
+
+def _over(order: OpenOrderMessage) -> bool:
+    return order.completed or order.status in ENDED_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What our record holds: positions by (account, conId), execution keys already booked, refs that are not over."""
+
+    positions: Mapping[PositionKey, Position]
+    execution_keys: frozenset[str]
+    live_refs: frozenset[str]
+
+
+def reconcile(books: Books, broker: BrokerView) -> tuple[Finding, ...]:
+    """Compare every position and every order; the findings come in a fixed order."""
+    return (*_compare_positions(books, broker), *_compare_orders(books, broker))
+
+
+def books_agree(findings: Sequence[Finding]) -> bool:
+    """True when nothing found casts doubt on our own books."""
+    return all(finding.agrees for finding in findings)
+
+
+def _compare_positions(books: Books, broker: BrokerView) -> list[Finding]:
+    held = {(holding.account, holding.con_id): holding for holding in broker.holdings}
+    missing: dict[PositionKey, list[Fill]] = {}
+    for fill in latest(broker.executions):
+        if fill.execution_key not in books.execution_keys:
+            missing.setdefault((fill.account, fill.con_id), []).append(fill)
+    findings = []
+    for key in sorted(books.positions.keys() | held.keys()):
+        position, holding = books.positions.get(key), held.get(key)
+        ours = 0 if position is None else position.quantity
+        theirs = 0 if holding is None else holding.quantity
+        if not ours and not theirs:
+            continue
+        symbol = position.symbol if position is not None else held[key].symbol
+        kind, detail = _judge(ours, theirs, missing.get(key, []))
+        findings.append(Finding(kind, key[0], detail, con_id=key[1], symbol=symbol, ours=ours, broker=theirs))
+    return findings
+
+
+def _judge(ours: int, theirs: int, missing: Sequence[Fill]) -> tuple[FindingKind, str]:
+    if ours == theirs:
+        return FindingKind.MATCH, f"{ours} on both sides"
+    own = [fill for fill in missing if fill.ref.startswith(REF_PREFIX)]
+    if own and ours + sum(fill.signed_quantity for fill in own) == theirs:
+        ids = ", ".join(fill.exec_id for fill in own)
+        return FindingKind.MISSING_FILL, f"explained by executions that are not booked: {ids}"
+    strangers = ", ".join(fill.exec_id for fill in missing if not fill.ref.startswith(REF_PREFIX))
+    hint = f"; executions without our ref: {strangers}" if strangers else ""
+    if ours == 0:
+        return FindingKind.EXTERNAL_POSITION, f"the broker holds {theirs}, we none{hint}"
+    if theirs == 0:
+        return FindingKind.PHANTOM, f"we hold {ours}, the broker none{hint}"
+    return FindingKind.QTY_DIFF, f"we hold {ours}, the broker {theirs}{hint}"
+
+
+def _compare_orders(books: Books, broker: BrokerView) -> list[Finding]:
+    findings = []
+    working = broker.open_orders
+    for order in working:
+        if not order.ref.startswith(REF_PREFIX):
+            detail = f"permId {order.perm_id} works without our ref"
+            findings.append(Finding(FindingKind.FOREIGN_ORDER, order.account, detail))
+        elif order.ref not in books.live_refs:
+            detail = f"permId {order.perm_id} works under a ref that our books do not have as live"
+            findings.append(Finding(FindingKind.UNKNOWN_ORDER, order.account, detail, ref=order.ref))
+    seen = {order.ref for order in working}
+    lost = "live in our books, not open at the broker"
+    findings.extend(Finding(FindingKind.LOST_ORDER, "", lost, ref=ref) for ref in sorted(books.live_refs - seen))
+    return findings
+
+
+class Outcome(StrEnum):
+    """What became of an order in doubt."""
+
+    WORKING = "working"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    ABSENT = "absent"
+    WAIT = "wait"
+
+
+_EVENTS: dict[Outcome, IntentEvent] = {
+    Outcome.WORKING: IntentEvent.ACKNOWLEDGE,
+    Outcome.FILLED: IntentEvent.FILL,
+    Outcome.CANCELLED: IntentEvent.CANCEL,
+    Outcome.REJECTED: IntentEvent.REJECT,
+    Outcome.WAIT: IntentEvent.DOUBT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of an intent: whole spreads filled, and every permId that carries its ref."""
+
+    outcome: Outcome
+    filled: int
+    perm_ids: frozenset[int]
+
+    def event(self, purpose: Purpose) -> IntentEvent:
+        """The event for the intent: an absent entry expires, an absent close is sent again under its reserved id."""
+        if self.outcome is Outcome.ABSENT:
+            return IntentEvent.EXPIRE if purpose is Purpose.ENTRY else IntentEvent.SEND
+        return _EVENTS[self.outcome]
+
+
+def resolve(intent: OrderIntent, broker: BrokerView, *, settled: bool) -> Resolution:
+    """What became of an intent in state UNKNOWN.
+
+    One ref may own several permIds, and it works as long as one of them does. `settled` says that the settle time since
+    the doubt is over: only then does silence prove absence, and a partial fill without an order its end.
+    """
+    orders = broker.known_as(intent.ref)
+    executed = [fill for fill in latest(broker.executions) if fill.ref == intent.ref]
+    perm_ids = {order.perm_id for order in orders} | {fill.perm_id for fill in executed}
+    filled = max(_whole_spreads(intent, executed), sum(order.filled for order in orders))
+    return Resolution(_outcome(intent.quantity, orders, filled, settled), filled, frozenset(perm_ids))
+
+
+def _outcome(quantity: int, orders: Sequence[OpenOrderMessage], filled: int, settled: bool) -> Outcome:
+    if any(not _over(order) for order in orders):
+        return Outcome.WORKING
+    if filled >= quantity:
+        return Outcome.FILLED
+    if any(order.status in CANCELLED_STATUSES for order in orders):
+        return Outcome.CANCELLED
+    if orders and all(order.status == "Inactive" for order in orders):
+        return Outcome.REJECTED
+    if not settled:
+        return Outcome.WAIT
+    return Outcome.CANCELLED if filled else Outcome.ABSENT
+
+
+def _whole_spreads(intent: OrderIntent, fills: Sequence[Fill]) -> int:
+    counts = [
+        sum(fill.quantity for fill in fills if fill.con_id == leg.con_id) // abs(leg.ratio) for leg in intent.legs
+    ]
+    return min(counts, default=0)

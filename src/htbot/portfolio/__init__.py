@@ -1,0 +1,1 @@
+"""What is held and what it is worth: marks, positions and P&L, all recomputable from quotes and fills."""

@@ -1,0 +1,90 @@
+"""Positions as a fold of leg executions: recomputable from zero, whatever order or number of times fills arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from htbot.domain.fills import Fill
+from htbot.domain.positions import Position
+
+PositionKey = tuple[str, int]
+
+
+def latest(fills: Iterable[Fill]) -> list[Fill]:
+    """Each execution once, in its last correction, oldest first (RULINGS 3, FAULTS 35).
+
+    A correction reuses the execution id with a higher last part. Of two rows with the same id the one that knows its
+    commission wins; a correction without a commission keeps its original's. A correction to quantity 0 is a bust.
+    """
+    chosen: dict[str, Fill] = {}
+    for fill in fills:
+        key = fill.execution_key
+        rival = chosen.get(key)
+        chosen[key] = fill if rival is None else _newer(rival, fill)
+    return sorted(
+        (fill for fill in chosen.values() if fill.quantity), key=lambda fill: (fill.executed_at, fill.exec_id)
+    )
+
+
+def fold(fills: Iterable[Fill]) -> dict[PositionKey, Position]:
+    """Net positions by (account, contract id), closed ones included with quantity 0.
+
+    The average price is that of the opening side; a fill that passes through zero realises the old side and opens the
+    new one at its own price. `realized_usd` is without commissions, `commissions_usd` the sum of the known ones.
+    """
+    positions: dict[PositionKey, Position] = {}
+    for fill in latest(fills):
+        key = (fill.account, fill.con_id)
+        positions[key] = apply(positions.get(key) or _empty(fill), fill)
+    return positions
+
+
+def apply(position: Position, fill: Fill) -> Position:
+    """The position after one more execution of its contract."""
+    signed, held = fill.signed_quantity, position.quantity
+    after = held + signed
+    fees = position.commissions_usd + (fill.commission or Decimal(0))
+    if held == 0 or held * signed > 0:
+        cost = position.average_price * abs(held) + fill.price * abs(signed)
+        return replace(position, quantity=after, average_price=cost / abs(after), commissions_usd=fees)
+    closed = min(abs(signed), abs(held))
+    gain = (fill.price - position.average_price) * closed * fill.multiplier * (1 if held > 0 else -1)
+    average = position.average_price if after * held > 0 else fill.price
+    return replace(
+        position,
+        quantity=after,
+        average_price=average if after else Decimal(0),
+        realized_usd=position.realized_usd + gain,
+        commissions_usd=fees,
+    )
+
+
+def _empty(fill: Fill) -> Position:
+    return Position(
+        account=fill.account,
+        con_id=fill.con_id,
+        symbol=fill.symbol,
+        expiry=fill.expiry,
+        strike=fill.strike,
+        right=fill.right,
+        multiplier=fill.multiplier,
+    )
+
+
+def _correction(fill: Fill) -> int:
+    """The last part of the execution id as a number; -1 for an id without one."""
+    suffix = fill.exec_id.rpartition(".")[2]
+    return int(suffix) if suffix.isdecimal() and "." in fill.exec_id else -1
+
+
+def _newer(first: Fill, second: Fill) -> Fill:
+    winner, loser = (first, second) if _rank(first) >= _rank(second) else (second, first)
+    if winner.commission is None and loser.commission is not None:
+        return replace(winner, commission=loser.commission)
+    return winner
+
+
+def _rank(fill: Fill) -> tuple[int, bool, Decimal]:
+    return _correction(fill), fill.commission is not None, fill.commission or Decimal(0)

@@ -1,0 +1,76 @@
+"""What one rule sees, and how it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from htbot.domain.decisions import RuleOutcome
+from htbot.domain.instruments import Underlying
+from htbot.portfolio.marks import Marks
+from htbot.risk.book import Book
+from htbot.risk.limits import Limits
+from htbot.risk.proposal import Proposal
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One proposal with everything that rules compare. `underlying` is None for a symbol that is not configured."""
+
+    proposal: Proposal
+    book: Book
+    limits: Limits
+    as_of: datetime
+    underlying: Underlying | None
+    marks: Marks
+
+    @property
+    def natural_credit(self) -> Decimal | None:
+        """The credit per unit that can be had at once: the worse of the plan's and the quotes'."""
+        if self.marks.natural_credit is None:
+            return None
+        return min(self.proposal.plan.natural_credit, self.marks.natural_credit)
+
+    @property
+    def floor_credit(self) -> Decimal | None:
+        """The least credit per unit at which this entry may fill, None for an unknown underlying."""
+        if self.underlying is None:
+            return None
+        return self.limits.floor_credit(self.underlying, self.proposal.plan)
+
+    @property
+    def maximum_loss_usd(self) -> Decimal | None:
+        """What this trade can lose at the worst credit that its order accepts."""
+        floor = self.floor_credit
+        if floor is None:
+            return None
+        plan = self.proposal.plan
+        return (plan.width - floor) * plan.short_leg.multiplier * plan.quantity
+
+
+def usd(amount: Decimal | None) -> str:
+    """Dollars as people read them, `unknown` when there is no number."""
+    return UNKNOWN if amount is None else f"{amount:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Builds the outcomes of one rule, so that each carries its limit and its value whichever way it goes."""
+
+    rule: str
+    limit: str
+
+    def passed(self, value: object) -> RuleOutcome:
+        """The value keeps the limit."""
+        return RuleOutcome(self.rule, passed=True, limit=self.limit, value=str(value))
+
+    def refused(self, value: object, reason: str) -> RuleOutcome:
+        """The value breaks the limit, or there is no value."""
+        return RuleOutcome(self.rule, passed=False, limit=self.limit, value=str(value), reason=reason)
+
+    def when(self, kept: bool, value: object, reason: str) -> RuleOutcome:
+        """Passed when `kept`, otherwise refused with `reason`."""
+        return self.passed(value) if kept else self.refused(value, reason)

@@ -1,0 +1,14 @@
+"""Size of the order."""
+
+from __future__ import annotations
+
+from htbot.domain.decisions import RuleOutcome
+from htbot.risk.case import Case, Verdict
+
+
+def check(case: Case) -> RuleOutcome:
+    """At least one spread, at most the limit."""
+    limit, quantity = case.limits.max_order_quantity, case.proposal.plan.quantity
+    return Verdict("order_quantity", f"1 to {limit}").when(
+        1 <= quantity <= limit, quantity, f"quantity {quantity} is outside 1 to {limit}"
+    )

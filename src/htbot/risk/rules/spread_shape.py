@@ -1,0 +1,23 @@
+"""The spread is the vertical that its direction calls for (RULINGS 21)."""
+
+from __future__ import annotations
+
+from htbot.domain.decisions import RuleOutcome
+from htbot.domain.instruments import Right
+from htbot.domain.signals import Direction
+from htbot.risk.case import Case, Verdict
+
+
+def check(case: Case) -> RuleOutcome:
+    """One leg bought and one sold, same expiry and right, short strike nearer the money, width as stated."""
+    signal, plan = case.proposal.signal, case.proposal.plan
+    right = Right.PUT if signal.direction is Direction.BULL else Right.CALL
+    wanted = f"{'bull put' if right is Right.PUT else 'bear call'} {plan.width} wide, expiring {signal.session}"
+    value = " / ".join(f"{leg.ratio:+d} {leg.expiry} {leg.strike}{leg.right.value}" for leg in plan.legs)
+    verdict = Verdict("spread_shape", wanted)
+    if sorted(leg.ratio for leg in plan.legs) != [-1, 1]:
+        return verdict.refused(value, "a vertical buys one leg and sells one")
+    if any(leg.expiry != signal.session or leg.right is not right for leg in plan.legs):
+        return verdict.refused(value, "expiry or right of a leg is not what the signal calls for")
+    distance = (plan.short_leg.strike - plan.long_leg.strike) * int(signal.direction)
+    return verdict.when(distance == plan.width > 0, value, f"the strikes are {distance} apart, not {plan.width}")
