@@ -40,7 +40,7 @@ ensure_venv() {
     python=$(find_python) || exit
     "$python" -m venv --clear .venv || fail "$python cannot make .venv: see the lines above" 4
   fi
-  UV_LINK_MODE=${UV_LINK_MODE:-copy} install "${locks[@]}" || fail "the packages could not be installed: see the lines above" 1
+  UV_LINK_MODE=${UV_LINK_MODE:-copy} UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} install "${locks[@]}" || fail "the packages could not be installed: see the lines above" 1
   .venv/bin/python -m compileall -q src celery_app.py || fail "src does not compile: see the lines above" 1
   printf '%s' "$wanted" >"$stamp"
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from htbot.bootstrap.install.checks import OpenTrade
 from htbot.bootstrap.install.env_file import is_readable_by_others, prepare_env_file
-from htbot.bootstrap.install.outcome import NotReady, NotRunning, PositionsOpen, exit_code
+from htbot.bootstrap.install.outcome import NotReady, PositionsOpen, exit_code
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.readiness import print_readiness
 from htbot.bootstrap.install.stack import Stack
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.command != "stop" and (chosen.flatten or chosen.leave_open):
         parser.error("--flatten and --leave-open belong to stop")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a start that is cut short cleans up
     try:
         if chosen.command == "stop":
             stop(flatten=chosen.flatten, leave_open=chosen.leave_open)
@@ -93,7 +95,7 @@ def _flatten(stack: Stack) -> None:
     )  # fmt: skip
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-        raise NotRunning(f"flatten was not accepted: {lines[-1]}")
+        raise PositionsOpen(f"flatten was not accepted: {lines[-1]}")
     if not wait_until(lambda: stack.record().open_trades() == [], _FLATTEN_PATIENCE_S, every_s=0.5):
         raise NotReady(f"positions were not flat in {_FLATTEN_PATIENCE_S:.0f} s; nothing was stopped")
 

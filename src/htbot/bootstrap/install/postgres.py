@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: its binaries, the user it runs as, and its data folder.
 
 PostgreSQL refuses to run as root. As root it gets a user namespace in which root is `nobody` (files stay root's, which
-also works below a 0700 folder), else it is started as `nobody`, if need be from `/var/lib/htbot` (STACK, Install).
+also works below a 0700 folder); where namespaces are forbidden it is started as `nobody` from `/var/lib/htbot`, because
+`nobody` cannot enter `var/` (STACK, Install).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from htbot.domain.errors import ConfigurationError
 from htbot.settings.endpoint import Endpoint, read_endpoint, write_endpoint
 
 SHELTER = Path("/var/lib/htbot")
-"""Where binaries and data go when root's `nobody` cannot reach the project."""
+"""Where binaries and data go when root has no user namespaces."""
 
 _NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--")
 
@@ -137,16 +138,10 @@ def _without_root(binaries: Path, data: Path, sheltered: Path) -> tuple[tuple[st
         raise ConfigurationError("PostgreSQL does not run as root: install setpriv (util-linux) or use a normal user")
     nobody = pwd.getpwnam("nobody")
     prefix = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--")
-    reachable = _output_of(*prefix, str(binaries / "postgres"), "--version") and _reaches(prefix, data.parent)
-    if data == sheltered or not reachable:
-        binaries, data = _relocated(binaries), sheltered
-    data.parent.mkdir(parents=True, exist_ok=True)
-    _own(data, nobody.pw_uid, nobody.pw_gid)
-    return prefix, binaries, data
-
-
-def _reaches(prefix: tuple[str, ...], folder: Path) -> bool:
-    return subprocess.run([*prefix, "test", "-x", str(folder)], check=False).returncode == 0
+    binaries = _relocated(binaries)
+    sheltered.parent.mkdir(parents=True, exist_ok=True)
+    _own(sheltered, nobody.pw_uid, nobody.pw_gid)
+    return prefix, binaries, sheltered
 
 
 def _relocated(binaries: Path) -> Path:

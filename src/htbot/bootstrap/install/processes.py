@@ -31,12 +31,22 @@ def is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    stat = _stat(pid)
+    return stat[0] != "Z" if stat else not _PROC.is_dir()
+
+
+def parent_of(pid: int) -> int | None:
+    """Pid of the parent; None when the process is gone."""
+    stat = _stat(pid)
+    return int(stat[1]) if stat else None
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of `/proc/PID/stat` from the state on; the name before it may hold blanks and parentheses."""
     try:
-        return (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[
-            0
-        ] != "Z"
+        return (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return not _PROC.is_dir()
+        return []
 
 
 def belongs_to(pid: int, instance: Path) -> bool:

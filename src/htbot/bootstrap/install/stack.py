@@ -15,23 +15,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
-import redis
 from sqlalchemy import make_url
 
 from htbot.bootstrap.install import postgres, supervisor, valkey
-from htbot.bootstrap.install.checks import Record, api_answers, gateway_version
+from htbot.bootstrap.install.checks import Record
 from htbot.bootstrap.install.outcome import NotReady, NotRunning
 from htbot.bootstrap.install.ports import answers, require_free
 from htbot.bootstrap.install.processes import (
     MARK,
     belongs_to,
     is_alive,
+    parent_of,
     postmaster_of,
     processes_of,
     read_pid,
@@ -39,6 +37,7 @@ from htbot.bootstrap.install.processes import (
     wait_until,
 )
 from htbot.bootstrap.install.supervisor import ProgramState, Supervisor
+from htbot.bootstrap.install.waiting import Waiting
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import load_settings
 
@@ -72,7 +71,6 @@ class Stack:
         self.environ = dict(os.environ if environ is None else environ)
         self.settings = load_settings(self.root, self.environ)
         self.instance = self.settings.paths.var.resolve()
-        self._started_at: datetime | None = None
 
     # --- the whole way ---------------------------------------------------------------------------------------------
 
@@ -90,15 +88,16 @@ class Stack:
             try:
                 self.start_servers()
                 self.migrate()
+                since = self.record().now()
                 self.start_programs(("desk", "worker", "api"))
                 report(f"3/6 Start supervisor: {', '.join(name for name in self.programs if name != 'beat')}")
                 self.start_programs(("beat",))
                 report("4/6 Start beat: the schedule runs")
                 complaint = self._gateway_complaint(report)
-                tasks = self.check_registration()
+                tasks = self.waiting().for_registration(self.record(), since)
                 report(f"6/6 Verify task registration: {len(tasks)} tasks")
                 if complaint is None:
-                    self.wait_for_api()
+                    self.waiting().for_api()
             except BaseException:
                 self.stop_all()
                 raise
@@ -116,10 +115,11 @@ class Stack:
             ran = True
             self._stop_programs()
             terminate([pid], patience_s=30)
-        if left := processes_of(self.instance):
+        postmaster = self._postmaster()
+        if left := [pid for pid in processes_of(self.instance) if postmaster not in {pid, parent_of(pid)}]:
             ran = True
             terminate(left, patience_s=10)
-        if (postmaster := self._postmaster()) is not None:
+        if postmaster is not None:
             ran = True
             terminate([postmaster], first=signal.SIGINT, patience_s=30)
         return ran
@@ -238,67 +238,16 @@ class Stack:
         with subprocess.Popen(
             module, env=self.environ, cwd=self.root, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as running:
-            self._wait_for_redis()
+            self.waiting().for_redis()
             _, complaint = running.communicate()
         if running.returncode != 0:
             lines = complaint.strip().splitlines() or [f"exit code {running.returncode}"]
             raise ConfigurationError(f"migrations failed: {lines[-1]}")
-        self._started_at = self.record().now()
 
     def start_programs(self, names: Sequence[str]) -> None:
         """Start programs that wait for the migrations."""
         for name in names:
             self.supervisor().start(name)
-
-    def check_gateway(self, patience_s: float = 20.0) -> int:
-        """Shake hands with the gateway; returns its protocol version.
-
-        Raises:
-            NotReady: nothing that speaks the protocol answers.
-        """
-        host, port = self.settings.ib.host, self.settings.ib.port
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                return gateway_version(host, port)
-            except (OSError, ValueError) as error:
-                if time.monotonic() > deadline:
-                    raise NotReady(f"the gateway at {host}:{port} does not answer: {error}") from error
-                self._raise_for_failed("paper")
-                time.sleep(0.1)
-
-    def check_registration(self, patience_s: float = 40.0) -> list[str]:
-        """Wait until the worker has registered its tasks and return their names.
-
-        Raises:
-            NotReady: no worker became ready in time.
-        """
-        if self._started_at is None:
-            raise NotRunning("the worker was not started")
-        deadline = time.monotonic() + patience_s
-        while (tasks := self.record().registered_tasks(self._started_at)) is None:
-            self._raise_for_failed("worker")
-            if time.monotonic() > deadline:
-                raise NotReady(
-                    f"the worker registered no tasks in {patience_s:.0f} s: see {self.settings.paths.log}/worker.log"
-                )
-            time.sleep(0.1)
-        return tasks
-
-    def wait_for_api(self, patience_s: float = 40.0) -> None:
-        """Wait until the API says that it is ready.
-
-        Raises:
-            NotReady: it did not in time.
-        """
-
-        def ready() -> bool:
-            self._raise_for_failed("api")
-            self._raise_for_failed("desk")
-            return api_answers(self.settings)
-
-        if not wait_until(ready, patience_s, every_s=0.1):
-            raise NotReady(f"{self.settings.api.url}/ready did not answer 200 in {patience_s:.0f} s")
 
     # --- questions -------------------------------------------------------------------------------------------------
 
@@ -310,6 +259,10 @@ class Stack:
     def supervisor(self) -> Supervisor:
         """The running process manager."""
         return Supervisor(self._socket())
+
+    def waiting(self) -> Waiting:
+        """Waits for the parts of the running instance."""
+        return Waiting(self.settings, self.supervisor())
 
     def states(self) -> list[ProgramState]:
         """All programs and their state.
@@ -346,7 +299,7 @@ class Stack:
         """
         address = f"{self.settings.ib.host}:{self.settings.ib.port}"
         try:
-            version = self.check_gateway()
+            version = self.waiting().for_gateway()
         except NotReady as error:
             if self.settings.ib.builtin_paper:
                 raise
@@ -373,33 +326,3 @@ class Stack:
             )
         except OSError:
             return  # it hangs or is half dead: its processes are found by their mark
-
-    def _wait_for_redis(self, patience_s: float = 30.0) -> None:
-        client = redis.Redis.from_url(self.settings.redis.url, socket_timeout=2)
-
-        def answered() -> bool:
-            self._raise_for_failed("redis")
-            self._raise_for_failed("postgres")
-            try:
-                return bool(client.ping())
-            except redis.ConnectionError:
-                return False
-
-        try:
-            if not wait_until(answered, patience_s):
-                raise NotReady(f"Redis did not answer in {patience_s:.0f} s")
-        except redis.RedisError as error:
-            raise ConfigurationError(f"REDIS_URL: {error}") from error
-        finally:
-            client.close()
-
-    def _raise_for_failed(self, program: str) -> None:
-        """Stop waiting for a program that supervisord has given up."""
-        for row in self.supervisor().states():
-            if row.name == program and row.state == "FATAL":
-                raise NotReady(f"{program} does not start: {self._last_words(program)}")
-
-    def _last_words(self, program: str) -> str:
-        log = next(iter(self.settings.paths.log.glob(f"{program}.[lt]*")), None)
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log else []
-        return lines[-1] if lines else "it wrote nothing"

@@ -27,12 +27,12 @@ _LONGEST_SOCKET_PATH = 100
 
 @dataclass(frozen=True, slots=True)
 class ProgramState:
-    """What supervisord knows of a program: `RUNNING`, `STARTING`, `BACKOFF`, `FATAL`, `STOPPED` ..."""
+    """A program as supervisord sees it: `RUNNING`, `STARTING`, `BACKOFF`, `FATAL` ...; its start in epoch seconds."""
 
     name: str
     state: str
     pid: int
-    description: str
+    started_at: int
 
 
 def socket_path(run: Path) -> Path:
@@ -107,7 +107,7 @@ class Supervisor:
             OSError: supervisord does not run.
         """
         found = self._call("getAllProcessInfo")
-        return [ProgramState(row["name"], row["statename"], row["pid"], row["description"]) for row in found]
+        return [ProgramState(row["name"], row["statename"], row["pid"], row["start"]) for row in found]
 
     def start(self, program: str) -> None:
         """Start a program and do not wait for it; one that runs already is left alone."""

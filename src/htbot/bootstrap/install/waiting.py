@@ -1,0 +1,96 @@
+"""Waits for the parts of a starting instance, and stops waiting for one that has failed for good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+import redis
+
+from htbot.bootstrap.install.checks import Record, api_answers, gateway_version
+from htbot.bootstrap.install.outcome import NotReady
+from htbot.bootstrap.install.processes import wait_until
+from htbot.bootstrap.install.supervisor import Supervisor
+from htbot.domain.errors import ConfigurationError
+from htbot.settings import Settings
+
+_FAILED_STARTS = 3
+
+
+class Waiting:
+    """Each method returns when its part is there, or raises `NotReady` that says what is missing."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+        """Wait for an instance whose supervisord already runs."""
+        self._settings = settings
+        self._supervisor = supervisor
+        self._failed_starts: dict[str, set[int]] = {}
+
+    def for_redis(self, patience_s: float = 30.0) -> None:
+        """Redis or Valkey lets us in."""
+        client = redis.Redis.from_url(self._settings.redis.url, socket_timeout=2)
+
+        def answered() -> bool:
+            self.raise_for_failed(("redis", "postgres"))
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
+
+        try:
+            if not wait_until(answered, patience_s):
+                raise NotReady(f"Redis did not answer in {patience_s:.0f} s")
+        except redis.RedisError as error:
+            raise ConfigurationError(f"REDIS_URL: {error}") from error
+        finally:
+            client.close()
+
+    def for_gateway(self, patience_s: float = 20.0) -> int:
+        """The gateway shakes hands; returns its protocol version."""
+        host, port = self._settings.ib.host, self._settings.ib.port
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return gateway_version(host, port)
+            except (OSError, ValueError) as error:
+                if time.monotonic() > deadline:
+                    raise NotReady(f"the gateway at {host}:{port} does not answer: {error}") from error
+                self.raise_for_failed(("paper",))
+                time.sleep(0.1)
+
+    def for_registration(self, record: Record, since: datetime, patience_s: float = 40.0) -> list[str]:
+        """A worker has registered its tasks since then; returns their names (RULINGS 35)."""
+        deadline = time.monotonic() + patience_s
+        while (tasks := record.registered_tasks(since)) is None:
+            self.raise_for_failed(("worker",))
+            if time.monotonic() > deadline:
+                log = self._settings.paths.log / "worker.log"
+                raise NotReady(f"the worker registered no tasks in {patience_s:.0f} s: see {log}")
+            time.sleep(0.1)
+        return tasks
+
+    def for_api(self, patience_s: float = 40.0) -> None:
+        """`GET /ready` says 200."""
+
+        def ready() -> bool:
+            self.raise_for_failed(("api", "desk"))
+            return api_answers(self._settings)
+
+        if not wait_until(ready, patience_s, every_s=0.1):
+            raise NotReady(f"{self._settings.api.url}/ready did not answer 200 in {patience_s:.0f} s")
+
+    def raise_for_failed(self, programs: Sequence[str]) -> None:
+        """Stop waiting for a program that supervisord has given up, or that ended at once three times."""
+        for row in self._supervisor.states():
+            if row.name not in programs or row.state not in {"FATAL", "BACKOFF"}:
+                continue
+            failed = self._failed_starts.setdefault(row.name, set())
+            failed.add(row.started_at)
+            if row.state == "FATAL" or len(failed) >= _FAILED_STARTS:
+                raise NotReady(f"{row.name} does not start: {self._last_words(row.name)}")
+
+    def _last_words(self, program: str) -> str:
+        log = next(iter(self._settings.paths.log.glob(f"{program}.[lt]*")), None)
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log else []
+        return lines[-1] if lines else "it wrote nothing"
