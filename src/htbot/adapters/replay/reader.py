@@ -1,0 +1,125 @@
+"""Files of recorded data to columns. Nothing is handed out before every row of every file has passed."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from array import array
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.instruments import Right
+from htbot.domain.recorded import BarColumns, OptionSeries, QuoteColumns, RecordedData
+
+if TYPE_CHECKING:
+    from htbot.adapters.replay.table import Ints, Table
+
+Key = TypeVar("Key")
+Columns = TypeVar("Columns", BarColumns, QuoteColumns)
+
+_BAR = re.compile(r"^([1-9]\d*)([mh])$")
+
+
+def parse_bar_length(text: str) -> int:
+    """Minutes of a length such as 1m, 5m, 1h.
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+    match = _BAR.match(text.strip().lower())
+    if match is None:
+        raise ConfigurationError(f"bar length {text!r}: give minutes or hours, such as 1m, 5m, 1h")
+    return int(match[1]) * (60 if match[2] == "h" else 1)
+
+
+def read_market_data(paths: Iterable[Path | str], bar: str | int | None = None) -> RecordedData:
+    """Read and check Parquet and CSV files; what each holds is told by its columns (RULINGS 39).
+
+    Columns: symbol, ts (start of the bar, UTC), then open high low close volume, or bid_/ask_ open high low close size;
+    options add expiry, right (C or P), strike.
+
+    Args:
+        paths: the files.
+        bar: length of the bars, minutes or text such as 5m; None takes the commonest gap inside a session.
+
+    Raises:
+        ConfigurationError: one line that names file, row (counted from 1, without a CSV header) and rule.
+    """
+    from htbot.adapters.replay.order import bar_minutes, series_runs
+    from htbot.adapters.replay.table import read_table
+
+    given = parse_bar_length(bar) if isinstance(bar, str) else bar
+    data = RecordedData(files=tuple(str(path) for path in paths))
+    if not data.files:
+        raise ConfigurationError("no data file given")
+    crc = 0
+    for name in data.files:
+        table = read_table(Path(name))
+        runs = list(series_runs(table))
+        override = None if table.of_options or table.of_quotes else given
+        minutes = 1 if table.of_options else bar_minutes(table, runs, override)
+        for rows in runs:
+            crc = _add(data, table, rows, minutes, crc)
+    return RecordedData(data.bars, data.quotes, data.option_quotes, data.option_trades, data.files, crc)
+
+
+def _add(data: RecordedData, table: Table, rows: Ints, minutes: int, crc: int) -> int:
+    """Put one series where it belongs; returns the checksum continued over name, times and every number."""
+    row = int(rows[0])
+    symbol = table.symbols[row]
+    if table.of_quotes:
+        quotes = _quotes(table, rows, minutes)
+        if table.of_options:
+            _put(data.option_quotes, _option(table, row), quotes, table, row)
+        else:
+            _put(data.quotes, symbol, quotes, table, row)
+    else:
+        bars = _bars(table, rows, minutes)
+        if table.of_options:
+            _put(data.option_trades, _option(table, row), bars, table, row)
+        else:
+            _put(data.bars, symbol, bars, table, row)
+    name = f"{symbol} {_option(table, row)}" if table.of_options else symbol
+    crc = zlib.crc32(table.start_s[rows].tobytes(), zlib.crc32(name.encode(), crc))
+    for values in table.values.values():
+        crc = zlib.crc32(values[rows].tobytes(), crc)
+    return crc
+
+
+def _put(target: dict[Key, Columns], key: Key, columns: Columns, table: Table, row: int) -> None:
+    other = target.get(key)
+    if other is not None:
+        raise table.fail(row, f"{table.kind}s of {table.symbols[row]} are in {other.file} too; give each series once")
+    target[key] = columns
+
+
+def _option(table: Table, row: int) -> OptionSeries:
+    strike = Decimal(str(round(float(table.values["strike"][row]), 3))).normalize()
+    try:
+        expiry = date.fromisoformat(table.expiries[row])
+    except ValueError:
+        raise table.fail(row, f"expiry {table.expiries[row]} is no date") from None
+    return OptionSeries(table.symbols[row], expiry, strike, Right(table.rights[row]))
+
+
+def _floats(table: Table, rows: Ints, field: str) -> array[float]:
+    return array("d", table.values[field][rows].tobytes())
+
+
+def _starts(table: Table, rows: Ints) -> array[int]:
+    return array("q", table.start_s[rows].tobytes())
+
+
+def _bars(table: Table, rows: Ints, minutes: int) -> BarColumns:
+    fields = {field: _floats(table, rows, field) for field in ("open", "high", "low", "close", "volume")}
+    return BarColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **fields)
+
+
+def _quotes(table: Table, rows: Ints, minutes: int) -> QuoteColumns:
+    names = [f"{side}_{part}" for side in ("bid", "ask") for part in ("open", "close", "size")]
+    fields = {name: _floats(table, rows, name) for name in names}
+    return QuoteColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **fields)

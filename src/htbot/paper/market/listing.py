@@ -1,0 +1,108 @@
+"""Which options are listed: expiries and strikes.
+
+`modelled` lists one expiry per session and a full strike grid on any date; `historical` keeps only the weekdays that
+the exchange had listed by then (RULINGS 23).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from htbot.paper.market.con_ids import CLASS
+from htbot.paper.market.timeline import Timeline
+
+Listing = Literal["modelled", "historical"]
+
+EXPIRIES_AHEAD = 10
+GRID_REACH = Decimal("0.20")
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
+
+WEEKLY_SINCE: dict[str, dict[int, date]] = {
+    "SPXW": {
+        FRIDAY: date(2005, 11, 4),
+        WEDNESDAY: date(2016, 3, 2),
+        MONDAY: date(2016, 8, 22),
+        TUESDAY: date(2022, 4, 19),
+        THURSDAY: date(2022, 5, 12),
+    },
+    "SPY": {
+        FRIDAY: date(2010, 6, 11),
+        WEDNESDAY: date(2016, 9, 7),
+        MONDAY: date(2018, 2, 26),
+        TUESDAY: date(2022, 11, 15),
+        THURSDAY: date(2022, 11, 17),
+    },
+    "QQQ": {
+        FRIDAY: date(2010, 6, 11),
+        WEDNESDAY: date(2018, 3, 7),
+        MONDAY: date(2018, 3, 5),
+        TUESDAY: date(2022, 11, 15),
+        THURSDAY: date(2022, 11, 17),
+    },
+}
+"""First expiry of each weekday. Cboe: SPXW Fridays from October 2005, Wednesdays listed 2016-02-23 (first expiry on
+2 March), Mondays in August 2016, Tuesdays listed 2022-04-18, Thursdays 2022-05-11; SPY Wednesdays listed by the first
+week of September 2016; SPY and QQQ Tuesdays and Thursdays in the week of 2022-11-14. Other classes: Fridays."""
+
+_OTHERS = {FRIDAY: date(2010, 6, 11)}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRules:
+    """Expiries by session under one listing."""
+
+    sessions: Timeline
+    listing: Listing = "modelled"
+
+    def lists(self, trading_class: str, expiry: date) -> bool:
+        """True when a class has (or had) options that expire on a day."""
+        if trading_class == "SPX" or self.sessions.on(expiry) is None:
+            return False  # the AM-settled monthlies exist only where they are recorded
+        if self.listing == "modelled":
+            return True
+        since = WEEKLY_SINCE.get(trading_class, _OTHERS)
+        return any(
+            expiry >= since[weekday] - timedelta(days=3) and self._falls_on(weekday, expiry) for weekday in since
+        ) or self._is_monthly(expiry)
+
+    def ahead(self, trading_class: str, day: date) -> list[date]:
+        """The next expiries, that of `day` included."""
+        following = self.sessions.ahead(day, EXPIRIES_AHEAD + 1 if self.sessions.on(day) else EXPIRIES_AHEAD)
+        return [session.day for session in following if self.lists(trading_class, session.day)]
+
+    def _falls_on(self, weekday: int, expiry: date) -> bool:
+        """True for that weekday, and for the session that stands in on a holiday: before it, for Mondays after it."""
+        if expiry.weekday() == weekday:
+            return True
+        meant = expiry + timedelta(days=weekday - expiry.weekday())
+        if self.sessions.on(meant) is not None:
+            return False
+        step = 1 if weekday == MONDAY else -1
+        while self.sessions.on(meant) is None and abs((meant - expiry).days) < 5:
+            meant += timedelta(days=step)
+        return meant == expiry
+
+    def _is_monthly(self, expiry: date) -> bool:
+        return self._falls_on(FRIDAY, expiry) and 15 <= (expiry + timedelta(days=FRIDAY - expiry.weekday())).day <= 21
+
+
+def strike_step(trading_class: str, reference: float) -> Decimal:
+    """Distance of listed strikes: SPXW 5, ETFs 1, stocks 1 below $100, 2.5 below $500, 5 above."""
+    if trading_class in {"SPXW", "SPX"}:
+        return Decimal(5)
+    if trading_class in {"SPY", "QQQ", "IWM", "GLD"} or reference < 100:
+        return max(Decimal(1), CLASS[trading_class].unit)
+    return Decimal("2.5") if reference < 500 else Decimal(5)
+
+
+def strike_grid(trading_class: str, reference: float) -> list[Decimal]:
+    """Listed strikes within 20 % of a reference price."""
+    step = strike_step(trading_class, reference)
+    middle = Decimal(str(round(reference, 2)))
+    first = max(int(middle * (1 - GRID_REACH) / step), 1)
+    last = int(middle * (1 + GRID_REACH) / step) + 1
+    limit = CLASS[trading_class].unit * CLASS[trading_class].slots
+    return [step * number for number in range(first, last + 1) if step * number <= limit]

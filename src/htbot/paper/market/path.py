@@ -1,0 +1,149 @@
+"""The path of a price inside its bars (RULINGS 19): open, nearer extreme, other extreme, close.
+
+The four vertices lie at 0, 1/3, 2/3 and the end of the bar, rounded to whole seconds, and the path is linear between
+them, to a hundredth of a cent. A tie of the extremes takes the low first in a bar that rises, else the high. Between
+bars the last price stands. At the instant where one bar ends and the next begins the new bar's open is the price.
+Times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+GRID_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Open, high, low, close and volume of a stretch of the path."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+    def joined(self, later: Candle) -> Candle:
+        """This stretch and the following one as one."""
+        return Candle(
+            self.open, max(self.high, later.high), min(self.low, later.low), later.close, self.volume + later.volume
+        )
+
+
+def vertices(candle: Candle) -> tuple[float, float, float, float]:
+    """The four prices that the path visits."""
+    up, down = candle.high - candle.open, candle.open - candle.low
+    low_first = down < up or (down == up and candle.close >= candle.open)
+    if low_first:
+        return candle.open, candle.low, candle.high, candle.close
+    return candle.open, candle.high, candle.low, candle.close
+
+
+def vertex_offsets(span_s: int) -> tuple[int, int, int, int]:
+    """Seconds from the bar's start to each vertex."""
+    return 0, (2 * span_s + 3) // 6, (4 * span_s + 3) // 6, span_s
+
+
+class SessionPath:
+    """One symbol's bars of one session, `length_s` long each, cut at the close."""
+
+    def __init__(
+        self, opens_s: int, closes_s: int, length_s: int, starts: Sequence[int], candles: list[Candle]
+    ) -> None:
+        self.opens_s = opens_s
+        self.closes_s = closes_s
+        self.length_s = length_s
+        self.starts = starts
+        self.candles = candles
+
+    def __len__(self) -> int:
+        return len(self.candles)
+
+    @property
+    def close(self) -> float:
+        """The last price of the session."""
+        return self.candles[-1].close
+
+    @property
+    def open(self) -> float:
+        """The first price of the session."""
+        return self.candles[0].open
+
+    def end_of(self, index: int) -> int:
+        """Where a bar ends: its length after its start, at the close at the latest."""
+        return min(self.starts[index] + self.length_s, self.closes_s)
+
+    def price(self, at_s: int) -> float | None:
+        """Price at an instant; None before the first bar."""
+        index = bisect_right(self.starts, at_s) - 1
+        return self.price_in(index, at_s) if index >= 0 else None
+
+    def changed_s(self, at_s: int) -> int:
+        """When the price in force at an instant last moved: that instant inside a bar, the end of the bar after it."""
+        return min(at_s, self.end_of(max(bisect_right(self.starts, at_s) - 1, 0)))
+
+    def price_in(self, index: int, at_s: int) -> float:
+        """Price at an instant at or after the start of bar `index`; the close from its end on."""
+        start = self.starts[index]
+        span = self.end_of(index) - start
+        passed = at_s - start
+        if passed >= span:
+            return self.candles[index].close
+        points = vertices(self.candles[index])
+        offsets = vertex_offsets(span)
+        leg = bisect_right(offsets, passed) - 1
+        here, there = offsets[leg], offsets[leg + 1]
+        if passed == here:
+            return points[leg]
+        return round(points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), 4)
+
+    def stretch(self, index: int, from_s: int, until_s: int) -> Candle:
+        """The part of bar `index` between two instants inside it, both ends included; the bar itself when whole."""
+        candle = self.candles[index]
+        start, end = self.starts[index], self.end_of(index)
+        if from_s <= start and until_s >= end:
+            return candle
+        from_s, until_s = max(from_s, start), min(until_s, end)
+        first, last = self.price_in(index, from_s), self.price_in(index, until_s)
+        inside = [
+            value
+            for offset, value in zip(vertex_offsets(end - start), vertices(candle), strict=True)
+            if from_s <= start + offset <= until_s
+        ]
+        span = end - start
+        volume = candle.volume * (until_s - start) // span - candle.volume * (from_s - start) // span
+        return Candle(first, max(first, last, *inside), min(first, last, *inside), last, float(volume))
+
+    def between(self, from_s: int, until_s: int) -> Candle | None:
+        """All bars that begin before `until_s` and end after `from_s`, joined and cut to the two instants."""
+        first = max(bisect_right(self.starts, from_s) - 1, 0)
+        joined: Candle | None = None
+        for index in range(first, bisect_left(self.starts, until_s)):
+            if self.end_of(index) <= from_s:
+                continue
+            part = self.stretch(index, from_s, until_s)
+            joined = part if joined is None else joined.joined(part)
+        return joined
+
+    def buckets(self, length_s: int) -> list[tuple[int, int]]:
+        """(start, end) of the bars of a length: the file's own as they are, others counted from the session's open."""
+        if length_s == self.length_s:
+            return [(start, self.end_of(index)) for index, start in enumerate(self.starts)]
+        return [(start, min(start + length_s, self.closes_s)) for start in range(self.opens_s, self.closes_s, length_s)]
+
+    def vertex_times(self) -> Iterable[int]:
+        """Instants at which the path turns or a bar begins or ends."""
+        for index, start in enumerate(self.starts):
+            for offset in vertex_offsets(self.end_of(index) - start):
+                yield start + offset
+
+
+def event_times(opens_s: int, closes_s: int, paths: Iterable[SessionPath]) -> list[int]:
+    """Every instant of a session at which a price may change: 30-second grid points and vertices, ends included."""
+    times = set(range(opens_s, closes_s, GRID_S))
+    times.add(closes_s)
+    for path in paths:
+        times.update(path.vertex_times())
+    return sorted(times)

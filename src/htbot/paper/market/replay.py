@@ -1,0 +1,176 @@
+"""Replay of recorded bars: regular hours only, one path per symbol and session."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.recorded import BarColumns, RecordedData
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.paper.market.listing import Listing
+from htbot.paper.market.path import Candle, SessionPath
+from htbot.paper.market.timeline import epoch_s
+from htbot.paper.market.world import PathMarket, WorldFrame
+
+START_TIME = (9, 45)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayWindow:
+    """What to play. A date as `start` means that session's open, as `end` its close.
+
+    `symbol` must have bars on the start's date; it also decides which session is the last full one without a `start`.
+    """
+
+    symbol: str | None = None
+    start: datetime | date | None = None
+    end: datetime | date | None = None
+    listing: Listing = "modelled"
+
+
+class RecordedTape:
+    """Paths made from columns when they are first asked for."""
+
+    def __init__(self, bars: dict[str, BarColumns]) -> None:
+        self._bars = bars
+        self._paths: dict[tuple[str, date], SessionPath | None] = {}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols with bars."""
+        return tuple(sorted(self._bars))
+
+    def minutes(self, symbol: str) -> int:
+        """Bar length of a symbol."""
+        return self._bars[symbol].minutes
+
+    def path(self, symbol: str, session: Session) -> SessionPath | None:
+        """The bars that start inside the session; earlier and later rows of the file are not regular hours."""
+        key = (symbol, session.day)
+        if key not in self._paths:
+            self._paths[key] = self._make(self._bars[symbol], session)
+        return self._paths[key]
+
+    def covers(self, symbol: str, session: Session) -> bool:
+        """True when a symbol has a bar in a session."""
+        columns = self._bars[symbol].start_s
+        first = bisect_left(columns, epoch_s(session.opens))
+        return first < len(columns) and columns[first] < epoch_s(session.closes)
+
+    @staticmethod
+    def _make(columns: BarColumns, session: Session) -> SessionPath | None:
+        opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
+        first = bisect_left(columns.start_s, opens_s)
+        last = bisect_left(columns.start_s, closes_s)
+        if first == last:
+            return None
+        rows = slice(first, last)
+        fields = (columns.open[rows], columns.high[rows], columns.low[rows], columns.close[rows], columns.volume[rows])
+        candles = [Candle(*row) for row in zip(*fields, strict=True)]
+        return SessionPath(opens_s, closes_s, columns.minutes * 60, columns.start_s[rows].tolist(), candles)
+
+
+class ReplayMarket(PathMarket):
+    """A world made of recorded data.
+
+    Args:
+        data: what the files hold.
+        calendar: sessions of the exchange, from before the data to some weeks after it (later expiries).
+        window: what to play; the file's earlier sessions are history.
+
+    Raises:
+        ConfigurationError: a symbol or date that the files do not have, a holiday, data without a regular session.
+    """
+
+    def __init__(self, data: RecordedData, calendar: SessionTable, window: ReplayWindow | None = None) -> None:
+        window = window or ReplayWindow()
+        names = ", ".join(data.files)
+        if not data.bars:
+            raise ConfigurationError(f"{names}: no bars of an underlying; add a file with open, high, low, close")
+        tape = RecordedTape(data.bars)
+        choice = _Choice(names, tape, calendar, window)
+        played = choice.sessions()
+        start = choice.start(played)
+        frame = WorldFrame(
+            world_id=f"replay-{data.crc:08x}-{start.astimezone(NEW_YORK):%Y%m%d}",
+            start=start,
+            end=choice.end(played, start),
+            sessions=SessionTable(played),
+            calendar=calendar,
+            listing=window.listing,
+        )
+        super().__init__(frame, tape, data)
+
+
+class _Choice:
+    """Start, end and sessions of a replay, checked against what the files have."""
+
+    def __init__(self, names: str, tape: RecordedTape, calendar: SessionTable, window: ReplayWindow) -> None:
+        self._names = names
+        self._tape = tape
+        self._calendar = calendar
+        self._window = window
+        symbol = window.symbol
+        if symbol is not None and symbol not in tape.symbols:
+            raise ConfigurationError(f"{names}: no symbol {symbol}; there is {', '.join(tape.symbols)}")
+        self._wanted = (symbol,) if symbol is not None else tape.symbols
+
+    def sessions(self) -> list[Session]:
+        """Sessions in which any symbol has a bar."""
+        tape = self._tape
+        found = [
+            session for session in self._calendar.all() if any(tape.covers(symbol, session) for symbol in tape.symbols)
+        ]
+        if not any(tape.covers(symbol, session) for symbol in self._wanted for session in found):
+            raise ConfigurationError(f"{self._names}: no bar of {'/'.join(self._wanted)} lies in a regular session")
+        return found
+
+    def start(self, played: list[Session]) -> datetime:
+        """The start asked for, or 09:45 of the last full session."""
+        wanted = self._window.start
+        if wanted is None:
+            covered = [session for session in played if self._covers(session)]
+            full = [session for session in covered if not session.early_close] or covered
+            return full[-1].at(*START_TIME)
+        session = self._session(_day(wanted))
+        begin = session.opens if not isinstance(wanted, datetime) else max(wanted, session.opens)
+        if begin >= session.closes:
+            raise ConfigurationError(
+                f"{self._names}: start {begin:%Y-%m-%d %H:%M} UTC is after the close of that session, "
+                f"{session.closes:%H:%M} UTC"
+            )
+        return begin
+
+    def end(self, played: list[Session], start: datetime) -> datetime:
+        """The end asked for, or the last close of the data."""
+        wanted = self._window.end
+        last = [session for session in played if self._covers(session)][-1].closes
+        if wanted is None:
+            return last
+        end = wanted if isinstance(wanted, datetime) else self._session(wanted).closes
+        if end <= start:
+            raise ConfigurationError(
+                f"{self._names}: end {end:%Y-%m-%d %H:%M} is not after start {start:%Y-%m-%d %H:%M}"
+            )
+        return min(end, last)
+
+    def _covers(self, session: Session) -> bool:
+        return any(self._tape.covers(symbol, session) for symbol in self._wanted)
+
+    def _session(self, day: date) -> Session:
+        what = "/".join(self._wanted) if self._window.symbol else "bars"
+        covered = [session.day for session in self._calendar.all() if self._covers(session)]
+        has = f"{what} from {covered[0]} to {covered[-1]}"
+        session = self._calendar.on(day)
+        if session is None and covered[0] <= day <= covered[-1]:
+            raise ConfigurationError(f"{self._names}: {day} is no session (weekend or holiday); the data have {has}")
+        if session is None or not self._covers(session):
+            raise ConfigurationError(f"{self._names}: no {what} on {day}; the data have {has}")
+        return session
+
+
+def _day(moment: datetime | date) -> date:
+    """The New York date of a moment."""
+    return moment.astimezone(NEW_YORK).date() if isinstance(moment, datetime) else moment

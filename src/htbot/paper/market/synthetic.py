@@ -1,0 +1,229 @@
+"""The synthetic market: seeded, endless, with history, and the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from random import Random
+
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.paper.market.listing import Listing
+from htbot.paper.market.path import Candle, SessionPath
+from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
+from htbot.paper.market.timeline import epoch_s
+from htbot.paper.market.world import PathMarket, WorldFrame
+
+HISTORY_SESSIONS = 30
+LEAST_HISTORY = 12
+START_TIME = (9, 45)
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSymbol:
+    """First price, part of the index's moves taken over, and own noise a minute and a night."""
+
+    stream: int
+    first_cents: int
+    beta_permille: int
+    own_ppm: int
+    volume: int
+
+
+SYMBOLS: dict[str, SyntheticSymbol] = {
+    "SPX": SyntheticSymbol(10, 545_000, 1_000, 0, 0),
+    "SPY": SyntheticSymbol(10, 54_500, 1_000, 0, 180_000),
+    "QQQ": SyntheticSymbol(12, 48_000, 1_150, 60, 110_000),
+    "IWM": SyntheticSymbol(13, 22_000, 1_050, 120, 70_000),
+    "AAPL": SyntheticSymbol(14, 23_000, 1_100, 250, 130_000),
+    "MSFT": SyntheticSymbol(15, 42_000, 1_050, 220, 55_000),
+    "NVDA": SyntheticSymbol(16, 14_000, 1_700, 450, 500_000),
+    "TSLA": SyntheticSymbol(17, 25_000, 1_600, 550, 220_000),
+    "AMZN": SyntheticSymbol(18, 19_000, 1_200, 300, 100_000),
+    "GOOG": SyntheticSymbol(19, 17_500, 1_100, 280, 60_000),
+    "META": SyntheticSymbol(20, 56_000, 1_250, 320, 40_000),
+    "IBM": SyntheticSymbol(21, 22_000, 700, 220, 12_000),
+}
+
+
+class SyntheticTape:
+    """Minute bars of every session from 30 before the start session on, made when they are first asked for.
+
+    Args:
+        seed: of the world.
+        sessions: the sessions of the world, history first.
+        first: position of the start session among them.
+    """
+
+    def __init__(self, seed: int, sessions: Sequence[Session], first: int) -> None:
+        self._seed = seed
+        self._sessions = sessions
+        self._first = first
+        self._position = {session.day: position for position, session in enumerate(sessions)}
+        self._plans: list[DayPlan] = []
+        self._index_ppm = 0
+        self._opens: dict[str, list[int]] = {symbol: [] for symbol in SYMBOLS}
+        self._moves: dict[date, list[int]] = {}
+        self._paths: dict[tuple[str, date], SessionPath] = {}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol of the world."""
+        return tuple(SYMBOLS)
+
+    def minutes(self, symbol: str) -> int:
+        """Always minute bars."""
+        del symbol
+        return 1
+
+    def path(self, symbol: str, session: Session) -> SessionPath | None:
+        """A symbol's minute bars of a session; None before the world's history."""
+        position = self._position.get(session.day)
+        if position is None:
+            return None
+        key = (symbol, session.day)
+        if key not in self._paths:
+            self._paths[key] = self._make(symbol, session, position)
+        return self._paths[key]
+
+    def _plan(self, position: int) -> DayPlan:
+        """Plans follow each other: a later day gives back 2 % of the way that the index has gone."""
+        while len(self._plans) <= position:
+            number = len(self._plans)
+            pull = -self._index_ppm // 50 if number > self._first else 0
+            ordinal = self._sessions[number].day.toordinal()
+            plan = plan_day(self._seed, ordinal, number - self._first, pull)
+            self._index_ppm += plan.gap_ppm + plan.change_ppm
+            self._plans.append(plan)
+        return self._plans[position]
+
+    def _open_cents(self, symbol: str, position: int) -> int:
+        """Opening price: the close before, moved by the gap."""
+        row, opens = SYMBOLS[symbol], self._opens[symbol]
+        while len(opens) <= position:
+            number = len(opens)
+            before = self._close_cents(symbol, number - 1) if number else row.first_cents
+            plan = self._plan(number)
+            own = noise(generator(self._seed, row.stream * 4, self._day(number)), row.own_ppm * 6)
+            gap = plan.gap_ppm * row.beta_permille // 1_000 + own
+            opens.append(_moved(before, gap))
+        return opens[position]
+
+    def _close_cents(self, symbol: str, position: int) -> int:
+        row = SYMBOLS[symbol]
+        change = self._plan(position).change_ppm * row.beta_permille // 1_000 + self._own_change(row, position)
+        return _moved(self._opens[symbol][position], change)
+
+    def _own_change(self, row: SyntheticSymbol, position: int) -> int:
+        return noise(generator(self._seed, row.stream * 4 + 1, self._day(position)), row.own_ppm * 12)
+
+    def _day(self, position: int) -> int:
+        return self._sessions[position].day.toordinal()
+
+    def _index_moves(self, position: int, minutes: int) -> list[int]:
+        day = self._sessions[position].day
+        if day not in self._moves:
+            self._moves[day] = minute_moves(self._plan(position), self._seed, self._day(position), minutes)
+        return self._moves[day]
+
+    def _make(self, symbol: str, session: Session, position: int) -> SessionPath:
+        opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
+        minutes = (closes_s - opens_s) // 60
+        row = SYMBOLS[symbol]
+        open_cents = self._open_cents(symbol, position)
+        index = self._index_moves(position, minutes)
+        own_change = self._own_change(row, position)
+        random = generator(self._seed, row.stream * 4 + 2, self._day(position))
+        own = bridge(random, minutes, row.own_ppm)
+        levels = [
+            _moved(open_cents, index[m] * row.beta_permille // 1_000 + own[m] + own_change * m // minutes)
+            for m in range(minutes + 1)
+        ]
+        wick = max(self._plan(position).noise_ppm, row.own_ppm) // 2
+        candles = [
+            _candle(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
+            for m in range(minutes)
+        ]
+        return SessionPath(opens_s, closes_s, 60, [opens_s + 60 * m for m in range(minutes)], candles)
+
+
+def _moved(cents: int, ppm: int) -> int:
+    return cents + cents * ppm // _MILLION
+
+
+def _candle(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> Candle:
+    high = max(first, last) + abs(noise(random, wick_ppm)) * first // _MILLION
+    low = min(first, last) - abs(noise(random, wick_ppm)) * first // _MILLION
+    return Candle(first / 100, high / 100, low / 100, last / 100, float(volume))
+
+
+def _volume(random: Random, usual: int, minute: int, minutes: int) -> int:
+    """More at the open and the close: 2.5 times the usual at the ends of the day."""
+    middle = minutes // 2
+    lift = 100 + 150 * abs(minute - middle) // middle
+    return usual * lift * (70 + random.randrange(61)) // 10_000
+
+
+class SyntheticMarket(PathMarket):
+    """A seeded world that starts at 09:45 of the last full session before `today` (RULINGS 27), unless told otherwise.
+
+    Args:
+        calendar: sessions of the exchange, from at least 12 (better 30) before the start on, some years ahead.
+        today: the date on which the world is made; only a default start depends on it.
+        seed: 0 or more; the same seed and start date give the same world.
+        start: when to begin; a date is that session's 09:45. A stored world is opened again by its start.
+        end: when to stop; None goes on to the end of the calendar.
+        listing: of options.
+
+    Raises:
+        ConfigurationError: a start that is no session, or a calendar without the history before it.
+    """
+
+    def __init__(
+        self,
+        calendar: SessionTable,
+        today: date,
+        seed: int = 7,
+        *,
+        start: datetime | date | None = None,
+        end: datetime | None = None,
+        listing: Listing = "modelled",
+    ) -> None:
+        begin = _start(calendar, today, start)
+        every = calendar.all()
+        day = begin.astimezone(NEW_YORK).date()
+        position = next(number for number, session in enumerate(every) if session.day == day)
+        if position < LEAST_HISTORY:
+            raise ConfigurationError(
+                f"start {day}: the calendar has {position} sessions before it, {LEAST_HISTORY} are needed"
+            )
+        earliest = max(position - HISTORY_SESSIONS, 0)
+        sessions = every[earliest:]
+        frame = WorldFrame(
+            world_id=f"synthetic-{seed}-{day:%Y%m%d}",
+            start=begin,
+            end=end,
+            sessions=SessionTable(sessions),
+            calendar=calendar,
+            listing=listing,
+        )
+        super().__init__(frame, SyntheticTape(seed, sessions, position - earliest))
+
+
+def _start(calendar: SessionTable, today: date, start: datetime | date | None) -> datetime:
+    if start is None:
+        full = [session for session in calendar.all() if session.day < today and not session.early_close]
+        if not full:
+            raise ConfigurationError(f"the calendar has no full session before {today}")
+        return full[-1].at(*START_TIME)
+    day = start.astimezone(NEW_YORK).date() if isinstance(start, datetime) else start
+    session = calendar.on(day)
+    if session is None:
+        raise ConfigurationError(f"start {day} is no session (weekend or holiday); take a trading day")
+    if not isinstance(start, datetime):
+        return session.at(*START_TIME)
+    if start >= session.closes:
+        raise ConfigurationError(f"start {start:%Y-%m-%d %H:%M} UTC is after the close, {session.closes:%H:%M} UTC")
+    return max(start, session.opens)

@@ -1,0 +1,77 @@
+"""What a world is made of: paths of underlyings by session, whoever made them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from htbot.domain.sessions import Session
+from htbot.paper.market.path import SessionPath
+from htbot.paper.market.timeline import Timeline
+
+STALE_SESSIONS = 5
+
+
+class Tape(Protocol):
+    """Source of paths."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Underlyings that have paths."""
+        ...
+
+    def path(self, symbol: str, session: Session) -> SessionPath | None:
+        """A symbol's path of a session; None where it has no bars."""
+        ...
+
+    def minutes(self, symbol: str) -> int:
+        """Bar length of a symbol."""
+        ...
+
+
+class Prices:
+    """Prices and closes of the underlyings of a tape at any instant."""
+
+    def __init__(self, tape: Tape, timeline: Timeline) -> None:
+        self.tape = tape
+        self.timeline = timeline
+
+    def path_at(self, symbol: str, at_s: int) -> SessionPath | None:
+        """The path of the last session that has opened at an instant."""
+        return self._path(symbol, self.timeline.running(at_s))
+
+    def spot(self, symbol: str, at_s: int) -> tuple[float, int] | None:
+        """Price in force and the instant (epoch seconds) of its last change; the last close stands between sessions.
+
+        None before the first price, and when the last one is more than five sessions old.
+        """
+        position = self.timeline.running(at_s)
+        path = self._path(symbol, position)
+        price = path.price(at_s) if path else None
+        if path is not None and price is not None:
+            return price, path.changed_s(at_s)
+        for earlier in range(position - 1, position - 1 - STALE_SESSIONS, -1):
+            path = self._path(symbol, earlier)
+            if path is not None:
+                return path.close, path.end_of(len(path) - 1)
+        return None
+
+    def closes(self, symbol: str, position: int, count: int) -> list[float]:
+        """Closes of the `count` sessions before a position, those that have bars, oldest first."""
+        paths = (self._path(symbol, earlier) for earlier in range(max(position - count, 0), position))
+        return [path.close for path in paths if path is not None]
+
+    def previous_close(self, symbol: str, position: int) -> float | None:
+        """Close of the nearest of the five sessions before a position that has bars."""
+        closes = self.closes(symbol, position, STALE_SESSIONS)
+        return closes[-1] if closes else None
+
+    def reference(self, symbol: str, position: int) -> float | None:
+        """The price around which strikes are listed on a session: the close before, else its own first price."""
+        path = self._path(symbol, position)
+        before = self.previous_close(symbol, position)
+        return before if before is not None or path is None else path.open
+
+    def _path(self, symbol: str, position: int) -> SessionPath | None:
+        if not 0 <= position < len(self.timeline.sessions):
+            return None
+        return self.tape.path(symbol, self.timeline.sessions[position])

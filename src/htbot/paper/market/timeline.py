@@ -1,0 +1,79 @@
+"""The sessions of a calendar, indexed for look-ups in epoch seconds."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime, time
+from itertools import accumulate
+
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.pricing.realised import SESSIONS_PER_YEAR
+
+SESSION_S = 390 * 60
+YEAR_S = SESSIONS_PER_YEAR * SESSION_S
+
+
+def epoch_s(instant: datetime) -> int:
+    """Whole seconds since the epoch."""
+    return int(instant.timestamp())
+
+
+def instant(at_s: int) -> datetime:
+    """Aware UTC datetime of epoch seconds."""
+    return datetime.fromtimestamp(at_s, UTC)
+
+
+class Timeline:
+    """A session table with positions, and trading time as the clock of options."""
+
+    def __init__(self, table: SessionTable) -> None:
+        self.sessions: list[Session] = table.all()
+        self.opens_s = [epoch_s(session.opens) for session in self.sessions]
+        self.closes_s = [epoch_s(session.closes) for session in self.sessions]
+        self._days = [session.day for session in self.sessions]
+        self._by_day = {session.day: session for session in self.sessions}
+        spans = (closes - opens for opens, closes in zip(self.opens_s, self.closes_s, strict=True))
+        self._traded_s = [0, *accumulate(spans)]
+
+    def on(self, day: date) -> Session | None:
+        """The session of a day."""
+        return self._by_day.get(day)
+
+    def position(self, day: date) -> int:
+        """Index of the first session on or after a day."""
+        return bisect_left(self._days, day)
+
+    def running(self, at_s: int) -> int:
+        """Index of the last session that has opened at an instant; -1 before the first."""
+        return bisect_right(self.opens_s, at_s) - 1
+
+    def ahead(self, day: date, count: int) -> list[Session]:
+        """The next `count` sessions, that of `day` included."""
+        first = self.position(day)
+        return self.sessions[first : first + count]
+
+    def before(self, day: date, count: int) -> list[Session]:
+        """Up to `count` sessions strictly before a day, oldest first."""
+        last = self.position(day)
+        return self.sessions[max(last - count, 0) : last]
+
+    def expires_s(self, expiry: date, *, at_open: bool = False) -> int:
+        """When an option stops: the close of its last session (or its opening, for AM settlement)."""
+        index = bisect_right(self._days, expiry) - 1
+        if index >= 0 and (self._days[index] == expiry or index + 1 < len(self._days)):
+            return self.opens_s[index] if at_open else self.closes_s[index]
+        hour = time(9, 30) if at_open else time(16)
+        return epoch_s(datetime.combine(expiry, hour, tzinfo=NEW_YORK))
+
+    def traded_s(self, at_s: int) -> float:
+        """Seconds of regular sessions from the start of the calendar; past its end 252/365 sessions a day."""
+        index = self.running(at_s)
+        if index < 0:
+            return 0.0
+        inside = min(at_s, self.closes_s[index]) - self.opens_s[index]
+        beyond = max(at_s - self.closes_s[-1], 0) if index == len(self.sessions) - 1 else 0
+        return self._traded_s[index] + inside + beyond / 86_400 * SESSION_S * SESSIONS_PER_YEAR / 365
+
+    def trading_years(self, at_s: int, until_s: int) -> float:
+        """Time to expiry in years of 252 sessions of 390 minutes; nights do not count."""
+        return max(self.traded_s(until_s) - self.traded_s(at_s), 0.0) / YEAR_S

@@ -1,0 +1,1 @@
+"""Option prices: Black-76, greeks, implied volatility, the smile. Plain Python, no arrays."""
