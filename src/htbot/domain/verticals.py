@@ -1,0 +1,33 @@
+"""The credit vertical that a strategy asks for, before strikes and prices are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from htbot.domain.instruments import Right
+from htbot.domain.signals import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class VerticalRequest:
+    """Strikes by their place among the out-of-the-money ones, 0 = nearest to the spot (spec 01 section 6).
+
+    `width` and `strike_range` are points of the underlying: the strikes must be exactly `width` apart, and only
+    strikes closer to the spot than `strike_range` count. Premium is sold: a bull put spread for `Direction.BULL`, a
+    bear call spread for `Direction.BEAR` (RULINGS 21).
+    """
+
+    direction: Direction
+    expiry: date
+    short_index: int
+    long_index: int
+    width: Decimal
+    strike_range: Decimal
+    quantity: int
+
+    @property
+    def right(self) -> Right:
+        """Puts below a rising market, calls above a falling one."""
+        return Right.PUT if self.direction is Direction.BULL else Right.CALL

@@ -1,0 +1,63 @@
+"""From a signal to a priced spread: strikes from the listed chain, prices from live quotes, never from a bar."""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+
+from htbot.domain.errors import Refused
+from htbot.domain.instruments import UNDERLYINGS, Underlying
+from htbot.domain.signals import SpreadLeg, SpreadPlan
+from htbot.domain.verticals import VerticalRequest
+from htbot.marketdata.chains import choose_vertical
+from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.portfolio.marks import mark_spread
+
+
+def plan_spread(request: VerticalRequest, snapshot: Snapshot) -> SpreadPlan:
+    """The spread that a request comes to on this snapshot.
+
+    The natural credit is the short leg's bid less the long leg's ask; both credits are rounded down to the combo's
+    tick, the side that promises less. Whether the quotes are fresh and narrow enough is risk's question.
+
+    Raises:
+        Refused: rule `chain`, `width` or `quotes`, when there is no such spread or it cannot be priced.
+    """
+    underlying = UNDERLYINGS[snapshot.symbol]
+    if snapshot.spot is None:
+        raise Refused("quotes", f"{snapshot.symbol} has no price", limit="a spot price", value="none")
+    chosen = choose_vertical(_of_class(snapshot, underlying), request, snapshot.spot)
+    legs = (_leg(chosen.short, underlying, ratio=-1), _leg(chosen.long, underlying, ratio=1))
+    marks = mark_spread(legs, snapshot.quotes, snapshot.as_of)
+    if marks.natural_credit is None or marks.mid_credit is None:
+        reason = marks.doubt or "a leg has no price"
+        raise Refused("quotes", reason, limit="a bid and an ask on both legs", value="missing")
+    return SpreadPlan(
+        underlying=underlying.symbol,
+        legs=legs,
+        quantity=request.quantity,
+        width=request.width,
+        mid_credit=_down(marks.mid_credit, underlying.combo_tick),
+        natural_credit=_down(marks.natural_credit, underlying.combo_tick),
+        tick=underlying.combo_tick,
+    )
+
+
+def _of_class(snapshot: Snapshot, underlying: Underlying) -> list[ListedOption]:
+    """SPX lists two classes for one day; only the PM-settled weekly one is traded."""
+    return [option for option in snapshot.options if option.trading_class == underlying.option_class]
+
+
+def _leg(option: ListedOption, underlying: Underlying, *, ratio: int) -> SpreadLeg:
+    return SpreadLeg(
+        con_id=option.con_id,
+        symbol=underlying.symbol,
+        expiry=option.expiry,
+        strike=option.strike,
+        right=option.right,
+        ratio=ratio,
+        multiplier=underlying.multiplier,
+    )
+
+
+def _down(price: Decimal, tick: Decimal) -> Decimal:
+    return (price / tick).to_integral_value(ROUND_FLOOR) * tick

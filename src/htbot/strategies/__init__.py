@@ -1,0 +1,1 @@
+"""Strategies: one file each, pure, written against `base`, listed in `registry`."""

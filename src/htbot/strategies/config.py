@@ -1,0 +1,126 @@
+"""Configuration of strategies: frozen dataclasses whose fields know their ranges, and a hash of their values."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import time
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self, get_args, get_type_hints
+
+from htbot.domain.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values a number may take, bounds included."""
+
+    low: float
+    high: float
+
+    def complaint(self, value: Any) -> str | None:
+        """What was expected, None when the value fits."""
+        if math.isfinite(value) and self.low <= value <= self.high:
+            return None
+        return f"{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The values there are."""
+
+    choices: tuple[object, ...]
+
+    def complaint(self, value: Any) -> str | None:
+        """What was expected, None when the value is one of them."""
+        return None if value in self.choices else " or ".join(str(choice) for choice in self.choices)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyConfig:
+    """Base of every strategy's configuration.
+
+    Fields say what they may be: `quantity: Annotated[int, Range(1, 100)] = 1`. A value that does not fit is a
+    ConfigurationError that names field, value and range; None, where it is allowed, is not compared.
+    """
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self), include_extras=True).items():
+            value = getattr(self, name)
+            for rule in _rules(kind):
+                expected = None if value is None else rule.complaint(value)
+                if expected is not None:
+                    raise reject(name, value, expected)
+        self.check()
+
+    def check(self) -> None:
+        """Rules that tie several fields together; a strategy overrides it and calls `reject`."""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> Self:
+        """The configuration from names and values; text is converted, as it comes from a command line.
+
+        Raises:
+            ConfigurationError: for an unknown name (with the nearest known one) or a value that does not fit.
+        """
+        kinds = get_type_hints(cls)
+        known = {declared.name for declared in fields(cls)}
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f": did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
+                raise ConfigurationError(f"unknown setting {name}{hint}")
+        return cls(**{name: _convert(name, value, kinds[name]) for name, value in values.items()})
+
+    def as_fields(self) -> dict[str, object]:
+        """The values in force, defaults resolved; what the hash is made of."""
+        return {declared.name: getattr(self, declared.name) for declared in fields(self)}
+
+
+def reject(name: str, value: object, expected: str) -> ConfigurationError:
+    """The error for a value that does not fit."""
+    return ConfigurationError(f"{name}={_text(value)} is out of range: {expected}")
+
+
+def config_hash(strategy: str, config: StrategyConfig) -> str:
+    """First 12 hex digits of the SHA-256 of the strategy's name and the values in force, as canonical JSON."""
+    document = {"strategy": strategy, **{name: _text(value) for name, value in config.as_fields().items()}}
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _text(value: object) -> str:
+    """One spelling per value: 45 and 45.0 are the same number, and so are Decimal 400 and 400.00."""
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value.normalize(), "f")
+    if isinstance(value, time):
+        return value.isoformat()
+    return str(value)
+
+
+def _rules(kind: Any) -> list[Range | OneOf]:
+    return [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range | OneOf)]
+
+
+def _convert(name: str, value: object, kind: Any) -> object:
+    kinds = get_args(kind) or (kind,)
+    if value is None or value == "":
+        if type(None) in kinds:
+            return None
+        raise reject(name, value, "a value is needed")
+    wanted = next(one for one in kinds if one is not type(None))
+    if isinstance(value, wanted) and not isinstance(value, bool):
+        return value
+    try:
+        return time.fromisoformat(str(value)) if wanted is time else wanted(str(value))
+    except (ValueError, InvalidOperation):
+        raise reject(name, value, f"it must be {_ARTICLES.get(wanted, wanted.__name__)}") from None
+
+
+_ARTICLES: dict[type, str] = {int: "a whole number", float: "a number", Decimal: "a number", time: "a time as HH:MM"}
