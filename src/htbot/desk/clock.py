@@ -27,6 +27,11 @@ class DeskClock:
         """False until the broker has told the time once."""
         return self._anchor is not None
 
+    @property
+    def stepped(self) -> bool:
+        """True when market time moves by barrier."""
+        return self.mode is Mode.STEPPED
+
     def now(self) -> datetime:
         """Market time, aware UTC."""
         if self.mode is Mode.LIVE:

@@ -8,51 +8,44 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from htbot.domain.errors import Retryable
+from htbot.persistence.engine import Database
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 class DatabaseThread:
-    """Runs transactions one after the other on one connection, off the event loop."""
+    """Runs transactions one after the other, off the event loop."""
 
-    def __init__(self, name: str, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, name: str, database: Database) -> None:
+        self._database = database
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"desk-{name}")
 
     async def run(self, work: Callable[[Session], T]) -> T:
-        """Commit `work` as one transaction; `Retryable` when the database is away. Nothing of it stands then."""
+        """Commit `work` as one transaction; `Retryable` when the database is away."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._transact, work)
 
     async def insist(self, work: Callable[[Session], T], *, pause_s: float = 0.5) -> T:
-        """Like `run`, again and again until the database is back: for what must not be lost, never for entries."""
+        """Like `run`, again and again until the database is back: for what must not be lost.
+
+        `work` must be harmless when an earlier try was committed without our hearing of it.
+        """
         while True:
             try:
                 return await self.run(work)
             except Retryable as error:
-                _log.warning("database away, trying again: %s", error)
+                _log.warning("trying again: %s", error)
                 await asyncio.sleep(pause_s)
 
     def _transact(self, work: Callable[[Session], T]) -> T:
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return work(session)
-        except OperationalError as error:
-            self._engine.dispose()
-            raise Retryable(f"database: {str(error.orig).strip().splitlines()[0]}") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                self._engine.dispose()
-                raise Retryable("database: connection lost") from error
-            raise
+        with self._database.transaction() as session:
+            return work(session)
 
     def close(self) -> None:
         """End the thread after what is running."""
         self._executor.shutdown(wait=True)
-        self._engine.dispose()
+        self._database.close()

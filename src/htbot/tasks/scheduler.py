@@ -13,7 +13,7 @@ from htbot.adapters.live import LiveReader, Step
 from htbot.bootstrap.beat import build_beat
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.clock_state import GRID_S, ClockState, Mode, step_number
-from htbot.tasks.schedule import ScheduleRow, due_rows
+from htbot.services.schedule import ScheduleRow
 
 _DESK_SILENT_S = 15.0
 _POLL_S = 0.2
@@ -24,7 +24,9 @@ class MarketScheduler(Scheduler):  # type: ignore[misc]
     """Sends the rows of the schedule at each 30-second grid instant of market time, and never a backlog."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._live: LiveReader = build_beat().live
+        parts = build_beat()
+        self._live: LiveReader = parts.live
+        self._rows = parts.schedule
         self._steps: redis.client.PubSub | None = None
         self._last_sent: datetime | None = None
         super().__init__(*args, **kwargs)
@@ -69,8 +71,8 @@ class MarketScheduler(Scheduler):  # type: ignore[misc]
         return 0.0
 
     def _send_rows(self, as_of: datetime, *, speed: float | None, desk_alive: bool) -> None:
-        for row in due_rows(as_of):
-            if desk_alive or not row.needs_desk:
+        for row in self._rows:
+            if row.due(as_of) and (desk_alive or not row.needs_desk):
                 self._send(row, as_of, speed)
 
     def _send(self, row: ScheduleRow, as_of: datetime, speed: float | None) -> None:

@@ -182,7 +182,7 @@ class IbSession:
         """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open (RULINGS 20)."""
         size = f"{minutes} mins" if minutes > 1 else "1 min"
         bars = await self._ib.reqHistoricalDataAsync(
-            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True, timeout=60
+            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
         )
         self._bar_lists.append(bars)
         history = [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]

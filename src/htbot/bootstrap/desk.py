@@ -1,0 +1,57 @@
+"""Composition root of the desk: picks the broker's session, the clock and the pace that fit the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from htbot.domain.instruments import UNDERLYINGS, Underlying
+from htbot.domain.windows import TradingHours
+from htbot.marketdata.clock_state import Mode
+from htbot.persistence.engine import Database, EngineOptions
+from htbot.settings import Settings
+
+# RULINGS 20: at least this many regular-hours bars before the first session.
+HISTORY_BARS = 600
+_SESSION_MINUTES = 390
+
+
+@dataclass(frozen=True, slots=True)
+class DeskWorld:
+    """What kind of market time the desk lives in."""
+
+    mode: Mode
+    speed: float | None
+
+
+def desk_world(settings: Settings) -> DeskWorld:
+    """Stepped or paced on the paper gateway, the broker's own pace elsewhere."""
+    if settings.ib.is_live:
+        return DeskWorld(Mode.LIVE, 1.0)
+    if not settings.ib.builtin_paper:
+        return DeskWorld(Mode.PAPER, 1.0)
+    if settings.paper.stepped:
+        return DeskWorld(Mode.STEPPED, None)
+    return DeskWorld(Mode.PAPER, float(settings.paper.speed))
+
+
+def history_days(bar_minutes: int) -> int:
+    """Sessions to ask for, so that `HISTORY_BARS` are there even with a short day among them."""
+    per_session = _SESSION_MINUTES // bar_minutes
+    return -(-HISTORY_BARS // per_session) + 2
+
+
+def trading_hours(settings: Settings) -> TradingHours:
+    """The strategy's hours."""
+    chosen = settings.strategy
+    return TradingHours(chosen.entry_start, chosen.entry_end, chosen.exit_time, chosen.flat_deadline)
+
+
+def reserved_database(settings: Settings, name: str) -> Database:
+    """A database with one connection of its own."""
+    options = EngineOptions(application_name=f"htbot-desk-{name}", pool_size=1, max_overflow=0)
+    return Database(settings.database.url, options)
+
+
+def underlying_of(settings: Settings) -> Underlying:
+    """Facts of the underlying that the strategy trades."""
+    return UNDERLYINGS[settings.strategy.symbol]

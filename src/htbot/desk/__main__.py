@@ -1,0 +1,114 @@
+"""`python -m htbot.desk`: the process that owns the broker's session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+
+from htbot.adapters.ib.session import IbAddress, IbSession
+from htbot.adapters.ib.wrapper import SessionMessage
+from htbot.adapters.live import LiveWriter
+from htbot.bootstrap.desk import desk_world, history_days, reserved_database, trading_hours, underlying_of
+from htbot.desk.barrier import Barrier
+from htbot.desk.clock import DeskClock
+from htbot.desk.desk import Desk, DeskParts, DeskPlan
+from htbot.desk.doorbell import Doorbell
+from htbot.desk.halts import HaltWatch
+from htbot.desk.pace import PacedPace, SteppedPace, run
+from htbot.desk.threads import DatabaseThread
+from htbot.desk.watch import MarketWatch, WatchPlan
+from htbot.domain.errors import ConfigurationError, StopTrading
+from htbot.marketdata.clock_state import Mode
+from htbot.persistence.engine import libpq_url
+from htbot.services.schedule import schedule
+from htbot.settings import Settings, load_settings
+from htbot.telemetry import configure_logging
+
+EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
+_TASKS, _INTENTS, _COMMANDS, _HALTS = "htbot_tasks", "htbot_intents", "htbot_commands", "htbot_halts"
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Run the desk until SIGTERM."""
+    world = desk_world(settings)
+    stepped = world.mode is Mode.STEPPED
+    inbox: asyncio.Queue[SessionMessage] = asyncio.Queue()
+    address = IbAddress(settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped)
+    orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
+    market_database = DatabaseThread("market", reserved_database(settings, "market"))
+    live = LiveWriter(settings.redis.url)
+    plan = WatchPlan(
+        underlying=underlying_of(settings),
+        bar_minutes=settings.strategy.bar_minutes,
+        history_days=history_days(settings.strategy.bar_minutes),
+        strikes_out=settings.strategy.long_index + 1,
+    )
+    desk = Desk(
+        DeskParts(
+            plan=DeskPlan(
+                account=settings.ib.account,
+                client_id=settings.ib.client_id,
+                hours=trading_hours(settings),
+                world_required=settings.ib.builtin_paper,
+            ),
+            clock=DeskClock(world.mode, world.speed),
+            session=IbSession(address, inbox.put_nowait),
+            inbox=inbox,
+            live=live,
+            orders_database=orders_database,
+            market_database=market_database,
+            halts=HaltWatch(settings.paths.kill_switch_file, orders_database),
+            watch=MarketWatch(plan, exact=stepped),
+        )
+    )
+    doorbell = Doorbell(
+        libpq_url(settings.database.url), (_TASKS, _INTENTS, _COMMANDS), f"desk:{settings.ib.host}:{settings.ib.port}"
+    )
+    await doorbell.open()
+    rows = schedule(settings.schedule.poll_seconds)
+    pace = (
+        SteppedPace(Barrier(live, market_database, rows, doorbell.bell(_TASKS)))
+        if stepped
+        else PacedPace((doorbell.bell(_INTENTS), doorbell.bell(_COMMANDS), doorbell.bell(_HALTS)))
+    )
+    try:
+        await _until_told(asyncio.ensure_future(run(desk, pace)))
+    finally:
+        desk.parts.session.disconnect()
+        doorbell.close()
+        await live.close()
+        orders_database.close()
+        market_database.close()
+
+
+async def _until_told(work: asyncio.Future[None]) -> None:
+    """Wait for the work; SIGTERM and SIGINT end it in an orderly way."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        _log.info("told to stop: working orders and positions stay at the broker")
+
+
+def main() -> int:
+    """Exit code 0 after SIGTERM, 1 when trading must stop, 4 when the settings are refused."""
+    try:
+        settings = load_settings()
+        configure_logging("desk", level=settings.paths.log_level)
+        asyncio.run(serve(settings))
+    except ConfigurationError as error:
+        print(f"desk: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_CONFIGURATION
+    except StopTrading as error:
+        _log.critical("trading stops: %s", error)
+        return EXIT_ERROR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,395 @@
+"""The desk: one broker session, one queue of messages, one consumer. Who may call what when is decided by its pace."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import redis
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.adapters.ib.session import IbSession
+from htbot.adapters.ib.wrapper import SessionMessage
+from htbot.adapters.live import LiveWriter
+from htbot.alerts.throttle import may_tell
+from htbot.alerts.wording import connection_alert
+from htbot.desk.chain import ChainNeed
+from htbot.desk.clock import DeskClock
+from htbot.desk.commands import CommandDesk
+from htbot.desk.guard import ExitGuard, GuardParts
+from htbot.desk.halts import HaltWatch
+from htbot.desk.orders import OrderDesk, OrderParts
+from htbot.desk.record import DeskRecord, begin_epoch, open_trades, take_over
+from htbot.desk.recovery import Recovery
+from htbot.desk.threads import DatabaseThread
+from htbot.desk.watch import MarketWatch, Standing
+from htbot.domain.bars import Bar
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.sessions import NEW_YORK, Session
+from htbot.domain.signals import SpreadLeg
+from htbot.domain.trades import Trade
+from htbot.domain.windows import TradingHours
+from htbot.execution.messages import OrderMessage
+from htbot.marketdata.clock_state import ClockState
+from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
+from htbot.marketdata.sessions import trading_window
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import (
+    AccountRepository,
+    AlertRepository,
+    BarRepository,
+    DeskStateRepository,
+    SessionRepository,
+)
+from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID
+from htbot.portfolio.marks import Marks, mark_spread
+
+_log = logging.getLogger(__name__)
+DISAGREE_FOR = timedelta(seconds=15)
+_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPlan:
+    """What this desk is for. `account` None takes the login's only one; `world_required` demands the paper gateway."""
+
+    account: str | None
+    client_id: int
+    hours: TradingHours
+    world_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """Everything the desk works with, picked by `bootstrap.desk`."""
+
+    plan: DeskPlan
+    clock: DeskClock
+    session: IbSession
+    inbox: asyncio.Queue[SessionMessage]
+    live: LiveWriter
+    orders_database: DatabaseThread
+    market_database: DatabaseThread
+    halts: HaltWatch
+    watch: MarketWatch
+
+
+class Desk:
+    """Folds what the broker tells, guards what is held, sends what was decided."""
+
+    def __init__(self, parts: DeskParts) -> None:
+        self.parts = parts
+        self.clock = parts.clock
+        self.connection = "connecting"
+        self.reason: str | None = "starting"
+        self.world_id = ""
+        self.account = parts.plan.account or ""
+        self.session_today: Session | None = None
+        self._disagree_since: datetime | None = None
+        self._epoch = 0
+        self._orders: OrderDesk | None = None
+        self._guard: ExitGuard | None = None
+        self._commands: CommandDesk | None = None
+        self._recovery: Recovery | None = None
+
+    @property
+    def orders(self) -> OrderDesk:
+        """The sender; there once the epoch has begun."""
+        if self._orders is None:
+            raise StopTrading("the desk was used before it was opened")
+        return self._orders
+
+    @property
+    def guard(self) -> ExitGuard:
+        """The exit guard; there once the epoch has begun."""
+        if self._guard is None:
+            raise StopTrading("the desk was used before it was opened")
+        return self._guard
+
+    @property
+    def enabled(self) -> bool:
+        """True when books and broker agree and the session stands: entries may leave."""
+        return self.reason is None and self.connection == "connected"
+
+    def _on_trade(self, trade: Trade) -> None:
+        self.guard.follow(trade)
+
+    # --- opening ---------------------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Start an epoch and take over what an earlier desk has left."""
+        self._epoch = await self.parts.orders_database.insist(begin_epoch)
+        record = DeskRecord(self._epoch, self.parts.plan.client_id)
+        self._orders = OrderDesk(
+            OrderParts(
+                session=self.parts.session,
+                database=self.parts.orders_database,
+                record=record,
+                halts=self.parts.halts,
+                marks_of=lambda intent: self.marks(intent.legs, self.clock.now()),
+                on_trade=self._on_trade,
+            )
+        )
+        self._guard = ExitGuard(GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings))
+        self._commands = CommandDesk(self.parts.orders_database, self._orders, self._guard)
+
+    async def connect(self) -> None:
+        """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
+        self.connection = "connecting"
+        await self.parts.session.connect()
+        self.account = self._choose_account()
+        self.world_id = self._choose_world()
+        if not self.clock.stepped:
+            self.parts.session.request_time()
+        await self._await_time()
+        self.connection = "connected"
+
+    def _choose_account(self) -> str:
+        accounts, wanted = self.parts.session.accounts, self.parts.plan.account
+        if wanted is not None and wanted not in accounts:
+            raise StopTrading(f"IB_ACCOUNT={wanted} is not in this login ({', '.join(accounts)})")
+        if wanted is None and len(accounts) != 1:
+            raise StopTrading(
+                f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}"
+            )
+        return wanted or accounts[0]
+
+    def _choose_world(self) -> str:
+        world = self.parts.session.account_value(self.account, "HtbotWorld")
+        if world is None and self.parts.plan.world_required:
+            raise StopTrading(
+                "this is not the built-in paper gateway: set IB_HOST and IB_PORT to trade through another"
+            )
+        return world or "live"
+
+    async def _await_time(self) -> None:
+        """The first time message; whatever else arrives before it is kept in order."""
+        waiting: list[SessionMessage] = []
+        try:
+            while True:
+                message = await asyncio.wait_for(self.parts.inbox.get(), 15)
+                waiting.append(message)
+                if isinstance(message, TimeMessage):
+                    self.clock.told(message.market_time)
+                    return
+                if isinstance(message, ConnectionMessage) and not message.connected and message.code is None:
+                    raise Retryable("the session ended before the gateway told the time")
+        except TimeoutError as error:
+            raise Retryable("the gateway did not tell the time within 15 s") from error
+        finally:
+            rest = [self.parts.inbox.get_nowait() for _ in range(self.parts.inbox.qsize())]
+            for message in (*waiting, *rest):
+                self.parts.inbox.put_nowait(message)
+
+    async def recover(self) -> None:
+        """Take over, look up, compare, load the market; trading is enabled when all of it agrees."""
+        now = self.clock.now()
+        await self._require_world(now)
+        await self._refresh_session(now)
+        if self._recovery is None:
+            sent = await self.parts.orders_database.insist(lambda db: take_over(db, self._epoch, now))
+            self.orders.restore(sent)
+            for trade in await self.parts.orders_database.insist(lambda db: open_trades(db, self.account)):
+                self.guard.follow(trade)
+        else:
+            self.orders.doubt_all("reconnected")
+        self._recovery = Recovery(self.parts.session, self.parts.orders_database, self.orders, self.account)
+        history = await self.parts.watch.start(self.parts.session, now)
+        await self._store_bars(history, now)
+        await self.follow_lines(now)
+        await self.parts.halts.refresh(now)
+        await self.reconcile(now)
+
+    async def reconcile(self, now: datetime) -> bool:
+        """Look up and compare once; trading is enabled when nothing is in doubt."""
+        if self._recovery is None:
+            return False
+        view = await self._recovery.look_up(now)
+        doubtful = self.orders.doubtful
+        if doubtful:
+            self.reason = f"in doubt: {', '.join(live.intent.ref for live in doubtful)}"
+            return False
+        findings = await self._recovery.compare(view)
+        if findings and not self._lasting(now):
+            return False
+        self._disagree_since = self._disagree_since if findings else None
+        if findings:
+            self.reason = "books and broker disagree"
+            await self._recovery.tell(findings, now)
+            return False
+        self.reason = None
+        await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(self._epoch))
+        return True
+
+    def _lasting(self, now: datetime) -> bool:
+        """A running desk's fills may be under way: only a difference that stays is one (spec 05 section 6)."""
+        if self._disagree_since is None:
+            self._disagree_since = now
+        return self.reason is not None or now - self._disagree_since >= DISAGREE_FOR
+
+    async def _require_world(self, now: datetime) -> None:
+        """Refuse a world that is behind our books; remember the one that we are in."""
+
+        def check(db: Transaction) -> None:
+            state = DeskStateRepository(db)
+            last = state.get(LAST_INSTANT)
+            if state.get(WORLD_ID) == self.world_id and last is not None:
+                behind = datetime.fromisoformat(last) - now
+                if behind.total_seconds() > 60:
+                    raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
+            state.set(WORLD_ID, self.world_id)
+
+        await self.parts.orders_database.insist(check)
+
+    async def _refresh_session(self, now: datetime) -> None:
+        day = now.astimezone(NEW_YORK).date()
+        if self.session_today is None or self.session_today.day != day:
+            self.session_today = await self.parts.market_database.insist(lambda db: SessionRepository(db).get(day))
+
+    # --- folding ---------------------------------------------------------------------------------------------------
+
+    async def process(self, message: SessionMessage) -> None:
+        """One message of the session, in order of arrival."""
+        now = self.clock.now()
+        match message:
+            case BarMessage():
+                self.parts.watch.on_bar(message.bar)
+            case QuoteMessage():
+                self.parts.watch.on_ticks(message.con_ids, now)
+            case TimeMessage():
+                self.clock.told(message.market_time)
+            case ConnectionMessage():
+                await self._on_connection(message, now)
+            case _:
+                await self._on_order(message, now)
+
+    async def _on_order(self, message: OrderMessage, now: datetime) -> None:
+        await self.orders.on_message(message, now)
+
+    async def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
+        detail = f"{message.code} {message.text}" if message.code else message.text
+        if not message.connected:
+            self.connection, self.reason = "lost", f"connection lost: {detail}"
+            self.orders.doubt_all(detail)
+            await self.tell_connection(connected=False, detail=detail)
+        elif message.code is not None:
+            self.connection = "connected"
+            self.parts.watch.forget_extremes(now)
+            await self.tell_connection(connected=True, detail=detail)
+            await self.recover()
+
+    async def tell_connection(self, *, connected: bool, detail: str) -> None:
+        """A mail to a person, at most one of a kind each 15 minutes."""
+        now = self.clock.now() if self.clock.known else datetime.now(UTC)
+        alert = connection_alert(connected, detail, now, self.account)
+
+        def write(db: Transaction) -> None:
+            alerts = AlertRepository(db)
+            last = alerts.latest(alert.kind, now)
+            if may_tell(alert.kind, now, None if last is None else last.alert.as_of):
+                alerts.add(alert)
+
+        await self.parts.orders_database.insist(write)
+
+    async def settle(self, now: datetime) -> None:
+        """Store what has closed."""
+        closed = self.parts.watch.settle(now)
+        if closed:
+            await self._store_bars(closed, now)
+
+    async def _store_bars(self, bars: list[Bar], now: datetime) -> None:
+        await self.parts.market_database.insist(lambda db: BarRepository(db).upsert(self.world_id, bars, now))
+
+    async def follow_lines(self, now: datetime) -> None:
+        """Subscribe what is needed from here on."""
+        await self._refresh_session(now)
+        need = None
+        if self.session_today is not None:
+            window = trading_window(self.session_today, self.parts.plan.hours)
+            need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
+        await self.parts.watch.follow(self.parts.session, need, self.guard.held, now)
+
+    # --- acting ----------------------------------------------------------------------------------------------------
+
+    async def act(self, now: datetime) -> None:
+        """Execute commands, send what waits, walk what works."""
+        if self._commands is None or self.connection != "connected":
+            return
+        await self._commands.run(now)
+        self.orders.work(now)
+        await self.orders.pump(now)
+
+    # --- publishing ------------------------------------------------------------------------------------------------
+
+    async def publish_grid(self, as_of: datetime) -> None:
+        """The one snapshot of a grid instant, for every decision of it."""
+        amounts = self.amounts()
+        standing = Standing(self.world_id, self.account, self.connection == "connected", self.enabled, amounts)
+        snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing)
+        await self.parts.orders_database.insist(lambda db: self._note_instant(db, as_of, amounts))
+        try:
+            await self.parts.live.publish_snapshot(snapshot, self.clock_state(as_of))
+        except redis.RedisError as error:
+            _log.warning("redis is away, nothing is decided at %s: %s", as_of.isoformat(), error)
+
+    async def publish_clock(self) -> None:
+        """Market time and standing, for everybody who shows or derives it."""
+        try:
+            await self.parts.live.publish_clock(self.clock_state(self.clock.now()))
+        except redis.RedisError as error:
+            _log.warning("redis is away: %s", error)
+
+    async def publish_down(self) -> None:
+        """While there is no session: that, and why."""
+        if self.clock.known:
+            await self.publish_clock()
+
+    def _note_instant(self, db: Transaction, as_of: datetime, amounts: Mapping[str, Decimal]) -> None:
+        DeskStateRepository(db).set(LAST_INSTANT, as_of.isoformat())
+        AccountRepository(db).upsert(
+            Account(
+                account=self.account,
+                name="main",
+                world_id=self.world_id,
+                mode=self.clock.mode.value,
+                as_of=as_of,
+                net_liquidation_usd=amounts.get("NetLiquidation"),
+                buying_power_usd=amounts.get("BuyingPower"),
+                cash_usd=amounts.get("TotalCashValue"),
+            )
+        )
+
+    def clock_state(self, market_time: datetime) -> ClockState:
+        """What `htbot:clock` says."""
+        return ClockState(
+            market_time=market_time,
+            written_at=datetime.now(UTC),
+            mode=self.clock.mode,
+            speed=self.clock.speed,
+            world_id=self.world_id,
+            account=self.account,
+            connection=self.connection,
+            trading_enabled=self.enabled,
+            reason=self.reason,
+        )
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def amounts(self) -> dict[str, Decimal]:
+        """Account figures that the broker has told."""
+        told = {tag: self.parts.session.account_amount(self.account, tag) for tag in _AMOUNTS}
+        return {tag: amount for tag, amount in told.items() if amount is not None}
+
+    def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
+        """What these legs cost now."""
+        con_ids = [leg.con_id for leg in legs]
+        return mark_spread(legs, self.parts.watch.quotes(self.parts.session, con_ids, now), now)
+
+    def holdings(self, account: str) -> dict[int, int]:
+        """What the broker shows of an account, by contract id."""
+        held = self.parts.session.positions()
+        return {con_id: quantity for (owner, con_id), (_contract, quantity) in held.items() if owner == account}

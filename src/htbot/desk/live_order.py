@@ -1,0 +1,71 @@
+"""One working order in the desk's memory; the record in PostgreSQL is what counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from htbot.domain.orders import Order, OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.execution.broker_events import Asked
+from htbot.execution.states import ORDER_OVER
+
+
+@dataclass(slots=True)
+class LiveOrder:
+    """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17)."""
+
+    intent: OrderIntent
+    order_id: int
+    client_id: int
+    state: OrderState
+    first_sent_at: datetime
+    limit: Decimal
+    asked_at_s: float
+    asked: Asked = Asked.PLACE
+    acknowledged: bool = False
+    filled: int = 0
+    average_price: Decimal | None = None
+    perm_ids: set[int] = field(default_factory=set)
+    last_error: int | None = None
+    error_text: str = ""
+    style: PriceStyle | None = None
+    cancel_asked: bool = False
+
+    @property
+    def over(self) -> bool:
+        """True when the broker has nothing of it working any more."""
+        return self.state in ORDER_OVER
+
+    @property
+    def is_entry(self) -> bool:
+        """True for an order that opens."""
+        return self.intent.purpose is Purpose.ENTRY
+
+    def elapsed_s(self, now: datetime) -> float:
+        """Market seconds since the first limit was sent."""
+        return (now - self.first_sent_at).total_seconds()
+
+    def expired(self, now: datetime) -> bool:
+        """True when it was good till a time that has passed and nobody asked for its cancel."""
+        good_till = self.intent.good_till
+        return good_till is not None and now >= good_till and not self.cancel_asked
+
+    def as_order(self) -> Order:
+        """The order as it is recorded."""
+        return Order(
+            ref=self.intent.ref,
+            order_id=self.order_id,
+            client_id=self.client_id,
+            account=self.intent.account,
+            purpose=self.intent.purpose,
+            action=self.intent.action,
+            quantity=self.intent.quantity,
+            limit=self.limit,
+            state=self.state,
+            filled=self.filled,
+            average_price=self.average_price,
+            perm_id=max(self.perm_ids, default=None),
+            error_code=self.last_error,
+            error_text=self.error_text,
+        )

@@ -1,0 +1,322 @@
+"""The single sender: claims intents, sends each as one order, walks its limit, and follows what the broker says of it.
+
+An order's state comes from the broker's messages only. Whatever leaves doubt - no answer, a lost socket, an error that
+proves nothing - makes it UNKNOWN, and an UNKNOWN order is looked up by its reference before anything else is done about
+it (ARCHITECTURE section 7).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from htbot.desk.halts import HaltWatch
+from htbot.desk.live_order import LiveOrder
+from htbot.desk.record import Claim, DeskRecord
+from htbot.desk.threads import DatabaseThread
+from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
+from htbot.domain.trades import Trade
+from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
+from htbot.execution.ladder import limit_at
+from htbot.execution.messages import (
+    BagExecutionMessage,
+    CommissionMessage,
+    ErrorMessage,
+    LegExecutionMessage,
+    OpenOrderMessage,
+    OrderMessage,
+    OrderStatusMessage,
+)
+from htbot.execution.reconciliation import Outcome
+from htbot.execution.states import OrderEvent, next_order_state
+from htbot.persistence.records import StoredIntent
+from htbot.portfolio.marks import Marks
+
+ANSWER_WITHIN_S = 10.0
+_LOOKED_UP = {
+    Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
+    Outcome.FILLED: OrderEvent.FULL_FILL,
+    Outcome.CANCELLED: OrderEvent.CANCEL,
+    Outcome.REJECTED: OrderEvent.REJECT,
+}
+_log = logging.getLogger(__name__)
+
+
+class OrderSession(Protocol):
+    """What sending needs of the broker's session."""
+
+    @property
+    def connected(self) -> bool:
+        """True while the socket is up."""
+        ...
+
+    @property
+    def next_valid_id(self) -> int:
+        """Lower bound for new order ids, as the broker told it."""
+        ...
+
+    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+        """Send or modify an order."""
+        ...
+
+    def cancel(self, order_id: int) -> None:
+        """Ask for a cancel."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OrderParts:
+    """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO."""
+
+    session: OrderSession
+    database: DatabaseThread
+    record: DeskRecord
+    halts: HaltWatch
+    marks_of: Callable[[OrderIntent], Marks]
+    on_trade: Callable[[Trade], None]
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class OrderDesk:
+    """Live orders by reference, and everything that happens to them."""
+
+    def __init__(self, parts: OrderParts) -> None:
+        self._parts = parts
+        self._live: dict[str, LiveOrder] = {}
+
+    @property
+    def live(self) -> Iterable[LiveOrder]:
+        """Orders that are not over."""
+        return tuple(self._live.values())
+
+    def live_of_trade(self, trade_id: str) -> list[LiveOrder]:
+        """Orders of one trade that are not over."""
+        return [live for live in self._live.values() if live.intent.trade_id == trade_id]
+
+    def restore(self, stored: Iterable[StoredIntent]) -> None:
+        """After a start: what was sent before is in doubt until it has been looked up."""
+        for item in stored:
+            if item.order_id is None:
+                continue
+            self._live[item.intent.ref] = LiveOrder(
+                intent=item.intent,
+                order_id=item.order_id,
+                client_id=self._parts.record.client_id,
+                state=OrderState.UNKNOWN,
+                first_sent_at=item.changed_at,
+                limit=item.intent.limit,
+                asked_at_s=self._parts.monotonic(),
+            )
+
+    def doubt_all(self, why: str) -> None:
+        """The session is gone: nothing is known of any order until it has been looked up."""
+        for live in self._live.values():
+            if not live.over:
+                live.state = OrderState.UNKNOWN
+                live.error_text = why
+
+    @property
+    def doubtful(self) -> list[LiveOrder]:
+        """Orders whose state is unknown."""
+        return [live for live in self._live.values() if live.state is OrderState.UNKNOWN]
+
+    # --- sending ---------------------------------------------------------------------------------------------------
+
+    async def pump(self, now: datetime) -> int:
+        """Claim and send what waits; returns how many orders went to the socket."""
+        sent = 0
+        while self._parts.session.connected:
+            claim = await self._parts.database.run(self._claim_at(now))
+            if claim is None:
+                break
+            sent += await self._send(claim, now)
+        return sent
+
+    def _claim_at(self, now: datetime) -> Callable[[Session], Claim | None]:
+        halted, next_id = self._parts.halts.entries_halted_by(), self._parts.session.next_valid_id
+        return lambda session: self._parts.record.claim(session, now, next_id, halted)
+
+    async def _send(self, claim: Claim, now: datetime) -> int:
+        intent = claim.stored.intent
+        if claim.order_id is None:
+            _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
+            return 0
+        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
+        live = LiveOrder(
+            intent=intent,
+            order_id=claim.order_id,
+            client_id=self._parts.record.client_id,
+            state=OrderState.SENDING,
+            first_sent_at=now,
+            limit=limit,
+            asked_at_s=self._parts.monotonic(),
+        )
+        # The last look at the kill switch, between the commit and the socket.
+        halted = self._parts.halts.entries_halted_by() if live.is_entry else None
+        if halted is not None:
+            await self._parts.database.insist(lambda session: self._parts.record.withdraw(session, live, now, halted))
+            return 0
+        self._live[intent.ref] = live
+        self._parts.session.place(intent, claim.order_id, limit)
+        _log.info("sent %s as order %s at %s", intent.ref, claim.order_id, limit)
+        return 1
+
+    async def send_again(self, live: LiveOrder, now: datetime) -> None:
+        """A close that is proved absent goes out again, under the order id that it reserved and no other."""
+        live.asked_at_s = self._parts.monotonic()
+        live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
+        live.first_sent_at = now
+        live.asked, live.acknowledged = Asked.PLACE, False
+        self._parts.session.place(live.intent, live.order_id, live.limit)
+        _log.warning("sent %s again as order %s: the broker has never seen it", live.intent.ref, live.order_id)
+
+    # --- working ---------------------------------------------------------------------------------------------------
+
+    def work(self, now: datetime) -> int:
+        """Walk the limits that are due; returns how many orders were modified."""
+        modified = 0
+        for live in self._live.values():
+            if live.state not in {OrderState.SUBMITTED, OrderState.PARTIAL} or live.cancel_asked:
+                continue
+            wanted = limit_at(
+                live.intent, self._parts.marks_of(live.intent), live.elapsed_s(now), live.limit, style=live.style
+            )
+            if wanted is not None and wanted != live.limit:
+                live.limit, live.asked = wanted, Asked.MODIFY
+                live.asked_at_s = self._parts.monotonic()
+                self._parts.session.place(live.intent, live.order_id, wanted)
+                modified += 1
+        return modified
+
+    def hurry(self, live: LiveOrder) -> None:
+        """From now on an exit walks like a stop."""
+        live.style = PriceStyle.URGENT
+
+    def cancel(self, live: LiveOrder) -> None:
+        """Ask the broker to cancel, once."""
+        if not live.cancel_asked:
+            live.cancel_asked, live.asked = True, Asked.CANCEL
+            live.asked_at_s = self._parts.monotonic()
+            self._parts.session.cancel(live.order_id)
+
+    async def doubt_silent(self, now: datetime) -> None:
+        """Orders that the broker has not answered in time are UNKNOWN."""
+        for live in tuple(self._live.values()):
+            silent_s = self._parts.monotonic() - live.asked_at_s
+            if live.state is OrderState.SENDING and silent_s > ANSWER_WITHIN_S:
+                await self._happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
+
+    # --- the broker's messages -------------------------------------------------------------------------------------
+
+    async def on_message(self, message: OrderMessage, now: datetime) -> None:
+        """One message, in order of arrival."""
+        match message:
+            case OrderStatusMessage():
+                await self._on_status(message, now)
+            case OpenOrderMessage():
+                await self._on_open_order(message, now)
+            case LegExecutionMessage():
+                await self._on_leg(message, now)
+            case BagExecutionMessage():
+                self._on_bag(message)
+            case CommissionMessage():
+                await self._book(
+                    lambda session: self._parts.record.book_commission(
+                        session, message.exec_id, message.commission_usd, now
+                    )
+                )
+            case ErrorMessage():
+                await self._on_error(message, now)
+
+    def _by_order_id(self, order_id: int, client_id: int) -> LiveOrder | None:
+        if client_id != self._parts.record.client_id:
+            return None
+        return next((live for live in self._live.values() if live.order_id == order_id), None)
+
+    async def _on_status(self, message: OrderStatusMessage, now: datetime) -> None:
+        live = self._by_order_id(message.order_id, message.client_id)
+        if live is None:
+            return
+        live.acknowledged = True
+        live.filled, live.average_price = message.filled, message.average_price if message.filled else None
+        if message.perm_id:
+            live.perm_ids.add(message.perm_id)
+        report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
+        event = event_of_status(report)
+        if event is not None:
+            await self._happened(live, event, now, message.why_held)
+
+    async def _on_open_order(self, message: OpenOrderMessage, now: datetime) -> None:
+        live = self._live.get(message.ref)
+        if live is None:
+            return
+        live.acknowledged = True
+        if message.perm_id:
+            live.perm_ids.add(message.perm_id)
+        if message.completed:
+            live.filled = max(live.filled, message.filled)
+        remaining = live.intent.quantity - live.filled
+        report = OrderReport(message.status, live.filled, remaining, live.last_error, live.expired(now))
+        event = event_of_status(report)
+        if event is not None:
+            await self._happened(live, event, now, "")
+
+    async def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
+        if message.fill.ref.startswith("htbot-"):
+            await self._book(lambda session: self._parts.record.book_fill(session, message.fill, now))
+        else:
+            _log.warning("execution %s is not ours: ref %r", message.fill.exec_id, message.fill.ref)
+
+    def _on_bag(self, message: BagExecutionMessage) -> None:
+        live = self._live.get(message.ref)
+        if live is not None:
+            live.acknowledged = True
+            live.filled = max(live.filled, message.cumulative)
+
+    async def _on_error(self, message: ErrorMessage, now: datetime) -> None:
+        live = self._by_order_id(message.request_id, self._parts.record.client_id)
+        if live is None:
+            return
+        live.last_error, live.error_text = message.code, message.text
+        event = event_of_error(message.code, live.asked)
+        if event is OrderEvent.CANCEL and live.expired(now):
+            event = OrderEvent.EXPIRE
+        if event is not None:
+            await self._happened(live, event, now, f"{message.code} {message.text}")
+
+    async def _happened(self, live: LiveOrder, event: OrderEvent, now: datetime, why: str) -> None:
+        live.state = next_order_state(live.state, event)
+        _log.info("%s: %s, filled %s of %s", live.intent.ref, live.state, live.filled, live.intent.quantity)
+        await self._book(lambda session: self._parts.record.save_order(session, live, now, why))
+        if live.over:
+            self._live.pop(live.intent.ref, None)
+
+    async def _book(self, work: Callable[..., Trade | None]) -> None:
+        trade = await self._parts.database.insist(work)
+        if trade is not None:
+            self._parts.on_trade(trade)
+
+    # --- doubt -----------------------------------------------------------------------------------------------------
+
+    def silent_s(self, live: LiveOrder) -> float:
+        """Host seconds since the broker was last asked something about this order."""
+        return self._parts.monotonic() - live.asked_at_s
+
+    async def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
+        """The look-up has told what became of an order in doubt."""
+        live.acknowledged = True
+        await self._happened(live, _LOOKED_UP[outcome], now, "looked up")
+
+    async def resolve_absent(self, live: LiveOrder, now: datetime) -> None:
+        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again."""
+        if live.is_entry:
+            await self._happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
+        else:
+            await self.send_again(live, now)

@@ -1,0 +1,183 @@
+"""The record of a trade, kept by folding what is stored: intents and fills in, trade, positions and mails out.
+
+Every function here works inside its caller's transaction and may be repeated: a second call on the same facts changes
+nothing. The desk, `mark_pnl` and commands of people all come through here (ARCHITECTURE section 4: one writer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from htbot.alerts.wording import entry_alert, exit_alert
+from htbot.domain.errors import StopTrading
+from htbot.domain.fills import Fill
+from htbot.domain.orders import ExitReason, Purpose
+from htbot.domain.trades import Trade, TradeState
+from htbot.execution.exits import ExitDecision
+from htbot.execution.intents import closable_quantity, exit_intent
+from htbot.persistence.records import DailyPnl, StoredIntent
+from htbot.persistence.repositories import (
+    AlertRepository,
+    FillRepository,
+    IntentRepository,
+    PnlRepository,
+    PositionRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.persistence.states import TERMINAL_INTENT_STATES
+from htbot.portfolio.pnl import TradeResult, trade_result
+from htbot.portfolio.positions import fold
+
+# A commission that the broker has not reported by then is told as unknown, so that the mail is not late for ever.
+COMMISSION_PATIENCE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFacts:
+    """What the record holds of one trade."""
+
+    entry: StoredIntent
+    exits: tuple[StoredIntent, ...]
+    entry_fills: tuple[Fill, ...]
+    exit_fills: tuple[Fill, ...]
+
+    @property
+    def entry_over(self) -> bool:
+        """True when the entry can fill no further."""
+        return self.entry.state in TERMINAL_INTENT_STATES
+
+    @property
+    def live_exit(self) -> StoredIntent | None:
+        """The exit that is under way, if any."""
+        return next((exit_ for exit_ in self.exits if exit_.state not in TERMINAL_INTENT_STATES), None)
+
+
+def facts_of(session: Session, trade: Trade) -> TradeFacts:
+    """Intents and fills of a trade."""
+    intents = IntentRepository(session).of_trade(trade.id)
+    entry = next((stored for stored in intents if stored.intent.purpose is Purpose.ENTRY), None)
+    if entry is None:
+        raise StopTrading(f"trade {trade.id} has no entry intent in the record")
+    exits = tuple(stored for stored in intents if stored.intent.purpose is Purpose.EXIT)
+    fills = FillRepository(session).of_trade(trade.id)
+    entered = tuple(fill for fill in fills if fill.ref == entry.intent.ref)
+    return TradeFacts(entry, exits, entered, tuple(fill for fill in fills if fill.ref != entry.intent.ref))
+
+
+def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
+    """Bring a trade up to what its intents and fills say, with the mails that follow from it."""
+    trades = TradeRepository(session)
+    before = trades.get(trade_id, lock=True)
+    if before is None:
+        raise StopTrading(f"trade {trade_id} is not in the record")
+    facts = facts_of(session, before)
+    result = trade_result(before.legs, facts.entry_fills, facts.exit_fills)
+    after = _folded(before, facts, result, as_of)
+    if after != before:
+        trades.save(after, before.state)
+    _tell(session, after, facts, as_of)
+    if after.state is TradeState.CLOSED:
+        save_day(session, after, as_of)
+    return after
+
+
+def _folded(trade: Trade, facts: TradeFacts, result: TradeResult, as_of: datetime) -> Trade:
+    if result.opened == 0:
+        if not facts.entry_over:
+            return trade
+        return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or as_of)
+    filled = replace(trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd)
+    if result.closed:
+        filled = replace(filled, debit=result.debit, gross_pnl_usd=result.gross_usd)
+    if result.closed == result.opened and facts.entry_over:
+        last = max(fill.executed_at for fill in facts.exit_fills)
+        reason = facts.exits[-1].intent.exit_reason
+        return replace(filled, state=TradeState.CLOSED, closed_at=max(last, trade.opened_at), exit_reason=reason)
+    return replace(filled, state=TradeState.OPEN if facts.live_exit is None else TradeState.CLOSING)
+
+
+def _tell(session: Session, trade: Trade, facts: TradeFacts, as_of: datetime) -> None:
+    """The mail of the entry once its order is over, of the exit once its commissions are known."""
+    alerts = AlertRepository(session)
+    decision_id = facts.entry.intent.decision_id
+    if facts.entry_over and trade.state is not TradeState.VOID and decision_id is not None:
+        stored = SignalRepository(session).of_decision(decision_id)
+        if stored is not None:
+            alerts.add(entry_alert(trade, stored.signal, facts.entry_fills, as_of))
+    if trade.state is TradeState.CLOSED and trade.closed_at is not None:
+        waited = as_of - trade.closed_at
+        if trade.commissions_usd is not None or waited >= COMMISSION_PATIENCE:
+            alerts.add(exit_alert(trade, facts.exit_fills, trade.closed_at))
+
+
+def refold_positions(session: Session, account: str, as_of: datetime) -> None:
+    """Positions of an account from all its fills."""
+    fills = FillRepository(session).of_account(account)
+    PositionRepository(session).replace(account, fold(fills).values(), as_of)
+
+
+def save_day(session: Session, trade: Trade, as_of: datetime) -> None:
+    """The account's result of the trade's session: realised, commissions apart."""
+    trades = TradeRepository(session).of_session(trade.session, trade.account)
+    closed = [item for item in trades if item.state is TradeState.CLOSED]
+    gross = sum((item.gross_pnl_usd or Decimal(0) for item in closed), Decimal(0))
+    fees = sum((item.commissions_usd or Decimal(0) for item in trades), Decimal(0))
+    PnlRepository(session).save_day(
+        DailyPnl(trade.account, trade.session, gross, fees, gross - fees, len(closed), as_of)
+    )
+
+
+def request_exit(
+    session: Session, trade_id: str, decision: ExitDecision, broker: Mapping[int, int] | None = None
+) -> StoredIntent | None:
+    """Write the one live exit of an open trade; None when there is nothing to close or an exit is under way.
+
+    Reduce-only (RULINGS 10): the quantity is what our fills hold, and no more than what the broker shows when that is
+    known. An entry that still works must end first; the desk cancels it.
+    """
+    trades, intents = TradeRepository(session), IntentRepository(session)
+    trade = trades.get(trade_id, lock=True)
+    if trade is None or trade.state not in {TradeState.OPEN, TradeState.CLOSING}:
+        return None
+    facts = facts_of(session, trade)
+    if facts.live_exit is not None or not facts.entry_over:
+        return None
+    ours = held_by_trade((*facts.entry_fills, *facts.exit_fills))
+    quantity = closable_quantity(trade.legs, ours, broker)
+    if quantity == 0:
+        return None
+    sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
+    intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, sequence)
+    evidence = {"limit": decision.limit, "value": decision.value, "detail": decision.detail, "marks": _quoted(decision)}
+    if not intents.add(intent, evidence):
+        return None
+    trades.save(replace(trade, state=TradeState.CLOSING, exit_reason=decision.reason), trade.state)
+    return intents.get(intent.ref)
+
+
+def held_by_trade(fills: Sequence[Fill]) -> dict[int, int]:
+    """Net quantity by contract id of one trade's fills."""
+    held: dict[int, int] = {}
+    for fill in fills:
+        held[fill.con_id] = held.get(fill.con_id, 0) + fill.signed_quantity
+    return held
+
+
+def _quoted(decision: ExitDecision) -> list[dict[str, object]]:
+    if decision.marks is None:
+        return []
+    return [
+        {"con_id": leg.con_id, "ratio": leg.ratio, "bid": leg.bid, "ask": leg.ask, "as_of": leg.as_of}
+        for leg in decision.marks.legs
+    ]
+
+
+def manual_decision(reason: ExitReason, as_of: datetime, why: str) -> ExitDecision:
+    """An exit that a person or a rule asks for, without prices."""
+    return ExitDecision(reason, as_of, "", "", why, None, None)
