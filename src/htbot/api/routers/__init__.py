@@ -1,0 +1,1 @@
+"""Endpoints, one module per kind: open ones, reads, trading, control, documentation."""

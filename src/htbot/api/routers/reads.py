@@ -1,0 +1,98 @@
+"""Reads: role viewer."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from htbot.api.auth import require
+from htbot.api.parts import Chosen, Parts
+from htbot.persistence.queries.shapes import (
+    AccountView,
+    AlertView,
+    CommandView,
+    FillView,
+    OrderView,
+    PnlView,
+    PositionView,
+    SignalView,
+    TradeView,
+    WhyView,
+)
+from htbot.services.queries import StatusView
+from htbot.services.tokens import Role
+
+router = APIRouter(tags=["reads"], dependencies=[Depends(require(Role.VIEWER))])
+
+
+@router.get("/status", summary="State of the whole system")
+def status(parts: Parts) -> StatusView:
+    """Mode, market time, connection, halts, strategies, open trade, tasks."""
+    return parts.queries.status()
+
+
+@router.get("/positions", summary="What is held; a flat book is []")
+def positions(parts: Parts, chosen: Chosen) -> list[PositionView]:
+    """Positions with their marks."""
+    return parts.queries.positions(chosen.account)
+
+
+@router.get("/orders", summary="Orders at the broker, oldest first")
+def orders(parts: Parts, chosen: Chosen) -> list[OrderView]:
+    """Orders."""
+    return parts.queries.orders(chosen)
+
+
+@router.get("/fills", summary="Executions of single legs, oldest first")
+def fills(parts: Parts, chosen: Chosen) -> list[FillView]:
+    """Fills."""
+    return parts.queries.fills(chosen)
+
+
+@router.get("/trades", summary="Trades from entry to exit, oldest first")
+def trades(parts: Parts, chosen: Chosen) -> list[TradeView]:
+    """Trades."""
+    return parts.queries.trades(chosen)
+
+
+@router.get("/trades/{trade_id}/why", summary="The ten steps of a trade with stored values")
+def why(parts: Parts, trade_id: str) -> WhyView:
+    """Why a trade was made and how it ended."""
+    return parts.queries.why(trade_id)
+
+
+@router.get("/signals", summary="Signals, accepted and refused, oldest first")
+def signals(parts: Parts, chosen: Chosen) -> list[SignalView]:
+    """Signals."""
+    return parts.queries.signals(chosen)
+
+
+@router.get("/pnl", summary="Result of a day and of the open trades")
+def pnl(parts: Parts, chosen: Chosen) -> PnlView:
+    """P&L."""
+    return parts.queries.pnl(chosen)
+
+
+@router.get("/account", summary="The traded account as the broker told it")
+def account(parts: Parts) -> AccountView:
+    """Account."""
+    return parts.queries.account()
+
+
+@router.get("/alerts", summary="Messages to people, oldest first")
+def alerts(parts: Parts, chosen: Chosen) -> list[AlertView]:
+    """Alerts."""
+    return parts.queries.alerts(chosen)
+
+
+@router.get("/commands/{command_id}", summary="How far a command has come")
+def command(parts: Parts, command_id: UUID) -> CommandView:
+    """A command."""
+    return parts.queries.command(command_id)
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics(parts: Parts) -> Response:
+    """Metrics in the text format."""
+    return Response(parts.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Request bodies. What is answered are the shapes of `htbot.persistence.queries.shapes` and of the services."""

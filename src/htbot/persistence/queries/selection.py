@@ -1,0 +1,15 @@
+"""Which rows a person asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The newest `limit` rows, of one account or of all (None), of one session day or of any (None)."""
+
+    account: str | None = None
+    day: date | None = None
+    limit: int = 200

@@ -1,0 +1,317 @@
+"""What is shown to people and scripts: one frozen shape per kind of thing, the same for REST and CLI.
+
+Times are aware UTC, money and prices of orders `Decimal`; None means unknown. Prices of orders are signed as IB
+(negative = receive), `credit` and `debit` are positive per unit (RULINGS 32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SignalView:
+    """A signal that fired. `reason` is why it was refused, or why it fired when it was accepted."""
+
+    ts: datetime
+    strategy: str
+    account: str
+    symbol: str
+    direction: int
+    accepted: bool
+    reason: str
+    levels: dict[str, Any]
+    trend: int
+    indicators: dict[str, Any]
+    level: float
+    price: float
+    trigger: str
+    refused_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """One leg of an order; `quantity` is that of the whole order."""
+
+    con_id: int
+    symbol: str
+    expiry: date
+    strike: Decimal
+    right: str
+    side: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLegView:
+    """One leg of a trade with the average price of its entry and of its exit."""
+
+    con_id: int
+    symbol: str
+    expiry: date
+    strike: Decimal
+    right: str
+    side: str
+    quantity: int
+    fill: Decimal | None
+    exit_fill: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order at the broker."""
+
+    ref: str
+    order_id: int
+    perm_id: int | None
+    account: str
+    purpose: str
+    action: str
+    quantity: int
+    limit: Decimal
+    status: str
+    filled: int
+    avg_price: Decimal | None
+    legs: list[LegView]
+    trade_id: str
+    submitted_at: datetime
+    changed_at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillView:
+    """One execution of one leg."""
+
+    exec_id: str
+    ref: str
+    ts: datetime
+    account: str
+    con_id: int
+    symbol: str
+    expiry: date | None
+    strike: Decimal | None
+    right: str | None
+    side: str
+    quantity: int
+    price: Decimal
+    commission: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeView:
+    """A trade from entry to exit. `opened_at` is the decision time."""
+
+    id: str
+    strategy: str
+    account: str
+    symbol: str
+    direction: int
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    legs: list[TradeLegView]
+    quantity: int
+    width: Decimal
+    credit: Decimal | None
+    debit: Decimal | None
+    exit_reason: str | None
+    gross_pnl: Decimal | None
+    commissions: Decimal | None
+    net_pnl: Decimal | None
+    max_gain: Decimal | None
+    duration_s: float | None
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTradeView:
+    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural."""
+
+    id: str
+    strategy: str
+    account: str
+    symbol: str
+    direction: int
+    state: str
+    opened_at: datetime
+    legs: list[TradeLegView]
+    quantity: int
+    width: Decimal
+    credit: Decimal | None
+    maximum_loss: Decimal | None
+    mark: Decimal | None
+    natural: Decimal | None
+    pnl_mid: Decimal | None
+    pnl_natural: Decimal | None
+    max_gain: Decimal | None
+    marked_at: datetime | None
+    target: Decimal
+    stop: Decimal
+    exit_at: datetime
+    flat_deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """Net holding of one contract."""
+
+    account: str
+    con_id: int
+    symbol: str
+    expiry: date | None
+    strike: Decimal | None
+    right: str | None
+    quantity: int
+    avg_price: Decimal
+    multiplier: int
+    trade_id: str | None
+    mark: Decimal | None = None
+    unrealized_pnl: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayPnl:
+    """What the day's closed trades earned; an unknown part makes the sum unknown."""
+
+    day: date | None
+    trades: int
+    gross: Decimal | None
+    commissions: Decimal | None
+    net: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPnl:
+    """What the open trades are worth at their last marks."""
+
+    trades: int
+    mid: Decimal | None
+    natural: Decimal | None
+    maximum_loss: Decimal | None
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PnlView:
+    """Result of a day."""
+
+    day: DayPnl
+    open: OpenPnl
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as the broker last told it."""
+
+    account: str
+    name: str
+    mode: str
+    world_id: str
+    as_of: datetime
+    net_liquidation: Decimal | None
+    buying_power: Decimal | None
+    cash: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """A message to a person and whether it went out."""
+
+    id: int
+    ts: datetime
+    kind: str
+    severity: str
+    subject: str
+    text: str
+    account: str
+    state: str
+    sent_at: datetime | None
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """A strategy as of its last look at the market."""
+
+    name: str
+    symbol: str
+    account: str
+    trend: int
+    high: float | None
+    low: float | None
+    last_signal: SignalView | None
+    why_not: str | None
+    as_of: datetime
+    indicators: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """The last run of a task: its market time, and its age in seconds of wall time."""
+
+    name: str
+    last_run: datetime
+    age_s: float
+    state: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HaltView:
+    """One reason why nothing is originated."""
+
+    kind: str
+    source: str
+    reason: str
+    since: datetime | None
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """A command and how far it has come."""
+
+    command_id: UUID
+    kind: str
+    state: str
+    params: dict[str, Any]
+    requested_by: str
+    created_at: datetime
+    changed_at: datetime
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the ten steps of a trade, with the stored values that it was made of."""
+
+    step: str
+    at: datetime | None
+    summary: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyView:
+    """Why a trade was made and how it ended, step by step."""
+
+    trade_id: str
+    steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts for the metrics page, by label."""
+
+    orders: dict[str, int]
+    signals: dict[tuple[str, str], int]
+    fills: int
+    alerts: dict[str, int]
+    open_positions: int

@@ -1,0 +1,209 @@
+"""Trades, their marks, and the result of a day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from htbot.domain.orders import Purpose
+from htbot.domain.trades import TradeState
+from htbot.persistence.codecs import legs_from_json, rules_from_json
+from htbot.persistence.columns import plain_money
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
+from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.rows.orders import FillRow
+from htbot.persistence.rows.portfolio import PnlSnapshotRow
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
+
+LegPrices = dict[tuple[str, int, Purpose], Decimal]
+
+
+def trades(session: Session, chosen: Selection) -> list[TradeView]:
+    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out."""
+    query = (
+        select(TradeRow)
+        .where(TradeRow.state != TradeState.VOID)
+        .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
+        .limit(chosen.limit)
+    )
+    if chosen.account is not None:
+        query = query.where(TradeRow.account == chosen.account)
+    if chosen.day is not None:
+        query = query.where(TradeRow.session == chosen.day)
+    rows = list(reversed(session.scalars(query).all()))
+    prices = leg_prices(session, [row.id for row in rows])
+    return [trade_view(row, prices) for row in rows]
+
+
+def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
+    """Average fill of each leg of each trade, by purpose of the order."""
+    query = (
+        select(
+            IntentRow.trade_id,
+            FillRow.con_id,
+            IntentRow.purpose,
+            func.sum(FillRow.price * FillRow.quantity),
+            func.sum(FillRow.quantity),
+        )
+        .join(IntentRow, IntentRow.ref == FillRow.ref)
+        .where(IntentRow.trade_id.in_(trade_ids))
+        .group_by(IntentRow.trade_id, FillRow.con_id, IntentRow.purpose)
+    )
+    return {
+        (trade_id, con_id, purpose): plain_money(Decimal(paid) / quantity)
+        for trade_id, con_id, purpose, paid, quantity in session.execute(query)
+    }
+
+
+def trade_view(row: TradeRow, prices: LegPrices) -> TradeView:
+    """A trade with the fills of its legs."""
+    known = row.gross_pnl_usd is not None and row.commissions_usd is not None
+    return TradeView(
+        id=row.id,
+        strategy=row.strategy,
+        account=row.account,
+        symbol=row.symbol,
+        direction=row.direction,
+        state=row.state.value,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        legs=_legs(row, prices),
+        quantity=row.quantity,
+        width=row.width,
+        credit=row.credit,
+        debit=row.debit,
+        exit_reason=None if row.exit_reason is None else row.exit_reason.value,
+        gross_pnl=row.gross_pnl_usd,
+        commissions=row.commissions_usd,
+        net_pnl=row.gross_pnl_usd - row.commissions_usd if known else None,  # type: ignore[operator]
+        max_gain=row.max_gain_usd,
+        duration_s=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
+        config_hash=row.config_hash,
+    )
+
+
+def _legs(row: TradeRow, prices: LegPrices) -> list[TradeLegView]:
+    return [
+        TradeLegView(
+            con_id=leg.con_id,
+            symbol=leg.symbol,
+            expiry=leg.expiry,
+            strike=leg.strike,
+            right=leg.right.value,
+            side="BUY" if leg.ratio > 0 else "SELL",
+            quantity=abs(leg.ratio) * row.quantity,
+            fill=prices.get((row.id, leg.con_id, Purpose.ENTRY)),
+            exit_fill=prices.get((row.id, leg.con_id, Purpose.EXIT)),
+        )
+        for leg in legs_from_json(row.legs)
+    ]
+
+
+def open_trades(session: Session, account: str | None = None) -> list[OpenTradeView]:
+    """Trades that are opening, open or closing, each with its last mark."""
+    query = select(TradeRow).where(TradeRow.state.in_(LIVE_TRADE_STATES)).order_by(TradeRow.opened_at, TradeRow.id)
+    if account is not None:
+        query = query.where(TradeRow.account == account)
+    rows = session.scalars(query).all()
+    prices = leg_prices(session, [row.id for row in rows])
+    marks = _last_marks(session, [row.id for row in rows])
+    return [_open_view(row, prices, marks.get(row.id)) for row in rows]
+
+
+def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnapshotRow]:
+    query = (
+        select(PnlSnapshotRow)
+        .where(PnlSnapshotRow.trade_id.in_(trade_ids))
+        .distinct(PnlSnapshotRow.trade_id)
+        .order_by(PnlSnapshotRow.trade_id, PnlSnapshotRow.as_of.desc())
+    )
+    return {mark.trade_id: mark for mark in session.scalars(query)}
+
+
+def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
+    rules = rules_from_json(row.rules)
+    return OpenTradeView(
+        id=row.id,
+        strategy=row.strategy,
+        account=row.account,
+        symbol=row.symbol,
+        direction=row.direction,
+        state=row.state.value,
+        opened_at=row.opened_at,
+        legs=_legs(row, prices),
+        quantity=row.quantity,
+        width=row.width,
+        credit=row.credit,
+        maximum_loss=None if row.credit is None else maximum_loss(row, row.credit),
+        mark=None if mark is None else mark.mid_debit,
+        natural=None if mark is None else mark.natural_debit,
+        pnl_mid=None if mark is None else mark.mid_pnl_usd,
+        pnl_natural=None if mark is None else mark.natural_pnl_usd,
+        max_gain=None if mark is None else mark.max_gain_usd,
+        marked_at=None if mark is None else mark.as_of,
+        target=rules.profit_target_usd,
+        stop=rules.stop_loss_usd,
+        exit_at=rules.exit_at,
+        flat_deadline=rules.flat_deadline,
+    )
+
+
+def maximum_loss(row: TradeRow, credit: Decimal) -> Decimal:
+    """Width less credit, for all units, in dollars."""
+    multiplier = legs_from_json(row.legs)[0].multiplier
+    return plain_money((row.width - credit) * multiplier * row.quantity)
+
+
+def last_day(session: Session, account: str | None = None) -> date | None:
+    """The latest session that has a trade."""
+    query = select(func.max(TradeRow.session))
+    if account is not None:
+        query = query.where(TradeRow.account == account)
+    return session.scalar(query)
+
+
+def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
+    """Sum over the trades of a session that are closed."""
+    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
+    if account is not None:
+        query = query.where(TradeRow.account == account)
+    rows = session.scalars(query).all()
+    gross = _total([row.gross_pnl_usd for row in rows])
+    commissions = _total([row.commissions_usd for row in rows])
+    net = None if gross is None or commissions is None else plain_money(gross - commissions)
+    return DayPnl(day, len(rows), gross, commissions, net)
+
+
+def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
+    """Sum over open trades at their last marks."""
+    filled = [view for view in views if view.credit is not None]
+    return OpenPnl(
+        trades=len(views),
+        mid=_total([view.pnl_mid for view in filled]),
+        natural=_total([view.pnl_natural for view in filled]),
+        maximum_loss=_total([view.maximum_loss for view in filled]),
+        as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
+    )
+
+
+def realized_by_account(session: Session, day: date) -> dict[str, Decimal]:
+    """Net result of a day per account, over the trades whose result is known."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
+    for row in session.scalars(query):
+        if row.gross_pnl_usd is not None and row.commissions_usd is not None:
+            found[row.account] += row.gross_pnl_usd - row.commissions_usd
+    return dict(found)
+
+
+def _total(parts: Sequence[Decimal | None]) -> Decimal | None:
+    """The sum, unknown as soon as one part is."""
+    known = [part for part in parts if part is not None]
+    return plain_money(sum(known, Decimal(0))) if len(known) == len(parts) else None

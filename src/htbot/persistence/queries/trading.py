@@ -1,0 +1,180 @@
+"""Signals, orders, fills, positions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from htbot.domain.sessions import NEW_YORK
+from htbot.persistence.codecs import legs_from_json
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import FillView, LegView, OrderView, PositionView, SignalView
+from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.rows.orders import FillRow, OrderRow
+from htbot.persistence.rows.portfolio import PositionRow
+from htbot.persistence.rows.signals import RiskDecisionRow, SignalRow
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
+
+
+def signals(session: Session, chosen: Selection) -> list[SignalView]:
+    """Signals that fired, oldest first."""
+    query = (
+        select(SignalRow, RiskDecisionRow)
+        .outerjoin(RiskDecisionRow, RiskDecisionRow.signal_id == SignalRow.id)
+        .order_by(SignalRow.as_of.desc(), SignalRow.id.desc())
+        .limit(chosen.limit)
+    )
+    if chosen.account is not None:
+        query = query.where(SignalRow.account == chosen.account)
+    if chosen.day is not None:
+        query = query.where(SignalRow.session == chosen.day)
+    return [signal_view(row, decision) for row, decision in reversed(session.execute(query).all())]
+
+
+def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
+    """A signal with the words of the rule that refused it."""
+    reason, refused_by = row.reason, row.refused_by
+    if decision is not None and decision.refused_by is not None:
+        refusal: dict[str, Any] = decision.outcomes[-1] if decision.outcomes else {}
+        refused_by = decision.refused_by
+        reason = f"{refused_by}: {refusal.get('reason') or 'refused'}"
+    elif refused_by is not None:
+        reason = refused_by
+    return SignalView(
+        ts=row.as_of,
+        strategy=row.strategy,
+        account=row.account,
+        symbol=row.symbol,
+        direction=row.direction,
+        accepted=row.accepted,
+        reason=reason,
+        levels=row.levels,
+        trend=row.trend,
+        indicators=row.indicators,
+        level=row.level,
+        price=row.price,
+        trigger=row.reason,
+        refused_by=refused_by,
+    )
+
+
+def orders(session: Session, chosen: Selection) -> list[OrderView]:
+    """Orders, oldest first."""
+    query = (
+        select(OrderRow, IntentRow)
+        .join(IntentRow, IntentRow.ref == OrderRow.ref)
+        .order_by(OrderRow.submitted_at.desc(), OrderRow.ref.desc())
+        .limit(chosen.limit)
+    )
+    if chosen.account is not None:
+        query = query.where(OrderRow.account == chosen.account)
+    if chosen.day is not None:
+        query = query.where(IntentRow.session == chosen.day)
+    return [_order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
+
+
+def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
+    direction = 1 if row.action == "BUY" else -1
+    legs = [
+        LegView(
+            con_id=leg.con_id,
+            symbol=leg.symbol,
+            expiry=leg.expiry,
+            strike=leg.strike,
+            right=leg.right.value,
+            side="BUY" if leg.ratio * direction > 0 else "SELL",
+            quantity=abs(leg.ratio) * row.quantity,
+        )
+        for leg in legs_from_json(intent.legs)
+    ]
+    return OrderView(
+        ref=row.ref,
+        order_id=row.order_id,
+        perm_id=row.perm_id,
+        account=row.account,
+        purpose=row.purpose.value,
+        action=row.action.value,
+        quantity=row.quantity,
+        limit=row.limit_price,
+        status=row.state.value,
+        filled=row.filled,
+        avg_price=row.average_price,
+        legs=legs,
+        trade_id=intent.trade_id,
+        submitted_at=row.submitted_at,
+        changed_at=row.changed_at,
+        error="" if row.error_code is None else f"{row.error_code} {row.error_text}".strip(),
+    )
+
+
+def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[FillView]:
+    """Executions of single legs, oldest first; of one order when `ref` is given."""
+    query = select(FillRow).order_by(FillRow.executed_at.desc(), FillRow.exec_id.desc()).limit(chosen.limit)
+    if ref is not None:
+        query = query.where(FillRow.ref == ref)
+    query = _of_account(query, FillRow.account, chosen)
+    if chosen.day is not None:
+        query = query.where(_on_day(FillRow.executed_at, chosen))
+    return [
+        FillView(
+            exec_id=row.exec_id,
+            ref=row.ref,
+            ts=row.executed_at,
+            account=row.account,
+            con_id=row.con_id,
+            symbol=row.symbol,
+            expiry=row.expiry,
+            strike=row.strike,
+            right=None if row.right is None else row.right.value,
+            side=row.side.value,
+            quantity=row.quantity,
+            price=row.price,
+            commission=row.commission,
+        )
+        for row in reversed(session.scalars(query).all())
+    ]
+
+
+def _of_account(query: Select[Any], column: InstrumentedAttribute[str], chosen: Selection) -> Select[Any]:
+    return query if chosen.account is None else query.where(column == chosen.account)
+
+
+def _on_day(column: InstrumentedAttribute[datetime], chosen: Selection) -> ColumnElement[bool]:
+    """A New York calendar day as a range of instants."""
+    if chosen.day is None:
+        raise ValueError("no day was chosen")
+    midnight = datetime(chosen.day.year, chosen.day.month, chosen.day.day, tzinfo=NEW_YORK)
+    return column.between(midnight, midnight + timedelta(days=1))
+
+
+def positions(session: Session, account: str | None = None) -> list[PositionView]:
+    """What is held; a flat book is empty. Marks are not in the record: the caller adds them."""
+    query = select(PositionRow).where(PositionRow.quantity != 0).order_by(PositionRow.account, PositionRow.con_id)
+    if account is not None:
+        query = query.where(PositionRow.account == account)
+    owners = _owners(session)
+    return [
+        PositionView(
+            account=row.account,
+            con_id=row.con_id,
+            symbol=row.symbol,
+            expiry=row.expiry,
+            strike=row.strike,
+            right=None if row.right is None else row.right.value,
+            quantity=row.quantity,
+            avg_price=row.average_price,
+            multiplier=row.multiplier,
+            trade_id=owners.get((row.account, row.con_id)),
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def _owners(session: Session) -> dict[tuple[str, int], str]:
+    """Which live trade holds which contract."""
+    live = session.scalars(select(TradeRow).where(TradeRow.state.in_(LIVE_TRADE_STATES)))
+    return {(trade.account, leg["con_id"]): trade.id for trade in live for leg in trade.legs}

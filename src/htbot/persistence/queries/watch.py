@@ -1,0 +1,178 @@
+"""What is going on: strategies, tasks, halts, alerts, accounts, counts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import (
+    AccountView,
+    AlertView,
+    CommandView,
+    HaltView,
+    StrategyView,
+    Tally,
+    TaskView,
+)
+from htbot.persistence.queries.trading import signal_view
+from htbot.persistence.rows.alerts import AlertRow
+from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
+from htbot.persistence.rows.orders import FillRow, OrderRow
+from htbot.persistence.rows.portfolio import PositionRow
+from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
+from htbot.persistence.rows.tasks import TaskRunRow
+
+
+def strategies(session: Session, account: str | None = None) -> list[StrategyView]:
+    """Each strategy as of its last evaluation, with the last signal it made."""
+    query = (
+        select(EvaluationRow)
+        .distinct(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol)
+        .order_by(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol, EvaluationRow.as_of.desc())
+    )
+    if account is not None:
+        query = query.where(EvaluationRow.account == account)
+    return [_strategy_view(session, row) for row in session.scalars(query).all()]
+
+
+def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
+    query = (
+        select(SignalRow, RiskDecisionRow)
+        .outerjoin(RiskDecisionRow, RiskDecisionRow.signal_id == SignalRow.id)
+        .where(SignalRow.strategy == row.strategy, SignalRow.account == row.account, SignalRow.symbol == row.symbol)
+        .order_by(SignalRow.as_of.desc(), SignalRow.id.desc())
+        .limit(1)
+    )
+    last = session.execute(query).first()
+    return StrategyView(
+        name=row.strategy,
+        symbol=row.symbol,
+        account=row.account,
+        trend=row.trend,
+        high=row.high,
+        low=row.low,
+        last_signal=None if last is None else signal_view(*last),
+        why_not=row.why_not,
+        as_of=row.as_of,
+        indicators=row.indicators,
+    )
+
+
+def tasks(session: Session, host_now: datetime) -> list[TaskView]:
+    """The last run of each task; `host_now` is wall time."""
+    query = (
+        select(TaskRunRow)
+        .distinct(TaskRunRow.task)
+        .order_by(TaskRunRow.task, TaskRunRow.started_at.desc(), TaskRunRow.as_of.desc())
+    )
+    return [
+        TaskView(
+            name=row.task,
+            last_run=row.as_of,
+            age_s=round((host_now - row.started_at).total_seconds(), 1),
+            state=row.state.value,
+            error=row.error,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def halts(session: Session, market_now: datetime | None) -> list[HaltView]:
+    """Halts and trips in force, oldest first; without a clock a trip that ends by itself is taken to be in force."""
+    query = select(HaltRow).where(HaltRow.cleared_at.is_(None)).order_by(HaltRow.set_at, HaltRow.id)
+    if market_now is not None:
+        query = query.where(or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > market_now))
+    return [
+        HaltView(kind=row.kind.value, source=row.source, reason=row.reason, since=row.set_at, set_by=row.set_by)
+        for row in session.scalars(query)
+    ]
+
+
+def alerts(session: Session, chosen: Selection) -> list[AlertView]:
+    """Alerts, oldest first."""
+    query = select(AlertRow).order_by(AlertRow.id.desc()).limit(chosen.limit)
+    if chosen.account is not None:
+        query = query.where(AlertRow.account.in_((chosen.account, "")))
+    return [
+        AlertView(
+            id=row.id,
+            ts=row.as_of,
+            kind=row.kind,
+            severity=row.severity.value,
+            subject=row.subject,
+            text=row.text,
+            account=row.account,
+            state=row.state.value,
+            sent_at=row.sent_at,
+            attempts=row.attempts,
+            error=row.last_error,
+        )
+        for row in reversed(session.scalars(query).all())
+    ]
+
+
+def accounts(session: Session) -> list[AccountView]:
+    """Accounts, the one that was told last in front."""
+    return [
+        AccountView(
+            account=row.account,
+            name=row.name,
+            mode=row.mode,
+            world_id=row.world_id,
+            as_of=row.as_of,
+            net_liquidation=row.net_liquidation_usd,
+            buying_power=row.buying_power_usd,
+            cash=row.cash_usd,
+        )
+        for row in session.scalars(select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.account))
+    ]
+
+
+def tally(session: Session) -> Tally:
+    """Counts over the whole record."""
+    return Tally(
+        orders={state.value: count for state, count in _grouped(session, OrderRow.state)},
+        signals={
+            (strategy, "accepted" if accepted else "refused"): count
+            for strategy, accepted, count in session.execute(
+                select(SignalRow.strategy, SignalRow.accepted, func.count()).group_by(
+                    SignalRow.strategy, SignalRow.accepted
+                )
+            )
+        },
+        fills=session.scalar(select(func.count()).select_from(FillRow)) or 0,
+        alerts={state.value: count for state, count in _grouped(session, AlertRow.state)},
+        open_positions=session.scalar(
+            select(func.count()).select_from(PositionRow).where(PositionRow.quantity != 0),
+        )
+        or 0,
+    )
+
+
+def _grouped(session: Session, column: Any) -> list[tuple[Any, int]]:
+    return [(value, count) for value, count in session.execute(select(column, func.count()).group_by(column))]
+
+
+def command(session: Session, command_id: UUID) -> CommandView | None:
+    """A command, or None."""
+    row = session.get(CommandRow, command_id)
+    return None if row is None else command_view(row)
+
+
+def command_view(row: CommandRow) -> CommandView:
+    """A command and how far it has come."""
+    return CommandView(
+        command_id=row.id,
+        kind=row.kind,
+        state=row.state.value,
+        params=row.params,
+        requested_by=row.requested_by,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        result=row.result,
+    )

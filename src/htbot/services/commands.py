@@ -1,0 +1,237 @@
+"""What people tell the desk: halt, resume, close, cancel. Each is one durable row, done once per idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from htbot.domain.errors import CallerMistake, NotFound, Retryable
+from htbot.persistence.engine import Database
+from htbot.persistence.queries import watch
+from htbot.persistence.records import AuditEntry, Command
+from htbot.persistence.repositories import (
+    AuditRepository,
+    CommandRepository,
+    CommandRequest,
+    HaltRepository,
+    HaltRequest,
+    IntentRepository,
+)
+from htbot.persistence.states import CommandState, HaltKind
+from htbot.services.desk_view import DeskView, Live, look
+from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
+
+CLOSE_ALL = "close_all"
+CANCEL = "cancel"
+HALT = "halt"
+RESUME = "resume"
+EVERY_ACCOUNT = "all"
+_CONNECTED = "connected"
+_JOIN_LOCK = "htbot:commands"
+
+
+class Conflict(CallerMistake):
+    """The request is well formed and cannot be done in the present state (409)."""
+
+
+class DeskAway(Conflict):
+    """The desk is not running or not connected to the broker (RULINGS 37)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and under which idempotency key (None: no key was given)."""
+
+    actor: str
+    key: str | None = None
+
+    def stored_key(self, kind: str) -> str:
+        """The key of the row: the caller's own, or one that nobody else has."""
+        return f"{kind}:{uuid4()}" if self.key is None else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command that was taken: by this call, or by an earlier one that it joined."""
+
+    command_id: UUID
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class HaltAnswer:
+    """Whether trading is halted now, and by what; `warning` says what did not work."""
+
+    halted: bool
+    by: list[str]
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandParts:
+    """What commands work with. `host_now` is wall time; `account` the configured account."""
+
+    database: Database
+    live: Live
+    kill_switch: KillSwitch
+    account: str | None
+    host_now: Callable[[], datetime]
+
+
+class Commands:
+    """Writes what a person wants; the desk does it."""
+
+    def __init__(self, parts: CommandParts) -> None:
+        self._parts = parts
+
+    def halt(self, reason: str, caller: Caller) -> HaltAnswer:
+        """Originate nothing from now on. The file comes first: it works with everything else dead.
+
+        Raises:
+            Retryable: neither the file nor the row could be written.
+        """
+        at = self._now()
+        made, problem = False, None
+        try:
+            made = self._parts.kill_switch.set(reason, caller.actor, at)
+        except SwitchStuck as error:
+            problem = str(error)
+        try:
+            answer, repeated = self._halt_row(reason, caller, at, problem)
+        except Retryable as error:
+            if problem is not None:
+                raise Retryable(f"not halted: {problem}; {error}") from error
+            return HaltAnswer(halted=True, by=[FILE_SOURCE], warning=str(error))
+        if made and repeated:
+            self._parts.kill_switch.clear_ours()
+        return answer
+
+    def _halt_row(self, reason: str, caller: Caller, at: datetime, problem: str | None) -> tuple[HaltAnswer, bool]:
+        """The answer, and True when an earlier call with this key had the effect already."""
+        with self._parts.database.transaction() as session:
+            command, created = self._take(session, HALT, {"reason": reason}, caller, at)
+            if not created:
+                return _answer(command), True
+            source = caller.actor.partition(":")[0]
+            HaltRepository(session).set(HaltRequest(source, reason, caller.actor, at))
+            answer = HaltAnswer(halted=True, by=self._sources(session, at), warning=problem)
+            self._finish(session, command, at, answer)
+            return answer, False
+
+    def resume(self, caller: Caller) -> HaltAnswer:
+        """Lift every halt that a person set here. A STOP file made by hand and a tripped breaker stay, and are named.
+
+        Raises:
+            Retryable: PostgreSQL does not answer; nothing was lifted.
+        """
+        at = self._now()
+        with self._parts.database.transaction() as session:
+            command, created = self._take(session, RESUME, {}, caller, at)
+            if not created:
+                return _answer(command)
+            HaltRepository(session).clear(caller.actor, at, kind=HaltKind.HALT)
+            self._parts.kill_switch.clear_ours()
+            sources = self._sources(session, at)
+            answer = HaltAnswer(halted=bool(sources), by=sources, warning=self._left(sources))
+            self._finish(session, command, at, answer)
+            return answer
+
+    def _left(self, sources: list[str]) -> str | None:
+        if FILE_SOURCE in sources:
+            return f"still halted: {self._parts.kill_switch.path} was made by hand and is removed by hand"
+        return f"still halted by {', '.join(sources)}" if sources else None
+
+    def _sources(self, session: Session, at: datetime) -> list[str]:
+        rows = [halt.source for halt in HaltRepository(session).active(at) if halt.source != FILE_SOURCE]
+        return [*rows, FILE_SOURCE] if self._parts.kill_switch.present() else rows
+
+    def close(self, scope: str, caller: Caller) -> Accepted:
+        """Close every position of an account, or of all: one row, which the desk executes.
+
+        Without a key it joins a close of the same scope, or of everything, that is under way.
+
+        Raises:
+            NotFound: there is no such account.
+            DeskAway: nobody is there to execute it.
+            Conflict: the key was used for another command.
+        """
+        at = self._now()
+        with self._parts.database.transaction() as session:
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(_JOIN_LOCK))))
+            if caller.key is None:
+                for running in CommandRepository(session).open(CLOSE_ALL):
+                    if running.params.get("scope") in {scope, EVERY_ACCOUNT}:
+                        return Accepted(running.id, running.state.value)
+            command, created = self._take(session, CLOSE_ALL, {"scope": scope}, caller, at)
+            if created:
+                desk = self._require_desk()
+                self._require_account(session, scope, desk)
+                self._audit(session, caller, CLOSE_ALL, scope, at)
+        return Accepted(command.id, command.state.value)
+
+    def cancel(self, ref: str, caller: Caller) -> Accepted:
+        """Cancel the working order of a reference.
+
+        Raises:
+            NotFound: there is no such order.
+            DeskAway: nobody is there to execute it.
+            Conflict: the key was used for another command.
+        """
+        at = self._now()
+        with self._parts.database.transaction() as session:
+            command, created = self._take(session, CANCEL, {"ref": ref}, caller, at)
+            if created:
+                self._require_desk()
+                if ref != EVERY_ACCOUNT and IntentRepository(session).get(ref) is None:
+                    raise NotFound(f"there is no order {ref}: `htbot orders` lists them")
+                self._audit(session, caller, CANCEL, ref, at)
+        return Accepted(command.id, command.state.value)
+
+    def _take(
+        self, session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime
+    ) -> tuple[Command, bool]:
+        request = CommandRequest(caller.stored_key(kind), kind, caller.actor, at, params)
+        try:
+            return CommandRepository(session).create(request)
+        except CallerMistake as error:
+            raise Conflict(str(error)) from error
+
+    def _finish(self, session: Session, command: Command, at: datetime, answer: HaltAnswer) -> None:
+        result = {"halted": answer.halted, "by": answer.by, "warning": answer.warning}
+        CommandRepository(session).advance(command.id, CommandState.PENDING, CommandState.DONE, at, result)
+        subject = str(command.params.get("reason", ""))
+        AuditRepository(session).add(AuditEntry(at, command.requested_by, command.kind, subject, result))
+
+    def _audit(self, session: Session, caller: Caller, action: str, subject: str, at: datetime) -> None:
+        AuditRepository(session).add(AuditEntry(at, caller.actor, action, subject, {"key": caller.key}))
+
+    def _require_desk(self) -> DeskView:
+        """The desk, unless it is known to be unable to act; with Redis away nobody knows, and the row will be read."""
+        desk = look(self._parts.live, self._parts.host_now())
+        if desk.state == "not running" or (desk.state == "running" and desk.connection != _CONNECTED):
+            raise DeskAway(
+                f"the desk cannot act now ({desk.connection}): nothing was sent, try again once it is connected"
+            )
+        return desk
+
+    def _require_account(self, session: Session, scope: str, desk: DeskView) -> None:
+        known = {view.account for view in watch.accounts(session)} | {desk.account, self._parts.account}
+        if scope != EVERY_ACCOUNT and scope not in known:
+            raise NotFound(f"there is no account {scope}: `htbot status` names the one that is traded")
+
+    def _now(self) -> datetime:
+        """Market time, or the host's without a clock."""
+        host_now = self._parts.host_now()
+        return look(self._parts.live, host_now).market_time or host_now
+
+
+def _answer(command: Command) -> HaltAnswer:
+    """What the first call with this key was told."""
+    told = command.result
+    return HaltAnswer(halted=bool(told["halted"]), by=list(told["by"]), warning=told["warning"])

@@ -1,0 +1,326 @@
+"""A vertical spread that a person proposes: the same gate, intent and record as for every signal."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from htbot.domain.decisions import RiskDecision, RiskRefusal, RuleOutcome
+from htbot.domain.errors import CallerMistake, NotFound, Refused
+from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import Session as TradingSession
+from htbot.domain.signals import Direction, Signal, SpreadPlan
+from htbot.domain.trades import ExitRules
+from htbot.domain.verticals import VerticalRequest
+from htbot.domain.windows import TradingWindow
+from htbot.engine.plans import plan_spread
+from htbot.execution.intents import EntryTerms, entry_intent
+from htbot.marketdata.clock_state import GRID_S
+from htbot.marketdata.sessions import trading_window
+from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.persistence.book import BookKey, BookQuery
+from htbot.persistence.engine import Database
+from htbot.persistence.records import AuditEntry, Command
+from htbot.persistence.repositories import (
+    AuditRepository,
+    CommandRepository,
+    CommandRequest,
+    IntentRepository,
+    RiskDecisionRepository,
+    SessionRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.persistence.states import CommandState
+from htbot.risk.book import Book
+from htbot.risk.gate import Proposal, decision_id, judge
+from htbot.risk.limits import Limits
+from htbot.services.commands import Caller, Conflict, DeskAway
+from htbot.services.desk_view import Live, look, snapshot_of
+
+KIND = "manual_signal"
+STRATEGY = "vertical_spread"
+_ANY_DISTANCE = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ManualRequest:
+    """What a person wants: the strike bought, the strike sold, spreads. Missing parts follow from the rest."""
+
+    strategy: str
+    symbol: str
+    quantity: int
+    strike_long: Decimal
+    strike_short: Decimal
+    right: str | None = None
+    expiry: date | None = None
+    account: str | None = None
+
+    @property
+    def direction(self) -> Direction:
+        """Premium is sold: the put spread has its long strike below, the call spread above (RULINGS 21).
+
+        Raises:
+            Refused: the strikes are equal, or the right makes it a spread that pays premium.
+        """
+        if self.strike_long == self.strike_short:
+            raise Refused("spread_shape", "both strikes are the same", limit="two strikes", value=str(self.strike_long))
+        direction = Direction.BULL if self.strike_long < self.strike_short else Direction.BEAR
+        fitting = Right.PUT if direction is Direction.BULL else Right.CALL
+        if self.right not in {None, fitting.value}:
+            strikes = f"long {self.strike_long}, short {self.strike_short}, right {self.right}"
+            raise Refused("spread_shape", "this spread pays premium", limit="a credit spread", value=strikes)
+        return direction
+
+
+@dataclass(frozen=True, slots=True)
+class ManualTerms:
+    """Limits of the gate and exits of the trade, for one underlying."""
+
+    limits: Limits
+    exit_rules: Callable[[TradingWindow], ExitRules]
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManualAnswer:
+    """An approved proposal: the order that the desk will send, and what every rule compared."""
+
+    command_id: UUID
+    decision_id: UUID
+    accepted: bool
+    ref: str
+    trade_id: str
+    limit: Decimal
+    worst_limit: Decimal
+    credit_mid: Decimal
+    credit_natural: Decimal
+    maximum_loss: Decimal
+    outcomes: list[RuleOutcome] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ManualParts:
+    """What proposals work with. `terms` gives an underlying's limits; `host_now` is wall time."""
+
+    database: Database
+    live: Live
+    terms: Callable[[str], ManualTerms]
+    host_now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The market at the decision."""
+
+    snapshot: Snapshot
+    session: TradingSession
+    terms: ManualTerms
+
+    @property
+    def as_of(self) -> datetime:
+        """The decision's time is that of its quotes."""
+        return self.snapshot.as_of
+
+
+class ManualSignals:
+    """Judges proposals of people and stores what came of them."""
+
+    def __init__(self, parts: ManualParts) -> None:
+        self._parts = parts
+
+    def propose(self, request: ManualRequest, caller: Caller) -> ManualAnswer:
+        """Put a proposal through the gate; an approved one is committed as an intent, which the desk sends.
+
+        Raises:
+            Refused: a rule said no; signal and decision are stored with it.
+            NotFound: no such account.
+            DeskAway: there are no quotes to judge by.
+            Conflict: the key was used for another command.
+        """
+        direction = request.direction
+        answer: ManualAnswer | Refused
+        with self._parts.database.transaction() as session:
+            command, created = self._take(session, request, caller)
+            if not created:
+                return _repeated(command)
+            scene = self._scene(session, request)
+            try:
+                answer = self._judge(session, request, direction, scene, command)
+                result = dataclasses.asdict(answer)
+            except Refused as refused:
+                answer = refused
+                result = _told(refused)
+            state = CommandState.FAILED if isinstance(answer, Refused) else CommandState.DONE
+            CommandRepository(session).advance(command.id, CommandState.PENDING, state, scene.as_of, result)
+            AuditRepository(session).add(
+                AuditEntry(scene.as_of, caller.actor, "trade.signal", request.symbol, {**command.params, **result})
+            )
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def _take(self, session: Session, request: ManualRequest, caller: Caller) -> tuple[Command, bool]:
+        at = look(self._parts.live, self._parts.host_now()).market_time or self._parts.host_now()
+        wanted = CommandRequest(caller.stored_key(KIND), KIND, caller.actor, at, dataclasses.asdict(request))
+        try:
+            return CommandRepository(session).create(wanted)
+        except CallerMistake as error:
+            raise Conflict(str(error)) from error
+
+    def _scene(self, session: Session, request: ManualRequest) -> _Scene:
+        """The desk's quotes, and the session that they belong to."""
+        if request.symbol not in UNDERLYINGS:
+            known = ", ".join(UNDERLYINGS)
+            raise Refused("symbol", f"{request.symbol} is not traded", limit=known, value=request.symbol)
+        desk = look(self._parts.live, self._parts.host_now())
+        snapshot = snapshot_of(self._parts.live, request.symbol)
+        if desk.state != "running" or desk.clock is None or snapshot is None:
+            raise DeskAway(f"there are no quotes of {request.symbol} now ({desk.connection}): the desk must stream it")
+        if request.account not in {None, snapshot.account}:
+            raise NotFound(f"there is no account {request.account}: the desk trades {snapshot.account}")
+        terms = self._parts.terms(request.symbol)
+        age_s = (desk.clock.market_time - snapshot.as_of).total_seconds()
+        limit_s = GRID_S + terms.limits.snapshot_age_limit_s
+        if age_s > limit_s:
+            raise Refused("snapshot_age", "the quotes are too old", limit=f"{limit_s:g} s", value=f"{age_s:g} s")
+        today = snapshot.as_of.astimezone(NEW_YORK).date()
+        trading_session = SessionRepository(session).get(today)
+        if trading_session is None:
+            raise Refused("session", f"{today} is not a session of the exchange", limit="a session", value=str(today))
+        return _Scene(snapshot, trading_session, terms)
+
+    def _judge(
+        self, session: Session, request: ManualRequest, direction: Direction, scene: _Scene, command: Command
+    ) -> ManualAnswer:
+        plan = _plan(request, direction, scene)
+        key = BookKey(STRATEGY, scene.snapshot.account, scene.session.day)
+        book = BookQuery(session).read(key, scene.as_of)
+        signal = _signal(request, direction, scene, book)
+        proposal = Proposal(signal, plan, scene.snapshot, scene.session)
+        decision = judge(proposal, book, scene.terms.limits, scene.as_of)
+        signal_id = SignalRepository(session).add(signal, _words(decision))
+        if signal_id is None:
+            raise Refused("open_trade", "another proposal was made at the same moment", limit="1", value="2")
+        RiskDecisionRepository(session).add(decision, signal_id)
+        if isinstance(decision, RiskRefusal):
+            rule = decision.refused_by
+            raise Refused(rule.rule, rule.reason, limit=rule.limit, value=rule.value)
+        window = trading_window(scene.session, scene.terms.limits.hours)
+        entry = EntryTerms(
+            sequence=book.next_sequence,
+            config_hash=scene.terms.config_hash,
+            rules=scene.terms.exit_rules(window),
+            floor_credit=scene.terms.limits.floor_credit(UNDERLYINGS[plan.underlying], plan),
+            entry_ends=window.entry_until,
+        )
+        intent, trade = entry_intent(decision, proposal, entry)
+        if not (TradeRepository(session).add(trade) and IntentRepository(session).add(intent)):
+            raise Refused("open_trade", "the strategy has a trade that is not closed", limit="0", value="1")
+        return ManualAnswer(
+            command_id=command.id,
+            decision_id=decision_id(signal),
+            accepted=True,
+            ref=intent.ref,
+            trade_id=trade.id,
+            limit=intent.limit,
+            worst_limit=intent.worst_limit,
+            credit_mid=plan.mid_credit,
+            credit_natural=plan.natural_credit,
+            maximum_loss=plan.maximum_loss_usd,
+            outcomes=list(decision.outcomes),
+        )
+
+
+def _plan(request: ManualRequest, direction: Direction, scene: _Scene) -> SpreadPlan:
+    """The named strikes, priced as every spread is: the chain is narrowed to the two of them."""
+    expiry = request.expiry or scene.session.day
+    wanted = VerticalRequest(
+        direction=direction,
+        expiry=expiry,
+        short_index=0,
+        long_index=1,
+        width=abs(request.strike_long - request.strike_short),
+        strike_range=_ANY_DISTANCE,
+        quantity=request.quantity,
+    )
+    short, long = (_listed(scene, wanted, strike) for strike in (request.strike_short, request.strike_long))
+    _require_out_of_the_money(scene, wanted, short)
+    return plan_spread(wanted, dataclasses.replace(scene.snapshot, options=(short, long)))
+
+
+def _listed(scene: _Scene, wanted: VerticalRequest, strike: Decimal) -> ListedOption:
+    option_class = UNDERLYINGS[scene.snapshot.symbol].option_class
+    for option in scene.snapshot.options:
+        named = (option.expiry, option.right, option.strike) == (wanted.expiry, wanted.right, strike)
+        if named and option.trading_class == option_class:
+            return option
+    name = f"{option_class} {wanted.expiry} {strike}{wanted.right.value}"
+    raise Refused("chain", f"the desk streams no {name}", limit="a streamed option", value=name)
+
+
+def _require_out_of_the_money(scene: _Scene, wanted: VerticalRequest, short: ListedOption) -> None:
+    spot = scene.snapshot.spot
+    if spot is None:
+        return
+    beyond = short.strike >= Decimal(str(spot)) if wanted.right is Right.PUT else short.strike <= Decimal(str(spot))
+    if beyond:
+        limit = f"{'below' if wanted.right is Right.PUT else 'above'} {spot:g}"
+        raise Refused("spread_shape", "the short strike is in the money", limit=limit, value=str(short.strike))
+
+
+def _signal(request: ManualRequest, direction: Direction, scene: _Scene, book: Book) -> Signal:
+    """A signal by hand breaks no level; its place in the day stands in for one, so that each is a signal of its own."""
+    ordinal = 1 + sum(1 for spent_direction, _ in book.spent_levels if spent_direction == direction)
+    spot = scene.snapshot.spot
+    return Signal(
+        strategy=STRATEGY,
+        account=scene.snapshot.account,
+        symbol=request.symbol,
+        session=scene.session.day,
+        as_of=scene.as_of,
+        direction=direction,
+        level=float(ordinal),
+        price=float(spot) if spot is not None else 0.0,
+        trend=0,
+        reason=f"by hand: long {request.strike_long}, short {request.strike_short}",
+        levels={"strike_long": float(request.strike_long), "strike_short": float(request.strike_short)},
+    )
+
+
+def _words(decision: RiskDecision) -> str | None:
+    """Why it was refused, as the record keeps it."""
+    if not isinstance(decision, RiskRefusal):
+        return None
+    return f"{decision.refused_by.rule}: {decision.refused_by.reason}"
+
+
+def _told(refused: Refused) -> dict[str, str]:
+    return {"rule": refused.rule, "reason": refused.reason, "limit": refused.limit, "value": refused.value}
+
+
+def _repeated(command: Command) -> ManualAnswer:
+    """What the first call with this key was told."""
+    told = dict(command.result)
+    if command.state is CommandState.FAILED:
+        raise Refused(told["rule"], told["reason"], limit=told["limit"], value=told["value"])
+    return ManualAnswer(
+        command_id=UUID(told["command_id"]),
+        decision_id=UUID(told["decision_id"]),
+        accepted=told["accepted"],
+        ref=told["ref"],
+        trade_id=told["trade_id"],
+        limit=Decimal(told["limit"]),
+        worst_limit=Decimal(told["worst_limit"]),
+        credit_mid=Decimal(told["credit_mid"]),
+        credit_natural=Decimal(told["credit_natural"]),
+        maximum_loss=Decimal(told["maximum_loss"]),
+        outcomes=[RuleOutcome(**outcome) for outcome in told["outcomes"]],
+    )

@@ -1,0 +1,274 @@
+"""Reads that REST and CLI share: the record joined with what the desk last published."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import redis
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from htbot.domain.errors import NotFound, Retryable
+from htbot.domain.quotes import Quote
+from htbot.domain.sessions import NEW_YORK
+from htbot.persistence.columns import plain_money
+from htbot.persistence.engine import Database
+from htbot.persistence.queries import trades as trade_queries
+from htbot.persistence.queries import trading, watch, why
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import (
+    AccountView,
+    AlertView,
+    CommandView,
+    FillView,
+    HaltView,
+    OpenTradeView,
+    OrderView,
+    PnlView,
+    PositionView,
+    SignalView,
+    StrategyView,
+    TaskView,
+    TradeView,
+    WhyView,
+)
+from htbot.services.desk_view import DeskView, Live, look, snapshot_of
+from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
+
+EVERY_ACCOUNT = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where reads come from. `account` is the configured one, `host_now` wall time."""
+
+    database: Database
+    live: Live
+    kill_switch: KillSwitch
+    mode: str
+    account: str | None
+    host_now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class DeskStatus:
+    """Whether the desk speaks."""
+
+    state: str
+    heartbeat_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Everything that a person asks first."""
+
+    mode: str
+    market_time: datetime | None
+    speed: Decimal | str | None
+    connection: str
+    trading_enabled: bool | None
+    reason: str | None
+    halt: list[HaltView] | None
+    strategies: list[StrategyView]
+    open_trade: OpenTradeView | None
+    open_trades: int
+    tasks: list[TaskView]
+    world: str | None
+    account: str | None
+    desk: DeskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether everything that must be there is there."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class Queries:
+    """Read models. Every method raises `Retryable` when PostgreSQL does not answer."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def desk(self) -> DeskView:
+        """The desk as it last spoke."""
+        return look(self._sources.live, self._sources.host_now())
+
+    def status(self) -> StatusView:
+        """State of the whole system."""
+        desk = self.desk()
+        with self._sources.database.transaction() as session:
+            account = self._account(session, None, desk)
+            halts = watch.halts(session, desk.market_time)
+            open_trades = trade_queries.open_trades(session, account)
+            strategies = watch.strategies(session, account)
+            tasks = watch.tasks(session, self._sources.host_now())
+        return StatusView(
+            mode=desk.clock.mode.value if desk.clock else self._sources.mode,
+            market_time=desk.market_time,
+            speed=desk.speed,
+            connection=desk.connection,
+            trading_enabled=desk.clock.trading_enabled if desk.clock and desk.state == "running" else None,
+            reason=desk.clock.reason if desk.clock else None,
+            halt=self._with_file(halts) or None,
+            strategies=strategies,
+            open_trade=open_trades[0] if open_trades else None,
+            open_trades=len(open_trades),
+            tasks=tasks,
+            world=desk.clock.world_id if desk.clock else None,
+            account=account,
+            desk=DeskStatus(desk.state, desk.heartbeat_age_s),
+        )
+
+    def halts(self) -> list[HaltView]:
+        """Every reason in force why nothing is originated, the kill switch file included."""
+        with self._sources.database.transaction() as session:
+            return self._with_file(watch.halts(session, self.desk().market_time))
+
+    def signals(self, chosen: Selection) -> list[SignalView]:
+        """Signals, accepted and refused."""
+        with self._sources.database.transaction() as session:
+            return trading.signals(session, self._scoped(session, chosen))
+
+    def orders(self, chosen: Selection) -> list[OrderView]:
+        """Orders at the broker."""
+        with self._sources.database.transaction() as session:
+            return trading.orders(session, self._scoped(session, chosen))
+
+    def fills(self, chosen: Selection) -> list[FillView]:
+        """Executions of legs."""
+        with self._sources.database.transaction() as session:
+            return trading.fills(session, self._scoped(session, chosen))
+
+    def trades(self, chosen: Selection) -> list[TradeView]:
+        """Trades."""
+        with self._sources.database.transaction() as session:
+            return trade_queries.trades(session, self._scoped(session, chosen))
+
+    def alerts(self, chosen: Selection) -> list[AlertView]:
+        """Alerts."""
+        with self._sources.database.transaction() as session:
+            return watch.alerts(session, self._scoped(session, chosen))
+
+    def positions(self, account: str | None = None) -> list[PositionView]:
+        """What is held, marked at the mid of the desk's last quotes where both sides are there."""
+        desk = self.desk()
+        with self._sources.database.transaction() as session:
+            held = trading.positions(session, self._account(session, account, desk))
+        if desk.state != "running":
+            return held
+        quotes: dict[int, Quote] = {}
+        for symbol in {position.symbol for position in held}:
+            snapshot = snapshot_of(self._sources.live, symbol)
+            quotes |= dict(snapshot.quotes) if snapshot else {}
+        return [_marked(position, quotes.get(position.con_id)) for position in held]
+
+    def pnl(self, chosen: Selection) -> PnlView:
+        """Result of a day: the chosen one, else the day of the market's clock, else the last with a trade."""
+        desk = self.desk()
+        with self._sources.database.transaction() as session:
+            account = self._account(session, chosen.account, desk)
+            day = chosen.day
+            if day is None and desk.market_time is not None:
+                day = desk.market_time.astimezone(NEW_YORK).date()
+            if day is None:
+                day = trade_queries.last_day(session, account)
+            return PnlView(
+                day=trade_queries.day_pnl(session, day, account),
+                open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
+                account=account,
+            )
+
+    def account(self) -> AccountView:
+        """The account that is traded.
+
+        Raises:
+            NotFound: the broker has told of none yet.
+        """
+        with self._sources.database.transaction() as session:
+            wanted = self._account(session, None, self.desk())
+            found = [view for view in watch.accounts(session) if wanted in {None, view.account}]
+        if not found:
+            raise NotFound("no account is known yet: the desk writes it down once it is connected")
+        return found[0]
+
+    def command(self, command_id: UUID) -> CommandView:
+        """How far a command has come.
+
+        Raises:
+            NotFound: there is no such command.
+        """
+        with self._sources.database.transaction() as session:
+            found = watch.command(session, command_id)
+        if found is None:
+            raise NotFound(f"there is no command {command_id}")
+        return found
+
+    def why(self, trade_id: str) -> WhyView:
+        """The ten steps of a trade with their stored values.
+
+        Raises:
+            NotFound: there is no such trade.
+        """
+        with self._sources.database.transaction() as session:
+            found = why.explain(session, trade_id)
+        if found is None:
+            raise NotFound(f"there is no trade {trade_id}: `htbot trades` lists them")
+        return found
+
+    def readiness(self) -> Readiness:
+        """Whether database, Redis and desk answer. A lost or dropped broker session is told and does not count."""
+        desk = self.desk()
+        checks = {"database": self._check_database(), "redis": self._check_redis(), "desk": desk.state}
+        ready = checks["database"] == checks["redis"] == "ok" and desk.state == "running"
+        return Readiness(ready, {**checks, "connection": desk.connection})
+
+    def _check_database(self) -> str:
+        try:
+            with self._sources.database.transaction() as session:
+                session.execute(text("SELECT 1"))
+        except Retryable:
+            return "away"
+        return "ok"
+
+    def _check_redis(self) -> str:
+        try:
+            return "ok" if self._sources.live.ping() else "away"
+        except redis.RedisError:
+            return "away"
+
+    def _scoped(self, session: Session, chosen: Selection) -> Selection:
+        return dataclasses.replace(chosen, account=self._account(session, chosen.account, self.desk()))
+
+    def _account(self, session: Session, asked: str | None, desk: DeskView) -> str | None:
+        """The account meant: the one asked for, else the desk's, the configured, the last that the broker told of."""
+        if asked is not None:
+            return None if asked == EVERY_ACCOUNT else asked
+        known = desk.account or self._sources.account
+        if known is not None:
+            return known
+        told = watch.accounts(session)
+        return told[0].account if told else None
+
+    def _with_file(self, halts: Sequence[HaltView]) -> list[HaltView]:
+        """The desk copies the file into a row; here the file counts by itself, the desk may be away."""
+        rows = [halt for halt in halts if halt.source != FILE_SOURCE]
+        if not self._sources.kill_switch.present():
+            return rows
+        return [*rows, HaltView("halt", FILE_SOURCE, self._sources.kill_switch.told(), None, "")]
+
+
+def _marked(position: PositionView, quote: Quote | None) -> PositionView:
+    """The position at the mid of its quote; unknown without two sides in order."""
+    if quote is None or quote.mid is None or quote.crossed:
+        return position
+    mark = plain_money(Decimal(str(round(quote.mid, 6))))
+    pnl = plain_money((mark - position.avg_price) * position.quantity * position.multiplier)
+    return dataclasses.replace(position, mark=mark, unrealized_pnl=pnl)

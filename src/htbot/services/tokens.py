@@ -1,0 +1,85 @@
+"""API tokens: roles, minting, and what is kept of them (RULINGS 36)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.exc import IntegrityError
+
+from htbot.domain.errors import CallerMistake, NotFound
+from htbot.persistence.engine import Database
+from htbot.persistence.queries import tokens
+from htbot.persistence.queries.tokens import StoredToken
+from htbot.persistence.records import AuditEntry
+from htbot.persistence.repositories import AuditRepository
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_PREFIX = "htb_"
+FIRST_TOKEN = "first"  # noqa: S105 - the name of a token, not a token
+"""Name of the token that stands in `.env`."""
+
+
+class Role(StrEnum):
+    """What a token may do: look; act on the desk; manage."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def may(self, needed: Role) -> bool:
+        """True when this role includes the other."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+def digest(token: str) -> str:
+    """Hex SHA-256 of a token. Tokens are 256 random bits, so a plain hash is as good as a slow one."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Tokens:
+    """Minting and revoking; `host_now` is wall time."""
+
+    def __init__(self, database: Database, host_now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._host_now = host_now
+
+    def mint(self, name: str, role: Role, actor: str) -> str:
+        """A new token, shown this once.
+
+        Raises:
+            CallerMistake: the name is malformed or taken.
+        """
+        if not _NAME.fullmatch(name) or name == FIRST_TOKEN:
+            raise CallerMistake(f"token name {name!r}: use up to 40 letters, digits, dots or dashes, not 'first'")
+        token = _PREFIX + secrets.token_urlsafe(32)
+        at = self._host_now()
+        try:
+            with self._database.transaction() as session:
+                tokens.add(session, StoredToken(name, role.value, digest(token), at))
+                AuditRepository(session).add(AuditEntry(at, actor, "token.create", name, {"role": role.value}))
+        except IntegrityError as error:
+            raise CallerMistake(f"there is a token {name!r} already: revoke it or choose another name") from error
+        return token
+
+    def revoke(self, name: str, actor: str) -> None:
+        """End a token.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        at = self._host_now()
+        with self._database.transaction() as session:
+            if not tokens.revoke(session, name, at):
+                raise NotFound(f"there is no token {name!r}: `htbot token list` names them")
+            AuditRepository(session).add(AuditEntry(at, actor, "token.revoke", name, {}))
+
+    def active(self) -> list[StoredToken]:
+        """Minted tokens that were not revoked."""
+        with self._database.transaction() as session:
+            return tokens.active(session)
