@@ -13,6 +13,7 @@ from enum import StrEnum
 from htbot.domain.fills import Fill
 from htbot.domain.orders import OrderIntent, Purpose
 from htbot.domain.positions import Position
+from htbot.execution.fills import whole_spreads
 from htbot.execution.messages import OpenOrderMessage
 from htbot.execution.states import IntentEvent
 from htbot.portfolio.positions import PositionKey, latest
@@ -204,7 +205,7 @@ def resolve(intent: OrderIntent, broker: BrokerView, *, settled: bool) -> Resolu
     orders = broker.known_as(intent.ref)
     executed = [fill for fill in latest(broker.executions) if fill.ref == intent.ref]
     perm_ids = {order.perm_id for order in orders} | {fill.perm_id for fill in executed}
-    filled = max(_whole_spreads(intent, executed), sum(order.filled for order in orders))
+    filled = max(whole_spreads(intent.legs, executed), sum(order.filled for order in orders))
     return Resolution(_outcome(intent.quantity, orders, filled, settled), filled, frozenset(perm_ids))
 
 
@@ -215,15 +216,10 @@ def _outcome(quantity: int, orders: Sequence[OpenOrderMessage], filled: int, set
         return Outcome.FILLED
     if any(order.status in CANCELLED_STATUSES for order in orders):
         return Outcome.CANCELLED
-    if orders and all(order.status == "Inactive" for order in orders):
+    inactive = bool(orders) and all(order.status == "Inactive" for order in orders)
+    # still listed as open it may be held instead of refused: only time tells
+    if inactive and (settled or all(order.completed for order in orders)):
         return Outcome.REJECTED
     if not settled:
         return Outcome.WAIT
     return Outcome.CANCELLED if filled else Outcome.ABSENT
-
-
-def _whole_spreads(intent: OrderIntent, fills: Sequence[Fill]) -> int:
-    counts = [
-        sum(fill.quantity for fill in fills if fill.con_id == leg.con_id) // abs(leg.ratio) for leg in intent.legs
-    ]
-    return min(counts, default=0)

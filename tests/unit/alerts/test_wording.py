@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
+
+from htbot.alerts.message import Fact, Message, compose
+from htbot.alerts.wording import connection_alert, entry_alert, error_alert, exit_alert
+from htbot.domain.alerts import Severity
+from htbot.domain.instruments import Right
+from htbot.domain.orders import ExitReason
+from htbot.domain.signals import Direction
+
+CLOSED = replace(
+    trade(),
+    closed_at=AS_OF + timedelta(hours=1, minutes=2, seconds=3),
+    debit=Decimal("0.20"),
+    exit_reason=ExitReason.PROFIT_TARGET,
+    gross_pnl_usd=Decimal(400),
+    commissions_usd=Decimal("4.40"),
+    max_gain_usd=Decimal("412.50"),
+)
+
+
+def test_entry() -> None:
+    alert = entry_alert(trade(), signal(), entry_fills(), AS_OF)
+    assert alert.subject == "HTBot Alert: Trade Entry"
+    assert alert.dedup_key == "trade_entry:spx_breakout-DU100001-20220826-1"
+    assert alert.text == (
+        "2022-08-26 10:32:30 EDT\n"
+        "\n"
+        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20.\n"
+        "\n"
+        "Strategy:      spx_breakout\n"
+        "Account:       DU100001\n"
+        "Direction:     +1 (bull put spread)\n"
+        "Underlying:    SPX at 4191.25\n"
+        "Level broken:  4190.50 (above the day's high)\n"
+        "Trend:         +1\n"
+        "rsi_ema:       52.31\n"
+        "Leg 1:         BUY 1 SPX 2022-08-26 4110 put, conId 12, at 1.90\n"
+        "Leg 2:         SELL 1 SPX 2022-08-26 4150 put, conId 11, at 6.10\n"
+        "Net credit:    4.20 per unit, 420.00 USD\n"
+        "Maximum loss:  3,580.00 USD\n"
+        "Profit target: 400.00 USD\n"
+        "Stop:          200.00 USD: closed when buying the spread back costs 6.20, 2.00 points above the credit\n"
+        "Closed by:     15:00 EDT\n"
+        "Signal:        the open bar's high 4191.25 is above the day's high 4190.50\n"
+    )
+
+
+def test_a_bear_entry_sells_calls() -> None:
+    legs = (
+        replace(LONG, right=Right.CALL, strike=Decimal(4230)),
+        replace(SHORT, right=Right.CALL, strike=Decimal(4190)),
+    )
+    alert = entry_alert(replace(trade(), direction=Direction.BEAR, legs=legs), signal(Direction.BEAR), [], AS_OF)
+    assert "Sold 1 SPX bear call spread, 4190/4230 call, for 4.20." in alert.text
+    assert "below the day's low" in alert.text
+    assert "SELL SPX 2022-08-26 4190 call, conId 11, fill not known yet" in alert.text
+
+
+def test_exit() -> None:
+    alert = exit_alert(CLOSED, exit_fills(), CLOSED.closed_at or AS_OF)
+    assert alert.subject == "HTBot Alert: Trade Exit - profit target"
+    assert alert.text.startswith(
+        "2022-08-26 11:34:33 EDT\n\nClosed 1 SPX bull put spread, 4150/4110 put: profit target.\n"
+    )
+    for line in (
+        "Leg 1:           SELL 1 SPX 2022-08-26 4110 put, conId 12, at 0.05",
+        "Leg 2:           BUY 1 SPX 2022-08-26 4150 put, conId 11, at 0.25",
+        "Bought back for: 0.20",
+        "Gross P&L:       400.00 USD",
+        "Commissions:     4.40 USD",
+        "Net P&L:         395.60 USD",
+        "Maximum gain:    412.50 USD",
+        "Duration:        1:02:03",
+    ):
+        assert line in alert.text.splitlines()
+
+
+def test_what_is_unknown_is_said_to_be() -> None:
+    alert = exit_alert(replace(CLOSED, commissions_usd=None, exit_reason=ExitReason.STOP_LOSS), [], AS_OF)
+    assert alert.subject == "HTBot Alert: Trade Exit - stop loss"
+    assert "Commissions:     not known yet" in alert.text
+    assert "Net P&L:         not known yet" in alert.text
+
+
+@pytest.mark.parametrize("reason", ExitReason)
+def test_every_reason_has_its_words(reason: ExitReason) -> None:
+    subject = exit_alert(replace(CLOSED, exit_reason=reason), [], AS_OF).subject
+    assert subject.startswith("HTBot Alert: Trade Exit - ")
+    assert "_" not in subject
+
+
+def test_connection() -> None:
+    lost = connection_alert(False, "1100: connectivity between IB and the gateway is lost", AS_OF)
+    back = connection_alert(True, "1102", AS_OF)
+    assert (lost.subject, lost.kind, lost.severity) == (
+        "HTBot Alert: Connection Lost",
+        "connection_lost",
+        Severity.CRITICAL,
+    )
+    assert (back.subject, back.kind, back.severity) == (
+        "HTBot Alert: Connection Restored",
+        "connection_restored",
+        Severity.INFO,
+    )
+    assert lost.dedup_key != back.dedup_key
+
+
+def test_errors_of_one_source_are_one_kind() -> None:
+    first, second = error_alert("desk", "a", AS_OF), error_alert("desk", "b", AS_OF + timedelta(seconds=1))
+    assert first.kind == second.kind == "error.desk"
+    assert first.dedup_key != second.dedup_key
+
+
+def test_html_is_escaped() -> None:
+    alert = error_alert("desk", "<script>alert('x')</script> & more", AS_OF)
+    assert "<script>" not in alert.html
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; more" in alert.html
+
+
+@pytest.mark.parametrize("field", ["title", "account", "dedup_key"])
+@pytest.mark.parametrize("poison", ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\x00b"])
+def test_faults_55_header_values_refuse_line_breaks(field: str, poison: str) -> None:
+    message = Message("k", Severity.INFO, "Title", "Summary.", AS_OF, "key", [Fact("a", "b")])
+    with pytest.raises(ValueError, match="cannot be a mail header"):
+        compose(replace(message, **{field: poison}))
+
+
+def test_winter_time_has_its_own_zone() -> None:
+    assert error_alert("desk", "x", AS_OF + timedelta(days=120)).text.startswith("2022-12-24 09:32:30 EST\n")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tests.support.spreads import ACCOUNT, LONG, SHORT, entry_fills, exit_fills, intent
+
+from htbot.domain.fills import Fill
+from htbot.domain.orders import Purpose
+from htbot.domain.positions import Position
+from htbot.execution.messages import OpenOrderMessage
+from htbot.execution.reconciliation import (
+    Books,
+    BrokerView,
+    Finding,
+    FindingKind,
+    Holding,
+    Outcome,
+    books_agree,
+    reconcile,
+    resolve,
+)
+from htbot.execution.states import IntentEvent
+from htbot.portfolio.positions import fold
+
+REF = intent().ref
+HELD = (Holding(ACCOUNT, SHORT.con_id, "SPX", -1), Holding(ACCOUNT, LONG.con_id, "SPX", 1))
+
+
+def books(fills: Sequence[Fill] = (), refs: frozenset[str] = frozenset()) -> Books:
+    return Books(fold(fills), frozenset(fill.execution_key for fill in fills), refs)
+
+
+def order(ref: str = REF, status: str = "Submitted", perm_id: int = 900, **changes: object) -> OpenOrderMessage:
+    base = OpenOrderMessage(ref, 5, 1, perm_id, ACCOUNT, status, Decimal("-4.20"), 1)
+    return replace(base, **changes)
+
+
+def kinds(findings: Sequence[Finding]) -> list[FindingKind]:
+    return [finding.kind for finding in findings]
+
+
+def test_match() -> None:
+    findings = reconcile(books(entry_fills()), BrokerView(holdings=HELD))
+    assert kinds(findings) == [FindingKind.MATCH, FindingKind.MATCH]
+    assert books_agree(findings)
+
+
+def test_flat_on_both_sides_is_no_finding() -> None:
+    assert reconcile(books([*entry_fills(), *exit_fills()]), BrokerView()) == ()
+
+
+def test_missing_fills_are_explained_by_executions() -> None:
+    findings = reconcile(books(), BrokerView(holdings=HELD, executions=entry_fills()))
+    assert kinds(findings) == [FindingKind.MISSING_FILL, FindingKind.MISSING_FILL]
+    assert "e1.01.01" in findings[0].detail
+    assert not books_agree(findings)
+
+
+def test_executions_that_do_not_add_up_explain_nothing() -> None:
+    doubled = tuple(replace(holding, quantity=holding.quantity * 2) for holding in HELD)
+    findings = reconcile(books(), BrokerView(holdings=doubled, executions=entry_fills()))
+    assert kinds(findings) == [FindingKind.EXTERNAL_POSITION] * 2
+
+
+def test_external_positions_are_told_but_cast_no_doubt() -> None:
+    findings = reconcile(books(), BrokerView(holdings=[Holding(ACCOUNT, 77, "AAPL", 100)]))
+    assert kinds(findings) == [FindingKind.EXTERNAL_POSITION]
+    assert books_agree(findings)
+
+
+def test_rulings_12_a_close_by_the_broker_is_a_phantom_with_its_execution() -> None:
+    by_broker = [replace(fill, ref="", exec_id=f"b{fill.exec_id}") for fill in exit_fills()]
+    findings = reconcile(books(entry_fills()), BrokerView(executions=[*entry_fills(), *by_broker]))
+    assert kinds(findings) == [FindingKind.PHANTOM, FindingKind.PHANTOM]
+    assert "executions without our ref: bx1.01.01" in findings[0].detail
+    assert not books_agree(findings)
+
+
+def test_quantities_that_differ() -> None:
+    findings = reconcile(books(entry_fills()), BrokerView(holdings=(replace(HELD[0], quantity=-3), HELD[1])))
+    assert kinds(findings) == [FindingKind.QTY_DIFF, FindingKind.MATCH]
+    assert (findings[0].ours, findings[0].broker) == (-1, -3)
+
+
+@pytest.mark.parametrize(
+    ("orders", "refs", "kind", "agrees"),
+    [
+        ([order()], frozenset({REF}), None, True),
+        ([order()], frozenset(), FindingKind.UNKNOWN_ORDER, False),
+        ([order(ref="")], frozenset(), FindingKind.FOREIGN_ORDER, True),
+        ([order(ref="by hand")], frozenset(), FindingKind.FOREIGN_ORDER, True),
+        ([], frozenset({REF}), FindingKind.LOST_ORDER, False),
+        ([order(status="Cancelled", completed=True)], frozenset({REF}), FindingKind.LOST_ORDER, False),
+        ([order(status="Filled", completed=True)], frozenset(), None, True),
+    ],
+)
+def test_orders(orders: list[OpenOrderMessage], refs: frozenset[str], kind: FindingKind | None, agrees: bool) -> None:
+    findings = reconcile(books(refs=refs), BrokerView(orders=orders))
+    assert kinds(findings) == ([] if kind is None else [kind])
+    assert books_agree(findings) is agrees
+
+
+@pytest.mark.parametrize(
+    ("view", "settled", "outcome"),
+    [
+        (BrokerView(), False, Outcome.WAIT),
+        (BrokerView(), True, Outcome.ABSENT),
+        (BrokerView(orders=[order()]), False, Outcome.WORKING),
+        (BrokerView(executions=entry_fills()), False, Outcome.FILLED),
+        (BrokerView(executions=entry_fills()[:1]), False, Outcome.WAIT),
+        (BrokerView(orders=[order(status="Filled", completed=True, filled=1)]), False, Outcome.FILLED),
+        (BrokerView(orders=[order(status="Cancelled", completed=True)]), False, Outcome.CANCELLED),
+        (BrokerView(orders=[order(status="Inactive", completed=True)]), False, Outcome.REJECTED),
+        (BrokerView(orders=[order(status="Inactive")]), True, Outcome.REJECTED),
+        (BrokerView(orders=[order(ref="htbot-other")]), True, Outcome.ABSENT),
+    ],
+)
+def test_what_became_of_an_order_in_doubt(view: BrokerView, settled: bool, outcome: Outcome) -> None:
+    assert resolve(intent(), view, settled=settled).outcome is outcome
+
+
+def test_faults_38_one_permid_that_works_keeps_the_ref_working() -> None:
+    both = [order(status="Cancelled", completed=True, perm_id=900), order(perm_id=901)]
+    resolution = resolve(intent(), BrokerView(orders=both), settled=True)
+    assert (resolution.outcome, resolution.perm_ids) == (Outcome.WORKING, frozenset({900, 901}))
+
+
+def test_an_absent_entry_expires_and_an_absent_close_is_sent_again() -> None:
+    absent = resolve(intent(), BrokerView(), settled=True)
+    assert absent.event(Purpose.ENTRY) is IntentEvent.EXPIRE
+    assert absent.event(Purpose.EXIT) is IntentEvent.SEND
+
+
+def test_silence_before_the_settle_time_stays_doubt() -> None:
+    assert resolve(intent(), BrokerView(), settled=False).event(Purpose.EXIT) is IntentEvent.DOUBT
+
+
+def test_a_position_that_is_flat_in_our_books_only() -> None:
+    flat = Books(
+        {(ACCOUNT, SHORT.con_id): Position(ACCOUNT, SHORT.con_id, "SPX", None, None, None, 100)},
+        frozenset(),
+        frozenset(),
+    )
+    assert kinds(reconcile(flat, BrokerView())) == []
