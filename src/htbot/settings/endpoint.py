@@ -37,7 +37,7 @@ def read_endpoint(folder: Path) -> Endpoint | None:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return Endpoint(port=int(fields["port"]), password=str(fields["password"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{path} is damaged ({error}): remove it and run ./restart.sh") from error

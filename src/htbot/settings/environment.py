@@ -37,7 +37,7 @@ class Names:
     def __init__(self, aliases: Mapping[str, tuple[str, ...]], secrets: Iterable[str] = ()) -> None:
         """Take the aliases by canonical name, and the canonical names whose values are never printed."""
         self.canonical = {alias: name for name, others in aliases.items() for alias in (name, *others)}
-        self._secrets = frozenset(secrets)
+        self.secrets = frozenset(secrets)
 
     def is_ours(self, name: str) -> bool:
         """Whether a variable of the process environment claims to be a setting of htbot."""
@@ -50,7 +50,7 @@ class Names:
 
     def printable(self, found: Variable) -> str:
         """The variable as an error may show it."""
-        if self.canonical.get(found.name) in self._secrets:
+        if self.canonical.get(found.name) in self.secrets:
             return f"{found.name}=*** ({found.origin})"
         return str(found)
 

@@ -27,6 +27,7 @@ from htbot.settings.risk import PAPER_MAX_RISK_PER_DAY_USD, RiskSettings
 from htbot.settings.schedule import ScheduleSettings
 from htbot.settings.section import Section
 from htbot.settings.strategy import StrategySettings
+from htbot.telemetry.masking import hide_secret
 
 SECTIONS: Mapping[str, type[Section]] = {
     "ib": IbSettings,
@@ -91,8 +92,11 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
         ConfigurationError: one line per mistake, with the variable's name, its value and what is allowed.
     """
     root = (root or project_root()).resolve()
-    given = read_environment(root, os.environ if environ is None else environ, declared_names())
+    names = declared_names()
+    given = read_environment(root, os.environ if environ is None else environ, names)
     values = {name: found.value for name, found in given.items()}
+    for name in names.secrets & values.keys():
+        hide_secret(values[name])
     problems: list[str] = []
     built: dict[str, Section] = {}
     for key, section in SECTIONS.items():
@@ -149,6 +153,8 @@ def _arguments(key: str, section: type[Section], values: Mapping[str, str], root
 def _with_embedded(settings: Settings) -> Settings:
     postgres = read_endpoint(settings.paths.postgres)
     redis = read_endpoint(settings.paths.redis)
+    for endpoint in (postgres, redis):
+        hide_secret(endpoint.password if endpoint else None)
     database = settings.database.model_copy(update={"embedded_url": postgres.postgres_url() if postgres else None})
     cache = settings.redis.model_copy(update={"embedded_url": redis.redis_url() if redis else None})
     return settings.model_copy(update={"database": database, "redis": cache})

@@ -96,9 +96,7 @@ class Supervisor:
 
     def __init__(self, socket: Path) -> None:
         """Talk to the one that listens on this socket."""
-        self._proxy = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{socket}")
-        )
+        self._socket = socket
 
     def states(self) -> list[ProgramState]:
         """All programs, in order of priority.
@@ -126,4 +124,6 @@ class Supervisor:
                 raise
 
     def _call(self, method: str, *arguments: object) -> Any:
-        return getattr(self._proxy.supervisor, method)(*arguments)
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
