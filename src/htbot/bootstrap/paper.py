@@ -1,0 +1,167 @@
+"""Composition root of the paper gateway: world, books, clock and server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from htbot.adapters.calendar import load_sessions
+from htbot.adapters.replay import read_market_data
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.sessions import NEW_YORK
+from htbot.paper.clock import PacedTime, SteppedTime
+from htbot.paper.gateway import Gateway, GatewayConfig
+from htbot.paper.market.replay import ReplayMarket, ReplayWindow
+from htbot.paper.market.synthetic import SyntheticMarket
+from htbot.paper.ports import Market
+from htbot.paper.server import serving
+from htbot.paper.store import Store
+
+_LATER_EXPIRIES = timedelta(days=60)
+_EARLIER_SESSIONS = timedelta(days=120)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOptions:
+    """How to run the gateway; the fields are the options of `htbot paper`.
+
+    `start` and `end` are market times, or dates for that session; `symbol` is the one that must have bars in a replay.
+    `accounts` empty = one account, numbered by the world. `state_dir` keeps clock, books and ids.
+    """
+
+    state_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 4102
+    market: Literal["synthetic", "replay"] = "synthetic"
+    data: tuple[Path, ...] = ()
+    bar: str | None = None
+    symbol: str | None = None
+    start: datetime | date | None = None
+    end: datetime | date | None = None
+    speed: float | Literal["max"] = 10.0
+    seed: int = 7
+    accounts: tuple[str, ...] = ()
+    cash: Decimal = Decimal(100_000)
+    listing: Literal["modelled", "historical"] = "modelled"
+    fresh: bool = False
+    calendar_dir: Path | None = None
+
+
+def run(options: PaperOptions, on_ready: Callable[[Gateway, int], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is told the gateway and its port.
+
+    Raises:
+        ConfigurationError: options, data files or a state folder that cannot be run with.
+    """
+    with _locked(options.state_dir):
+        asyncio.run(_serve(options, on_ready))
+
+
+async def _serve(options: PaperOptions, on_ready: Callable[[Gateway, int], None] | None) -> None:
+    gateway = build_gateway(options)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    pace = SteppedTime(gateway) if options.speed == "max" else PacedTime(gateway, float(options.speed))
+    try:
+        async with serving(gateway, pace, options.host, options.port) as port:
+            if on_ready is not None:
+                on_ready(gateway, port)
+            clock = loop.create_task(pace.run()) if isinstance(pace, PacedTime) else None
+            if clock is not None:
+                clock.add_done_callback(lambda _task: stop.set())
+            await stop.wait()
+            if clock is not None:
+                if clock.done():
+                    clock.result()
+                clock.cancel()
+    except OSError as error:
+        where = f"{options.host}:{options.port}"
+        text = f"paper gateway cannot listen on {where}: {error.strerror}; choose another --port"
+        raise ConfigurationError(text) from error
+
+
+def build_gateway(options: PaperOptions) -> Gateway:
+    """The gateway with its world and its books, not serving yet.
+
+    Raises:
+        ConfigurationError: options or data files that cannot be run with.
+    """
+    store = Store(options.state_dir / "gateway.sqlite")
+    asked = _world_asked(options)
+    goes_on = not options.fresh and store.meta("world_asked") == asked
+    stored = store.meta("world_start") if goes_on else None
+    market = build_market(options, datetime.fromisoformat(stored) if stored else options.start)
+    speed = "max" if options.speed == "max" else f"{options.speed:g}"
+    config = GatewayConfig(options.accounts, options.cash, speed, fresh=options.fresh)
+    gateway = Gateway(market, store, config)
+    store.put_meta("world_asked", asked)
+    store.put_meta("world_start", market.start.isoformat())
+    store.commit()
+    return gateway
+
+
+def _world_asked(options: PaperOptions) -> str:
+    """What makes a stored world the one that is asked for; a default start is the stored world's own."""
+    return json.dumps(
+        {
+            "market": options.market,
+            "data": [str(path.resolve()) for path in options.data],
+            "bar": options.bar,
+            "symbol": options.symbol,
+            "start": options.start.isoformat() if options.start else None,
+            "seed": options.seed if options.market == "synthetic" else None,
+            "listing": options.listing,
+        },
+        sort_keys=True,
+    )
+
+
+def build_market(options: PaperOptions, start: datetime | date | None) -> Market:
+    """The world that the options describe.
+
+    Raises:
+        ConfigurationError: data files or dates that make none.
+    """
+    today = datetime.now(UTC).astimezone(NEW_YORK).date()
+    if options.market == "replay":
+        data = read_market_data(options.data, options.bar)
+        starts = [columns.start_s for columns in data.bars.values() if len(columns)]
+        first = min((rows[0] for rows in starts), default=0)
+        last = max((rows[-1] for rows in starts), default=0)
+        first_day = datetime.fromtimestamp(first, UTC).date() - _EARLIER_SESSIONS
+        last_day = datetime.fromtimestamp(last, UTC).date() + _LATER_EXPIRIES
+        calendar = load_sessions(first_day, last_day, options.calendar_dir)
+        return ReplayMarket(data, calendar, ReplayWindow(options.symbol, start, options.end, options.listing))
+    begins = start.date() if isinstance(start, datetime) else start or today
+    calendar = load_sessions(begins - _EARLIER_SESSIONS, max(begins, today) + _LATER_EXPIRIES * 6, options.calendar_dir)
+    end = options.end
+    if end is not None and not isinstance(end, datetime):
+        session = calendar.on(end)
+        if session is None:
+            raise ConfigurationError(f"end {end} is no session (weekend or holiday); take a trading day")
+        end = session.closes
+    return SyntheticMarket(calendar, today, options.seed, start=start, end=end, listing=options.listing)
+
+
+@contextlib.contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder: two gateways on one book would tear it."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "gateway.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            text = f"{state_dir} is in use by another paper gateway: stop it or use another folder"
+            raise ConfigurationError(text) from error
+        yield

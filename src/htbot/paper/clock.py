@@ -1,0 +1,219 @@
+"""When market time moves: paced by the host's monotonic clock, or stepped by the clients (ARCHITECTURE section 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from htbot.domain.sessions import NEW_YORK, SessionTable, floor_to
+from htbot.paper.gateway import Gateway
+from htbot.paper.session import Session
+from htbot.paper.wire import messages
+from htbot.paper.wire.times import epoch
+
+_AFTER_CLOSE = timedelta(minutes=5)
+_BEFORE_OPEN = (9, 25)
+_QUOTE_PERIOD_MARKET_S = 2.0
+_QUOTE_PERIOD_MINIMUM_S = 0.1
+_PERSIST_PERIOD_S = 1.0
+_WORKING_GRID_S = 5
+
+
+def skip_night(at: datetime, sessions: SessionTable) -> datetime:
+    """The instant itself during a session, else 09:25 of the next (RULINGS 27); after the last, five past its close."""
+    today = sessions.at(at)
+    if today is not None:
+        if at < today.at(*_BEFORE_OPEN):
+            return today.at(*_BEFORE_OPEN)
+        if at <= today.closes + _AFTER_CLOSE:
+            return at
+    following = sessions.next_after(at.astimezone(NEW_YORK).date())
+    if following is not None:
+        return following.at(*_BEFORE_OPEN)
+    last = sessions.all()[-1]
+    return min(at, last.closes + _AFTER_CLOSE)
+
+
+class MarketClock:
+    """Market time from an anchor and the monotonic clock; nights and holidays are skipped."""
+
+    def __init__(
+        self, anchor: datetime, speed: float, sessions: SessionTable, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._speed = speed
+        self._sessions = sessions
+        self._monotonic = monotonic
+        self._anchor = skip_night(anchor, sessions)
+        self._anchored_at = monotonic()
+
+    def now(self) -> datetime:
+        """The present market time in whole seconds."""
+        elapsed_s = (self._monotonic() - self._anchored_at) * self._speed
+        at = self._anchor + timedelta(seconds=elapsed_s)
+        awake = skip_night(at, self._sessions)
+        if awake != at:
+            self._anchor = awake
+            self._anchored_at = self._monotonic()
+        return floor_to(awake, 1)
+
+
+class PacedTime:
+    """Market time runs by itself, `speed` times as fast as the host's; clients are never waited for."""
+
+    def __init__(self, gateway: Gateway, speed: float, clock: MarketClock | None = None) -> None:
+        self._gateway = gateway
+        self._speed = speed
+        self._clock = clock or MarketClock(gateway.now, speed, gateway.market.sessions)
+        self._end = gateway.market.end
+
+    def refresh(self) -> None:
+        """Take the time of the clock."""
+        self._gateway.move_to(self._present())
+
+    def joined(self, session: Session) -> None:
+        """Nothing waits for a client."""
+
+    def left(self, session: Session) -> None:
+        """Nothing waited for it."""
+
+    def asked_time(self, session: Session) -> None:
+        """Answer with the market time."""
+        session.send(messages.CURRENT_TIME, {"time": epoch(self._gateway.now)})
+
+    def order_arrived(self) -> None:
+        """Let the order reach the market after the configured latency."""
+        delay_s = self._gateway.config.latency_s / self._speed
+        asyncio.get_running_loop().call_later(delay_s, self._match_due)
+
+    def _match_due(self) -> None:
+        self.refresh()
+        self._gateway.match_due()
+        self._gateway.turn_done()
+
+    def _present(self) -> datetime:
+        now = self._clock.now()
+        return now if self._end is None else min(now, self._end)
+
+    def tick(self) -> None:
+        """Play up to the present: closes on the way first, a working order sees every five seconds."""
+        gateway = self._gateway
+        target = self._present()
+        for instant in _instants_between(gateway, target):
+            gateway.play(instant)
+        gateway.play(target)
+        gateway.turn_done()
+
+    async def run(self) -> None:
+        """Tick for ever; the clock is kept every second of the host."""
+        period_s = max(_QUOTE_PERIOD_MARKET_S / self._speed, _QUOTE_PERIOD_MINIMUM_S)
+        waited_s = 0.0
+        while True:
+            sleep_s = min(period_s, _PERSIST_PERIOD_S)
+            await asyncio.sleep(sleep_s)
+            waited_s += sleep_s
+            if waited_s + 1e-9 >= period_s:
+                waited_s = 0.0
+                self.tick()
+            else:
+                self._gateway.store.put_meta("clock", self._present().isoformat())
+                self._gateway.store.commit()
+
+
+def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
+    """Instants strictly between now and `target` that may not be skipped."""
+    now = gateway.now
+    if target - now <= timedelta(seconds=_WORKING_GRID_S):
+        return [s.closes for s in gateway.market.sessions.all() if now < s.closes < target]
+    wanted = {s.closes for s in gateway.market.sessions.all() if now < s.closes < target}
+    if gateway.book.working:
+        at = floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S)
+        while at < target:
+            session = gateway.market.sessions.at(at)
+            if session is not None and session.contains(at):
+                wanted.add(at)
+            at += timedelta(seconds=_WORKING_GRID_S)
+    return sorted(wanted)
+
+
+class SteppedTime:
+    """Market time moves only when every stepped client has answered the last marker with reqCurrentTime."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._orders_arrived = False
+
+    def refresh(self) -> None:
+        """Time stands between markers."""
+
+    def joined(self, session: Session) -> None:
+        """Show a stepped client the present instant."""
+        if session.stepped:
+            self._mark(session)
+
+    def left(self, session: Session) -> None:
+        """The others may have been waiting for it."""
+        if session.stepped:
+            self._advance()
+
+    def asked_time(self, session: Session) -> None:
+        """A stepped client's answer to its marker; anybody else is told the time."""
+        if not session.stepped:
+            self._mark(session)
+            return
+        session.answers += 1
+        self._advance()
+
+    def order_arrived(self) -> None:
+        """The next barrier is a sub-step."""
+        self._orders_arrived = True
+
+    def _advance(self) -> None:
+        while True:
+            waiting = [session for session in self._gateway.sessions.values() if session.stepped]
+            if not waiting or any(session.answers == 0 for session in waiting):
+                return
+            if not self._step():
+                return
+            for session in waiting:
+                session.answers -= 1
+                self._mark(session)
+
+    def _step(self) -> bool:
+        """Orders at the same instant if there were any, else the next instant; False at the world's end."""
+        gateway = self._gateway
+        if self._orders_arrived or gateway.book.has_due():
+            self._orders_arrived = False
+            gateway.match_due()
+            gateway.clear_due()
+            return True
+        following = next_instant(gateway)
+        if following is None:
+            return False
+        gateway.play(following)
+        return True
+
+    def _mark(self, session: Session) -> None:
+        session.send(messages.CURRENT_TIME, {"time": epoch(self._gateway.now)})
+
+
+def next_instant(gateway: Gateway) -> datetime | None:
+    """The next instant of a stepped world, None at its end.
+
+    It is the market's next event, the session's close, the end of an order's life, or, while an order works, the next
+    multiple of five seconds.
+    """
+    now = gateway.now
+    following = gateway.market.next_event(now)
+    candidates = [] if following is None else [following]
+    session = gateway.market.sessions.at(now)
+    end = gateway.market.end
+    if session is not None and now < session.closes:
+        candidates.append(session.closes)
+        if session.contains(now) and gateway.book.working:
+            candidates.append(floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S))
+            ends = (order.ticket.good_till for order in gateway.book.working)
+            candidates += [good_till for good_till in ends if good_till is not None and good_till > now]
+    possible = [at for at in candidates if end is None or at <= end]
+    return min(possible, default=None)

@@ -1,0 +1,200 @@
+"""The gateway: one market, one book, many clients, one time.
+
+Everything happens in turns: a client's bytes or an instant of the market change the books, then `turn_done` commits
+them and only then sends what clients are told. Time moves through `play` alone; when it moves is up to the `Pace`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from htbot.domain.sessions import NEW_YORK
+from htbot.paper.account_feed import AccountFeed
+from htbot.paper.book import Book, Parts
+from htbot.paper.contracts import ContractDesk
+from htbot.paper.errors import ORDER_WARNING
+from htbot.paper.ledger import Ledger
+from htbot.paper.orders import PaperOrder
+from htbot.paper.ports import Market
+from htbot.paper.prices import Prices
+from htbot.paper.records import Records
+from htbot.paper.reports import ClientReports
+from htbot.paper.session import Session
+from htbot.paper.store import Store
+from htbot.paper.trading_day import TradingDay
+from htbot.paper.valuation import Valuer
+from htbot.paper.wire.times import ZONE_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """How the gateway is run; no accounts = one whose number comes from the world."""
+
+    accounts: tuple[str, ...] = ()
+    cash_usd: Decimal = Decimal(100_000)
+    speed: str = "1"
+    latency_s: float = 0.1
+    fresh: bool = False
+
+
+class Pace(Protocol):
+    """Who decides when market time moves."""
+
+    def refresh(self) -> None:
+        """Bring the gateway's time up to date before a request is answered."""
+        ...
+
+    def joined(self, session: Session) -> None:
+        """A client has started."""
+        ...
+
+    def left(self, session: Session) -> None:
+        """A client is gone."""
+        ...
+
+    def asked_time(self, session: Session) -> None:
+        """A client sent reqCurrentTime."""
+        ...
+
+    def order_arrived(self) -> None:
+        """A client placed, changed or cancelled an order."""
+        ...
+
+
+def account_number(world_id: str) -> str:
+    """The account of a world when none is configured: DU and seven digits."""
+    return f"DU{zlib.crc32(world_id.encode()) % 10_000_000:07d}"
+
+
+class Gateway:
+    """Market, books and sessions of one running gateway."""
+
+    def __init__(self, market: Market, store: Store, config: GatewayConfig) -> None:
+        self.market = market
+        self.store = store
+        self.config = config
+        self.world_id = _open_world(store, market.world_id, fresh=config.fresh)
+        self.now = datetime.fromisoformat(store.meta("clock") or market.start.isoformat())
+        self.sessions: dict[int, Session] = {}
+        self.contracts = ContractDesk(market)
+        self.prices = Prices(market, self.now)
+        self.ledger = Ledger(store, config.accounts or (account_number(self.world_id),), config.cash_usd)
+        self.valuer = Valuer(self.ledger, self.contracts, self.prices)
+        parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store))
+        self.book = Book(parts, ClientReports(self.sessions), self.world_id)
+        self.book.restore()
+        self.day = TradingDay(market, store, self.book, self.ledger, self.valuer)
+        self.account_feed = AccountFeed(self)
+        store.put_meta("clock", self.now.isoformat())
+        store.commit()
+
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts under management."""
+        return list(self.ledger.accounts)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the regular session is on."""
+        session = self.market.sessions.at(self.now)
+        return session is not None and session.contains(self.now)
+
+    def midnight(self) -> datetime:
+        """The beginning of the day in New York: executions and completed orders reach back to it."""
+        return self.now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def move_to(self, at: datetime) -> None:
+        """Set the time without playing anything."""
+        if at != self.now:
+            self.now = at
+            self.prices.move(at)
+
+    def play(self, at: datetime) -> None:
+        """Play one instant: prices go out, the day's events happen, working orders look at the market."""
+        self.move_to(at)
+        self.store.put_meta("clock", at.isoformat())
+        self._publish()
+        self.day.turn(at)
+        self.match_working()
+        self.account_feed.publish()
+
+    def match_working(self) -> None:
+        """Let every working order look at the market."""
+        if self.is_open:
+            for order in self.book.working:
+                self.book.activate(order)
+                self.book.match(order, self.now)
+
+    def match_due(self) -> None:
+        """Let orders that arrived or changed look at the market for the first time."""
+        if not self.is_open:
+            return
+        for order in self.book.working:
+            if order.due:
+                self.book.activate(order)
+                self.book.match(order, self.now)
+
+    def clear_due(self) -> None:
+        """Orders that could not look at a closed market wait for the next instant, not for another barrier."""
+        for order in self.book.working:
+            order.due = False
+
+    def _publish(self) -> None:
+        for session in self.sessions.values():
+            for line in session.lines.values():
+                line.publish(session, self.prices)
+            for chart in session.charts.values():
+                chart.publish(session, self.market, self.now)
+
+    # --- turns ----------------------------------------------------------------------------------------------------
+
+    def accepted(self, order: PaperOrder) -> None:
+        """After the book took an order: it works at once, or waits for the market to open."""
+        if self.is_open:
+            self.book.activate(order)
+            return
+        session = self.sessions.get(order.client_id)
+        if session is not None:
+            session.error(order.order_id, ORDER_WARNING, self._opening_note())
+
+    def _opening_note(self) -> str:
+        sessions = self.market.sessions
+        today = sessions.at(self.now)
+        if today is None or self.now >= today.opens:
+            today = sessions.next_after(self.now.astimezone(NEW_YORK).date())
+        when = "the next session" if today is None else f"{today.opens.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
+        note = f"your order will not be placed at the exchange until {when} {ZONE_NAME}"
+        return f"Order Message: Warning: {note}"
+
+    def turn_done(self) -> None:
+        """Commit what happened, then tell it."""
+        self.account_feed.push_changes()
+        self.store.commit()
+        for session in self.sessions.values():
+            session.flush()
+
+    def close(self) -> None:
+        """Commit and close every client and the store."""
+        self.store.commit()
+        for session in list(self.sessions.values()):
+            session.close()
+        self.store.close()
+
+
+def _open_world(store: Store, market_world: str, *, fresh: bool) -> str:
+    """The id of the world that the store goes on with. A fresh start of the same market is another world."""
+    known = store.meta("market_world")
+    generation = int(store.meta("generation") or 0)
+    if known is not None and (fresh or known != market_world):
+        store.clear()
+        generation += 1
+    store.put_meta("market_world", market_world)
+    store.put_meta("generation", str(generation))
+    store.commit()
+    return market_world if generation == 0 else f"{market_world}-{generation}"

@@ -1,0 +1,17 @@
+"""What the gateway does with each request: one function a request, named as in `wire/requests.py`."""
+
+from __future__ import annotations
+
+from htbot.paper.handlers import account, connection, contracts, data, orders, unsupported
+from htbot.paper.handlers.ports import Handler
+
+HANDLERS: dict[str, Handler] = {
+    **unsupported.HANDLERS,
+    **connection.HANDLERS,
+    **contracts.HANDLERS,
+    **data.HANDLERS,
+    **orders.HANDLERS,
+    **account.HANDLERS,
+}
+
+__all__ = ["HANDLERS", "Handler"]

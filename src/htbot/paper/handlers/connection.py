@@ -1,0 +1,69 @@
+"""startApi, time, ids, accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from htbot.paper.errors import CLIENT_ID_IN_USE, FARM_NOTES
+from htbot.paper.handlers.ports import Context, Handler
+from htbot.paper.wire import messages
+
+_STEPPED = "stepped"
+_MAX_CLIENTS = 32
+
+
+def start_api(context: Context, values: dict[str, Any]) -> None:
+    """Take the session in, or refuse a client id that is in use (error 326) and close that socket."""
+    gateway, session = context.gateway, context.session
+    client_id = values["clientId"]
+    if session.started:
+        return
+    if client_id in gateway.sessions or len(gateway.sessions) >= _MAX_CLIENTS:
+        text = "Unable to connect as the client id is already in use. Retry with a unique client id."
+        session.error(-1, CLIENT_ID_IN_USE, text)
+        session.close()
+        return
+    session.client_id = client_id
+    session.started = True
+    session.stepped = _STEPPED in values["optionalCapabilities"].replace(";", " ").replace(",", " ").split()
+    gateway.sessions[client_id] = session
+    managed_accounts(context, values)
+    next_valid_id(context, values)
+    for code, text in FARM_NOTES:
+        session.error(-1, code, text)
+    context.pace.joined(session)
+
+
+def managed_accounts(context: Context, _values: dict[str, Any]) -> None:
+    """The accounts as a comma list."""
+    context.session.send(messages.MANAGED_ACCOUNTS, {"accounts": ",".join(context.gateway.accounts)})
+
+
+def next_valid_id(context: Context, _values: dict[str, Any]) -> None:
+    """A number above every order id that this client ever used."""
+    order_id = context.gateway.book.next_order_id(context.session.client_id)
+    context.session.send(messages.NEXT_VALID_ID, {"orderId": order_id})
+
+
+def current_time(context: Context, _values: dict[str, Any]) -> None:
+    """The market time; for a stepped client this answers the last marker."""
+    context.pace.asked_time(context.session)
+
+
+def user_info(context: Context, values: dict[str, Any]) -> None:
+    """No white branding."""
+    context.session.send(messages.USER_INFO, {"reqId": values["reqId"], "whiteBrandingId": ""})
+
+
+def ignore(_context: Context, _values: dict[str, Any]) -> None:
+    """A request that has no answer at IB either."""
+
+
+HANDLERS: dict[str, Handler] = {
+    "startApi": start_api,
+    "reqManagedAccts": managed_accounts,
+    "reqIds": next_valid_id,
+    "reqCurrentTime": current_time,
+    "reqUserInfo": user_info,
+    "setServerLogLevel": ignore,
+}

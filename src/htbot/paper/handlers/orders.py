@@ -1,0 +1,128 @@
+"""Orders, open and completed orders, executions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from htbot.paper.book import Submission
+from htbot.paper.errors import RequestError, invalid
+from htbot.paper.handlers.ports import Context, Handler
+from htbot.paper.orders import Execution, PaperOrder
+from htbot.paper.reports import (
+    send_commission,
+    send_completed,
+    send_execution,
+    send_open_order,
+    send_order_status,
+    send_what_if,
+)
+from htbot.paper.wire import messages
+from htbot.paper.wire.times import parse_stamp
+
+_SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
+
+
+def place_order(context: Context, values: dict[str, Any]) -> None:
+    """Place or modify an order, or answer a what-if."""
+    gateway, session = context.gateway, context.session
+    account = _account(context, values["account"])
+    submission = Submission(session.client_id, session.version, context.frame, values, account)
+    if values["whatIf"]:
+        order, answer = gateway.book.what_if(submission, gateway.now)
+        send_what_if(session, order, answer)
+        return
+    context.pace.order_arrived()
+    accepted = gateway.book.place(submission, gateway.now)
+    if accepted is not None:
+        gateway.accepted(accepted)
+
+
+def _account(context: Context, name: str) -> str:
+    accounts = context.gateway.accounts
+    if not name:
+        if len(accounts) > 1:
+            raise RequestError(435, "You must specify an account.")
+        return accounts[0]
+    if name not in accounts:
+        raise invalid(f"Invalid account code '{name[:20]}'")
+    return name
+
+
+def cancel_order(context: Context, values: dict[str, Any]) -> None:
+    """Cancel an order of this client."""
+    context.pace.order_arrived()
+    context.gateway.book.cancel(context.session.client_id, values["orderId"], context.gateway.now)
+
+
+def global_cancel(context: Context, _values: dict[str, Any]) -> None:
+    """Cancel everything of everybody."""
+    context.pace.order_arrived()
+    context.gateway.book.cancel_all(context.gateway.now)
+
+
+def open_orders(context: Context, _values: dict[str, Any]) -> None:
+    """This client's working orders."""
+    own = [order for order in context.gateway.book.working if order.client_id == context.session.client_id]
+    _send_open(context, own)
+
+
+def all_open_orders(context: Context, _values: dict[str, Any]) -> None:
+    """The working orders of all clients."""
+    _send_open(context, context.gateway.book.working)
+
+
+def _send_open(context: Context, orders: list[PaperOrder]) -> None:
+    for order in orders:
+        send_open_order(context.session, order)
+        send_order_status(context.session, order)
+    context.session.send(messages.OPEN_ORDER_END, {})
+
+
+def auto_open_orders(context: Context, _values: dict[str, Any]) -> None:
+    """Bind orders that are made by hand: there are none here, and only client 0 may ask."""
+    if context.session.client_id != 0:
+        raise RequestError(327, "Only the default client (i.e 0) can auto bind orders.")
+
+
+def completed_orders(context: Context, _values: dict[str, Any]) -> None:
+    """Orders of all clients that ended since midnight."""
+    midnight = context.gateway.midnight()
+    for order in context.gateway.book.completed():
+        if order.completed_at is not None and order.completed_at >= midnight:
+            send_completed(context.session, order)
+    context.session.send(messages.COMPLETED_ORDERS_END, {})
+
+
+def executions(context: Context, values: dict[str, Any]) -> None:
+    """Executions since midnight that pass the filter, each with its commission, then the end."""
+    gateway, session = context.gateway, context.session
+    since = max(gateway.midnight(), parse_stamp(values["time"]) or gateway.midnight())
+    for execution in gateway.book.executions:
+        if execution.at >= since and _passes(execution, values):
+            send_execution(session, values["reqId"], execution)
+            send_commission(session, execution)
+    session.send(messages.EXECUTION_END, {"reqId": values["reqId"]})
+
+
+def _passes(execution: Execution, values: dict[str, Any]) -> bool:
+    wanted = (
+        (values["clientId"], execution.client_id),
+        (values["account"], execution.account),
+        (values["symbol"].upper(), execution.contract["symbol"]),
+        (values["secType"].upper(), execution.contract["secType"]),
+        (values["exchange"].upper(), execution.contract["exchange"]),
+        (_SIDES.get(values["side"].upper(), values["side"]), execution.side.value),
+    )
+    return all(not asked or asked == actual for asked, actual in wanted)
+
+
+HANDLERS: dict[str, Handler] = {
+    "placeOrder": place_order,
+    "cancelOrder": cancel_order,
+    "reqGlobalCancel": global_cancel,
+    "reqOpenOrders": open_orders,
+    "reqAllOpenOrders": all_open_orders,
+    "reqAutoOpenOrders": auto_open_orders,
+    "reqCompletedOrders": completed_orders,
+    "reqExecutions": executions,
+}

@@ -1,0 +1,76 @@
+"""Requests for what this gateway does not have: an empty list, or the code that IB gives without a permission."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from htbot.paper.errors import NOT_SUBSCRIBED, RequestError, invalid, no_history
+from htbot.paper.handlers.ports import Context, Handler
+from htbot.paper.wire import messages
+from htbot.paper.wire.tables import Table
+
+_SUBSCRIPTION = "Requested market data requires additional subscription for API."
+
+
+def _refusal(code: int, text: str) -> Handler:
+    def refuse(_context: Context, _values: dict[str, Any]) -> None:
+        raise RequestError(code, text)
+
+    return refuse
+
+
+def _empty(table: Table) -> Handler:
+    def answer(context: Context, values: dict[str, Any]) -> None:
+        context.session.send(table, {"reqId": values.get("reqId", "")})
+
+    return answer
+
+
+def _no_ticks(_context: Context, _values: dict[str, Any]) -> None:
+    raise no_history("HMDS query returned no data: ticks are not recorded in this world")
+
+
+def _silent(_context: Context, _values: dict[str, Any]) -> None:
+    """Cancels of what was refused, and news of which there are none."""
+
+
+def _not_an_advisor(_context: Context, _values: dict[str, Any]) -> None:
+    raise RequestError(321, "Error validating request.-'bM' : cause - FA data operations ignored for non FA customers.")
+
+
+def _exercise(_context: Context, _values: dict[str, Any]) -> None:
+    raise invalid("Exercise requests are not simulated: options that expire in the money are exercised at the close")
+
+
+HANDLERS: dict[str, Handler] = {
+    "reqMktDepth": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqRealTimeBars": _refusal(420, f"Invalid Real-time Query: {_SUBSCRIPTION}"),
+    "reqTickByTickData": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqHistoricalTicks": _no_ticks,
+    "reqHistogramData": _no_ticks,
+    "reqFundamentalData": _refusal(430, "Fundamentals data for the security specified is not available."),
+    "reqScannerSubscription": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqScannerParameters": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqCalcImpliedVolatility": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqCalcOptionPrice": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
+    "reqNewsArticle": _refusal(10276, "News feed is not allowed."),
+    "reqHistoricalNews": _refusal(10276, "News feed is not allowed."),
+    "reqWshMetaData": _refusal(10276, "News feed is not allowed."),
+    "reqWshEventData": _refusal(10276, "News feed is not allowed."),
+    "requestFA": _not_an_advisor,
+    "replaceFA": _not_an_advisor,
+    "exerciseOptions": _exercise,
+    "reqSoftDollarTiers": _empty(messages.SOFT_DOLLAR_TIERS),
+    "reqFamilyCodes": _empty(messages.FAMILY_CODES),
+    "reqMktDepthExchanges": _empty(messages.DEPTH_EXCHANGES),
+    "reqSmartComponents": _empty(messages.SMART_COMPONENTS),
+    "reqNewsProviders": _empty(messages.NEWS_PROVIDERS),
+    **dict.fromkeys(
+        (
+            "cancelMktDepth", "reqNewsBulletins", "cancelNewsBulletins", "cancelScannerSubscription",
+            "cancelRealTimeBars", "cancelFundamentalData", "cancelCalcImpliedVolatility", "cancelCalcOptionPrice",
+            "cancelHistogramData", "cancelTickByTickData", "cancelWshMetaData", "cancelWshEventData",
+        ),
+        _silent,
+    ),
+}  # fmt: skip

@@ -1,0 +1,95 @@
+"""One client connection: what it negotiated, what it subscribed to, and the bytes that wait to be sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from htbot.paper.wire import messages
+from htbot.paper.wire.tables import Table, encode
+
+
+class Pipe(Protocol):
+    """The outgoing side of a socket."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        ...
+
+    def close(self) -> None:
+        """Send what is buffered, then close."""
+        ...
+
+
+@dataclass(slots=True)
+class Summary:
+    """An account summary subscription and what was sent last, by account and tag."""
+
+    accounts: tuple[str, ...]
+    tags: tuple[str, ...]
+    sent: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PnlLine:
+    """A profit subscription; `con_id` 0 is the whole account."""
+
+    account: str
+    con_id: int = 0
+    sent: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Updates:
+    """An account update subscription: values and portfolio rows that were sent last."""
+
+    account: str
+    values: dict[str, str] = field(default_factory=dict)
+    portfolio: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Session:
+    """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+        self._outgoing: list[bytes] = []
+        self.client_id = -1
+        self.version = 0
+        self.started = False
+        self.stepped = False
+        self.answers = 0
+        self.market_data_type = 1
+        self.lines: dict[int, Any] = {}
+        self.charts: dict[int, Any] = {}
+        self.wants_positions = False
+        self.position_multis: dict[int, tuple[str, ...]] = {}
+        self.updates: Updates | None = None
+        self.update_multis: dict[int, Updates] = {}
+        self.summaries: dict[int, Summary] = {}
+        self.pnl: dict[int, PnlLine] = {}
+
+    def send(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Queue a message in the layout of the negotiated version."""
+        self._outgoing.append(encode(table, values, self.version))
+
+    def send_raw(self, data: bytes) -> None:
+        """Queue bytes as they are."""
+        self._outgoing.append(data)
+
+    def error(self, request_id: int, code: int, text: str) -> None:
+        """Queue an error message; id -1 is about no request."""
+        self.send(messages.ERROR, {"id": request_id, "code": code, "text": text})
+
+    def flush(self) -> None:
+        """Write everything that is queued, in one piece."""
+        if self._outgoing:
+            data = b"".join(self._outgoing)
+            self._outgoing.clear()
+            self.pipe.write(data)
+
+    def close(self) -> None:
+        """Write what is queued and close the socket."""
+        self.flush()
+        self.pipe.close()

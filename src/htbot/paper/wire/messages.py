@@ -1,0 +1,127 @@
+"""Messages from the gateway to the client (TWS_PROTOCOL section 4); orders stand in `order_fields`."""
+
+from __future__ import annotations
+
+from htbot.paper.wire.contract_fields import CONTRACT_11
+from htbot.paper.wire.order_fields import COMPLETED_ORDER, OPEN_ORDER
+from htbot.paper.wire.tables import Field, Item, Repeat, Table, fields
+
+__all__ = ["COMPLETED_ORDER", "OPEN_ORDER"]
+
+
+def _message(message_id: int, name: str, *items: Item | str) -> Table:
+    return Table(message_id, name, tuple(Field(item) if isinstance(item, str) else item for item in items))
+
+
+def _v(number: int) -> Field:
+    """The constant version field of older messages."""
+    return Field("version", default=number)
+
+
+TICK_PRICE = _message(1, "tickPrice", _v(6), "reqId", "tickType", "price", "size", Field("attribMask", default=0))
+TICK_SIZE = _message(2, "tickSize", _v(6), "reqId", "tickType", "size")
+ORDER_STATUS = _message(
+    3, "orderStatus", "orderId", "status", "filled", "remaining", "avgFillPrice", "permId",
+    Field("parentId", default=0), "lastFillPrice", "clientId", "whyHeld", Field("mktCapPrice", default=0),
+)  # fmt: skip
+ERROR = _message(4, "error", _v(2), "id", "code", "text", Field("advancedOrderRejectJson", since=166))
+ACCOUNT_VALUE = _message(6, "accountValue", _v(2), "key", "value", "currency", "account")
+_HELD_CONTRACT = tuple(
+    Field("primaryExchange") if isinstance(item, Field) and item.name == "exchange" else item for item in CONTRACT_11
+)
+PORTFOLIO = _message(
+    7, "portfolio", _v(8), *_HELD_CONTRACT,
+    "position", "marketPrice", "marketValue", "averageCost", "unrealizedPNL", "realizedPNL", "account",
+)  # fmt: skip
+ACCOUNT_TIME = _message(8, "updateAccountTime", _v(1), "time")
+NEXT_VALID_ID = _message(9, "nextValidId", _v(1), "orderId")
+CONTRACT_DETAILS = _message(
+    10, "contractDetails", Field("version", until=163, default=8), "reqId", "symbol", "secType", "lastTradeDate",
+    Field("strike", default=0), "right", "exchange", "currency", "localSymbol", "marketName", "tradingClass", "conId",
+    "minTick", Field("mdSizeMultiplier", until=163, default=1), "multiplier", "orderTypes", "validExchanges",
+    Field("priceMagnifier", default=1), Field("underConId", default=0), "longName", "primaryExchange", "contractMonth",
+    "industry", "category", "subcategory", "timeZoneId", "tradingHours", "liquidHours", "evRule",
+    Field("evMultiplier", default=0), Repeat("secIds", fields("tag", "value")), Field("aggGroup", default=1),
+    "underSymbol", "underSecType", "marketRuleIds", "realExpirationDate", "stockType",
+    Field("suggestedSizeIncrementOnly", since=163, until=163, default=1), Field("minSize", since=164, default=1),
+    Field("sizeIncrement", since=164, default=1), Field("suggestedSizeIncrement", since=164, default=1),
+)  # fmt: skip
+EXECUTION = _message(
+    11, "execDetails", "reqId", "orderId", *CONTRACT_11, "execId", "time", "account", "executionExchange", "side",
+    "shares", "price", "permId", "clientId", Field("liquidation", default=0), "cumQty", "avgPrice", "orderRef",
+    "evRule", "evMultiplier", "modelCode", Field("lastLiquidity", default=2),
+    Field("pendingPriceRevision", since=178, default=0),
+)  # fmt: skip
+MANAGED_ACCOUNTS = _message(15, "managedAccounts", _v(1), "accounts")
+HISTORICAL_DATA = _message(
+    17, "historicalData", "reqId", "start", "end",
+    Repeat("bars", fields("date", "open", "high", "low", "close", "volume", "wap", "count")),
+)  # fmt: skip
+TICK_OPTION = _message(
+    21, "tickOptionComputation", "reqId", "tickType", Field("tickAttrib", default=0), "impliedVol", "delta", "optPrice",
+    "pvDividend", "gamma", "vega", "theta", "undPrice",
+)  # fmt: skip
+TICK_GENERIC = _message(45, "tickGeneric", _v(6), "reqId", "tickType", "value")
+TICK_STRING = _message(46, "tickString", _v(6), "reqId", "tickType", "value")
+CURRENT_TIME = _message(49, "currentTime", _v(1), "time")
+REALTIME_BAR = _message(
+    50, "realtimeBar", _v(3), "reqId", "time", "open", "high", "low", "close", "volume", "wap", "count",
+)  # fmt: skip
+CONTRACT_DETAILS_END = _message(52, "contractDetailsEnd", _v(1), "reqId")
+OPEN_ORDER_END = _message(53, "openOrderEnd", _v(1))
+ACCOUNT_DOWNLOAD_END = _message(54, "accountDownloadEnd", _v(1), "account")
+EXECUTION_END = _message(55, "execDetailsEnd", _v(1), "reqId")
+SNAPSHOT_END = _message(57, "tickSnapshotEnd", _v(1), "reqId")
+MARKET_DATA_TYPE = _message(58, "marketDataType", _v(1), "reqId", "type")
+COMMISSION_REPORT = _message(
+    59, "commissionReport", _v(1), "execId", "commission", Field("currency", default="USD"), "realizedPNL", "yield",
+    "yieldRedemptionDate",
+)  # fmt: skip
+POSITION = _message(61, "position", _v(3), "account", *CONTRACT_11, "position", "avgCost")
+POSITION_END = _message(62, "positionEnd", _v(1))
+ACCOUNT_SUMMARY = _message(63, "accountSummary", _v(1), "reqId", "account", "tag", "value", "currency")
+ACCOUNT_SUMMARY_END = _message(64, "accountSummaryEnd", _v(1), "reqId")
+POSITION_MULTI = _message(
+    71, "positionMulti", _v(1), "reqId", "account", *CONTRACT_11, "position", "avgCost", "modelCode",
+)  # fmt: skip
+POSITION_MULTI_END = _message(72, "positionMultiEnd", _v(1), "reqId")
+ACCOUNT_UPDATE_MULTI = _message(
+    73, "accountUpdateMulti", _v(1), "reqId", "account", "modelCode", "key", "value", "currency",
+)  # fmt: skip
+ACCOUNT_UPDATE_MULTI_END = _message(74, "accountUpdateMultiEnd", _v(1), "reqId")
+OPTION_PARAMETERS = _message(
+    75, "secDefOptParams", "reqId", "exchange", "underConId", "tradingClass", "multiplier",
+    Repeat("expirations", fields("expiry")), Repeat("strikes", fields("strike")),
+)  # fmt: skip
+OPTION_PARAMETERS_END = _message(76, "secDefOptParamsEnd", "reqId")
+SOFT_DOLLAR_TIERS = _message(77, "softDollarTiers", "reqId", Repeat("tiers", fields("name", "value", "display")))
+FAMILY_CODES = _message(78, "familyCodes", Repeat("codes", fields("account", "code")))
+SYMBOL_SAMPLES = _message(
+    79, "symbolSamples", "reqId", Repeat("samples", (
+        *fields("conId", "symbol", "secType", "primaryExchange", "currency"), Repeat("derivatives", fields("secType")),
+        *fields("description", "issuerId", since=176),
+    )),
+)  # fmt: skip
+DEPTH_EXCHANGES = _message(
+    80, "mktDepthExchanges", Repeat("exchanges", fields("exchange", "secType", "listing", "service", "aggGroup")),
+)  # fmt: skip
+TICK_PARAMETERS = _message(
+    81, "tickReqParams", "reqId", "minTick", "bboExchange", Field("snapshotPermissions", default=3),
+)  # fmt: skip
+SMART_COMPONENTS = _message(
+    82, "smartComponents", "reqId", Repeat("components", fields("bit", "exchange", "letter")),
+)  # fmt: skip
+NEWS_PROVIDERS = _message(85, "newsProviders", Repeat("providers", fields("code", "name")))
+HEAD_TIMESTAMP = _message(88, "headTimestamp", "reqId", "timestamp")
+HISTORICAL_UPDATE = _message(
+    90, "historicalDataUpdate", "reqId", "count", "date", "open", "close", "high", "low", "wap", "volume",
+)  # fmt: skip
+MARKET_RULE = _message(93, "marketRule", "marketRuleId", Repeat("increments", fields("lowEdge", "increment")))
+PNL = _message(94, "pnl", "reqId", "dailyPnL", "unrealizedPnL", "realizedPnL")
+PNL_SINGLE = _message(95, "pnlSingle", "reqId", "position", "dailyPnL", "unrealizedPnL", "realizedPnL", "value")
+COMPLETED_ORDERS_END = _message(102, "completedOrdersEnd")
+HISTORICAL_SCHEDULE = _message(
+    106, "historicalSchedule", "reqId", "start", "end", "timeZone",
+    Repeat("sessions", fields("start", "end", "refDate")),
+)  # fmt: skip
+USER_INFO = _message(107, "userInfo", "reqId", "whiteBrandingId")

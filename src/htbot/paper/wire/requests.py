@@ -1,0 +1,123 @@
+"""Messages from the client to the gateway (TWS_PROTOCOL section 3); placeOrder stands in `order_fields`."""
+
+from __future__ import annotations
+
+from htbot.paper.wire.contract_fields import COMBO_LEGS, CONTRACT_12, DELTA_NEUTRAL
+from htbot.paper.wire.order_fields import PLACE_ORDER
+from htbot.paper.wire.tables import Field, Item, Table
+from htbot.paper.wire.values import BOOL, INT, TAGS
+
+_V = Field("version", INT)
+_ID = Field("reqId", INT)
+_OPTIONS = Field("options", TAGS)
+_EXPIRED = Field("includeExpired", BOOL)
+
+
+def _request(message_id: int, name: str, *items: Item) -> Table:
+    return Table(message_id, name, items)
+
+
+_OLD_CONTRACT: tuple[Item, ...] = tuple(
+    item for item in CONTRACT_12 if isinstance(item, Field) and item.name != "primaryExchange"
+)
+
+TABLES: tuple[Table, ...] = (
+    _request(
+        1, "reqMktData", _V, _ID, *CONTRACT_12, COMBO_LEGS, *DELTA_NEUTRAL,
+        Field("genericTicks"), Field("snapshot", BOOL), Field("regulatorySnapshot", BOOL), _OPTIONS,
+    ),
+    _request(2, "cancelMktData", _V, _ID),
+    PLACE_ORDER,
+    _request(4, "cancelOrder", _V, Field("orderId", INT), Field("manualCancelOrderTime", since=169)),
+    _request(5, "reqOpenOrders", _V),
+    _request(6, "reqAccountUpdates", _V, Field("subscribe", BOOL), Field("account")),
+    _request(
+        7, "reqExecutions", _V, _ID, Field("clientId", INT), Field("account"), Field("time"), Field("symbol"),
+        Field("secType"), Field("exchange"), Field("side"),
+    ),
+    _request(8, "reqIds", _V, Field("count", INT)),
+    _request(
+        9, "reqContractDetails", _V, _ID, *CONTRACT_12, _EXPIRED, Field("secIdType"), Field("secId"),
+        Field("issuerId", since=176),
+    ),
+    _request(10, "reqMktDepth", _V, _ID, *CONTRACT_12, Field("rows", INT), Field("isSmartDepth", BOOL), _OPTIONS),
+    _request(11, "cancelMktDepth", _V, _ID, Field("isSmartDepth", BOOL)),
+    _request(12, "reqNewsBulletins", _V, Field("allMessages", BOOL)),
+    _request(13, "cancelNewsBulletins", _V),
+    _request(14, "setServerLogLevel", _V, Field("level", INT)),
+    _request(15, "reqAutoOpenOrders", _V, Field("autoBind", BOOL)),
+    _request(16, "reqAllOpenOrders", _V),
+    _request(17, "reqManagedAccts", _V),
+    _request(18, "requestFA", _V, Field("type", INT)),
+    _request(19, "replaceFA", _V, Field("type", INT), Field("xml"), _ID),
+    _request(
+        20, "reqHistoricalData", _ID, *CONTRACT_12, _EXPIRED, Field("endDateTime"), Field("barSize"),
+        Field("duration"), Field("useRTH", BOOL), Field("whatToShow"), Field("formatDate", INT), COMBO_LEGS,
+        Field("keepUpToDate", BOOL), _OPTIONS,
+    ),
+    _request(21, "exerciseOptions", _V, _ID, *_OLD_CONTRACT),
+    _request(22, "reqScannerSubscription", _ID),
+    _request(23, "cancelScannerSubscription", _V, _ID),
+    _request(24, "reqScannerParameters", _V),
+    _request(25, "cancelHistoricalData", _V, _ID),
+    _request(49, "reqCurrentTime", _V),
+    _request(
+        50, "reqRealTimeBars", _V, _ID, *CONTRACT_12, Field("barSize", INT), Field("whatToShow"),
+        Field("useRTH", BOOL), _OPTIONS,
+    ),
+    _request(51, "cancelRealTimeBars", _V, _ID),
+    _request(52, "reqFundamentalData", _V, _ID),
+    _request(53, "cancelFundamentalData", _V, _ID),
+    _request(54, "reqCalcImpliedVolatility", _V, _ID, *CONTRACT_12),
+    _request(55, "reqCalcOptionPrice", _V, _ID, *CONTRACT_12),
+    _request(56, "cancelCalcImpliedVolatility", _V, _ID),
+    _request(57, "cancelCalcOptionPrice", _V, _ID),
+    _request(58, "reqGlobalCancel", _V),
+    _request(59, "reqMarketDataType", _V, Field("type", INT)),
+    _request(61, "reqPositions", _V),
+    _request(62, "reqAccountSummary", _V, _ID, Field("group"), Field("tags")),
+    _request(63, "cancelAccountSummary", _V, _ID),
+    _request(64, "cancelPositions", _V),
+    _request(71, "startApi", _V, Field("clientId", INT), Field("optionalCapabilities")),
+    _request(74, "reqPositionsMulti", _V, _ID, Field("account"), Field("modelCode")),
+    _request(75, "cancelPositionsMulti", _V, _ID),
+    _request(76, "reqAccountUpdatesMulti", _V, _ID, Field("account"), Field("modelCode"), Field("ledgerAndNLV", BOOL)),
+    _request(77, "cancelAccountUpdatesMulti", _V, _ID),
+    _request(
+        78, "reqSecDefOptParams", _ID, Field("underlyingSymbol"), Field("futFopExchange"),
+        Field("underlyingSecType"), Field("underlyingConId", INT),
+    ),
+    _request(79, "reqSoftDollarTiers", _ID),
+    _request(80, "reqFamilyCodes"),
+    _request(81, "reqMatchingSymbols", _ID, Field("pattern")),
+    _request(82, "reqMktDepthExchanges"),
+    _request(83, "reqSmartComponents", _ID, Field("bboExchange")),
+    _request(84, "reqNewsArticle", _ID),
+    _request(85, "reqNewsProviders"),
+    _request(86, "reqHistoricalNews", _ID),
+    _request(
+        87, "reqHeadTimeStamp", _ID, *CONTRACT_12, _EXPIRED, Field("useRTH", BOOL), Field("whatToShow"),
+        Field("formatDate", INT),
+    ),
+    _request(88, "reqHistogramData", _ID, *CONTRACT_12),
+    _request(89, "cancelHistogramData", _ID),
+    _request(90, "cancelHeadTimeStamp", _ID),
+    _request(91, "reqMarketRule", Field("marketRuleId", INT)),
+    _request(92, "reqPnL", _ID, Field("account"), Field("modelCode")),
+    _request(93, "cancelPnL", _ID),
+    _request(94, "reqPnLSingle", _ID, Field("account"), Field("modelCode"), Field("conId", INT)),
+    _request(95, "cancelPnLSingle", _ID),
+    _request(96, "reqHistoricalTicks", _ID, *CONTRACT_12),
+    _request(
+        97, "reqTickByTickData", _ID, *CONTRACT_12, Field("tickType"), Field("count", INT), Field("ignoreSize", BOOL),
+    ),
+    _request(98, "cancelTickByTickData", _ID),
+    _request(99, "reqCompletedOrders", Field("apiOnly", BOOL)),
+    _request(100, "reqWshMetaData", _ID),
+    _request(101, "cancelWshMetaData", _ID),
+    _request(102, "reqWshEventData", _ID, Field("conId", INT)),
+    _request(103, "cancelWshEventData", _ID),
+    _request(104, "reqUserInfo", _ID),
+)  # fmt: skip
+
+BY_ID: dict[int, Table] = {table.message_id: table for table in TABLES}

@@ -1,0 +1,109 @@
+"""Single values of the protocol: their text and back (TWS_PROTOCOL section 2, number and text rules)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from htbot.domain.errors import CallerMistake
+
+UNSET_DOUBLE = "1.7976931348623157E308"
+UNSET_INTEGER = 2147483647
+_INFINITY = "Infinite"
+
+
+class WireError(CallerMistake):
+    """Bytes or fields that are not the TWS protocol."""
+
+
+def to_text(value: object) -> str:
+    """A value as the protocol writes it: None is empty, booleans are 1 and 0, whole numbers carry no fraction."""
+    if value is None:
+        return ""
+    if value is True:
+        return "1"
+    if value is False:
+        return "0"
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, Decimal):
+        return _decimal_text(value)
+    return str(value)
+
+
+def _float_text(value: float) -> str:
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if math.isinf(value):
+        return _INFINITY
+    return repr(value)
+
+
+def _decimal_text(value: Decimal) -> str:
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _integer(text: str) -> int:
+    """Empty is 0; a whole number written as a double (`100.0`) is taken."""
+    if not text:
+        return 0
+    return int(text) if "." not in text else int(Decimal(text))
+
+
+def _optional_integer(text: str) -> int | None:
+    if not text:
+        return None
+    number = _integer(text)
+    return None if number == UNSET_INTEGER else number
+
+
+def _optional_decimal(text: str) -> Decimal | None:
+    if not text or text == _INFINITY:
+        return None
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(text)
+    return None if abs(number) > Decimal("1e300") else number
+
+
+def _decimal(text: str) -> Decimal:
+    return _optional_decimal(text) or Decimal(0)
+
+
+def _float(text: str) -> float:
+    return float(_decimal(text))
+
+
+def _boolean(text: str) -> bool:
+    return text.lower() not in {"", "0", "false"}
+
+
+def _tags(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in text.split(";") if "=" in pair)
+
+
+Reader = Callable[[str], Any]
+
+TEXT: Reader = str
+INT: Reader = _integer
+MAYBE_INT: Reader = _optional_integer
+DECIMAL: Reader = _decimal
+MAYBE_DECIMAL: Reader = _optional_decimal
+FLOAT: Reader = _float
+BOOL: Reader = _boolean
+TAGS: Reader = _tags
+
+
+def read(name: str, reader: Reader, text: str) -> Any:
+    """One field's value.
+
+    Raises:
+        WireError: the text is not of the field's type.
+    """
+    try:
+        return reader(text)
+    except (ValueError, InvalidOperation, OverflowError) as error:
+        raise WireError(f"{name}: {text[:40]!r} is not readable") from error
