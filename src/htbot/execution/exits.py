@@ -72,7 +72,8 @@ def exit_decision(
         as_of: market time of this look, aware UTC.
 
     Returns:
-        The decision, or None to stay; and the watch for the next call.
+        The decision, or None to stay; and the watch for the next call. As long as its condition holds a decision is
+        repeated, so that an exit that could not be written yet is asked for again.
     """
     pnl = None if marks is None else open_pnl(trade, marks, trade.rules.pnl_basis)
     watch = _remember(watch, marks, pnl, as_of)
@@ -135,13 +136,12 @@ def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -
         return None, quiet
     reason, limit = reached
     for_sure = _condition(trade, natural) == reached
-    seen_before = watch.pending is reason and watch.since is not None and marks.quoted_at is not None
-    if for_sure or (seen_before and _apart(watch.since, marks.quoted_at)):
-        detail = f"P&L at {trade.rules.pnl_basis} {pnl:.2f} USD, at natural {natural:.2f} USD"
-        return ExitDecision(reason, as_of, f"{limit:.2f}", f"{pnl:.2f}", detail, marks, pnl), quiet
-    if seen_before:
+    if watch.pending is not reason or watch.since is None:
+        watch = replace(watch, pending=reason, since=marks.quoted_at)
+    if not for_sure and not _apart(watch.since, marks.quoted_at):
         return None, watch
-    return None, replace(watch, pending=reason, since=marks.quoted_at)
+    detail = f"P&L at {trade.rules.pnl_basis} {pnl:.2f} USD, at natural {natural:.2f} USD"
+    return ExitDecision(reason, as_of, f"{limit:.2f}", f"{pnl:.2f}", detail, marks, pnl), watch
 
 
 def _apart(first: datetime | None, second: datetime | None) -> bool:

@@ -53,6 +53,10 @@ def test_rulings_6_a_target_at_mid_wants_a_second_quote() -> None:
     second, watch = exit_decision(trade("4.20"), marks_at("0.20", later(1)), watch, later(1))
     assert second is not None
     assert (second.reason, second.limit, second.value) == (ExitReason.PROFIT_TARGET, "400.00", "400.00")
+    again, watch = exit_decision(trade("4.20"), marks_at("0.20", later(1.5)), watch, later(1.5))
+    assert again is not None
+    ended, watch = exit_decision(trade("4.20"), marks_at("0.30", later(2)), watch, later(2))
+    assert ended is None
     assert watch.pending is None
 
 
