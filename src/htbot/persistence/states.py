@@ -6,18 +6,13 @@ from enum import StrEnum
 
 from htbot.domain.orders import IntentState, OrderState
 from htbot.domain.trades import TradeState
+from htbot.execution.states import INTENT_OVER, ORDER_OVER
 
-TERMINAL_INTENT_STATES = (
-    IntentState.FILLED,
-    IntentState.CANCELLED,
-    IntentState.REJECTED,
-    IntentState.EXPIRED,
-    IntentState.WITHDRAWN,
-)
-LIVE_INTENT_STATES = tuple(state for state in IntentState if state not in TERMINAL_INTENT_STATES)
+TERMINAL_INTENT_STATES = tuple(state for state in IntentState if state in INTENT_OVER)
+LIVE_INTENT_STATES = tuple(state for state in IntentState if state not in INTENT_OVER)
 UNRESOLVED_INTENT_STATES = (IntentState.CLAIMED, IntentState.SENDING, IntentState.UNKNOWN)
 LIVE_TRADE_STATES = (TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING)
-TERMINAL_ORDER_STATES = (OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)
+TERMINAL_ORDER_STATES = tuple(state for state in OrderState if state in ORDER_OVER)
 
 
 class AlertState(StrEnum):

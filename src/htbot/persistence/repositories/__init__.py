@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from htbot.persistence.repositories.accounts import AccountRepository
 from htbot.persistence.repositories.alerts import AlertRepository
-from htbot.persistence.repositories.control import (
-    AccountRepository,
-    AuditRepository,
-    CommandRepository,
-    CommandRequest,
-    HaltRepository,
-    HaltRequest,
-)
+from htbot.persistence.repositories.audit import AuditRepository
+from htbot.persistence.repositories.commands import CommandRepository, CommandRequest
 from htbot.persistence.repositories.desk_state import DeskStateRepository
 from htbot.persistence.repositories.fills import FillRepository
+from htbot.persistence.repositories.halts import HaltRepository, HaltRequest
 from htbot.persistence.repositories.intents import IntentRepository, sequence_of
 from htbot.persistence.repositories.market import BarRepository, Series, SessionRepository, TickRepository
 from htbot.persistence.repositories.orders import OrderRepository
 from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepository
 from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
-from htbot.persistence.repositories.tasks import TaskRunRepository, WorkerRepository
+from htbot.persistence.repositories.task_runs import TaskRunRepository
 from htbot.persistence.repositories.trades import TradeRepository
+from htbot.persistence.repositories.workers import WorkerRepository
 
 __all__ = [
     "AccountRepository",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.alerts import Alert
-from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.records import StoredAlert
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.states import AlertState
 
@@ -71,7 +70,7 @@ class AlertRepository(Repository):
 
     def of_day(self, day: date, account: str | None = None) -> list[StoredAlert]:
         """Alerts whose market time falls on a New York day, in order of time."""
-        query = select(AlertRow).where(func.date(func.timezone(NEW_YORK.key, AlertRow.as_of)) == day)
+        query = select(AlertRow).where(on_day(AlertRow.as_of, day))
         if account is not None:
             query = query.where(AlertRow.account.in_((account, "")))
         return self._all(query.order_by(AlertRow.as_of, AlertRow.dedup_key), _to_alert)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CursorResult, Executable, Select, and_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from htbot.domain.sessions import NEW_YORK
 
 RowT = TypeVar("RowT")
 NounT = TypeVar("NounT")
+
+
+def on_day(column: InstrumentedAttribute[datetime], day: date) -> ColumnElement[bool]:
+    """SQL condition: the instant falls on a New York day."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+    return and_(column >= midnight, column < midnight + timedelta(days=1))
 
 
 class Repository:

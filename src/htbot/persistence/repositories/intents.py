@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.orders import IntentState, OrderIntent, Purpose
@@ -95,7 +95,10 @@ class IntentRepository(Repository):
         at: datetime,
         reason: str = "",
     ) -> bool:
-        """Move a claimed intent; False when it left `from_state`, or another desk owns it or the epoch."""
+        """Move a claimed intent; False when it left `from_state`, or another desk owns it or the epoch.
+
+        An intent that has ended belongs to the desk of the present epoch: news that come late are its to write.
+        """
         return self._move(ref, from_state, epoch, {"state": to_state, "changed_at": at, "reason": reason})
 
     def begin_sending(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
@@ -104,14 +107,15 @@ class IntentRepository(Repository):
         return self._move(ref, IntentState.CLAIMED, epoch, values)
 
     def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
-        owned = and_(IntentRow.claim_epoch == epoch, _present(epoch))
-        statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, owned)
-        return self._count(statement.values(**values)) == 1
+        statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, _present(epoch))
+        if from_state in LIVE_INTENT_STATES:
+            statement = statement.where(IntentRow.claim_epoch == epoch)
+        return self._count(statement.values(claim_epoch=epoch, **values)) == 1
 
-    def withdraw(self, ref: str, at: datetime, reason: str) -> bool:
-        """Take back an intent that no desk has claimed; False when one has."""
+    def withdraw(self, ref: str, at: datetime, reason: str, *, to_state: IntentState = IntentState.WITHDRAWN) -> bool:
+        """End an intent that no desk has claimed, as withdrawn or expired; False when one has."""
         statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == IntentState.PENDING)
-        return self._count(statement.values(state=IntentState.WITHDRAWN, changed_at=at, reason=reason)) == 1
+        return self._count(statement.values(state=to_state, changed_at=at, reason=reason)) == 1
 
     def take_over(self, epoch: int) -> list[StoredIntent]:
         """Make every unfinished claimed intent this desk's, states unchanged, and return them, oldest first."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from htbot.domain.bars import Bar
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import Session as TradingSession
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.market import BarRow, SessionRow, TickRow
 
 _PAGE = 1000
@@ -86,6 +86,15 @@ class BarRepository(Repository):
             .limit(count)
         )
         return [Bar(*row) for row in reversed(self._session.execute(query).all())]
+
+    def of_day(self, world_id: str, day: date) -> list[tuple[Bar, datetime]]:
+        """Every bar that starts on a New York day, with the market time it was known at; by symbol, length, start."""
+        query = (
+            select(*_BAR_COLUMNS, BarRow.known_at)
+            .where(BarRow.world_id == world_id, on_day(BarRow.start, day))
+            .order_by(BarRow.symbol, BarRow.minutes, BarRow.start)
+        )
+        return [(Bar(*row[:-1]), row[-1]) for row in self._session.execute(query)]
 
 
 _BAR_COLUMNS = (

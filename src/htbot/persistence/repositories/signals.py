@@ -13,7 +13,7 @@ from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
 from htbot.domain.signals import Direction, Evaluation, Signal
 from htbot.persistence.codecs import numbers_to_json, outcomes_from_json, outcomes_to_json
 from htbot.persistence.records import StoredSignal
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 
 
@@ -43,6 +43,13 @@ class EvaluationRepository(Repository):
             .order_by(EvaluationRow.as_of.desc())
         )
         return self._first(query, _to_evaluation)
+
+    def of_day(self, day: date, account: str) -> list[Evaluation]:
+        """Every look on a New York day, in order of time."""
+        query = select(EvaluationRow).where(EvaluationRow.account == account, on_day(EvaluationRow.as_of, day))
+        return self._all(
+            query.order_by(EvaluationRow.as_of, EvaluationRow.strategy, EvaluationRow.symbol), _to_evaluation
+        )
 
 
 class SignalRepository(Repository):

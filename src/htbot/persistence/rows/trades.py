@@ -16,7 +16,7 @@ from htbot.persistence.states import LIVE_TRADE_STATES, sql_words
 
 
 class TradeRow(Base):
-    """One trade; `id` is the reference of its entry, and a strategy has one live trade per account."""
+    """One trade from entry to exit; a strategy has one live trade per account."""
 
     __tablename__ = "trades"
     __table_args__ = (

@@ -1,17 +1,16 @@
-"""Runs of tasks and workers that are ready."""
+"""Runs of tasks: each once per key and market time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from htbot.persistence.records import TaskRun, Worker
+from htbot.persistence.records import TaskRun
 from htbot.persistence.repositories.base import Repository
-from htbot.persistence.rows.tasks import TaskRunRow, WorkerRow
+from htbot.persistence.rows.tasks import TaskRunRow
 from htbot.persistence.states import TaskState
 
 TaskKey = tuple[str, str]
@@ -99,27 +98,9 @@ class TaskRunRepository(Repository):
 
     def latest(self) -> list[TaskRun]:
         """The last run of every task, by name."""
-        query = select(TaskRunRow).distinct(TaskRunRow.task).order_by(TaskRunRow.task, TaskRunRow.started_at.desc())
+        latest_of_task = distinct_on(TaskRunRow.task)
+        query = select(TaskRunRow).ext(latest_of_task).order_by(TaskRunRow.task, TaskRunRow.started_at.desc())
         return self._all(query, _to_run)
-
-
-class WorkerRepository(Repository):
-    """Workers that have said they are ready (RULINGS 35)."""
-
-    def ready(self, worker: Worker) -> None:
-        """Store a worker, in place of what one of the same name said before."""
-        values = {**asdict(worker), "tasks": list(worker.tasks)}
-        statement = insert(WorkerRow).values(values)
-        changed = {name: statement.excluded[name] for name in values if name != "name"}
-        self._count(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
-
-    def see(self, name: str, at: datetime) -> bool:
-        """A worker gave a sign of life (wall time); False when it never said it was ready."""
-        return self._count(update(WorkerRow).where(WorkerRow.name == name).values(seen_at=at)) == 1
-
-    def all(self) -> list[Worker]:
-        """Workers by name."""
-        return self._all(select(WorkerRow).order_by(WorkerRow.name), _to_worker)
 
 
 def _is(task: str, key: str, as_of: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -129,7 +110,3 @@ def _is(task: str, key: str, as_of: datetime) -> tuple[ColumnElement[bool], ...]
 def _to_run(row: TaskRunRow) -> TaskRun:
     spawned = tuple((str(task), str(key)) for task, key in row.spawned)
     return TaskRun(row.task, row.key, row.as_of, row.state, spawned, row.error, row.started_at, row.finished_at)
-
-
-def _to_worker(row: WorkerRow) -> Worker:
-    return Worker(row.name, row.host, row.pid, row.version, tuple(row.tasks), row.ready_at, row.seen_at)

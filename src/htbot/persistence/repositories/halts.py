@@ -1,0 +1,73 @@
+"""Reasons not to originate orders: halts and trips of the breaker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from htbot.persistence.records import Halt
+from htbot.persistence.repositories.base import Repository
+from htbot.persistence.rows.control import HaltRow
+from htbot.persistence.states import HaltKind
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRequest:
+    """A halt or a trip to be set: from which source, why, by whom, at which market time."""
+
+    source: str
+    reason: str
+    set_by: str
+    set_at: datetime
+    kind: HaltKind = HaltKind.HALT
+    ends_at: datetime | None = None
+
+
+class HaltRepository(Repository):
+    """Reasons not to originate orders (RULINGS 13)."""
+
+    def set(self, request: HaltRequest) -> bool:
+        """Put a halt in force; False when this source has one in force already.
+
+        A trip that ended by itself before `set_at` is closed first, so that the next one is a row of its own.
+        """
+        over = (HaltRow.kind == request.kind, HaltRow.source == request.source, HaltRow.cleared_at.is_(None))
+        ended = update(HaltRow).where(*over, HaltRow.ends_at <= request.set_at)
+        self._count(ended.values(cleared_at=HaltRow.ends_at, cleared_by="end of session"))
+        return self._count(insert(HaltRow).values(asdict(request)).on_conflict_do_nothing()) == 1
+
+    def active(self, as_of: datetime) -> list[Halt]:
+        """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
+        in_force = or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > as_of)
+        query = select(HaltRow).where(HaltRow.cleared_at.is_(None), in_force)
+        return self._all(query.order_by(HaltRow.set_at, HaltRow.id), _to_halt)
+
+    def clear(self, cleared_by: str, at: datetime, *, kind: HaltKind | None = None, source: str | None = None) -> int:
+        """Clear halts, all of them or those of one kind or source, and return how many were in force."""
+        statement = update(HaltRow).where(HaltRow.cleared_at.is_(None))
+        if kind is not None:
+            statement = statement.where(HaltRow.kind == kind)
+        if source is not None:
+            statement = statement.where(HaltRow.source == source)
+        return self._count(statement.values(cleared_by=cleared_by, cleared_at=at))
+
+    def recent(self, limit: int = 100) -> list[Halt]:
+        """The last halts, newest first."""
+        return self._all(select(HaltRow).order_by(HaltRow.id.desc()).limit(limit), _to_halt)
+
+
+def _to_halt(row: HaltRow) -> Halt:
+    return Halt(
+        id=row.id,
+        kind=row.kind,
+        source=row.source,
+        reason=row.reason,
+        set_by=row.set_by,
+        set_at=row.set_at,
+        ends_at=row.ends_at,
+        cleared_by=row.cleared_by,
+        cleared_at=row.cleared_at,
+    )

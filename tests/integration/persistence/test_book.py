@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from tests.integration.persistence.conftest import Enter
+from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, signal
+
+from htbot.domain.orders import IntentState
+from htbot.domain.trades import Trade, TradeState
+from htbot.persistence.book import BookKey, BookQuery
+from htbot.persistence.engine import Database
+from htbot.persistence.repositories import (
+    DeskStateRepository,
+    HaltRepository,
+    HaltRequest,
+    IntentRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.risk.book import Book
+
+KEY = BookKey(STRATEGY, ACCOUNT, DAY)
+
+
+def book(database: Database, as_of: datetime, key: BookKey = KEY) -> Book:
+    with database.transaction() as session:
+        return BookQuery(session).read(key, as_of)
+
+
+def save(database: Database, trade: Trade, from_state: TradeState) -> None:
+    with database.transaction() as session:
+        assert TradeRepository(session).save(trade, from_state)
+
+
+def end_entry(database: Database, ref: str, state: IntentState) -> None:
+    with database.transaction() as session:
+        assert IntentRepository(session).withdraw(ref, at(2), "test", to_state=state)
+
+
+def test_an_empty_record_is_an_empty_book_that_is_not_reconciled(database: Database) -> None:
+    assert book(database, NOON) == Book()
+
+
+def test_an_entry_under_way_counts_with_the_least_credit_it_accepts(database: Database, enter: Enter) -> None:
+    enter(1, quantity=2)
+    found = book(database, at(1))
+    assert (found.open_trades, found.working_orders, found.entries_today, found.next_sequence) == (1, 1, 1, 2)
+    assert found.last_entry_at == at(1)
+    assert found.open_maximum_loss_usd == (40 - Decimal("4.00")) * 100 * 2
+
+
+def test_an_open_trade_counts_with_the_credit_it_received(database: Database, enter: Enter) -> None:
+    opened, intent = enter()
+    end_entry(database, intent.ref, IntentState.EXPIRED)
+    save(database, replace(opened, state=TradeState.OPEN, credit=Decimal("4.20")), TradeState.OPENING)
+    found = book(database, at(5))
+    assert found.open_maximum_loss_usd == Decimal("3580.00")
+    assert (found.open_trades, found.working_orders) == (1, 0)
+
+
+def test_a_partly_filled_entry_counts_whole(database: Database, enter: Enter) -> None:
+    opened, _ = enter(1, quantity=3)
+    save(database, replace(opened, quantity=1, credit=Decimal("4.25")), TradeState.OPENING)
+    assert book(database, at(5)).open_maximum_loss_usd == Decimal(10800)
+
+
+def test_a_closed_trade_is_realised_net_of_commissions(database: Database, enter: Enter) -> None:
+    opened, _ = enter(1)
+    closed = replace(
+        opened,
+        state=TradeState.CLOSED,
+        closed_at=at(30),
+        gross_pnl_usd=Decimal("-205.00"),
+        commissions_usd=Decimal("5.20"),
+    )
+    save(database, closed, TradeState.OPENING)
+    other, _ = enter(2, strategy="other")
+    save(
+        database,
+        replace(other, state=TradeState.CLOSED, closed_at=at(40), gross_pnl_usd=Decimal("100.00")),
+        TradeState.OPENING,
+    )
+    found = book(database, at(45))
+    assert found.strategy_realized_today_usd == Decimal("-210.20")
+    assert found.account_realized_today_usd == Decimal("-110.20")
+    assert (found.open_trades, found.open_maximum_loss_usd) == (0, 0)
+    assert found.last_exit_at == at(30)
+    assert book(database, at(29)).last_exit_at is None
+    assert book(database, at(45), BookKey("third", ACCOUNT, DAY)).strategy_realized_today_usd == 0
+
+
+def test_an_entry_that_never_filled_counts_as_entry_but_not_as_exit(database: Database, enter: Enter) -> None:
+    opened, _ = enter()
+    save(database, replace(opened, state=TradeState.VOID, closed_at=at(3)), TradeState.OPENING)
+    found = book(database, at(5))
+    assert (found.entries_today, found.open_trades, found.last_exit_at) == (1, 0, None)
+
+
+def test_another_account_and_what_comes_later_are_not_seen(database: Database, enter: Enter) -> None:
+    enter(5)
+    enter(1, account="DU2")
+    found = book(database, at(4))
+    assert (found.open_trades, found.working_orders, found.entries_today) == (0, 0, 0)
+    assert found.open_maximum_loss_usd == 0
+    assert found.next_sequence == 6, "a reference is never used twice, whatever the clock says"
+
+
+def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
+    opened, intent = enter()
+    with database.transaction() as session:
+        IntentRepository(session).add(exit_of(opened, created_at=at(1, 30)))
+    assert book(database, at(1, 30)).orders_last_minute == 2
+    assert book(database, at(2)).orders_last_minute == 1, "a minute is half open"
+    assert book(database, at(2, 30)).orders_last_minute == 0
+    assert intent.created_at == at(1)
+
+
+def test_levels_halts_and_reconciliation(database: Database, epoch: int) -> None:
+    with database.transaction() as session:
+        SignalRepository(session).add(signal(4160.25), "open_trade: one is open")
+        HaltRepository(session).set(HaltRequest("api", "looks wrong", "operator", at(60)))
+        DeskStateRepository(session).set_reconciled(epoch)
+    found = book(database, NOON)
+    assert found.spent_levels == {(1, 4160.25)}
+    assert found.halted_by == "halt by api: looks wrong"
+    assert found.reconciled
