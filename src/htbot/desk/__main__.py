@@ -21,13 +21,11 @@ from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.errors import ConfigurationError, StopTrading
 from htbot.marketdata.clock_state import Mode
-from htbot.persistence.engine import libpq_url
 from htbot.services.schedule import schedule
 from htbot.settings import Settings, load_settings
 from htbot.telemetry import configure_logging
 
 EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
-_TASKS, _INTENTS, _COMMANDS, _HALTS = "htbot_tasks", "htbot_intents", "htbot_commands", "htbot_halts"
 _log = logging.getLogger(__name__)
 
 
@@ -64,16 +62,10 @@ async def serve(settings: Settings) -> None:
             watch=MarketWatch(plan, exact=stepped),
         )
     )
-    doorbell = Doorbell(
-        libpq_url(settings.database.url), (_TASKS, _INTENTS, _COMMANDS), f"desk:{settings.ib.host}:{settings.ib.port}"
-    )
-    await doorbell.open()
+    doorbell = Doorbell(settings.database.url, f"desk:{settings.ib.host}:{settings.ib.port}")
+    await doorbell.ensure()
     rows = schedule(settings.schedule.poll_seconds)
-    pace = (
-        SteppedPace(Barrier(live, market_database, rows, doorbell.bell(_TASKS)))
-        if stepped
-        else PacedPace((doorbell.bell(_INTENTS), doorbell.bell(_COMMANDS), doorbell.bell(_HALTS)))
-    )
+    pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)))
     finally:
@@ -102,7 +94,7 @@ def main() -> int:
         configure_logging("desk", level=settings.paths.log_level)
         asyncio.run(serve(settings))
     except ConfigurationError as error:
-        print(f"desk: {error}", file=sys.stderr)  # noqa: T201
+        print(f"desk: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION
     except StopTrading as error:
         _log.critical("trading stops: %s", error)

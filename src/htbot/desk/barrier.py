@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from htbot.adapters.live import LiveWriter, Step
+from htbot.desk.doorbell import Doorbell
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import StopTrading
 from htbot.marketdata.clock_state import step_number
+from htbot.persistence.listener import TASKS
 from htbot.persistence.repositories import TaskRunRepository
 from htbot.services.schedule import ScheduleRow
 
@@ -25,12 +27,13 @@ class Barrier:
     """Sends step hints and waits for the `task_runs` rows of the step, follow-ups included."""
 
     def __init__(
-        self, live: LiveWriter, database: DatabaseThread, rows: Sequence[ScheduleRow], bell: asyncio.Event
+        self, live: LiveWriter, database: DatabaseThread, rows: Sequence[ScheduleRow], doorbell: Doorbell
     ) -> None:
         self._live = live
         self._database = database
         self._rows = rows
-        self._bell = bell
+        self._doorbell = doorbell
+        self._bell = doorbell.bell(TASKS)
 
     async def wait(self, as_of: datetime) -> None:
         """Return when the step is done; `StopTrading` names who is missing after a minute."""
@@ -42,6 +45,7 @@ class Barrier:
             self._bell.clear()
             now = time.monotonic()
             if now - hinted >= HINT_EVERY_S:
+                await self._doorbell.ensure()
                 await self._live.publish_step(Step(step_number(as_of), as_of, attempt))
                 hinted, attempt = now, attempt + 1
             missing = await self._missing(expected, as_of)

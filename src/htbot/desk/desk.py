@@ -328,7 +328,14 @@ class Desk:
     async def publish_grid(self, as_of: datetime) -> None:
         """The one snapshot of a grid instant, for every decision of it."""
         amounts = self.amounts()
-        standing = Standing(self.world_id, self.account, self.connection == "connected", self.enabled, amounts)
+        standing = Standing(
+            world_id=self.world_id,
+            account=self.account,
+            connected=self.connection == "connected",
+            trading_enabled=self.enabled,
+            amounts=amounts,
+            held=frozenset(self.guard.held),
+        )
         snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing)
         await self.parts.orders_database.insist(lambda db: self._note_instant(db, as_of, amounts))
         try:

@@ -12,10 +12,12 @@ from typing import Protocol
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.barrier import Barrier
 from htbot.desk.desk import Desk
+from htbot.desk.doorbell import Doorbell
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
+from htbot.persistence.listener import COMMANDS, HALTS, INTENTS
 
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 30.0
@@ -74,8 +76,9 @@ class PacedPace:
     SILENT_S = 15.0
     IDLE_S = 1.0
 
-    def __init__(self, bells: tuple[asyncio.Event, ...], monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._bells = bells
+    def __init__(self, doorbell: Doorbell, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._doorbell = doorbell
+        self._bells = tuple(doorbell.bell(channel) for channel in (INTENTS, COMMANDS, HALTS))
         self._monotonic = monotonic
         self._last_grid: datetime | None = None
         self._housekept_s = 0.0
@@ -151,6 +154,7 @@ class PacedPace:
             return
         self._housekept_s = now_s
         now = desk.clock.now()
+        await self._doorbell.ensure()
         await desk.publish_clock()
         if await desk.parts.halts.refresh(now):
             desk.parts.watch.forget_extremes(now)

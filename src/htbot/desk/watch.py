@@ -164,7 +164,7 @@ class MarketWatch:
 
     def snapshot(self, session: MarketSession, as_of: datetime, standing: Standing) -> Snapshot:
         """Everything a decision at `as_of` may read."""
-        con_ids = (self.contract.con_id, *(option.con_id for option in self._window))
+        con_ids = sorted({self.contract.con_id, *(option.con_id for option in self._window), *standing.held})
         return Snapshot(
             as_of=as_of,
             world_id=standing.world_id,
@@ -186,10 +186,11 @@ class MarketWatch:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands with its broker; amounts in dollars, an unknown one is absent."""
+    """Where the desk stands with its broker: dollars (an unknown amount is absent), contracts of open trades."""
 
     world_id: str
     account: str
     connected: bool
     trading_enabled: bool
     amounts: Mapping[str, Decimal]
+    held: frozenset[int] = frozenset()

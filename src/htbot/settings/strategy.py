@@ -62,8 +62,11 @@ class StrategySettings(Section):
     spread_width_strikes: int = variable(
         "HTBOT_SPREAD_WIDTH_STRIKES", "strikes between the legs; a gap in the chain is refused", default=8, ge=1, le=199
     )
-    strike_range: Decimal = variable(
-        "HTBOT_STRIKE_RANGE", "strikes considered: distance from spot in points", default=Decimal(150), gt=0, le=2000
+    strike_range: Decimal | None = variable(
+        "HTBOT_STRIKE_RANGE",
+        "strikes considered: distance from spot in points; unset: 30 strikes (SPX 150, SPY and QQQ 30)",
+        gt=0,
+        le=2000,
     )
     quantity: int = variable("HTBOT_QTY", "combos per trade", default=1, ge=1, le=100)
     min_credit: Decimal | None = variable(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
+from celery.signals import setup_logging, worker_process_init, worker_ready
 
 from htbot.settings import load_settings
+from htbot.telemetry import configure_logging
 
 TASK_MODULES = (
     "htbot.tasks.market_reader_tasks",
@@ -40,3 +44,25 @@ def make_app(broker_url: str) -> Celery:
 
 
 app = make_app(load_settings().redis.broker_url)
+
+
+@setup_logging.connect
+def _log_as_json(**_options: Any) -> None:
+    configure_logging("celery", level=load_settings().paths.log_level)
+
+
+@worker_process_init.connect
+def _fresh_parts(**_options: Any) -> None:
+    """A pool process starts with nothing of its parent and builds its parts before the first message."""
+    from htbot.tasks import base
+
+    base.forget_parts()
+    base.parts()
+
+
+@worker_ready.connect
+def _say_ready(**_options: Any) -> None:
+    """Tell the record which tasks this worker has registered (RULINGS 35)."""
+    from htbot.bootstrap.worker import announce_ready
+
+    announce_ready(load_settings(), tuple(sorted(name for name in app.tasks if name.startswith("htbot."))))

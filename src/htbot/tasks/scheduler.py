@@ -20,7 +20,7 @@ _POLL_S = 0.2
 _log = logging.getLogger(__name__)
 
 
-class MarketScheduler(Scheduler):  # type: ignore[misc]
+class MarketScheduler(Scheduler):
     """Sends the rows of the schedule at each 30-second grid instant of market time, and never a backlog."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,0 +1,132 @@
+"""The base of every task: one transaction, one row in `task_runs`, follow-ups after the commit.
+
+The row is written in the transaction that does the work, so a message that comes twice, late or twenty times at once
+changes nothing (ARCHITECTURE sections 5 and 8; RULINGS 38).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.bootstrap.worker import WorkerParts, build_worker
+from htbot.domain.errors import Retryable
+from htbot.marketdata.clock_state import GRID_S, Mode
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.repositories import TaskRunRepository
+from htbot.telemetry import bind_context, clear_context
+
+# A desk publishes the snapshot of an instant within moments of it; host seconds.
+SNAPSHOT_WITHIN_S = 2.0
+_LOOK_EVERY_S = 0.01
+_log = logging.getLogger(__name__)
+_parts: list[WorkerParts] = []
+
+
+def parts() -> WorkerParts:
+    """The parts of this process, made on first use: connections never cross a fork."""
+    if not _parts:
+        _parts.append(build_worker())
+    return _parts[0]
+
+
+def forget_parts() -> None:
+    """After a fork: whatever the parent had is not ours."""
+    _parts.clear()
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a task: market time, key, transaction, and the (task, key) of follow-ups that it wants sent."""
+
+    as_of: datetime
+    step: int | None
+    key: str
+    transaction: Transaction
+    parts: WorkerParts
+    follow_ups: list[tuple[str, str]] = field(default_factory=list)
+
+    def snapshot(self, symbol: str) -> Snapshot | None:
+        """The snapshot of exactly this instant; None when the desk has not published it in time or is past it."""
+        return wait_for_snapshot(self.parts, symbol, self.as_of)
+
+
+def wait_for_snapshot(worker: WorkerParts, symbol: str, as_of: datetime) -> Snapshot | None:
+    """Beat and desk count the same market time on their own: give the desk a moment to publish the instant."""
+    deadline = time.monotonic() + SNAPSHOT_WITHIN_S
+    while True:
+        snapshot = worker.live.snapshot(symbol)
+        if snapshot is not None and snapshot.as_of >= as_of:
+            return snapshot if snapshot.as_of == as_of else None
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(_LOOK_EVERY_S)
+
+
+def stale(worker: WorkerParts, as_of: datetime, period_s: int = GRID_S) -> bool:
+    """True for an instant older than its period on the market clock: its successor is there already."""
+    clock = worker.live.clock()
+    if clock is None or clock.mode is Mode.STEPPED:
+        return False
+    return (clock.market_now(worker.host_now()) - as_of).total_seconds() > period_s
+
+
+def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
+    """Make a Celery task of a piece of work. The task answers with one word for the log."""
+
+    @app.task(name=name)
+    def task(as_of: str, step: int | None = None, key: str = "all") -> str:
+        return run(app, name, work, Message(datetime.fromisoformat(as_of), step, key))
+
+    return task
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What beat or another task sent."""
+
+    as_of: datetime
+    step: int | None
+    key: str
+
+
+def run(app: Celery, name: str, work: Callable[[Run], str], message: Message) -> str:
+    """Run once, commit, send follow-ups; a failure is recorded and leaves nothing else behind."""
+    worker = parts()
+    bind_context(task=name.rpartition(".")[2], as_of=message.as_of.isoformat())
+    try:
+        if stale(worker, message.as_of):
+            return "stale"
+        return _run(app, name, work, message)
+    except Retryable as error:
+        _log.warning("%s not done, the next run does it: %s", name, error)
+        return "retryable"
+    except Exception as error:  # noqa: BLE001 - one of the three broad ones (ARCHITECTURE section 6)
+        _log.exception("%s failed", name)
+        with worker.database.transaction() as transaction:
+            runs = TaskRunRepository(transaction)
+            runs.fail(name, message.key, message.as_of, f"{type(error).__name__}: {error}")
+        return "failed"
+    finally:
+        clear_context()
+
+
+def _run(app: Celery, name: str, work: Callable[[Run], str], message: Message) -> str:
+    worker = parts()
+    with worker.database.transaction() as transaction:
+        runs = TaskRunRepository(transaction)
+        if not runs.begin(name, message.key, message.as_of):
+            return "duplicate"
+        current = Run(message.as_of, message.step, message.key, transaction, worker)
+        answer = work(current)
+        runs.finish(name, message.key, message.as_of, current.follow_ups)
+    for task, key in current.follow_ups:
+        app.send_task(task, kwargs={"as_of": message.as_of.isoformat(), "step": message.step, "key": key})
+    return answer

@@ -1,0 +1,39 @@
+"""Reading the market: `read_market` every 30 seconds of market time, and its steps on their own."""
+
+from __future__ import annotations
+
+from htbot.services.schedule import READ_MARKET
+from htbot.tasks.app import app
+from htbot.tasks.base import Run, register
+
+
+def look_at_market(run: Run) -> str:
+    """Decide at the run's instant and store what came of it."""
+    reader = run.parts.reader
+    snapshot = run.snapshot(reader.symbol)
+    if snapshot is None:
+        return "no snapshot of this instant"
+    outcome = reader.read(run.transaction, snapshot, run.as_of)
+    return outcome.evaluation.why_not or "signal"
+
+
+def _get_trend(run: Run) -> str:
+    reader = run.parts.reader
+    snapshot = run.snapshot(reader.symbol)
+    if snapshot is None:
+        return "no snapshot of this instant"
+    return f"trend {reader.get_trend(run.transaction, snapshot.world_id, run.as_of):+d}"
+
+
+def _find_high_low_day(run: Run) -> str:
+    reader = run.parts.reader
+    snapshot = run.snapshot(reader.symbol)
+    if snapshot is None:
+        return "no snapshot of this instant"
+    day = reader.find_high_low_day(run.transaction, snapshot.world_id, run.as_of)
+    return f"high {day.high}, low {day.low}"
+
+
+read_market = register(app, READ_MARKET, look_at_market)
+get_trend = register(app, "htbot.tasks.market_reader_tasks.get_trend", _get_trend)
+find_high_low_day = register(app, "htbot.tasks.market_reader_tasks.find_high_low_day", _find_high_low_day)
