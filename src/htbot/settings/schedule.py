@@ -13,6 +13,11 @@ class ScheduleSettings(Section):
     title: ClassVar[str] = "Schedule"
 
     poll_seconds: int = variable(
-        "HTBOT_POLL_SECONDS", "market seconds between readings and between marks", default=30, ge=5, le=300
+        "HTBOT_POLL_SECONDS",
+        "market seconds between readings and between marks, a multiple of 30",
+        default=30,
+        ge=30,
+        le=300,
+        multiple_of=30,
     )
     worker_processes: int = variable("HTBOT_WORKER_PROCESSES", "processes of the Celery worker", default=2, ge=1, le=64)

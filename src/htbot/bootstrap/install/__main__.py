@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+from htbot.alerts.message import Fact, Message
 from htbot.bootstrap.install.checks import OpenTrade
 from htbot.bootstrap.install.env_file import is_readable_by_others, prepare_env_file
 from htbot.bootstrap.install.outcome import NotReady, PositionsOpen, exit_code
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.readiness import print_readiness
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.install.telling import tell
+from htbot.domain.alerts import Severity
 from htbot.domain.errors import HtbotError
 from htbot.settings import project_root
 
@@ -68,12 +72,12 @@ def stop(*, flatten: bool, leave_open: bool) -> None:
         if open_trades != [] and flatten:
             _flatten(stack)
         elif open_trades != []:
-            _refuse_or_warn(open_trades, leave_open=leave_open)
+            _refuse_or_warn(stack, open_trades, leave_open=leave_open)
     with stack.exclusive():
         print("stopped" if stack.stop_all() else "nothing was running")
 
 
-def _refuse_or_warn(open_trades: list[OpenTrade] | None, *, leave_open: bool) -> None:
+def _refuse_or_warn(stack: Stack, open_trades: list[OpenTrade] | None, *, leave_open: bool) -> None:
     if open_trades is None:
         text = "PostgreSQL does not answer, so nobody can tell whether positions are open"
     else:
@@ -81,6 +85,21 @@ def _refuse_or_warn(open_trades: list[OpenTrade] | None, *, leave_open: bool) ->
     if not leave_open:
         raise PositionsOpen(f"{text}: use stop --flatten, or stop --leave-open")
     print(f"warning: left without their guard, {text}", file=sys.stderr)
+    told = tell(stack.settings, _left_open(text, open_trades or []))
+    print("a mail says so" if told else "warning: no mail could be sent about it", file=sys.stderr)
+
+
+def _left_open(text: str, open_trades: list[OpenTrade]) -> Message:
+    now = datetime.now(UTC)
+    return Message(
+        kind="left_open",
+        severity=Severity.CRITICAL,
+        title="htbot was stopped with open positions",
+        summary=f"htbot was stopped by hand and nothing guards what is open: {text}.",
+        as_of=now,
+        dedup_key=f"left_open:{now.isoformat()}",
+        facts=[Fact(trade.id, _described(trade)) for trade in open_trades],
+    )
 
 
 def _described(trade: OpenTrade) -> str:

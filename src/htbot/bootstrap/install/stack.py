@@ -191,7 +191,7 @@ class Stack:
             "redis": settings.redis.embedded,
             "paper": settings.ib.builtin_paper,
         }
-        return (*(name for name, ours in servers.items() if ours), *APPLICATIONS)
+        return (*(name for name, ours in servers.items() if ours), *APPLICATIONS, "alarm")
 
     def start_servers(self, programs: Sequence[str] | None = None) -> None:
         """Prepare the embedded servers and start supervisord, which starts them.

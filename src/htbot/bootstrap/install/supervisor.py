@@ -62,7 +62,7 @@ def render(template: Path, values: Mapping[str, str | tuple[str, ...]], programs
     rendered.optionxform = str  # type: ignore[assignment,method-assign]
     for section in config.sections():
         kind, _, program = section.partition(":")
-        if kind == "program" and program not in programs:
+        if kind in {"program", "eventlistener"} and program not in programs:
             continue
         rendered.add_section(section)
         for key, value in config.items(section):

@@ -43,9 +43,9 @@ def bring_up(stack: Stack) -> None:
 
 
 def test_programs_leave_out_what_is_configured_elsewhere(tmp_path: Path) -> None:
-    assert Stack(project_root(), environ(tmp_path)).programs == ("postgres", "redis", "paper", *APPLICATIONS)
+    assert Stack(project_root(), environ(tmp_path)).programs == ("postgres", "redis", "paper", *APPLICATIONS, "alarm")
     elsewhere = {"DATABASE_URL": "postgresql://me@db/htb", "REDIS_URL": "redis://cache", "IB_PORT": "4002"}
-    assert Stack(project_root(), environ(tmp_path, **elsewhere)).programs == APPLICATIONS
+    assert Stack(project_root(), environ(tmp_path, **elsewhere)).programs == (*APPLICATIONS, "alarm")
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def test_servers_start_at_once_and_the_rest_after_the_migrations() -> None:
 def test_no_port_is_open_and_the_socket_is_private() -> None:
     config = rendered()
     assert "inet_http_server" not in config
+    assert "eventlistener:alarm" not in config
     assert config["unix_http_server"]["chmod"] == "0700"
 
 
