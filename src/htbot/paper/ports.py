@@ -1,10 +1,13 @@
-"""What the gateway's server needs of a market. Every answer is a pure function of its arguments and the world's seed or
-data, so that a restarted gateway goes on exactly where it stopped."""
+"""What the gateway's server needs of a market.
+
+Every answer is a pure function of its arguments and the world's seed or data, so that a restarted gateway goes on
+exactly where it stopped.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -108,8 +111,10 @@ class Market(Protocol):
         ...
 
     def quote(self, con_id: int, at: datetime) -> Quote | None:
-        """The quote in force at `at`; None for an unknown contract or before its first price. `modelled` tells a
-        model price from a recorded one."""
+        """The quote in force at `at`; None for an unknown contract or before its first price.
+
+        `modelled` tells a model price from a recorded one. An index has no sides, only `last`.
+        """
         ...
 
     def greeks(self, con_id: int, at: datetime) -> Greeks | None:
@@ -121,15 +126,22 @@ class Market(Protocol):
         ...
 
     def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
-        """Regular-hours bars that start in [since, until), oldest first; the last one is partial (the open bar) when
-        `until` lies inside it. Options give the bars of their mid."""
+        """Regular-hours bars that start in [since, until), oldest first.
+
+        The last one is partial (the open bar) when `until` lies inside it. Options give the bars of their mid.
+        """
         ...
 
-    def settlement(self, con_id: int) -> Decimal | None:
-        """Official settlement price of an underlying's session for contracts expiring in it, None before it is known."""
+    def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
+        """The price of the underlying that an expiring option settles to; None when its session has no prices.
+
+        `con_id` is the option's, or the underlying's together with the `day` of expiry.
+        """
         ...
 
     def next_event(self, after: datetime) -> datetime | None:
-        """The next instant strictly after `after` at which a price may change: path points of the bars and every
-        30-second grid point of the session. Outside sessions it jumps (nights are skipped). None after `end`."""
+        """The next instant strictly after `after` at which a price may change, None after `end`.
+
+        Path points of the bars and every 30-second grid point of the session; nights are skipped.
+        """
         ...

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from math import floor
 
 PriceRule = tuple[tuple[Decimal, Decimal], ...]
-Rounding = Callable[[float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class TickGrid:
+    """A price rule in whole ticks per dollar: `bands` of (lower edge, ticks per dollar), lowest first."""
+
+    bands: tuple[tuple[float, int], ...]
+
+    def per_dollar(self, price: float) -> int:
+        """Ticks per dollar at a price."""
+        ticks = self.bands[0][1]
+        for edge, finer in self.bands[1:]:
+            if price < edge:
+                break
+            ticks = finer
+        return ticks
+
+    def nearest(self, price: float) -> float:
+        """The tick nearest to a price at or above 0 (half goes up); it never falls as the price rises.
+
+        Increments divide one dollar, so that the result is the double nearest to the decimal price: 0.15, never
+        0.15000000000000002.
+        """
+        ticks = self.per_dollar(price)
+        return floor(price * ticks + (0.5 + 1e-9)) / ticks
+
+    def above(self, price: float) -> float:
+        """The next tick above a price on the grid."""
+        ticks = self.per_dollar(price)
+        return floor(price * ticks + (1.0 + 1e-9)) / ticks
 
 
 @lru_cache(maxsize=64)
-def nearest_tick(rule: PriceRule) -> Rounding:
-    """A function that rounds a price at or above 0 to the nearest tick (half up) of the band it lies in.
-
-    Increments must divide one dollar: results are then the doubles nearest to the decimal price (0.15, never
-    0.15000000000000002). The function never decreases.
-    """
-    bands = tuple((float(edge), int(1 / increment)) for edge, increment in rule)
-    first = bands[0][1]
-    if len(bands) == 1:
-        return lambda value: floor(value * first + 0.5 + 1e-9) / first
-
-    def rounded(value: float) -> float:
-        per_dollar = first
-        for edge, ticks in bands[1:]:
-            if value < edge:
-                break
-            per_dollar = ticks
-        return floor(value * per_dollar + 0.5 + 1e-9) / per_dollar
-
-    return rounded
-
-
-def tick_at(rule: PriceRule, value: float) -> float:
-    """The increment that holds at a price."""
-    increment = rule[0][1]
-    for edge, step in rule[1:]:
-        if value < float(edge):
-            break
-        increment = step
-    return float(increment)
+def tick_grid(rule: PriceRule) -> TickGrid:
+    """The grid of a price rule."""
+    return TickGrid(tuple((float(edge), int(1 / increment)) for edge, increment in rule))

@@ -134,6 +134,10 @@ class ContractBook:
             self._recorded.setdefault(key, set()).add((series.strike, series.right))
         self._underlyings = {underlying_id(symbol): symbol for symbol in self.symbols}
 
+    def symbol(self, con_id: int) -> str | None:
+        """The underlying with an id; None for options and strangers."""
+        return self._underlyings.get(con_id)
+
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id, listed today or not; None for an underlying that the world does not have."""
         symbol = self._underlyings.get(con_id)

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import exp
+from math import exp, sqrt
 
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.market.con_ids import CLASS
 from htbot.paper.market.contracts import option_rule
+from htbot.paper.market.recorded import Carry, RecordedChains
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import SESSION_S, YEAR_S, instant
 from htbot.pricing.black import sensitivities
 from htbot.pricing.realised import SESSIONS_PER_YEAR, modelled_level
-from htbot.pricing.smile import SmileSlice
-from htbot.pricing.ticks import nearest_tick, tick_at
+from htbot.pricing.smile import SmileSlice, fit_smile
+from htbot.pricing.ticks import TickGrid, tick_grid
 
 RATE = 0.04
 _VOLATILITY_SESSIONS = 20
+_KEPT_FITS = 4096
 _DAY_YEARS = SESSION_S / YEAR_S
 
 
@@ -53,13 +55,44 @@ def width_rule(trading_class: str) -> WidthRule:
     return _ETF_WIDTH if trading_class in {"SPY", "QQQ", "IWM"} else _STOCK_WIDTH
 
 
-def two_sided(trading_class: str, value: float, years: float) -> tuple[float | None, float]:
+@dataclass(frozen=True, slots=True)
+class OptionTerms:
+    """An option with everything that its price needs, looked up once."""
+
+    con_id: int
+    series: OptionSeries
+    underlying: str
+    expiry_key: tuple[str, date]
+    strike: float
+    grid: TickGrid
+    widths: WidthRule
+
+    @property
+    def settles_at_open(self) -> bool:
+        """True for the monthlies of class SPX."""
+        return self.series.trading_class == "SPX"
+
+
+def option_terms(con_id: int, series: OptionSeries) -> OptionTerms:
+    """Terms of an option."""
+    name = series.trading_class
+    return OptionTerms(
+        con_id=con_id,
+        series=series,
+        underlying=CLASS[name].underlying,
+        expiry_key=(name, series.expiry),
+        strike=float(series.strike),
+        grid=tick_grid(option_rule(name)),
+        widths=width_rule(name),
+    )
+
+
+def two_sided(terms: OptionTerms, value: float, years: float) -> tuple[float | None, float]:
     """Bid and ask on the tick grid around a model value, no bid below half a tick; neither falls as the value rises."""
-    rule = option_rule(trading_class)
-    half = 0.5 * width_rule(trading_class).width(value, years)
-    rounded = nearest_tick(rule)
-    bid = rounded(max(value - half, 0.0))
-    ask = max(rounded(value + half), rounded(bid + tick_at(rule, bid)))
+    half = 0.5 * terms.widths.width(value, years)
+    grid = terms.grid
+    bid = grid.nearest(max(value - half, 0.0))
+    ask = max(grid.nearest(value + half), grid.above(bid))
     return (bid if bid > 0.0 else None), ask
 
 
@@ -71,34 +104,44 @@ def size_of(con_id: int, at_s: int, top: int) -> float:
 class OptionModel:
     """Slices of the smile at any instant, cached for the last one asked for.
 
+    Where quotes of an expiry are recorded, forward, level and shape come from them, once a minute, and stand for that
+    minute as the quotes do.
+
     Args:
         prices: spots and closes of the underlyings.
+        chains: recorded quotes, None in a world without any.
     """
 
-    def __init__(self, prices: Prices) -> None:
+    def __init__(self, prices: Prices, chains: RecordedChains | None = None) -> None:
         self._prices = prices
+        self._chains = chains
+        self._fits: dict[tuple[tuple[str, date], int], SmileSlice | None] = {}
         self._timeline = prices.timeline
         self._levels: dict[tuple[str, int], float] = {}
         self._expires: dict[tuple[str, date], int] = {}
         self._at_s = -1
         self._slices: dict[tuple[str, date], SmileSlice | None] = {}
 
-    def expires_s(self, series: OptionSeries) -> int:
+    def expires_s(self, terms: OptionTerms) -> int:
         """The instant from which an option is its settlement value."""
-        key = (series.trading_class, series.expiry)
+        key = terms.expiry_key
         if key not in self._expires:
-            at_open = series.trading_class == "SPX"
-            self._expires[key] = self._timeline.expires_s(series.expiry, at_open=at_open)
+            self._expires[key] = self._timeline.expires_s(key[1], at_open=terms.settles_at_open)
         return self._expires[key]
 
-    def slice(self, series: OptionSeries, at_s: int) -> SmileSlice | None:
+    def settlement(self, terms: OptionTerms) -> float | None:
+        """The underlying's value that an option settles to; None where its last session has no prices."""
+        day = self._timeline.last_on(terms.series.expiry)
+        return self._prices.settlement(terms.underlying, day, at_open=terms.settles_at_open) if day else None
+
+    def slice(self, terms: OptionTerms, at_s: int) -> SmileSlice | None:
         """The smile of the option's expiry; None without a spot."""
         if at_s != self._at_s:
             self._at_s = at_s
             self._slices = {}
-        key = (series.trading_class, series.expiry)
+        key = terms.expiry_key
         if key not in self._slices:
-            self._slices[key] = self._make(series, at_s)
+            self._slices[key] = self._make(terms, at_s)
         return self._slices[key]
 
     def level(self, symbol: str, at_s: int) -> float:
@@ -109,34 +152,59 @@ class OptionModel:
             self._levels[symbol, position] = modelled_level(closes, sessions=_VOLATILITY_SESSIONS)
         return self._levels[symbol, position]
 
-    def _make(self, series: OptionSeries, at_s: int) -> SmileSlice | None:
-        symbol = CLASS[series.trading_class].underlying
-        expires_s = self.expires_s(series)
-        found = self._prices.spot(symbol, min(at_s, expires_s))
+    def _make(self, terms: OptionTerms, at_s: int) -> SmileSlice | None:
+        if at_s >= self.expires_s(terms):
+            settled = self.settlement(terms)
+            return None if settled is None else SmileSlice(settled, 1.0, 0.0, 0.0)
+        if self._chains is None or not self._chains.has(terms.expiry_key):
+            return self._stated(terms, at_s)
+        closes_s = self._timeline.closes_s[self._timeline.running(at_s)]
+        minute_s = min(at_s, closes_s) // 60 * 60
+        key = (terms.expiry_key, minute_s)
+        if key not in self._fits:
+            if len(self._fits) > _KEPT_FITS:
+                self._fits.clear()
+            self._fits[key] = self._fitted(self._chains, terms, minute_s)
+        return self._fits[key] or self._stated(terms, at_s)
+
+    def _stated(self, terms: OptionTerms, at_s: int) -> SmileSlice | None:
+        found = self._prices.spot(terms.underlying, at_s)
         if found is None:
             return None
-        nights = max((series.expiry - instant(at_s).astimezone(NEW_YORK).date()).days, 0)
+        nights = max((terms.series.expiry - instant(at_s).astimezone(NEW_YORK).date()).days, 0)
         growth = exp(RATE * nights / 365)
-        years = self._timeline.trading_years(at_s, expires_s)
-        return SmileSlice(found[0] * growth, 1.0 / growth, years, self.level(symbol, at_s))
+        years = self._timeline.trading_years(at_s, self.expires_s(terms))
+        return SmileSlice(found[0] * growth, 1.0 / growth, years, self.level(terms.underlying, at_s))
+
+    def _fitted(self, chains: RecordedChains, terms: OptionTerms, at_s: int) -> SmileSlice | None:
+        stated = self._stated(terms, at_s)
+        if stated is None or stated.scale <= 0.0:
+            return None
+        position = self._timeline.running(at_s)
+        hours = (self._timeline.opens_s[position], self._timeline.closes_s[position])
+        seen = chains.observe(terms.expiry_key, at_s, hours, Carry(stated.forward, stated.discount))
+        if seen is None:
+            return None
+        deviation, shape = fit_smile(seen.points, stated.scale)
+        return SmileSlice(seen.forward, stated.discount, stated.years, deviation / sqrt(stated.years), shape)
 
 
-def modelled_quote(con_id: int, series: OptionSeries, smile: SmileSlice, as_of: datetime) -> Quote:
+def modelled_quote(terms: OptionTerms, smile: SmileSlice, as_of: datetime, as_of_s: int) -> Quote:
     """The model's two-sided market of an option; at expiry both sides are the intrinsic value, without size."""
-    value = smile.price(series.right, float(series.strike))
+    value = smile.price(terms.series.right, terms.strike)
+    con_id = terms.con_id
     if smile.years <= 0.0:
         return Quote(con_id, as_of, bid=value, ask=value, modelled=True)
-    bid, ask = two_sided(series.trading_class, value, smile.years)
-    at_s = int(as_of.timestamp())
-    bid_size = 0.0 if bid is None else size_of(con_id, at_s, 90)
-    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, at_s, 90), modelled=True)
+    bid, ask = two_sided(terms, value, smile.years)
+    bid_size = 0.0 if bid is None else size_of(con_id, as_of_s, 90)
+    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, as_of_s, 90), None, True)
 
 
-def model_greeks(series: OptionSeries, smile: SmileSlice, spot: float, volatility: float | None = None) -> Greeks:
+def model_greeks(terms: OptionTerms, smile: SmileSlice, spot: float, volatility: float | None = None) -> Greeks:
     """Greeks as IB shows them: delta and gamma in spot, vega per unit of volatility, theta per session."""
-    strike = float(series.strike)
-    shown = smile.volatility(strike) if volatility is None else volatility
-    raw = sensitivities(series.right, smile.forward, strike, shown, smile.years, smile.discount)
+    shown = smile.volatility(terms.strike) if volatility is None else volatility
+    right = terms.series.right
+    raw = sensitivities(right, smile.forward, terms.strike, shown, smile.years, smile.discount)
     carry = smile.forward / spot
     return Greeks(
         implied_volatility=shown,
@@ -144,6 +212,6 @@ def model_greeks(series: OptionSeries, smile: SmileSlice, spot: float, volatilit
         gamma=raw.gamma * carry * carry,
         vega=raw.vega,
         theta=raw.theta / SESSIONS_PER_YEAR,
-        price=smile.price(series.right, strike),
+        price=smile.price(right, terms.strike),
         underlying_price=spot,
     )

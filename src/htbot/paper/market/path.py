@@ -140,10 +140,6 @@ class SessionPath:
                 yield start + offset
 
 
-def event_times(opens_s: int, closes_s: int, paths: Iterable[SessionPath]) -> list[int]:
-    """Every instant of a session at which a price may change: 30-second grid points and vertices, ends included."""
-    times = set(range(opens_s, closes_s, GRID_S))
-    times.add(closes_s)
-    for path in paths:
-        times.update(path.vertex_times())
-    return sorted(times)
+def event_times(opens_s: int, closes_s: int, turns: Iterable[int]) -> list[int]:
+    """Every instant of a session at which a price may change: 30-second grid points and turns, both ends included."""
+    return sorted({*range(opens_s, closes_s, GRID_S), closes_s, *turns})

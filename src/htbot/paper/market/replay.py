@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.instruments import SecType
 from htbot.domain.recorded import BarColumns, RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.paper.market.con_ids import LISTED
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import Candle, SessionPath
 from htbot.paper.market.timeline import epoch_s
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 START_TIME = (9, 45)
+_LATE_PRINTS_S = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,26 @@ class RecordedTape:
         """Symbols with bars."""
         return tuple(sorted(self._bars))
 
-    def minutes(self, symbol: str) -> int:
-        """Bar length of a symbol."""
-        return self._bars[symbol].minutes
+    def turns(self, session: Session) -> Iterable[int]:
+        """Turns of every symbol."""
+        for symbol in self._bars:
+            path = self.path(symbol, session)
+            if path is not None:
+                yield from path.vertex_times()
+
+    def settlement(self, symbol: str, session: Session) -> float | None:
+        """The last price of the session; for an index the last print of the half hour after it, where recorded.
+
+        An index goes on printing until its closing auctions are in: 3700.65 after 3701.38 on 2021-01-04.
+        """
+        path = self.path(symbol, session)
+        row = LISTED.get(symbol)
+        if path is None or row is None or row.sec_type is not SecType.INDEX:
+            return path.close if path else None
+        columns = self._bars[symbol]
+        after = bisect_left(columns.start_s, path.closes_s)
+        last = bisect_left(columns.start_s, path.closes_s + _LATE_PRINTS_S)
+        return columns.close[last - 1] if last > after else path.close
 
     def path(self, symbol: str, session: Session) -> SessionPath | None:
         """The bars that start inside the session; earlier and later rows of the file are not regular hours."""

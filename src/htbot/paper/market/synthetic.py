@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from random import Random
@@ -19,6 +19,7 @@ HISTORY_SESSIONS = 30
 LEAST_HISTORY = 12
 START_TIME = (9, 45)
 _MILLION = 1_000_000
+_KEPT_PATHS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,6 @@ class SyntheticTape:
         self._plans: list[DayPlan] = []
         self._index_ppm = 0
         self._opens: dict[str, list[int]] = {symbol: [] for symbol in SYMBOLS}
-        self._moves: dict[date, list[int]] = {}
         self._paths: dict[tuple[str, date], SessionPath] = {}
 
     @property
@@ -73,10 +73,15 @@ class SyntheticTape:
         """Every symbol of the world."""
         return tuple(SYMBOLS)
 
-    def minutes(self, symbol: str) -> int:
-        """Always minute bars."""
-        del symbol
-        return 1
+    def turns(self, session: Session) -> Iterable[int]:
+        """Every symbol has the same minutes, so the index speaks for all."""
+        path = self.path("SPX", session)
+        return path.vertex_times() if path else ()
+
+    def settlement(self, symbol: str, session: Session) -> float | None:
+        """The last price of the session."""
+        path = self.path(symbol, session)
+        return path.close if path else None
 
     def path(self, symbol: str, session: Session) -> SessionPath | None:
         """A symbol's minute bars of a session; None before the world's history."""
@@ -85,6 +90,8 @@ class SyntheticTape:
             return None
         key = (symbol, session.day)
         if key not in self._paths:
+            if len(self._paths) >= _KEPT_PATHS:
+                del self._paths[next(iter(self._paths))]
             self._paths[key] = self._make(symbol, session, position)
         return self._paths[key]
 
@@ -123,10 +130,7 @@ class SyntheticTape:
         return self._sessions[position].day.toordinal()
 
     def _index_moves(self, position: int, minutes: int) -> list[int]:
-        day = self._sessions[position].day
-        if day not in self._moves:
-            self._moves[day] = minute_moves(self._plan(position), self._seed, self._day(position), minutes)
-        return self._moves[day]
+        return minute_moves(self._plan(position), self._seed, self._day(position), minutes)
 
     def _make(self, symbol: str, session: Session, position: int) -> SessionPath:
         opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)

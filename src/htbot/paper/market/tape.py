@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Protocol
 
 from htbot.domain.sessions import Session
@@ -23,8 +25,12 @@ class Tape(Protocol):
         """A symbol's path of a session; None where it has no bars."""
         ...
 
-    def minutes(self, symbol: str) -> int:
-        """Bar length of a symbol."""
+    def turns(self, session: Session) -> Iterable[int]:
+        """Instants (epoch seconds) of a session at which a path turns or a bar begins or ends."""
+        ...
+
+    def settlement(self, symbol: str, session: Session) -> float | None:
+        """The official value of a session's close; None where it has no bars."""
         ...
 
 
@@ -70,6 +76,14 @@ class Prices:
         path = self._path(symbol, position)
         before = self.previous_close(symbol, position)
         return before if before is not None or path is None else path.open
+
+    def settlement(self, symbol: str, day: date, *, at_open: bool = False) -> float | None:
+        """What contracts that expire on a day settle to: the official close, or the first price for AM settlement."""
+        session = self.timeline.on(day)
+        path = self.tape.path(symbol, session) if session else None
+        if session is None or path is None:
+            return None
+        return path.open if at_open else self.tape.settlement(symbol, session)
 
     def _path(self, symbol: str, position: int) -> SessionPath | None:
         if not 0 <= position < len(self.timeline.sessions):

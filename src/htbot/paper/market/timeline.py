@@ -57,6 +57,11 @@ class Timeline:
         last = self.position(day)
         return self.sessions[max(last - count, 0) : last]
 
+    def last_on(self, day: date) -> date | None:
+        """The day of the last session on or before a day; None before the calendar."""
+        index = bisect_right(self._days, day) - 1
+        return self._days[index] if index >= 0 else None
+
     def expires_s(self, expiry: date, *, at_open: bool = False) -> int:
         """When an option stops: the close of its last session (or its opening, for AM settlement)."""
         index = bisect_right(self._days, expiry) - 1

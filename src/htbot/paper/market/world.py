@@ -9,15 +9,14 @@ from decimal import Decimal
 from math import floor
 
 from htbot.domain.bars import Bar
-from htbot.domain.instruments import SecType
+from htbot.domain.errors import CallerMistake
 from htbot.domain.quotes import Greeks, Quote
-from htbot.domain.recorded import OptionSeries, RecordedData
+from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
-from htbot.paper.market.con_ids import CLASS, LISTED, option_series, underlying_id
 from htbot.paper.market.contracts import ContractBook
 from htbot.paper.market.listing import ExpiryRules, Listing
-from htbot.paper.market.options import OptionModel, model_greeks, modelled_quote, size_of
 from htbot.paper.market.path import event_times
+from htbot.paper.market.quoting import Quoter, money
 from htbot.paper.market.tape import Prices, Tape
 from htbot.paper.market.timeline import Timeline, epoch_s, instant
 from htbot.paper.ports import ContractDetails, ContractQuery, DayStatistics, OptionChain
@@ -46,13 +45,11 @@ class PathMarket:
         self._timeline = Timeline(frame.calendar)
         self._played = Timeline(frame.sessions)
         self._prices = Prices(tape, self._timeline)
-        self._model = OptionModel(self._prices)
         data = recorded or RecordedData()
         rules = ExpiryRules(self._timeline, frame.listing)
         recorded_series = {*data.option_quotes, *data.option_trades}
         self._contracts = ContractBook(tape.symbols, rules, self._reference, recorded_series)
-        self._symbols = {underlying_id(symbol): symbol for symbol in tape.symbols}
-        self._series: dict[int, OptionSeries | None] = {}
+        self._quoter = Quoter(self._prices, self._contracts, data)
         self._events: dict[date, list[int]] = {}
         self._quotes_at: datetime | None = None
         self._quotes: dict[int, Quote | None] = {}
@@ -95,25 +92,17 @@ class PathMarket:
             self._quotes_at = at
             self._quotes = {}
         if con_id not in self._quotes:
-            self._quotes[con_id] = self._quote(con_id, at)
+            self._quotes[con_id] = self._quoter.quote(con_id, at)
         return self._quotes[con_id]
 
     def greeks(self, con_id: int, at: datetime) -> Greeks | None:
         """Model greeks of an option before its expiry."""
-        series = self._option(con_id)
-        if series is None:
-            return None
-        at_s = epoch_s(at)
-        spot = self._prices.spot(CLASS[series.trading_class].underlying, at_s)
-        smile = self._model.slice(series, at_s)
-        if spot is None or smile is None or smile.years <= 0.0:
-            return None
-        return model_greeks(series, smile, spot[0])
+        return self._quoter.greeks(con_id, at)
 
     def statistics(self, con_id: int, at: datetime) -> DayStatistics:
         """The session that runs at `at`, or the last one that ran."""
         at_s = epoch_s(at)
-        symbol, position = self._symbols.get(con_id), self._timeline.running(at_s)
+        symbol, position = self._contracts.symbol(con_id), self._timeline.running(at_s)
         if symbol is None:
             return self._option_statistics(con_id, position)
         path = self._prices.path_at(symbol, at_s)
@@ -133,17 +122,19 @@ class PathMarket:
             found += self._session_bars(con_id, minutes, session, (since_s, until_s))
         return found
 
-    def settlement(self, con_id: int) -> Decimal | None:
-        """The underlying's value that an option settles to: the close of its last session (opening for class SPX)."""
-        series = self._option(con_id)
-        if series is None:
-            return None
-        at_s = self._model.expires_s(series)
-        path = self._prices.path_at(CLASS[series.trading_class].underlying, at_s)
-        if path is None or not path.opens_s <= at_s <= path.closes_s:
-            return None
-        value = path.open if at_s == path.opens_s else path.close
-        return Decimal(str(round(value, 4)))
+    def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
+        """The official close of the session of expiry, or its opening for class SPX.
+
+        Raises:
+            CallerMistake: an underlying without the day of expiry.
+        """
+        symbol = self._contracts.symbol(con_id)
+        if symbol is None:
+            return self._quoter.settlement(con_id)
+        if day is None:
+            raise CallerMistake(f"settlement of {symbol}: give the option's con_id, or the day of expiry")
+        value = self._prices.settlement(symbol, day)
+        return None if value is None else money(value)
 
     def next_event(self, after: datetime) -> datetime | None:
         """The next 30-second grid point or turn of a path."""
@@ -157,60 +148,18 @@ class PathMarket:
                 return event if self.end is None or event <= self.end else None
         return None
 
-    # --- underlyings ---------------------------------------------------------------------------------------------
-
-    def _quote(self, con_id: int, at: datetime) -> Quote | None:
-        symbol = self._symbols.get(con_id)
-        if symbol is not None:
-            return self._underlying_quote(con_id, symbol, at)
-        series = self._option(con_id)
-        return self._option_quote(con_id, series, at) if series else None
-
-    def _underlying_quote(self, con_id: int, symbol: str, at: datetime) -> Quote | None:
-        """An index has a last price only, as at IB; a stock a market of one or two cents around it."""
-        found = self._prices.spot(symbol, epoch_s(at))
-        if found is None:
-            return None
-        price, changed_s = found
-        as_of = instant(changed_s)
-        row = LISTED.get(symbol)
-        if row is not None and row.sec_type is SecType.INDEX:
-            return Quote(con_id, as_of, last=price)
-        below = floor(price * 100 - 0.5 + 1e-7)
-        above = -floor(-price * 100 - 0.5 + 1e-7)
-        sizes = size_of(con_id, changed_s, 20) * 100, size_of(con_id + 1, changed_s, 20) * 100
-        return Quote(con_id, as_of, below / 100, above / 100, sizes[0], sizes[1], last=price, modelled=True)
-
     def _reference(self, symbol: str, day: date) -> float | None:
         return self._prices.reference(symbol, self._timeline.position(day))
 
-    # --- options -------------------------------------------------------------------------------------------------
-
-    def _option(self, con_id: int) -> OptionSeries | None:
-        if con_id not in self._series:
-            known = self._contracts.contract(con_id) is not None and con_id not in self._symbols
-            self._series[con_id] = option_series(con_id) if known else None
-        return self._series[con_id]
-
-    def _option_quote(self, con_id: int, series: OptionSeries, at: datetime) -> Quote | None:
-        at_s = epoch_s(at)
-        smile = self._model.slice(series, at_s)
-        if smile is None:
-            return None
-        position = self._timeline.running(at_s)
-        changed_s = min(at_s, self._timeline.closes_s[position], self._model.expires_s(series))
-        return modelled_quote(con_id, series, smile, instant(changed_s))
-
     def _option_statistics(self, con_id: int, position: int) -> DayStatistics:
-        if self._option(con_id) is None or position < 1:
+        """An option tells its previous close only: the mid at the end of the session before."""
+        if self._quoter.option(con_id) is None or position < 1:
             return _NO_STATISTICS
-        quote = self._quote(con_id, instant(self._timeline.closes_s[position - 1]))
+        quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
         return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
 
-    # --- bars ----------------------------------------------------------------------------------------------------
-
     def _session_bars(self, con_id: int, minutes: int, session: Session, limits: tuple[int, int]) -> list[Bar]:
-        symbol = self._symbols.get(con_id)
+        symbol = self._contracts.symbol(con_id)
         if symbol is None:
             return self._option_bars(con_id, minutes, session, limits)
         path = self._tape.path(symbol, session)
@@ -227,8 +176,8 @@ class PathMarket:
 
     def _option_bars(self, con_id: int, minutes: int, session: Session, limits: tuple[int, int]) -> list[Bar]:
         """Bars of the mid, sampled at the events of the session; none where a side is missing throughout."""
-        series = self._option(con_id)
-        if series is None or series.expiry < session.day:
+        terms = self._quoter.option(con_id)
+        if terms is None or terms.series.expiry < session.day:
             return []
         found = []
         opens_s, closes_s, length_s = epoch_s(session.opens), epoch_s(session.closes), minutes * 60
@@ -238,10 +187,10 @@ class PathMarket:
                 continue
             end = min(start + length_s, closes_s, limits[1])
             sampled = times[bisect_right(times, start - 1) : bisect_right(times, end)]
-            quotes = (self._option_quote(con_id, series, instant(at_s)) for at_s in [*sampled, end])
+            quotes = (self._quoter.quote(con_id, instant(at_s)) for at_s in [*sampled, end])
             mids = [quote.mid for quote in quotes if quote is not None and quote.mid is not None]
             if mids:
-                name = series.trading_class
+                name = terms.series.trading_class
                 found.append(Bar(name, instant(start), minutes, mids[0], max(mids), min(mids), mids[-1]))
         return found
 
@@ -249,7 +198,6 @@ class PathMarket:
         if session.day not in self._events:
             if len(self._events) > 4:
                 self._events.clear()
-            paths = [self._tape.path(symbol, session) for symbol in self._tape.symbols]
             opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
-            self._events[session.day] = event_times(opens_s, closes_s, [path for path in paths if path is not None])
+            self._events[session.day] = event_times(opens_s, closes_s, self._tape.turns(session))
         return self._events[session.day]

@@ -1,0 +1,147 @@
+"""Quotes and greeks of any contract of a world at any instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import floor, sqrt
+
+from htbot.domain.instruments import SecType
+from htbot.domain.quotes import Greeks, Quote
+from htbot.domain.recorded import RecordedData
+from htbot.paper.market.con_ids import LISTED, option_series
+from htbot.paper.market.contracts import ContractBook
+from htbot.paper.market.options import OptionModel, OptionTerms, model_greeks, modelled_quote, option_terms, size_of
+from htbot.paper.market.recorded import RecordedChains, Sides, last_trade, sides_at
+from htbot.paper.market.tape import Prices
+from htbot.paper.market.timeline import epoch_s, instant
+from htbot.pricing.black import implied_deviation
+from htbot.pricing.smile import SmileSlice
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant with the session that runs or ran last at it."""
+
+    at: datetime
+    at_s: int
+    opens_s: int
+    closes_s: int
+
+    def capped(self, limit_s: int) -> tuple[datetime, int]:
+        """The instant, or the close of the session or another limit when that is earlier."""
+        until_s = min(self.at_s, self.closes_s, limit_s)
+        return (self.at, until_s) if until_s == self.at_s else (instant(until_s), until_s)
+
+
+class Quoter:
+    """Recorded quotes where there are any, else the model's."""
+
+    def __init__(self, prices: Prices, contracts: ContractBook, data: RecordedData) -> None:
+        self._prices = prices
+        self._timeline = prices.timeline
+        self._contracts = contracts
+        self._data = data
+        self.model = OptionModel(prices, RecordedChains(data) if data.option_quotes else None)
+        self._terms: dict[int, OptionTerms | None] = {}
+        self._moment: Moment | None = None
+
+    def option(self, con_id: int) -> OptionTerms | None:
+        """Terms of an option of this world; None for anything else."""
+        if con_id not in self._terms:
+            series = option_series(con_id) if self._contracts.contract(con_id) is not None else None
+            self._terms[con_id] = option_terms(con_id, series) if series else None
+        return self._terms[con_id]
+
+    def quote(self, con_id: int, at: datetime) -> Quote | None:
+        """The quote in force; None for an unknown contract or before its first price."""
+        moment = self._moment_at(at)
+        if moment is None:
+            return None
+        symbol = self._contracts.symbol(con_id)
+        if symbol is not None:
+            return self._underlying(con_id, symbol, moment)
+        terms = self.option(con_id)
+        return self._option(terms, moment) if terms is not None else None
+
+    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
+        """Greeks of an option before its expiry: at the volatility of its recorded mid, else at the smile's."""
+        moment, terms = self._moment_at(at), self.option(con_id)
+        if moment is None or terms is None:
+            return None
+        spot = self._prices.spot(terms.underlying, moment.at_s)
+        smile = self.model.slice(terms, moment.at_s)
+        if spot is None or smile is None or smile.years <= 0.0:
+            return None
+        quote = self._option(terms, moment)
+        shown = None if quote is None or quote.modelled else _implied(terms, smile, quote)
+        return model_greeks(terms, smile, spot[0], shown)
+
+    def settlement(self, con_id: int) -> Decimal | None:
+        """What an option settles to."""
+        terms = self.option(con_id)
+        value = self.model.settlement(terms) if terms else None
+        return None if value is None else money(value)
+
+    def _moment_at(self, at: datetime) -> Moment | None:
+        if self._moment is None or self._moment.at != at:
+            at_s = epoch_s(at)
+            position = self._timeline.running(at_s)
+            if position < 0:
+                return None
+            self._moment = Moment(at, at_s, self._timeline.opens_s[position], self._timeline.closes_s[position])
+        return self._moment
+
+    def _underlying(self, con_id: int, symbol: str, moment: Moment) -> Quote | None:
+        """An index has a last price only, as at IB; a stock its recorded quote, else a cent or two around its price."""
+        found = self._prices.spot(symbol, moment.at_s)
+        if found is None:
+            return None
+        price, changed_s = found
+        row = LISTED.get(symbol)
+        if row is not None and row.sec_type is SecType.INDEX:
+            return Quote(con_id, instant(changed_s), last=price)
+        columns = self._data.quotes.get(symbol)
+        sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s) if columns is not None else None
+        if sides is not None:
+            return _recorded(con_id, sides, max(changed_s, sides.since_s), price)
+        below = floor(price * 100 - 0.5 + 1e-7) / 100
+        above = -floor(-price * 100 - 0.5 + 1e-7) / 100
+        sizes = size_of(con_id, changed_s, 20) * 100, size_of(con_id + 1, changed_s, 20) * 100
+        return Quote(con_id, instant(changed_s), below, above, *sizes, last=price, modelled=True)
+
+    def _option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
+        expires_s = self.model.expires_s(terms)
+        if self._data.option_quotes and moment.at_s < expires_s:
+            quote = self._recorded_option(terms, moment)
+            if quote is not None:
+                return quote
+        smile = self.model.slice(terms, moment.at_s)
+        return modelled_quote(terms, smile, *moment.capped(expires_s)) if smile is not None else None
+
+    def _recorded_option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
+        columns = self._data.option_quotes.get(terms.series)
+        sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s) if columns is not None else None
+        if sides is None:
+            return None
+        trades = self._data.option_trades.get(terms.series)
+        last = last_trade(trades, moment.at_s, moment.opens_s) if trades is not None else None
+        return _recorded(terms.con_id, sides, sides.since_s, last)
+
+
+def _recorded(con_id: int, sides: Sides, since_s: int, last: float | None) -> Quote:
+    return Quote(con_id, instant(since_s), sides.bid, sides.ask, sides.bid_size, sides.ask_size, last=last)
+
+
+def _implied(terms: OptionTerms, smile: SmileSlice, quote: Quote) -> float | None:
+    """The volatility of a mid; None where no volatility gives it."""
+    if quote.mid is None:
+        return None
+    deviation = implied_deviation(terms.series.right, quote.mid, smile.forward, terms.strike, smile.discount)
+    return deviation / sqrt(smile.years) if deviation else None
+
+
+def money(value: float) -> Decimal:
+    """A price as exact decimal, to a hundredth of a cent."""
+    return Decimal(str(round(value, 4)))
