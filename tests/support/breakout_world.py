@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -68,6 +68,22 @@ def quote(option: ListedOption, spot: float, as_of: datetime, step: float) -> Qu
     return Quote(option.con_id, as_of, round(max(mid - half, half), 2), round(max(mid, half) + half, 2), 10, 10)
 
 
+class ChainQuotes(Mapping[int, Quote]):
+    """The chain's quotes at one price of the underlying, each made when it is asked for."""
+
+    def __init__(self, options: Mapping[int, ListedOption], spot: float, as_of: datetime, step: float) -> None:
+        self._options, self._market = options, (spot, as_of, step)
+
+    def __getitem__(self, con_id: int) -> Quote:
+        return quote(self._options[con_id], *self._market)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
+
+
 @dataclass
 class World:
     """One session of bars of one symbol, with what came before it."""
@@ -76,10 +92,12 @@ class World:
     today: Sequence[Bar]
     history: Sequence[Bar] = ()
     options: tuple[ListedOption, ...] = field(init=False)
+    by_con_id: dict[int, ListedOption] = field(init=False)
 
     def __post_init__(self) -> None:
         self.symbol = self.today[0].symbol
         self.options = listing(self.session, self.symbol, self.today[0].open)
+        self.by_con_id = {option.con_id: option for option in self.options}
 
     @property
     def bars(self) -> list[Bar]:
@@ -108,7 +126,6 @@ class World:
         open_bar, last = self.open_bar(at), self.last_closed(at)
         spot = open_bar.bar.close if open_bar else last.bar.close if last else None
         step = float(UNDERLYINGS[self.symbol].strike_step)
-        quotes = {} if spot is None else {option.con_id: quote(option, spot, at, step) for option in self.options}
         return Snapshot(
             as_of=at,
             world_id="test",
@@ -119,7 +136,7 @@ class World:
             last_closed=last,
             open_bar=open_bar,
             options=self.options,
-            quotes=quotes,
+            quotes={} if spot is None else ChainQuotes(self.by_con_id, spot, at, step),
             net_liquidation=Decimal(100_000),
             buying_power=Decimal(100_000),
             watching_since=self.session.opens,
