@@ -47,8 +47,9 @@ def walk(seed: int, start: datetime, count: int, minutes: int = 5) -> list[Bar]:
     return found
 
 
-def world_of(seed: int) -> World:
-    return World(SESSION, walk(seed, SESSION.opens, BARS_TODAY), walk(seed + 1, YESTERDAY.opens, 20))
+def world_of(seed: int, *, opening_seen: bool = True) -> World:
+    today, before = walk(seed, SESSION.opens, BARS_TODAY), walk(seed + 1, YESTERDAY.opens, 20)
+    return World(SESSION, today, before, opening_seen=opening_seen)
 
 
 def strategy_of(**changes: Any) -> SpxBreakout:
@@ -84,11 +85,12 @@ def instants(world: World) -> list[datetime]:
 
 
 @quick
-@given(seeds, st.sampled_from(["wick", "last", "close"]), st.sampled_from(["strict", "seeded"]))
-def test_signals_are_those_of_the_independent_reading(seed: int, confirm: str, warmup: str) -> None:
-    world = world_of(seed)
+@given(seeds, st.sampled_from(["wick", "last", "close"]), st.sampled_from(["strict", "seeded"]), st.booleans())
+def test_signals_are_those_of_the_independent_reading(seed: int, confirm: str, warmup: str, opening: bool) -> None:
+    world = world_of(seed, opening_seen=opening or confirm == "last")
     played = day_of(world, strategy_of(breakout_confirm=confirm, trend_warmup=warmup))
-    rules = Rules(rsi_window=6, ema_span=8, bull=50, bear=50, confirm=confirm, warmup=warmup)
+    trend: dict[str, Any] = {"rsi_window": 6, "ema_span": 8, "bull": 50, "bear": 50, "warmup": warmup}
+    rules = Rules(confirm=confirm, opening_seen=world.opening_seen, **trend)
     cut = Reading([row(bar) for bar in world.bars], SESSION.opens, SESSION.closes, rules)
     expected = [found for found in cut.signals(played.episodes) if found.at <= last_instant(world)]
     assert [(signal.as_of, int(signal.direction), signal.level, signal.price) for signal in played.signals] == [

@@ -3,7 +3,7 @@
 Plain Python on plain bars; nothing of htbot is imported. It walks the 30-second instants of one session and reads off
 every bar what was to be seen of it at that instant, on the replayed path: open, nearer extreme, other extreme, close
 at 0, 1/3, 2/3 and the end of the bar, straight lines between (of two extremes equally near, the low comes first in a
-bar that closes at or above its open).
+bar that closes at or above its open), prices between the four points to a hundredth of a cent.
 
 What the rules cannot know, how long a signal kept the system busy, comes from the system as `Episode`s.
 """
@@ -33,7 +33,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """The numbers of the rules, with their defaults."""
+    """The numbers of the rules, with their defaults.
+
+    `opening_seen`: whether a bar is there at the very instant at which it begins, with its opening price as all that
+    is known of it; a feed that sends a bar only after something has happened in it shows it from the next instant on.
+    """
 
     minutes: int = 5
     rsi_window: int = 60
@@ -44,6 +48,7 @@ class Rules:
     confirm: str = "wick"
     entry_start: tuple[int, int] = (10, 0)
     entry_end: tuple[int, int] = (15, 0)
+    opening_seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def seen_until(row: Row, passed_s: float, length_s: float) -> tuple[float, float
     seen = points[: whole + 1]
     last = points[whole]
     if whole < 3 and passed_s % leg_s:
-        last = points[whole] + (points[whole + 1] - points[whole]) * (passed_s % leg_s) / leg_s
+        last = round(points[whole] + (points[whole + 1] - points[whole]) * (passed_s % leg_s) / leg_s, 4)
         seen = [*seen, last]
     return max(seen), min(seen), last
 
@@ -201,6 +206,8 @@ class Reading:
         for index in self.today:
             if self.rows[index].start <= at < self.end(index) and self.rules.confirm != "close":
                 passed = (at - self.rows[index].start).total_seconds()
+                if passed == 0 and not self.rules.opening_seen:
+                    return None
                 return self.fired(
                     at, index, seen_until(self.rows[index], passed, self.length.total_seconds()), spent, exited_at
                 )

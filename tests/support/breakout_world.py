@@ -91,6 +91,7 @@ class World:
     session: Session
     today: Sequence[Bar]
     history: Sequence[Bar] = ()
+    opening_seen: bool = True
     options: tuple[ListedOption, ...] = field(init=False)
     by_con_id: dict[int, ListedOption] = field(init=False)
 
@@ -111,7 +112,7 @@ class World:
     def open_bar(self, at: datetime) -> OpenBar | None:
         """The bar being made, as far as the path has come."""
         for bar in self.today:
-            if bar.start <= at < bar.end:
+            if bar.start <= at < bar.end and (at > bar.start or self.opening_seen):
                 passed = (at - bar.start).total_seconds()
                 high, low, last = seen_until(row(bar), passed, bar.minutes * 60)
                 return OpenBar(replace(bar, high=high, low=low, close=last), high, low)
