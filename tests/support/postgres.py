@@ -1,4 +1,4 @@
-"""A private PostgreSQL for tests: one server per run on a free port, one database per test."""
+"""A private PostgreSQL for tests: one server per run on a free port, and no rows at the start of a test."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from htbot.bootstrap.install.postgres import Postgres, prepare
 from htbot.persistence.engine import Database
 from htbot.persistence.migrations import upgrade
+from htbot.persistence.rows import Base
 
 _PATIENCE_S = 20.0
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
@@ -108,16 +109,42 @@ def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_server: PostgresServer, record_template: str) -> Iterator[str]:
-    """URL of a migrated database of this test's own."""
+def fresh_database_url(postgres_server: PostgresServer, record_template: str) -> Iterator[str]:
+    """URL of a migrated database of this test's own, to change its schema."""
     url = postgres_server.create(record_template)
     yield url
     postgres_server.drop(url)
 
 
+@pytest.fixture(scope="session")
+def shared_database_url(postgres_server: PostgresServer, record_template: str) -> str:
+    """URL of the migrated database that tests take turns with."""
+    return postgres_server.create(record_template)
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A migrated database of this test's own."""
-    opened = Database(database_url)
+def database_url(shared_database_url: str) -> Iterator[str]:
+    """URL of a migrated database without rows; what the test commits is deleted after it."""
+    yield shared_database_url
+    connection = psycopg2.connect(shared_database_url, connect_timeout=5)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
+            for table in Base.metadata.tables:
+                cursor.execute(f'DELETE FROM "{table}"')
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def shared_database(shared_database_url: str) -> Iterator[Database]:
+    """Connections that tests take turns with, so that statements are compiled once."""
+    opened = Database(shared_database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def database(database_url: str, shared_database: Database) -> Database:
+    """A migrated database without rows."""
+    return shared_database

@@ -8,8 +8,11 @@ from tests.support.postgres import (  # noqa: F401 - fixtures
     database,
     database_url,
     empty_database_url,
+    fresh_database_url,
     postgres_server,
     record_template,
+    shared_database,
+    shared_database_url,
 )
 
 from htbot.domain.orders import OrderIntent

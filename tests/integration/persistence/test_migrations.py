@@ -32,39 +32,39 @@ def without_triggers(lines: list[str]) -> list[str]:
     return [line for line in lines if not line.startswith(("trigger", "function"))]
 
 
-def test_migrations_and_row_classes_describe_the_same_record(database_url: str, empty_database_url: str) -> None:
+def test_migrations_and_row_classes_describe_the_same_record(fresh_database_url: str, empty_database_url: str) -> None:
     engine = create_engine(normalise_url(empty_database_url))
     Base.metadata.create_all(engine)
     engine.dispose()
-    assert without_triggers(objects(database_url)) == objects(empty_database_url)
+    assert without_triggers(objects(fresh_database_url)) == objects(empty_database_url)
 
 
-def test_alembic_check_finds_no_drift(database_url: str) -> None:
-    migrations.check(database_url)
+def test_alembic_check_finds_no_drift(fresh_database_url: str) -> None:
+    migrations.check(fresh_database_url)
 
 
-def test_alembic_check_finds_a_column_too_many(database_url: str) -> None:
-    engine = create_engine(normalise_url(database_url))
+def test_alembic_check_finds_a_column_too_many(fresh_database_url: str) -> None:
+    engine = create_engine(normalise_url(fresh_database_url))
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE signals ADD COLUMN hunch text"))
     engine.dispose()
     with pytest.raises(StopTrading, match="hunch"):
-        migrations.check(database_url)
+        migrations.check(fresh_database_url)
 
 
-def test_down_leaves_nothing_and_up_again_is_the_same(database_url: str) -> None:
-    before = objects(database_url)
-    migrations.downgrade(database_url, "base")
-    assert objects(database_url) == []
-    migrations.upgrade(database_url)
-    assert objects(database_url) == before
+def test_down_leaves_nothing_and_up_again_is_the_same(fresh_database_url: str) -> None:
+    before = objects(fresh_database_url)
+    migrations.downgrade(fresh_database_url, "base")
+    assert objects(fresh_database_url) == []
+    migrations.upgrade(fresh_database_url)
+    assert objects(fresh_database_url) == before
 
 
-def test_upgrade_twice_changes_nothing(database_url: str) -> None:
-    before = objects(database_url)
-    migrations.upgrade(database_url)
-    assert objects(database_url) == before
-    assert migrations.current_revision(database_url) == migrations.head_revision()
+def test_upgrade_twice_changes_nothing(fresh_database_url: str) -> None:
+    before = objects(fresh_database_url)
+    migrations.upgrade(fresh_database_url)
+    assert objects(fresh_database_url) == before
+    assert migrations.current_revision(fresh_database_url) == migrations.head_revision()
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(empty_database_url: str) -> None:
@@ -82,5 +82,5 @@ def test_a_record_without_migrations_is_refused_with_the_way_out(empty_database_
         migrations.require_head(empty_database_url)
 
 
-def test_a_migrated_record_is_accepted(database_url: str) -> None:
-    migrations.require_head(database_url)
+def test_a_migrated_record_is_accepted(fresh_database_url: str) -> None:
+    migrations.require_head(fresh_database_url)
