@@ -47,7 +47,7 @@ class CommandDesk:
             if live.is_entry and _in_scope(live.intent.account, scope):
                 self._orders.cancel(live)
             elif not live.is_entry and _in_scope(live.intent.account, scope):
-                self._orders.hurry(live)
+                self._orders.hurry(live, now)
         trades = [trade for trade in self._guard.trades if _in_scope(trade.account, scope)]
         for trade in trades:
             if trade.state is TradeState.OPEN and not self._orders.live_of_trade(trade.id):

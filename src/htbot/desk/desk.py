@@ -16,7 +16,7 @@ from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.alerts.throttle import may_tell
-from htbot.alerts.wording import connection_alert
+from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
 from htbot.desk.commands import CommandDesk
@@ -43,6 +43,8 @@ from htbot.persistence.repositories import (
     AlertRepository,
     BarRepository,
     DeskStateRepository,
+    HaltRepository,
+    HaltRequest,
     SessionRepository,
 )
 from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID
@@ -268,7 +270,21 @@ class Desk:
                 await self._on_order(message, now)
 
     async def _on_order(self, message: OrderMessage, now: datetime) -> None:
-        await self.orders.on_message(message, now)
+        try:
+            await self.orders.on_message(message, now)
+        except StopTrading as error:
+            await self.stop_trading(error, now)
+
+    async def stop_trading(self, error: StopTrading, now: datetime) -> None:
+        """An invariant is broken: nothing is originated until a person has looked; exits go on."""
+        _log.critical("trading stops: %s", error)
+
+        def write(db: Transaction) -> None:
+            HaltRepository(db).set(HaltRequest("desk", str(error), set_by="desk", set_at=now))
+            AlertRepository(db).add(error_alert("desk", str(error), now))
+
+        await self.parts.orders_database.insist(write)
+        await self.parts.halts.refresh(now)
 
     async def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
         detail = f"{message.code} {message.text}" if message.code else message.text

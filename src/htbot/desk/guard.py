@@ -84,8 +84,8 @@ class ExitGuard:
         for live in working:
             if live.is_entry:
                 self._parts.orders.cancel(live)
-            elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT and live.intent.style is not PriceStyle.URGENT:
-                self._parts.orders.hurry(live)
+            elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
+                self._parts.orders.hurry(live, decision.as_of)
         if trade.state is not TradeState.OPEN or working:
             return 0
         return await self.ask_exit(trade, decision, guarded.watch)

@@ -19,7 +19,7 @@ class LiveOrder:
     order_id: int
     client_id: int
     state: OrderState
-    first_sent_at: datetime
+    walks_since: datetime
     limit: Decimal
     asked_at_s: float
     asked: Asked = Asked.PLACE
@@ -30,6 +30,7 @@ class LiveOrder:
     last_error: int | None = None
     error_text: str = ""
     style: PriceStyle | None = None
+    next_walk_s: float | None = 0.0
     cancel_asked: bool = False
 
     @property
@@ -43,8 +44,12 @@ class LiveOrder:
         return self.intent.purpose is Purpose.ENTRY
 
     def elapsed_s(self, now: datetime) -> float:
-        """Market seconds since the first limit was sent."""
-        return (now - self.first_sent_at).total_seconds()
+        """Market seconds since the first limit of its present walk."""
+        return (now - self.walks_since).total_seconds()
+
+    def walk_due(self, now: datetime) -> bool:
+        """True when the limit is to be looked at again."""
+        return self.next_walk_s is not None and self.elapsed_s(now) >= self.next_walk_s
 
     def expired(self, now: datetime) -> bool:
         """True when it was good till a time that has passed and nobody asked for its cancel."""

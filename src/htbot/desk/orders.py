@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 
 from htbot.desk.halts import HaltWatch
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.record import Claim, DeskRecord
+from htbot.desk.record import Claim, DeskRecord, check_executions
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
-from htbot.execution.ladder import limit_at
+from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.messages import (
     BagExecutionMessage,
     CommissionMessage,
@@ -34,12 +34,13 @@ from htbot.execution.messages import (
     OrderMessage,
     OrderStatusMessage,
 )
-from htbot.execution.reconciliation import Outcome
+from htbot.execution.reconciliation import REF_PREFIX, Outcome
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent
 from htbot.portfolio.marks import Marks
 
 ANSWER_WITHIN_S = 10.0
+_WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _LOOKED_UP = {
     Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
     Outcome.FILLED: OrderEvent.FULL_FILL,
@@ -110,7 +111,7 @@ class OrderDesk:
                 order_id=item.order_id,
                 client_id=self._parts.record.client_id,
                 state=OrderState.UNKNOWN,
-                first_sent_at=item.changed_at,
+                walks_since=item.changed_at,
                 limit=item.intent.limit,
                 asked_at_s=self._parts.monotonic(),
             )
@@ -154,7 +155,7 @@ class OrderDesk:
             order_id=claim.order_id,
             client_id=self._parts.record.client_id,
             state=OrderState.SENDING,
-            first_sent_at=now,
+            walks_since=now,
             limit=limit,
             asked_at_s=self._parts.monotonic(),
         )
@@ -172,7 +173,7 @@ class OrderDesk:
         """A close that is proved absent goes out again, under the order id that it reserved and no other."""
         live.asked_at_s = self._parts.monotonic()
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
-        live.first_sent_at = now
+        live.walks_since, live.next_walk_s = now, 0.0
         live.asked, live.acknowledged = Asked.PLACE, False
         self._parts.session.place(live.intent, live.order_id, live.limit)
         _log.warning("sent %s again as order %s: the broker has never seen it", live.intent.ref, live.order_id)
@@ -183,11 +184,11 @@ class OrderDesk:
         """Walk the limits that are due; returns how many orders were modified."""
         modified = 0
         for live in self._live.values():
-            if live.state not in {OrderState.SUBMITTED, OrderState.PARTIAL} or live.cancel_asked:
+            if live.state not in _WALKING or live.cancel_asked or not live.walk_due(now):
                 continue
-            wanted = limit_at(
-                live.intent, self._parts.marks_of(live.intent), live.elapsed_s(now), live.limit, style=live.style
-            )
+            elapsed_s = live.elapsed_s(now)
+            live.next_walk_s = next_change_s(live.intent, elapsed_s, style=live.style)
+            wanted = limit_at(live.intent, self._parts.marks_of(live.intent), elapsed_s, live.limit, style=live.style)
             if wanted is not None and wanted != live.limit:
                 live.limit, live.asked = wanted, Asked.MODIFY
                 live.asked_at_s = self._parts.monotonic()
@@ -195,9 +196,10 @@ class OrderDesk:
                 modified += 1
         return modified
 
-    def hurry(self, live: LiveOrder) -> None:
+    def hurry(self, live: LiveOrder, now: datetime) -> None:
         """From now on an exit walks like a stop."""
-        live.style = PriceStyle.URGENT
+        if live.style is not PriceStyle.URGENT and live.intent.style is not PriceStyle.URGENT:
+            live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
 
     def cancel(self, live: LiveOrder) -> None:
         """Ask the broker to cancel, once."""
@@ -245,7 +247,9 @@ class OrderDesk:
         if live is None:
             return
         live.acknowledged = True
-        live.filled, live.average_price = message.filled, message.average_price if message.filled else None
+        live.filled = max(live.filled, message.filled)
+        if message.filled:
+            live.average_price = message.average_price
         if message.perm_id:
             live.perm_ids.add(message.perm_id)
         report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
@@ -269,16 +273,26 @@ class OrderDesk:
             await self._happened(live, event, now, "")
 
     async def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
-        if message.fill.ref.startswith("htbot-"):
-            await self._book(lambda session: self._parts.record.book_fill(session, message.fill, now))
-        else:
-            _log.warning("execution %s is not ours: ref %r", message.fill.exec_id, message.fill.ref)
+        fill = message.fill
+        if not fill.ref.startswith(REF_PREFIX):
+            _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            return
+        await self._book(lambda session: self._parts.record.book_fill(session, fill, now))
+        # Booked first, judged after: what the broker did stands, however strange it is.
+        bag_price = self._bag_price(fill.ref)
+        await self._parts.database.insist(lambda session: check_executions(session, fill.ref, bag_price))
+
+    def _bag_price(self, ref: str) -> Decimal | None:
+        """The combination's price once all of it is executed, None before and for a changing average."""
+        live = self._live.get(ref)
+        return live.average_price if live is not None and live.filled == live.intent.quantity == 1 else None
 
     def _on_bag(self, message: BagExecutionMessage) -> None:
         live = self._live.get(message.ref)
         if live is not None:
             live.acknowledged = True
             live.filled = max(live.filled, message.cumulative)
+            live.average_price = message.price
 
     async def _on_error(self, message: ErrorMessage, now: datetime) -> None:
         live = self._by_order_id(message.request_id, self._parts.record.client_id)

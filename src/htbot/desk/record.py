@@ -15,6 +15,7 @@ from htbot.desk.live_order import LiveOrder
 from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, Purpose
 from htbot.domain.trades import Trade
+from htbot.execution.fills import check_fills, whole_spreads
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import (
@@ -24,6 +25,7 @@ from htbot.persistence.repositories import (
     OrderRepository,
     TradeRepository,
 )
+from htbot.portfolio.pnl import assert_net_price
 from htbot.services.trade_record import refold_positions, settle_trade
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
@@ -135,6 +137,21 @@ def take_over(session: Session, epoch: int, now: datetime) -> list[StoredIntent]
         else:
             sent.append(stored)
     return sent
+
+
+def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:
+    """Judge what was executed under a reference: never more than asked for, legs that sum to the combination's price.
+
+    Raises:
+        StopTrading: the broker did something else (RULINGS 3, 15).
+    """
+    stored = IntentRepository(session).get(ref)
+    if stored is None:
+        return
+    intent, fills = stored.intent, FillRepository(session).of_ref(ref)
+    check_fills(intent, fills)
+    if bag_price is not None and whole_spreads(intent.legs, fills) == intent.quantity:
+        assert_net_price(intent.legs, fills, bag_price)
 
 
 def open_trades(session: Session, account: str) -> list[Trade]:

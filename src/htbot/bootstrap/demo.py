@@ -1,0 +1,198 @@
+"""`htbot demo`: the whole stack in a folder of its own, one trading day, stepped; then everything is stopped.
+
+Nothing of it touches the instance that trades: own state folder, own STOP file, own ports, no `.env`, mails as files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from htbot.adapters.live import LiveReader
+from htbot.bootstrap.install.ports import free_port
+from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.paper import PaperOptions, build_market
+from htbot.bootstrap.people import build_people
+from htbot.domain.errors import ConfigurationError, HtbotError
+from htbot.domain.sessions import NEW_YORK, Session, floor_to
+from htbot.marketdata.clock_state import GRID_S
+from htbot.persistence.codecs import plain
+from htbot.persistence.engine import Database, EngineOptions
+from htbot.persistence.journal import day_journal
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.repositories import TaskRunRepository
+from htbot.services.schedule import schedule
+from htbot.settings import project_root
+
+# A day begins five minutes before the open and goes on five minutes after the close, so that the last mail is out.
+BEFORE_OPEN = timedelta(minutes=5)
+AFTER_CLOSE = timedelta(minutes=5)
+_STUCK_AFTER_S = 90.0
+_LOOK_EVERY_S = 0.2
+_FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "KILL_SWITCH_FILE", "ALERT_URLS", "LIVE_TRADING_CONFIRM")
+_FOREIGN_PREFIXES = ("IB_", "IBKR_", "PAPER_", "SMTP_", "TRADING_MODE", "HTBOT_API_", "HTBOT_ENV_FILE", "HTBOT_VAR_DIR")
+
+
+class DemoFailed(HtbotError):
+    """The day did not come to its end; the text says where it stood and where the logs are."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one."""
+
+    data: tuple[Path, ...] = ()
+    day: date | None = None
+    symbol: str = "SPX"
+    speed: float | Literal["max"] = "max"
+    seed: int = 7
+    bar: str | None = None
+    folder: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+Progress = Callable[[datetime, float], None]
+
+
+def quiet(_market_time: datetime, _fraction: float) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the day left: `summary` has INTERFACE's shape, `journal` is the canonical text of the day."""
+
+    summary: dict[str, Any]
+    journal: str
+
+
+def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
+    """Run one day.
+
+    Raises:
+        ConfigurationError: data, date or symbol cannot be run with; nothing was started.
+        DemoFailed: the day got stuck or a program died.
+    """
+    session = _session(options)
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="htbot-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    stack = Stack(project_root(), _environ(options, folder, session))
+    try:
+        stack.start()
+        _watch(stack, session, progress)
+        result = _collect(stack, session, options.symbol, started)
+    except BaseException:
+        stack.stop_all()
+        raise
+    stack.stop_all()
+    if options.folder is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def _session(options: DemoOptions) -> Session:
+    """The day that is played; refuses data and dates before anything is started."""
+    with tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as state:
+        paper = PaperOptions(
+            state_dir=Path(state),
+            market="replay" if options.data else "synthetic",
+            data=options.data,
+            bar=options.bar,
+            symbol=options.symbol if options.data else None,
+            start=options.day,
+            seed=options.seed,
+            speed="max",
+        )
+        market = build_market(paper, options.day)
+    session = market.sessions.at(market.start)
+    if session is None:
+        raise ConfigurationError(f"--date {options.day}: the exchange is closed on that day, choose a session")
+    return session
+
+
+def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
+    foreign = {
+        name for name in options.environ if name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES) or name == "CI_ENV"
+    }
+    kept = {name: value for name, value in options.environ.items() if name not in foreign}
+    return kept | {
+        "HTBOT_ENV_FILE": os.devnull,
+        "HTBOT_VAR_DIR": str(folder),
+        "KILL_SWITCH_FILE": str(folder / "STOP"),
+        "HTBOT_API_PORT": str(free_port()),
+        "HTBOT_SYMBOL": options.symbol,
+        "PAPER_PORT": str(free_port()),
+        "PAPER_SPEED": str(options.speed),
+        "PAPER_SEED": str(options.seed),
+        "PAPER_START": (session.opens - BEFORE_OPEN).isoformat(),
+        "PAPER_END": (session.closes + AFTER_CLOSE).isoformat(),
+        **({"PAPER_DATA": ",".join(str(path.resolve()) for path in options.data)} if options.data else {}),
+        **({"PAPER_BAR": options.bar} if options.bar else {}),
+    }
+
+
+def _watch(stack: Stack, session: Session, progress: Progress) -> None:
+    """Until the last instant's tasks have ended; a day that does not move is stuck."""
+    live = LiveReader(stack.settings.redis.url)
+    database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
+    begin, end = session.opens - BEFORE_OPEN, session.closes + AFTER_CLOSE
+    at, moved_s = begin, time.monotonic()
+    try:
+        while not (at >= end and _over(database, stack, end)):
+            time.sleep(_LOOK_EVERY_S)
+            clock = live.clock()
+            now = at if clock is None else clock.market_now(datetime.now(UTC))
+            if now > at:
+                at, moved_s = now, time.monotonic()
+                progress(at, min((at - begin) / (end - begin), 1.0))
+            if time.monotonic() - moved_s > _STUCK_AFTER_S:
+                where = at.astimezone(NEW_YORK).strftime("%H:%M:%S")
+                raise DemoFailed(f"the day stands still at {where} New York; logs are in {stack.settings.paths.log}")
+    finally:
+        database.close()
+
+
+def _over(database: Database, stack: Stack, end: datetime) -> bool:
+    last = floor_to(end, GRID_S)
+    rows = schedule(stack.settings.schedule.poll_seconds)
+    expected = [(row.task, row.key) for row in rows if row.due(last)]
+    with database.transaction() as session:
+        return not TaskRunRepository(session).missing(expected, last)
+
+
+def _collect(stack: Stack, session: Session, symbol: str, started: float) -> DemoResult:
+    people = build_people(stack.settings, EngineOptions(application_name="htbot-demo", pool_size=1))
+    chosen = Selection(day=session.day, limit=1000)
+    queries = people.queries
+    try:
+        mails = queries.alerts(chosen)
+        pnl = queries.pnl(chosen)
+        with people.database.transaction() as transaction:
+            clock = queries.desk().clock
+            journal = day_journal(transaction, clock.world_id if clock else "", session.day)
+        summary = {
+            "date": session.day,
+            "symbol": symbol,
+            "signals": queries.signals(chosen),
+            "orders": queries.orders(chosen),
+            "fills": queries.fills(chosen),
+            "trades": queries.trades(chosen),
+            "mails": [{"subject": mail.subject, "to": _recipient(stack), "at": mail.ts} for mail in mails],
+            "pnl": {"gross": pnl.day.gross, "commissions": pnl.day.commissions, "net": pnl.day.net},
+            "wall_s": round(time.monotonic() - started, 1),
+        }
+    finally:
+        people.database.close()
+    return DemoResult(plain(summary), journal)
+
+
+def _recipient(stack: Stack) -> str:
+    return ", ".join(stack.settings.mail.recipients) or "var/mail"
