@@ -126,9 +126,10 @@ class Market(Protocol):
         ...
 
     def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
-        """Regular-hours bars that start in [since, until), oldest first.
+        """Regular-hours bars that start in [since, until], oldest first.
 
-        The last one is partial (the open bar) when `until` lies inside it. Options give the bars of their mid.
+        The last one is partial (the open bar) when `until` lies inside it, and shows only its open when it begins at
+        `until`: at the instant where one bar ends the next has begun. Options give the bars of their mid.
         """
         ...
 

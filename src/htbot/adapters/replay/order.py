@@ -54,6 +54,8 @@ def bar_minutes(table: Table, runs: list[npt.NDArray[np.int64]], given: int | No
             f"{table.name}: bars of {length_s // 60} minutes; 1 to {LONGEST_MINUTES} can be played, "
             "or give the length (--bar 5m)"
         )
+    if table.of_options:
+        return length_s // 60  # options rest for any time between two rows
     for rows, steps in zip(sessions, gaps, strict=True):
         _refuse_mixed(table, rows, steps, length_s, given=given is not None)
     return length_s // 60

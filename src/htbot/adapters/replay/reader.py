@@ -6,6 +6,7 @@ import re
 import zlib
 from array import array
 from collections.abc import Iterable
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -60,8 +61,7 @@ def read_market_data(paths: Iterable[Path | str], bar: str | int | None = None) 
     for name in data.files:
         table = read_table(Path(name))
         runs = list(series_runs(table))
-        override = None if table.of_options or table.of_quotes else given
-        minutes = 1 if table.of_options else bar_minutes(table, runs, override)
+        minutes = bar_minutes(table, runs, None if table.of_options or table.of_quotes else given)
         for rows in runs:
             crc = _add(data, table, rows, minutes, crc)
     return RecordedData(data.bars, data.quotes, data.option_quotes, data.option_trades, data.files, crc)
@@ -91,10 +91,19 @@ def _add(data: RecordedData, table: Table, rows: Ints, minutes: int, crc: int) -
 
 
 def _put(target: dict[Key, Columns], key: Key, columns: Columns, table: Table, row: int) -> None:
+    """Keep a series; one that an earlier file began is continued when the two do not overlap."""
     other = target.get(key)
-    if other is not None:
-        raise table.fail(row, f"{table.kind}s of {table.symbols[row]} are in {other.file} too; give each series once")
-    target[key] = columns
+    if other is None:
+        target[key] = columns
+        return
+    if other.minutes != columns.minutes:
+        raise table.fail(row, f"mixed bar length: {columns.minutes} minutes here, {other.minutes} in {other.file}")
+    earlier, later = sorted((other, columns), key=lambda part: part.start_s[0])
+    if later.start_s[0] <= earlier.start_s[-1]:
+        raise table.fail(row, f"{table.kind}s of the same days are in {other.file}; give them once")
+    arrays = [field.name for field in fields(columns) if isinstance(getattr(columns, field.name), array)]
+    joined = {name: getattr(earlier, name) + getattr(later, name) for name in arrays}
+    target[key] = replace(columns, **joined)
 
 
 def _option(table: Table, row: int) -> OptionSeries:
@@ -115,11 +124,11 @@ def _starts(table: Table, rows: Ints) -> array[int]:
 
 
 def _bars(table: Table, rows: Ints, minutes: int) -> BarColumns:
-    fields = {field: _floats(table, rows, field) for field in ("open", "high", "low", "close", "volume")}
-    return BarColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **fields)
+    columns = {name: _floats(table, rows, name) for name in ("open", "high", "low", "close", "volume")}
+    return BarColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **columns)
 
 
 def _quotes(table: Table, rows: Ints, minutes: int) -> QuoteColumns:
     names = [f"{side}_{part}" for side in ("bid", "ask") for part in ("open", "close", "size")]
-    fields = {name: _floats(table, rows, name) for name in names}
-    return QuoteColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **fields)
+    columns = {name: _floats(table, rows, name) for name in names}
+    return QuoteColumns(minutes=minutes, start_s=_starts(table, rows), file=table.name, **columns)

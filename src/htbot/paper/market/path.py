@@ -1,7 +1,7 @@
 """The path of a price inside its bars (RULINGS 19): open, nearer extreme, other extreme, close.
 
 The four vertices lie at 0, 1/3, 2/3 and the end of the bar, rounded to whole seconds, and the path is linear between
-them, to a hundredth of a cent. A tie of the extremes takes the low first in a bar that rises, else the high. Between
+them. A tie of the extremes takes the low first in a bar that rises, else the high. Between
 bars the last price stands. At the instant where one bar ends and the next begins the new bar's open is the price.
 Times are epoch seconds.
 """
@@ -97,7 +97,7 @@ class SessionPath:
         here, there = offsets[leg], offsets[leg + 1]
         if passed == here:
             return points[leg]
-        return round(points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), 4)
+        return points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here)
 
     def stretch(self, index: int, from_s: int, until_s: int) -> Candle:
         """The part of bar `index` between two instants inside it, both ends included; the bar itself when whole."""
@@ -117,10 +117,14 @@ class SessionPath:
         return Candle(first, max(first, last, *inside), min(first, last, *inside), last, float(volume))
 
     def between(self, from_s: int, until_s: int) -> Candle | None:
-        """All bars that begin before `until_s` and end after `from_s`, joined and cut to the two instants."""
+        """All bars that begin before `until_s` and end after `from_s`, joined and cut to the two instants.
+
+        With `until_s` equal to `from_s` the one price of that instant, when it lies inside a bar.
+        """
         first = max(bisect_right(self.starts, from_s) - 1, 0)
+        last = bisect_left(self.starts, until_s) if until_s > from_s else bisect_right(self.starts, until_s)
         joined: Candle | None = None
-        for index in range(first, bisect_left(self.starts, until_s)):
+        for index in range(first, last):
             if self.end_of(index) <= from_s:
                 continue
             part = self.stretch(index, from_s, until_s)

@@ -14,7 +14,7 @@ from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.paper.market.con_ids import LISTED
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import Candle, SessionPath
-from htbot.paper.market.timeline import epoch_s
+from htbot.paper.market.timeline import epoch_s, instant
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 START_TIME = (9, 45)
@@ -40,6 +40,8 @@ class RecordedTape:
     def __init__(self, bars: dict[str, BarColumns]) -> None:
         self._bars = bars
         self._paths: dict[tuple[str, date], SessionPath | None] = {}
+        self._first = {symbol: _day(instant(columns.start_s[0])) for symbol, columns in bars.items()}
+        self._last = {symbol: _day(instant(columns.start_s[-1])) for symbol, columns in bars.items()}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -77,6 +79,8 @@ class RecordedTape:
     def covers(self, symbol: str, session: Session) -> bool:
         """True when a symbol has a bar in a session."""
         columns = self._bars[symbol].start_s
+        if not self._first[symbol] <= session.day <= self._last[symbol]:
+            return False
         first = bisect_left(columns, epoch_s(session.opens))
         return first < len(columns) and columns[first] < epoch_s(session.closes)
 
@@ -130,23 +134,23 @@ class _Choice:
 
     def __init__(self, names: str, tape: RecordedTape, calendar: SessionTable, window: ReplayWindow) -> None:
         self._names = names
-        self._tape = tape
         self._calendar = calendar
         self._window = window
         symbol = window.symbol
         if symbol is not None and symbol not in tape.symbols:
             raise ConfigurationError(f"{names}: no symbol {symbol}; there is {', '.join(tape.symbols)}")
         self._wanted = (symbol,) if symbol is not None else tape.symbols
+        every = calendar.all()
+        self._covered = {
+            name: {session.day for session in every if tape.covers(name, session)} for name in tape.symbols
+        }
 
     def sessions(self) -> list[Session]:
         """Sessions in which any symbol has a bar."""
-        tape = self._tape
-        found = [
-            session for session in self._calendar.all() if any(tape.covers(symbol, session) for symbol in tape.symbols)
-        ]
-        if not any(tape.covers(symbol, session) for symbol in self._wanted for session in found):
+        found = set().union(*self._covered.values())
+        if not any(self._covered[symbol] for symbol in self._wanted):
             raise ConfigurationError(f"{self._names}: no bar of {'/'.join(self._wanted)} lies in a regular session")
-        return found
+        return [session for session in self._calendar.all() if session.day in found]
 
     def start(self, played: list[Session]) -> datetime:
         """The start asked for, or 09:45 of the last full session."""
@@ -178,7 +182,7 @@ class _Choice:
         return min(end, last)
 
     def _covers(self, session: Session) -> bool:
-        return any(self._tape.covers(symbol, session) for symbol in self._wanted)
+        return any(session.day in self._covered[symbol] for symbol in self._wanted)
 
     def _session(self, day: date) -> Session:
         what = "/".join(self._wanted) if self._window.symbol else "bars"

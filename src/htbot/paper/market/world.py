@@ -166,7 +166,7 @@ class PathMarket:
         found = []
         since_s, until_s = limits
         for start, end in path.buckets(minutes * 60) if path else ():
-            if not since_s <= start < until_s:
+            if not since_s <= start <= until_s:
                 continue
             candle = path.between(start, min(end, until_s)) if path else None
             if candle is not None:
@@ -183,7 +183,7 @@ class PathMarket:
         opens_s, closes_s, length_s = epoch_s(session.opens), epoch_s(session.closes), minutes * 60
         times = self._session_events(session)
         for start in range(opens_s, closes_s, length_s):
-            if not limits[0] <= start < limits[1]:
+            if not limits[0] <= start <= limits[1]:
                 continue
             end = min(start + length_s, closes_s, limits[1])
             sampled = times[bisect_right(times, start - 1) : bisect_right(times, end)]
