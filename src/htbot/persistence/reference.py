@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint, make_url
 from sqlalchemy.schema import CreateIndex
 
 from htbot.persistence.rows import Base
 
-_DIALECT = postgresql.dialect()
+_DIALECT = make_url("postgresql+psycopg2://").get_dialect()()
 _HEAD = """\
 # Tables of the record
 
@@ -20,10 +19,11 @@ this page, the row classes and the migrations in `alembic/` equal.
 - Money is `numeric(18,6)`: dollars, or dollars per unit for prices of options. Market data and indicators are
   `double precision`. Unknown is null, never 0.
 - Times are `timestamptz`. `as_of`, `known_at`, `opens`, `created_at`, `changed_at`, `set_at` and their like are market
-  time; `recorded_at`, `started_at`, `finished_at`, `ready_at`, `seen_at`, `sent_at`, `next_attempt_at`, `revoked_at` and
-  the `created_at` of `api_tokens` are wall time.
+  time; `recorded_at`, `started_at`, `finished_at`, `ready_at`, `seen_at`, `sent_at`, `next_attempt_at` and the times
+  of `api_tokens` are wall time.
 - Prices of orders are signed as IB signs them (negative = receive); `credit` and `debit` are positive per unit.
-- Committed rows ring: `NOTIFY htbot_intents` (ref), `htbot_tasks` (task), `htbot_commands` (id), `htbot_halts` (source).
+- Committed rows ring: `NOTIFY htbot_intents` (ref), `htbot_tasks` (task), `htbot_commands` (id) and `htbot_halts`
+  (source).
 - `audit_log` refuses UPDATE, DELETE and TRUNCATE.
 - `desk_state` knows the keys `epoch`, `reconciled`, `world_id`, `last_instant` and `order_id:<client id>`.
 """
@@ -57,10 +57,13 @@ def _keys(table: Table) -> list[str]:
             target = constraint.elements[0].target_fullname
             keys.append(f"- {', '.join(constraint.column_keys)} refers to {target}")
         elif isinstance(constraint, CheckConstraint):
-            keys.append(
-                f"- check `{constraint.sqltext.compile(dialect=_DIALECT, compile_kwargs={'literal_binds': True})}`"
-            )
+            keys.append(f"- check `{_condition(constraint, table)}`")
     return keys + [f"- {_index(index)}" for index in sorted(table.indexes, key=lambda one: str(one.name))]
+
+
+def _condition(constraint: CheckConstraint, table: Table) -> str:
+    text = str(constraint.sqltext.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+    return text.removeprefix(f"{table.name}.")
 
 
 def _index(index: Index) -> str:
