@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -33,10 +33,12 @@ def _split_words(value: Any) -> Any:
 
 
 def _instant(value: Any) -> Any:
-    """ISO date or date and time; without an offset it is New York's."""
+    """An ISO date, which means that session, or date and time; without an offset it is New York's."""
     if not isinstance(value, str):
         return value
     try:
+        if len(value) == len("2022-08-26"):
+            return date.fromisoformat(value)
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("must be an ISO date or time, such as 2022-08-26 or 2022-08-26T09:30") from None
@@ -51,7 +53,17 @@ def _speed(value: Any) -> Any:
         raise ValueError("must be a number or max") from None
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+Instant = Annotated[datetime | date, BeforeValidator(_instant)]
+
+
+def _day(moment: datetime | date) -> date:
+    return moment.astimezone(NEW_YORK).date() if isinstance(moment, datetime) else moment
+
+
+def _is_after(end: datetime | date, start: datetime | date) -> bool:
+    if isinstance(end, datetime) and isinstance(start, datetime):
+        return end > start
+    return _day(end) >= _day(start)
 
 
 class PaperSettings(Section):
@@ -69,9 +81,9 @@ class PaperSettings(Section):
         "PAPER_DATA", "Parquet or CSV files of bars and option quotes, separated by commas", default=()
     )
     start: Instant | None = variable(
-        "PAPER_START", "market time to begin at, ISO; unset: 09:45 of the last full completed session"
+        "PAPER_START", "session or market time to begin at, ISO; unset: 09:45 of the last full completed session"
     )
-    end: Instant | None = variable("PAPER_END", "market time to stop at, ISO; unset: never")
+    end: Instant | None = variable("PAPER_END", "session or market time to stop at, ISO; unset: never")
     speed: Annotated[float | Literal["max"], BeforeValidator(_speed)] = variable(
         "PAPER_SPEED", "market seconds per second, or max: stepped, as fast as it goes", default=10.0, shown="10"
     )
@@ -115,6 +127,6 @@ class PaperSettings(Section):
         for account in self.accounts:
             if not re.fullmatch(r"D[A-Z]{1,2}[0-9]{4,12}", account):
                 raise ValueError(f"PAPER_ACCOUNTS={account} is no paper account: D, a letter or two, digits")
-        if self.start is not None and self.end is not None and self.end <= self.start:
+        if self.start is not None and self.end is not None and not _is_after(self.end, self.start):
             raise ValueError(f"PAPER_END={self.end.isoformat()} is not after PAPER_START={self.start.isoformat()}")
         return self

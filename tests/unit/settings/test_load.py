@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -148,6 +148,7 @@ def test_the_strategys_limit_is_not_above_the_accounts() -> None:  # RULINGS 7
         ({"PAPER_MARKET": "replay"}, "PAPER_DATA"),
         ({"PAPER_DATA": "missing.csv"}, "missing.csv: no such file"),
         ({"PAPER_START": "2022-08-26T12:00", "PAPER_END": "2022-08-26T11:00"}, "PAPER_END"),
+        ({"PAPER_START": "2022-08-26", "PAPER_END": "2022-08-25T16:00"}, "PAPER_END"),
         ({"PAPER_PORT": "8000"}, "HTBOT_API_PORT=8000"),
         ({"SMTP_SERVER": "smtp.example.com"}, "NOTIFICATION_EMAIL"),
         ({"SMTP_PASSWORD": "x"}, "SMTP_USERNAME"),
@@ -186,6 +187,12 @@ def test_given_numbers_replace_the_defaults(tmp_path: Path) -> None:
 def test_times_without_an_offset_are_new_yorks(tmp_path: Path) -> None:
     paper = load_settings(tmp_path, {"PAPER_START": "2022-08-26T09:30"}).paper
     assert paper.start == datetime(2022, 8, 26, 13, 30, tzinfo=UTC)
+
+
+def test_a_date_is_a_session(tmp_path: Path) -> None:
+    paper = load_settings(tmp_path, {"PAPER_START": "2022-08-26", "PAPER_END": "2022-08-26"}).paper
+    assert paper.start == paper.end == date(2022, 8, 26)
+    load_settings(tmp_path, {"PAPER_START": "2022-08-26", "PAPER_END": "2022-08-26T16:00"})
 
 
 def test_data_files_mean_replay(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def message_for(event: ProgramEvent, settings: Settings, now: datetime) -> Messa
         return None
     what, severity = EVENTS[event.name]
     state = event.name.rpartition("_")[2].lower()
-    facts = [Fact("Program", event.program), Fact("Log", str(settings.paths.log / f"{event.program}.log"))]
+    log = f"{event.program}.txt" if event.program in {"postgres", "redis"} else f"{event.program}.log"
+    facts = [Fact("Program", event.program), Fact("Log", str(settings.paths.log / log))]
     if event.pid:
         facts.append(Fact("Pid", event.pid))
     return Message(

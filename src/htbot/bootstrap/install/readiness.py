@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from htbot.bootstrap.install.checks import api_answers, api_status
 from htbot.bootstrap.install.stack import Stack
+from htbot.domain.sessions import NEW_YORK
 from htbot.settings.environment import env_file
 
 
@@ -25,7 +28,7 @@ def print_readiness(stack: Stack) -> int:
         "State": "READY" if ready else "NOT READY",
         "Mode": settings.mode,
         "Gateway": f"{settings.ib.host}:{settings.ib.port}",
-        "Market time": _shown(status, "market_time", "unknown"),
+        "Market time": _new_york(status.get("market_time")),
         "Speed": _shown(status, "speed", "unknown"),
         "Connection": _shown(status, "connection", "unknown"),
         "Strategy": f"{settings.strategy.symbol}, {'enabled' if stack.settings.strategy_enabled else 'not enabled'}",
@@ -42,6 +45,12 @@ def print_readiness(stack: Stack) -> int:
     for name, value in rows.items():
         print(f"  {name:<{width}}  {value}")
     return 0 if ready else 1
+
+
+def _new_york(market_time: object) -> str:
+    if not isinstance(market_time, str):
+        return "unknown"
+    return datetime.fromisoformat(market_time).astimezone(NEW_YORK).strftime("%a %Y-%m-%d %H:%M:%S New York")
 
 
 def _shown(status: dict[str, object], key: str, otherwise: str) -> str:
