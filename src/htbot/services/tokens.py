@@ -11,12 +11,14 @@ from enum import StrEnum
 
 from sqlalchemy.exc import IntegrityError
 
+from htbot.alerts.message import Fact, Message, compose
+from htbot.domain.alerts import Severity
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import tokens
 from htbot.persistence.queries.tokens import StoredToken
 from htbot.persistence.records import AuditEntry
-from htbot.persistence.repositories import AuditRepository
+from htbot.persistence.repositories import AlertRepository, AuditRepository
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _PREFIX = "htb_"
@@ -78,6 +80,24 @@ class Tokens:
             if not tokens.revoke(session, name, at):
                 raise NotFound(f"there is no token {name!r}: `htbot token list` names them")
             AuditRepository(session).add(AuditEntry(at, actor, "token.revoke", name, {}))
+
+    def tell_lockout(self, client: str) -> None:
+        """Tell a person that a client was locked out for wrong tokens; once an hour per client."""
+        at = self._host_now()
+        alert = compose(
+            Message(
+                kind="wrong_tokens",
+                severity=Severity.WARNING,
+                title="Wrong API Tokens",
+                summary="A client of the REST API sent five wrong tokens within a minute and is slowed down.",
+                as_of=at,
+                dedup_key=f"wrong_tokens:{client}:{at:%Y%m%d%H}",
+                facts=(Fact("Client", client),),
+            )
+        )
+        with self._database.transaction() as session:
+            AlertRepository(session).add(alert)
+            AuditRepository(session).add(AuditEntry(at, f"rest:{client}", "token.lockout", client, {}))
 
     def active(self) -> list[StoredToken]:
         """Minted tokens that were not revoked."""

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from htbot.adapters.mail.message import Envelope, alert_digest, compose
+from htbot.adapters.mail.message import SUBJECT_PREFIX, Envelope, alert_digest, compose
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import Retryable
 
@@ -42,7 +42,7 @@ class FileDelivery:
 
 def file_name(alert: Alert) -> str:
     """Sortable by market time, readable, and the same for the same alert."""
-    slug = re.sub(r"[^a-z0-9]+", "-", alert.subject.lower()).strip("-")[:60].rstrip("-") or "alert"
+    slug = re.sub(r"[^a-z0-9]+", "-", alert.subject.removeprefix(SUBJECT_PREFIX).lower()).strip("-")[:60].rstrip("-") or "alert"
     return f"{alert.as_of:%Y%m%dT%H%M%SZ}-{slug}-{alert_digest(alert)[:8]}.eml"
 
 

@@ -14,10 +14,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from htbot.alerts.message import SUBJECT_PREFIX
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.errors import ConfigurationError, Refused
 
-SUBJECT_PREFIX = "HTBot Alert: "
 MAXIMUM_SUBJECT = 200
 _ADDRESS = re.compile(r"[^\s@,;<>\"()\[\]\\]+@[A-Za-z0-9.-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")

@@ -23,7 +23,7 @@ class SmtpServer:
     port: int = 587
     username: str = ""
     password: str = field(default="", repr=False)
-    timeout_s: float = 15.0
+    timeout_s: float = 10.0
 
     @property
     def is_loopback(self) -> bool:

@@ -8,12 +8,14 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
 from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.columns import plain_money
+from htbot.persistence.queries.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
 from htbot.persistence.rows.intents import IntentRow
@@ -53,7 +55,7 @@ def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
             func.sum(FillRow.quantity),
         )
         .join(IntentRow, IntentRow.ref == FillRow.ref)
-        .where(IntentRow.trade_id.in_(trade_ids))
+        .where(IntentRow.trade_id.in_(trade_ids), in_force())
         .group_by(IntentRow.trade_id, FillRow.con_id, IntentRow.purpose)
     )
     return {
@@ -121,7 +123,7 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
     query = (
         select(PnlSnapshotRow)
         .where(PnlSnapshotRow.trade_id.in_(trade_ids))
-        .distinct(PnlSnapshotRow.trade_id)
+        .ext(distinct_on(PnlSnapshotRow.trade_id))
         .order_by(PnlSnapshotRow.trade_id, PnlSnapshotRow.as_of.desc())
     )
     return {mark.trade_id: mark for mark in session.scalars(query)}

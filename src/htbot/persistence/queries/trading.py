@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.codecs import legs_from_json
+from htbot.persistence.queries.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import FillView, LegView, OrderView, PositionView, SignalView
 from htbot.persistence.rows.intents import IntentRow
@@ -113,7 +114,8 @@ def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
 
 def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[FillView]:
     """Executions of single legs, oldest first; of one order when `ref` is given."""
-    query = select(FillRow).order_by(FillRow.executed_at.desc(), FillRow.exec_id.desc()).limit(chosen.limit)
+    newest = (FillRow.executed_at.desc(), FillRow.exec_id.desc())
+    query = select(FillRow).where(in_force()).order_by(*newest).limit(chosen.limit)
     if ref is not None:
         query = query.where(FillRow.ref == ref)
     query = _of_account(query, FillRow.account, chosen)

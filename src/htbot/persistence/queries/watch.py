@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from htbot.persistence.queries.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -32,7 +34,7 @@ def strategies(session: Session, account: str | None = None) -> list[StrategyVie
     """Each strategy as of its last evaluation, with the last signal it made."""
     query = (
         select(EvaluationRow)
-        .distinct(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol)
+        .ext(distinct_on(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol))
         .order_by(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol, EvaluationRow.as_of.desc())
     )
     if account is not None:
@@ -67,7 +69,7 @@ def tasks(session: Session, host_now: datetime) -> list[TaskView]:
     """The last run of each task; `host_now` is wall time."""
     query = (
         select(TaskRunRow)
-        .distinct(TaskRunRow.task)
+        .ext(distinct_on(TaskRunRow.task))
         .order_by(TaskRunRow.task, TaskRunRow.started_at.desc(), TaskRunRow.as_of.desc())
     )
     return [
@@ -145,7 +147,7 @@ def tally(session: Session) -> Tally:
                 )
             )
         },
-        fills=session.scalar(select(func.count()).select_from(FillRow)) or 0,
+        fills=session.scalar(select(func.count()).select_from(FillRow).where(in_force())) or 0,
         alerts={state.value: count for state, count in _grouped(session, AlertRow.state)},
         open_positions=session.scalar(
             select(func.count()).select_from(PositionRow).where(PositionRow.quantity != 0),

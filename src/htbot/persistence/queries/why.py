@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
@@ -63,7 +64,7 @@ def _ticks(session: Session, trade: TradeRow) -> Step:
     query = (
         select(TickRow)
         .where(TickRow.con_id.in_(con_ids), TickRow.as_of <= trade.opened_at)
-        .distinct(TickRow.con_id)
+        .ext(distinct_on(TickRow.con_id))
         .order_by(TickRow.con_id, TickRow.as_of.desc())
     )
     rows = session.scalars(query).all()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.asgi import TestClient
+from tests.support.people import FIRST, House, furnish
+from tests.support.postgres import *  # noqa: F403 - fixtures
+
+from htbot.persistence.engine import Database
+from htbot.services.tokens import Role
+
+
+@pytest.fixture
+def house(database: Database, tmp_path: Path) -> House:
+    return furnish(database, tmp_path)
+
+
+@pytest.fixture
+def anybody(house: House) -> Iterator[TestClient]:
+    with TestClient(house.app(), base_url="http://127.0.0.1:8000") as client:
+        yield client
+
+
+@pytest.fixture
+def api(anybody: TestClient) -> TestClient:
+    """With the first token, role admin."""
+    anybody.headers["Authorization"] = f"Bearer {FIRST}"
+    return anybody
+
+
+@pytest.fixture
+def viewer(house: House) -> str:
+    return house.tokens.mint("screen", Role.VIEWER, "test")
+
+
+@pytest.fixture
+def operator(house: House) -> str:
+    return house.tokens.mint("hand", Role.OPERATOR, "test")

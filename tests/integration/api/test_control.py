@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.support import record
+from tests.support.asgi import TestClient
+from tests.support.people import FIRST, FakeLive, House, chain, clock, furnish
+
+from htbot.domain.sessions import Session
+from htbot.persistence.engine import Database
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import (
+    AccountRepository,
+    CommandRepository,
+    DeskStateRepository,
+    HaltRepository,
+    HaltRequest,
+    SessionRepository,
+)
+from htbot.persistence.states import CommandState, HaltKind
+
+SPREAD = {
+    "strategy": "vertical_spread",
+    "symbol": "SPX",
+    "qty_per_leg": 1,
+    "strike_long": "4105",
+    "strike_short": "4145",
+}
+
+
+def rows(house: House, query: str) -> list[Any]:
+    with house.database.transaction() as session:
+        return list(session.execute(text(query)).all())
+
+
+# --- halt and resume --------------------------------------------------------------------------------------------------
+
+
+def test_halt_stands_in_file_row_audit_and_status_until_resumed(api: TestClient, house: House) -> None:
+    told = api.post("/halt", json={"reason": "news"}).json()
+    assert told == {"halted": True, "by": ["rest", "file"], "warning": None}
+    assert house.stop_file.read_text().startswith("htbot halt 2022-08-26T16:00:01+00:00 by rest:first: news")
+    halts = api.get("/status").json()["halt"]
+    assert {halt["source"]: halt["reason"] for halt in halts}["rest"] == "news"
+    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
+    assert api.get("/status").json()["halt"] is None
+    assert not house.stop_file.exists()
+    assert [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")] == ["halt", "resume"]
+
+
+def test_stop_file_made_by_hand_survives_resume_and_is_named(api: TestClient, house: House) -> None:
+    house.stop_file.write_text("")
+    api.post("/halt", json={"reason": "news"})
+    told = api.post("/resume").json()
+    assert told["halted"] is True
+    assert told["by"] == ["file"]
+    assert str(house.stop_file) in told["warning"]
+    assert house.stop_file.exists()
+
+
+def test_breaker_survives_resume(api: TestClient, house: House) -> None:
+    with house.database.transaction() as session:
+        HaltRepository(session).set(HaltRequest("daily_loss", "lost 700", "gate", record.NOON, HaltKind.BREAKER))
+    assert api.post("/resume").json()["by"] == ["daily_loss"]
+
+
+def test_repeated_halt_after_resume_does_not_halt_again(api: TestClient, house: House) -> None:
+    first = api.post("/halt", json={"reason": "news"}, headers={"Idempotency-Key": "k1"}).json()
+    api.post("/resume")
+    assert api.post("/halt", json={"reason": "news"}, headers={"Idempotency-Key": "k1"}).json() == first
+    assert not house.stop_file.exists()
+    assert api.get("/status").json()["halt"] is None
+
+
+def test_halt_works_by_file_while_postgres_is_dead(tmp_path: Path) -> None:
+    dead = furnish(Database("postgresql://htbot@127.0.0.1:1/none"), tmp_path, FakeLive(away=True))
+    with TestClient(dead.app(), base_url="http://127.0.0.1", headers={"X-API-Key": FIRST}) as api:
+        told = api.post("/halt", json={"reason": "news"})
+        assert (told.status_code, told.json()["by"]) == (200, ["file"])
+        assert "PostgreSQL" in told.json()["warning"]
+        for path in ("resume", "close/all"):
+            assert api.post(f"/{path}").status_code == 503
+        status = api.get("/status")
+        assert (status.status_code, status.headers["retry-after"]) == (503, "5")
+        assert api.get("/ready").json()["checks"]["database"] == "away"
+        assert "database_up 0.0" in api.get("/metrics").text
+    assert dead.stop_file.exists()
+
+
+# --- close ------------------------------------------------------------------------------------------------------------
+
+
+def test_close_all_twice_is_one_command(api: TestClient, house: House) -> None:
+    first = api.post("/close/all")
+    assert first.status_code == 202
+    assert first.json()["state"] == "PENDING"
+    assert api.post("/close/all").json() == first.json()
+    found = api.get(f"/commands/{first.json()['command_id']}").json()
+    assert (found["kind"], found["params"], found["requested_by"]) == ("close_all", {"scope": "all"}, "rest:first")
+    assert len(rows(house, "SELECT 1 FROM commands")) == 1
+
+
+def test_a_finished_close_is_not_joined(api: TestClient, house: House) -> None:
+    first = api.post("/close/all").json()
+    with house.database.transaction() as session:
+        commands = CommandRepository(session)
+        (open_one,) = commands.open()
+        commands.advance(open_one.id, CommandState.PENDING, CommandState.DONE, record.NOON, {"flat": True})
+    assert api.post("/close/all").json()["command_id"] != first["command_id"]
+    assert api.get(f"/commands/{first['command_id']}").json()["result"] == {"flat": True}
+
+
+def test_one_account_joins_a_close_of_everything(api: TestClient) -> None:
+    everything = api.post("/close/all").json()
+    assert api.post(f"/close/{record.ACCOUNT}").json() == everything
+
+
+def test_close_of_an_unknown_account_is_404(api: TestClient, house: House) -> None:
+    assert api.post("/close/DU9").status_code == 404
+    assert rows(house, "SELECT 1 FROM commands") == []
+
+
+def test_same_key_in_parallel_is_one_effect(api: TestClient, house: House) -> None:
+    def close(_number: int) -> str:
+        answer = api.post("/close/all", headers={"Idempotency-Key": "flat-1"})
+        return str(answer.json())
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(close, range(24)))
+    assert len(answers) == 1
+    assert len(rows(house, "SELECT 1 FROM commands")) == 1
+    assert len(rows(house, "SELECT 1 FROM audit_log")) == 1
+
+
+def test_without_a_key_in_parallel_is_one_effect(api: TestClient, house: House) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: api.post("/close/all"), range(16)))
+    assert len(rows(house, "SELECT 1 FROM commands")) == 1
+
+
+def test_key_of_another_command_is_409(api: TestClient) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    api.post("/close/all", headers=headers)
+    answer = api.post("/halt", json={"reason": "x"}, headers=headers)
+    assert answer.status_code == 409
+    assert "k1" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "said", [None, clock(connection="lost"), clock(written_at=clock().written_at.replace(minute=58, hour=11))]
+)
+def test_desk_that_cannot_act_is_409_and_nothing_is_written(api: TestClient, house: House, said: Any) -> None:
+    house.live.said = said
+    answer = api.post("/close/all")
+    assert answer.status_code == 409
+    assert rows(house, "SELECT 1 FROM commands") == []
+
+
+def test_redis_away_does_not_keep_a_close_from_the_desk(api: TestClient, house: House) -> None:
+    house.live.away = True
+    assert api.post("/close/all").status_code == 202
+
+
+def test_cancel_names_an_order(api: TestClient) -> None:
+    answer = api.post("/orders/htbot-x/cancel")
+    assert answer.status_code == 404
+    assert "htbot-x" in answer.json()["detail"]
+
+
+# --- a spread by hand -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def market(house: House) -> House:
+    """A session is on, the desk streams, books agree."""
+    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
+    with house.database.transaction() as session:
+        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
+        desk = DeskStateRepository(session)
+        desk.set_reconciled(desk.begin_epoch())
+        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
+    house.live.seen = chain()
+    return house
+
+
+def test_spread_by_hand_becomes_one_pending_intent(api: TestClient, market: House) -> None:
+    answer = api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s1"})
+    assert answer.status_code == 202, answer.text
+    told = answer.json()
+    assert told["accepted"] is True
+    assert told["ref"] == "htbot-vertical_spread-DU1000001-20220826-E1"
+    assert all(outcome["passed"] for outcome in told["outcomes"])
+    assert api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s1"}).json() == told
+    (intent,) = rows(market, "SELECT state, purpose, decision_id::text, quantity FROM intents")
+    assert tuple(intent) == ("PENDING", "entry", told["decision_id"], 1)
+    (signal,) = api.get("/signals").json()
+    assert (signal["strategy"], signal["accepted"], signal["direction"]) == ("vertical_spread", True, 1)
+
+
+def test_second_spread_is_refused_by_the_same_gate_with_rule_limit_and_value(api: TestClient, market: House) -> None:
+    api.post("/trade/signal", json=SPREAD)
+    answer = api.post("/trade/signal", json=SPREAD)
+    assert answer.status_code == 422
+    told = answer.json()
+    assert (told["rule"], told["limit"], told["value"]) == ("open_trade", "0", "1")
+    assert [signal["accepted"] for signal in api.get("/signals").json()] == [True, False]
+    assert len(rows(market, "SELECT 1 FROM intents")) == 1
+
+
+def test_refusal_is_repeated_for_its_key(api: TestClient, market: House) -> None:
+    with market.database.transaction() as session:
+        HaltRepository(session).set(HaltRequest("test", "because", "test", record.NOON))
+    headers = {"Idempotency-Key": "s2"}
+    first = api.post("/trade/signal", json=SPREAD, headers=headers)
+    assert (first.status_code, first.json()["rule"]) == (422, "halt")
+    api.post("/resume")
+    assert api.post("/trade/signal", json=SPREAD, headers=headers).json() == first.json()
+    assert api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s3"}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"symbol": "TSLA"}, "symbol"),
+        ({"strike_long": "4145"}, "spread_shape"),
+        ({"right": "C"}, "spread_shape"),
+        ({"strike_short": "4155"}, "spread_shape"),
+        ({"strike_long": "3000"}, "chain"),
+        ({"expiry": "2022-08-29"}, "chain"),
+        ({"qty_per_leg": 11}, "order_quantity"),
+        ({"strike_long": "4140"}, "target_reachable"),
+    ],
+)
+def test_what_cannot_be_traded_is_refused_by_name(
+    api: TestClient, market: House, change: dict[str, Any], rule: str
+) -> None:
+    answer = api.post("/trade/signal", json={**SPREAD, **change})
+    assert (answer.status_code, answer.json().get("rule")) == (422, rule), answer.text
+    assert rows(market, "SELECT 1 FROM intents") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"qty_per_leg": 0},
+        {"qty_per_leg": 1.5},
+        {"qty_per_leg": "1"},
+        {"strike_long": "NaN"},
+        {"strike_long": -5},
+        {"strike_long": 1e308},
+        {"right": "X"},
+        {"expiry": "tomorrow"},
+        {"strategy": "other"},
+        {"unknown": 1},
+        {"symbol": "A" * 100},
+    ],
+)
+def test_model_is_strict(api: TestClient, change: dict[str, Any]) -> None:
+    answer = api.post("/trade/signal", json={**SPREAD, **change})
+    assert answer.status_code == 422
+    assert next(iter(change)) in answer.json()["detail"]
+
+
+def test_stale_quotes_and_missing_desk_price_nothing(api: TestClient, market: House) -> None:
+    market.live.said = clock(market_time=record.at(1))
+    assert api.post("/trade/signal", json=SPREAD).json()["rule"] == "snapshot_age"
+    market.live.said = None
+    assert api.post("/trade/signal", json=SPREAD).status_code == 409
+
+
+def test_account_of_somebody_else_is_404(api: TestClient, market: House) -> None:
+    assert api.post("/trade/signal", json={**SPREAD, "follower_id": "DU9"}).status_code == 404
+    market.live.seen = replace(chain(), connected=False)
+    assert api.post("/trade/signal", json={**SPREAD, "follower_id": record.ACCOUNT}).json()["rule"] == "connection"
+
+
+def test_token_is_not_in_the_audit(api: TestClient, house: House) -> None:
+    api.post("/close/all")
+    assert FIRST not in str(rows(house, "SELECT * FROM audit_log"))

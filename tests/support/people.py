@@ -1,0 +1,159 @@
+"""The services and the API over a record of a test's own, with a desk that says what the test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import redis
+from fastapi import FastAPI
+from tests.support import record
+
+from htbot.api.app import make_app
+from htbot.api.auth import Brake, Doorman, TokenBook
+from htbot.api.parts import ApiParts
+from htbot.domain.instruments import Right
+from htbot.domain.quotes import Quote
+from htbot.domain.trades import ExitRules
+from htbot.domain.windows import TradingWindow
+from htbot.marketdata.clock_state import ClockState, Mode
+from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.persistence.engine import Database
+from htbot.risk.limits import Limits
+from htbot.services.commands import CommandParts, Commands
+from htbot.services.kill_switch import KillSwitch
+from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
+from htbot.services.metrics import SystemMetrics
+from htbot.services.queries import Queries, Sources
+from htbot.services.tokens import Tokens
+
+HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+FIRST = "first-token-of-thirty-two-letters"
+
+
+def clock(**changes: object) -> ClockState:
+    """The desk, a second ago."""
+    said = ClockState(
+        market_time=record.NOON,
+        written_at=HOST_NOW - timedelta(seconds=1),
+        mode=Mode.PAPER,
+        speed=1.0,
+        world_id=record.WORLD,
+        account=record.ACCOUNT,
+        connection="connected",
+        trading_enabled=True,
+    )
+    return replace(said, **changes)
+
+
+def chain(spot: float = 4152.0) -> Snapshot:
+    """Puts and calls of the day around the spot, 10 cents wide, the nearer to the money the dearer."""
+    options: list[ListedOption] = []
+    quotes = {1: Quote(1, record.NOON, spot - 0.1, spot + 0.1, 1, 1, spot)}
+    for number, strike in enumerate(range(4100, 4210, 5)):
+        for right in Right:
+            con_id = 100 + number + (500 if right is Right.CALL else 0)
+            options.append(ListedOption(con_id, record.DAY, Decimal(strike), right, "SPXW"))
+            away = (spot - strike) if right is Right.PUT else (strike - spot)
+            bid = round(max(12.0 - away * 0.2, 0.5), 2)
+            quotes[con_id] = Quote(con_id, record.NOON, bid, round(bid + 0.1, 2), 10, 10)
+    return Snapshot(
+        as_of=record.NOON,
+        world_id=record.WORLD,
+        account=record.ACCOUNT,
+        symbol="SPX",
+        underlying_con_id=1,
+        spot=spot,
+        last_closed=None,
+        open_bar=None,
+        options=tuple(options),
+        quotes=quotes,
+        net_liquidation=Decimal(100_000),
+        buying_power=Decimal(100_000),
+    )
+
+
+@dataclass
+class FakeLive:
+    """Redis as a test wants it."""
+
+    said: ClockState | None = field(default_factory=clock)
+    seen: Snapshot | None = None
+    away: bool = False
+
+    def _require(self) -> None:
+        if self.away:
+            raise redis.ConnectionError("no redis")
+
+    def clock(self) -> ClockState | None:
+        self._require()
+        return self.said
+
+    def snapshot(self, symbol: str) -> Snapshot | None:
+        self._require()
+        return self.seen if self.seen is not None and self.seen.symbol == symbol else None
+
+    def ping(self) -> bool:
+        self._require()
+        return True
+
+
+@dataclass
+class House:
+    """Everything that a person touches, over one record."""
+
+    database: Database
+    live: FakeLive
+    stop_file: Path
+    queries: Queries
+    commands: Commands
+    manual_signals: ManualSignals
+    tokens: Tokens
+    metrics: SystemMetrics
+    monotonic: float = 0.0
+
+    def app(self) -> FastAPI:
+        """The API over it."""
+        book = TokenBook(FIRST, self.tokens.active, lambda: self.monotonic)
+        doorman = Doorman(book, Brake(self.tokens.tell_lockout, lambda: self.monotonic))
+        parts = ApiParts(
+            queries=self.queries,
+            commands=self.commands,
+            manual_signals=self.manual_signals,
+            metrics=self.metrics.page,
+            doorman=doorman,
+            hosts=(),
+            url="http://127.0.0.1:8000",
+        )
+        return make_app(parts)
+
+
+def _terms(_symbol: str) -> ManualTerms:
+    limits = Limits(Decimal(400), Decimal(200), Decimal(12_000))
+
+    def rules(window: TradingWindow) -> ExitRules:
+        return ExitRules(Decimal(400), Decimal(200), window.exit_at, window.flat_deadline)
+
+    return ManualTerms(limits, rules, "by-hand")
+
+
+def furnish(
+    database: Database, folder: Path, live: FakeLive | None = None, now: Callable[[], datetime] = lambda: HOST_NOW
+) -> House:
+    """The house."""
+    desk = live or FakeLive()
+    switch = KillSwitch(folder / "STOP")
+    sources = Sources(database, desk, switch, "paper gateway", None, now)
+    return House(
+        database=database,
+        live=desk,
+        stop_file=switch.path,
+        queries=Queries(sources),
+        commands=Commands(CommandParts(database, desk, switch, None, now)),
+        manual_signals=ManualSignals(ManualParts(database, desk, _terms, now)),
+        tokens=Tokens(database, now),
+        metrics=SystemMetrics(sources),
+    )
