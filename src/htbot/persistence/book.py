@@ -36,11 +36,13 @@ class BookQuery:
         self._session = session
 
     def read(self, key: BookKey, as_of: datetime) -> Book:
-        """The book at a market time.
+        """The book at a market time, held until the transaction ends: a second decision waits for the first to commit.
 
         Entries count whether they filled or not, as their levels do (RULINGS 2). Halts that nobody cleared count
         whatever their market time is.
         """
+        name = f"book {key.strategy} {key.account}"
+        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
         of_account = and_(TradeRow.account == key.account, TradeRow.opened_at <= as_of)
         of_strategy = and_(of_account, TradeRow.strategy == key.strategy)
         today = TradeRow.session == key.session

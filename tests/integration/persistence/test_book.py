@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+import pytest
 from tests.integration.persistence.conftest import Enter
 from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, signal
 
+from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.book import BookKey, BookQuery
-from htbot.persistence.engine import Database
+from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.repositories import (
     DeskStateRepository,
     HaltRepository,
@@ -126,3 +128,16 @@ def test_levels_halts_and_reconciliation(database: Database, epoch: int) -> None
     assert found.spent_levels == {(1, 4160.25)}
     assert found.halted_by == "halt by api: looks wrong"
     assert found.reconciled
+
+
+def test_a_second_decision_waits_for_the_first(database: Database, database_url: str) -> None:
+    impatient = Database(database_url, EngineOptions(lock_timeout_ms=30))
+    with database.transaction() as session:
+        BookQuery(session).read(KEY, NOON)
+        with pytest.raises(Retryable, match="lock timeout"), impatient.transaction() as other:
+            BookQuery(other).read(KEY, NOON)
+        with impatient.transaction() as other:
+            BookQuery(other).read(BookKey("other", ACCOUNT, DAY), NOON)
+    with impatient.transaction() as other:
+        assert BookQuery(other).read(KEY, NOON) == Book()
+    impatient.close()
