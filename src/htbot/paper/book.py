@@ -9,13 +9,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
-from htbot.domain.orders import Action
-from htbot.matching.fees import TradedLeg, commissions
+from htbot.matching.fees import commissions
 from htbot.matching.fills import Natural, is_marketable, leg_side, natural
-from htbot.paper.contracts import ContractDesk, Tradable, wire_fields
+from htbot.paper.contracts import ContractDesk, wire_fields
+from htbot.paper.credit import Credit, WhatIf, traded_legs
 from htbot.paper.errors import (
     CANCEL_IMPOSSIBLE,
     CANCEL_NOT_FOUND,
@@ -25,11 +24,11 @@ from htbot.paper.errors import (
     RequestError,
 )
 from htbot.paper.ledger import Booking, Ledger
-from htbot.paper.order_entry import check_tradable, rejected, ticket_from
-from htbot.paper.orders import Execution, PaperOrder, Status, Ticket
+from htbot.paper.order_entry import check_tradable, ticket_from
+from htbot.paper.orders import Execution, PaperOrder, Status
 from htbot.paper.prices import Prices
 from htbot.paper.records import Records
-from htbot.paper.valuation import AccountValuation, Hypothesis, Valuer, signed
+from htbot.paper.valuation import Valuer
 
 
 class Reports(Protocol):
@@ -60,15 +59,6 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatIf:
-    """Margin before and after an order, and its commission."""
-
-    before: AccountValuation
-    after: AccountValuation
-    commission: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """What the book works with."""
 
@@ -86,6 +76,7 @@ class Book:
         self._parts = parts
         self._reports = reports
         self._records = parts.records
+        self._credit = Credit(parts.prices, parts.valuer)
         self._world = zlib.crc32(world_id.encode())
         self._orders: dict[tuple[int, int], PaperOrder] = {}
         self._working: dict[int, PaperOrder] = {}
@@ -148,7 +139,7 @@ class Book:
         )
         self._records.use_order_id(message.client_id, order_id)
         self._orders[order.key] = order
-        refusal = self._refusal(order, at)
+        refusal = self._credit.refusal(order, at)
         if refusal is not None:
             self._refuse(order, refusal, at)
             return None
@@ -169,9 +160,7 @@ class Book:
             message.client_id, message.values["orderId"], 0, message.account, message.frame, message.version, at,
             tradable, ticket, dict(message.values), Status.PRE_SUBMITTED,
         )  # fmt: skip
-        trades, fee = self._hypothesis(order)
-        valuer = self._parts.valuer
-        return order, WhatIf(valuer.value(order.account), valuer.value(order.account, trades), fee)
+        return order, self._credit.what_if(order)
 
     def cancel(self, client_id: int, order_id: int, at: datetime) -> PaperOrder:
         """Cancel an order of this client.
@@ -258,7 +247,7 @@ class Book:
         if not same or ticket.quantity <= order.filled:
             raise RequestError(MODIFY_MISMATCH, "Order being modified does not match original order")
         changed = replace(order, ticket=ticket, tradable=tradable)
-        refusal = self._refusal(changed, at)
+        refusal = self._credit.refusal(changed, at)
         if refusal is not None:
             raise refusal
         order.ticket = ticket
@@ -282,40 +271,6 @@ class Book:
         self._reports.order_changed(order)
         self._reports.order_error(order, refusal.code, refusal.text)
 
-    def _refusal(self, order: PaperOrder, at: datetime) -> RequestError | None:
-        """Why the account may not place this order, or None."""
-        if order.ticket.good_till is not None and order.ticket.good_till <= at:
-            return rejected("The good-till date is in the past")
-        trades, _fee = self._hypothesis(order)
-        valuer = self._parts.valuer
-        if valuer.has_new_naked_short(order.account, trades):
-            return rejected("Your account does not have permission to hold uncovered short options")
-        before = valuer.value(order.account)
-        after = valuer.value(order.account, trades)
-        if after.available_funds < 0 and after.available_funds < before.available_funds:
-            short = (-after.available_funds).quantize(Decimal("0.01"))
-            return rejected(f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {short} USD are missing for initial margin")
-        return None
-
-    def _hypothesis(self, order: PaperOrder) -> tuple[list[Hypothesis], Decimal]:
-        """The order's remaining units as if filled now: at the natural price, or at the limit where that is worse."""
-        ticket = order.ticket
-        quotes = self._parts.prices.quotes(order.tradable.con_ids)
-        price = natural(order.tradable.legs, ticket.action, quotes)
-        marks = [self._parts.prices.mark(con_id) or Decimal(0) for con_id in order.tradable.con_ids]
-        leg_prices = list(price.leg_prices) if price else marks
-        fees = commissions(_traded(order.tradable, leg_prices, order.remaining))
-        trades = []
-        for leg, details, leg_price, fee in zip(
-            order.tradable.legs, order.tradable.details, leg_prices, fees, strict=True
-        ):
-            quantity = signed(leg_side(leg, ticket.action), leg.ratio * order.remaining)
-            flow = -quantity * leg_price * details.contract.multiplier - fee
-            trades.append(Hypothesis(leg.con_id, quantity, flow))
-        if ticket.limit is not None and price is not None:
-            trades[0] = replace(trades[0], flow_usd=trades[0].flow_usd + _limit_gap(order, price))
-        return trades, sum(fees, Decimal(0))
-
     def _fill(self, order: PaperOrder, price: Natural, at: datetime) -> None:
         quantity = order.remaining
         self.activate(order)
@@ -332,7 +287,7 @@ class Book:
 
     def _executions(self, order: PaperOrder, price: Natural, quantity: int, at: datetime) -> list[Execution]:
         tradable = order.tradable
-        fees = commissions(_traded(tradable, price.leg_prices, quantity))
+        fees = commissions(traded_legs(tradable, price.leg_prices, quantity))
         head = Execution(
             exec_id=self._records.new_execution_id(self._world, 1),
             order_id=order.order_id,
@@ -385,21 +340,3 @@ class Book:
 
     def _save(self, order: PaperOrder) -> None:
         self._records.save_order(order)
-
-
-def _traded(tradable: Tradable, prices: list[Decimal] | tuple[Decimal, ...], quantity: int) -> list[TradedLeg]:
-    return [
-        TradedLeg(details.contract.sec_type, details.contract.trading_class, leg.ratio * quantity, price)
-        for leg, details, price in zip(tradable.legs, tradable.details, prices, strict=True)
-    ]
-
-
-def _limit_gap(order: PaperOrder, price: Natural) -> Decimal:
-    """Cash that a fill at the limit would cost beyond one at the natural price (never positive)."""
-    limit = order.ticket.limit or Decimal(0)
-    worse = limit - price.net if order.ticket.action is Action.BUY else price.net - limit
-    multiplier = order.tradable.details[0].contract.multiplier
-    return -max(Decimal(0), worse) * order.remaining * multiplier
-
-
-__all__ = ["Book", "Parts", "Reports", "Submission", "Ticket", "WhatIf"]

@@ -176,6 +176,7 @@ class SteppedTime:
                 return
             if not self._step():
                 return
+            self._gateway.account_feed.push_changes()  # the marker stands behind everything of its instant
             for session in waiting:
                 session.answers -= 1
                 self._mark(session)

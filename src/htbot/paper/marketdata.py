@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,8 @@ BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = 
 MODEL_OPTION, MARK_PRICE = 13, 37
 _GENERIC_MARK = "221"
 _MISSING = -1.0
+_DIGITS = 6
+_OPTION_DAY_PERIOD_S = 60
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class MarketLine:
     tradable: Tradable
     generic: frozenset[str]
     sent: dict[int, Any] = field(default_factory=dict)
+    day_period: int = -1
 
     def publish(self, session: Session, prices: Prices) -> None:
         """Queue what changed."""
@@ -39,10 +41,7 @@ class MarketLine:
             self._sides(session, quote)
             if quote.last is not None:
                 self._price(session, LAST, quote.last, 0)
-        for tick_type, value in self._day(prices, con_id):
-            self._price(session, tick_type, value, 0)
-        if self._sec_type is not SecType.INDEX:
-            self._size(session, VOLUME, prices.statistics(con_id).volume)
+        self._day(session, prices, con_id)
         if self._sec_type is SecType.OPTION:
             self._model(session, prices.greeks(con_id))
         if _GENERIC_MARK in self.generic:
@@ -79,12 +78,19 @@ class MarketLine:
         else:
             self._size(session, size_type, size)
 
-    @staticmethod
-    def _day(prices: Prices, con_id: int) -> Iterator[tuple[int, float]]:
+    def _day(self, session: Session, prices: Prices, con_id: int) -> None:
+        """The day's figures; those of an option hardly move and are looked at once a minute."""
+        if self._sec_type is SecType.OPTION:
+            period = int(prices.at.timestamp()) // _OPTION_DAY_PERIOD_S
+            if period == self.day_period:
+                return
+            self.day_period = period
         day = prices.statistics(con_id)
         for tick_type, value in ((HIGH, day.high), (LOW, day.low), (CLOSE, day.previous_close), (OPEN, day.open)):
             if value is not None:
-                yield tick_type, value
+                self._price(session, tick_type, value, 0)
+        if self._sec_type is not SecType.INDEX:
+            self._size(session, VOLUME, day.volume)
 
     def _price(self, session: Session, tick_type: int, price: float, size: float) -> None:
         if self.sent.get(tick_type) != price:
@@ -104,13 +110,13 @@ class MarketLine:
         values = {
             "reqId": self.req_id,
             "tickType": MODEL_OPTION,
-            "impliedVol": greeks.implied_volatility,
-            "delta": greeks.delta,
-            "optPrice": greeks.price,
+            "impliedVol": round(greeks.implied_volatility, _DIGITS),
+            "delta": round(greeks.delta, _DIGITS),
+            "optPrice": round(greeks.price, _DIGITS),
             "pvDividend": 0,
-            "gamma": greeks.gamma,
-            "vega": greeks.vega,
-            "theta": greeks.theta,
+            "gamma": round(greeks.gamma, _DIGITS),
+            "vega": round(greeks.vega, _DIGITS),
+            "theta": round(greeks.theta, _DIGITS),
             "undPrice": greeks.underlying_price,
         }
         session.send(messages.TICK_OPTION, values)

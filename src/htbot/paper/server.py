@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from htbot.paper.errors import UNREADABLE, RequestError
@@ -22,13 +22,16 @@ _GREETING_TIMEOUT_S = 30.0
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
 _START_API = 71
 
+CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+
 
 class ClientProtocol(asyncio.Protocol):
     """One socket. Bytes that are not the protocol close it and nothing else."""
 
-    def __init__(self, gateway: Gateway, pace: Pace) -> None:
+    def __init__(self, gateway: Gateway, pace: Pace, call_later: CallLater | None = None) -> None:
         self._gateway = gateway
         self._pace = pace
+        self._call_later = call_later
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
@@ -38,7 +41,8 @@ class ClientProtocol(asyncio.Protocol):
         """A client has connected; it has some time to say who it is."""
         self._transport = cast("asyncio.Transport", transport)
         self._session = Session(self._transport)
-        self._greeting_timer = asyncio.get_running_loop().call_later(_GREETING_TIMEOUT_S, self._expire)
+        if self._call_later is not None:
+            self._greeting_timer = self._call_later(_GREETING_TIMEOUT_S, self._expire)
 
     def data_received(self, data: bytes) -> None:
         """Handle every complete request in the packet as one turn."""
@@ -126,7 +130,7 @@ def _request_id(values: dict[str, Any]) -> int:
 async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIterator[int]:
     """Listen on a port (0 = any free one, which is given back) until the block ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ClientProtocol(gateway, pace), host, port)
+    server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop.call_later), host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

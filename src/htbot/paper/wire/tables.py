@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from htbot.paper.wire.framing import frame
@@ -69,6 +70,11 @@ class Table:
     items: tuple[Item, ...]
     _layouts: dict[int, tuple[Item, ...]] = field(default_factory=dict, compare=False, repr=False)
 
+    @cached_property
+    def is_flat(self) -> bool:
+        """True when every item is a plain field, as in the messages that are sent most."""
+        return all(isinstance(item, Field) for item in self.items)
+
     def layout(self, version: int) -> tuple[Item, ...]:
         """The items that a protocol version carries."""
         found = self._layouts.get(version)
@@ -94,22 +100,26 @@ def _select(items: Sequence[Item], version: int) -> tuple[Item, ...]:
 def encode(table: Table, values: Values, version: int) -> bytes:
     """A framed message in the layout of `version`; fields without a value are written as their default."""
     parts = [str(table.message_id)]
-    _write(table.layout(version), values, parts)
+    layout = table.layout(version)
+    if table.is_flat:
+        get = values.get
+        parts += [to_text(get(item.name, item.default)) for item in layout]  # type: ignore[union-attr]
+    else:
+        _write(layout, values, parts)
     parts.append("")
     return frame("\0".join(parts).encode("utf-8", errors="replace"))
 
 
 def _write(items: Sequence[Item], values: Values, parts: list[str]) -> None:
     for item in items:
-        if isinstance(item, Field):
-            value = values.get(item.name, item.default)
-            parts.append(value if type(value) is str else to_text(value))
+        if type(item) is Field:
+            parts.append(to_text(values.get(item.name, item.default)))
         elif isinstance(item, Repeat):
             groups = values.get(item.name) or ()
             parts.append(str(len(groups)))
             for group in groups:
                 _write(item.items, group, parts)
-        elif item.test(values):
+        elif isinstance(item, When) and item.test(values):
             _write(item.items, values, parts)
 
 

@@ -18,32 +18,31 @@ class WireError(CallerMistake):
     """Bytes or fields that are not the TWS protocol."""
 
 
-def to_text(value: object) -> str:
-    """A value as the protocol writes it: None is empty, booleans are 1 and 0, whole numbers carry no fraction."""
-    if value is None:
-        return ""
-    if value is True:
-        return "1"
-    if value is False:
-        return "0"
-    if isinstance(value, float):
-        return _float_text(value)
-    if isinstance(value, Decimal):
-        return _decimal_text(value)
-    return str(value)
-
-
 def _float_text(value: float) -> str:
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if math.isinf(value):
-        return _INFINITY
-    return repr(value)
+    text = repr(value)
+    if text.endswith(".0"):
+        return text[:-2]
+    return _INFINITY if math.isinf(value) else text
 
 
 def _decimal_text(value: Decimal) -> str:
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: str,
+    int: str,
+    float: _float_text,
+    Decimal: _decimal_text,
+    bool: lambda value: "1" if value else "0",
+    type(None): lambda _value: "",
+}
+
+
+def to_text(value: object) -> str:
+    """A value as the protocol writes it: None is empty, booleans are 1 and 0, whole numbers carry no fraction."""
+    return _WRITERS.get(type(value), str)(value)
 
 
 def _integer(text: str) -> int:

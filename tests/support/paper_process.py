@@ -1,0 +1,69 @@
+"""The paper gateway as a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_PROGRAM = """
+import json, sys
+from datetime import datetime
+from pathlib import Path
+from htbot.bootstrap.paper import PaperOptions, run
+
+options = json.loads(sys.argv[1])
+for name in ("state_dir", "calendar_dir"):
+    options[name] = Path(options[name])
+options["data"] = tuple(Path(path) for path in options.get("data", ()))
+if "start" in options:
+    options["start"] = datetime.fromisoformat(options["start"])
+run(PaperOptions(**options), lambda gateway, port: print(port, flush=True))
+"""
+
+
+class PaperProcess:
+    """A gateway on a free port of loopback; the state folder outlives it."""
+
+    def __init__(self, state_dir: Path, **options: object) -> None:
+        self._options = {
+            "state_dir": str(state_dir),
+            "calendar_dir": str(state_dir.parent / "calendar"),
+            "port": 0,
+            **options,
+        }
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> int:
+        """Start and wait until it serves; the port."""
+        command = [sys.executable, "-c", _PROGRAM, json.dumps(self._options)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.strip().isdigit():
+            self.kill()
+            raise RuntimeError(f"the gateway did not start: {line!r}")
+        self.port = int(line)
+        return self.port
+
+    def kill(self) -> None:
+        """kill -9, at whatever it is doing."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        process.send_signal(number)
+        code = process.wait(timeout=10)
+        if process.stdout is not None:
+            process.stdout.close()
+        self._process = None
+        return code

@@ -1,0 +1,181 @@
+"""A market small enough to reason about: two sessions, an index, a stock, some options, prices set by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from htbot.domain.bars import Bar
+from htbot.domain.instruments import Contract, Right, SecType
+from htbot.domain.quotes import Greeks, Quote
+from htbot.domain.sessions import Session, SessionTable
+from htbot.paper.ports import ContractDetails, ContractQuery, DayStatistics, OptionChain
+
+SPX, SPY = 416904, 756733
+DAYS = (date(2024, 1, 2), date(2024, 1, 3))
+RULE_CENT = ((Decimal(0), Decimal("0.01")),)
+RULE_SPX = ((Decimal(0), Decimal("0.05")), (Decimal(3), Decimal("0.1")))
+RULE_STOCK = ((Decimal(0), Decimal("0.01")),)
+
+
+def session_of(day: date) -> Session:
+    """09:30 to 16:00 New York, winter time."""
+    return Session(
+        day,
+        datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC),
+        datetime(day.year, day.month, day.day, 21, 0, tzinfo=UTC),
+    )
+
+
+SESSIONS = SessionTable([session_of(day) for day in DAYS])
+START = SESSIONS.all()[0].at(10, 0)
+
+
+def option_id(strike: int, right: Right, day: date = DAYS[0], symbol: str = "SPX") -> int:
+    """Contract id of an option of this world."""
+    base = 1_000_000 if symbol == "SPX" else 2_000_000
+    return base + day.day * 100_000 + strike * 2 + (1 if right is Right.PUT else 0)
+
+
+def _details(
+    contract: Contract, rule: tuple[tuple[Decimal, Decimal], ...], under: tuple[int, str, str]
+) -> ContractDetails:
+    expiry = f"{contract.expiry:%y%m%d}" if contract.expiry else ""
+    right = contract.right.value if contract.right else ""
+    strike = f"{int(contract.strike * 1000):08d}" if contract.strike else ""
+    return ContractDetails(
+        contract=contract,
+        local_symbol=f"{contract.trading_class:<6}{expiry}{right}{strike}" if expiry else contract.symbol,
+        long_name=f"The {contract.symbol} \\ test",
+        market_name=contract.trading_class,
+        min_tick=rule[0][1],
+        price_rule=rule,
+        valid_exchanges="SMART,CBOE",
+        under_con_id=under[0],
+        under_symbol=under[1],
+        under_sec_type=under[2],
+    )
+
+
+@dataclass
+class HandMarket:
+    """`Market` with prices that a test sets; a quote holds until it is set again."""
+
+    world_id: str = "hand-1"
+    end: datetime | None = None
+    sessions: SessionTable = field(default_factory=lambda: SESSIONS)
+    start: datetime = START
+    step_s: int = 30
+    quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
+    last: dict[int, float] = field(default_factory=lambda: {SPX: 4700.0, SPY: 470.0})
+    settlements: dict[date, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._contracts = {
+            SPX: _details(Contract(SPX, "SPX", SecType.INDEX, "CBOE"), RULE_CENT, (0, "", "")),
+            SPY: _details(Contract(SPY, "SPY", SecType.STOCK, "SMART", trading_class="SPY"), RULE_STOCK, (0, "", "")),
+        }
+        self.quotes.setdefault(SPY, (469.99, 470.01))
+        for day in DAYS:
+            for strike in (4650, 4675, 4700, 4725):
+                for right in Right:
+                    self._option("SPX", strike, right, day)
+            for strike in (465, 470):
+                for right in Right:
+                    self._option("SPY", strike, right, day)
+
+    def _option(self, symbol: str, strike: int, right: Right, day: date) -> None:
+        con_id = option_id(strike, right, day, symbol)
+        under = (SPX, "SPX", "IND") if symbol == "SPX" else (SPY, "SPY", "STK")
+        trading_class = "SPXW" if symbol == "SPX" else "SPY"
+        contract = Contract(
+            con_id, symbol, SecType.OPTION, "SMART", "USD", day, Decimal(strike), right, trading_class, 100
+        )
+        self._contracts[con_id] = _details(contract, RULE_SPX if symbol == "SPX" else RULE_CENT, under)
+        self.quotes.setdefault(con_id, (1.0, 1.2))
+
+    def details(self, query: ContractQuery, at: datetime) -> list[ContractDetails]:
+        del at
+        if query.con_id:
+            found = self._contracts.get(query.con_id)
+            return [found] if found else []
+        return [item for item in self._contracts.values() if _fits(item.contract, query)]
+
+    def contract(self, con_id: int) -> ContractDetails | None:
+        return self._contracts.get(con_id)
+
+    def chains(self, under_con_id: int, at: datetime) -> list[OptionChain]:
+        del at
+        options = [item.contract for item in self._contracts.values() if item.under_con_id == under_con_id]
+        if not options:
+            return []
+        strikes = tuple(sorted({item.strike for item in options if item.strike}))
+        expirations = tuple(f"{day:%Y%m%d}" for day in DAYS)
+        return [OptionChain("SMART", under_con_id, options[0].trading_class, 100, expirations, strikes)]
+
+    def quote(self, con_id: int, at: datetime) -> Quote | None:
+        if con_id not in self._contracts:
+            return None
+        bid, ask = self.quotes.get(con_id, (None, None))
+        sizes = (0.0 if bid is None else 10.0, 0.0 if ask is None else 12.0)
+        return Quote(con_id, at, bid, ask, *sizes, last=self._last(con_id, at))
+
+    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
+        del at
+        if con_id not in self._contracts or self._contracts[con_id].contract.strike is None:
+            return None
+        return Greeks(0.2, -0.25, 0.01, 1.5, -0.5, 1.1, 4700.0)
+
+    def statistics(self, con_id: int, at: datetime) -> DayStatistics:
+        last = self._last(con_id, at)
+        return DayStatistics(last, last, last, last, 100.0) if last else DayStatistics(None, None, None, 1.1, 0.0)
+
+    def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
+        """The price rises a hundredth a second, so that every bar is known by its times."""
+        found = []
+        for session in self.sessions.all():
+            start = session.opens
+            while start < session.closes:
+                end = min(start + timedelta(minutes=minutes), until)
+                if since <= start < until:
+                    first, final = self._level(start), self._level(end)
+                    symbol = self._contracts[con_id].contract.symbol
+                    found.append(Bar(symbol, start, minutes, first, final, first, final, (end - start).total_seconds()))
+                start += timedelta(minutes=minutes)
+        return found
+
+    def settlement(self, con_id: int) -> Decimal | None:
+        expiry = self._contracts[con_id].contract.expiry
+        value = self.settlements.get(expiry) if expiry else None
+        return None if value is None else Decimal(str(value))
+
+    def next_event(self, after: datetime) -> datetime | None:
+        for session in self.sessions.all():
+            if after < session.opens:
+                return session.opens
+            if after < session.closes:
+                seconds = int(after.timestamp())
+                following = datetime.fromtimestamp(seconds - seconds % self.step_s + self.step_s, UTC)
+                return following if self.end is None or following <= self.end else None
+        return None
+
+    def _last(self, con_id: int, at: datetime) -> float | None:
+        if con_id == SPX:
+            return self._level(at)
+        return self.last.get(con_id)
+
+    def _level(self, at: datetime) -> float:
+        return round(self.last[SPX] + (at - START).total_seconds() / 100, 2)
+
+
+def _fits(contract: Contract, query: ContractQuery) -> bool:
+    pairs = (
+        (query.symbol, contract.symbol),
+        (query.sec_type, contract.sec_type.value),
+        (query.expiry, f"{contract.expiry:%Y%m%d}" if contract.expiry else ""),
+        (query.strike, float(contract.strike or 0)),
+        (query.right, contract.right.value if contract.right else ""),
+        (query.trading_class, contract.trading_class),
+    )
+    return all(not asked or asked == actual for asked, actual in pairs)
