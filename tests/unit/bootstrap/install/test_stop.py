@@ -1,0 +1,93 @@
+"""A stop never leaves positions behind in silence (RULINGS 9)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, insert, update
+from tests.unit.bootstrap.install.test_stack import environ
+
+from htbot.bootstrap.install.processes import wait_until
+from htbot.bootstrap.install.stack import Stack
+from htbot.persistence.rows.trades import TradeRow
+from htbot.settings import project_root
+
+TRADE = {
+    "id": "htbot-1",
+    "strategy": "spx_breakout",
+    "account": "DU123456",
+    "symbol": "SPX",
+    "session": date(2022, 8, 26),
+    "direction": 1,
+    "state": "open",
+    "legs": [],
+    "quantity": 2,
+    "width": Decimal(40),
+    "rules": {},
+    "config_hash": "x",
+    "opened_at": datetime(2022, 8, 26, 14, 30, tzinfo=UTC),
+    "credit": Decimal("4.20"),
+}
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    built = Stack(project_root(), environ(tmp_path / "var"))
+    with built.exclusive():
+        built.start_servers(("postgres", "redis"))
+        built.migrate()
+    yield built
+    built.stop_all()
+
+
+def restart_sh(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "htbot.bootstrap.install", *arguments]
+    return subprocess.run(command, env=stack.environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_an_open_trade_refuses_the_stop_until_a_flag_says_what_to_do(stack: Stack) -> None:
+    engine = create_engine(stack.settings.database.url)
+    with engine.begin() as connection:
+        connection.execute(insert(TradeRow).values(**TRADE))
+
+    refused = restart_sh(stack, "stop")
+    assert refused.returncode == 1
+    assert "htbot-1" in refused.stderr
+    assert "maximum loss 7160.00 USD" in refused.stderr  # (40 - 4.20) x 100 x 2
+    assert stack.supervisor_pid() is not None
+
+    left = restart_sh(stack, "stop", "--leave-open")
+    assert left.returncode == 0
+    assert "7160.00" in left.stderr
+    (mail,) = stack.settings.paths.mail.glob("*.eml")
+    assert "7160.00" in mail.read_text(encoding="utf-8")
+    assert stack.supervisor_pid() is None
+    engine.dispose()
+
+
+@pytest.mark.slow
+def test_closed_trades_do_not_hinder_a_stop(stack: Stack) -> None:
+    engine = create_engine(stack.settings.database.url)
+    with engine.begin() as connection:
+        connection.execute(insert(TradeRow).values(**TRADE))
+        connection.execute(update(TradeRow).values(state="closed", closed_at=datetime(2022, 8, 26, 15, 0, tzinfo=UTC)))
+    engine.dispose()
+    assert restart_sh(stack, "stop").returncode == 0
+    assert stack.supervisor_pid() is None
+    assert restart_sh(stack, "status").returncode == 3
+
+
+@pytest.mark.slow
+def test_without_the_record_nobody_can_tell(stack: Stack) -> None:
+    stack.supervisor().stop("postgres")
+    assert wait_until(lambda: all(row.state == "STOPPED" for row in stack.states() if row.name == "postgres"), 20)
+    refused = restart_sh(stack, "stop")
+    assert refused.returncode == 1
+    assert "PostgreSQL does not answer" in refused.stderr
