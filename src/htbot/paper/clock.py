@@ -19,6 +19,7 @@ _QUOTE_PERIOD_MARKET_S = 2.0
 _QUOTE_PERIOD_MINIMUM_S = 0.1
 _PERSIST_PERIOD_S = 1.0
 _WORKING_GRID_S = 5
+_GRID_S = 30
 
 
 def skip_night(at: datetime, sessions: SessionTable) -> datetime:
@@ -67,10 +68,14 @@ class PacedTime:
         self._speed = speed
         self._clock = clock or MarketClock(gateway.now, speed, gateway.market.sessions)
         self._end = gateway.market.end
+        self._played: datetime | None = None
 
     def refresh(self) -> None:
-        """Take the time of the clock."""
-        self._gateway.move_to(self._present())
+        """Take the time of the clock; what may not be skipped on the way is played."""
+        target = self._present()
+        for instant in _instants_between(self._gateway, target):
+            self._gateway.play(instant)
+        self._gateway.move_to(target)
 
     def joined(self, session: Session) -> None:
         """Nothing waits for a client."""
@@ -98,12 +103,11 @@ class PacedTime:
 
     def tick(self) -> None:
         """Play up to the present: closes on the way first, a working order sees every five seconds."""
-        gateway = self._gateway
-        target = self._present()
-        for instant in _instants_between(gateway, target):
-            gateway.play(instant)
-        gateway.play(target)
-        gateway.turn_done()
+        self.refresh()
+        if self._gateway.now != self._played:
+            self._played = self._gateway.now
+            self._gateway.play(self._gateway.now)
+        self._gateway.turn_done()
 
     async def run(self) -> None:
         """Tick for ever; the clock is kept every second of the host."""
@@ -124,15 +128,14 @@ class PacedTime:
 def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
     """Instants strictly between now and `target` that may not be skipped."""
     now = gateway.now
-    if target - now <= timedelta(seconds=_WORKING_GRID_S):
-        return [s.closes for s in gateway.market.sessions.all() if now < s.closes < target]
-    wanted = {s.closes for s in gateway.market.sessions.all() if now < s.closes < target}
-    if gateway.book.working:
+    session = gateway.market.sessions.at(now)
+    if session is None or not now < session.closes:
+        return []
+    wanted = [session.closes] if session.closes < target else []
+    if gateway.book.working and session.contains(now):
         at = floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S)
-        while at < target:
-            session = gateway.market.sessions.at(at)
-            if session is not None and session.contains(at):
-                wanted.add(at)
+        while at < min(target, session.closes):
+            wanted.append(at)
             at += timedelta(seconds=_WORKING_GRID_S)
     return sorted(wanted)
 
@@ -202,14 +205,17 @@ class SteppedTime:
 def next_instant(gateway: Gateway) -> datetime | None:
     """The next instant of a stepped world, None at its end.
 
-    It is the market's next event, the session's close, the end of an order's life, or, while an order works, the next
-    multiple of five seconds.
+    It is the market's next event, the next 30-second grid point from 09:25 until five minutes after the close, the
+    session's close, the end of an order's life, or, while an order works, the next multiple of five seconds.
     """
     now = gateway.now
     following = gateway.market.next_event(now)
     candidates = [] if following is None else [following]
     session = gateway.market.sessions.at(now)
     end = gateway.market.end
+    if session is not None and session.at(*_BEFORE_OPEN) <= now < session.closes + _AFTER_CLOSE:
+        # Tasks go on around the session: the last mail of the day leaves after the close.
+        candidates.append(floor_to(now, _GRID_S) + timedelta(seconds=_GRID_S))
     if session is not None and now < session.closes:
         candidates.append(session.closes)
         if session.contains(now) and gateway.book.working:
