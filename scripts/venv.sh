@@ -27,13 +27,21 @@ install() {
     .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 }
 
+# Compiled ahead, because some hosts forbid Python to write .pyc files while it runs.
+compile_source() {
+  .venv/bin/python -m compileall -q src celery_app.py || fail "src does not compile: see the lines above" 1
+}
+
 # ensure_venv host|dev: the environment for running, or for testing too
 ensure_venv() {
   local locks=(requirements.lock) wanted stamp
   if [ "$1" = dev ]; then locks+=(requirements-dev.lock); fi
   wanted="$PWD $(cat "${locks[@]}" requirements.in pyproject.toml | cksum)"
   stamp=".venv/.installed-$1"
-  if .venv/bin/python -c '' 2>/dev/null && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return; fi
+  if .venv/bin/python -c '' 2>/dev/null && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    compile_source
+    return
+  fi
   echo "Installing $1 packages into .venv"
   if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! grep -qF "$PWD/.venv" .venv/bin/activate 2>/dev/null; then
     local python
@@ -41,6 +49,6 @@ ensure_venv() {
     "$python" -m venv --clear .venv || fail "$python cannot make .venv: see the lines above" 4
   fi
   UV_LINK_MODE=${UV_LINK_MODE:-copy} UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} install "${locks[@]}" || fail "the packages could not be installed: see the lines above" 1
-  .venv/bin/python -m compileall -q src celery_app.py || fail "src does not compile: see the lines above" 1
+  compile_source
   printf '%s' "$wanted" >"$stamp"
 }
