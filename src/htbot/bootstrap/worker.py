@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from htbot import __version__
-from htbot.adapters.calendar import load_sessions
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.limits import risk_limits
 from htbot.bootstrap.mail import build_channels
 from htbot.bootstrap.strategy import build_strategy
+from htbot.domain.errors import ConfigurationError
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
@@ -22,9 +24,8 @@ from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
 from htbot.settings import Settings, load_settings
 
-# Sessions are kept from the first year of the data that is replayed to a year ahead.
-_FIRST_SESSION = date(2010, 1, 1)
-_AHEAD = timedelta(days=365)
+# The calendar is made again when less than eleven months of it are left.
+AHEAD = timedelta(days=335)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,32 @@ def host_now() -> datetime:
 
 
 def announce_ready(settings: Settings, tasks: tuple[str, ...]) -> None:
-    """Fill the table of sessions and write the `workers` row that the registration check reads (RULINGS 35)."""
+    """See to the table of sessions and write the `workers` row that the registration check reads (RULINGS 35).
+
+    Raises:
+        ConfigurationError: the exchange calendar could not be stored.
+    """
     database = Database(settings.database.url, EngineOptions(application_name="htbot-worker-ready", pool_size=1))
     now, host = host_now(), socket.gethostname()
-    last = now.date() + _AHEAD
-    name = f"worker@{host}:{settings.paths.var}"
     try:
+        if not _sessions_known(database, now):
+            _fill_sessions()
         with database.transaction() as transaction:
-            sessions = SessionRepository(transaction)
-            if not sessions.between(last - timedelta(days=30), last):
-                table = load_sessions(_FIRST_SESSION, last, settings.paths.var / "cache")
-                sessions.upsert(table.all())
-            worker = Worker(name, host, os.getpid(), __version__, tasks, now, now)
-            WorkerRepository(transaction).ready(worker)
+            name = f"worker@{host}:{settings.paths.var}"
+            WorkerRepository(transaction).ready(Worker(name, host, os.getpid(), __version__, tasks, now, now))
     finally:
         database.close()
+
+
+def _sessions_known(database: Database, now: datetime) -> bool:
+    last = now.date() + AHEAD
+    with database.transaction() as transaction:
+        return bool(SessionRepository(transaction).between(last - timedelta(days=30), last))
+
+
+def _fill_sessions() -> None:
+    done = subprocess.run(  # its memory goes with it
+        [sys.executable, "-m", "htbot.bootstrap.sessions"], check=False, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise ConfigurationError(f"the exchange calendar was not stored: {done.stderr.strip()}")

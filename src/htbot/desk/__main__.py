@@ -12,6 +12,7 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.bootstrap.desk import desk_world, history_days, reserved_database, trading_hours, underlying_of
 from htbot.desk.barrier import Barrier
+from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
@@ -55,7 +56,7 @@ async def serve(settings: Settings) -> None:
             clock=DeskClock(world.mode, world.speed),
             session=IbSession(address, inbox.put_nowait),
             inbox=inbox,
-            live=live,
+            bulletin=Bulletin(live, orders_database),
             orders_database=orders_database,
             market_database=market_database,
             halts=HaltWatch(settings.paths.kill_switch_file, orders_database),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import redis
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
-from htbot.adapters.live import LiveWriter
 from htbot.alerts.throttle import may_tell
 from htbot.alerts.wording import connection_alert, error_alert
+from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
 from htbot.desk.commands import CommandDesk
@@ -39,7 +37,6 @@ from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessag
 from htbot.marketdata.sessions import trading_window
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
-    AccountRepository,
     AlertRepository,
     BarRepository,
     DeskStateRepository,
@@ -73,7 +70,7 @@ class DeskParts:
     clock: DeskClock
     session: IbSession
     inbox: asyncio.Queue[SessionMessage]
-    live: LiveWriter
+    bulletin: Bulletin
     orders_database: DatabaseThread
     market_database: DatabaseThread
     halts: HaltWatch
@@ -353,38 +350,22 @@ class Desk:
             held=frozenset(self.guard.held),
         )
         snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing)
-        await self.parts.orders_database.insist(lambda db: self._note_instant(db, as_of, amounts))
-        try:
-            await self.parts.live.publish_snapshot(snapshot, self.clock_state(as_of))
-        except redis.RedisError as error:
-            _log.warning("redis is away, nothing is decided at %s: %s", as_of.isoformat(), error)
+        account = Account(
+            account=self.account,
+            name="main",
+            world_id=self.world_id,
+            mode=self.clock.mode.value,
+            as_of=as_of,
+            net_liquidation_usd=amounts.get("NetLiquidation"),
+            buying_power_usd=amounts.get("BuyingPower"),
+            cash_usd=amounts.get("TotalCashValue"),
+        )
+        await self.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
 
     async def publish_clock(self) -> None:
-        """Market time and standing, for everybody who shows or derives it."""
-        try:
-            await self.parts.live.publish_clock(self.clock_state(self.clock.now()))
-        except redis.RedisError as error:
-            _log.warning("redis is away: %s", error)
-
-    async def publish_down(self) -> None:
-        """While there is no session: that, and why."""
+        """Market time and standing; before the broker has told the time there is nothing to say."""
         if self.clock.known:
-            await self.publish_clock()
-
-    def _note_instant(self, db: Transaction, as_of: datetime, amounts: Mapping[str, Decimal]) -> None:
-        DeskStateRepository(db).set(LAST_INSTANT, as_of.isoformat())
-        AccountRepository(db).upsert(
-            Account(
-                account=self.account,
-                name="main",
-                world_id=self.world_id,
-                mode=self.clock.mode.value,
-                as_of=as_of,
-                net_liquidation_usd=amounts.get("NetLiquidation"),
-                buying_power_usd=amounts.get("BuyingPower"),
-                cash_usd=amounts.get("TotalCashValue"),
-            )
-        )
+            await self.parts.bulletin.clock(self.clock_state(self.clock.now()))
 
     def clock_state(self, market_time: datetime) -> ClockState:
         """What `htbot:clock` says."""

@@ -204,7 +204,7 @@ async def run(desk: Desk, pace: Pace) -> None:
         except (Retryable, ConnectionError, TimeoutError) as error:
             desk.connection, desk.reason = "down", str(error)
             _log.warning("not connected: %s; next try in %.1f s", error, pause_s)
-            await desk.publish_down()
+            await desk.publish_clock()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _RECONNECT_LONGEST_S)
             continue

@@ -33,7 +33,7 @@ def print_readiness(stack: Stack) -> int:
         "Connection": _shown(status, "connection", "unknown"),
         "Strategy": f"{settings.strategy.symbol}, {'enabled' if stack.settings.strategy_enabled else 'not enabled'}",
         "API": f"{settings.api.url} (docs at {settings.api.url}/docs)",
-        "Token": f"HTBOT_API_TOKEN in {env_file(stack.root, stack.environ)}",
+        "Token": f"HTBOT_API_TOKEN in {_token_place(stack)}",
         "Mails": str(mails),
         "Logs": str(settings.paths.log),
         "Halt": f"touch {settings.paths.kill_switch_file}",
@@ -45,6 +45,10 @@ def print_readiness(stack: Stack) -> int:
     for name, value in rows.items():
         print(f"  {name:<{width}}  {value}")
     return 0 if ready else 1
+
+
+def _token_place(stack: Stack) -> str:
+    return "the environment" if "HTBOT_API_TOKEN" in stack.environ else str(env_file(stack.root, stack.environ))
 
 
 def _new_york(market_time: object) -> str:

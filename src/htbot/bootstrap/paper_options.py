@@ -1,0 +1,44 @@
+"""Options of the paper gateway from the settings, with what a command line says in front."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from htbot.bootstrap.paper import PaperOptions
+from htbot.settings import load_settings
+
+ANY_SYMBOL = "any"
+
+
+def paper_options(
+    given: Mapping[str, str], *, host: str = "127.0.0.1", symbol: str | None = None, fresh: bool = False
+) -> PaperOptions:
+    """The options; `given` are settings (`PAPER_PORT` ...) for this one process, checked by the same rules.
+
+    `symbol` must have bars in a replay; None means the strategy's, `any` none in particular.
+
+    Raises:
+        ConfigurationError: a value is out of range, or the settings cannot be read.
+    """
+    read = load_settings(environ={**os.environ, **given})
+    chosen = read.paper
+    wanted = symbol or read.strategy.symbol
+    return PaperOptions(
+        state_dir=read.paths.paper,
+        host=host,
+        port=chosen.port,
+        market=chosen.market,
+        data=chosen.data,
+        bar=chosen.bar,
+        symbol=None if chosen.market == "synthetic" or wanted == ANY_SYMBOL else wanted,
+        start=chosen.start,
+        end=chosen.end,
+        speed=chosen.speed,
+        seed=chosen.seed,
+        accounts=chosen.accounts,
+        cash=chosen.cash,
+        listing=chosen.listing,
+        fresh=fresh,
+        calendar_dir=read.paths.var / "cache",
+    )

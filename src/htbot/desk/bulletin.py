@@ -1,0 +1,47 @@
+"""What the desk publishes: one snapshot per grid instant, the clock, and the account's figures in the record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import redis
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.adapters.live import LiveWriter
+from htbot.desk.threads import DatabaseThread
+from htbot.marketdata.clock_state import ClockState
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import AccountRepository, DeskStateRepository
+from htbot.persistence.repositories.desk_state import LAST_INSTANT
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """Redis away costs decisions, never the desk: nothing is decided then, and exits go on."""
+
+    live: LiveWriter
+    database: DatabaseThread
+
+    async def grid(self, snapshot: Snapshot, clock: ClockState, account: Account) -> None:
+        """One instant: first the record, then everybody who reads it."""
+        await self.database.insist(lambda db: _note(db, account))
+        try:
+            await self.live.publish_snapshot(snapshot, clock)
+        except redis.RedisError as error:
+            _log.warning("redis is away, nothing is decided at %s: %s", snapshot.as_of.isoformat(), error)
+
+    async def clock(self, state: ClockState) -> None:
+        """Market time and standing, for everybody who shows or derives it."""
+        try:
+            await self.live.publish_clock(state)
+        except redis.RedisError as error:
+            _log.warning("redis is away: %s", error)
+
+
+def _note(db: Transaction, account: Account) -> None:
+    DeskStateRepository(db).set(LAST_INSTANT, account.as_of.isoformat())
+    AccountRepository(db).upsert(account)
