@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.codecs import legs_from_json
 from htbot.persistence.queries.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import FillView, LegView, OrderView, PositionView, SignalView
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow, OrderRow
 from htbot.persistence.rows.portfolio import PositionRow
@@ -120,7 +119,7 @@ def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[F
         query = query.where(FillRow.ref == ref)
     query = _of_account(query, FillRow.account, chosen)
     if chosen.day is not None:
-        query = query.where(_on_day(FillRow.executed_at, chosen))
+        query = query.where(on_day(FillRow.executed_at, chosen.day))
     return [
         FillView(
             exec_id=row.exec_id,
@@ -143,14 +142,6 @@ def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[F
 
 def _of_account(query: Select[Any], column: InstrumentedAttribute[str], chosen: Selection) -> Select[Any]:
     return query if chosen.account is None else query.where(column == chosen.account)
-
-
-def _on_day(column: InstrumentedAttribute[datetime], chosen: Selection) -> ColumnElement[bool]:
-    """A New York calendar day as a range of instants."""
-    if chosen.day is None:
-        raise ValueError("no day was chosen")
-    midnight = datetime(chosen.day.year, chosen.day.month, chosen.day.day, tzinfo=NEW_YORK)
-    return column.between(midnight, midnight + timedelta(days=1))
 
 
 def positions(session: Session, account: str | None = None) -> list[PositionView]:

@@ -22,6 +22,7 @@ from htbot.persistence.queries.shapes import (
     TaskView,
 )
 from htbot.persistence.queries.trading import signal_view
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
 from htbot.persistence.rows.orders import FillRow, OrderRow
@@ -100,6 +101,8 @@ def alerts(session: Session, chosen: Selection) -> list[AlertView]:
     query = select(AlertRow).order_by(AlertRow.id.desc()).limit(chosen.limit)
     if chosen.account is not None:
         query = query.where(AlertRow.account.in_((chosen.account, "")))
+    if chosen.day is not None:
+        query = query.where(on_day(AlertRow.as_of, chosen.day))
     return [
         AlertView(
             id=row.id,

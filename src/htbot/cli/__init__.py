@@ -1,0 +1,1 @@
+"""The `htbot` command: non-interactive, `--json` everywhere, exit codes of INTERFACE."""

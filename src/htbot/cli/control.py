@@ -1,0 +1,167 @@
+"""Commands that act: halt, resume, flatten, cancel, cancel-all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from htbot.cli.failures import ExitCode, NotRunning, TimedOut
+from htbot.cli.opening import actor, people, settings
+from htbot.cli.output import Json, print_json
+from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, Retryable
+
+if TYPE_CHECKING:
+    from htbot.bootstrap.people import People
+    from htbot.services.commands import Accepted, HaltAnswer
+
+_LOOK_EVERY_S = 0.25
+_HALT_STATEMENT_MS = 3_000
+
+Key = Annotated[str | None, typer.Option(help="Idempotency key: the same key has one effect.")]
+Wait = Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the end; 0: do not wait.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(halt)
+    app.command()(resume)
+    app.command()(flatten)
+    app.command()(cancel)
+    app.command("cancel-all")(cancel_all)
+
+
+def halt(
+    reason: Annotated[str, typer.Option(help="Why; it is shown wherever the halt is.")],
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Originate nothing from now on; closes go on. Works with PostgreSQL and Redis dead."""
+    _tell(_halt(reason, key), as_json)
+
+
+def _halt(reason: str, key: str | None) -> HaltAnswer:
+    from htbot.services.commands import Caller
+
+    try:
+        with people(statement_timeout_ms=_HALT_STATEMENT_MS) as opened:
+            return opened.commands.halt(reason, Caller(actor(), key))
+    except (ConfigurationError, NotRunning) as error:
+        return _halt_by_file(reason, error)
+
+
+def _halt_by_file(reason: str, error: HtbotError) -> HaltAnswer:
+    """With nothing set up, or settings that cannot be read, the file where it would be is still a halt."""
+    from datetime import UTC, datetime
+
+    from htbot.services.commands import HaltAnswer
+    from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
+    from htbot.settings import project_root
+
+    try:
+        path = settings().paths.kill_switch_file
+    except ConfigurationError:
+        path = project_root() / "STOP"
+    KillSwitch(path).set(reason, actor(), datetime.now(UTC))
+    return HaltAnswer(halted=True, by=[FILE_SOURCE], warning=f"halted by {path} only: {error}")
+
+
+def resume(key: Key = None, as_json: Json = False) -> int:
+    """Lift the halts that people set. A STOP file made by hand stays; the exit code is 1 while anything still halts."""
+    from htbot.services.commands import Caller
+
+    with people() as opened:
+        answer = opened.commands.resume(Caller(actor(), key))
+    _tell(answer, as_json)
+    return ExitCode.ERROR if answer.halted else ExitCode.OK
+
+
+def _tell(answer: HaltAnswer, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    print(f"halted by {', '.join(answer.by)}" if answer.halted else "no halt is in force")
+    if answer.warning:
+        print(answer.warning)
+
+
+def flatten(
+    account: Annotated[str | None, typer.Option(help="Account; default: every one.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Required: this closes positions.")] = False,
+    wait: Wait = 60.0,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Close every position and withdraw every entry, then wait until the books are flat."""
+    from htbot.services.commands import EVERY_ACCOUNT, Caller
+
+    if not yes:
+        raise CallerMistake("flatten closes every position: say --yes")
+    with people() as opened:
+        with _desk_needed():
+            accepted = opened.commands.close(account or EVERY_ACCOUNT, Caller(actor(), key))
+        _follow(opened, accepted, wait, as_json=as_json)
+
+
+def cancel(
+    order: Annotated[str, typer.Argument(help="Reference of an order, as `htbot orders` shows it.")],
+    wait: Wait = 15.0,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel a working order."""
+    from htbot.services.commands import Caller
+
+    with people() as opened:
+        with _desk_needed():
+            accepted = opened.commands.cancel(order, Caller(actor(), key))
+        _follow(opened, accepted, wait, as_json=as_json)
+
+
+def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> None:
+    """Cancel every working order, closes included."""
+    from htbot.services.commands import EVERY_ACCOUNT, Caller
+
+    with people() as opened:
+        with _desk_needed():
+            accepted = opened.commands.cancel(EVERY_ACCOUNT, Caller(actor(), key))
+        _follow(opened, accepted, wait, as_json=as_json)
+
+
+@contextmanager
+def _desk_needed() -> Iterator[None]:
+    """A desk that cannot act is 'not running' to the shell."""
+    from htbot.services.commands import DeskAway
+
+    try:
+        yield
+    except DeskAway as error:
+        raise NotRunning(str(error)) from error
+
+
+def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool) -> None:
+    """Wait for the end of a command.
+
+    Raises:
+        TimedOut: it did not end in time; it goes on.
+        HtbotError: it failed.
+    """
+    deadline = time.monotonic() + wait_s
+    found = opened.queries.command(accepted.command_id)
+    while found.state in {"PENDING", "RUNNING"} and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
+        try:
+            found = opened.queries.command(accepted.command_id)
+        except Retryable:
+            continue
+    if as_json:
+        print_json(found)
+    else:
+        print(f"command {found.command_id} ({found.kind}): {found.state}")
+    if found.state == "FAILED":
+        raise HtbotError(f"command {found.command_id} failed: {found.result}")
+    if wait_s and found.state != "DONE":
+        raise TimedOut(f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on: see htbot status")

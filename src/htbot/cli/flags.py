@@ -1,0 +1,35 @@
+"""Options of a command as the fields of a dataclass, for commands that have many."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar, get_type_hints
+
+FlagsT = TypeVar("FlagsT")
+
+
+def taking(kind: type[FlagsT], command: Callable[[FlagsT], Any]) -> Callable[..., Any]:
+    """The command with one option per field of `kind`, as typer reads them; names and help are the command's own.
+
+    Every field is `Annotated[type, typer.Option(...)]` and has a default.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+
+    def run(**given: Any) -> Any:
+        return command(kind(**given))
+
+    parameters = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default if field.default is not MISSING else None,
+            annotation=hints[field.name],
+        )
+        for field in fields(kind)  # type: ignore[arg-type]
+    ]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run

@@ -1,0 +1,65 @@
+"""`htbot`: entry point and table of commands. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from htbot.cli import control, demo, doctor, paper, reads, setup
+from htbot.cli.failures import ExitCode, report
+from htbot.domain.errors import HtbotError
+
+app = typer.Typer(
+    name="htbot",
+    help="htbot: a self-hosted trading system for Interactive Brokers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for family in (reads, control, paper, demo, doctor, setup):
+    family.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True)) -> None:
+    if version:
+        from htbot import __version__
+
+        print(f"htbot {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    code: int = ExitCode.ERROR
+    try:
+        told = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = told if isinstance(told, int) else ExitCode.OK
+    except typer.Exit as done:
+        code = int(done.exit_code)
+    except typer.TyperException as mistake:
+        code = _misused(mistake)
+    except HtbotError as error:
+        code = report(error)
+    except BrokenPipeError:  # whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    except (typer.Abort, KeyboardInterrupt):
+        print("htbot: interrupted", file=sys.stderr)
+    return int(code)
+
+
+def _misused(mistake: typer.TyperException) -> int:
+    """A command line that is not understood is an error (1): code 2 says 'not found'."""
+    show = getattr(mistake, "format_message", None)
+    text = show() if callable(show) else str(mistake)
+    print(f"htbot: {' '.join(text.split())}; htbot --help lists commands and options", file=sys.stderr)
+    return ExitCode.ERROR
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run())

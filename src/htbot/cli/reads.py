@@ -1,0 +1,223 @@
+"""Commands that look: status, positions, orders, fills, trades, signals, pnl, alerts, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from htbot.cli.opening import people
+from htbot.cli.output import Account, Day, Json, Limit, plain, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from htbot.persistence.queries.selection import Selection
+    from htbot.persistence.queries.shapes import LegView, OpenTradeView, TradeLegView
+    from htbot.services.queries import StatusView
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (status, positions, orders, fills, trades, signals, pnl, account, alerts, why):
+        app.command()(command)
+
+
+def _selection(account: str | None, day: datetime | None, limit: int) -> Selection:
+    from htbot.persistence.queries.selection import Selection
+
+    return Selection(account, None if day is None else day.date(), limit)
+
+
+def status(as_json: Json = False) -> None:
+    """Mode, market time, connection, halts, strategies, open trade, tasks."""
+    with people() as opened:
+        found = opened.queries.status()
+    if as_json:
+        print_json(found)
+    else:
+        _print_status(found)
+
+
+def _print_status(found: StatusView) -> None:
+    print_facts(
+        [
+            ("Mode", found.mode),
+            ("Market time", f"{plain(found.market_time)} New York, speed {plain(found.speed)}"),
+            ("Desk", f"{found.desk.state}, last heard {plain(found.desk.heartbeat_age_s)} s ago"),
+            ("Connection", found.connection),
+            ("Trading", _trading_words(found)),
+            ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
+            ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
+        ]
+    )
+    for strategy in found.strategies:
+        print()
+        print_facts(
+            [
+                ("Strategy", f"{strategy.name} on {strategy.symbol}, looked at {plain(strategy.as_of)}"),
+                ("Trend", strategy.trend),
+                ("Day", f"high {plain(strategy.high)}, low {plain(strategy.low)}"),
+                ("Why not", strategy.why_not or "a signal fired"),
+                ("Last signal", _signal_words(strategy.last_signal)),
+            ]
+        )
+    print()
+    _print_open_trade(found.open_trade)
+    print()
+    columns = ("task", "last run", "age s", "state", "error")
+    print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
+
+
+def _trading_words(found: StatusView) -> str:
+    if found.trading_enabled is None:
+        return "unknown"
+    return "enabled" if found.trading_enabled else f"disabled: {found.reason or 'no reason told'}"
+
+
+def _signal_words(signal: object) -> str:
+    from htbot.persistence.queries.shapes import SignalView
+
+    if not isinstance(signal, SignalView):
+        return "none"
+    word = "accepted" if signal.accepted else "refused"
+    return f"{plain(signal.ts)} {signal.direction:+d} {word}: {signal.reason}"
+
+
+def _print_open_trade(trade: OpenTradeView | None) -> None:
+    if trade is None:
+        print("Open trade: none")
+        return
+    print_facts(
+        [
+            ("Open trade", f"{trade.id} ({trade.state}) since {plain(trade.opened_at)}"),
+            ("Legs", _legs(trade.legs)),
+            ("Credit", f"{plain(trade.credit)}, maximum loss {plain(trade.maximum_loss)} USD"),
+            ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
+            ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
+            ("Exits", f"target {trade.target}, stop {trade.stop} USD, at the latest {plain(trade.flat_deadline)}"),
+        ]
+    )
+
+
+def _legs(legs: Iterable[LegView | TradeLegView]) -> str:
+    return ", ".join(f"{leg.side} {leg.quantity} {leg.symbol} {leg.expiry} {leg.strike:f}{leg.right}" for leg in legs)
+
+
+def positions(account: Account = None, as_json: Json = False) -> None:
+    """What is held, with marks."""
+    with people() as opened:
+        found = opened.queries.positions(account)
+    if as_json:
+        print_json(found)
+        return
+    names = ("account", "symbol", "expiry", "strike", "right", "quantity", "avg_price", "mark", "unrealized_pnl")
+    print_table("Positions", (*names, "trade_id"), ([getattr(p, name) for name in (*names, "trade_id")] for p in found))
+
+
+def orders(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
+    """Orders at the broker, oldest first."""
+    with people() as opened:
+        found = opened.queries.orders(_selection(account, day, limit))
+    if as_json:
+        print_json(found)
+        return
+    names = ("ref", "order_id", "purpose", "action", "quantity", "limit", "status", "filled", "avg_price", "error")
+    rows = ([*(getattr(order, name) for name in names), _legs(order.legs)] for order in found)
+    print_table("Orders", (*names, "legs"), rows)
+
+
+def fills(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
+    """Executions of single legs, oldest first."""
+    with people() as opened:
+        found = opened.queries.fills(_selection(account, day, limit))
+    if as_json:
+        print_json(found)
+        return
+    names = ("ts", "symbol", "expiry", "strike", "right", "side", "quantity", "price", "commission", "ref", "exec_id")
+    print_table("Fills", names, ([getattr(fill, name) for name in names] for fill in found))
+
+
+def trades(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
+    """Trades from entry to exit, oldest first."""
+    with people() as opened:
+        found = opened.queries.trades(_selection(account, day, limit))
+    if as_json:
+        print_json(found)
+        return
+    names = ("id", "state", "opened_at", "closed_at", "credit", "debit", "exit_reason", "net_pnl", "max_gain")
+    rows = ([*(getattr(trade, name) for name in names), _legs(trade.legs)] for trade in found)
+    print_table("Trades", (*names, "legs"), rows)
+
+
+def signals(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
+    """Signals, accepted and refused, oldest first."""
+    with people() as opened:
+        found = opened.queries.signals(_selection(account, day, limit))
+    if as_json:
+        print_json(found)
+        return
+    names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "accepted", "reason")
+    print_table("Signals", names, ([getattr(signal, name) for name in names] for signal in found))
+
+
+def pnl(account: Account = None, day: Day = None, as_json: Json = False) -> None:
+    """Result of a day, and of the open trades at their last marks."""
+    with people() as opened:
+        found = opened.queries.pnl(_selection(account, day, 1))
+    if as_json:
+        print_json(found)
+        return
+    closed, still_open = found.day, found.open
+    print_facts(
+        [
+            ("Day", f"{plain(closed.day)}, account {found.account or 'all'}, {closed.trades} trades closed"),
+            ("Gross", closed.gross),
+            ("Commissions", closed.commissions),
+            ("Net", closed.net),
+            ("Open", f"{still_open.trades} trades, mid {plain(still_open.mid)}, natural {plain(still_open.natural)}"),
+        ]
+    )
+
+
+def account(as_json: Json = False) -> None:
+    """The traded account as the broker told it."""
+    with people() as opened:
+        found = opened.queries.account()
+    if as_json:
+        print_json(found)
+        return
+    print_facts((field.name, getattr(found, field.name)) for field in fields(found))
+
+
+def alerts(account: Account = None, day: Day = None, limit: Limit = 50, as_json: Json = False) -> None:
+    """Messages to people and whether they went out, oldest first."""
+    with people() as opened:
+        found = opened.queries.alerts(_selection(account, day, limit))
+    if as_json:
+        print_json(found)
+        return
+    names = ("ts", "severity", "subject", "state", "attempts", "error")
+    print_table("Alerts", names, ([getattr(alert, name) for name in names] for alert in found))
+
+
+def why(trade_id: Annotated[str, typer.Argument(help="Id of a trade.")], as_json: Json = False) -> None:
+    """The ten steps of a trade with their stored values."""
+    with people() as opened:
+        found = opened.queries.why(trade_id)
+    if as_json:
+        print_json(found)
+        return
+    for number, step in enumerate(found.steps, start=1):
+        print(f"{number:>2}. {step.step:<9} {plain(step.at):<20} {step.summary}")
+        for name, value in step.values.items():
+            print(f"      {name}: {_inline(value)}")
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inline(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(_inline(part) for part in value)
+    return plain(value)
