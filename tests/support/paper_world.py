@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -70,6 +71,7 @@ class HandMarket:
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     last: dict[int, float] = field(default_factory=lambda: {SPX: 4700.0, SPY: 470.0})
     settlements: dict[date, float] = field(default_factory=dict)
+    quote_hook: Callable[[datetime], None] | None = None
 
     def __post_init__(self) -> None:
         self._contracts = {
@@ -115,6 +117,8 @@ class HandMarket:
         return [OptionChain("SMART", under_con_id, options[0].trading_class, 100, expirations, strikes)]
 
     def quote(self, con_id: int, at: datetime) -> Quote | None:
+        if self.quote_hook is not None:
+            self.quote_hook(at)
         if con_id not in self._contracts:
             return None
         bid, ask = self.quotes.get(con_id, (None, None))

@@ -325,9 +325,14 @@ class Book:
                     average_price=leg_price,
                     commission=fee,
                     realized_usd=realized,
+                    modelled=self._is_modelled(leg.con_id),
                 )
             )
         return executions
+
+    def _is_modelled(self, con_id: int) -> bool:
+        quote = self._parts.prices.quote(con_id)
+        return quote is not None and quote.modelled
 
     def _keep(self, execution: Execution) -> None:
         self.executions.append(execution)

@@ -25,6 +25,7 @@ _MINUTES = {
 _PERIODS = {"1 day": "day", "1d": "day", "1 week": "week", "1w": "week", "1 month": "month", "1m": "month"}
 _SECONDS = {"1 secs", "1 sec", "5 secs", "10 secs", "15 secs", "30 secs"}
 _DAY_PARTS_MINUTES = 30
+_LONGEST = {"D": 100_000, "W": 5_000, "M": 1_200, "Y": 100}
 _SHOWS = {"TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST", "HISTORICAL_VOLATILITY",
           "OPTION_IMPLIED_VOLATILITY", "SCHEDULE"}  # fmt: skip
 _WITHOUT_DATA = {"HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY"}
@@ -80,6 +81,7 @@ def start_of(duration: str, end: datetime, sessions: SessionTable) -> datetime:
     count, unit = int(match[1]), match[2].upper()
     if unit == "S":
         return end - timedelta(seconds=count)
+    count = min(count, _LONGEST[unit])
     day = end.astimezone(NEW_YORK).date()
     if unit == "D":
         begun = [session for session in sessions.all() if session.opens < end]

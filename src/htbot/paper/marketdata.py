@@ -13,7 +13,8 @@ from htbot.paper.session import Session
 from htbot.paper.wire import messages
 
 BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14
-MODEL_OPTION, MARK_PRICE = 13, 37
+MODEL_OPTION, MARK_PRICE, BID_EXCHANGE, ASK_EXCHANGE = 13, 37, 32, 33
+MODELLED = "MODEL"
 _GENERIC_MARK = "221"
 _MISSING = -1.0
 _DIGITS = 6
@@ -39,6 +40,7 @@ class MarketLine:
         quote = prices.quote(con_id)
         if quote is not None:
             self._sides(session, quote)
+            self._origin(session, quote)
             if quote.last is not None:
                 self._price(session, LAST, quote.last, 0)
         self._day(session, prices, con_id)
@@ -77,6 +79,14 @@ class MarketLine:
             session.send(messages.TICK_PRICE, values)
         else:
             self._size(session, size_type, size)
+
+    def _origin(self, session: Session, quote: Quote) -> None:
+        """A modelled quote names its exchanges MODEL; a recorded one after it takes that back."""
+        name = MODELLED if quote.modelled else ""
+        if self.sent.get(BID_EXCHANGE, "") != name:
+            self.sent[BID_EXCHANGE] = name
+            for tick_type in (BID_EXCHANGE, ASK_EXCHANGE):
+                session.send(messages.TICK_STRING, {"reqId": self.req_id, "tickType": tick_type, "value": name})
 
     def _day(self, session: Session, prices: Prices, con_id: int) -> None:
         """The day's figures; those of an option hardly move and are looked at once a minute."""

@@ -20,6 +20,8 @@ _ACTIONS = {"BUY": Action.BUY, "SELL": Action.SELL, "SSHORT": Action.SELL, "SLON
 _TYPES = {"MKT": "MKT", "MARKET": "MKT", "LMT": "LMT", "LIMIT": "LMT"}
 _TIFS = ("DAY", "GTC", "GTD", "IOC", "FOK")
 _MAX_QUANTITY = 10_000_000
+_MAX_PRICE = Decimal(10) ** 9
+_MAX_ORDER_ID = 2**31 - 1
 # asked for by the message but not simulated: an order that carries one is refused, never quietly simplified
 _NOT_SIMULATED = ("parentId", "ocaGroup", "goodAfterTime", "algoStrategy", "conditions", "hedgeType", "faGroup")
 
@@ -30,6 +32,8 @@ def ticket_from(values: Mapping[str, Any], tradable: Tradable) -> Ticket:
     Raises:
         RequestError: with the code that IB gives for the first thing that is wrong.
     """
+    if not 0 < values["orderId"] < _MAX_ORDER_ID:
+        raise invalid(f"Invalid order id {values['orderId']}")
     _refuse_not_simulated(values)
     order_type = _TYPES.get(str(values["orderType"]).upper())
     if order_type is None:
@@ -96,7 +100,7 @@ def _quantity(quantity: Decimal) -> int:
 def _limit(limit: Decimal | None, tradable: Tradable) -> Decimal:
     if limit is None:
         raise invalid("Missing limit price")
-    if limit <= 0 and not tradable.is_combination:
+    if abs(limit) > _MAX_PRICE or (limit <= 0 and not tradable.is_combination):
         raise rejected(f"Invalid limit price {limit}")
     if not is_on_grid(tradable.price_rule, limit):
         text = "The price does not conform to the minimum price variation for this contract."

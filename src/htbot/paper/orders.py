@@ -84,7 +84,10 @@ class PaperOrder:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution. A combination has one for itself (no commission) and one for each leg (RULINGS 3)."""
+    """One execution. A combination has one for itself (no commission) and one for each leg (RULINGS 3).
+
+    `modelled` tells that the price is from a modelled quote (RULINGS 24).
+    """
 
     exec_id: str
     order_id: int
@@ -101,3 +104,4 @@ class Execution:
     average_price: Decimal
     commission: Decimal | None = None
     realized_usd: Decimal | None = None
+    modelled: bool = False

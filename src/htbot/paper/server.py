@@ -19,7 +19,6 @@ from htbot.paper.wire.times import connection_time
 from htbot.paper.wire.values import WireError
 
 _GREETING_TIMEOUT_S = 30.0
-_MAX_UNSENT_BYTES = 64 * 1024 * 1024
 _START_API = 71
 
 CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
@@ -58,7 +57,6 @@ class ClientProtocol(asyncio.Protocol):
             self._transport.close()
         self._gateway.turn_done()
         self._session.flush()
-        self._drop_if_slow()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; its orders stay."""
@@ -74,13 +72,6 @@ class ClientProtocol(asyncio.Protocol):
     def _expire(self) -> None:
         if self._session is not None and not self._session.started and self._transport is not None:
             self._transport.close()
-
-    def _drop_if_slow(self) -> None:
-        """A client that does not read may not fill the memory."""
-        for session in list(self._gateway.sessions.values()):
-            transport = cast("asyncio.Transport", session.pipe)
-            if transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
-                transport.abort()
 
     def _receive(self, session: Session, payload: bytes) -> None:
         if session.version == 0:
@@ -111,7 +102,7 @@ class ClientProtocol(asyncio.Protocol):
         body = texts[1:]
         values: dict[str, Any] = {}
         try:
-            values = decode(table, body, session.version)
+            decode(table, body, session.version, values)
             context = Context(self._gateway, self._pace, session, tuple(body))
             HANDLERS[table.name](context, values)
         except WireError as error:

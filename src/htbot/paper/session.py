@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table, encode
 
+_MAX_UNSENT_BYTES = 64 * 1024 * 1024
+
 
 class Pipe(Protocol):
     """The outgoing side of a socket."""
@@ -19,6 +21,14 @@ class Pipe(Protocol):
 
     def close(self) -> None:
         """Send what is buffered, then close."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the socket has not taken yet."""
         ...
 
 
@@ -83,11 +93,13 @@ class Session:
         self.send(messages.ERROR, {"id": request_id, "code": code, "text": text})
 
     def flush(self) -> None:
-        """Write everything that is queued, in one piece."""
+        """Write everything that is queued, in one piece. A client that does not read may not fill the memory."""
         if self._outgoing:
             data = b"".join(self._outgoing)
             self._outgoing.clear()
             self.pipe.write(data)
+            if self.pipe.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+                self.pipe.abort()
 
     def close(self) -> None:
         """Write what is queued and close the socket."""

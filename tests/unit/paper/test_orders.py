@@ -159,12 +159,15 @@ def test_an_immediate_order_is_cancelled_when_it_cannot_trade(desk: PaperDesk) -
 
 def test_an_order_before_the_open_waits_for_it(make_desk: Callable[..., PaperDesk], market: HandMarket) -> None:
     market.start = market.sessions.all()[0].opens - timedelta(minutes=1)
-    client = make_desk().client()
+    desk = make_desk()
+    client = desk.client()
     messages = client.place(1, STOCK, MarketOrder("BUY", 1))
     assert statuses(messages) == ["PreSubmitted"]
     assert errors(messages) == [(1, 399)]
     assert statuses(client.ask(49, 1)) == []
+    assert statuses(client.ask(49, 1)) == []
     assert statuses(client.ask(49, 1)) == ["Submitted", "Filled"]
+    assert desk.gateway.now == market.sessions.all()[0].opens
 
 
 def test_several_accounts_must_be_named(make_desk: Callable[..., PaperDesk]) -> None:

@@ -123,13 +123,15 @@ def _write(items: Sequence[Item], values: Values, parts: list[str]) -> None:
             _write(item.items, values, parts)
 
 
-def decode(table: Table, texts: Sequence[str], version: int) -> dict[str, Any]:
+def decode(table: Table, texts: Sequence[str], version: int, into: dict[str, Any] | None = None) -> dict[str, Any]:
     """The values of a message whose fields after the id are `texts`; missing trailing fields read as empty.
+
+    `into` holds what was read before an error, so that the answer can name its request.
 
     Raises:
         WireError: a field is not of its type, or a count is not plausible.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {} if into is None else into
     _read(table.layout(version), iter(texts), values, len(texts))
     return values
 

@@ -56,10 +56,9 @@ def parse_stamp(text: str) -> datetime | None:
     if clock.count(":") == 1:
         clock += ":00"
     try:
-        parsed = datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
-    except ValueError as error:
+        return datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise WireError(f"{text[:40]!r} is no time") from error
-    return parsed.astimezone(UTC)
 
 
 def _zone(name: str) -> tzinfo:
@@ -67,5 +66,5 @@ def _zone(name: str) -> tzinfo:
         return _SHORT_ZONES[name]
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise WireError(f"{name[:40]!r} is no time zone") from error

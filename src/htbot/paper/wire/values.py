@@ -12,6 +12,10 @@ from htbot.domain.errors import CallerMistake
 UNSET_DOUBLE = "1.7976931348623157E308"
 UNSET_INTEGER = 2147483647
 _INFINITY = "Infinite"
+_UNSET_EXPONENT = 300
+_MAX_EXPONENT = 18
+_MAX_DIGITS = 40
+_MAX_INTEGER = 2**53
 
 
 class WireError(CallerMistake):
@@ -49,7 +53,19 @@ def _integer(text: str) -> int:
     """Empty is 0; a whole number written as a double (`100.0`) is taken."""
     if not text:
         return 0
-    return int(text) if "." not in text else int(Decimal(text))
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(text[:_MAX_DIGITS])
+    number = int(text) if "." not in text else int(_bounded(Decimal(text)))
+    if not -_MAX_INTEGER <= number <= _MAX_INTEGER:
+        raise ValueError(text)
+    return number
+
+
+def _bounded(number: Decimal) -> Decimal:
+    """A number whose text is not longer than a message should be."""
+    if not number.is_finite() or not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT:
+        raise ValueError(str(number)[:_MAX_DIGITS])
+    return number
 
 
 def _optional_integer(text: str) -> int | None:
@@ -62,10 +78,12 @@ def _optional_integer(text: str) -> int | None:
 def _optional_decimal(text: str) -> Decimal | None:
     if not text or text == _INFINITY:
         return None
+    if text == UNSET_DOUBLE:
+        return None
     number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError(text)
-    return None if abs(number) > Decimal("1e300") else number
+    if number.is_finite() and number.adjusted() >= _UNSET_EXPONENT:
+        return None
+    return number if number == 0 else _bounded(number)
 
 
 def _decimal(text: str) -> Decimal:

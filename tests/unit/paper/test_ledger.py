@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from htbot.domain.orders import Action
+from htbot.paper.ledger import Booking, Ledger
+from htbot.paper.store import Store
+
+CASH = Decimal(100_000)
+
+
+def ledger_at(path: Path) -> Ledger:
+    return Ledger(Store(path), ["DU1"], CASH)
+
+
+def trade(side: Action, quantity: int, price: str, commission: str = "0", con_id: int = 1) -> Booking:
+    return Booking("DU1", con_id, 100, side, quantity, Decimal(price), Decimal(commission))
+
+
+def test_cost_includes_commissions_and_profit_is_after_them(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    assert ledger.book(trade(Action.BUY, 2, "1.50", "1.30")) is None
+    position = ledger.positions["DU1", 1]
+    assert position.average_cost == Decimal("150.65")
+    assert ledger.book(trade(Action.SELL, 1, "2.00", "0.65")) == Decimal("48.70")
+    assert ledger.book(trade(Action.SELL, 1, "1.00", "0.65")) == Decimal("-51.30")
+    assert (position.quantity, position.cost_usd, position.realized_usd) == (0, 0, Decimal("-2.60"))
+    assert ledger.accounts["DU1"].cash_usd == CASH - Decimal("2.60")
+
+
+def test_a_short_position_earns_when_it_is_bought_back_lower(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    ledger.book(trade(Action.SELL, 1, "8.10", "1.23"))
+    assert ledger.positions["DU1", 1].average_cost == Decimal("808.77")
+    assert ledger.book(trade(Action.BUY, 1, "5.00", "1.23")) == Decimal("307.54")
+
+
+def test_a_trade_through_zero_closes_and_opens(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    ledger.book(trade(Action.BUY, 1, "1.00"))
+    assert ledger.book(trade(Action.SELL, 3, "2.00")) == Decimal(100)
+    position = ledger.positions["DU1", 1]
+    assert (position.quantity, position.cost_usd, position.average_cost) == (-2, Decimal(-400), Decimal(200))
+
+
+def test_books_are_the_same_after_a_restart(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    ledger.book(trade(Action.BUY, 3, "1.23", "1.95"))
+    ledger._store.commit()
+    again = ledger_at(tmp_path / "l")
+    assert again.positions == ledger.positions
+    assert again.accounts == ledger.accounts
+
+
+TRADES = st.lists(
+    st.tuples(st.sampled_from(Action), st.integers(1, 7), st.integers(1, 2000), st.integers(0, 300), st.integers(1, 3)),
+    max_size=40,
+)
+
+
+@settings(max_examples=60)
+@given(TRADES)
+def test_cash_and_cost_are_conserved(rows: list[tuple[Action, int, int, int, int]]) -> None:
+    ledger = Ledger(Store(Path(":memory:")), ["DU1"], CASH)
+    for side, quantity, ticks, cents, con_id in rows:
+        ledger.book(trade(side, quantity, str(Decimal(ticks) / 20), str(Decimal(cents) / 100), con_id))
+    positions = list(ledger.positions.values())
+    realized = sum(position.realized_usd for position in positions)
+    cost = sum(position.cost_usd for position in positions)
+    assert ledger.accounts["DU1"].cash_usd == CASH + realized - cost
+    assert all(position.cost_usd == 0 for position in positions if position.quantity == 0)
+    signed = {
+        con_id: sum(
+            quantity if side is Action.BUY else -quantity for side, quantity, _, _, key in rows if key == con_id
+        )
+        for con_id in {row[4] for row in rows}
+    }
+    assert {position.con_id: position.quantity for position in positions} == signed

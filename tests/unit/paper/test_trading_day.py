@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from ib_async import Contract, LimitOrder, MarketOrder, Stock
+from tests.support.paper_desk import PaperDesk, errors, market_times, of_kind, statuses
+from tests.support.paper_world import DAYS, SESSIONS, SPY, HandMarket, option_id
+from tests.support.tws_client import RawClient, spread
+
+from htbot.domain.instruments import Right
+
+STOCK = Stock("SPY", "SMART", "USD")
+CLOSE = SESSIONS.all()[0].closes
+
+
+@pytest.fixture
+def late(make_desk: Callable[..., PaperDesk], market: HandMarket) -> PaperDesk:
+    """A minute before the first session's close."""
+    market.start = CLOSE - timedelta(minutes=1)
+    return make_desk(cash_usd=Decimal(1_000_000))
+
+
+def to_the_close(client: RawClient) -> list[list[str]]:
+    while True:
+        messages = client.ask(49, 1)
+        if market_times(messages)[-1] >= CLOSE:
+            return messages
+
+
+def held(desk: PaperDesk) -> dict[int, int]:
+    return {row.con_id: row.quantity for row in desk.gateway.ledger.held(desk.gateway.accounts[0])}
+
+
+def test_day_orders_end_with_the_day_and_others_stay(late: PaperDesk) -> None:
+    client = late.client()
+    client.place(1, STOCK, LimitOrder("BUY", 1, 400))
+    client.place(2, STOCK, LimitOrder("BUY", 1, 400, tif="GTC"))
+    messages = to_the_close(client)
+    assert statuses(messages) == ["Cancelled"]
+    assert errors(messages) == [(1, 202)]
+    assert [order.order_id for order in late.gateway.book.working] == [2]
+
+
+def test_an_index_spread_settles_in_cash(late: PaperDesk, market: HandMarket) -> None:
+    long, short = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
+    market.quotes[short], market.quotes[long] = (8.1, 8.2), (3.3, 3.4)
+    market.settlements[DAYS[0]] = 4690.0
+    client = late.client()
+    client.place(1, spread((short, "SELL"), (long, "BUY")), MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    assert held(late) == {long: 1, short: -1}
+    messages = to_the_close(client)
+    assert held(late) == {}
+    prices = {int(fields[3]): fields[20] for fields in of_kind(messages, 11)}
+    assert prices == {long: "0", short: "10"}
+    cash = late.gateway.ledger.accounts[late.gateway.accounts[0]].cash_usd
+    assert cash == Decimal(1_000_000) + 470 - 1000 - Decimal("2.46")
+
+
+@pytest.mark.parametrize(
+    ("right", "settled", "shares", "cash"),
+    [(Right.CALL, 472.0, 100, -47_000), (Right.PUT, 468.0, -100, 47_000), (Right.CALL, 470.0, 0, 0)],
+)
+def test_a_stock_option_in_the_money_is_exercised_into_shares(
+    late: PaperDesk, market: HandMarket, right: Right, settled: float, shares: int, cash: int
+) -> None:
+    con_id = option_id(470, right, symbol="SPY")
+    market.settlements[DAYS[0]] = settled
+    client = late.client()
+    client.place(1, Contract(conId=con_id, secType="OPT", exchange="SMART"), MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    before = late.gateway.ledger.accounts[late.gateway.accounts[0]].cash_usd
+    to_the_close(client)
+    assert held(late) == ({SPY: shares} if shares else {})
+    assert late.gateway.ledger.accounts[late.gateway.accounts[0]].cash_usd - before == cash
+
+
+def test_a_short_call_in_the_money_is_assigned(late: PaperDesk, market: HandMarket) -> None:
+    call = option_id(470, Right.CALL, symbol="SPY")
+    market.settlements[DAYS[0]] = 475.0
+    client = late.client()
+    client.place(1, STOCK, MarketOrder("BUY", 100))
+    client.ask(49, 1)
+    client.place(2, Contract(conId=call, secType="OPT", exchange="SMART"), MarketOrder("SELL", 1))
+    client.ask(49, 1)
+    assert held(late) == {SPY: 100, call: -1}
+    messages = to_the_close(client)
+    assert held(late) == {}
+    assert {fields[2] for fields in of_kind(messages, 11)} == {"0"}
+
+
+def test_options_that_expire_later_stay(late: PaperDesk) -> None:
+    con_id = option_id(4700, Right.CALL, DAYS[1])
+    client = late.client()
+    client.place(1, Contract(conId=con_id, secType="OPT", exchange="SMART"), MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    to_the_close(client)
+    assert held(late) == {con_id: 1}
+
+
+def test_the_daily_profit_begins_again(late: PaperDesk, market: HandMarket) -> None:
+    account = late.gateway.accounts[0]
+    client = late.client()
+    client.place(1, STOCK, MarketOrder("BUY", 100))
+    client.ask(49, 1)
+    assert late.gateway.valuer.value(account).daily == Decimal("-2.00")
+    to_the_close(client)
+    assert late.gateway.valuer.value(account).daily == 0
+    market.quotes[SPY] = (471.0, 471.0)
+    client.ask(49, 1)
+    assert late.gateway.valuer.value(account).daily == Decimal("100.00")
+
+
+def test_a_close_is_never_done_twice(late: PaperDesk) -> None:
+    client = late.client()
+    to_the_close(client)
+    late.kill_and_open()
+    again = late.client()
+    again.place(1, STOCK, LimitOrder("BUY", 1, 400))
+    messages = again.ask(49, 1)
+    assert "Cancelled" not in statuses(messages)
+    assert late.gateway.now == datetime(2024, 1, 2, 21, 0, tzinfo=UTC)
