@@ -6,6 +6,7 @@ Nothing of it touches the instance that trades: own state folder, own STOP file,
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -119,15 +120,14 @@ def _session(options: DemoOptions) -> Session:
 
 
 def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
-    foreign = {
-        name for name in options.environ if name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES) or name == "CI_ENV"
-    }
+    foreign = {name for name in options.environ if name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES)}
     kept = {name: value for name, value in options.environ.items() if name not in foreign}
     return kept | {
         "HTBOT_ENV_FILE": os.devnull,
         "HTBOT_VAR_DIR": str(folder),
         "KILL_SWITCH_FILE": str(folder / "STOP"),
         "HTBOT_API_PORT": str(free_port()),
+        "HTBOT_API_TOKEN": secrets.token_urlsafe(32),
         "HTBOT_SYMBOL": options.symbol,
         "PAPER_PORT": str(free_port()),
         "PAPER_SPEED": str(options.speed),

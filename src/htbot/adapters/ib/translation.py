@@ -28,6 +28,11 @@ def decimal_or_none(number: float | str | Decimal | None) -> Decimal | None:
     return Decimal(str(number))
 
 
+def strike_of(number: float) -> Decimal:
+    """A strike without trailing zeros and without an exponent: 410, 410.5."""
+    return Decimal(f"{number:.4f}".rstrip("0").rstrip("."))
+
+
 def price_or_none(price: float, size: float | None = None) -> float | None:
     """A quoted side, or None for IB's -1, 0 with no size, not-a-number and infinity (RULINGS 5)."""
     if not math.isfinite(price) or price < 0 or (size is not None and not size > 0):
@@ -65,7 +70,7 @@ def contract_from_ib(contract: ib.Contract) -> Contract:
         exchange=contract.exchange,
         currency=contract.currency,
         expiry=datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=NEW_YORK).date() if expiry else None,
-        strike=Decimal(str(contract.strike)).normalize() if is_option else None,
+        strike=strike_of(contract.strike) if is_option else None,
         right=Right(contract.right[0]) if is_option else None,
         trading_class=contract.tradingClass,
         multiplier=int(float(contract.multiplier or 1)),
