@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import warnings
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -41,9 +42,11 @@ def load_sessions(first: date, last: date, cache_dir: Path | None = None) -> Ses
 def _from_library(first_year: int, last_year: int) -> list[Session]:
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar("XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31")
-    early = {stamp.date() for stamp in calendar.early_closes}
-    schedule = calendar.schedule[["open", "close"]]
+    with warnings.catch_warnings():  # the library uses parts of pandas that pandas 3 announces to change
+        warnings.simplefilter("ignore", DeprecationWarning)
+        calendar = exchange_calendars.get_calendar("XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+        early = {stamp.date() for stamp in calendar.early_closes}
+        schedule = calendar.schedule[["open", "close"]]
     return [
         Session(stamp.date(), opens.to_pydatetime(), closes.to_pydatetime(), stamp.date() in early)
         for stamp, opens, closes in schedule.itertuples()

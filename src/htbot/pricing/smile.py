@@ -1,11 +1,12 @@
 """The smile: volatility as a function of normalised moneyness, and the price of an option on it.
 
-    volatility(K) = level x f(x),   f(x) = 1 + slope x + bend (sqrt(x^2 + 1) - 1),   x = ln(K / F) / (level sqrt(T))
+    volatility(K) = level x f(x),   f(x)^2 = 1 + 2 slope x + 2 bend (sqrt(x^2 + 1) - 1)
+    x = ln(K / F) / (level sqrt(T))
 
-Free of crossed verticals and of negative butterflies for |slope| <= bend < 1: with w(x) = level sqrt(T) f(x) the
-density of Breeden and Litzenberger has the sign of (1 - x f'/f)^2 + f f'' - (w f')^2 / 4 (Gatheral, "The Volatility
-Surface", 2006, in these variables); f > 0 and f'' > 0, and the last term is smaller at every deviation that an option
-market shows. Tests check it on prices.
+A hyperbola of total variance whose scale is tied to the level: a member of SVI (Gatheral, "The Volatility Surface",
+2006), so the wings grow with the square root of moneyness and keep Lee's bound. With V = f^2 the density has the sign
+of (1 - x V'/2V)^2 - V'^2 / 4V + V''/2 - level^2 T V'^2 / 16; it is positive, and with it there is no crossed vertical
+and no negative butterfly, for wings 0 <= bend - slope and bend + slope <= 0.9. Tests check it on prices.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ class SmileShape:
 
     def factor(self, x: float) -> float:
         """Volatility over the level at normalised moneyness `x`."""
-        return 1.0 + self.slope * x + self.bend * (sqrt(x * x + 1.0) - 1.0)
+        return sqrt(1.0 + 2.0 * (self.slope * x + self.bend * (sqrt(x * x + 1.0) - 1.0)))
 
 
 INDEX_SHAPE = SmileShape(slope=-0.05, bend=0.06)
-"""The stated skew of modelled quotes (RULINGS 24): a deviation down 1.07 of the level, one up 0.97, three down 1.28."""
+"""The stated skew of modelled quotes (RULINGS 24): a deviation down 1.07 of the level, one up 0.97, three down 1.25."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class SmileSlice:
         if scale <= 0.0:
             return max(intrinsic, 0.0)
         x = log(strike / self.forward) / scale
-        deviation = scale * (1.0 + self.shape.slope * x + self.shape.bend * (sqrt(x * x + 1.0) - 1.0))
+        shape = self.shape
+        deviation = scale * sqrt(1.0 + 2.0 * (shape.slope * x + shape.bend * (sqrt(x * x + 1.0) - 1.0)))
         d1 = 0.5 * deviation - x * scale / deviation
         value = erfc(-sign * _SQRT_HALF * d1) * self.forward - erfc(-sign * _SQRT_HALF * (d1 - deviation)) * strike
         return max(0.5 * self.discount * sign * value, intrinsic, 0.0)
@@ -81,8 +83,8 @@ class SmilePoint:
 def fit_smile(points: Sequence[SmilePoint], guess: float) -> tuple[float, SmileShape]:
     """The total deviation at the money and the shape that fit observations best.
 
-    With wings L = bend - slope and R = bend + slope the curve is linear in L and R for a given deviation at the money:
-    least squares with L, R >= 0 (so |slope| <= bend), and a golden section search over the rest. Wings are held weakly
+    With wings L = bend - slope and R = bend + slope the variance is linear in L and R for a given deviation at the
+    money: least squares with 0 <= L, R <= 0.9, and a golden section search over the rest. Wings are held weakly
     to those of the stated skew, so that two strikes, or one, are enough.
 
     Args:
@@ -127,9 +129,9 @@ def _wings(points: Sequence[SmilePoint], middle: float) -> _Wings:
     rows = []
     for point in points:
         root = sqrt(point.moneyness * point.moneyness + middle * middle) - middle
-        rows.append(
-            (0.5 * (root - point.moneyness), 0.5 * (root + point.moneyness), point.deviation - middle, point.weight)
-        )
+        left, right = middle * (root - point.moneyness), middle * (root + point.moneyness)
+        missing = point.deviation * point.deviation - middle * middle
+        rows.append((left, right, missing, point.weight / (4.0 * point.deviation * point.deviation)))
     ll = sum(w * g * g for g, _, _, w in rows) + _HOLD
     rr = sum(w * h * h for _, h, _, w in rows) + _HOLD
     lr = sum(w * g * h for g, h, _, w in rows)

@@ -92,15 +92,13 @@ def _offsets(starts: Ints) -> Ints:
 
 def _commonest(table: Table, gaps: list[Ints]) -> int:
     joined = np.concatenate(gaps) if gaps else np.array([], dtype=np.int64)
-    if not len(joined):
-        whole = np.concatenate([np.diff(table.start_s)[:1000], np.array([_DAY_S])])
-        longer = whole[whole > 0]
-        return int(longer.min()) if int(longer.min()) >= LONGEST_MINUTES * 60 else _unseen(table)
-    values, counts = np.unique(joined, return_counts=True)
-    return int(values[counts.argmax()])
-
-
-def _unseen(table: Table) -> int:
+    if len(joined):
+        values, counts = np.unique(joined, return_counts=True)
+        return int(values[counts.argmax()])
+    steps = np.diff(table.start_s)
+    days = steps[steps >= _DAY_S]
+    if len(days):
+        return int(days.min())  # a row a day: said as such
     raise ConfigurationError(
         f"{table.name}: no two bars lie in one session, their length is unknown: give it (--bar 5m)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from htbot.domain.instruments import Contract, Right, SecType
@@ -235,8 +235,6 @@ class ContractBook:
 
 def _strike(value: float) -> Decimal | None:
     """A query's strike to a thousandth of a dollar; 0 is 'any', None is nonsense."""
-    try:
-        strike = Decimal(str(value)).quantize(Decimal("0.001"))
-    except InvalidOperation:
+    if not 0.0 <= value < 1e6:
         return None
-    return strike if strike >= 0 else None
+    return Decimal(str(value)).quantize(Decimal("0.001"))

@@ -182,7 +182,9 @@ class OptionModel:
             return None
         position = self._timeline.running(at_s)
         hours = (self._timeline.opens_s[position], self._timeline.closes_s[position])
-        seen = chains.observe(terms.expiry_key, at_s, hours, Carry(stated.forward, stated.discount))
+        seen = chains.observe(
+            terms.expiry_key, at_s, hours, Carry(stated.forward, stated.discount, terms.grid.above(0.0))
+        )
         if seen is None:
             return None
         deviation, shape = fit_smile(seen.points, stated.scale)

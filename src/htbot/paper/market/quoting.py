@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import floor, sqrt
 
-from htbot.domain.instruments import SecType
+from htbot.domain.instruments import Right, SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
 from htbot.paper.market.con_ids import LISTED, option_series
@@ -66,7 +66,7 @@ class Quoter:
         return self._option(terms, moment) if terms is not None else None
 
     def greeks(self, con_id: int, at: datetime) -> Greeks | None:
-        """Greeks of an option before its expiry: at the volatility of its recorded mid, else at the smile's."""
+        """Greeks of an option before its expiry, at the volatility of its recorded mid or of the smile."""
         moment, terms = self._moment_at(at), self.option(con_id)
         if moment is None or terms is None:
             return None
@@ -135,8 +135,12 @@ def _recorded(con_id: int, sides: Sides, since_s: int, last: float | None) -> Qu
 
 
 def _implied(terms: OptionTerms, smile: SmileSlice, quote: Quote) -> float | None:
-    """The volatility of a mid; None where no volatility gives it."""
-    if quote.mid is None:
+    """The volatility of an out-of-the-money mid; None where no volatility gives it.
+
+    In the money the width of the market is larger than the time value: there the smile knows better.
+    """
+    out_of_the_money = (terms.series.right is Right.CALL) == (terms.strike >= smile.forward)
+    if quote.mid is None or not out_of_the_money:
         return None
     deviation = implied_deviation(terms.series.right, quote.mid, smile.forward, terms.strike, smile.discount)
     return deviation / sqrt(smile.years) if deviation else None

@@ -74,10 +74,11 @@ def last_trade(columns: BarColumns, at_s: int, opens_s: int) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """Forward from spot and rate, and the discount factor to expiry."""
+    """Forward from spot and rate, the discount factor to expiry, and the least increment of the options' prices."""
 
     forward: float
     discount: float
+    tick: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class RecordedChains:
             expiry_key: class and expiry.
             at_s: the instant.
             hours: opening and close of the session.
-            carry: forward and discount that spot and rate give.
+            carry: what spot and rate give.
         """
         seen: list[tuple[float, dict[Right, Sides]]] = []
         for strike, columns in self._strikes[expiry_key]:
@@ -122,7 +123,7 @@ class RecordedChains:
             if usable:
                 seen.append((strike, usable))
         forward = parity_forward(seen, carry)
-        points = tuple(_points(seen, forward, carry.discount))
+        points = tuple(_points(seen, forward, carry))
         return ObservedSmile(forward, points) if points else None
 
 
@@ -138,13 +139,13 @@ def parity_forward(seen: Iterable[tuple[float, dict[Right, Sides]]], carry: Carr
             continue
         forward = strike + ((call.mid or 0.0) - (put.mid or 0.0)) / carry.discount
         if abs(forward / carry.forward - 1.0) <= _FORWARD_REACH:
-            pairs.append((abs(strike - carry.forward), forward, 1.0 / max(call.width + put.width, 0.01) ** 2))
+            pairs.append((abs(strike - carry.forward), forward, 1.0 / max(call.width + put.width, carry.tick) ** 2))
     nearest = sorted(pairs)[:_PAIRS]
     weight = sum(pair[2] for pair in nearest)
     return sum(pair[1] * pair[2] for pair in nearest) / weight if weight else carry.forward
 
 
-def _points(seen: Iterable[tuple[float, dict[Right, Sides]]], forward: float, discount: float) -> Iterable[SmilePoint]:
+def _points(seen: Iterable[tuple[float, dict[Right, Sides]]], forward: float, carry: Carry) -> Iterable[SmilePoint]:
     """The out-of-the-money side of each strike, weighted by (vega / width)^2: the error is then one in prices."""
     for strike, sides in seen:
         right = Right.CALL if strike >= forward else Right.PUT
@@ -152,9 +153,9 @@ def _points(seen: Iterable[tuple[float, dict[Right, Sides]]], forward: float, di
         mid = side.mid if side else None
         if side is None or mid is None or side.bid is None:
             continue
-        deviation = implied_deviation(right, mid, forward, strike, discount)
+        deviation = implied_deviation(right, mid, forward, strike, carry.discount)
         if deviation is None or deviation <= 0.0:
             continue
         d1 = log(forward / strike) / deviation + 0.5 * deviation
-        slope = forward * normal_density(d1) / max(side.width, 0.01)
+        slope = forward * normal_density(d1) / max(side.width, carry.tick)
         yield SmilePoint(log(strike / forward), deviation, slope * slope)

@@ -154,7 +154,7 @@ class SyntheticTape:
 
 
 def _moved(cents: int, ppm: int) -> int:
-    return cents + cents * ppm // _MILLION
+    return cents + (cents * ppm + _MILLION // 2) // _MILLION
 
 
 def _candle(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> Candle:
