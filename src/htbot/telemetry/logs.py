@@ -1,4 +1,4 @@
-"""JSON lines on standard output: the process manager writes them to `var/log/<program>.log` and rotates.
+"""JSON lines on standard error: the process manager writes them to `var/log/<program>.log` and rotates.
 
 One writer per file is why no process opens a log file itself: the worker is several processes.
 """
@@ -27,9 +27,9 @@ def configure_logging(
         program: name that each line carries.
         level: least level that is written.
         console: readable lines for a person at a terminal instead of JSON.
-        stream: default standard output, for `console` standard error.
+        stream: default standard error.
     """
-    stream = stream or (sys.stderr if console else sys.stdout)
+    stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

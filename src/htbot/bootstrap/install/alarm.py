@@ -95,7 +95,7 @@ def main() -> None:
         return deliver(load_settings(), message)
 
     settings = load_settings()
-    configure_logging("alarm", level=settings.paths.log_level, stream=sys.stderr)
+    configure_logging("alarm", level=settings.paths.log_level)
     listen(settings, tell, sys.stdin, sys.stdout)
 
 

@@ -91,6 +91,11 @@ class Waiting:
                 raise NotReady(f"{row.name} does not start: {self._last_words(row.name)}")
 
     def _last_words(self, program: str) -> str:
-        log = next(iter(self._settings.paths.log.glob(f"{program}.[lt]*")), None)
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log else []
-        return lines[-1] if lines else "it wrote nothing"
+        """Last line that the program wrote, to its log or past it."""
+        logs = [self._settings.paths.log / f"{program}{suffix}" for suffix in (".txt", ".log")]
+        written = sorted(
+            (log for log in logs if log.exists() and log.stat().st_size), key=lambda log: log.stat().st_mtime
+        )
+        if not written:
+            return "it wrote nothing"
+        return written[-1].read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]

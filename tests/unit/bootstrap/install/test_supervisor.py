@@ -76,8 +76,11 @@ def test_logs_are_rotated() -> None:
     config = rendered()
     for name in ALL:
         program = config[f"program:{name}"]
-        assert program["stdout_logfile_maxbytes"].endswith("MB")
-        assert int(program["stdout_logfile_backups"]) > 0
+        logs = [key.removesuffix("_logfile") for key in program if key.endswith("_logfile")]
+        assert logs
+        for stream in logs:
+            assert program[f"{stream}_logfile_maxbytes"].endswith("MB")
+            assert int(program[f"{stream}_logfile_backups"]) > 0
 
 
 def test_an_unknown_name_in_the_template_is_refused(tmp_path: Path) -> None:
