@@ -60,6 +60,14 @@ def test_start_end_and_name(market: ReplayMarket) -> None:
     assert market.world_id.endswith("-20240701")
 
 
+def test_midnight_is_the_date(bars: BarColumns, make_data: Data, calendar: SessionTable) -> None:
+    midnight = datetime(2024, 7, 1, 4, tzinfo=UTC)
+    market = ReplayMarket(make_data({"SPY": bars}), calendar, ReplayWindow("SPY", midnight, midnight))
+    assert (market.start, market.end) == (OPENS, CLOSES)
+    later = ReplayMarket(make_data({"SPY": bars}), calendar, ReplayWindow("SPY", after(20), after(40)))
+    assert (later.start, later.end) == (after(20), after(40))
+
+
 def test_regular_hours_only(market: ReplayMarket) -> None:
     assert price(market, after(-1)) == 543.0  # the close before, not the row before the open
     assert price(market, CLOSES) == 541.5

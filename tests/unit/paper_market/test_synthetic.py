@@ -35,6 +35,8 @@ def test_the_default_world_starts_at_0945_of_the_last_full_session(
 def test_a_date_starts_at_0945_and_an_instant_at_itself(calendar: SessionTable) -> None:
     by_date = SyntheticMarket(calendar, TODAY, start=date(2024, 6, 3))
     assert by_date.start == datetime(2024, 6, 3, 13, 45, tzinfo=UTC)
+    midnight = datetime(2024, 6, 3, 4, tzinfo=UTC)
+    assert SyntheticMarket(calendar, TODAY, start=midnight).start == by_date.start
     noon = datetime(2024, 6, 3, 16, tzinfo=UTC)
     at_noon = SyntheticMarket(calendar, TODAY, start=noon)
     assert at_noon.start == noon
@@ -52,6 +54,17 @@ def test_a_date_starts_at_0945_and_an_instant_at_itself(calendar: SessionTable) 
 def test_a_start_that_cannot_be(calendar: SessionTable, start: date, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         SyntheticMarket(calendar, TODAY, start=start)
+
+
+def test_an_end(calendar: SessionTable) -> None:
+    close = datetime(2024, 7, 8, 20, tzinfo=UTC)
+    for end in (date(2024, 7, 8), datetime(2024, 7, 8, 4, tzinfo=UTC), close):
+        market = SyntheticMarket(calendar, TODAY, end=end)
+        assert market.end == close
+        assert market.next_event(close) is None
+        assert market.next_event(close - timedelta(seconds=1)) == close
+    with pytest.raises(ConfigurationError, match="end 2024-07-07 is no session"):
+        SyntheticMarket(calendar, TODAY, end=date(2024, 7, 7))
 
 
 def test_the_same_seed_gives_the_same_world(market: SyntheticMarket, calendar: SessionTable) -> None:

@@ -14,7 +14,7 @@ from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.paper.market.con_ids import LISTED
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import Candle, SessionPath
-from htbot.paper.market.timeline import epoch_s, instant
+from htbot.paper.market.timeline import date_or_instant, epoch_s, instant, new_york_day
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 START_TIME = (9, 45)
@@ -23,7 +23,7 @@ _LATE_PRINTS_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class ReplayWindow:
-    """What to play. A date as `start` means that session's open, as `end` its close.
+    """What to play. A date (or New York's midnight) as `start` means that session's open, as `end` its close.
 
     `symbol` must have bars on the start's date; it also decides which session is the last full one without a `start`.
     """
@@ -40,8 +40,8 @@ class RecordedTape:
     def __init__(self, bars: dict[str, BarColumns]) -> None:
         self._bars = bars
         self._paths: dict[tuple[str, date], SessionPath | None] = {}
-        self._first = {symbol: _day(instant(columns.start_s[0])) for symbol, columns in bars.items()}
-        self._last = {symbol: _day(instant(columns.start_s[-1])) for symbol, columns in bars.items()}
+        self._first = {symbol: new_york_day(instant(columns.start_s[0])) for symbol, columns in bars.items()}
+        self._last = {symbol: new_york_day(instant(columns.start_s[-1])) for symbol, columns in bars.items()}
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -154,12 +154,12 @@ class _Choice:
 
     def start(self, played: list[Session]) -> datetime:
         """The start asked for, or 09:45 of the last full session."""
-        wanted = self._window.start
+        wanted = None if self._window.start is None else date_or_instant(self._window.start)
         if wanted is None:
             covered = [session for session in played if self._covers(session)]
             full = [session for session in covered if not session.early_close] or covered
             return full[-1].at(*START_TIME)
-        session = self._session(_day(wanted))
+        session = self._session(new_york_day(wanted))
         begin = session.opens if not isinstance(wanted, datetime) else max(wanted, session.opens)
         if begin >= session.closes:
             raise ConfigurationError(
@@ -170,7 +170,7 @@ class _Choice:
 
     def end(self, played: list[Session], start: datetime) -> datetime:
         """The end asked for, or the last close of the data."""
-        wanted = self._window.end
+        wanted = None if self._window.end is None else date_or_instant(self._window.end)
         last = [session for session in played if self._covers(session)][-1].closes
         if wanted is None:
             return last
@@ -194,8 +194,3 @@ class _Choice:
         if session is None or not self._covers(session):
             raise ConfigurationError(f"{self._names}: no {what} on {day}; the data have {has}")
         return session
-
-
-def _day(moment: datetime | date) -> date:
-    """The New York date of a moment."""
-    return moment.astimezone(NEW_YORK).date() if isinstance(moment, datetime) else moment

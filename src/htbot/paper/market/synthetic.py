@@ -8,11 +8,11 @@ from datetime import date, datetime
 from random import Random
 
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.domain.sessions import Session, SessionTable
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import Candle, SessionPath
 from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
-from htbot.paper.market.timeline import epoch_s
+from htbot.paper.market.timeline import date_or_instant, epoch_s, new_york_day
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 HISTORY_SESSIONS = 30
@@ -177,12 +177,13 @@ class SyntheticMarket(PathMarket):
         calendar: sessions of the exchange, from at least 12 (better 30) before the start on, some years ahead.
         today: the date on which the world is made; only a default start depends on it.
         seed: 0 or more; the same seed and start date give the same world.
-        start: when to begin; a date is that session's 09:45. A stored world is opened again by its start.
-        end: when to stop; None goes on to the end of the calendar.
+        start: when to begin; a date (or New York's midnight) is that session's 09:45. A stored world is opened again
+            by its start.
+        end: when to stop; a date is that session's close, None goes on to the end of the calendar.
         listing: of options.
 
     Raises:
-        ConfigurationError: a start that is no session, or a calendar without the history before it.
+        ConfigurationError: a start or end that is no session, or a calendar without the history before it.
     """
 
     def __init__(
@@ -192,12 +193,12 @@ class SyntheticMarket(PathMarket):
         seed: int = 7,
         *,
         start: datetime | date | None = None,
-        end: datetime | None = None,
+        end: datetime | date | None = None,
         listing: Listing = "modelled",
     ) -> None:
         begin = _start(calendar, today, start)
         every = calendar.all()
-        day = begin.astimezone(NEW_YORK).date()
+        day = new_york_day(begin)
         position = next(number for number, session in enumerate(every) if session.day == day)
         if position < LEAST_HISTORY:
             raise ConfigurationError(
@@ -208,7 +209,7 @@ class SyntheticMarket(PathMarket):
         frame = WorldFrame(
             world_id=f"synthetic-{seed}-{day:%Y%m%d}",
             start=begin,
-            end=end,
+            end=_end(calendar, end),
             sessions=SessionTable(sessions),
             calendar=calendar,
             listing=listing,
@@ -222,12 +223,24 @@ def _start(calendar: SessionTable, today: date, start: datetime | date | None) -
         if not full:
             raise ConfigurationError(f"the calendar has no full session before {today}")
         return full[-1].at(*START_TIME)
-    day = start.astimezone(NEW_YORK).date() if isinstance(start, datetime) else start
-    session = calendar.on(day)
-    if session is None:
-        raise ConfigurationError(f"start {day} is no session (weekend or holiday); take a trading day")
+    start = date_or_instant(start)
+    session = _session(calendar, "start", new_york_day(start))
     if not isinstance(start, datetime):
         return session.at(*START_TIME)
     if start >= session.closes:
         raise ConfigurationError(f"start {start:%Y-%m-%d %H:%M} UTC is after the close, {session.closes:%H:%M} UTC")
     return max(start, session.opens)
+
+
+def _end(calendar: SessionTable, end: datetime | date | None) -> datetime | None:
+    if end is None:
+        return None
+    end = date_or_instant(end)
+    return end if isinstance(end, datetime) else _session(calendar, "end", end).closes
+
+
+def _session(calendar: SessionTable, what: str, day: date) -> Session:
+    session = calendar.on(day)
+    if session is None:
+        raise ConfigurationError(f"{what} {day} is no session (weekend or holiday); take a trading day")
+    return session

@@ -23,6 +23,18 @@ def instant(at_s: int) -> datetime:
     return datetime.fromtimestamp(at_s, UTC)
 
 
+def new_york_day(moment: datetime | date) -> date:
+    """The New York date of a moment."""
+    return moment.astimezone(NEW_YORK).date() if isinstance(moment, datetime) else moment
+
+
+def date_or_instant(moment: datetime | date) -> datetime | date:
+    """New York's midnight is how settings write a date without a time: it becomes that date again."""
+    if isinstance(moment, datetime) and moment.astimezone(NEW_YORK).time() == time():
+        return new_york_day(moment)
+    return moment
+
+
 class Timeline:
     """A session table with positions, and trading time as the clock of options."""
 
