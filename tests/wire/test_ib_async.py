@@ -82,7 +82,7 @@ async def settled(condition: Callable[[], bool]) -> None:
 async def test_it_connects_at_the_highest_common_version(running: Running) -> None:
     async with joined(running) as ib:
         assert ib.client.serverVersion() == 178
-        assert ib.managedAccounts() == running.gateway.accounts
+        assert ib.managedAccounts() == list(running.gateway.accounts)
         assert ib.managedAccounts()[0].startswith("DU")
         values = {row.tag: row.value for row in ib.accountValues()}
         assert values["NetLiquidation"] == "100000.00"

@@ -193,13 +193,13 @@ class Book:
 
     def match(self, order: PaperOrder, at: datetime) -> bool:
         """Look at the market for one working order (fill rule `book`); whether it filled."""
-        order.due = False
+        was_due, order.due = order.due, False
         quotes = self._parts.prices.quotes(order.tradable.con_ids)
         price = natural(order.tradable.legs, order.ticket.action, quotes)
         if price is None or not is_marketable(order.ticket.action, order.ticket.limit, price.net):
             if order.ticket.tif in {"IOC", "FOK"}:
                 self.end(order, at, "")
-            else:
+            elif was_due:
                 self._save(order)
             return False
         self._fill(order, price, at)

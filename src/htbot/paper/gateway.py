@@ -22,7 +22,7 @@ from htbot.paper.orders import PaperOrder
 from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
 from htbot.paper.records import Records
-from htbot.paper.reports import ClientReports
+from htbot.paper.reports import ClientReports, send_order_status
 from htbot.paper.session import Session
 from htbot.paper.store import Store
 from htbot.paper.trading_day import TradingDay
@@ -82,7 +82,8 @@ class Gateway:
         self.sessions: dict[int, Session] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
-        self.ledger = Ledger(store, config.accounts or (account_number(self.world_id),), config.cash_usd)
+        self.accounts = config.accounts or (account_number(self.world_id),)
+        self.ledger = Ledger(store, self.accounts, config.cash_usd)
         self.valuer = Valuer(self.ledger, self.contracts, self.prices)
         parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store))
         self.book = Book(parts, ClientReports(self.sessions), self.world_id)
@@ -91,11 +92,6 @@ class Gateway:
         self.account_feed = AccountFeed(self)
         store.put_meta("clock", self.now.isoformat())
         store.commit()
-
-    @property
-    def accounts(self) -> list[str]:
-        """The accounts under management."""
-        return list(self.ledger.accounts)
 
     @property
     def is_open(self) -> bool:
@@ -162,6 +158,7 @@ class Gateway:
         session = self.sessions.get(order.client_id)
         if session is not None:
             session.error(order.order_id, ORDER_WARNING, self._opening_note())
+            send_order_status(session, order)  # libraries take a note about an order for a change of its state
 
     def _opening_note(self) -> str:
         sessions = self.market.sessions

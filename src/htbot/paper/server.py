@@ -17,9 +17,11 @@ from htbot.paper.wire.framing import ClientVersions, FrameReader, frame
 from htbot.paper.wire.tables import HIGHEST_VERSION, LOWEST_VERSION, decode
 from htbot.paper.wire.times import connection_time
 from htbot.paper.wire.values import WireError
+from htbot.telemetry import get_logger
 
 _GREETING_TIMEOUT_S = 30.0
 _START_API = 71
+_log = get_logger("htbot.paper.server")
 
 CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 
@@ -53,7 +55,8 @@ class ClientProtocol(asyncio.Protocol):
                 self._receive(self._session, payload)
                 if self._transport.is_closing():
                     break
-        except WireError:
+        except WireError as error:
+            _log.warning("client closed", reason=str(error), client_id=self._session.client_id)
             self._transport.close()
         self._gateway.turn_done()
         self._session.flush()
@@ -66,6 +69,7 @@ class ClientProtocol(asyncio.Protocol):
         session = self._session
         if session is not None and session.started and self._gateway.sessions.get(session.client_id) is session:
             del self._gateway.sessions[session.client_id]
+            _log.info("client left", client_id=session.client_id)
             self._pace.left(session)
             self._gateway.turn_done()
 

@@ -162,7 +162,8 @@ def test_an_order_before_the_open_waits_for_it(make_desk: Callable[..., PaperDes
     desk = make_desk()
     client = desk.client()
     messages = client.place(1, STOCK, MarketOrder("BUY", 1))
-    assert statuses(messages) == ["PreSubmitted"]
+    assert [fields[0] for fields in messages] == ["5", "3", "4", "3"]
+    assert statuses(messages) == ["PreSubmitted", "PreSubmitted"]
     assert errors(messages) == [(1, 399)]
     assert statuses(client.ask(49, 1)) == []
     assert statuses(client.ask(49, 1)) == []

@@ -7,9 +7,11 @@ from typing import Any
 from htbot.paper.errors import CLIENT_ID_IN_USE, FARM_NOTES
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.wire import messages
+from htbot.telemetry import get_logger
 
 _STEPPED = "stepped"
 _MAX_CLIENTS = 32
+_log = get_logger("htbot.paper.server")
 
 
 def start_api(context: Context, values: dict[str, Any]) -> None:
@@ -27,6 +29,7 @@ def start_api(context: Context, values: dict[str, Any]) -> None:
     session.started = True
     session.stepped = _STEPPED in values["optionalCapabilities"].replace(";", " ").replace(",", " ").split()
     gateway.sessions[client_id] = session
+    _log.info("client joined", client_id=client_id, version=session.version, stepped=session.stepped)
     managed_accounts(context, values)
     next_valid_id(context, values)
     for code, text in FARM_NOTES:

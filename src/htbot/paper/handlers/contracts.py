@@ -49,6 +49,7 @@ def _details_values(request_id: int, details: ContractDetails, rule: int, hours:
         "liquidHours": hours,
         "underSymbol": details.under_symbol,
         "underSecType": details.under_sec_type,
+        "secIds": [{"tag": "HtbotListing", "value": details.listing}] if expiry else [],
         "marketRuleIds": ",".join([str(rule)] * len(exchanges)),
         "realExpirationDate": expiry,
         "stockType": details.stock_type,
