@@ -97,6 +97,12 @@ def test_history_is_enough_for_600_bars(market: SyntheticMarket) -> None:
     assert {session.day for session in market.sessions.all()} >= {bar.start.date() for bar in bars}
 
 
+def test_a_half_day_is_short(market: SyntheticMarket) -> None:
+    opens = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)
+    bars = market.bars(SPX, 5, opens, opens + timedelta(hours=8))
+    assert (len(bars), bars[-1].end) == (42, datetime(2024, 7, 3, 17, tzinfo=UTC))
+
+
 def test_the_world_goes_on(market: SyntheticMarket) -> None:
     evening = datetime(2024, 7, 5, 20, tzinfo=UTC)
     assert market.next_event(evening) == datetime(2024, 7, 8, 13, 30, tzinfo=UTC)

@@ -47,4 +47,4 @@ def test_positions(timeline: Timeline) -> None:
     assert timeline.running(at(4, 12)) == july_3
     assert timeline.last_on(date(2024, 7, 7)) == date(2024, 7, 5)
     assert timeline.last_on(date(2023, 7, 7)) is None
-    assert [session.day.day for session in timeline.before(date(2024, 7, 5), 2)] == [2, 3]
+    assert [session.day.day for session in timeline.ahead(date(2024, 7, 4), 2)] == [5, 8]

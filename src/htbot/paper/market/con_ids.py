@@ -24,7 +24,7 @@ _STRIDE = 2 * DAYS
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An underlying with its id at IB and what its options look like; `options` False means none are listed."""
+    """An underlying with its id at IB."""
 
     symbol: str
     con_id: int
@@ -32,7 +32,6 @@ class Listed:
     sec_type: SecType = SecType.STOCK
     primary_exchange: str = "NASDAQ"
     stock_type: str = "COMMON"
-    options: bool = True
 
 
 @dataclass(frozen=True, slots=True)

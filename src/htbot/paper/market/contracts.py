@@ -52,7 +52,7 @@ def parse_occ(text: str) -> OptionSeries | None:
 
 def underlying_details(symbol: str) -> ContractDetails:
     """A stock or index; a symbol that the table does not know is a stock on SMART."""
-    row = LISTED.get(symbol) or Listed(symbol, underlying_id(symbol), symbol, primary_exchange="NYSE", options=False)
+    row = LISTED.get(symbol) or Listed(symbol, underlying_id(symbol), symbol, primary_exchange="NYSE")
     index = row.sec_type is SecType.INDEX
     contract = Contract(
         con_id=row.con_id,
@@ -171,10 +171,6 @@ class ContractBook:
                 for exchange in ("CBOE", "SMART")
             ]
         return chains
-
-    def lists(self, series: OptionSeries, day: date) -> bool:
-        """True when an option is listed on a day."""
-        return (series.strike, series.right) in self._strikes(series.trading_class, series.expiry, day)
 
     def _option(self, series: OptionSeries) -> ContractDetails | None:
         recorded = (series.strike, series.right) in self._recorded.get((series.trading_class, series.expiry), ())

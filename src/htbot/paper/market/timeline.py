@@ -64,11 +64,6 @@ class Timeline:
         first = self.position(day)
         return self.sessions[first : first + count]
 
-    def before(self, day: date, count: int) -> list[Session]:
-        """Up to `count` sessions strictly before a day, oldest first."""
-        last = self.position(day)
-        return self.sessions[max(last - count, 0) : last]
-
     def last_on(self, day: date) -> date | None:
         """The day of the last session on or before a day; None before the calendar."""
         index = bisect_right(self._days, day) - 1
