@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from htbot.api.errors import problem
 
 LARGEST_BODY = 64 * 1024
+LARGEST_HEAD = 8 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -42,6 +43,9 @@ class Guard:
         await self._serve(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+        if sum(len(name) + len(value) for name, value in headers.raw) > LARGEST_HEAD:
+            detail = f"the headers are larger than {LARGEST_HEAD} bytes"
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail
         host = headers.get("host", "")
         if _host_name(f"//{host}") not in self._hosts:
             return HTTPStatus.FORBIDDEN, f"host {host[:80]!r} is not served here: use 127.0.0.1, or set HTBOT_API_HOST"

@@ -79,7 +79,9 @@ class KillSwitch:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return ""
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return ""
-            return file.read(_LONGEST).decode("utf-8", "replace")
+            return os.read(descriptor, _LONGEST).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)

@@ -42,7 +42,8 @@ class FileDelivery:
 
 def file_name(alert: Alert) -> str:
     """Sortable by market time, readable, and the same for the same alert."""
-    slug = re.sub(r"[^a-z0-9]+", "-", alert.subject.removeprefix(SUBJECT_PREFIX).lower()).strip("-")[:60].rstrip("-") or "alert"
+    title = alert.subject.removeprefix(SUBJECT_PREFIX).lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", title).strip("-")[:60].rstrip("-") or "alert"
     return f"{alert.as_of:%Y%m%dT%H%M%SZ}-{slug}-{alert_digest(alert)[:8]}.eml"
 
 

@@ -1,0 +1,144 @@
+"""The command line over a real record; Redis is away."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import record
+
+from htbot.cli.main import run
+from htbot.persistence.engine import Database
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import (
+    AccountRepository,
+    EvaluationRepository,
+    IntentRepository,
+    RiskDecisionRepository,
+    SignalRepository,
+    TaskRunRepository,
+    TradeRepository,
+)
+
+Shell = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def shell(
+    database: Database,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Shell:
+    monkeypatch.setenv("HTBOT_ENV_FILE", os.devnull)
+    monkeypatch.setenv("HTBOT_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("KILL_SWITCH_FILE", str(tmp_path / "STOP"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def traded(database: Database) -> None:
+    """One trade is opening."""
+    trade = record.trade()
+    with database.transaction() as session:
+        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
+        EvaluationRepository(session).add(record.evaluation())
+        signal_id = SignalRepository(session).add(record.signal(), None)
+        RiskDecisionRepository(session).add(record.approval(), signal_id)
+        TradeRepository(session).add(trade)
+        IntentRepository(session).add(record.entry(trade))
+        TaskRunRepository(session).begin("read_market", "all", record.NOON)
+
+
+def parsed(told: tuple[int, str, str]) -> Any:
+    code, out, err = told
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_reads_print_the_same_shapes_as_the_api(shell: Shell, traded: None) -> None:
+    assert [trade["id"] for trade in parsed(shell("trades", "--json"))] == [record.trade().id]
+    (signal,) = parsed(shell("signals", "--json"))
+    assert (signal["ts"], signal["direction"], signal["accepted"]) == ("2022-08-26T16:00:00Z", 1, True)
+    status = parsed(shell("status", "--json"))
+    assert status["open_trade"]["state"] == "opening"
+    assert status["connection"] == "unknown: redis does not answer"
+    for command in ("positions", "orders", "fills", "alerts"):
+        assert parsed(shell(command, "--json")) == []
+    assert parsed(shell("pnl", "--json", "--day", "2022-08-26"))["day"]["net"] == "0.00"
+    assert parsed(shell("account", "--json"))["account"] == record.ACCOUNT
+
+
+def test_reads_for_people(shell: Shell, traded: None) -> None:
+    code, out, _ = shell("status")
+    assert code == 0
+    for words in ("Trend", "inside the day's range", "SELL 1 SPX 2022-08-26 4150P", "read_market", "Halt"):
+        assert words in out
+    assert "Positions: none" in shell("positions")[1]
+    for command in ("trades", "signals", "orders", "fills", "alerts", "pnl", "account"):
+        assert shell(command)[0] == 0, command
+
+
+def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:
+    code, out, _ = shell("why", record.trade().id)
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines() if line[:2].strip().isdigit()] == [
+        "tick", "bar", "signal", "decision", "intent", "order", "fill", "position", "pnl", "alert",
+    ]  # fmt: skip
+    assert shell("why", "nothing")[0] == 2
+    assert shell("cancel", "nothing")[0] == 2
+
+
+def test_halt_and_resume(shell: Shell, tmp_path: Path) -> None:
+    assert parsed(shell("halt", "--reason", "news", "--json"))["by"] == ["cli", "file"]
+    assert {halt["reason"] for halt in parsed(shell("status", "--json"))["halt"]} >= {"news"}
+    assert parsed(shell("resume", "--json")) == {"halted": False, "by": [], "warning": None}
+    (tmp_path / "STOP").touch()
+    code, out, _ = shell("resume")
+    assert code == 1
+    assert "removed by hand" in out
+
+
+def test_flatten_that_nobody_executes_times_out_and_goes_on(shell: Shell) -> None:
+    code, out, err = shell("flatten", "--yes", "--wait", "0.1", "--json")
+    assert code == 5
+    assert json.loads(out)["state"] == "PENDING"
+    assert "goes on" in err
+    assert shell("flatten", "--yes", "--wait", "0")[0] == 0
+
+
+def test_tokens(shell: Shell) -> None:
+    minted = parsed(shell("token", "create", "screen", "--role", "viewer", "--json"))
+    assert minted["token"].startswith("htb_")
+    code, _, err = shell("token", "create", "screen")
+    assert code == 1
+    assert "screen" in err
+    (listed,) = parsed(shell("token", "list", "--json"))
+    assert (listed["name"], listed["role"]) == ("screen", "viewer")
+    assert parsed(shell("token", "revoke", "screen", "--json")) == {"revoked": "screen"}
+    assert shell("token", "revoke", "screen")[0] == 2
+    assert parsed(shell("token", "list", "--json")) == []
+
+
+def test_db_upgrade_twice_changes_nothing(shell: Shell) -> None:
+    told = parsed(shell("db", "upgrade", "--json"))
+    assert told["before"] == told["after"]
+
+
+def test_doctor_finds_the_record_in_order(shell: Shell) -> None:
+    findings = {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])}
+    assert findings["record"]["state"] == "ok"
+    assert findings["redis"]["state"] == "FAIL"
