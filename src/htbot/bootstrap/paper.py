@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
@@ -68,27 +68,41 @@ def run(options: PaperOptions, on_ready: Callable[[Gateway, int], None] | None =
 
 async def _serve(options: PaperOptions, on_ready: Callable[[Gateway, int], None] | None) -> None:
     gateway = build_gateway(options)
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _end, done, None)
+    loop.set_exception_handler(lambda loop, context: _crashed(loop, context, done))
     pace = SteppedTime(gateway) if options.speed == "max" else PacedTime(gateway, float(options.speed))
-    try:
-        async with serving(gateway, pace, options.host, options.port) as port:
-            if on_ready is not None:
-                on_ready(gateway, port)
-            clock = loop.create_task(pace.run()) if isinstance(pace, PacedTime) else None
+    async with serving(gateway, pace, options.host, options.port) as port:
+        if on_ready is not None:
+            on_ready(gateway, port)
+        clock = loop.create_task(pace.run()) if isinstance(pace, PacedTime) else None
+        if clock is not None:
+            clock.add_done_callback(lambda task: _end(done, None if task.cancelled() else task.exception()))
+        try:
+            await done
+        finally:
             if clock is not None:
-                clock.add_done_callback(lambda _task: stop.set())
-            await stop.wait()
-            if clock is not None:
-                if clock.done():
-                    clock.result()
                 clock.cancel()
-    except OSError as error:
-        where = f"{options.host}:{options.port}"
-        text = f"paper gateway cannot listen on {where}: {error.strerror}; choose another --port"
-        raise ConfigurationError(text) from error
+
+
+def _end(done: asyncio.Future[None], error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
+def _crashed(loop: asyncio.AbstractEventLoop, context: dict[str, Any], done: asyncio.Future[None]) -> None:
+    """A turn that failed half-way leaves memory and record apart: stop, and start again from the record."""
+    error = context.get("exception")
+    if error is None or isinstance(error, OSError):
+        loop.default_exception_handler(context)
+    else:
+        _end(done, error)
 
 
 def build_gateway(options: PaperOptions) -> Gateway:

@@ -177,8 +177,7 @@ class Gateway:
             session.flush()
 
     def close(self) -> None:
-        """Commit and close every client and the store."""
-        self.store.commit()
+        """Close every client and the store; a turn that failed half-way is not kept."""
         for session in list(self.sessions.values()):
             session.close()
         self.store.close()

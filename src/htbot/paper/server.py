@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+from htbot.domain.errors import ConfigurationError
 from htbot.paper.errors import UNREADABLE, RequestError
 from htbot.paper.gateway import Gateway, Pace
 from htbot.paper.handlers import HANDLERS
@@ -123,9 +124,18 @@ def _request_id(values: dict[str, Any]) -> int:
 
 @contextlib.asynccontextmanager
 async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIterator[int]:
-    """Listen on a port (0 = any free one, which is given back) until the block ends."""
+    """Listen on a port (0 = any free one, which is given back) until the block ends.
+
+    Raises:
+        ConfigurationError: the port is not free or not ours.
+    """
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop.call_later), host, port)
+    try:
+        server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop.call_later), host, port)
+    except OSError as error:
+        gateway.close()
+        text = f"paper gateway cannot listen on {host}:{port}: {error.strerror}; choose another port"
+        raise ConfigurationError(text) from error
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -43,8 +43,7 @@ class Store:
         self._open = False
 
     def close(self) -> None:
-        """Commit and close the file."""
-        self.commit()
+        """Close the file; what was not committed is forgotten."""
         self._database.close()
 
     def clear(self) -> None:
