@@ -97,6 +97,7 @@ class Commands:
             Retryable: neither the file nor the row could be written.
         """
         at = self._now()
+        reason = _one_line(reason)
         made, problem = False, None
         try:
             made = self._parts.kill_switch.set(reason, caller.actor, at)
@@ -229,6 +230,14 @@ class Commands:
         """Market time, or the host's without a clock."""
         host_now = self._parts.host_now()
         return look(self._parts.live, host_now).market_time or host_now
+
+
+def _one_line(reason: str) -> str:
+    """What a person typed, fit for a file, a row and a log line."""
+    readable = reason.encode("utf-8", "replace").decode()
+    return (
+        " ".join("".join(letter if letter.isprintable() else " " for letter in readable).split()) or "no reason given"
+    )
 
 
 def _answer(command: Command) -> HaltAnswer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from htbot.api.auth import require
 from htbot.api.parts import Chosen, Parts
@@ -57,7 +58,7 @@ def trades(parts: Parts, chosen: Chosen) -> list[TradeView]:
 
 
 @router.get("/trades/{trade_id}/why", summary="The ten steps of a trade with stored values")
-def why(parts: Parts, trade_id: str) -> WhyView:
+def why(parts: Parts, trade_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]) -> WhyView:
     """Why a trade was made and how it ended."""
     return parts.queries.why(trade_id)
 
