@@ -62,13 +62,15 @@ class MarketLine:
         ):
             if price is not None:
                 self._quoted(session, (price_type, size_type), price, size)
-            elif self.sent.get(price_type) is not None or self._announces_missing:
+            elif self.tradable.is_combination:
+                self._withdrawn(session, price_type, size_type)
+            elif self._sec_type is not SecType.INDEX:
                 self._quoted(session, (price_type, size_type), _MISSING, 0.0)
 
-    @property
-    def _announces_missing(self) -> bool:
-        """A combination's -1 is a legal price and an index has no sides: only contracts with a book say -1."""
-        return not self.tradable.is_combination and self._sec_type is not SecType.INDEX
+    def _withdrawn(self, session: Session, price_type: int, size_type: int) -> None:
+        """A side of a combination is gone: -1 would be a legal price there, so the size says it."""
+        if self.sent.pop(price_type, None) is not None:
+            self._size(session, size_type, 0.0)
 
     def _quoted(self, session: Session, types: tuple[int, int], price: float, size: float) -> None:
         price_type, size_type = types

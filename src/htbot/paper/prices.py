@@ -68,14 +68,15 @@ class Prices:
         """Bid and ask of a combination from its legs; sides that cannot be made are None (prices may be negative)."""
         bid: float | None = 0.0
         ask: float | None = 0.0
-        sizes: list[float] = []
+        bid_sizes: list[float] = []
+        ask_sizes: list[float] = []
         for leg in tradable.legs:
-            quote = self.quote(leg.con_id)
-            leg_bid, leg_ask = (None, None) if quote is None else (quote.bid, quote.ask)
-            low, high = (leg_bid, leg_ask) if leg.signed_ratio > 0 else (leg_ask, leg_bid)
-            bid = None if bid is None or low is None else round(bid + leg.signed_ratio * low, 6)
-            ask = None if ask is None or high is None else round(ask + leg.signed_ratio * high, 6)
-            if quote is not None:
-                sizes.append(min(quote.bid_size, quote.ask_size) // leg.ratio)
-        size = min(sizes, default=0.0)
-        return Quote(tradable.wire["conId"], self.at, bid, ask, size, size)
+            quote = self.quote(leg.con_id) or Quote(leg.con_id, self.at)
+            low, high = (quote.bid, quote.bid_size), (quote.ask, quote.ask_size)
+            if leg.signed_ratio < 0:
+                low, high = high, low
+            bid = None if bid is None or low[0] is None else round(bid + leg.signed_ratio * low[0], 6)
+            ask = None if ask is None or high[0] is None else round(ask + leg.signed_ratio * high[0], 6)
+            bid_sizes.append(low[1] // leg.ratio)
+            ask_sizes.append(high[1] // leg.ratio)
+        return Quote(tradable.wire["conId"], self.at, bid, ask, min(bid_sizes), min(ask_sizes))
