@@ -146,7 +146,7 @@ def furnish(
     """The house."""
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
-    sources = Sources(database, desk, switch, "paper gateway", None, now)
+    sources = Sources(database, desk, switch, "paper", None, now)
     return House(
         database=database,
         live=desk,

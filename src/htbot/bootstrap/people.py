@@ -45,7 +45,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     live = LiveReader(settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.mode, account, host_now)
+    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now)
     return People(
         database=database,
         queries=Queries(sources),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 import redis
@@ -49,11 +48,11 @@ class DeskView:
         return None if self.clock is None else self.clock.account or None
 
     @property
-    def speed(self) -> Decimal | str | None:
+    def speed(self) -> float | str | None:
         """Market seconds per second, `max` when stepped."""
         if self.clock is None:
             return None
-        return "max" if self.clock.speed is None else Decimal(str(self.clock.speed))
+        return "max" if self.clock.speed is None else self.clock.speed
 
 
 def look(live: Live, host_now: datetime) -> DeskView:

@@ -69,7 +69,7 @@ class StatusView:
 
     mode: str
     market_time: datetime | None
-    speed: Decimal | str | None
+    speed: float | str | None
     connection: str
     trading_enabled: bool | None
     reason: str | None

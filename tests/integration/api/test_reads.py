@@ -109,7 +109,7 @@ def test_status_tells_everything_that_a_person_asks_first(api: TestClient, house
     with house.database.transaction() as session:
         TaskRunRepository(session).begin("read_market", "all", record.NOON)
     status = api.get("/status").json()
-    assert (status["mode"], status["speed"], status["connection"]) == ("paper", "1.0", "connected")
+    assert (status["mode"], status["speed"], status["connection"]) == ("paper", 1.0, "connected")
     assert status["market_time"] == "2022-08-26T16:00:01Z"
     assert status["desk"] == {"state": "running", "heartbeat_age_s": 1.0}
     assert (status["world"], status["account"]) == (record.WORLD, record.ACCOUNT)
