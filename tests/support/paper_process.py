@@ -27,13 +27,8 @@ run(PaperOptions(**options), lambda gateway, port: print(port, flush=True))
 class PaperProcess:
     """A gateway on a free port of loopback; the state folder outlives it."""
 
-    def __init__(self, state_dir: Path, **options: object) -> None:
-        self._options = {
-            "state_dir": str(state_dir),
-            "calendar_dir": str(state_dir.parent / "calendar"),
-            "port": 0,
-            **options,
-        }
+    def __init__(self, state_dir: Path, calendar_dir: Path, **options: object) -> None:
+        self._options = {"state_dir": str(state_dir), "calendar_dir": str(calendar_dir), "port": 0, **options}
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
