@@ -38,6 +38,11 @@ async def settled(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come")
 
 
+async def gone(ib: IB) -> None:
+    """The library has seen that the gateway is dead."""
+    await settled(lambda: not ib.isConnected())
+
+
 async def connect(process: PaperProcess) -> IB:
     ib = IB()
     await ib.connectAsync("127.0.0.1", process.port, clientId=7, raiseSyncErrors=True)
@@ -68,7 +73,7 @@ async def test_books_ids_and_clock_survive(process: PaperProcess) -> None:
     positions = {row.contract.conId: (row.position, row.avgCost) for row in ib.positions()}
     accounts, before = ib.managedAccounts(), await ib.reqCurrentTimeAsync()
     process.kill()
-    await settled(lambda: not ib.isConnected())
+    await gone(ib)
 
     process.start()
     again = await connect(process)
@@ -138,7 +143,7 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_kill_in_a_storm(proces
         process.kill()
         storm.cancel()
         await asyncio.gather(storm, return_exceptions=True)
-        await settled(lambda: not ib.isConnected())
+        await gone(ib)
         process.start()
 
         again = await connect(process)
