@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.throttle import may_tell
-from htbot.alerts.wording import connection_alert, error_alert
+from htbot.alerts.wording import connection_alert
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
@@ -21,7 +21,7 @@ from htbot.desk.commands import CommandDesk
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
 from htbot.desk.orders import OrderDesk, OrderParts
-from htbot.desk.record import DeskRecord, begin_epoch, open_trades, take_over
+from htbot.desk.record import DeskRecord, begin_epoch, halt_trading, open_trades, take_over
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, Standing
@@ -40,11 +40,9 @@ from htbot.persistence.repositories import (
     AlertRepository,
     BarRepository,
     DeskStateRepository,
-    HaltRepository,
-    HaltRequest,
     SessionRepository,
 )
-from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID
+from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID, Superseded
 from htbot.portfolio.marks import Marks, mark_spread
 
 _log = logging.getLogger(__name__)
@@ -196,7 +194,9 @@ class Desk:
                 self.guard.follow(trade)
         else:
             self.orders.doubt_all("reconnected")
-        self._recovery = Recovery(self.parts.session, self.parts.orders_database, self.orders, self.account)
+        self._recovery = Recovery(
+            self.parts.session, self.parts.orders_database, self.orders, self.account, self._on_order
+        )
         history = await self.parts.watch.start(self.parts.session, now)
         await self._store_bars(history, now)
         await self.follow_lines(now)
@@ -269,18 +269,15 @@ class Desk:
     async def _on_order(self, message: OrderMessage, now: datetime) -> None:
         try:
             await self.orders.on_message(message, now)
+        except Superseded:
+            raise
         except StopTrading as error:
             await self.stop_trading(error, now)
 
     async def stop_trading(self, error: StopTrading, now: datetime) -> None:
         """An invariant is broken: nothing is originated until a person has looked; exits go on."""
         _log.critical("trading stops: %s", error)
-
-        def write(db: Transaction) -> None:
-            HaltRepository(db).set(HaltRequest("desk", str(error), set_by="desk", set_at=now))
-            AlertRepository(db).add(error_alert("desk", str(error), now))
-
-        await self.parts.orders_database.insist(write)
+        await self.parts.orders_database.insist(lambda db: halt_trading(db, str(error), now))
         await self.parts.halts.refresh(now)
 
     async def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:

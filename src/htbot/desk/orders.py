@@ -211,8 +211,8 @@ class OrderDesk:
     async def doubt_silent(self, now: datetime) -> None:
         """Orders that the broker has not answered in time are UNKNOWN."""
         for live in tuple(self._live.values()):
-            silent_s = self._parts.monotonic() - live.asked_at_s
-            if live.state is OrderState.SENDING and silent_s > ANSWER_WITHIN_S:
+            waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
+            if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
                 await self._happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
 
     # --- the broker's messages -------------------------------------------------------------------------------------
@@ -326,6 +326,8 @@ class OrderDesk:
     async def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
         """The look-up has told what became of an order in doubt."""
         live.acknowledged = True
+        if outcome is Outcome.WORKING:
+            live.cancel_asked = False  # a cancel that was lost or refused may be asked again
         await self._happened(live, _LOOKED_UP[outcome], now, "looked up")
 
     async def resolve_absent(self, live: LiveOrder, now: datetime) -> None:

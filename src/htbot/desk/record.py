@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from htbot.alerts.wording import error_alert
 from htbot.desk.live_order import LiveOrder
 from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, Purpose
@@ -19,8 +20,11 @@ from htbot.execution.fills import check_fills, whole_spreads
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import (
+    AlertRepository,
     DeskStateRepository,
     FillRepository,
+    HaltRepository,
+    HaltRequest,
     IntentRepository,
     OrderRepository,
     TradeRepository,
@@ -30,6 +34,7 @@ from htbot.services.trade_record import refold_positions, settle_trade
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
+HALT_SOURCE = "desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,14 @@ def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> N
     check_fills(intent, fills)
     if bag_price is not None and whole_spreads(intent.legs, fills) == intent.quantity:
         assert_net_price(intent.legs, fills, bag_price)
+
+
+def halt_trading(session: Session, reason: str, now: datetime) -> None:
+    """Halt entries and tell a person, once per reason: the broker repeats itself, and a halt once lifted stays so."""
+    halts = HaltRepository(session)
+    if not any(halt.source == HALT_SOURCE and halt.reason == reason for halt in halts.recent()):
+        halts.set(HaltRequest(HALT_SOURCE, reason, set_by=HALT_SOURCE, set_at=now))
+        AlertRepository(session).add(error_alert(HALT_SOURCE, reason, now))
 
 
 def open_trades(session: Session, account: str) -> list[Trade]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +16,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
-from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage
+from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage, OrderMessage
 from htbot.execution.reconciliation import (
     Books,
     BrokerView,
@@ -50,14 +50,21 @@ class RecoverySession(Protocol):
         ...
 
 
+Fold = Callable[[OrderMessage, datetime], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Brings the desk's books and the broker's together. It books and looks up; it never trades by itself."""
+    """Brings the desk's books and the broker's together. It books and looks up; it never trades by itself.
+
+    `fold` takes one message as if the session had told it, broken invariants included.
+    """
 
     session: RecoverySession
     database: DatabaseThread
     orders: OrderDesk
     account: str
+    fold: Fold
 
     async def look_up(self, now: datetime) -> BrokerView:
         """Ask for orders and executions, book what is missing, and bring every order in doubt up to date.
@@ -66,7 +73,7 @@ class Recovery:
         """
         view, told = await self._ask()
         for execution in told:
-            await self.orders.on_message(execution, now)
+            await self.fold(execution, now)
         for live in self.orders.doubtful:
             await self._resolve(live, view, now)
         return view

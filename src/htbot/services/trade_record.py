@@ -19,12 +19,14 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, Purpose
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
+from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.persistence.records import DailyPnl, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
     FillRepository,
     IntentRepository,
+    OrderRepository,
     PnlRepository,
     PositionRepository,
     SignalRepository,
@@ -46,16 +48,21 @@ class TradeFacts:
     exits: tuple[StoredIntent, ...]
     entry_fills: tuple[Fill, ...]
     exit_fills: tuple[Fill, ...]
+    awaited: frozenset[str] = frozenset()
 
     @property
     def entry_over(self) -> bool:
         """True when the entry can fill no further."""
-        return self.entry.state in TERMINAL_INTENT_STATES
+        return self._over(self.entry)
 
     @property
     def live_exit(self) -> StoredIntent | None:
         """The exit that is under way, if any."""
-        return next((exit_ for exit_ in self.exits if exit_.state not in TERMINAL_INTENT_STATES), None)
+        return next((exit_ for exit_ in self.exits if not self._over(exit_)), None)
+
+    def _over(self, stored: StoredIntent) -> bool:
+        """An ended order whose executions have not all come is not over: its status may be told before them."""
+        return stored.state in TERMINAL_INTENT_STATES and stored.intent.ref not in self.awaited
 
 
 def facts_of(session: Session, trade: Trade) -> TradeFacts:
@@ -67,7 +74,18 @@ def facts_of(session: Session, trade: Trade) -> TradeFacts:
     exits = tuple(stored for stored in intents if stored.intent.purpose is Purpose.EXIT)
     fills = FillRepository(session).of_trade(trade.id)
     entered = tuple(fill for fill in fills if fill.ref == entry.intent.ref)
-    return TradeFacts(entry, exits, entered, tuple(fill for fill in fills if fill.ref != entry.intent.ref))
+    exited = tuple(fill for fill in fills if fill.ref != entry.intent.ref)
+    awaited = frozenset(stored.intent.ref for stored in intents if _awaited(session, stored, fills))
+    return TradeFacts(entry, exits, entered, exited, awaited)
+
+
+def _awaited(session: Session, stored: StoredIntent, fills: Sequence[Fill]) -> bool:
+    """True while the broker has told of more filled spreads than executions are booked for."""
+    order = OrderRepository(session).get(stored.intent.ref)
+    if order is None:
+        return False
+    booked = whole_spreads(stored.intent.legs, (fill for fill in fills if fill.ref == stored.intent.ref))
+    return booked < order.filled
 
 
 def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
@@ -80,6 +98,7 @@ def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
     result = trade_result(before.legs, facts.entry_fills, facts.exit_fills)
     after = _folded(before, facts, result, as_of)
     if after != before:
+        _require_alone(trades, before, after)
         trades.save(after, before.state)
     _tell(session, after, facts, as_of)
     if after.state is TradeState.CLOSED:
@@ -87,12 +106,24 @@ def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
     return after
 
 
+def _require_alone(trades: TradeRepository, before: Trade, after: Trade) -> None:
+    """A trade that had ended and is filled all the same comes back, unless its strategy has gone on."""
+    ended = (TradeState.VOID, TradeState.CLOSED)
+    if before.state not in ended or after.state in ended:
+        return
+    live = [trade.id for trade in trades.live(account=after.account, strategy=after.strategy)]
+    if live:
+        raise StopTrading(f"{after.id} was filled after its end, and {live[0]} is live: close one of them by hand")
+
+
 def _folded(trade: Trade, facts: TradeFacts, result: TradeResult, as_of: datetime) -> Trade:
     if result.opened == 0:
         if not facts.entry_over:
             return trade
         return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or as_of)
-    filled = replace(trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd)
+    filled = replace(
+        trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd, closed_at=None
+    )
     if result.closed:
         filled = replace(filled, debit=result.debit, gross_pnl_usd=result.gross_usd)
     if result.closed == result.opened and facts.entry_over:

@@ -15,6 +15,10 @@ WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 
 
+class Superseded(StopTrading):
+    """Another desk has begun an epoch: this one has nothing to say any more."""
+
+
 def order_id_key(client_id: int) -> str:
     """Key of the highest order id ever reserved for a client."""
     return f"order_id:{client_id}"
@@ -54,12 +58,12 @@ class DeskStateRepository(Repository):
         """Hold the epoch until this transaction ends, so that everything it writes is this desk's.
 
         Raises:
-            StopTrading: another desk has begun an epoch since.
+            Superseded: another desk has begun an epoch since.
         """
         query = select(DeskStateRow.value).where(DeskStateRow.key == EPOCH).with_for_update(read=True)
         present = int(self._session.scalar(query) or 0)
         if present != epoch:
-            raise StopTrading(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
+            raise Superseded(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
 
     def set_reconciled(self, epoch: int) -> None:
         """Books and broker agree in this epoch: entries may be decided."""

@@ -1,0 +1,262 @@
+"""No answer is no news: look the reference up before anything else (ARCHITECTURE section 7.3, FAULTS 3, 20-22, 29)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from tests.support import record
+from tests.support.desk import Running, World
+
+from htbot.domain.errors import StopTrading
+from htbot.domain.orders import IntentState, OrderIntent
+from htbot.domain.trades import TradeState
+from htbot.marketdata.messages import ConnectionMessage
+from htbot.persistence.repositories import DeskStateRepository, IntentRepository
+
+STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+
+
+async def silent(world: World, desk: Running) -> None:
+    """Nobody has answered for longer than the desk waits."""
+    world.after(host_s=11)
+    await desk.desk.orders.doubt_silent(world.now)
+
+
+async def sent_into_silence(world: World, desk: Running) -> OrderIntent:
+    """The broker has the entry, its replies are lost."""
+    intent = world.enter()
+    desk.session.deaf = True
+    await desk.turn()
+    return intent
+
+
+async def test_an_order_waits_ten_seconds_for_its_answer(world: World) -> None:
+    desk = await world.desk()
+    intent = await sent_into_silence(world, desk)
+    world.after(host_s=10)
+    await desk.desk.orders.doubt_silent(world.now)
+    assert world.state(intent.ref) is IntentState.SENDING
+    world.after(host_s=1)
+    await desk.desk.orders.doubt_silent(world.now)
+    stored = world.stored(intent.ref)
+    assert (stored.state, stored.reason) == (IntentState.UNKNOWN, "no answer within 10 s")
+
+
+async def test_a_lost_reply_is_found_working(world: World) -> None:
+    desk = await world.desk()
+    intent = await sent_into_silence(world, desk)
+    await silent(world, desk)
+    assert await desk.look_up()
+    assert world.state(intent.ref) is IntentState.WORKING
+    assert len(desk.session.placed) == len(world.broker.orders) == 1
+    assert desk.desk.enabled
+
+
+async def test_a_lost_fill_is_found_filled_and_booked_once(world: World) -> None:
+    desk = await world.desk()
+    intent = await sent_into_silence(world, desk)
+    world.broker.fill(intent.ref, "-4.25")
+    await silent(world, desk)
+    await desk.look_up()
+    await desk.look_up()
+    assert world.state(intent.ref) is IntentState.FILLED
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.credit) == (TradeState.OPEN, Decimal("4.25"))
+    assert len(world.fills(intent.ref)) == 2
+    assert [guarded.id for guarded in desk.desk.guard.trades] == [intent.trade_id]
+    assert world.mails("trade_entry") == 1
+
+
+async def test_nothing_is_enabled_or_sent_again_while_in_doubt(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    desk.session.lost_requests = 1
+    await desk.turn()
+    await silent(world, desk)
+    world.host_s = desk.desk.orders.doubtful[0].asked_at_s + 9.9  # before the settle time is over
+    assert not await desk.look_up()
+    assert (desk.desk.enabled, desk.desk.reason) == (False, f"in doubt: {intent.ref}")
+    assert world.state(intent.ref) is IntentState.UNKNOWN
+    assert len(desk.session.placed) == 1
+
+
+async def test_an_absent_entry_expires_after_the_settle_time(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    desk.session.lost_requests = 1
+    await desk.turn()
+    await silent(world, desk)
+    assert await desk.look_up()
+    assert world.state(intent.ref) is IntentState.EXPIRED
+    assert world.trade(intent.trade_id).state is TradeState.VOID
+    assert (len(desk.session.placed), world.broker.orders) == (1, [])
+
+
+async def test_an_absent_close_goes_out_again_under_the_same_id_until_it_arrives(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    desk.session.lost_requests = 2
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    await silent(world, desk)
+    await desk.look_up()
+    assert world.broker.of(exit_.intent.ref) == []
+    await desk.look_up(after_s=9.9)
+    assert len(desk.session.placed) == 3, "sent again before the settle time of the second try"
+    await desk.look_up(after_s=0.2)
+    assert [(ref, order_id) for ref, order_id, _limit in desk.session.placed[1:]] == [(exit_.intent.ref, 2)] * 3
+    [order] = world.broker.of(exit_.intent.ref)
+    assert world.state(exit_.intent.ref) is IntentState.WORKING
+    world.broker.fill(order.intent.ref)
+    await desk.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    assert world.broker.held == {}
+
+
+async def test_a_close_that_arrived_is_never_sent_again(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    desk.session.deaf = True
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    await silent(world, desk)
+    await desk.look_up(after_s=60)
+    assert world.state(exit_.intent.ref) is IntentState.WORKING
+    assert len(world.broker.of(exit_.intent.ref)) == 1
+    assert len(desk.session.placed) == 2
+
+
+async def test_a_broken_socket_leaves_an_order_in_doubt_and_the_look_up_settles_it(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    desk.session.broken = True
+    with pytest.raises(ConnectionError):
+        await desk.desk.act(world.now)
+    desk.desk.orders.doubt_all("session ended")
+    assert world.state(intent.ref) is IntentState.SENDING
+    desk.session.broken = False
+    await desk.desk.connect()
+    world.after(host_s=11)
+    await desk.recover()
+    assert world.state(intent.ref) is IntentState.EXPIRED
+    assert len(desk.session.placed) == 1
+
+
+@pytest.mark.parametrize("fate", ["lost", "working", "filled"])
+async def test_a_desk_killed_after_the_send_is_taken_over(world: World, fate: str) -> None:
+    first = await world.desk()
+    intent = world.enter()
+    first.session.deaf = True
+    first.session.lost_requests = int(fate == "lost")
+    await first.turn()
+    if fate == "filled":
+        world.broker.fill(intent.ref)
+    first.die()
+    second = await world.desk()
+    world.after(host_s=11)
+    await second.look_up()
+    expected = {"lost": IntentState.EXPIRED, "working": IntentState.WORKING, "filled": IntentState.FILLED}
+    assert world.state(intent.ref) is expected[fate]
+    assert world.stored(intent.ref).claim_epoch == 2
+    assert second.session.placed == []
+    assert len(world.broker.orders) == (fate != "lost")
+
+
+async def test_an_intent_claimed_and_never_sent_waits_again(world: World) -> None:
+    intent = world.enter()
+    with world.database.transaction() as session:
+        epoch = DeskStateRepository(session).begin_epoch()
+        assert IntentRepository(session).claim_next(epoch, world.now) is not None
+    desk = await world.desk()
+    assert world.state(intent.ref) is IntentState.PENDING
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.WORKING
+    assert len(desk.session.placed) == 1
+
+
+async def test_an_open_trade_is_guarded_after_a_restart(world: World) -> None:
+    first = await world.desk()
+    intent = await first.opened()
+    first.die()
+    world.after(market_s=60)
+    second = await world.desk()
+    assert second.desk.enabled
+    world.broker.quotes |= STOP
+    await second.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.state is IntentState.WORKING
+    assert second.session.placed[0][:2] == (exit_.intent.ref, 2)
+
+
+async def test_what_an_earlier_desk_writes_is_refused(world: World) -> None:
+    """FAULTS 4: a sender that wakes up after its successor has begun."""
+    first = await world.desk()
+    intent = await sent_into_silence(world, first)
+    second = await world.desk()
+    first.session.deaf = False
+    world.broker.tell(world.broker.working(intent.ref).as_status())
+    with pytest.raises(StopTrading, match="another desk took over"):
+        await first.hear()
+    await second.hear()
+    stored = world.stored(intent.ref)
+    assert (stored.state, stored.claim_epoch) == (IntentState.WORKING, 2)
+
+
+async def test_two_desks_never_send_the_same_intent(world: World) -> None:
+    first = await world.desk()
+    second = await world.desk()
+    intent = world.enter()
+    await first.desk.act(world.now)
+    assert first.session.placed == []
+    await second.turn()
+    await first.desk.act(world.now)
+    assert (len(first.session.placed), len(second.session.placed)) == (0, 1)
+    assert [order.intent.ref for order in world.broker.orders] == [intent.ref]
+
+
+async def test_fills_during_an_outage_are_booked_when_it_ends(world: World) -> None:
+    """FAULTS 26: 1100, a fill, 1102."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    desk.session.sink(ConnectionMessage(connected=False, code=1100, text="Connectivity lost"))
+    await desk.hear()
+    assert (desk.desk.enabled, desk.desk.connection) == (False, "lost")
+    desk.session.deaf = True
+    world.broker.fill(intent.ref)
+    desk.session.deaf = False
+    desk.session.sink(ConnectionMessage(connected=True, code=1102, text="Connectivity restored"))
+    await desk.hear()
+    assert world.state(intent.ref) is IntentState.FILLED
+    assert world.trade(intent.trade_id).state is TradeState.OPEN
+    assert desk.desk.enabled
+
+
+async def test_a_new_entry_waits_while_the_broker_is_away(world: World) -> None:
+    desk = await world.desk()
+    desk.session.sink(ConnectionMessage(connected=False, code=1100, text="Connectivity lost"))
+    await desk.hear()
+    intent = world.enter()
+    await desk.turn()
+    assert (world.state(intent.ref), desk.session.placed) == (IntentState.PENDING, [])
+
+
+async def test_an_order_under_two_permanent_ids_works_while_one_does(world: World) -> None:
+    """FAULTS 38."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    twin = world.broker.accept(intent, 1, desk.session.client_id, intent.limit)
+    world.broker.of(intent.ref)[0].status = "Cancelled"
+    desk.desk.orders.doubt_all("reconnected")
+    await desk.look_up()
+    assert world.state(intent.ref) is IntentState.WORKING
+    twin.status = "Cancelled"
+    desk.desk.orders.doubt_all("reconnected")
+    await desk.look_up()
+    assert world.state(intent.ref) is IntentState.CANCELLED

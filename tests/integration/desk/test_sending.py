@@ -1,0 +1,258 @@
+"""Claim, reserve, commit, send; acknowledged, filled by legs, closed (ARCHITECTURE section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tests.support import record
+from tests.support.desk import CLIENT, World
+
+from htbot.domain.orders import ExitReason, IntentState, OrderIntent, OrderState
+from htbot.domain.trades import TradeState
+from htbot.execution.messages import BagExecutionMessage
+from htbot.persistence.repositories import DeskStateRepository, HaltRepository, HaltRequest, PositionRepository
+
+
+async def test_sending_is_committed_before_the_socket(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    seen: list[tuple[IntentState, int | None, int]] = []
+
+    def look(sent: OrderIntent, order_id: int, limit: Decimal) -> None:
+        stored = world.stored(sent.ref)  # another connection: sees what is committed
+        seen.append((stored.state, stored.order_id, order_id))
+
+    desk.session.on_place = look
+    await desk.desk.act(world.now)
+    assert seen == [(IntentState.SENDING, 1, 1)]
+    assert desk.session.placed == [(intent.ref, 1, Decimal("-4.25"))]
+    stored = world.stored(intent.ref)
+    assert (stored.client_id, stored.claim_epoch) == (CLIENT, 1)
+
+
+async def test_the_acknowledgement_makes_it_work(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.WORKING
+    order = world.order(intent.ref)
+    assert order is not None
+    assert (order.state, order.order_id, order.client_id, order.perm_id) == (OrderState.SUBMITTED, 1, CLIENT, 9000)
+
+
+async def test_legs_are_booked_and_the_combination_never(world: World) -> None:
+    """RULINGS 3."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    assert any(isinstance(told, BagExecutionMessage) for told in world.broker.executions_today)
+    assert [(fill.con_id, fill.signed_quantity, fill.price) for fill in world.fills(intent.ref)] == [
+        (record.SHORT.con_id, -1, Decimal("6.25")),
+        (record.LONG.con_id, 1, Decimal("2.00")),
+    ]
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.credit, trade.quantity) == (TradeState.OPEN, Decimal("4.25"), 1)
+    assert trade.commissions_usd == Decimal("2.46")
+    assert world.state(intent.ref) is IntentState.FILLED
+    with world.database.transaction() as session:
+        held = {row.con_id: row.quantity for row in PositionRepository(session).of_account(record.ACCOUNT)}
+    assert held == {record.SHORT.con_id: -1, record.LONG.con_id: 1}
+    assert world.mails("trade_entry") == 1
+    assert world.halts() == []
+
+
+async def test_a_trade_is_closed_once_and_told_once_its_commissions_are_known(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.after(market_s=60)
+    world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}  # natural cost 6.70
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert (exit_.intent.exit_reason, exit_.state) == (ExitReason.STOP_LOSS, IntentState.WORKING)
+    assert world.trade(intent.trade_id).state is TradeState.CLOSING
+    world.broker.fill(exit_.intent.ref, "-6.70")
+    await desk.turn()
+    closed = world.trade(intent.trade_id)
+    assert (closed.state, closed.debit, closed.gross_pnl_usd) == (TradeState.CLOSED, Decimal("6.70"), Decimal(-245))
+    assert (closed.commissions_usd, world.mails("trade_exit")) == (None, 0)
+    world.broker.report_commissions(exit_.intent.ref)
+    world.broker.report_commissions(exit_.intent.ref)
+    await desk.turn()
+    closed = world.trade(intent.trade_id)
+    assert (closed.net_pnl_usd, world.mails("trade_exit")) == (Decimal("-249.92"), 1)
+    assert len(desk.session.placed) == 2
+    assert world.broker.held == {}
+
+
+async def test_executions_told_again_change_nothing(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    before = (world.trade(intent.trade_id), world.fills(intent.ref))
+    world.broker.tell(*world.broker.executions_today)
+    await desk.hear()
+    assert (world.trade(intent.trade_id), world.fills(intent.ref)) == before
+    assert (world.halts(), world.mails("trade_entry")) == ([], 1)
+
+
+async def test_partial_fills_add_up(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter(quantity=3)
+    await desk.turn()
+    world.broker.fill(intent.ref, "-4.25", 1)
+    await desk.hear()
+    assert world.order(intent.ref).state is OrderState.PARTIAL  # type: ignore[union-attr]
+    assert (world.trade(intent.trade_id).quantity, world.mails("trade_entry")) == (1, 0)
+    world.broker.fill(intent.ref, "-4.10", 2)
+    await desk.hear()
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.quantity, trade.credit) == (TradeState.OPEN, 3, Decimal("4.15"))
+    assert world.state(intent.ref) is IntentState.FILLED
+    assert (world.mails("trade_entry"), world.halts()) == (1, [])
+
+
+async def test_a_partly_filled_entry_that_is_cancelled_is_guarded_with_what_it_got(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter(quantity=3)
+    await desk.turn()
+    world.broker.fill(intent.ref, "-4.25", 2)
+    world.broker.end(intent.ref)
+    world.broker.quotes |= {record.SHORT.con_id: (9.60, 9.70), record.LONG.con_id: (2.00, 2.10)}
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.intent.quantity == 2
+    world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    assert world.broker.held == {}
+
+
+@pytest.mark.parametrize("switch", ["file", "row"])
+async def test_a_halted_entry_is_withdrawn_and_its_trade_void(world: World, switch: str) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    if switch == "file":
+        world.stop_file.touch()
+    else:
+        with world.database.transaction() as session:
+            HaltRepository(session).set(HaltRequest("api", "enough", "user:1", world.now))
+    await desk.desk.parts.halts.refresh(world.now)
+    await desk.turn()
+    assert desk.session.placed == []
+    assert world.state(intent.ref) is IntentState.WITHDRAWN
+    assert world.trade(intent.trade_id).state is TradeState.VOID
+
+
+async def test_a_stop_file_between_commit_and_socket_stops_the_order(world: World) -> None:
+    """ARCHITECTURE section 7.2: the last look is after the commit."""
+    desk = await world.desk()
+    intent = world.enter()
+    record_of_desk = desk.desk.orders._parts.record
+
+    class Interrupted(type(record_of_desk)):  # type: ignore[misc]
+        def claim(self, *arguments: object) -> object:
+            claim = super().claim(*arguments)
+            world.stop_file.touch()
+            return claim
+
+    desk.desk.orders._parts = replace(
+        desk.desk.orders._parts, record=Interrupted(record_of_desk.epoch, record_of_desk.client_id)
+    )
+    await desk.turn()
+    stored = world.stored(intent.ref)
+    assert (stored.state, stored.order_id) == (IntentState.WITHDRAWN, 1)
+    assert (desk.session.placed, list(desk.desk.orders.live)) == ([], [])
+    assert world.trade(intent.trade_id).state is TradeState.VOID
+
+
+async def test_exits_leave_while_halted(world: World) -> None:
+    """RULINGS 13: nothing here stops a close."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.stop_file.touch()
+    await desk.desk.parts.halts.refresh(world.now)
+    world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+    world.after(market_s=5)
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.state is IntentState.WORKING
+
+
+@pytest.mark.parametrize(("late_s", "reason"), [(31, "approved at"), (41, "good till")])
+async def test_an_entry_that_is_too_old_expires_unsent(world: World, late_s: float, reason: str) -> None:
+    """RULINGS 17."""
+    desk = await world.desk()
+    intent = world.enter()
+    world.now = intent.created_at
+    world.after(market_s=late_s)
+    await desk.turn()
+    stored = world.stored(intent.ref)
+    assert (stored.state, desk.session.placed) == (IntentState.EXPIRED, [])
+    assert stored.reason.startswith(reason)
+    assert world.trade(intent.trade_id).state is TradeState.VOID
+
+
+async def test_an_entry_of_thirty_seconds_is_still_sent(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    world.now = intent.created_at
+    world.after(market_s=30)
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.WORKING
+
+
+async def test_exits_are_sent_before_entries(world: World) -> None:
+    desk = await world.desk()
+    first = await desk.opened()
+    second = record.entry(record.trade(2, account="DU2"), 2)
+    world.enter(2, strategy="other")
+    world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+    world.now = second.created_at
+    await desk.turn()
+    exit_ref = world.exits(first.trade_id)[0].intent.ref
+    assert desk.session.placed[1][0] == exit_ref
+    assert len(desk.session.placed) == 3
+
+
+async def test_an_id_is_never_used_twice_when_the_broker_counts_back(world: World) -> None:
+    """FAULTS 29: 38103 became 38099 after a nightly restart."""
+    world.broker.next_valid_id = 38103
+    desk = await world.desk()
+    first = world.enter()
+    await desk.turn()
+    world.broker.end(first.ref)
+    await desk.turn()
+    assert world.stored(first.ref).order_id == 38103
+    desk.die()
+    world.broker.next_valid_id = 38099
+    desk = await world.desk()
+    second = world.enter(2)
+    world.now = second.created_at
+    await desk.turn()
+    assert world.stored(second.ref).order_id == 38104
+
+
+async def test_another_client_id_counts_on_its_own(world: World) -> None:
+    with world.database.transaction() as session:
+        DeskStateRepository(session).set("order_id:99", "500")
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    assert world.stored(intent.ref).order_id == 1
+
+
+async def test_the_limit_walks_and_modifies_under_the_same_id(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    for _ in range(4):
+        world.after(market_s=5)
+        await desk.turn()
+    ids = {order_id for _ref, order_id, _limit in desk.session.placed}
+    limits = [limit for _ref, _order_id, limit in desk.session.placed]
+    assert ids == {1}
+    assert limits == sorted(limits)
+    assert len(set(limits)) == len(limits) > 1
+    assert limits[-1] <= Decimal("-4.10")
+    assert world.broker.working(intent.ref).limit == limits[-1]

@@ -1,0 +1,214 @@
+"""The real desk on a real record, with a broker of the test's own, a clock that it sets and a Redis that is not there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from tests.support import record
+from tests.support.broker import FakeBroker, FakeSession
+
+from htbot.desk.bulletin import Bulletin
+from htbot.desk.clock import DeskClock
+from htbot.desk.desk import Desk, DeskParts, DeskPlan
+from htbot.desk.halts import HaltWatch
+from htbot.desk.threads import DatabaseThread
+from htbot.desk.watch import MarketWatch, WatchPlan
+from htbot.domain.fills import Fill
+from htbot.domain.instruments import UNDERLYINGS
+from htbot.domain.orders import IntentState, Order, OrderIntent
+from htbot.domain.trades import Trade
+from htbot.domain.windows import TradingHours
+from htbot.marketdata.clock_state import ClockState, Mode
+from htbot.marketdata.messages import TimeMessage
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.engine import Database
+from htbot.persistence.records import Halt, StoredAlert, StoredIntent
+from htbot.persistence.repositories import (
+    AlertRepository,
+    FillRepository,
+    HaltRepository,
+    IntentRepository,
+    OrderRepository,
+    RiskDecisionRepository,
+    SignalRepository,
+    TradeRepository,
+)
+
+CLIENT = 17
+HOURS = TradingHours(time(10), time(15), time(15), time(15, 45))
+QUOTES = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00)}  # mid 4.25, natural credit 4.10
+
+
+class LiveRecorder:
+    """Redis as the desk writes it: what was published."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[Snapshot] = []
+        self.clocks: list[ClockState] = []
+
+    async def publish_snapshot(self, snapshot: Snapshot, clock: ClockState) -> None:
+        self.snapshots.append(snapshot)
+        self.clocks.append(clock)
+
+    async def publish_clock(self, clock: ClockState) -> None:
+        self.clocks.append(clock)
+
+
+class BorrowedThread(DatabaseThread):
+    """A database thread that leaves its database to the next test."""
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+
+
+class World:
+    """What outlives a desk: the record, the broker, the time, the STOP file."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.stop_file = folder / "STOP"
+        self.now = record.at(1, 2)
+        self.host_s = 1000.0
+        self.broker = FakeBroker(record.ACCOUNT, lambda: self.now, record.WORLD, quotes=dict(QUOTES))
+        self.threads: list[DatabaseThread] = []
+
+    def after(self, *, market_s: float = 0.0, host_s: float | None = None) -> None:
+        """Time goes on; host time with market time unless said otherwise."""
+        self.now += timedelta(seconds=market_s)
+        self.host_s += market_s if host_s is None else host_s
+
+    async def desk(self, *, client_id: int = CLIENT, recover: bool = True) -> Running:
+        """A desk process starts."""
+        running = Running(self, client_id)
+        await running.begin()
+        await running.desk.connect()
+        if recover:
+            await running.recover()
+        return running
+
+    def close(self) -> None:
+        for thread in self.threads:
+            thread.close()
+
+    # --- the record ------------------------------------------------------------------------------------------------
+
+    def enter(self, number: int = 1, **changes: object) -> OrderIntent:
+        """An approved entry waits, with its signal, decision and trade."""
+        trade = record.trade(number, **changes)
+        intent = record.entry(trade, number)
+        with self.database.transaction() as session:
+            stored = SignalRepository(session).add(record.signal(4160.0 + number), None)
+            RiskDecisionRepository(session).add(record.approval(number), stored)
+            assert TradeRepository(session).add(trade)
+            assert IntentRepository(session).add(intent)
+        return intent
+
+    def stored(self, ref: str) -> StoredIntent:
+        with self.database.transaction() as session:
+            found = IntentRepository(session).get(ref)
+        assert found is not None
+        return found
+
+    def state(self, ref: str) -> IntentState:
+        return self.stored(ref).state
+
+    def exits(self, trade_id: str) -> list[StoredIntent]:
+        with self.database.transaction() as session:
+            return [item for item in IntentRepository(session).of_trade(trade_id) if item.intent.exit_reason]
+
+    def trade(self, trade_id: str) -> Trade:
+        with self.database.transaction() as session:
+            found = TradeRepository(session).get(trade_id)
+        assert found is not None
+        return found
+
+    def order(self, ref: str) -> Order | None:
+        with self.database.transaction() as session:
+            return OrderRepository(session).get(ref)
+
+    def fills(self, ref: str) -> list[Fill]:
+        with self.database.transaction() as session:
+            return FillRepository(session).of_ref(ref)
+
+    def alerts(self) -> list[StoredAlert]:
+        with self.database.transaction() as session:
+            return AlertRepository(session).recent()
+
+    def mails(self, kind: str) -> int:
+        return sum(stored.alert.kind == kind for stored in self.alerts())
+
+    def halts(self) -> list[Halt]:
+        with self.database.transaction() as session:
+            return HaltRepository(session).active(self.now)
+
+
+class Running:
+    """One desk process, driven by hand."""
+
+    def __init__(self, world: World, client_id: int) -> None:
+        self.world = world
+        inbox: asyncio.Queue[object] = asyncio.Queue()
+        self.session = FakeSession(world.broker, client_id, inbox.put_nowait)
+        self.live = LiveRecorder()
+        orders = BorrowedThread("orders", world.database)
+        market = BorrowedThread("market", world.database)
+        world.threads += [orders, market]
+        self.desk = Desk(
+            DeskParts(
+                plan=DeskPlan(account=None, client_id=client_id, hours=HOURS, world_required=True),
+                clock=DeskClock(Mode.STEPPED, None),
+                session=self.session,
+                inbox=inbox,
+                bulletin=Bulletin(self.live, orders),
+                orders_database=orders,
+                market_database=market,
+                halts=HaltWatch(world.stop_file, orders),
+                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=True),
+            )
+        )
+
+    async def begin(self) -> None:
+        await self.desk.begin()
+        orders = self.desk.orders
+        orders._parts = replace(orders._parts, monotonic=lambda: self.world.host_s)
+
+    async def recover(self) -> None:
+        await self.desk.recover()
+        await self.hear()
+
+    async def hear(self) -> None:
+        """Everything that the broker has told so far."""
+        inbox = self.desk.parts.inbox
+        inbox.put_nowait(TimeMessage(self.world.now))
+        while not inbox.empty():
+            await self.desk.process(inbox.get_nowait())
+
+    async def turn(self) -> None:
+        """Hear, guard, act, hear: one round of the desk at the present time."""
+        await self.hear()
+        await self.desk.guard.look(self.world.now)
+        await self.desk.act(self.world.now)
+        await self.hear()
+
+    async def look_up(self, *, after_s: float = 0.0) -> bool:
+        """Reconcile after some host seconds."""
+        self.world.after(host_s=after_s)
+        done = await self.desk.reconcile(self.world.now)
+        await self.hear()
+        return done
+
+    def die(self) -> None:
+        """kill -9: nothing more is heard or said."""
+        self.session.connected = False
+
+    async def opened(self, price: str = "-4.25", **changes: object) -> OrderIntent:
+        """An entry that was sent and filled, its commissions known."""
+        intent = self.world.enter(**changes)
+        await self.turn()
+        self.world.broker.fill(intent.ref, price)
+        self.world.broker.report_commissions(intent.ref)
+        await self.hear()
+        return intent
