@@ -7,6 +7,8 @@ import contextlib
 import fcntl
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +19,7 @@ from typing import Any, Literal
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.gateway import Gateway, GatewayConfig
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
@@ -26,6 +28,13 @@ from htbot.paper.ports import Market
 from htbot.paper.server import serving
 from htbot.paper.store import Store
 
+_MAKE_CALENDAR = """
+import sys
+from datetime import date
+from pathlib import Path
+from htbot.adapters.calendar import load_sessions
+load_sessions(date.fromisoformat(sys.argv[1]), date.fromisoformat(sys.argv[2]), Path(sys.argv[3]))
+"""
 _LATER_EXPIRIES = timedelta(days=60)
 _EARLIER_SESSIONS = timedelta(days=120)
 
@@ -155,10 +164,10 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
         last = max((rows[-1] for rows in starts), default=0)
         first_day = datetime.fromtimestamp(first, UTC).date() - _EARLIER_SESSIONS
         last_day = datetime.fromtimestamp(last, UTC).date() + _LATER_EXPIRIES
-        calendar = load_sessions(first_day, last_day, options.calendar_dir)
+        calendar = _calendar(first_day, last_day, options.calendar_dir)
         return ReplayMarket(data, calendar, ReplayWindow(options.symbol, start, options.end, options.listing))
     begins = start.date() if isinstance(start, datetime) else start or today
-    calendar = load_sessions(begins - _EARLIER_SESSIONS, max(begins, today) + _LATER_EXPIRIES * 6, options.calendar_dir)
+    calendar = _calendar(begins - _EARLIER_SESSIONS, max(begins, today) + _LATER_EXPIRIES * 6, options.calendar_dir)
     end = options.end
     if end is not None and not isinstance(end, datetime):
         session = calendar.on(end)
@@ -166,6 +175,18 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
             raise ConfigurationError(f"end {end} is no session (weekend or holiday); take a trading day")
         end = session.closes
     return SyntheticMarket(calendar, today, options.seed, start=start, end=end, listing=options.listing)
+
+
+def _calendar(first: date, last: date, folder: Path | None) -> SessionTable:
+    """The exchange's sessions.
+
+    A table that is not kept yet is made by a process of its own: its library would stay in this one's memory, three
+    times the size of the gateway.
+    """
+    if folder is not None and not any(folder.glob(f"xnys-{first.year}-{last.year}-*.csv")):
+        command = [sys.executable, "-c", _MAKE_CALENDAR, first.isoformat(), last.isoformat(), str(folder)]
+        subprocess.run(command, check=False)
+    return load_sessions(first, last, folder)
 
 
 @contextlib.contextmanager
