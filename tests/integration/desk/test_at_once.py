@@ -1,0 +1,226 @@
+"""Twenty at once change nothing that one would not (issue, "What must hold"; RULINGS 38)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from threading import Barrier
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from tests.support import record
+from tests.support.breakout_world import ACCOUNT, World, limits_of, session_on
+from tests.support.desk import World as DeskWorld
+
+from htbot.domain.bars import Bar
+from htbot.domain.orders import ExitReason
+from htbot.domain.quotes import Quote
+from htbot.domain.trades import TradeState
+from htbot.execution.exits import ExitDecision
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.engine import Database, EngineOptions
+from htbot.persistence.repositories import (
+    BarRepository,
+    DeskStateRepository,
+    PnlRepository,
+    SessionRepository,
+    TradeRepository,
+)
+from htbot.persistence.rows import Base
+from htbot.services.market_reader import MarketReader
+from htbot.services.pnl_marker import PnlMarker
+from htbot.services.trade_record import manual_decision, request_exit
+from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
+
+MANY = 20
+SESSION = session_on(2022, 8, 26, opens=(13, 30))
+FIVE = timedelta(minutes=5)
+BREAKOUT = SESSION.opens + timedelta(minutes=53)
+T = TypeVar("T")
+
+
+@pytest.fixture
+def wide(database_url: str) -> Iterator[Database]:
+    """A connection for each."""
+    opened = Database(database_url, EngineOptions(pool_size=MANY, max_overflow=0))
+    yield opened
+    opened.close()
+
+
+def at_once(wide: Database, work: Callable[[Session], T]) -> list[T]:
+    """The same work in twenty transactions that begin together."""
+    start = Barrier(MANY)
+
+    def one(_number: int) -> T:
+        with wide.transaction() as session:
+            session.connection()
+            start.wait(10)
+            return work(session)
+
+    with ThreadPoolExecutor(MANY) as pool:
+        return list(pool.map(one, range(MANY)))
+
+
+def rows(database: Database, *tables: str) -> dict[str, int]:
+    """How many rows there are."""
+    with database.transaction() as session:
+        return {
+            name: session.scalars(select(func.count()).select_from(Base.metadata.tables[name])).one() for name in tables
+        }
+
+
+def climbing() -> list[Bar]:
+    """Ten bars under the first one's high of 4110, then one that breaks it at 10:20."""
+    shapes = [(4100.0, 4110.0, 4090.0, 4095.0)]
+    shapes += [(4095.0 + number, 4097.0 + number, 4094.0 + number, 4096.0 + number) for number in range(9)]
+    shapes += [(4104.0, 4112.0, 4103.0, 4111.0), (4111.0, 4111.5, 4110.5, 4111.0)]
+    return [Bar("SPX", SESSION.opens + number * FIVE, 5, *shape) for number, shape in enumerate(shapes)]
+
+
+def reader(**changes: Any) -> MarketReader:
+    """One worker's reader."""
+    strategy = SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2))
+    return MarketReader(strategy, replace(limits_of("SPX"), **changes), enabled=True)
+
+
+@pytest.fixture
+def market(database: Database) -> World:
+    made = World(SESSION, climbing())
+    with database.transaction() as session:
+        SessionRepository(session).upsert([SESSION])
+        BarRepository(session).upsert("test", made.closed(BREAKOUT), BREAKOUT)
+        desk = DeskStateRepository(session)
+        desk.set_reconciled(desk.begin_epoch())
+    return made
+
+
+DECISION = ("evaluations", "signals", "risk_decisions", "trades", "intents")
+
+
+def test_twenty_readings_are_one_entry(database: Database, wide: Database, market: World) -> None:
+    outcomes = at_once(wide, lambda session: reader().read(session, market.snapshot(BREAKOUT), BREAKOUT))
+    assert rows(database, *DECISION) == dict.fromkeys(DECISION, 1)
+    assert sum(outcome.intent is not None for outcome in outcomes) >= 1
+
+
+def test_a_reading_again_is_no_second_entry(database: Database, market: World) -> None:
+    worker = reader()
+    for _ in range(3):
+        with database.transaction() as session:
+            worker.read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert rows(database, *DECISION) == dict.fromkeys(DECISION, 1)
+
+
+def test_a_refused_signal_is_stored_with_its_reason_and_no_order(database: Database, market: World) -> None:
+    with database.transaction() as session:
+        reader(max_entries_per_day=0).read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    counted = rows(database, *DECISION)
+    assert counted == {"evaluations": 1, "signals": 1, "risk_decisions": 1, "trades": 0, "intents": 0}
+
+
+def test_a_strategy_that_is_switched_off_enters_nothing(database: Database, market: World) -> None:
+    """RULINGS 27."""
+    off = MarketReader(SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enabled=False)
+    with database.transaction() as session:
+        outcome = off.read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert outcome.intent is None
+    assert rows(database, "intents", "trades") == {"intents": 0, "trades": 0}
+
+
+def test_a_worker_that_has_read_all_day_decides_as_one_that_has_just_started(
+    database: Database, market: World
+) -> None:
+    old = reader()
+    instants = [SESSION.opens + timedelta(seconds=30 * number) for number in range(60, 107)]
+    for instant in instants[:-1]:
+        with database.transaction() as session:
+            old.read(session, market.snapshot(instant), instant)
+            session.rollback()
+    with database.transaction() as session:
+        first = old.read(session, market.snapshot(instants[-1]), instants[-1])
+        session.rollback()
+    with database.transaction() as session:
+        second = reader().read(session, market.snapshot(instants[-1]), instants[-1])
+    assert (first.signal, first.evaluation) == (second.signal, second.evaluation)
+    assert first.signal is not None
+
+
+def test_trend_and_range_of_the_day_on_their_own(database: Database, market: World) -> None:
+    with database.transaction() as session:
+        worker = reader()
+        day = worker.find_high_low_day(session, "test", BREAKOUT)
+        assert (day.high, day.low) == (4110.0, 4090.0)
+        assert worker.find_high_low_day(session, "another world", BREAKOUT).high is None
+        assert worker.find_high_low_day(session, "test", BREAKOUT + timedelta(days=1)).low is None
+        assert worker.get_trend(session, "test", BREAKOUT) == 1
+        assert worker.get_trend(session, "test", SESSION.opens) == 0
+
+
+# --- exits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def open_trade(database: Database, tmp_path: Any) -> str:
+    """An open trade with a credit of 4.25; its desk has gone."""
+    world = DeskWorld(database, tmp_path)
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.close()
+    return intent.trade_id
+
+
+def marked(as_of: datetime, short: tuple[float, float], long: tuple[float, float] = (2.00, 2.10)) -> Snapshot:
+    sides = {record.SHORT.con_id: short, record.LONG.con_id: long}
+    quotes: Mapping[int, Quote] = {number: Quote(number, as_of, *prices, 10, 10) for number, prices in sides.items()}
+    return Snapshot(as_of, record.WORLD, record.ACCOUNT, "SPX", 1, 4150.0, None, None, quotes=quotes)
+
+
+def test_twenty_marks_are_one_exit(database: Database, wide: Database, open_trade: str) -> None:
+    snapshot = marked(record.at(5), (8.60, 8.70))
+    asked = at_once(wide, lambda session: PnlMarker().mark(session, snapshot, snapshot.as_of))
+    assert Counter(asked) == {1: 1, 0: MANY - 1}
+    assert rows(database, "intents", "pnl_snapshots") == {"intents": 2, "pnl_snapshots": 1}
+
+
+def test_twenty_who_want_out_are_one_exit(database: Database, wide: Database, open_trade: str) -> None:
+    decision: ExitDecision = manual_decision(ExitReason.MANUAL, record.at(5), "at once")
+    written = at_once(wide, lambda session: request_exit(session, open_trade, decision))
+    assert sum(stored is not None for stored in written) == 1
+    assert rows(database, "intents") == {"intents": 2}
+
+
+def test_a_mark_is_kept_with_its_profit(database: Database, open_trade: str) -> None:
+    marker = PnlMarker()
+    for seconds, short in ((0, (5.00, 5.10)), (30, (6.00, 6.10))):
+        snapshot = marked(record.at(5, seconds), short)
+        with database.transaction() as session:
+            assert marker.mark(session, snapshot, snapshot.as_of) == 0
+    with database.transaction() as session:
+        first, second = PnlRepository(session).snapshots(open_trade)
+        trade = TradeRepository(session).get(open_trade)
+    assert (first.mid_debit, first.mid_pnl_usd, first.natural_pnl_usd) == (Decimal("3.00"), Decimal(125), Decimal(115))
+    assert (second.mid_pnl_usd, second.max_gain_usd) == (Decimal(25), Decimal(125))
+    assert trade is not None
+    assert (trade.max_gain_usd, trade.state) == (Decimal(125), TradeState.OPEN)
+
+
+def test_an_unknown_price_is_marked_as_unknown(database: Database, open_trade: str) -> None:
+    nothing = replace(marked(record.at(5), (5.0, 5.1)), quotes={})
+    with database.transaction() as session:
+        assert PnlMarker().mark(session, nothing, nothing.as_of) == 0
+        [mark] = PnlRepository(session).snapshots(open_trade)
+    assert (mark.mid_debit, mark.mid_pnl_usd, mark.natural_pnl_usd) == (None, None, None)
+    assert "no quote" in mark.details["doubt"]
+
+
+def test_the_exit_time_closes_without_a_price(database: Database, open_trade: str) -> None:
+    at = record.at(181)
+    nothing = replace(marked(at, (5.0, 5.1)), quotes={})
+    with database.transaction() as session:
+        assert PnlMarker().mark(session, nothing, at) == 1

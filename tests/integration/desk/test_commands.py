@@ -1,0 +1,176 @@
+"""Commands of people are driven to their end, through restarts, and are done once (INTERFACE; FAULTS 8)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from tests.support import record
+from tests.support.desk import World
+
+from htbot.domain.orders import ExitReason, IntentState
+from htbot.domain.trades import TradeState
+from htbot.persistence.records import Command
+from htbot.persistence.repositories import CommandRepository, CommandRequest
+from htbot.persistence.states import CommandState
+from htbot.services.commands import CANCEL, CLOSE_ALL
+
+
+def tell(world: World, kind: str, key: str = "key-1", **params: str) -> UUID:
+    """A person's command, as the API stores it."""
+    with world.database.transaction() as session:
+        request = CommandRequest(key, kind, "user:1", world.now, params)
+        return CommandRepository(session).create(request)[0].id
+
+
+def command(world: World, command_id: UUID) -> Command:
+    with world.database.transaction() as session:
+        found = CommandRepository(session).get(command_id)
+    assert found is not None
+    return found
+
+
+async def test_everything_is_closed_and_only_then_done(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert (exit_.intent.exit_reason, exit_.state) == (ExitReason.MANUAL, IntentState.WORKING)
+    assert command(world, asked).state is CommandState.RUNNING
+    await desk.turn()
+    world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, done.result) == (CommandState.DONE, {"flat": True})
+    assert len(world.exits(intent.trade_id)) == 1
+    assert (len(desk.session.placed), world.broker.held) == (2, {})
+
+
+async def test_a_close_survives_the_desk(world: World) -> None:
+    first = await world.desk()
+    intent = await first.opened()
+    asked = tell(world, CLOSE_ALL, scope=record.ACCOUNT)
+    first.session.deaf = True
+    await first.turn()
+    first.die()
+    assert command(world, asked).state is CommandState.RUNNING
+    second = await world.desk()
+    await second.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.state is IntentState.WORKING
+    world.broker.fill(exit_.intent.ref)
+    await second.turn()
+    assert command(world, asked).state is CommandState.DONE
+    assert len(world.broker.of(exit_.intent.ref)) == 1
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+
+
+async def test_two_closes_are_one_exit(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    both = [tell(world, CLOSE_ALL, key, scope="all") for key in ("one", "two")]
+    await desk.turn()
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    assert [command(world, one).state for one in both] == [CommandState.DONE] * 2
+    assert len(desk.session.placed) == 2
+
+
+async def test_a_waiting_entry_does_not_leave_any_more(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    stored = world.stored(intent.ref)
+    assert (stored.state, stored.reason) == (IntentState.WITHDRAWN, "everything is closed")
+    assert world.trade(intent.trade_id).state is TradeState.VOID
+    assert (desk.session.placed, command(world, asked).state) == ([], CommandState.DONE)
+
+
+@pytest.mark.parametrize("filled", [0, 1])
+async def test_a_working_entry_is_cancelled_and_what_it_got_is_closed(world: World, filled: int) -> None:
+    desk = await world.desk()
+    intent = world.enter(quantity=2)
+    await desk.turn()
+    if filled:
+        world.broker.fill(intent.ref, "-4.25", filled)
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    assert desk.session.cancels == [1]
+    for exit_ in world.exits(intent.trade_id):
+        assert exit_.intent.quantity == filled
+        world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    assert len(world.exits(intent.trade_id)) == filled
+    assert command(world, asked).state is CommandState.DONE
+    assert world.broker.held == {}
+
+
+async def test_another_account_is_left_alone(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    asked = tell(world, CLOSE_ALL, scope="DU9")
+    await desk.turn()
+    assert world.exits(intent.trade_id) == []
+    assert command(world, asked).state is CommandState.DONE
+
+
+async def test_a_close_hurries_the_exit_that_is_under_way(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.now = record.at(181)  # exit time: a slow ladder
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.intent.exit_reason is ExitReason.TIME
+    slow = world.broker.working(exit_.intent.ref).limit
+    tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    await desk.turn()
+    assert len(world.exits(intent.trade_id)) == 1
+    assert world.broker.working(exit_.intent.ref).limit < slow  # pays more: natural and a tick
+
+
+@pytest.mark.parametrize("which", ["ref", "all"])
+async def test_a_cancel_is_done_when_nothing_works(world: World, which: str) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    asked = tell(world, CANCEL, ref=intent.ref if which == "ref" else "all")
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    await desk.turn()
+    assert command(world, asked).state is CommandState.DONE
+    assert desk.session.cancels == [1]
+
+
+async def test_a_lost_cancel_is_asked_again(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    asked = tell(world, CANCEL, ref=intent.ref)
+    desk.session.lost_requests = 1
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.WORKING
+    world.after(host_s=11)
+    await desk.desk.orders.doubt_silent(world.now)
+    assert world.state(intent.ref) is IntentState.UNKNOWN
+    await desk.look_up()
+    await desk.turn()
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    assert (desk.session.cancels, command(world, asked).state) == ([1, 1], CommandState.DONE)
+
+
+async def test_commands_wait_for_the_broker(world: World) -> None:
+    desk = await world.desk()
+    await desk.opened()
+    desk.session.disconnect()
+    await desk.hear()
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    assert command(world, asked).state is CommandState.PENDING
