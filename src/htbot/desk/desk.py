@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy.orm import Session as Transaction
@@ -20,13 +20,14 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.commands import CommandDesk
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
+from htbot.desk.opening import await_time, choose_account, choose_world
 from htbot.desk.orders import OrderDesk, OrderParts
 from htbot.desk.record import DeskRecord, begin_epoch, halt_trading, open_trades, take_over
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, Standing
 from htbot.domain.bars import Bar
-from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade
@@ -86,6 +87,7 @@ class Desk:
         self.world_id = ""
         self.account = parts.plan.account or ""
         self.session_today: Session | None = None
+        self._day_known: date | None = None
         self._disagree_since: datetime | None = None
         self._epoch = 0
         self._orders: OrderDesk | None = None
@@ -138,49 +140,12 @@ class Desk:
         """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
         self.connection = "connecting"
         await self.parts.session.connect()
-        self.account = self._choose_account()
-        self.world_id = self._choose_world()
+        self.account = choose_account(self.parts.session, self.parts.plan.account)
+        self.world_id = choose_world(self.parts.session, self.account, required=self.parts.plan.world_required)
         if not self.clock.stepped:
             self.parts.session.request_time()
-        await self._await_time()
+        await await_time(self.parts.inbox, self.clock)
         self.connection = "connected"
-
-    def _choose_account(self) -> str:
-        accounts, wanted = self.parts.session.accounts, self.parts.plan.account
-        if wanted is not None and wanted not in accounts:
-            raise StopTrading(f"IB_ACCOUNT={wanted} is not in this login ({', '.join(accounts)})")
-        if wanted is None and len(accounts) != 1:
-            raise StopTrading(
-                f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}"
-            )
-        return wanted or accounts[0]
-
-    def _choose_world(self) -> str:
-        world = self.parts.session.account_value(self.account, "HtbotWorld")
-        if world is None and self.parts.plan.world_required:
-            raise StopTrading(
-                "this is not the built-in paper gateway: set IB_HOST and IB_PORT to trade through another"
-            )
-        return world or "live"
-
-    async def _await_time(self) -> None:
-        """The first time message; whatever else arrives before it is kept in order."""
-        waiting: list[SessionMessage] = []
-        try:
-            while True:
-                message = await asyncio.wait_for(self.parts.inbox.get(), 15)
-                waiting.append(message)
-                if isinstance(message, TimeMessage):
-                    self.clock.told(message.market_time)
-                    return
-                if isinstance(message, ConnectionMessage) and not message.connected and message.code is None:
-                    raise Retryable("the session ended before the gateway told the time")
-        except TimeoutError as error:
-            raise Retryable("the gateway did not tell the time within 15 s") from error
-        finally:
-            rest = [self.parts.inbox.get_nowait() for _ in range(self.parts.inbox.qsize())]
-            for message in (*waiting, *rest):
-                self.parts.inbox.put_nowait(message)
 
     async def recover(self) -> None:
         """Take over, look up, compare, load the market; trading is enabled when all of it agrees."""
@@ -220,6 +185,10 @@ class Desk:
             self.reason = "books and broker disagree"
             await self._recovery.tell(findings, now)
             return False
+        await self._refresh_session(now)
+        if self._day_known is None:
+            self.reason = "the table of sessions is not filled yet"
+            return False
         self.reason = None
         await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(self._epoch))
         return True
@@ -246,8 +215,13 @@ class Desk:
 
     async def _refresh_session(self, now: datetime) -> None:
         day = now.astimezone(NEW_YORK).date()
-        if self.session_today is None or self.session_today.day != day:
-            self.session_today = await self.parts.market_database.insist(lambda db: SessionRepository(db).get(day))
+        if day == self._day_known:
+            return
+        near = await self.parts.market_database.insist(
+            lambda db: SessionRepository(db).between(day, day + timedelta(days=7))
+        )
+        self.session_today = next((session for session in near if session.day == day), None)
+        self._day_known = day if near else None
 
     # --- folding ---------------------------------------------------------------------------------------------------
 
@@ -342,7 +316,7 @@ class Desk:
             world_id=self.world_id,
             account=self.account,
             connected=self.connection == "connected",
-            trading_enabled=self.enabled,
+            trading_enabled=self.enabled and self.parts.watch.ready(self.parts.session, as_of),
             amounts=amounts,
             held=frozenset(self.guard.held),
         )

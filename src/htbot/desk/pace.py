@@ -146,7 +146,6 @@ class PacedPace:
             self._last_grid = as_of
             await desk.settle(desk.clock.now())
             await desk.publish_grid(as_of)
-            await desk.follow_lines(desk.clock.now())
 
     async def _housekeeping(self, desk: Desk) -> None:
         now_s = self._monotonic()
@@ -156,6 +155,7 @@ class PacedPace:
         now = desk.clock.now()
         await self._doorbell.ensure()
         await desk.publish_clock()
+        await desk.follow_lines(now)
         if await desk.parts.halts.refresh(now):
             desk.parts.watch.forget_extremes(now)
         await desk.orders.doubt_silent(now)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +19,8 @@ from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 
+# Host seconds after which a line without any price is taken for one that has none.
+LINES_WITHIN_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +70,7 @@ class WatchPlan:
 class MarketWatch:
     """One underlying. `exact` is a stepped world: everything of a market time is in before its marker."""
 
-    def __init__(self, plan: WatchPlan, *, exact: bool) -> None:
+    def __init__(self, plan: WatchPlan, *, exact: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
         self._exact = exact
         self._bars = BarFold(exact=exact)
@@ -75,6 +78,9 @@ class MarketWatch:
         self._listed: dict[date, list[ListedOption]] = {}
         self._window: tuple[ListedOption, ...] = ()
         self._ticked: dict[int, datetime] = {}
+        self._monotonic = monotonic
+        self._lines_taken_s = 0.0
+        self._chain_missing = False
         self.watching_since: datetime | None = None
 
     @property
@@ -120,7 +126,9 @@ class MarketWatch:
         """Stream the chain around the spot while it is needed, the held legs always, nothing else."""
         wanted = {self.contract.con_id, *held}
         spot = self.spot(session, now)
-        if need is not None and need.active(now) and spot is not None:
+        chain_wanted = need is not None and need.active(now)
+        self._chain_missing = chain_wanted and spot is None
+        if need is not None and chain_wanted and spot is not None:
             day = now.astimezone(NEW_YORK).date()
             if day not in self._listed:
                 self._listed = {day: await session.listed_options(self.plan.underlying, day)}
@@ -133,6 +141,15 @@ class MarketWatch:
             self._ticked.pop(con_id, None)
         for con_id in sorted(wanted - session.subscribed):
             session.subscribe(con_id, "SMART")
+            self._lines_taken_s = self._monotonic()
+
+    def ready(self, session: MarketSession, now: datetime) -> bool:
+        """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
+        if self._chain_missing:
+            return False
+        if self._monotonic() - self._lines_taken_s > LINES_WITHIN_S:
+            return True
+        return all(session.quote(con_id, now) is not None for con_id in session.subscribed)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""What a new session must tell before anything else: whose account, which world, what time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from htbot.adapters.ib.wrapper import SessionMessage
+from htbot.desk.clock import DeskClock
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.marketdata.messages import ConnectionMessage, TimeMessage
+
+TIME_WITHIN_S = 15.0
+
+
+class Login(Protocol):
+    """What opening needs of the broker's session."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts of the login."""
+        ...
+
+    def account_value(self, account: str, tag: str) -> str | None:
+        """One account value as text."""
+        ...
+
+
+def choose_account(session: Login, wanted: str | None) -> str:
+    """The account to trade; `StopTrading` when it is not there or not clear."""
+    accounts = session.accounts
+    if wanted is not None and wanted not in accounts:
+        raise StopTrading(f"IB_ACCOUNT={wanted} is not in this login ({', '.join(accounts)})")
+    if wanted is None and len(accounts) != 1:
+        raise StopTrading(f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}")
+    return wanted or accounts[0]
+
+
+def choose_world(session: Login, account: str, *, required: bool) -> str:
+    """The paper gateway's world, `live` at a real broker. Where it is required, anything else is refused (RULINGS 29)."""
+    world = session.account_value(account, "HtbotWorld")
+    if world is None and required:
+        raise StopTrading("this is not the built-in paper gateway: set IB_HOST and IB_PORT to trade through another")
+    return world or "live"
+
+
+async def await_time(inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> None:
+    """Wait for the first time message; whatever else has come stays in the inbox, in order.
+
+    Raises:
+        Retryable: the session ended, or the gateway did not tell the time.
+    """
+    waiting: list[SessionMessage] = []
+    try:
+        while True:
+            message = await asyncio.wait_for(inbox.get(), TIME_WITHIN_S)
+            waiting.append(message)
+            if isinstance(message, TimeMessage):
+                clock.told(message.market_time)
+                return
+            if isinstance(message, ConnectionMessage) and not message.connected and message.code is None:
+                raise Retryable("the session ended before the gateway told the time")
+    except TimeoutError as error:
+        raise Retryable(f"the gateway did not tell the time within {TIME_WITHIN_S:.0f} s") from error
+    finally:
+        rest = [inbox.get_nowait() for _ in range(inbox.qsize())]
+        for message in (*waiting, *rest):
+            inbox.put_nowait(message)

@@ -1,0 +1,74 @@
+"""A whole instance of htbot on free ports in a folder of its own, for tests that break things in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from htbot.bootstrap.install.ports import free_port
+from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.people import People, build_people
+from htbot.persistence.engine import EngineOptions
+from htbot.persistence.queries.selection import Selection
+from htbot.settings import project_root
+
+EVERYTHING = Selection(limit=1000)
+
+
+class Instance:
+    """A started stack with the read models over it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.people: People = build_people(stack.settings, EngineOptions(application_name="test", pool_size=1))
+
+    def pid(self, program: str) -> int:
+        return next(row.pid for row in self.stack.states() if row.name == program)
+
+    def kill(self, program: str) -> None:
+        """kill -9, and wait until supervisor has put another one in its place."""
+        old = self.pid(program)
+        os.kill(old, signal.SIGKILL)
+        until(lambda: self.pid(program) not in {0, old}, 60, f"{program} came back")
+
+    def connected(self) -> bool:
+        return self.people.queries.desk().connection == "connected"
+
+
+def until(condition: Callable[[], object], patience_s: float, what: str) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.1)
+
+
+def environment(folder: Path, **chosen: str) -> dict[str, str]:
+    keep = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    return keep | {
+        "HTBOT_ENV_FILE": os.devnull,
+        "HTBOT_VAR_DIR": str(folder),
+        "KILL_SWITCH_FILE": str(folder / "STOP"),
+        "HTBOT_API_PORT": str(free_port()),
+        "HTBOT_API_TOKEN": secrets.token_urlsafe(32),
+        "PAPER_PORT": str(free_port()),
+        **chosen,
+    }
+
+
+@contextmanager
+def running(environ: Mapping[str, str]) -> Iterator[Instance]:
+    stack = Stack(project_root(), environ)
+    stack.start()
+    try:
+        instance = Instance(stack)
+        try:
+            yield instance
+        finally:
+            instance.people.database.close()
+    finally:
+        stack.stop_all()

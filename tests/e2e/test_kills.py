@@ -1,0 +1,63 @@
+"""kill -9 of every program, once each, under an open trade: it still closes, exactly once."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from htbot.adapters.calendar import load_sessions
+from tests.e2e.running import EVERYTHING, Instance, environment, running, until
+from tests.support.quiet_day import write_quiet_day
+
+DAY = date(2022, 8, 24)
+PROGRAMS = ("worker", "beat", "desk", "paper", "redis", "postgres")
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def under_way(tmp_path: Path) -> object:
+    table = load_sessions(date(2022, 8, 1), date(2022, 8, 31))
+    sessions = [*table.before(DAY, 12), table.on(DAY)]
+    data = write_quiet_day(tmp_path / "quiet.csv", [session for session in sessions if session is not None])
+    chosen = {
+        "HTBOT_SYMBOL": "SPY",
+        "PAPER_DATA": str(data),
+        "PAPER_START": f"{DAY}T09:58",
+        "PAPER_SPEED": "10",
+        "HTBOT_EXIT_TIME": "10:18",
+        "HTBOT_STOP_LOSS": "200",
+        "HTBOT_PROFIT_TARGET": "30",
+    }
+    with running(environment(tmp_path / "var", **chosen)) as instance:
+        yield instance
+
+
+def test_the_trade_closes_exactly_once_whatever_was_killed(under_way: Instance) -> None:
+    queries = under_way.people.queries
+    until(lambda: [t for t in _open(under_way) if t.state == "open"], 90, "a trade was opened")
+
+    for program in PROGRAMS:
+        assert _open(under_way), f"the trade was gone before {program} was killed"
+        under_way.kill(program)
+        until(under_way.connected, 60, f"the desk is connected again after the death of {program}")
+
+    until(lambda: not _open(under_way), 120, "the trade was closed")
+    (trade,) = queries.trades(EVERYTHING)
+    orders = queries.orders(EVERYTHING)
+    fills = queries.fills(EVERYTHING)
+    assert trade.exit_reason == "time"
+    assert [order.purpose for order in orders] == ["entry", "exit"]
+    assert len(fills) == 4
+    assert queries.positions() == []
+    assert sum(fill.quantity * (1 if fill.side == "BUY" else -1) for fill in fills) == 0
+    subjects = [alert.subject for alert in queries.alerts(EVERYTHING)]
+    assert sum("Trade Entry" in subject for subject in subjects) == 1
+    assert sum("Trade Exit" in subject for subject in subjects) == 1
+    assert any("Connection" in subject for subject in subjects), "nobody was told that the gateway was away"
+
+
+def _open(instance: Instance) -> list[object]:
+    return [trade for trade in instance.people.queries.trades(EVERYTHING) if trade.state in {"opening", "open", "closing"}]
