@@ -1,0 +1,199 @@
+"""One transaction, one row in `task_runs`, follow-ups after the commit (RULINGS 38)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+from tests.support import record
+
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.marketdata.clock_state import ClockState, Mode
+from htbot.persistence.engine import Database
+from htbot.persistence.records import TaskRun
+from htbot.persistence.repositories import AlertRepository, TaskRunRepository
+from htbot.persistence.states import TaskState
+from htbot.tasks import base
+from htbot.tasks.base import Message, Run
+
+NAME, FOLLOW_UP = "htbot.tasks.some.thing", "htbot.tasks.some.more"
+MESSAGE = Message(record.NOON, 7, "all")
+
+
+def clock(mode: Mode = Mode.PAPER, speed: float | None = 1.0, market: datetime = record.NOON) -> ClockState:
+    return ClockState(market, record.NOON, mode, speed, record.WORLD, record.ACCOUNT, "connected", trading_enabled=True)
+
+
+@dataclass
+class Outbox:
+    """Celery as far as the base uses it; notes whether the run was committed when something was sent."""
+
+    database: Database
+    sent: list[tuple[str, dict[str, Any], TaskState | None]] = field(default_factory=list)
+
+    def send_task(self, name: str, kwargs: dict[str, Any]) -> None:
+        run = stored(self.database)
+        self.sent.append((name, kwargs, None if run is None else run.state))
+
+
+@dataclass
+class Worker:
+    """The parts of a worker, with a clock that a test sets."""
+
+    database: Database
+    state: ClockState | None = None
+    host: datetime = record.NOON
+
+    @property
+    def live(self) -> Any:
+        return SimpleNamespace(clock=lambda: self.state)
+
+    def host_now(self) -> datetime:
+        return self.host
+
+
+def stored(database: Database) -> TaskRun | None:
+    with database.transaction() as session:
+        return TaskRunRepository(session).get(NAME, "all", record.NOON)
+
+
+@pytest.fixture
+def worker(database: Database) -> Iterator[Worker]:
+    made = Worker(database)
+    base.forget_parts()
+    base._parts.append(made)
+    yield made
+    base.forget_parts()
+
+
+@pytest.fixture
+def outbox(database: Database) -> Outbox:
+    return Outbox(database)
+
+
+def mail(session: Session, key: str = "one") -> None:
+    AlertRepository(session).add(record.alert(key))
+
+
+def mails(database: Database) -> int:
+    with database.transaction() as session:
+        return len(AlertRepository(session).recent())
+
+
+def writes(run: Run) -> str:
+    mail(run.transaction, f"{run.key}-{mails(run.parts.database)}")
+    return "written"
+
+
+def test_a_run_is_committed_with_its_row(worker: Worker, outbox: Outbox, database: Database) -> None:
+    assert base.run(outbox, NAME, writes, MESSAGE) == "written"
+    run = stored(database)
+    assert run is not None
+    assert (run.state, run.spawned, mails(database)) == (TaskState.DONE, (), 1)
+    assert run.finished_at is not None
+
+
+def test_the_same_message_twice_changes_nothing(worker: Worker, outbox: Outbox, database: Database) -> None:
+    base.run(outbox, NAME, writes, MESSAGE)
+    before = stored(database)
+    assert base.run(outbox, NAME, writes, MESSAGE) == "duplicate"
+    assert (stored(database), mails(database)) == (before, 1)
+
+
+def test_another_instant_and_another_key_are_other_runs(worker: Worker, outbox: Outbox, database: Database) -> None:
+    base.run(outbox, NAME, writes, MESSAGE)
+    assert base.run(outbox, NAME, writes, Message(record.at(0.5), 8, "all")) == "written"
+    assert base.run(outbox, NAME, writes, Message(record.NOON, 7, "other")) == "written"
+    assert mails(database) == 3
+
+
+def test_eight_copies_at_once_are_one_run(worker: Worker, outbox: Outbox, database: Database) -> None:
+    def copy(_number: int) -> str:
+        return base.run(outbox, NAME, writes, MESSAGE)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(copy, range(8)))
+    assert sorted(answers) == ["duplicate"] * 7 + ["written"]
+    assert mails(database) == 1
+
+
+def test_a_failed_run_leaves_its_reason_only_and_may_run_again(
+    worker: Worker, outbox: Outbox, database: Database
+) -> None:
+    def breaks(run: Run) -> str:
+        mail(run.transaction)
+        run.follow_ups.append((FOLLOW_UP, "all"))
+        raise StopTrading("books are open")
+
+    assert base.run(outbox, NAME, breaks, MESSAGE) == "failed"
+    run = stored(database)
+    assert run is not None
+    assert (run.state, run.error) == (TaskState.FAILED, "StopTrading: books are open")
+    assert (mails(database), outbox.sent) == (0, [])
+    assert base.run(outbox, NAME, writes, MESSAGE) == "written"
+    again = stored(database)
+    assert again is not None
+    assert (again.state, again.error) == (TaskState.DONE, "")
+
+
+def test_a_database_that_is_away_leaves_no_row(worker: Worker, outbox: Outbox, database: Database) -> None:
+    def away(_run: Run) -> str:
+        raise Retryable("PostgreSQL did not answer")
+
+    assert base.run(outbox, NAME, away, MESSAGE) == "retryable"
+    assert stored(database) is None
+    assert base.run(outbox, NAME, writes, MESSAGE) == "written"
+
+
+def test_follow_ups_are_sent_after_the_commit_and_named_in_the_row(
+    worker: Worker, outbox: Outbox, database: Database
+) -> None:
+    def spawns(run: Run) -> str:
+        run.follow_ups += [(FOLLOW_UP, "a"), (FOLLOW_UP, "b")]
+        assert outbox.sent == []
+        return "two more"
+
+    assert base.run(outbox, NAME, spawns, MESSAGE) == "two more"
+    wanted = {"as_of": record.NOON.isoformat(), "step": 7}
+    assert outbox.sent == [
+        (FOLLOW_UP, {**wanted, "key": "a"}, TaskState.DONE),
+        (FOLLOW_UP, {**wanted, "key": "b"}, TaskState.DONE),
+    ]
+    run = stored(database)
+    assert run is not None
+    assert run.spawned == ((FOLLOW_UP, "a"), (FOLLOW_UP, "b"))
+    with database.transaction() as session:
+        assert TaskRunRepository(session).missing([(NAME, "all")], record.NOON) == {(FOLLOW_UP, "a"), (FOLLOW_UP, "b")}
+
+
+def test_a_stale_message_does_nothing(worker: Worker, outbox: Outbox, database: Database) -> None:
+    worker.state = clock()
+    worker.host = record.at(0, 31)
+    assert base.run(outbox, NAME, writes, MESSAGE) == "stale"
+    assert (stored(database), mails(database)) == (None, 0)
+    worker.host = record.at(0, 30)
+    assert base.run(outbox, NAME, writes, MESSAGE) == "written"
+
+
+@pytest.mark.parametrize(
+    ("state", "host_s", "expected"),
+    [
+        (None, 3600, False),
+        (clock(), 30, False),
+        (clock(), 30.5, True),
+        (clock(speed=60.0), 0.5, False),
+        (clock(speed=60.0), 0.6, True),
+        (clock(Mode.STEPPED, None, record.at(60)), 3600, False),
+    ],
+)
+def test_age_counts_on_the_market_clock(
+    database: Database, state: ClockState | None, host_s: float, expected: bool
+) -> None:
+    worker = Worker(database, state, record.NOON + timedelta(seconds=host_s))
+    assert base.stale(worker, record.NOON) is expected
