@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from htbot.domain.sessions import NEW_YORK, SessionTable, floor_to
 from htbot.paper.gateway import Gateway
+from htbot.paper.ports import Market
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import epoch
@@ -67,7 +68,7 @@ class PacedTime:
         self._gateway = gateway
         self._speed = speed
         self._clock = clock or MarketClock(gateway.now, speed, gateway.market.sessions)
-        self._end = gateway.market.end
+        self._end = last_instant(gateway.market)
         self._played: datetime | None = None
 
     def refresh(self) -> None:
@@ -202,6 +203,15 @@ class SteppedTime:
         session.send(messages.CURRENT_TIME, {"time": epoch(self._gateway.now)})
 
 
+def last_instant(market: Market) -> datetime | None:
+    """Where market time stops: a world whose prices end with a session still has the five minutes after its close."""
+    end = market.end
+    session = None if end is None else market.sessions.at(end)
+    if end is None or session is None or end < session.closes:
+        return end
+    return max(end, session.closes + _AFTER_CLOSE)
+
+
 def next_instant(gateway: Gateway) -> datetime | None:
     """The next instant of a stepped world, None at its end.
 
@@ -212,7 +222,7 @@ def next_instant(gateway: Gateway) -> datetime | None:
     following = gateway.market.next_event(now)
     candidates = [] if following is None else [following]
     session = gateway.market.sessions.at(now)
-    end = gateway.market.end
+    end = last_instant(gateway.market)
     if session is not None and session.at(*_BEFORE_OPEN) <= now < session.closes + _AFTER_CLOSE:
         # Tasks go on around the session: the last mail of the day leaves after the close.
         candidates.append(floor_to(now, _GRID_S) + timedelta(seconds=_GRID_S))

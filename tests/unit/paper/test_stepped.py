@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ib_async import LimitOrder, MarketOrder, Stock
 from tests.support.paper_desk import PaperDesk, market_times, of_kind, statuses
@@ -134,3 +134,15 @@ def test_two_runs_give_the_same_bytes(make_desk: Callable[..., PaperDesk], marke
     first = run_a_day(make_desk(), market)
     assert run_a_day(make_desk("again"), market) == first
     assert len(first) > 10_000
+
+
+def test_a_world_whose_prices_end_with_a_close_has_five_minutes_more(
+    make_desk: Callable[..., PaperDesk], market: HandMarket
+) -> None:
+    close = market.sessions.all()[0].closes
+    market.start, market.end = close - timedelta(seconds=30), close
+    client = make_desk().client()
+    seen = []
+    while messages := client.ask(49, 1):
+        seen += market_times(messages)
+    assert seen == [close + timedelta(seconds=30 * count) for count in range(11)]
