@@ -1,0 +1,176 @@
+"""What clients are told about orders, executions and accounts, encoded for each session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from htbot.domain.orders import Action
+from htbot.paper.credit import WhatIf
+from htbot.paper.marketdata import MODELLED
+from htbot.paper.orders import Execution, PaperOrder, Status
+from htbot.paper.session import Session
+from htbot.paper.valuation import money
+from htbot.paper.wire import messages
+from htbot.paper.wire.times import stamp
+from htbot.paper.wire.values import UNSET_DOUBLE
+
+_MARGINS = (
+    "initMarginBefore", "maintMarginBefore", "equityWithLoanBefore", "initMarginChange", "maintMarginChange",
+    "equityWithLoanChange", "initMarginAfter", "maintMarginAfter", "equityWithLoanAfter",
+)  # fmt: skip
+_NO_MARGINS = dict.fromkeys(_MARGINS, UNSET_DOUBLE)
+_SIDES = {Action.BUY: "BOT", Action.SELL: "SLD"}
+
+
+def order_values(order: PaperOrder) -> dict[str, Any]:
+    """An order as openOrder and completedOrder write it: what the client asked for, with our state over it."""
+    ticket = order.ticket
+    values = {**order.echo, **order.tradable.wire}
+    values.update(
+        orderId=order.order_id,
+        clientId=order.client_id,
+        permId=order.perm_id,
+        account=order.account,
+        action=ticket.action.value,
+        totalQuantity=ticket.quantity,
+        orderType=ticket.order_type,
+        lmtPrice=ticket.limit if ticket.limit is not None else 0,
+        auxPrice=0,
+        tif=ticket.tif,
+        status=order.status.value,
+        whatIf=ticket.what_if,
+        usePriceMgmtAlgo=0,
+        cashQty=0,
+    )
+    return values
+
+
+def send_open_order(session: Session, order: PaperOrder) -> None:
+    """Queue openOrder."""
+    session.send(messages.OPEN_ORDER, {**order_values(order), **_NO_MARGINS})
+
+
+def send_order_status(session: Session, order: PaperOrder) -> None:
+    """Queue orderStatus."""
+    values = {
+        "orderId": order.order_id,
+        "status": order.status.value,
+        "filled": order.filled,
+        "remaining": order.remaining,
+        "avgFillPrice": order.average_price,
+        "permId": order.perm_id,
+        "lastFillPrice": order.last_price,
+        "clientId": order.client_id,
+    }
+    session.send(messages.ORDER_STATUS, values)
+
+
+def send_what_if(session: Session, order: PaperOrder, answer: WhatIf) -> None:
+    """Queue the one openOrder that answers a what-if."""
+    before, after = answer.before, answer.after
+    figures = (
+        (before.requirement.initial, after.requirement.initial),
+        (before.requirement.maintenance, after.requirement.maintenance),
+        (before.equity_with_loan, after.equity_with_loan),
+    )
+    texts = [money(old) for old, _new in figures]
+    texts += [money(new - old) for old, new in figures]
+    texts += [money(new) for _old, new in figures]
+    values = {
+        **order_values(order),
+        **dict(zip(_MARGINS, texts, strict=True)),
+        "commission": answer.commission,
+        "minCommission": answer.commission,
+        "maxCommission": answer.commission,
+        "commissionCurrency": "USD",
+    }
+    session.send(messages.OPEN_ORDER, values)
+
+
+def send_completed(session: Session, order: PaperOrder) -> None:
+    """Queue completedOrder."""
+    completed_at = order.completed_at or order.created_at
+    if order.status is Status.FILLED:
+        status = f"Filled Size: {order.filled}"
+    else:
+        status = f"{order.status.value}: {order.reason}" if order.reason else "Cancelled by Trader"
+    values = {
+        **order_values(order),
+        "filledQuantity": order.filled,
+        "completedTime": stamp(completed_at, session.version),
+        "completedStatus": status,
+    }
+    session.send(messages.COMPLETED_ORDER, values)
+
+
+def send_execution(session: Session, request_id: int, execution: Execution) -> None:
+    """Queue execDetails; request id -1 when nobody asked."""
+    values = {
+        **execution.contract,
+        "reqId": request_id,
+        "orderId": execution.order_id,
+        "execId": execution.exec_id,
+        "time": stamp(execution.at, session.version),
+        "account": execution.account,
+        "executionExchange": execution.contract["exchange"],
+        "side": _SIDES[execution.side],
+        "shares": execution.quantity,
+        "price": execution.price,
+        "permId": execution.perm_id,
+        "clientId": execution.client_id,
+        "cumQty": execution.cumulative,
+        "avgPrice": execution.average_price,
+        "orderRef": execution.ref,
+        "evRule": MODELLED if execution.modelled else "",
+    }
+    session.send(messages.EXECUTION, values)
+
+
+def send_commission(session: Session, execution: Execution) -> None:
+    """Queue the commission report of an execution that has one."""
+    if execution.commission is None:
+        return
+    values = {
+        "execId": execution.exec_id,
+        "commission": execution.commission,
+        "realizedPNL": UNSET_DOUBLE if execution.realized_usd is None else execution.realized_usd,
+    }
+    session.send(messages.COMMISSION_REPORT, values)
+
+
+class ClientReports:
+    """Sends what the book says to the session of the client that owns the order."""
+
+    def __init__(self, sessions: Mapping[int, Session]) -> None:
+        self._sessions = sessions
+
+    def order_changed(self, order: PaperOrder) -> None:
+        """Queue openOrder and orderStatus, in that order (TWS_PROTOCOL section 6)."""
+        session = self._sessions.get(order.client_id)
+        if session is not None:
+            send_open_order(session, order)
+            send_order_status(session, order)
+
+    def executed(self, executions: list[Execution], order: PaperOrder | None) -> None:
+        """Queue execDetails, the order's state, then the commissions; the broker's own trades go to everybody."""
+        for session in self._receivers(order):
+            for execution in executions:
+                send_execution(session, -1, execution)
+            if order is not None:
+                send_open_order(session, order)
+                send_order_status(session, order)
+            for execution in executions:
+                send_commission(session, execution)
+
+    def order_error(self, order: PaperOrder, code: int, text: str) -> None:
+        """Queue an error with the order's id."""
+        session = self._sessions.get(order.client_id)
+        if session is not None:
+            session.error(order.order_id, code, text)
+
+    def _receivers(self, order: PaperOrder | None) -> Iterable[Session]:
+        if order is None:
+            return self._sessions.values()
+        session = self._sessions.get(order.client_id)
+        return () if session is None else (session,)
