@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import Session
 
-from htbot.domain.orders import Purpose
-from htbot.domain.trades import TradeState
-from htbot.persistence.repositories import DeskStateRepository, HaltRepository, IntentRepository, SignalRepository
-from htbot.persistence.rows.intents import IntentRow
-from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.columns import plain_money
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
 from htbot.risk.book import Book
 
-_MINUTE = timedelta(minutes=1)
+# One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
+# quantity and the least credit it accepts, whatever part of it is filled.
+_BOOK = text(
+    """
+WITH account_trades AS (
+    SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
+           coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
+    FROM trades
+    WHERE account = :account AND opened_at <= :as_of AND (session = :session OR state = ANY(:live_trades))
+), traded AS (
+    SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
+           count(*) FILTER (WHERE mine AND today) AS entries_today,
+           max(closed_at) FILTER (WHERE mine AND today AND state = 'closed' AND closed_at <= :as_of) AS last_exit_at,
+           max(opened_at) FILTER (WHERE mine AND today) AS last_entry_at,
+           coalesce(sum(net_usd) FILTER (WHERE mine AND today), 0) AS strategy_realized_today_usd,
+           coalesce(sum(net_usd) FILTER (WHERE today), 0) AS account_realized_today_usd
+    FROM account_trades
+), ordered AS (
+    SELECT count(*) FILTER (WHERE state = ANY(:live_intents)) AS working_orders,
+           count(*) FILTER (WHERE created_at > CAST(:as_of AS timestamptz) - interval '1 minute') AS orders_last_minute
+    FROM intents
+    WHERE account = :account AND created_at <= :as_of
+      AND (state = ANY(:live_intents) OR created_at > CAST(:as_of AS timestamptz) - interval '1 minute')
+), at_risk AS (
+    SELECT coalesce(sum(
+        (trade.width - CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END)
+        * (trade.legs -> 0 ->> 'multiplier')::integer
+        * greatest(trade.quantity, entry.quantity)
+    ), 0) AS open_maximum_loss_usd
+    FROM trades AS trade
+    LEFT JOIN intents AS entry
+        ON entry.trade_id = trade.id AND entry.purpose = 'entry' AND entry.state = ANY(:live_intents)
+    WHERE trade.account = :account AND trade.opened_at <= :as_of AND trade.state = ANY(:live_trades)
+)
+SELECT traded.*, ordered.*, at_risk.*,
+    (SELECT coalesce(max(sequence), 0) + 1 FROM intents
+     WHERE strategy = :strategy AND account = :account AND session = :session AND purpose = 'entry') AS next_sequence,
+    ARRAY(SELECT ARRAY[direction, level] FROM signals
+          WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
+    (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
+     WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
+    coalesce((SELECT value FROM desk_state WHERE key = 'reconciled')
+           = (SELECT value FROM desk_state WHERE key = 'epoch'), false) AS reconciled
+FROM traded, ordered, at_risk
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,69 +79,39 @@ class BookQuery:
         """The book at a market time, held until the transaction ends: a second decision waits for the first to commit.
 
         Entries count whether they filled or not, as their levels do (RULINGS 2). Halts that nobody cleared count
-        whatever their market time is.
+        whatever their market time is. Realised P&L is gross less commissions, each as far as it is known.
         """
+        # A statement of its own: the book must be read after the wait, not as of its beginning.
         name = f"book {key.strategy} {key.account}"
         self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
-        of_account = and_(TradeRow.account == key.account, TradeRow.opened_at <= as_of)
-        of_strategy = and_(of_account, TradeRow.strategy == key.strategy)
-        today = TradeRow.session == key.session
-        of_today = and_(of_strategy, today)
-        signals, intents = SignalRepository(self._session), IntentRepository(self._session)
-        return Book(
-            open_trades=self._count(TradeRow, of_strategy, TradeRow.state.in_(LIVE_TRADE_STATES)),
-            working_orders=self._count(IntentRow, *_orders(key, as_of), IntentRow.state.in_(LIVE_INTENT_STATES)),
-            entries_today=self._count(TradeRow, of_today),
-            next_sequence=intents.next_sequence(key.strategy, key.account, key.session, Purpose.ENTRY),
-            spent_levels=signals.spent_levels(key.strategy, key.account, key.session, as_of),
-            last_exit_at=self._last_exit(of_today, as_of),
-            last_entry_at=self._session.scalar(select(func.max(TradeRow.opened_at)).where(of_today)),
-            strategy_realized_today_usd=self._realized(of_today),
-            account_realized_today_usd=self._realized(and_(of_account, today)),
-            open_maximum_loss_usd=self._open_maximum_loss(of_account),
-            orders_last_minute=self._count(IntentRow, *_orders(key, as_of), IntentRow.created_at > as_of - _MINUTE),
-            halted_by=self._halted_by(as_of),
-            reconciled=DeskStateRepository(self._session).reconciled(),
-        )
-
-    def _count(self, rows: type[TradeRow | IntentRow], *conditions: ColumnElement[bool]) -> int:
-        return self._session.scalars(select(func.count()).select_from(rows).where(*conditions)).one()
-
-    def _last_exit(self, of_today: ColumnElement[bool], as_of: datetime) -> datetime | None:
-        ended = and_(TradeRow.state == TradeState.CLOSED, TradeRow.closed_at <= as_of)
-        return self._session.scalar(select(func.max(TradeRow.closed_at)).where(of_today, ended))
-
-    def _realized(self, trades: ColumnElement[bool]) -> Decimal:
-        """Gross less commissions, each as far as it is known."""
-        net = func.coalesce(TradeRow.gross_pnl_usd, 0) - func.coalesce(TradeRow.commissions_usd, 0)
-        query = select(func.coalesce(func.sum(net), 0)).where(trades)
-        return Decimal(self._session.scalars(query).one())
-
-    def _open_maximum_loss(self, of_account: ColumnElement[bool]) -> Decimal:
-        """Width less credit of every live trade, of any session; before a fill the least credit its entry accepts.
-
-        An entry that still works counts with its whole quantity, filled or not.
-        """
-        query = (
-            select(TradeRow, IntentRow)
-            .outerjoin(IntentRow, and_(IntentRow.trade_id == TradeRow.id, IntentRow.purpose == Purpose.ENTRY))
-            .where(of_account, TradeRow.state.in_(LIVE_TRADE_STATES))
-            .execution_options(populate_existing=True)
-        )
-        return sum((_maximum_loss(trade, entry) for trade, entry in self._session.execute(query)), Decimal(0))
-
-    def _halted_by(self, as_of: datetime) -> str | None:
-        halts = HaltRepository(self._session).active(as_of)
-        return "; ".join(f"{halt.kind.value} by {halt.source}: {halt.reason}" for halt in halts) or None
+        asked = {
+            "strategy": key.strategy,
+            "account": key.account,
+            "session": key.session,
+            "as_of": as_of,
+            "live_trades": list(LIVE_TRADE_STATES),
+            "live_intents": list(LIVE_INTENT_STATES),
+        }
+        return _to_book(self._session.execute(_BOOK, asked).mappings().one())
 
 
-def _orders(key: BookKey, as_of: datetime) -> tuple[ColumnElement[bool], ...]:
-    return IntentRow.account == key.account, IntentRow.created_at <= as_of
+def _to_book(row: RowMapping) -> Book:
+    return Book(
+        open_trades=row["open_trades"],
+        working_orders=row["working_orders"],
+        entries_today=row["entries_today"],
+        next_sequence=row["next_sequence"],
+        spent_levels=frozenset((int(direction), level) for direction, level in row["spent_levels"]),
+        last_exit_at=_utc(row["last_exit_at"]),
+        last_entry_at=_utc(row["last_entry_at"]),
+        strategy_realized_today_usd=plain_money(row["strategy_realized_today_usd"]),
+        account_realized_today_usd=plain_money(row["account_realized_today_usd"]),
+        open_maximum_loss_usd=plain_money(row["open_maximum_loss_usd"]),
+        orders_last_minute=row["orders_last_minute"],
+        halted_by=row["halted_by"],
+        reconciled=row["reconciled"],
+    )
 
 
-def _maximum_loss(trade: TradeRow, entry: IntentRow | None) -> Decimal:
-    credit, quantity = trade.credit or Decimal(0), trade.quantity
-    if entry is not None and entry.state in LIVE_INTENT_STATES:
-        quantity = max(quantity, entry.quantity)
-        credit = -entry.worst_limit
-    return (trade.width - credit) * int(trade.legs[0]["multiplier"]) * quantity
+def _utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
