@@ -21,6 +21,7 @@ class DeskClock:
         self._monotonic = monotonic
         self._anchor: datetime | None = None
         self._anchored_at = 0.0
+        self._shown: datetime | None = None
 
     @property
     def known(self) -> bool:
@@ -40,7 +41,11 @@ class DeskClock:
             raise RuntimeError("market time is not known yet: the gateway has not told it")
         if self.speed is None:
             return self._anchor
-        return self._anchor + timedelta(seconds=(self._monotonic() - self._anchored_at) * self.speed)
+        estimate = self._anchor + timedelta(seconds=(self._monotonic() - self._anchored_at) * self.speed)
+        # A word of the gateway that was long on its way makes time stand still, never run back.
+        if self._shown is None or not timedelta(0) < self._shown - estimate <= _JUMP * max(self.speed, 1.0):
+            self._shown = estimate
+        return self._shown
 
     def told(self, market_time: datetime) -> bool:
         """Take the broker's clock, whole seconds; True when time has jumped."""

@@ -144,7 +144,7 @@ class Desk:
         self.world_id = choose_world(self.parts.session, self.account, required=self.parts.plan.world_required)
         if not self.clock.stepped:
             self.parts.session.request_time()
-        await await_time(self.parts.inbox, self.clock)
+        await await_time(self.parts.session, self.parts.inbox, self.clock)
         self.connection = "connected"
 
     async def recover(self) -> None:

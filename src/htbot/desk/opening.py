@@ -17,6 +17,11 @@ class Login(Protocol):
     """What opening needs of the broker's session."""
 
     @property
+    def connected(self) -> bool:
+        """True while the socket is up."""
+        ...
+
+    @property
     def accounts(self) -> tuple[str, ...]:
         """Accounts of the login."""
         ...
@@ -37,15 +42,17 @@ def choose_account(session: Login, wanted: str | None) -> str:
 
 
 def choose_world(session: Login, account: str, *, required: bool) -> str:
-    """The paper gateway's world, `live` at a real broker. Where it is required, anything else is refused (RULINGS 29)."""
+    """The paper gateway's world, `live` at a real broker; where it is required, all else is refused (RULINGS 29)."""
     world = session.account_value(account, "HtbotWorld")
     if world is None and required:
         raise StopTrading("this is not the built-in paper gateway: set IB_HOST and IB_PORT to trade through another")
     return world or "live"
 
 
-async def await_time(inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> None:
+async def await_time(session: Login, inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> None:
     """Wait for the first time message; whatever else has come stays in the inbox, in order.
+
+    The end of the session before this one may only be told now: it ends nothing any more.
 
     Raises:
         Retryable: the session ended, or the gateway did not tell the time.
@@ -54,12 +61,14 @@ async def await_time(inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> 
     try:
         while True:
             message = await asyncio.wait_for(inbox.get(), TIME_WITHIN_S)
+            if isinstance(message, ConnectionMessage) and not message.connected and message.code is None:
+                if session.connected:
+                    continue
+                raise Retryable("the session ended before the gateway told the time")
             waiting.append(message)
             if isinstance(message, TimeMessage):
                 clock.told(message.market_time)
                 return
-            if isinstance(message, ConnectionMessage) and not message.connected and message.code is None:
-                raise Retryable("the session ended before the gateway told the time")
     except TimeoutError as error:
         raise Retryable(f"the gateway did not tell the time within {TIME_WITHIN_S:.0f} s") from error
     finally:
