@@ -193,6 +193,9 @@ class Book:
 
     def match(self, order: PaperOrder, at: datetime) -> bool:
         """Look at the market for one working order (fill rule `book`); whether it filled."""
+        if order.ticket.good_till is not None and order.ticket.good_till <= at:
+            self.end(order, at, "good-till date reached")
+            return False
         was_due, order.due = order.due, False
         quotes = self._parts.prices.quotes(order.tradable.con_ids)
         price = natural(order.tradable.legs, order.ticket.action, quotes)

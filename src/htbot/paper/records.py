@@ -121,4 +121,5 @@ class Records:
             for key in _MONEY:
                 if document[key] is not None:
                     document[key] = Decimal(document[key])
+            document["contract"]["strike"] = Decimal(document["contract"]["strike"])
             yield Execution(**document)
