@@ -13,6 +13,7 @@ from pathlib import Path
 from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.stack import Stack
 from htbot.bootstrap.people import People, build_people
+from htbot.domain.errors import Retryable
 from htbot.persistence.engine import EngineOptions
 from htbot.persistence.queries.selection import Selection
 from htbot.settings import project_root
@@ -41,10 +42,18 @@ class Instance:
 
 
 def until(condition: Callable[[], object], patience_s: float, what: str) -> None:
+    """Wait for a condition; a database that is away for a moment has not met it."""
     deadline = time.monotonic() + patience_s
-    while not condition():
+    while not _met(condition):
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.1)
+
+
+def _met(condition: Callable[[], object]) -> bool:
+    try:
+        return bool(condition())
+    except Retryable:
+        return False
 
 
 def environment(folder: Path, **chosen: str) -> dict[str, str]:
