@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy.orm import Session
+
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import HtbotError, Retryable
 from htbot.persistence.engine import Database
@@ -42,6 +44,11 @@ class DeliveryParts:
     database: Database
     channels: Sequence[Channel]
     host_now: Callable[[], datetime]
+
+
+def anything_due(session: Session, parts: DeliveryParts) -> bool:
+    """A look at the outbox in the caller's transaction, so that an empty one costs nothing more."""
+    return AlertRepository(session).any_due(parts.host_now())
 
 
 def deliver_due(parts: DeliveryParts, limit: int = 20) -> int:

@@ -52,6 +52,7 @@ class MarketReader:
         self._limits = limits
         self._enabled = enabled
         self._memories: dict[Series, Memory] = {}
+        self._session_today: Session | None = None
 
     @property
     def symbol(self) -> str:
@@ -103,9 +104,12 @@ class MarketReader:
         bars = BarRepository(transaction).closed(series, as_of, since=session.opens)
         return DayRange(max((bar.high for bar in bars), default=None), min((bar.low for bar in bars), default=None))
 
-    @staticmethod
-    def _session(transaction: Transaction, as_of: datetime) -> Session | None:
-        return SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
+    def _session(self, transaction: Transaction, as_of: datetime) -> Session | None:
+        """The session of the day; asked for once a day, again and again while there is none."""
+        day = as_of.astimezone(NEW_YORK).date()
+        if self._session_today is None or self._session_today.day != day:
+            self._session_today = SessionRepository(transaction).get(day)
+        return self._session_today
 
     @staticmethod
     def _bars(

@@ -29,21 +29,27 @@ class PnlMarker:
         A trade whose exit is due and not under way is closed from here: the guard is only the fastest caller.
         """
         asked = 0
-        live = TradeRepository(transaction).live(account=snapshot.account)
-        for trade in live:
-            if trade.symbol != snapshot.symbol or trade.state is TradeState.OPENING:
-                continue
-            marks = mark_spread(trade.legs, snapshot.quotes, as_of)
-            # Only what is sure at one look: confirming over consecutive quotes is the guard's, which sees them all.
-            watch = replace(self._watches.get(trade.id, ExitWatch()), pending=None, since=None)
-            decision, watch = exit_decision(trade, marks, watch, as_of)
-            self._watches[trade.id] = watch
-            self._snapshot(transaction, trade, marks, watch)
-            if decision is not None and trade.state is TradeState.OPEN:
-                asked += request_exit(transaction, trade.id, decision) is not None
-        self._settle_late(transaction, snapshot.account, as_of)
-        self._watches = {trade.id: self._watches[trade.id] for trade in live if trade.id in self._watches}
+        unfinished = TradeRepository(transaction).unfinished(snapshot.account)
+        for trade in unfinished:
+            if trade.state is TradeState.CLOSED:
+                # Its commissions have not come: its mail goes out without them after a minute.
+                settle_trade(transaction, trade.id, as_of)
+            elif trade.symbol == snapshot.symbol and trade.state is not TradeState.OPENING:
+                asked += self._look(transaction, trade, snapshot, as_of)
+        self._watches = {trade.id: self._watches[trade.id] for trade in unfinished if trade.id in self._watches}
         return asked
+
+    def _look(self, transaction: Transaction, trade: Trade, snapshot: Snapshot, as_of: datetime) -> bool:
+        """Mark one trade; True when this look has asked for its exit."""
+        marks = mark_spread(trade.legs, snapshot.quotes, as_of)
+        # Only what is sure at one look: confirming over consecutive quotes is the guard's, which sees them all.
+        watch = replace(self._watches.get(trade.id, ExitWatch()), pending=None, since=None)
+        decision, watch = exit_decision(trade, marks, watch, as_of)
+        self._watches[trade.id] = watch
+        self._snapshot(transaction, trade, marks, watch)
+        if decision is None or trade.state is not TradeState.OPEN:
+            return False
+        return request_exit(transaction, trade.id, decision) is not None
 
     @staticmethod
     def _snapshot(transaction: Transaction, trade: Trade, marks: Marks, watch: ExitWatch) -> None:
@@ -61,10 +67,3 @@ class PnlMarker:
                 details={"doubt": marks.doubt},
             )
         )
-
-    @staticmethod
-    def _settle_late(transaction: Transaction, account: str, as_of: datetime) -> None:
-        """Closed trades whose commissions have not come: their mail goes out without them after a minute."""
-        for trade in TradeRepository(transaction).recent(limit=5, account=account):
-            if trade.state is TradeState.CLOSED and trade.commissions_usd is None:
-                settle_trade(transaction, trade.id, as_of)

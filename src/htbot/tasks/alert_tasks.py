@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from htbot.services.alert_delivery import deliver_due
+from htbot.services.alert_delivery import anything_due, deliver_due
 from htbot.services.schedule import DELIVER_ALERTS
 from htbot.tasks.app import app
 from htbot.tasks.base import Run, register
 
 
 def _deliver_alerts(run: Run) -> str:
+    if not anything_due(run.transaction, run.parts.delivery):
+        return "nothing to send"
     return f"{deliver_due(run.parts.delivery)} sent"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.alerts import Alert
@@ -44,10 +44,13 @@ class AlertRepository(Repository):
         }
         return self._count(insert(AlertRow).values(values).on_conflict_do_nothing()) == 1
 
+    def any_due(self, now: datetime) -> bool:
+        """Whether there is something to deliver; holds nothing."""
+        return bool(self._session.scalar(select(select(AlertRow.id).where(*_due(now)).exists())))
+
     def due(self, now: datetime, limit: int = 20) -> list[StoredAlert]:
         """Alerts to deliver now, oldest first, held until the transaction ends; other deliverers pass them over."""
-        ready = or_(AlertRow.next_attempt_at.is_(None), AlertRow.next_attempt_at <= now)
-        query = select(AlertRow).where(AlertRow.state == AlertState.PENDING, ready).order_by(AlertRow.id).limit(limit)
+        query = select(AlertRow).where(*_due(now)).order_by(AlertRow.id).limit(limit)
         return self._all(query.with_for_update(skip_locked=True), _to_alert)
 
     def mark_sent(self, alert_id: int, now: datetime) -> None:
@@ -79,6 +82,11 @@ class AlertRepository(Repository):
         """The last alert of a kind up to `as_of`: what throttling looks at."""
         query = select(AlertRow).where(AlertRow.kind == kind, AlertRow.as_of <= as_of)
         return self._first(query.order_by(AlertRow.as_of.desc(), AlertRow.id.desc()), _to_alert)
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    ready = or_(AlertRow.next_attempt_at.is_(None), AlertRow.next_attempt_at <= now)
+    return AlertRow.state == AlertState.PENDING, ready
 
 
 def _to_alert(row: AlertRow) -> StoredAlert:

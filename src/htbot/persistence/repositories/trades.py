@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.signals import Direction
@@ -48,6 +48,14 @@ class TradeRepository(Repository):
             query = query.where(TradeRow.account == account)
         if strategy is not None:
             query = query.where(TradeRow.strategy == strategy)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+
+    def unfinished(self, account: str) -> list[Trade]:
+        """Trades of an account that are live, or closed without all of their commissions; oldest first."""
+        unsettled = and_(TradeRow.state == TradeState.CLOSED, TradeRow.commissions_usd.is_(None))
+        query = select(TradeRow).where(
+            TradeRow.account == account, or_(TradeRow.state.in_(LIVE_TRADE_STATES), unsettled)
+        )
         return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
 
     def of_session(self, session: date, account: str | None = None) -> list[Trade]:
