@@ -122,8 +122,8 @@ class PacedTime:
                 waited_s = 0.0
                 self.tick()
             else:
-                self._gateway.store.put_meta("clock", self._present().isoformat())
-                self._gateway.store.commit()
+                self.refresh()
+                self._gateway.turn_done()
 
 
 def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:

@@ -90,7 +90,8 @@ class Gateway:
         self.book.restore()
         self.day = TradingDay(market, store, self.book, self.ledger, self.valuer)
         self.account_feed = AccountFeed(self)
-        store.put_meta("clock", self.now.isoformat())
+        self._saved: datetime | None = None
+        self.save_clock()
         store.commit()
 
     @property
@@ -114,7 +115,6 @@ class Gateway:
     def play(self, at: datetime) -> None:
         """Play one instant: prices go out, the day's events happen, working orders look at the market."""
         self.move_to(at)
-        self.store.put_meta("clock", at.isoformat())
         self._publish()
         self.day.turn(at)
         self.match_working()
@@ -170,11 +170,18 @@ class Gateway:
         return f"Order Message: Warning: {note}"
 
     def turn_done(self) -> None:
-        """Commit what happened, then tell it."""
+        """Commit what happened, then tell it. No client has seen a later time than the record."""
         self.account_feed.push_changes()
+        self.save_clock()
         self.store.commit()
         for session in self.sessions.values():
             session.flush()
+
+    def save_clock(self) -> None:
+        """Keep the present time."""
+        if self.now != self._saved:
+            self._saved = self.now
+            self.store.put_meta("clock", self.now.isoformat())
 
     def close(self) -> None:
         """Close every client and the store; a turn that failed half-way is not kept."""

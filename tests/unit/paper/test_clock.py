@@ -136,6 +136,14 @@ def test_the_clock_goes_on_after_a_restart(paced: Paced, market: HandMarket) -> 
     assert market_times(again.client().ask(49, 1)) == [START + timedelta(seconds=90)]
 
 
+def test_no_client_is_told_a_later_time_than_the_record_has(paced: Paced, market: HandMarket) -> None:
+    client = paced.client()
+    paced.host.seconds += 1
+    [told] = market_times(client.ask(49, 1))
+    assert told == START + timedelta(seconds=1)
+    assert Paced(market, paced.gateway.store).gateway.now == told
+
+
 def test_the_world_stops_at_its_end(make_desk: Callable[..., PaperDesk], market: HandMarket) -> None:
     market.end = START + timedelta(seconds=30)
     paced = Paced(market, make_desk().gateway.store)
