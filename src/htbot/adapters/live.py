@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import redis
 import redis.asyncio
 
+from htbot.domain.errors import CallerMistake, Retryable
 from htbot.marketdata import clock_state, snapshot
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.snapshot import Snapshot
@@ -48,6 +52,7 @@ class LiveReader:
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+        self._patient = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=2)
 
     def clock(self) -> ClockState | None:
         """The desk's last clock, or None when it has not spoken."""
@@ -69,8 +74,29 @@ class LiveReader:
         subscription: redis.client.PubSub = self._redis.pubsub(  # type: ignore[no-untyped-call]
             ignore_subscribe_messages=True
         )
-        subscription.subscribe(STEP_CHANNEL)
+        subscription.subscribe(STEP_CHANNEL)  # type: ignore[no-untyped-call]
         return subscription
+
+    def ask(self, kind: str, params: Mapping[str, object], timeout_s: float = 5.0) -> Any:
+        """Ask the desk for data that is in no snapshot and wait for its answer.
+
+        Raises:
+            Retryable: the desk did not answer in time, or told that a later try may work.
+            CallerMistake: the desk does not know what was asked for.
+        """
+        request_id = uuid4().hex
+        reply_to = f"htbot:reply:{request_id}"
+        deadline = datetime.now(UTC) + timedelta(seconds=timeout_s)
+        request = {"id": request_id, "kind": kind, "params": params, "reply_to": reply_to}
+        self._redis.rpush(REQUEST_LIST, json.dumps({**request, "deadline": deadline.isoformat()}))
+        popped: Any = self._patient.blpop([reply_to], timeout=timeout_s)
+        if popped is None:
+            raise Retryable(f"the desk did not answer a request for {kind} within {timeout_s:g} s")
+        answer = json.loads(popped[1])
+        if answer["ok"]:
+            return answer["result"]
+        failure = Retryable if answer["error"]["retryable"] else CallerMistake
+        raise failure(str(answer["error"]["message"]))
 
     def ping(self) -> bool:
         """True when Redis answers."""

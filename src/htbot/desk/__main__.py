@@ -18,6 +18,7 @@ from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
 from htbot.desk.halts import HaltWatch
 from htbot.desk.pace import PacedPace, SteppedPace, run
+from htbot.desk.requests import RequestDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.errors import ConfigurationError, StopTrading
@@ -67,9 +68,11 @@ async def serve(settings: Settings) -> None:
     await doorbell.ensure()
     rows = schedule(settings.schedule.poll_seconds)
     pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
+    requests = asyncio.ensure_future(RequestDesk(desk, live).serve())
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)))
     finally:
+        requests.cancel()
         desk.parts.session.disconnect()
         doorbell.close()
         await live.close()

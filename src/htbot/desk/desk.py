@@ -36,6 +36,7 @@ from htbot.execution.messages import OrderMessage
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
+from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
     AlertRepository,
@@ -311,16 +312,10 @@ class Desk:
 
     async def publish_grid(self, as_of: datetime) -> None:
         """The one snapshot of a grid instant, for every decision of it."""
-        amounts = self.amounts()
-        standing = Standing(
-            world_id=self.world_id,
-            account=self.account,
-            connected=self.connection == "connected",
-            trading_enabled=self.enabled and self.parts.watch.ready(self.parts.session, as_of),
-            amounts=amounts,
-            held=frozenset(self.guard.held),
-        )
-        snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing)
+        closed = self.parts.watch.take_last_closed()
+        standing = self._standing(as_of)
+        amounts = standing.amounts
+        snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing, last_closed=closed)
         account = Account(
             account=self.account,
             name="main",
@@ -332,6 +327,22 @@ class Desk:
             cash_usd=amounts.get("TotalCashValue"),
         )
         await self.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
+
+    def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
+        return Standing(
+            world_id=self.world_id,
+            account=self.account,
+            connected=self.connection == "connected",
+            trading_enabled=self.enabled and self.parts.watch.ready(self.parts.session, as_of),
+            amounts=self.amounts(),
+            held=frozenset(self.guard.held),
+            asked=asked,
+        )
+
+    def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
+        """The market at this moment, for somebody who asks; grid instants are published."""
+        now = self.clock.now()
+        return self.parts.watch.snapshot(self.parts.session, now, self._standing(now, asked))
 
     async def publish_clock(self) -> None:
         """Market time and standing; before the broker has told the time there is nothing to say."""

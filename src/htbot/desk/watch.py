@@ -17,7 +17,7 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Underlying
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
-from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
 
 # Host seconds after which a line without any price is taken for one that has none.
 LINES_WITHIN_S = 10.0
@@ -130,9 +130,7 @@ class MarketWatch:
         self._chain_missing = chain_wanted and spot is None
         if need is not None and chain_wanted and spot is not None:
             day = now.astimezone(NEW_YORK).date()
-            if day not in self._listed:
-                self._listed = {day: await session.listed_options(self.plan.underlying, day)}
-            self._window = window(self._listed[day], spot, need)
+            self._window = window(await self.listed(session, day), spot, need)
             wanted.update(option.con_id for option in self._window)
         else:
             self._window = ()
@@ -142,6 +140,19 @@ class MarketWatch:
         for con_id in sorted(wanted - session.subscribed):
             session.subscribe(con_id, "SMART")
             self._lines_taken_s = self._monotonic()
+
+    async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
+        """The options listed for a session's own expiry, asked for once a day."""
+        if day not in self._listed:
+            self._listed = {day: await session.listed_options(self.plan.underlying, day)}
+        return self._listed[day]
+
+    def stream(self, session: MarketSession, options: Iterable[ListedOption]) -> None:
+        """Stream these too, until the next look at what is needed."""
+        for option in options:
+            if option.con_id not in session.subscribed:
+                session.subscribe(option.con_id, "SMART")
+                self._lines_taken_s = self._monotonic()
 
     def ready(self, session: MarketSession, now: datetime) -> bool:
         """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
@@ -179,9 +190,16 @@ class MarketWatch:
         found = {con_id: self.quote(session, con_id, now) for con_id in con_ids}
         return {con_id: quote for con_id, quote in found.items() if quote is not None}
 
-    def snapshot(self, session: MarketSession, as_of: datetime, standing: Standing) -> Snapshot:
+    def take_last_closed(self) -> OpenBar | None:
+        """The bar that closed since the last call, for the grid instant that looks at it first."""
+        return self._bars.take_last_closed()
+
+    def snapshot(
+        self, session: MarketSession, as_of: datetime, standing: Standing, *, last_closed: OpenBar | None = None
+    ) -> Snapshot:
         """Everything a decision at `as_of` may read."""
-        con_ids = sorted({self.contract.con_id, *(option.con_id for option in self._window), *standing.held})
+        options = {option.con_id: option for option in (*self._window, *standing.asked)}
+        con_ids = sorted({self.contract.con_id, *options, *standing.held})
         return Snapshot(
             as_of=as_of,
             world_id=standing.world_id,
@@ -189,9 +207,9 @@ class MarketWatch:
             symbol=self.plan.underlying.symbol,
             underlying_con_id=self.contract.con_id,
             spot=self.spot(session, as_of),
-            last_closed=self._bars.take_last_closed(),
+            last_closed=last_closed,
             open_bar=self._bars.open_bar,
-            options=self._window,
+            options=tuple(sorted(options.values(), key=lambda option: (option.strike, option.right))),
             quotes=self.quotes(session, con_ids, as_of),
             net_liquidation=standing.amounts.get("NetLiquidation"),
             buying_power=standing.amounts.get("BuyingPower"),
@@ -203,7 +221,7 @@ class MarketWatch:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands with its broker: dollars (an unknown amount is absent), contracts of open trades."""
+    """Where the desk stands: dollars (unknown ones absent), contracts held, options somebody has asked for."""
 
     world_id: str
     account: str
@@ -211,3 +229,4 @@ class Standing:
     trading_enabled: bool
     amounts: Mapping[str, Decimal]
     held: frozenset[int] = frozenset()
+    asked: tuple[ListedOption, ...] = ()

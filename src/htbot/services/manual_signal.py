@@ -106,14 +106,24 @@ class ManualAnswer:
     outcomes: list[RuleOutcome] = field(default_factory=list)
 
 
+def nobody_to_ask(_request: ManualRequest) -> Snapshot | None:
+    """The published snapshot has to do."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ManualParts:
-    """What proposals work with. `terms` gives an underlying's limits; `host_now` is wall time."""
+    """What proposals work with; `host_now` is wall time.
+
+    `terms` gives an underlying's limits, `ask` the desk's market of this moment with the strikes of a request (None
+    when it cannot be had).
+    """
 
     database: Database
     live: Live
     terms: Callable[[str], ManualTerms]
     host_now: Callable[[], datetime]
+    ask: Callable[[ManualRequest], Snapshot | None] = nobody_to_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +156,13 @@ class ManualSignals:
             Conflict: the key was used for another command.
         """
         direction = request.direction
+        asked = self._parts.ask(request)  # before the transaction: nothing waits for the desk inside one
         answer: ManualAnswer | Refused
         with self._parts.database.transaction() as session:
             command, created = self._take(session, request, caller)
             if not created:
                 return _repeated(command)
-            scene = self._scene(session, request)
+            scene = self._scene(session, request, asked)
             try:
                 answer = self._judge(session, request, direction, scene, command)
                 result = dataclasses.asdict(answer)
@@ -175,13 +186,13 @@ class ManualSignals:
         except CallerMistake as error:
             raise Conflict(str(error)) from error
 
-    def _scene(self, session: Session, request: ManualRequest) -> _Scene:
+    def _scene(self, session: Session, request: ManualRequest, asked: Snapshot | None) -> _Scene:
         """The desk's quotes, and the session that they belong to."""
         if request.symbol not in UNDERLYINGS:
             known = ", ".join(UNDERLYINGS)
             raise Refused("symbol", f"{request.symbol} is not traded", limit=known, value=request.symbol)
         desk = look(self._parts.live, self._parts.host_now())
-        snapshot = snapshot_of(self._parts.live, request.symbol)
+        snapshot = asked or snapshot_of(self._parts.live, request.symbol)
         if desk.state != "running" or desk.clock is None or snapshot is None:
             raise DeskAway(f"there are no quotes of {request.symbol} now ({desk.connection}): the desk must stream it")
         if request.account not in {None, snapshot.account}:

@@ -179,7 +179,7 @@ class IbSession:
         return sorted(options, key=lambda option: (option.strike, option.right))
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
-        """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open (RULINGS 20)."""
+        """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open."""
         size = f"{minutes} mins" if minutes > 1 else "1 min"
         bars = await self._ib.reqHistoricalDataAsync(
             _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
@@ -195,6 +195,14 @@ class IbSession:
 
         bars.updateEvent += tell
         return history
+
+    async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        """Regular-hours bars of the last `days`, once; the last may be open."""
+        size = f"{minutes} mins" if minutes > 1 else "1 min"
+        bars = await self._ib.reqHistoricalDataAsync(
+            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2
+        )
+        return [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
     def subscribe(self, contract_id: int, exchange: str) -> None:
         """Stream the quotes of one contract."""

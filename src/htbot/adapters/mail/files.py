@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from htbot.adapters.mail.message import SUBJECT_PREFIX, Envelope, alert_digest, compose
+from htbot.adapters.mail.message import Envelope, alert_digest, compose
+from htbot.alerts.message import SUBJECT_PREFIX
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import Retryable
 

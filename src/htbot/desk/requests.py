@@ -1,0 +1,125 @@
+"""Data on request: what is in no snapshot is asked of the desk over Redis, one at a time (ARCHITECTURE section 2).
+
+A request is JSON {"id", "kind", "params", "reply_to", "deadline"}; its answer {"id", "ok", "result" | "error"} stands
+on the list `reply_to` for a minute. A request past its deadline (host time) is dropped: nobody waits for it any more.
+Nothing here can send an order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import redis
+
+from htbot.adapters.live import LiveWriter
+from htbot.desk.desk import Desk
+from htbot.domain.errors import CallerMistake, HtbotError, Retryable
+from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata import snapshot
+
+_POLL_S = 1.0
+_QUOTES_WITHIN_S = 3.0
+_LOOK_EVERY_S = 0.05
+_log = logging.getLogger(__name__)
+Answer = Callable[[Mapping[str, Any]], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    id: str
+    kind: str
+    params: Mapping[str, Any]
+    reply_to: str
+    deadline: datetime
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> _Request:
+        deadline = datetime.fromisoformat(str(raw["deadline"]))
+        return cls(str(raw["id"]), str(raw["kind"]), dict(raw["params"]), str(raw["reply_to"]), deadline)
+
+
+class RequestDesk:
+    """Answers `snapshot`, `contract` and `history`."""
+
+    def __init__(self, desk: Desk, live: LiveWriter) -> None:
+        self._desk = desk
+        self._live = live
+        self._answers: dict[str, Answer] = {
+            "snapshot": self._snapshot,
+            "contract": self._contract,
+            "history": self._history,
+        }
+
+    async def serve(self) -> None:
+        """For ever; Redis away only means that nobody can ask."""
+        while True:
+            try:
+                raw = await self._live.next_request(_POLL_S)
+                if raw is not None:
+                    await self._one(raw)
+            except redis.RedisError as error:
+                _log.warning("no requests can come: %s", error)
+                await asyncio.sleep(_POLL_S)
+
+    async def _one(self, raw: Mapping[str, Any]) -> None:
+        try:
+            request = _Request.read(raw)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("a malformed data request was dropped: %s", error)
+            return
+        left_s = (request.deadline - datetime.now(UTC)).total_seconds()
+        if left_s <= 0:
+            _log.info("request %s (%s) is past its deadline", request.id, request.kind)
+            return
+        await self._live.reply(request.reply_to, await self._answer(request, left_s))
+
+    async def _answer(self, request: _Request, left_s: float) -> dict[str, object]:
+        answer = self._answers.get(request.kind)
+        try:
+            if answer is None:
+                raise CallerMistake(f"unknown request {request.kind!r}: one of {', '.join(self._answers)}")
+            result = await asyncio.wait_for(answer(request.params), left_s)
+        except (HtbotError, TimeoutError, ConnectionError) as error:
+            text = str(error) or "the broker did not answer in time"
+            retryable = isinstance(error, Retryable | TimeoutError | ConnectionError)
+            return {"id": request.id, "ok": False, "error": {"message": text, "retryable": retryable}}
+        return {"id": request.id, "ok": True, "result": result}
+
+    async def _snapshot(self, params: Mapping[str, Any]) -> object:
+        """The market of this moment, with the options of today's expiry that were named: [[strike, right], ...]."""
+        self._require_connection()
+        parts, now = self._desk.parts, self._desk.clock.now()
+        named = {(Decimal(strike), Right(right)) for strike, right in params["options"]}
+        listed = await parts.watch.listed(parts.session, now.astimezone(NEW_YORK).date())
+        asked = tuple(option for option in listed if (option.strike, option.right) in named)
+        waited_s = 0.0
+        parts.watch.stream(parts.session, asked)
+        while not parts.watch.ready(parts.session, now) and waited_s < _QUOTES_WITHIN_S:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            waited_s += _LOOK_EVERY_S
+        return snapshot.encode(self._desk.snapshot_now(asked))
+
+    async def _contract(self, params: Mapping[str, Any]) -> object:
+        self._require_connection()
+        underlying = UNDERLYINGS.get(str(params["symbol"]))
+        if underlying is None:
+            raise CallerMistake(f"symbol {params['symbol']}: one of {', '.join(UNDERLYINGS)}")
+        contract = await self._desk.parts.session.qualify(underlying)
+        return {"con_id": contract.con_id, "symbol": contract.symbol, "exchange": contract.exchange}
+
+    async def _history(self, params: Mapping[str, Any]) -> object:
+        self._require_connection()
+        parts = self._desk.parts
+        bars = await parts.session.history(parts.watch.contract, int(params["minutes"]), int(params["days"]))
+        return [[bar.start.isoformat(), bar.open, bar.high, bar.low, bar.close, bar.volume] for bar in bars]
+
+    def _require_connection(self) -> None:
+        if self._desk.connection != "connected":
+            raise Retryable(f"the desk is {self._desk.connection}")
