@@ -208,9 +208,12 @@ class FakeSession:
         self.sink(TimeMessage(self.broker.now()))
 
     def disconnect(self) -> None:
-        if self.connected:
-            self.connected = False
-            self.sink(ConnectionMessage(connected=False, text="socket closed"))
+        self.connected = False
+
+    def hang_up(self) -> None:
+        """The broker's end of the socket closes: only that is told, not an end that we have made."""
+        self.connected = False
+        self.sink(ConnectionMessage(connected=False, text="socket closed"))
 
     @property
     def accounts(self) -> tuple[str, ...]:

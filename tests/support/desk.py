@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from tests.support import record
@@ -19,6 +19,7 @@ from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.orders import IntentState, Order, OrderIntent
+from htbot.domain.sessions import Session
 from htbot.domain.trades import Trade
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.clock_state import ClockState, Mode
@@ -33,12 +34,14 @@ from htbot.persistence.repositories import (
     IntentRepository,
     OrderRepository,
     RiskDecisionRepository,
+    SessionRepository,
     SignalRepository,
     TradeRepository,
 )
 
 CLIENT = 17
 HOURS = TradingHours(time(10), time(15), time(15), time(15, 45))
+SESSION = Session(record.DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
 QUOTES = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00)}  # mid 4.25, natural credit 4.10
 
 
@@ -74,6 +77,8 @@ class World:
         self.host_s = 1000.0
         self.broker = FakeBroker(record.ACCOUNT, lambda: self.now, record.WORLD, quotes=dict(QUOTES))
         self.threads: list[DatabaseThread] = []
+        with database.transaction() as session:
+            SessionRepository(session).upsert([SESSION])
 
     def after(self, *, market_s: float = 0.0, host_s: float | None = None) -> None:
         """Time goes on; host time with market time unless said otherwise."""

@@ -20,7 +20,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """One publication of the desk; `written_at` is host time, `speed` market seconds per host second, None = stepped."""
+    """One publication of the desk; `written_at` is host time, `speed` market seconds per second, None = stepped."""
 
     market_time: datetime
     written_at: datetime

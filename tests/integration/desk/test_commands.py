@@ -169,7 +169,7 @@ async def test_a_lost_cancel_is_asked_again(world: World) -> None:
 async def test_commands_wait_for_the_broker(world: World) -> None:
     desk = await world.desk()
     await desk.opened()
-    desk.session.disconnect()
+    desk.session.hang_up()
     await desk.hear()
     asked = tell(world, CLOSE_ALL, scope="all")
     await desk.turn()
