@@ -107,7 +107,9 @@ class FakeBroker:
         self.next_valid_id = max(self.next_valid_id, order_id + 1)
         return order
 
-    def fill(self, ref: str, price: str | None = None, quantity: int | None = None, *, status_first: bool = False) -> None:
+    def fill(
+        self, ref: str, price: str | None = None, quantity: int | None = None, *, status_first: bool = False
+    ) -> None:
         """Execute a working order at a signed net price, in part when a quantity is given."""
         order = self.working(ref)
         done = quantity or order.intent.quantity - order.filled
@@ -126,7 +128,14 @@ class FakeBroker:
         intent = order.intent
         made: list[Execution] = [
             BagExecutionMessage(
-                f"{number:05d}.00.01", intent.ref, order.order_id, order.perm_id, quantity, order.filled, net, self.now()
+                f"{number:05d}.00.01",
+                intent.ref,
+                order.order_id,
+                order.perm_id,
+                quantity,
+                order.filled,
+                net,
+                self.now(),
             )
         ]
         for part, leg in enumerate(intent.legs, start=1):

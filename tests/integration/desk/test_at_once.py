@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from tests.support import record
-from tests.support.breakout_world import ACCOUNT, World, limits_of, session_on
+from tests.support.breakout_world import World, limits_of, session_on
 from tests.support.desk import World as DeskWorld
 
 from htbot.domain.bars import Bar
@@ -133,9 +133,7 @@ def test_a_strategy_that_is_switched_off_enters_nothing(database: Database, mark
     assert rows(database, "intents", "trades") == {"intents": 0, "trades": 0}
 
 
-def test_a_worker_that_has_read_all_day_decides_as_one_that_has_just_started(
-    database: Database, market: World
-) -> None:
+def test_a_worker_that_has_read_all_day_decides_as_one_that_has_just_started(database: Database, market: World) -> None:
     old = reader()
     instants = [SESSION.opens + timedelta(seconds=30 * number) for number in range(60, 107)]
     for instant in instants[:-1]:

@@ -1,0 +1,137 @@
+"""The broker's session, twice: the fake that other tests trust, and ours over TCP to the paper gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from tests.support import record
+from tests.support.broker import FakeBroker, FakeSession
+from tests.support.paper_world import DAYS, HandMarket, option_id
+
+from htbot.adapters.ib.session import IbAddress, IbSession
+from htbot.adapters.ib.wrapper import SessionMessage
+from htbot.domain.instruments import Right
+from htbot.domain.orders import OrderIntent
+from htbot.domain.signals import SpreadLeg
+from htbot.marketdata.snapshot import ListedOption
+from htbot.paper.clock import PacedTime
+from htbot.paper.gateway import Gateway
+
+SHORT, LONG = option_id(4700, Right.PUT), option_id(4675, Right.PUT)
+LEGS = tuple(
+    SpreadLeg(con_id, "SPX", DAYS[0], Decimal(strike), Right.PUT, ratio)
+    for con_id, strike, ratio in ((SHORT, 4700, -1), (LONG, 4675, 1))
+)
+QUOTES = {SHORT: (8.10, 8.20), LONG: (3.30, 3.40)}  # opens at 4.70, closes at 4.90
+CLIENT = 7
+
+
+class World(Protocol):
+    """A broker that a test can talk to through a session."""
+
+    account: str
+    session: Any
+    told: list[SessionMessage]
+
+    async def cross(self, ref: str) -> None:
+        """The market meets the limit of a working order."""
+        ...
+
+    def hang_up(self) -> None:
+        """The broker closes the connection."""
+        ...
+
+    async def second(self, client_id: int) -> Any:
+        """Another client's session, connected; `told` hears the first only."""
+        ...
+
+
+class FakeWorld:
+    """A broker in the process."""
+
+    def __init__(self) -> None:
+        self.account = record.ACCOUNT
+        grid = [ListedOption(leg.con_id, leg.expiry, leg.strike, leg.right, "SPXW") for leg in reversed(LEGS)]
+        self.broker = FakeBroker(self.account, lambda: record.NOON, quotes=dict(QUOTES), options=grid)
+        self.broker.quotes[1] = (4699.9, 4700.1)
+        self.told: list[SessionMessage] = []
+        self.session = FakeSession(self.broker, CLIENT, self.told.append)
+
+    async def cross(self, ref: str) -> None:
+        self.broker.fill(ref)
+        self.broker.report_commissions(ref)
+
+    def hang_up(self) -> None:
+        self.session.hang_up()
+
+    async def second(self, client_id: int) -> FakeSession:
+        other = FakeSession(self.broker, client_id, lambda _message: None)
+        await other.connect()
+        return other
+
+
+class HandClock:
+    """A clock that a test sets."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class TcpWorld:
+    """The paper gateway, and ib_async between."""
+
+    def __init__(self, gateway: Gateway, market: HandMarket, pace: PacedTime, port: int) -> None:
+        self.gateway, self.market, self.pace, self.port = gateway, market, pace, port
+        self.account = gateway.accounts[0]
+        self.told: list[SessionMessage] = []
+        self.session = IbSession(IbAddress("127.0.0.1", port, CLIENT), self.told.append)
+        self.others: list[IbSession] = []
+
+    async def cross(self, ref: str) -> None:
+        """Quotes move until natural meets the limit, and time goes on."""
+        [order] = [order for order in self.gateway.book.working if order.ticket.ref == ref]
+        self.market.quotes |= {SHORT: (10.20, 10.30), LONG: (0.90, 1.00)}
+        if order.ticket.action.value == "SELL":
+            self.market.quotes |= {SHORT: (3.30, 3.40), LONG: (3.20, 3.30)}
+        self.pace._clock.at += timedelta(seconds=5)
+        self.pace.tick()
+
+    def hang_up(self) -> None:
+        for session in self.gateway.sessions.values():
+            session.close()
+
+    async def second(self, client_id: int) -> IbSession:
+        other = IbSession(IbAddress("127.0.0.1", self.port, client_id), lambda _message: None)
+        await other.connect()
+        self.others.append(other)
+        return other
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for the network."""
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come")
+
+
+def entry(world: World, number: int = 1, **changes: Any) -> OrderIntent:
+    """The bull put spread, opened."""
+    trade = record.trade(number, account=world.account, legs=LEGS, width=Decimal(25))
+    intent = record.entry(trade, number, session=DAYS[0], good_till=None)
+    return replace(intent, **changes)
+
+
+def exit_(world: World, number: int = 1, **changes: Any) -> OrderIntent:
+    """The same, closed."""
+    trade = record.trade(number, account=world.account, legs=LEGS, width=Decimal(25))
+    return replace(record.exit_of(trade, number), **changes)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.support.broker import UNDERLYING_ID, FakeBroker, FakeSession, listed
+from tests.support.record import ACCOUNT, DAY, NOON, WORLD, at
+
+from htbot.desk.chain import ChainNeed
+from htbot.desk.watch import LINES_WITHIN_S, MarketWatch, Standing, WatchPlan
+from htbot.domain.bars import Bar
+from htbot.domain.errors import StopTrading
+from htbot.domain.instruments import UNDERLYINGS
+
+PLAN = WatchPlan(UNDERLYINGS["SPX"], 5, 3, strikes_out=2)
+NEED = ChainNeed(2, NOON, at(300))
+PUT, CALL = 41501, 41500
+
+
+class Host:
+    """A monotonic clock that a test sets."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    made = FakeBroker(ACCOUNT, lambda: NOON, options=listed(DAY, range(4000, 4305, 5)))
+    made.quotes |= {UNDERLYING_ID: (4149.5, 4150.5), PUT: (5.0, 5.2)}
+    return made
+
+
+@pytest.fixture
+def session(broker: FakeBroker) -> FakeSession:
+    return FakeSession(broker, 1, lambda _message: None)
+
+
+async def started(session: FakeSession, *, exact: bool = True, **changes: Any) -> MarketWatch:
+    watch = MarketWatch(PLAN, exact=exact, **changes)
+    await watch.start(session, NOON)
+    return watch
+
+
+def standing(*held: int) -> Standing:
+    amounts = {"NetLiquidation": Decimal(100_000)}
+    return Standing(WORLD, ACCOUNT, connected=True, trading_enabled=True, amounts=amounts, held=frozenset(held))
+
+
+async def test_it_is_of_no_use_before_the_broker_has_resolved_it() -> None:
+    with pytest.raises(StopTrading, match="SPX was used before"):
+        _ = MarketWatch(PLAN, exact=True).contract
+
+
+async def test_the_underlying_is_streamed_from_the_start(session: FakeSession) -> None:
+    watch = await started(session)
+    assert session.subscribed == {UNDERLYING_ID}
+    assert watch.spot(session, NOON) == 4150.0
+    assert watch.watching_since == NOON
+
+
+async def test_the_chain_is_streamed_while_it_is_needed_and_held_legs_always(session: FakeSession) -> None:
+    watch = await started(session)
+    await watch.follow(session, NEED, [77], at(-5))
+    assert {UNDERLYING_ID, 77, PUT, CALL} <= session.subscribed
+    assert len(session.subscribed) == 2 + 2 * (2 + 2 * 5)
+    await watch.follow(session, NEED, [77], at(300))
+    assert session.subscribed == {UNDERLYING_ID, 77}
+    await watch.follow(session, None, [], at(301))
+    assert session.subscribed == {UNDERLYING_ID}
+
+
+async def test_the_window_follows_the_spot(session: FakeSession, broker: FakeBroker) -> None:
+    watch = await started(session)
+    await watch.follow(session, NEED, [], NOON)
+    broker.quotes[UNDERLYING_ID] = (4199.5, 4200.5)
+    await watch.follow(session, NEED, [], at(1))
+    assert 4235 * 10 not in session.subscribed
+    assert {4230 * 10, 4195 * 10 + 1} <= session.subscribed
+    assert 4115 * 10 + 1 not in session.subscribed
+
+
+async def test_no_chain_is_taken_without_a_spot_and_nothing_is_ready(session: FakeSession, broker: FakeBroker) -> None:
+    broker.quotes.clear()
+    watch = await started(session)
+    await watch.follow(session, NEED, [], NOON)
+    assert session.subscribed == {UNDERLYING_ID}
+    assert not watch.ready(session, NOON)
+
+
+async def test_it_is_ready_when_every_line_has_a_price_or_had_its_time(
+    session: FakeSession, broker: FakeBroker
+) -> None:
+    host = Host()
+    watch = await started(session, monotonic=host)
+    await watch.follow(session, None, [PUT, CALL], NOON)
+    assert not watch.ready(session, NOON)
+    host.seconds += LINES_WITHIN_S + 0.1
+    assert watch.ready(session, NOON)
+    host.seconds -= LINES_WITHIN_S
+    assert not watch.ready(session, NOON)
+    broker.quotes[CALL] = (1.0, 1.2)
+    assert watch.ready(session, NOON)
+
+
+async def test_in_an_exact_world_every_quote_stands_at_the_marker(session: FakeSession) -> None:
+    watch = await started(session)
+    quote = watch.quote(session, PUT, at(7))
+    assert quote is not None
+    assert quote.as_of == at(7)
+
+
+async def test_an_unchanged_line_stands_while_the_underlying_ticks(session: FakeSession) -> None:
+    watch = await started(session, exact=False)
+    assert watch.quote(session, PUT, NOON) is None, "it has never ticked"
+    watch.on_ticks([PUT], NOON)
+    assert watch.quote(session, PUT, at(0, 3)).as_of == NOON  # type: ignore[union-attr]
+    watch.on_ticks([UNDERLYING_ID], at(0, 20))
+    assert watch.quote(session, PUT, at(0, 21)).as_of == at(0, 20)  # type: ignore[union-attr]
+    watch.on_ticks([PUT], at(0, 25))
+    assert watch.quote(session, PUT, at(0, 30)).as_of == at(0, 25)  # type: ignore[union-attr]
+    assert watch.quote(session, PUT, at(0, 24)).as_of == at(0, 24), "never newer than now"  # type: ignore[union-attr]
+
+
+async def test_a_line_taken_again_has_to_tick_again(session: FakeSession) -> None:
+    watch = await started(session, exact=False)
+    await watch.follow(session, None, [PUT], NOON)
+    watch.on_ticks([PUT], NOON)
+    await watch.follow(session, None, [], NOON)
+    await watch.follow(session, None, [PUT], NOON)
+    assert watch.quotes(session, [PUT], NOON) == {}
+
+
+async def test_after_a_reconnect_nothing_stands(session: FakeSession) -> None:
+    watch = await started(session, exact=False)
+    watch.on_ticks([PUT], NOON)
+    await watch.start(session, at(3))
+    assert watch.quotes(session, [PUT], at(3)) == {}
+    assert watch.watching_since == at(3)
+
+
+async def test_a_snapshot_has_the_window_the_held_and_the_bars(session: FakeSession) -> None:
+    watch = await started(session)
+    await watch.follow(session, NEED, [77], NOON)
+    watch.on_bar(Bar("SPX", NOON, 5, 4150, 4152, 4149, 4151, 0))
+    first = watch.snapshot(session, at(1), standing(PUT))
+    assert (first.symbol, first.spot, first.underlying_con_id) == ("SPX", 4150.0, UNDERLYING_ID)
+    assert set(first.quotes) == {UNDERLYING_ID, PUT}
+    assert {option.strike for option in first.options} == set(map(Decimal, range(4115, 4185, 5)))
+    assert (first.net_liquidation, first.buying_power) == (Decimal(100_000), None)
+    assert first.open_bar is not None
+    assert first.last_closed is None
+    watch.settle(at(5))
+    at_the_end = watch.snapshot(session, at(5), standing())
+    assert at_the_end.last_closed == first.open_bar
+    assert watch.snapshot(session, at(5.5), standing()).last_closed is None
+
+
+async def test_forgetting_extremes_begins_the_watch_anew(session: FakeSession) -> None:
+    watch = await started(session)
+    watch.on_bar(Bar("SPX", NOON, 5, 4150, 4152, 4149, 4151, 0))
+    watch.forget_extremes(at(2))
+    snapshot = watch.snapshot(session, at(2), standing())
+    assert snapshot.watching_since == at(2)
+    assert snapshot.open_bar is not None
+    assert snapshot.open_bar.seen_high is None
