@@ -216,5 +216,7 @@ async def run(desk: Desk, pace: Pace) -> None:
         except (ConnectionError, TimeoutError) as error:
             _log.warning("session broke: %s", error)
             desk.parts.session.disconnect()
+        if desk.connection == "connected":  # we hung up: nobody has told of it yet
+            await desk.tell_connection(connected=False, detail="the session broke or went silent")
         desk.connection, desk.reason = "lost", desk.reason or "connection lost"
         desk.orders.doubt_all("session ended")
