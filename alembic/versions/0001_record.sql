@@ -233,6 +233,7 @@ CREATE TABLE fills (
     executed_at timestamptz NOT NULL,
     perm_id bigint NOT NULL,
     commission numeric(18, 6),
+    modelled boolean NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT pk_fills PRIMARY KEY (exec_id),
     CONSTRAINT ck_fills_size CHECK (quantity > 0 AND multiplier > 0),

@@ -37,6 +37,7 @@ load_sessions(date.fromisoformat(sys.argv[1]), date.fromisoformat(sys.argv[2]), 
 """
 _LATER_EXPIRIES = timedelta(days=60)
 _EARLIER_SESSIONS = timedelta(days=120)
+_CLOSE_TO_MIDNIGHT = timedelta(hours=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
     Raises:
         ConfigurationError: data files or dates that make none.
     """
-    today = datetime.now(UTC).astimezone(NEW_YORK).date()
+    # From the regular close on, today's session is a completed one.
+    today = (datetime.now(UTC).astimezone(NEW_YORK) + _CLOSE_TO_MIDNIGHT).date()
     if options.market == "replay":
         data = read_market_data(options.data, options.bar)
         starts = [columns.start_s for columns in data.bars.values() if len(columns)]

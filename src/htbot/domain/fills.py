@@ -12,7 +12,10 @@ from htbot.domain.orders import Action
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of one contract. `price` is per unit; `commission` is None until the broker has reported it."""
+    """One execution of one contract; `price` per unit, `commission` None until the broker has reported it.
+
+    `modelled` is the paper gateway's own word: its quote was a model's, not a recorded one (RULINGS 24).
+    """
 
     exec_id: str
     ref: str
@@ -29,6 +32,7 @@ class Fill:
     executed_at: datetime
     perm_id: int
     commission: Decimal | None = None
+    modelled: bool = False
 
     @property
     def signed_quantity(self) -> int:

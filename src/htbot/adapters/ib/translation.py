@@ -16,6 +16,8 @@ from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 
 _UNSET = 1.7e308
+# How the paper gateway marks an execution at a modelled price; a real broker leaves the field to fixed income.
+MODELLED = "MODEL"
 
 
 def decimal_or_none(number: float | str | Decimal | None) -> Decimal | None:
@@ -122,6 +124,7 @@ def fill_from_ib(contract: ib.Contract, execution: ib.Execution) -> Fill:
         multiplier=resolved.multiplier,
         executed_at=as_utc(execution.time),
         perm_id=execution.permId,
+        modelled=execution.evRule == MODELLED,
     )
 
 

@@ -59,6 +59,7 @@ class TradeLegView:
     quantity: int
     fill: Decimal | None
     exit_fill: Decimal | None
+    modelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class FillView:
     quantity: int
     price: Decimal
     commission: Decimal | None
+    modelled: bool
 
 
 @dataclass(frozen=True, slots=True)

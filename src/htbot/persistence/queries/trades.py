@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
+from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.columns import plain_money
@@ -24,7 +26,16 @@ from htbot.persistence.rows.portfolio import PnlSnapshotRow
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
-LegPrices = dict[tuple[str, int, Purpose], Decimal]
+
+@dataclass(frozen=True, slots=True)
+class LegPrice:
+    """Average fill of one leg, and whether any of it was at a modelled quote."""
+
+    price: Decimal
+    modelled: bool
+
+
+LegPrices = dict[tuple[str, int, Purpose], LegPrice]
 
 
 def trades(session: Session, chosen: Selection) -> list[TradeView]:
@@ -53,14 +64,15 @@ def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
             IntentRow.purpose,
             func.sum(FillRow.price * FillRow.quantity),
             func.sum(FillRow.quantity),
+            func.bool_or(FillRow.modelled),
         )
         .join(IntentRow, IntentRow.ref == FillRow.ref)
         .where(IntentRow.trade_id.in_(trade_ids), in_force())
         .group_by(IntentRow.trade_id, FillRow.con_id, IntentRow.purpose)
     )
     return {
-        (trade_id, con_id, purpose): plain_money(Decimal(paid) / quantity)
-        for trade_id, con_id, purpose, paid, quantity in session.execute(query)
+        (trade_id, con_id, purpose): LegPrice(plain_money(Decimal(paid) / quantity), modelled)
+        for trade_id, con_id, purpose, paid, quantity, modelled in session.execute(query)
     }
 
 
@@ -92,20 +104,23 @@ def trade_view(row: TradeRow, prices: LegPrices) -> TradeView:
 
 
 def _legs(row: TradeRow, prices: LegPrices) -> list[TradeLegView]:
-    return [
-        TradeLegView(
-            con_id=leg.con_id,
-            symbol=leg.symbol,
-            expiry=leg.expiry,
-            strike=leg.strike,
-            right=leg.right.value,
-            side="BUY" if leg.ratio > 0 else "SELL",
-            quantity=abs(leg.ratio) * row.quantity,
-            fill=prices.get((row.id, leg.con_id, Purpose.ENTRY)),
-            exit_fill=prices.get((row.id, leg.con_id, Purpose.EXIT)),
-        )
-        for leg in legs_from_json(row.legs)
-    ]
+    return [_leg(row, leg, prices) for leg in legs_from_json(row.legs)]
+
+
+def _leg(row: TradeRow, leg: SpreadLeg, prices: LegPrices) -> TradeLegView:
+    entry, exit_ = prices.get((row.id, leg.con_id, Purpose.ENTRY)), prices.get((row.id, leg.con_id, Purpose.EXIT))
+    return TradeLegView(
+        con_id=leg.con_id,
+        symbol=leg.symbol,
+        expiry=leg.expiry,
+        strike=leg.strike,
+        right=leg.right.value,
+        side="BUY" if leg.ratio > 0 else "SELL",
+        quantity=abs(leg.ratio) * row.quantity,
+        fill=None if entry is None else entry.price,
+        exit_fill=None if exit_ is None else exit_.price,
+        modelled=any(price.modelled for price in (entry, exit_) if price is not None),
+    )
 
 
 def open_trades(session: Session, account: str | None = None) -> list[OpenTradeView]:

@@ -135,6 +135,7 @@ def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[F
             quantity=row.quantity,
             price=row.price,
             commission=row.commission,
+            modelled=row.modelled,
         )
         for row in reversed(session.scalars(query).all())
     ]

@@ -46,6 +46,7 @@ class FillRepository(Repository):
             "executed_at": fill.executed_at,
             "perm_id": fill.perm_id,
             "commission": fill.commission,
+            "modelled": fill.modelled,
             "known_at": known_at,
         }
         return self._count(insert(FillRow).values(values).on_conflict_do_nothing()) == 1
@@ -108,4 +109,5 @@ def _to_fill(row: FillRow) -> Fill:
         executed_at=row.executed_at,
         perm_id=row.perm_id,
         commission=row.commission,
+        modelled=row.modelled,
     )

@@ -75,4 +75,5 @@ class FillRow(Base):
     executed_at: Mapped[datetime]
     perm_id: Mapped[BigInt]
     commission: Mapped[Decimal | None]
+    modelled: Mapped[bool]
     known_at: Mapped[datetime]
