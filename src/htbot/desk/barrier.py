@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -40,33 +41,36 @@ class Barrier:
         expected = [(row.task, row.key) for row in self._rows if row.due(as_of)]
         if not expected:
             return
-        started, hinted, attempt, named = time.monotonic(), 0.0, 0, False
+        missing = set(expected)
+        heard, started, hinted, attempt, named = self._bell.rings, time.monotonic(), 0.0, 0, False
         while True:
-            self._bell.clear()
             now = time.monotonic()
             if now - hinted >= HINT_EVERY_S:
                 await self._doorbell.ensure()
                 await self._live.publish_step(Step(step_number(as_of), as_of, attempt))
                 hinted, attempt = now, attempt + 1
+            await self._rung(heard + len(missing))
+            heard = self._bell.rings
             missing = await self._missing(expected, as_of)
             if not missing:
                 return
-            waited = now - started
+            waited = time.monotonic() - started
             if waited > FAIL_AFTER_S:
                 raise StopTrading(f"step {as_of.isoformat()} never ended: waiting for {_names(missing)}")
             if waited > NAME_AFTER_S and not named:
                 named = True
                 _log.warning("step %s is waiting for %s", as_of.isoformat(), _names(missing))
-            await self._ring(HINT_EVERY_S)
 
     async def _missing(self, expected: Sequence[tuple[str, str]], as_of: datetime) -> set[tuple[str, str]]:
         return await self._database.insist(lambda session: TaskRunRepository(session).missing(expected, as_of))
 
-    async def _ring(self, timeout_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._bell.wait(), timeout_s)
-        except TimeoutError:
-            return
+    async def _rung(self, times: int) -> None:
+        """Every run that ends rings once: look when as many have rung as are missing, or when it is time for a hint."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HINT_EVERY_S):
+                while self._bell.rings < times:
+                    self._bell.clear()
+                    await self._bell.wait()
 
 
 def _names(missing: Iterable[tuple[str, str]]) -> str:

@@ -66,8 +66,11 @@ class DeskClock:
         return abs(market_time - estimate) > _JUMP
 
     def skew(self, broker_time: datetime) -> timedelta:
-        """Host clock less broker clock, for a live desk (RULINGS 17)."""
-        return datetime.now(UTC) - broker_time
+        """How far a live host's clock is from the broker's, which tells whole seconds (RULINGS 17); else nothing."""
+        if self.mode is not Mode.LIVE:
+            return timedelta(0)
+        host = datetime.now(UTC)
+        return max(broker_time - host, host - broker_time - timedelta(seconds=1), timedelta(0))
 
     def _set(self, market_time: datetime) -> None:
         self._anchor = market_time

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
-from htbot.alerts.throttle import may_tell
 from htbot.alerts.wording import connection_alert
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
@@ -39,16 +38,19 @@ from htbot.marketdata.sessions import trading_window
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
-    AlertRepository,
     BarRepository,
+    CommandRepository,
     DeskStateRepository,
     SessionRepository,
 )
 from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID, Superseded
 from htbot.portfolio.marks import Marks, mark_spread
+from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
 DISAGREE_FOR = timedelta(seconds=15)
+# RULINGS 17: no entries above it.
+MOST_SKEW = timedelta(seconds=2)
 _AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
 
 
@@ -88,6 +90,7 @@ class Desk:
         self.world_id = ""
         self.account = parts.plan.account or ""
         self.session_today: Session | None = None
+        self.skew = timedelta(0)
         self._day_known: date | None = None
         self._disagree_since: datetime | None = None
         self._epoch = 0
@@ -112,8 +115,8 @@ class Desk:
 
     @property
     def enabled(self) -> bool:
-        """True when books and broker agree and the session stands: entries may leave."""
-        return self.reason is None and self.connection == "connected"
+        """True when books and broker agree, the session stands and the clocks agree: entries may leave."""
+        return self.reason is None and self.connection == "connected" and self.skew <= MOST_SKEW
 
     def _on_trade(self, trade: Trade) -> None:
         self.guard.follow(trade)
@@ -235,11 +238,16 @@ class Desk:
             case QuoteMessage():
                 self.parts.watch.on_ticks(message.con_ids, now)
             case TimeMessage():
-                self.clock.told(message.market_time)
+                self.told_time(message.market_time)
             case ConnectionMessage():
                 await self._on_connection(message, now)
             case _:
                 await self._on_order(message, now)
+
+    def told_time(self, market_time: datetime) -> bool:
+        """Take the broker's clock; True when market time has jumped. Live, the host's clock is held against it."""
+        self.skew = self.clock.skew(market_time)
+        return self.clock.told(market_time)
 
     async def _on_order(self, message: OrderMessage, now: datetime) -> None:
         try:
@@ -271,14 +279,7 @@ class Desk:
         """A mail to a person, at most one of a kind each 15 minutes."""
         now = self.clock.now() if self.clock.known else datetime.now(UTC)
         alert = connection_alert(connected, detail, now, self.account)
-
-        def write(db: Transaction) -> None:
-            alerts = AlertRepository(db)
-            last = alerts.latest(alert.kind, now)
-            if may_tell(alert.kind, now, None if last is None else last.alert.as_of):
-                alerts.add(alert)
-
-        await self.parts.orders_database.insist(write)
+        await self.parts.orders_database.insist(lambda db: tell_seldom(db, alert))
 
     async def settle(self, now: datetime) -> None:
         """Store what has closed."""
@@ -304,9 +305,12 @@ class Desk:
         """Execute commands, send what waits, walk what works."""
         if self._commands is None or self.connection != "connected":
             return
-        await self._commands.run(now)
+        waits = await self.parts.orders_database.run(lambda db: CommandRepository(db).work_waits())
+        if waits:
+            await self._commands.run(now)
         self.orders.work(now)
-        await self.orders.pump(now)
+        if waits:
+            await self.orders.pump(now)
 
     # --- publishing ------------------------------------------------------------------------------------------------
 

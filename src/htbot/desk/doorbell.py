@@ -13,16 +13,30 @@ _CHANNELS = (INTENTS, TASKS, COMMANDS, HALTS)
 _log = logging.getLogger(__name__)
 
 
+class Bell(asyncio.Event):
+    """Set when it has rung; `rings` counts the announcements heard since the start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rings = 0
+
+    def ring(self) -> None:
+        """One announcement."""
+        self.rings += 1
+        self.set()
+
+
 class Doorbell:
-    """One event per channel. A lost connection rings every bell, so that whoever waits looks for himself."""
+    """One bell per channel. A lost connection rings every bell, so that whoever waits looks for himself."""
 
     def __init__(self, url: str, lock: str) -> None:
         self._url = url
         self._lock = SingletonLock(url, lock)
-        self._bells = {channel: asyncio.Event() for channel in _CHANNELS}
+        self._bells = {channel: Bell() for channel in _CHANNELS}
         self._listener: Listener | None = None
+        self._socket = -1
 
-    def bell(self, channel: str) -> asyncio.Event:
+    def bell(self, channel: str) -> Bell:
         """Set when something was announced on the channel; whoever waits clears it first and looks after."""
         return self._bells[channel]
 
@@ -43,7 +57,8 @@ class Doorbell:
         except Retryable as error:
             _log.warning("no notifications, polling: %s", error)
             return
-        loop.add_reader(self._listener.fileno(), self._on_readable)
+        self._socket = self._listener.fileno()
+        loop.add_reader(self._socket, self._on_readable)
 
     def _on_readable(self) -> None:
         if self._listener is None:
@@ -57,11 +72,12 @@ class Doorbell:
                 bell.set()
             return
         for ring in rings:
-            self._bells[ring.channel].set()
+            self._bells[ring.channel].ring()
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener.fileno())
+            # A connection that PostgreSQL has ended does not know its socket any more.
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._listener.close()
             self._listener = None
 

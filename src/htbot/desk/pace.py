@@ -131,7 +131,7 @@ class PacedPace:
     async def _take(self, desk: Desk, message: SessionMessage) -> None:
         if isinstance(message, TimeMessage):
             self._heard_s = self._monotonic()
-            if desk.clock.told(message.market_time):
+            if desk.told_time(message.market_time):
                 _log.info("market time has jumped to %s", desk.clock.now().isoformat())
             return
         await desk.process(message)

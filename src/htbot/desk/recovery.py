@@ -27,8 +27,9 @@ from htbot.execution.reconciliation import (
     reconcile,
     resolve,
 )
-from htbot.persistence.repositories import AlertRepository, FillRepository, IntentRepository
+from htbot.persistence.repositories import FillRepository, IntentRepository
 from htbot.portfolio.positions import fold
+from htbot.services.outbox import tell_seldom
 
 SETTLE_S = 10.0
 _log = logging.getLogger(__name__)
@@ -113,11 +114,10 @@ class Recovery:
         return [finding for finding in findings if not finding.agrees]
 
     async def tell(self, findings: Sequence[Finding], now: datetime) -> None:
-        """Tell a person what does not agree."""
+        """Tell a person what does not agree, at most once each 15 minutes."""
         text = "; ".join(f"{item.kind.value} {item.symbol or item.ref}: {item.detail}" for item in findings)
-        await self.database.insist(
-            lambda session: AlertRepository(session).add(error_alert("reconciliation", text, now))
-        )
+        alert = error_alert("reconciliation", text, now)
+        await self.database.insist(lambda session: tell_seldom(session, alert))
 
     def _books(self, session: Session) -> Books:
         fills: list[Fill] = FillRepository(session).of_account(self.account)

@@ -17,7 +17,11 @@ class RiskSettings(Section):
     title: ClassVar[str] = "Account limits"
 
     daily_loss_limit_usd: Decimal = variable(
-        "DAILY_LOSS_LIMIT", "loss of a day in USD that trips the breaker", default=Decimal(1000), gt=0, le=1_000_000
+        "DAILY_LOSS_LIMIT",
+        "realised loss of a day in USD after which nothing is entered",
+        default=Decimal(1000),
+        gt=0,
+        le=1_000_000,
     )
     max_risk_per_day_usd: Decimal | None = variable(
         "MAX_RISK_PER_DAY",

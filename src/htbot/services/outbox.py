@@ -1,0 +1,18 @@
+"""The outbox with its throttle: the same kind of trouble is told once each 15 minutes (spec 01 section 9)."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from htbot.alerts.throttle import may_tell
+from htbot.domain.alerts import Alert
+from htbot.persistence.repositories import AlertRepository
+
+
+def tell_seldom(session: Session, alert: Alert) -> bool:
+    """Store an alert unless one of its kind was told a short while ago; True when it was stored."""
+    alerts = AlertRepository(session)
+    last = alerts.latest(alert.kind, alert.as_of)
+    if not may_tell(alert.kind, alert.as_of, None if last is None else last.alert.as_of):
+        return False
+    return alerts.add(alert)
