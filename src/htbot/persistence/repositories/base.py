@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -35,9 +35,9 @@ class Repository:
         row = self._session.scalars(query.limit(1), execution_options={"populate_existing": True}).first()
         return None if row is None else to_noun(row)
 
-    def _count(self, statement: Executable) -> int:
+    def _count(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
         """Rows that a write touched."""
         result: CursorResult[Any] = self._session.execute(  # type: ignore[assignment]
-            statement, execution_options={"synchronize_session": False}
+            statement, parameters, execution_options={"synchronize_session": False}
         )
         return result.rowcount

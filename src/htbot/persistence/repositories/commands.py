@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.errors import CallerMistake
+from htbot.domain.orders import IntentState
 from htbot.persistence.codecs import plain
 from htbot.persistence.records import Command
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import CommandRow
+from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.states import CommandState
 
 
@@ -67,6 +69,12 @@ class CommandRepository(Repository):
         if kind is not None:
             query = query.where(CommandRow.kind == kind)
         return self._all(query.order_by(CommandRow.created_at, CommandRow.id), _to_command)
+
+    def work_waits(self) -> bool:
+        """Whether there is something for the desk to do: an open command, or an intent that nobody has claimed."""
+        commands = select(CommandRow.id).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING)))
+        intents = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING)
+        return bool(self._session.scalar(select(or_(commands.exists(), intents.exists()))))
 
     def advance(
         self,

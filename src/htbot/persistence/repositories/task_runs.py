@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from htbot.persistence.records import TaskRun
@@ -14,6 +15,38 @@ from htbot.persistence.rows.tasks import TaskRunRow
 from htbot.persistence.states import TaskState
 
 TaskKey = tuple[str, str]
+
+# Run for every message, so they are built once.
+_RUNS = cast(Table, TaskRunRow.__table__)
+_BEGIN = (
+    insert(_RUNS)
+    .values(
+        task=bindparam("of_task"),
+        key=bindparam("of_key"),
+        as_of=bindparam("at"),
+        state=TaskState.RUNNING,
+        spawned=[],
+        error="",
+    )
+    .on_conflict_do_update(
+        index_elements=["task", "key", "as_of"],
+        set_={"state": TaskState.RUNNING, "error": "", "started_at": func.clock_timestamp(), "finished_at": None},
+        where=_RUNS.c.state == TaskState.FAILED,
+    )
+)
+_FINISH = (
+    update(_RUNS)
+    .where(
+        _RUNS.c.task == bindparam("of_task"),
+        _RUNS.c.key == bindparam("of_key"),
+        _RUNS.c.as_of == bindparam("at"),
+        _RUNS.c.state == TaskState.RUNNING,
+    )
+    .values(state=TaskState.DONE, spawned=bindparam("sent"), finished_at=func.clock_timestamp())
+)
+_ENDED = select(_RUNS.c.task, _RUNS.c.key, _RUNS.c.spawned).where(
+    _RUNS.c.as_of == bindparam("at"), _RUNS.c.state.in_((TaskState.DONE, TaskState.FAILED))
+)
 
 
 class TaskRunRepository(Repository):
@@ -25,29 +58,12 @@ class TaskRunRepository(Repository):
         Begin in the transaction that does the work: a copy that comes meanwhile waits for the commit, and a run
         that dies leaves no row.
         """
-        statement = insert(TaskRunRow).values(
-            task=task, key=key, as_of=as_of, state=TaskState.RUNNING, spawned=[], error=""
-        )
-        again = {
-            "state": TaskState.RUNNING,
-            "error": "",
-            "started_at": func.clock_timestamp(),
-            "finished_at": None,
-        }
-        statement = statement.on_conflict_do_update(
-            index_elements=["task", "key", "as_of"], set_=again, where=TaskRunRow.state == TaskState.FAILED
-        )
-        return self._count(statement) == 1
+        return self._count(_BEGIN, {"of_task": task, "of_key": key, "at": as_of}) == 1
 
     def finish(self, task: str, key: str, as_of: datetime, spawned: Iterable[TaskKey] = ()) -> bool:
         """End a run well, naming the (task, key) of the follow-ups that it sent for the same `as_of`."""
-        values = {
-            "state": TaskState.DONE,
-            "spawned": [list(pair) for pair in spawned],
-            "finished_at": func.clock_timestamp(),
-        }
-        statement = update(TaskRunRow).where(*_is(task, key, as_of), TaskRunRow.state == TaskState.RUNNING)
-        return self._count(statement.values(**values)) == 1
+        told = {"of_task": task, "of_key": key, "at": as_of, "sent": [list(pair) for pair in spawned]}
+        return self._count(_FINISH, told) == 1
 
     def fail(self, task: str, key: str, as_of: datetime, error: str) -> None:
         """Record that a run failed, in a transaction of its own; a run that is done stays done."""
@@ -76,13 +92,9 @@ class TaskRunRepository(Repository):
 
         A failed run has ended. Empty = the step is done.
         """
-        ended = (TaskState.DONE, TaskState.FAILED)
-        query = select(TaskRunRow.task, TaskRunRow.key, TaskRunRow.spawned).where(
-            TaskRunRow.as_of == as_of, TaskRunRow.state.in_(ended)
-        )
         spawned_by = {
             (task, key): [(str(name), str(of)) for name, of in spawned]
-            for task, key, spawned in self._session.execute(query)
+            for task, key, spawned in self._session.execute(_ENDED, {"at": as_of})
         }
         waiting, seen, open_runs = list(expected), set[TaskKey](), set[TaskKey]()
         while waiting:
