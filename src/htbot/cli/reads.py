@@ -68,6 +68,7 @@ def _print_status(found: StatusView) -> None:
     print()
     columns = ("task", "last run", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
+    print_table("Recent events", ("at", "severity", "subject"), ((e.ts, e.severity, e.subject) for e in found.recent))
 
 
 def _trading_words(found: StatusView) -> str:

@@ -43,6 +43,10 @@ from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
 EVERY_ACCOUNT = "all"
 
 
+# Events that the status shows.
+_RECENT = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where reads come from. `account` is the configured one, `host_now` wall time."""
@@ -64,6 +68,15 @@ class DeskStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EventView:
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died."""
+
+    ts: datetime
+    severity: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """Everything that a person asks first."""
 
@@ -78,6 +91,7 @@ class StatusView:
     open_trade: OpenTradeView | None
     open_trades: int
     tasks: list[TaskView]
+    recent: list[EventView]
     world: str | None
     account: str | None
     desk: DeskStatus
@@ -110,6 +124,7 @@ class Queries:
             open_trades = trade_queries.open_trades(session, account)
             strategies = watch.strategies(session, account)
             tasks = watch.tasks(session, self._sources.host_now())
+            told = watch.alerts(session, Selection(account=account, limit=_RECENT))
         return StatusView(
             mode=desk.clock.mode.value if desk.clock else self._sources.mode,
             market_time=desk.market_time,
@@ -122,6 +137,7 @@ class Queries:
             open_trade=open_trades[0] if open_trades else None,
             open_trades=len(open_trades),
             tasks=tasks,
+            recent=[EventView(alert.ts, alert.severity, alert.subject) for alert in told],
             world=desk.clock.world_id if desk.clock else None,
             account=account,
             desk=DeskStatus(desk.state, desk.heartbeat_age_s),
