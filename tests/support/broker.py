@@ -107,9 +107,7 @@ class FakeBroker:
         self.next_valid_id = max(self.next_valid_id, order_id + 1)
         return order
 
-    def fill(
-        self, ref: str, price: str | None = None, quantity: int | None = None, *, status_first: bool = False
-    ) -> None:
+    def fill(self, ref: str, price: str | None = None, quantity: int | None = None) -> None:
         """Execute a working order at a signed net price, in part when a quantity is given."""
         order = self.working(ref)
         done = quantity or order.intent.quantity - order.filled
@@ -119,8 +117,7 @@ class FakeBroker:
         if order.filled == order.intent.quantity:
             order.status = "Filled"
         executed = self.execute(order, net, done)
-        told: list[OrderMessage] = [*executed, order.as_message(), order.as_status()]
-        self.tell(*(sorted(told, key=lambda message: message in executed) if status_first else told))
+        self.tell(*executed, order.as_message(), order.as_status())
 
     def execute(self, order: HeldOrder, net: Decimal, quantity: int) -> list[Execution]:
         """The executions of a fill, booked at the broker: the combination's first, then one of each leg."""

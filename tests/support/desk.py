@@ -1,4 +1,4 @@
-"""The real desk on a real record, with a broker of the test's own, a clock that it sets and a Redis that is not there."""
+"""The real desk on a real record; broker, clock and Redis are the test's own."""
 
 from __future__ import annotations
 

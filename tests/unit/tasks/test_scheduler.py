@@ -34,7 +34,8 @@ class Live:
         self.subscriptions += 1
         return self
 
-    def get_message(self, timeout: float) -> dict[str, str] | None:
+    def get_message(self, *, timeout: float) -> dict[str, str] | None:
+        assert timeout <= 1
         if self.away:
             raise redis.ConnectionError("refused")
         return {"data": self.hints.pop(0).encode()} if self.hints else None
