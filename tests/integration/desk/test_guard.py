@@ -12,12 +12,20 @@ from tests.support.desk import BorrowedThread, Running, World
 
 from htbot.desk.halts import HaltWatch
 from htbot.desk.threads import DatabaseThread
+from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import ExitReason, IntentState, PriceStyle
-from htbot.marketdata.messages import ConnectionMessage
+from htbot.marketdata.messages import BarMessage, ConnectionMessage
 from htbot.persistence.engine import Database
-from htbot.persistence.repositories import AccountRepository, DeskStateRepository, HaltRepository, HaltRequest
+from htbot.persistence.repositories import (
+    AccountRepository,
+    BarRepository,
+    DeskStateRepository,
+    HaltRepository,
+    HaltRequest,
+    Series,
+)
 from htbot.persistence.states import HaltKind
 
 
@@ -299,3 +307,19 @@ async def test_a_lost_connection_is_told_at_most_each_quarter_of_an_hour(world: 
     await desk.hear()
     await lose(desk)
     assert [world.mails(kind) for kind in kinds] == [2, 2]
+
+
+async def test_the_bar_that_closes_at_an_instant_is_told_in_its_snapshot_only(world: World) -> None:
+    desk = await world.desk()
+    world.now = record.at(5)
+    desk.session.sink(BarMessage(Bar("SPX", record.NOON, 5, 4150, 4152, 4149, 4151, 0)))
+    await desk.hear()
+    await desk.desk.settle(world.now)
+    await desk.desk.publish_grid(world.now)
+    await desk.desk.publish_grid(record.at(5.5))
+    first, second = desk.live.snapshots
+    assert first.last_closed is not None
+    assert (first.last_closed.bar.high, second.last_closed) == (4152, None)
+    with world.database.transaction() as session:
+        [stored] = BarRepository(session).closed(Series(record.WORLD, "SPX", 5), record.at(5))
+    assert stored == first.last_closed.bar

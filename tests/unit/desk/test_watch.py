@@ -152,11 +152,12 @@ async def test_a_snapshot_has_the_window_the_held_and_the_bars(session: FakeSess
     assert {option.strike for option in first.options} == set(map(Decimal, range(4115, 4185, 5)))
     assert (first.net_liquidation, first.buying_power) == (Decimal(100_000), None)
     assert first.open_bar is not None
-    assert first.last_closed is None
+    assert (first.last_closed, watch.take_last_closed()) == (None, None)
     watch.settle(at(5))
-    at_the_end = watch.snapshot(session, at(5), standing())
-    assert at_the_end.last_closed == first.open_bar
-    assert watch.snapshot(session, at(5.5), standing()).last_closed is None
+    closed = watch.take_last_closed()
+    assert closed == first.open_bar
+    assert watch.snapshot(session, at(5), standing(), last_closed=closed).last_closed == closed
+    assert watch.take_last_closed() is None
 
 
 async def test_forgetting_extremes_begins_the_watch_anew(session: FakeSession) -> None:
