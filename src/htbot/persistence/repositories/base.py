@@ -27,8 +27,11 @@ class Repository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def _all(self, query: Select[RowT], to_noun: Callable[[RowT], NounT]) -> list[NounT]:
-        rows: Sequence[RowT] = self._session.scalars(query, execution_options={"populate_existing": True}).all()
+    def _all(
+        self, query: Select[RowT], to_noun: Callable[[RowT], NounT], parameters: Mapping[str, Any] | None = None
+    ) -> list[NounT]:
+        fresh = {"populate_existing": True}
+        rows: Sequence[RowT] = self._session.scalars(query, parameters, execution_options=fresh).all()
         return [to_noun(row) for row in rows]
 
     def _first(self, query: Select[RowT], to_noun: Callable[[RowT], NounT]) -> NounT | None:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.signals import Direction
@@ -15,6 +15,19 @@ from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_js
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
+
+# Asked every 30 seconds of market time, so it is built once.
+_UNFINISHED = (
+    select(TradeRow)
+    .where(
+        TradeRow.account == bindparam("of_account"),
+        or_(
+            TradeRow.state.in_(LIVE_TRADE_STATES),
+            and_(TradeRow.state == TradeState.CLOSED, TradeRow.commissions_usd.is_(None)),
+        ),
+    )
+    .order_by(TradeRow.opened_at, TradeRow.id)
+)
 
 
 class TradeRepository(Repository):
@@ -52,11 +65,7 @@ class TradeRepository(Repository):
 
     def unfinished(self, account: str) -> list[Trade]:
         """Trades of an account that are live, or closed without all of their commissions; oldest first."""
-        unsettled = and_(TradeRow.state == TradeState.CLOSED, TradeRow.commissions_usd.is_(None))
-        query = select(TradeRow).where(
-            TradeRow.account == account, or_(TradeRow.state.in_(LIVE_TRADE_STATES), unsettled)
-        )
-        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+        return self._all(_UNFINISHED, _to_trade, {"of_account": account})
 
     def of_session(self, session: date, account: str | None = None) -> list[Trade]:
         """Trades of one session in order of time."""
