@@ -85,9 +85,9 @@ class World:
         self.now += timedelta(seconds=market_s)
         self.host_s += market_s if host_s is None else host_s
 
-    async def desk(self, *, client_id: int = CLIENT, recover: bool = True) -> Running:
-        """A desk process starts."""
-        running = Running(self, client_id)
+    async def desk(self, *, recover: bool = True, clock: DeskClock | None = None) -> Running:
+        """A desk process starts, stepped unless it gets another clock."""
+        running = Running(self, clock or DeskClock(Mode.STEPPED, None))
         await running.begin()
         await running.desk.connect()
         if recover:
@@ -153,25 +153,25 @@ class World:
 class Running:
     """One desk process, driven by hand."""
 
-    def __init__(self, world: World, client_id: int) -> None:
+    def __init__(self, world: World, clock: DeskClock) -> None:
         self.world = world
         inbox: asyncio.Queue[object] = asyncio.Queue()
-        self.session = FakeSession(world.broker, client_id, inbox.put_nowait)
+        self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
         self.live = LiveRecorder()
         orders = BorrowedThread("orders", world.database)
         market = BorrowedThread("market", world.database)
         world.threads += [orders, market]
         self.desk = Desk(
             DeskParts(
-                plan=DeskPlan(account=None, client_id=client_id, hours=HOURS, world_required=True),
-                clock=DeskClock(Mode.STEPPED, None),
+                plan=DeskPlan(account=None, client_id=CLIENT, hours=HOURS, world_required=True),
+                clock=clock,
                 session=self.session,
                 inbox=inbox,
                 bulletin=Bulletin(self.live, orders),
                 orders_database=orders,
                 market_database=market,
                 halts=HaltWatch(world.stop_file, orders),
-                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=True),
+                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=clock.stepped),
             )
         )
 

@@ -158,6 +158,29 @@ async def test_a_fill_told_after_the_cancel_opens_the_trade_again(world: World) 
     assert [guarded.id for guarded in desk.desk.guard.trades] == [intent.trade_id]
 
 
+async def test_a_late_fill_beside_another_live_trade_halts_and_the_desk_lives_on(world: World) -> None:
+    """Two live trades of a strategy cannot be: a person closes one, and the difference stands in the comparison."""
+    desk = await world.desk()
+    first = world.enter()
+    await desk.turn()
+    order = world.broker.working(first.ref)
+    desk.desk.orders.cancel(next(iter(desk.desk.orders.live)))
+    world.now = record.at(2, 2)
+    await desk.hear()
+    second = await desk.opened(number=2)
+    order.filled = 1
+    world.broker.tell(*world.broker.execute(order, Decimal("-4.25"), 1))
+    await desk.hear()
+    assert [halt.source for halt in world.halts()] == ["desk"]
+    assert world.trade(first.trade_id).state is TradeState.VOID
+    assert [guarded.id for guarded in desk.desk.guard.trades] == [second.trade_id]
+    await desk.look_up()
+    world.after(market_s=15)
+    await desk.hear()
+    assert not await desk.look_up()
+    assert desk.desk.reason == "books and broker disagree"
+
+
 async def test_a_trade_is_not_void_while_its_executions_are_under_way(world: World) -> None:
     """The status may say Filled before the executions come."""
     desk = await world.desk()
@@ -226,6 +249,20 @@ async def test_a_desk_lives_on_with_a_fill_of_more_than_asked(world: World) -> N
     await second.turn()
     [exit_] = world.exits(intent.trade_id)
     assert exit_.intent.quantity == 2
+
+
+async def test_legs_that_do_not_sum_to_the_combination_halt_entries(world: World) -> None:
+    """RULINGS 3."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    order = world.broker.working(intent.ref)
+    order.filled = 1
+    bag, *legs = world.broker.execute(order, Decimal("-4.25"), 1)
+    world.broker.tell(replace(bag, price=Decimal("-4.20")), *legs)
+    await desk.hear()
+    assert [halt.reason for halt in world.halts()] == ["BAG executed at -4.20, its legs sum to -4.25"]
+    assert len(world.fills(intent.ref)) == 2
 
 
 async def test_an_execution_without_our_reference_is_not_booked(world: World) -> None:

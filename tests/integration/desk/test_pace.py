@@ -18,13 +18,14 @@ from htbot.adapters.live import Step
 from htbot.desk import barrier as barriers
 from htbot.desk import pace as paces
 from htbot.desk.barrier import Barrier
+from htbot.desk.clock import DeskClock
 from htbot.desk.doorbell import Bell, Doorbell
-from htbot.desk.pace import SteppedPace
+from htbot.desk.pace import PacedPace, SteppedPace
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.orders import IntentState
 from htbot.domain.trades import TradeState
-from htbot.marketdata.clock_state import step_number
-from htbot.marketdata.messages import ConnectionMessage, TimeMessage
+from htbot.marketdata.clock_state import Mode, step_number
+from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.persistence.listener import COMMANDS, HALTS, INTENTS, TASKS
 from htbot.persistence.repositories import HaltRepository, HaltRequest, TaskRunRepository
 from htbot.services.schedule import ScheduleRow
@@ -225,6 +226,81 @@ async def test_without_a_database_the_desk_polls() -> None:
     lonely = Doorbell("postgresql://nobody@127.0.0.1:1/none", "desk:test")
     await lonely.ensure()
     lonely.close()
+
+
+# --- the paced pace ---------------------------------------------------------------------------------------------------
+
+
+class Host:
+    """Monotonic time that goes on by itself at each look, so that nothing has to be waited for."""
+
+    def __init__(self, step_s: float) -> None:
+        self.seconds, self.step_s = 1000.0, step_s
+
+    def __call__(self) -> float:
+        self.seconds += self.step_s
+        return self.seconds
+
+
+class Restless(PacedPace):
+    """Looks again at once."""
+
+    IDLE_S = 0.005
+
+
+class Bells:
+    """A doorbell that a test rings."""
+
+    def __init__(self) -> None:
+        self.bells = {channel: Bell() for channel in (INTENTS, TASKS, COMMANDS, HALTS)}
+
+    def bell(self, channel: str) -> Bell:
+        return self.bells[channel]
+
+    async def ensure(self) -> None:
+        return None
+
+
+async def paced(world: World) -> Running:
+    """A desk whose market time runs as fast as the host's."""
+    return await world.desk(clock=DeskClock(Mode.PAPER, 1.0))
+
+
+async def test_a_bell_wakes_the_paced_desk_and_the_order_leaves(world: World) -> None:
+    running, bells = await paced(world), Bells()
+    world.enter()
+    running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
+    bells.bell(INTENTS).ring()
+    await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)
+    assert len(running.session.placed) == 1
+    assert running.desk.connection == "lost"
+    assert running.live.clocks, "market time was published"
+
+
+async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World) -> None:
+    stepped = await world.desk()
+    intent = await stepped.opened()
+    stepped.die()
+    running, bells = await paced(world), Bells()
+    world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+    running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
+    running.session.sink(QuoteMessage(frozenset({record.SHORT.con_id, record.LONG.con_id})))
+    await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)
+    [exit_] = world.exits(intent.trade_id)
+    assert running.session.placed[0][0] == exit_.intent.ref
+
+
+async def test_a_broker_that_is_silent_for_fifteen_seconds_is_left(world: World) -> None:
+    """FAULTS 20: a half-open socket."""
+    running = await paced(world)
+    running.session.deaf = True
+    while not running.desk.parts.inbox.empty():
+        running.desk.parts.inbox.get_nowait()
+    host = Host(1.0)
+    started = host.seconds
+    await asyncio.wait_for(Restless(Bells(), host).drive(running.desk), 20)
+    assert not running.session.connected
+    assert 15 < host.seconds - started < 30
 
 
 # --- sessions that come and go ----------------------------------------------------------------------------------------
