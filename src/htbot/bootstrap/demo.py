@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -37,6 +39,7 @@ BEFORE_OPEN = timedelta(minutes=5)
 AFTER_CLOSE = timedelta(minutes=5)
 _STUCK_AFTER_S = 90.0
 _LOOK_EVERY_S = 0.2
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "KILL_SWITCH_FILE", "ALERT_URLS", "LIVE_TRADING_CONFIRM")
 _FOREIGN_PREFIXES = ("IB_", "IBKR_", "PAPER_", "SMTP_", "TRADING_MODE", "HTBOT_API_", "HTBOT_ENV_FILE", "HTBOT_VAR_DIR")
 
@@ -75,28 +78,73 @@ class DemoResult:
 
 
 def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
-    """Run one day.
+    """Run one day, from the main thread: SIGTERM and SIGHUP end it as Ctrl-C does, with everything stopped.
 
     Raises:
-        ConfigurationError: data, date or symbol cannot be run with; nothing was started.
+        ConfigurationError: data, date, symbol or folder cannot be run with; nothing was started.
         DemoFailed: the day got stuck or a program died.
+        KeyboardInterrupt: it was told to end.
     """
-    session = _session(options)
-    folder = options.folder or Path(tempfile.mkdtemp(prefix="htbot-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    stack = Stack(project_root(), _environ(options, folder, session))
+    with _interruptible():
+        session = _session(options)
+        started = time.monotonic()
+        with _place(options.folder) as folder:
+            stack = Stack(project_root(), _environ(options, folder, session))
+            try:
+                stack.start()
+                _watch(stack, session, progress)
+                return _collect(stack, session, options.symbol, started)
+            finally:
+                _hear_nothing()
+                stack.stop_all()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """The first signal to end interrupts; later ones are not heard, so that nothing cuts the stopping short."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        _hear_nothing()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
     try:
-        stack.start()
-        _watch(stack, session, progress)
-        result = _collect(stack, session, options.symbol, started)
-    except BaseException:
-        stack.stop_all()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _hear_nothing() -> None:
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _place(chosen: Path | None) -> Iterator[Path]:
+    """The folder of the instance. A temporary one stays only after a day that failed, for its logs.
+
+    A chosen one must be empty: the stack stops whatever runs in its folder, and goes on with its books.
+    """
+    if chosen is not None:
+        try:
+            chosen.mkdir(parents=True, exist_ok=True)
+            used = any(chosen.iterdir())
+        except OSError as error:
+            raise ConfigurationError(f"--folder {chosen}: {error.strerror}") from error
+        if used:
+            raise ConfigurationError(f"--folder {chosen} is not empty: take a new one, the day begins from nothing")
+        yield chosen
+        return
+    folder, failed = Path(tempfile.mkdtemp(prefix="htbot-demo-")), False
+    try:
+        yield folder
+    except Exception as error:
+        failed = not isinstance(error, ConfigurationError)
         raise
-    stack.stop_all()
-    if options.folder is None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return result
+    finally:
+        if not failed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _session(options: DemoOptions) -> Session:

@@ -70,6 +70,8 @@ def _options(flags: DemoFlags) -> DemoOptions:
     for path in flags.data or ():
         if not path.is_file():
             raise ConfigurationError(f"--data {path}: no such file")
+    if flags.journal is not None and not flags.journal.parent.is_dir():
+        raise ConfigurationError(f"--journal {flags.journal}: no such folder")
     return DemoOptions(
         data=tuple(flags.data or ()),
         day=None if flags.date is None else flags.date.date(),

@@ -12,6 +12,9 @@ from htbot.cli import control, demo, doctor, paper, reads, setup
 from htbot.cli.failures import ExitCode, report
 from htbot.domain.errors import HtbotError
 
+_INTERRUPTED = 130
+"""128 + SIGINT, as shells have it and as typer answers Ctrl-C."""
+
 app = typer.Typer(
     name="htbot",
     help="htbot: a self-hosted trading system for Interactive Brokers.",
@@ -48,6 +51,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
     except (typer.Abort, KeyboardInterrupt):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         print("htbot: interrupted", file=sys.stderr)
     return int(code)
 

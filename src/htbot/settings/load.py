@@ -103,7 +103,7 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
         try:
             built[key] = section(**_arguments(key, section, values, root))
         except ValidationError as error:
-            problems += [_explain(section, detail, given) for detail in error.errors()]
+            problems += [_explain(section, detail, given) for detail in error.errors() if not _follows(detail, given)]
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     settings = _with_embedded(Settings(**built))
@@ -177,6 +177,11 @@ def _check_across(settings: Settings) -> None:
         problems += [f"PAPER_DATA={path}: no such file" for path in settings.paper.data if not path.is_file()]
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def _follows(detail: ErrorDetails, given: Mapping[str, Variable]) -> bool:
+    """True for the port that follows PAPER_PORT: the mistake is told there, by the name that was given."""
+    return detail["loc"][:1] == ("IB_PORT",) and "IB_PORT" not in given
 
 
 def _explain(section: type[Section], detail: ErrorDetails, given: Mapping[str, Variable]) -> str:

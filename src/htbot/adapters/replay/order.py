@@ -97,7 +97,7 @@ def _commonest(table: Table, gaps: list[Ints]) -> int:
         return int(values[counts.argmax()])
     steps = np.diff(table.start_s)
     days = steps[steps >= _DAY_S]
-    if len(days):
+    if len(days) and not ((steps > 0) & (steps < _DAY_S)).any():
         return int(days.min())  # a row a day: said as such
     raise ConfigurationError(
         f"{table.name}: no two bars lie in one session, their length is unknown: give it (--bar 5m)"

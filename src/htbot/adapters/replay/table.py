@@ -96,7 +96,8 @@ def _load(path: Path) -> Any:
             return pyarrow.csv.read_csv(path, convert_options=convert)
         return pyarrow.parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        lines = str(error).splitlines() or [type(error).__name__]
+        cause = "".join(letter for letter in lines[0] if letter.isprintable()).strip()
         raise ConfigurationError(f"{path}: not readable as Parquet or CSV: {cause}") from error
 
 
@@ -157,8 +158,20 @@ def _parse_times(path: Path, column: Any) -> Any:
 
 
 def _floats(path: Path, raw: Any, name: str) -> Floats:
-    column = _cast(path, raw.column(name), name, pa.float64())
+    column = raw.column(name)
+    if pa.types.is_string(column.type):
+        _refuse_words(path, column, name)
+    column = _cast(path, column, name, pa.float64())
     return np.asarray(pc.fill_null(column, float("nan")).to_numpy(), dtype=np.float64)
+
+
+def _refuse_words(path: Path, column: Any, name: str) -> None:
+    """A column of a CSV file is text as soon as one of its cells is no number: name that cell."""
+    for row, text in enumerate(column.to_pylist()):
+        try:
+            float(text or "nan")
+        except ValueError:
+            raise ConfigurationError(f"{path}: row {row + 1}: {name} {text!r} is no number") from None
 
 
 def _cast(path: Path, column: Any, name: str, kind: Any) -> Any:

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -122,6 +122,7 @@ class Stack:
         if postmaster is not None:
             ran = True
             terminate([postmaster], first=signal.SIGINT, patience_s=30)
+        self._remove_socket_folder()
         return ran
 
     # --- the steps -------------------------------------------------------------------------------------------------
@@ -290,6 +291,14 @@ class Stack:
         if path.parent.stat().st_uid != os.getuid():
             raise ConfigurationError(f"{path.parent} belongs to somebody else: remove it")
         return path
+
+    def _remove_socket_folder(self) -> None:
+        """A socket outside of the state folder leaves nothing behind."""
+        path = supervisor.socket_path(self.settings.paths.run)
+        if path.parent != self.settings.paths.run:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else's, or not there
+                path.parent.rmdir()
 
     def _gateway_complaint(self, report: Report) -> str | None:
         """Test the gateway: the built-in one must answer, a real one may be away (it restarts every night).

@@ -23,6 +23,7 @@ from htbot.domain.errors import ConfigurationError
 
 _LONGEST_SOCKET_PATH = 100
 """The kernel's limit is 107 bytes; supervisord adds a suffix while it binds."""
+_SHORT_FOLDER = Path("/tmp")  # noqa: S108 - what is made in it belongs to this user alone, or is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def socket_path(run: Path) -> Path:
     if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
         return path
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"htbot-{os.getuid()}-{digest}" / "supervisor.sock"
+    inside = Path(f"htbot-{os.getuid()}-{digest}") / "supervisor.sock"
+    temporary = Path(tempfile.gettempdir()) / inside
+    return temporary if len(os.fsencode(temporary)) <= _LONGEST_SOCKET_PATH else _SHORT_FOLDER / inside
 
 
 def render(template: Path, values: Mapping[str, str | tuple[str, ...]], programs: Collection[str]) -> str:
@@ -87,8 +90,9 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
         env=dict(environ), cwd=root, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise ConfigurationError(f"supervisord did not start: {lines[-1] if lines else done.returncode}")
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        cause = next((line for line in lines if line.startswith("Error")), lines[-1])
+        raise ConfigurationError(f"supervisord did not start: {cause}")
 
 
 class Supervisor:
