@@ -15,7 +15,20 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from htbot.telemetry.masking import masked
 
-_NOISY = ("ib_async", "aeventkit", "httpx", "httpcore", "apprise", "urllib3", "asyncio", "amqp", "kombu", "alembic")
+_NOISY = (
+    "ib_async",
+    "aeventkit",
+    "httpx",
+    "httpcore",
+    "apprise",
+    "urllib3",
+    "asyncio",
+    "amqp",
+    "kombu",
+    "alembic",
+    # Says "received" for each task, before the line that says what came of it.
+    "celery.worker.strategy",
+)
 
 
 def configure_logging(

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import cast
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, func, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.persistence.records import Account
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import AccountRow
+
+
+def _upsert() -> Insert:
+    accounts = cast(Table, AccountRow.__table__)
+    statement = insert(accounts)
+    changed = {
+        column.name: func.coalesce(statement.excluded[column.name], column)
+        for column in accounts.columns
+        if not column.primary_key
+    }
+    return statement.on_conflict_do_update(index_elements=["account"], set_=changed)
+
+
+# Written at every instant, so it is built once.
+_UPSERT = _upsert()
 
 
 class AccountRepository(Repository):
@@ -17,14 +33,7 @@ class AccountRepository(Repository):
 
     def upsert(self, account: Account) -> None:
         """Store an account; figures that are None stay as they were."""
-        values = asdict(account)
-        statement = insert(AccountRow).values(values)
-        changed = {
-            name: func.coalesce(statement.excluded[name], getattr(AccountRow, name))
-            for name in values
-            if name != "account"
-        }
-        self._count(statement.on_conflict_do_update(index_elements=["account"], set_=changed))
+        self._count(_UPSERT, asdict(account))
 
     def get(self, account: str) -> Account | None:
         """One account."""

@@ -20,6 +20,14 @@ from htbot.persistence.rows.control import CommandRow
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.states import CommandState
 
+# Asked at every instant, so it is built once.
+_WORK_WAITS = select(
+    or_(
+        select(CommandRow.id).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING))).exists(),
+        select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING).exists(),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
@@ -72,9 +80,7 @@ class CommandRepository(Repository):
 
     def work_waits(self) -> bool:
         """Whether there is something for the desk to do: an open command, or an intent that nobody has claimed."""
-        commands = select(CommandRow.id).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING)))
-        intents = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING)
-        return bool(self._session.scalar(select(or_(commands.exists(), intents.exists()))))
+        return bool(self._session.scalar(_WORK_WAITS))
 
     def advance(
         self,

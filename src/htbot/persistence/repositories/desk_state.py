@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Text, cast, func, select
-from sqlalchemy.dialects.postgresql import insert
+from typing import cast
+
+from sqlalchemy import BigInteger, Table, Text, func, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.errors import StopTrading
 from htbot.persistence.repositories.base import Repository
@@ -24,6 +27,15 @@ def order_id_key(client_id: int) -> str:
     return f"order_id:{client_id}"
 
 
+def _set() -> Insert:
+    statement = insert(cast(Table, DeskStateRow.__table__))
+    return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+
+
+# Written at every instant, so it is built once.
+_SET = _set()
+
+
 class DeskStateRepository(Repository):
     """Key and value; known keys are `epoch`, `reconciled`, `world_id`, `last_instant`, `order_id:<client>`."""
 
@@ -33,14 +45,13 @@ class DeskStateRepository(Repository):
 
     def set(self, key: str, value: str) -> None:
         """Set a key."""
-        statement = insert(DeskStateRow).values(key=key, value=value)
-        self._count(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+        self._count(_SET, {"key": key, "value": value})
 
     def raise_to(self, key: str, at_least: int, *, step: int = 0) -> int:
         """Set an integer key to max(at_least, stored + step) in one statement and return it."""
         statement = insert(DeskStateRow).values(key=key, value=str(at_least))
-        stored = cast(DeskStateRow.value, BigInteger) + step
-        raised = cast(func.greatest(stored, at_least), Text)
+        stored = sql_cast(DeskStateRow.value, BigInteger) + step
+        raised = sql_cast(func.greatest(stored, at_least), Text)
         upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
         return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.records import Halt
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import HaltRow
 from htbot.persistence.states import HaltKind
+
+# Asked at every instant, so it is built once.
+_ACTIVE = (
+    select(HaltRow)
+    .where(HaltRow.cleared_at.is_(None), or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > bindparam("at")))
+    .order_by(HaltRow.set_at, HaltRow.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,7 @@ class HaltRepository(Repository):
 
     def active(self, as_of: datetime) -> list[Halt]:
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
-        in_force = or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > as_of)
-        query = select(HaltRow).where(HaltRow.cleared_at.is_(None), in_force)
-        return self._all(query.order_by(HaltRow.set_at, HaltRow.id), _to_halt)
+        return self._all(_ACTIVE, _to_halt, {"at": as_of})
 
     def clear(self, cleared_by: str, at: datetime, *, kind: HaltKind | None = None, source: str | None = None) -> int:
         """Clear halts, all of them or those of one kind or source, and return how many were in force."""

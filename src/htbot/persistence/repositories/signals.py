@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
@@ -15,6 +16,9 @@ from htbot.persistence.codecs import numbers_to_json, outcomes_from_json, outcom
 from htbot.persistence.records import StoredSignal
 from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
+
+# Written at every instant, so it is built once.
+_ADD_EVALUATION = insert(cast(Table, EvaluationRow.__table__)).on_conflict_do_nothing()
 
 
 class EvaluationRepository(Repository):
@@ -33,7 +37,7 @@ class EvaluationRepository(Repository):
             "why_not": evaluation.why_not,
             "indicators": numbers_to_json(evaluation.indicators),
         }
-        return self._count(insert(EvaluationRow).values(values).on_conflict_do_nothing()) == 1
+        return self._count(_ADD_EVALUATION, values) == 1
 
     def latest(self, strategy: str, account: str, as_of: datetime) -> Evaluation | None:
         """The last look up to `as_of`."""
