@@ -82,7 +82,8 @@ def program_of(process: Process, root: int) -> str:
             continue
         for part, name in _NAMES:
             if part in command:
-                return f"{name} pool" if name == "worker" and process.parent != root and pid == process.parent else name
+                # Pool processes are children of the worker, everything else of supervisord.
+                return "worker pool" if name == "worker" and process.parent != root else name
     return "other"
 
 
