@@ -32,11 +32,14 @@ compile_source() {
   .venv/bin/python -m compileall -q src celery_app.py || fail "src does not compile: see the lines above" 1
 }
 
+# stamp_of LOCK...: what an environment was installed from, and where
+stamp_of() { printf '%s %s' "$PWD" "$(cat "$@" requirements.in pyproject.toml | cksum)"; }
+
 # ensure_venv host|dev: the environment for running, or for testing too
 ensure_venv() {
   local locks=(requirements.lock) wanted stamp
   if [ "$1" = dev ]; then locks+=(requirements-dev.lock); fi
-  wanted="$PWD $(cat "${locks[@]}" requirements.in pyproject.toml | cksum)"
+  wanted=$(stamp_of "${locks[@]}")
   stamp=".venv/.installed-$1"
   if .venv/bin/python -c '' 2>/dev/null && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
     compile_source
@@ -51,4 +54,5 @@ ensure_venv() {
   UV_LINK_MODE=${UV_LINK_MODE:-copy} UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} install "${locks[@]}" || fail "the packages could not be installed: see the lines above" 1
   compile_source
   printf '%s' "$wanted" >"$stamp"
+  if [ "$1" = dev ]; then stamp_of requirements.lock >.venv/.installed-host; fi # it has all that running needs
 }

@@ -153,7 +153,7 @@ def furnish(
         stop_file=switch.path,
         queries=Queries(sources),
         commands=Commands(CommandParts(database, desk, switch, None, now)),
-        manual_signals=ManualSignals(ManualParts(database, desk, _terms, now)),
+        manual_signals=ManualSignals(ManualParts(database, desk, _terms, now, halted_by=switch.halted_by)),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),
     )

@@ -66,13 +66,14 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
     sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now)
+    manual = ManualParts(
+        database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), switch.halted_by
+    )
     return People(
         database=database,
         queries=Queries(sources),
         commands=Commands(CommandParts(database, live, switch, account, host_now)),
-        manual_signals=ManualSignals(
-            ManualParts(database, live, partial(manual_terms, settings), host_now, partial(ask_market, live))
-        ),
+        manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         metrics=SystemMetrics(sources),
     )

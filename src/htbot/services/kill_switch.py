@@ -42,6 +42,10 @@ class KillSwitch:
         words = " ".join(self._read().split())
         return f"the file {self.path} exists" + (f": {words}" if words else "")
 
+    def halted_by(self) -> str | None:
+        """What the file says, None while there is none."""
+        return self.told() if self.present() else None
+
     def set(self, reason: str, by: str, at: datetime) -> bool:
         """Make the file; False when there is one already.
 

@@ -111,12 +111,17 @@ def nobody_to_ask(_request: ManualRequest) -> Snapshot | None:
     return None
 
 
+def no_file() -> str | None:
+    """No kill switch file is known."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ManualParts:
     """What proposals work with; `host_now` is wall time.
 
     `terms` gives an underlying's limits, `ask` the desk's market of this moment with the strikes of a request (None
-    when it cannot be had).
+    when it cannot be had). `halted_by` is what the kill switch file says: the record follows the file a second later.
     """
 
     database: Database
@@ -124,6 +129,7 @@ class ManualParts:
     terms: Callable[[str], ManualTerms]
     host_now: Callable[[], datetime]
     ask: Callable[[ManualRequest], Snapshot | None] = nobody_to_ask
+    halted_by: Callable[[], str | None] = no_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +219,8 @@ class ManualSignals:
     ) -> ManualAnswer:
         plan = _plan(request, direction, scene)
         key = BookKey(STRATEGY, scene.snapshot.account, scene.session.day)
-        book = BookQuery(session).read(key, scene.as_of)
+        recorded = BookQuery(session).read(key, scene.as_of)
+        book = dataclasses.replace(recorded, halted_by=recorded.halted_by or self._parts.halted_by())
         signal = _signal(request, direction, scene, book)
         proposal = Proposal(signal, plan, scene.snapshot, scene.session)
         decision = judge(proposal, book, scene.terms.limits, scene.as_of)

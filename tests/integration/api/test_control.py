@@ -223,6 +223,15 @@ def test_refusal_is_repeated_for_its_key(api: TestClient, market: House) -> None
     assert api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s3"}).status_code == 202
 
 
+def test_stop_file_refuses_before_the_desk_has_recorded_it(api: TestClient, market: House) -> None:
+    market.stop_file.touch()
+    answer = api.post("/trade/signal", json=SPREAD)
+    assert (answer.status_code, answer.json()["rule"]) == (422, "halt")
+    assert str(market.stop_file) in answer.json()["detail"]
+    market.stop_file.unlink()
+    assert api.post("/trade/signal", json=SPREAD).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
