@@ -117,11 +117,15 @@ class OrderDesk:
             )
 
     def doubt_all(self, why: str) -> None:
-        """The session is gone: nothing is known of any order until it has been looked up."""
+        """The session is gone: nothing is known of any order until it has been looked up.
+
+        The settle time begins anew: a broker that has just come back may not show yet what it holds.
+        """
         for live in self._live.values():
             if not live.over:
                 live.state = OrderState.UNKNOWN
                 live.error_text = why
+                live.asked_at_s = self._parts.monotonic()
 
     @property
     def doubtful(self) -> list[LiveOrder]:

@@ -141,10 +141,28 @@ async def test_a_broken_socket_leaves_an_order_in_doubt_and_the_look_up_settles_
     assert world.state(intent.ref) is IntentState.SENDING
     desk.session.broken = False
     await desk.desk.connect()
-    world.after(host_s=11)
     await desk.recover()
+    await desk.look_up(after_s=11)
     assert world.state(intent.ref) is IntentState.EXPIRED
     assert len(desk.session.placed) == 1
+
+
+async def test_a_broker_that_has_just_come_back_is_given_its_settle_time(world: World) -> None:
+    """A gateway lists its orders some time after it took the connection: its first silence proves nothing."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    world.after(host_s=3600)
+    listed, world.broker.orders = world.broker.orders, []
+    desk.desk.orders.doubt_all("session ended")
+    await desk.desk.connect()
+    await desk.recover()
+    assert world.state(intent.ref) is IntentState.WORKING
+    assert [live.intent.ref for live in desk.desk.orders.doubtful] == [intent.ref]
+    world.broker.orders = listed
+    assert await desk.look_up(after_s=9)
+    assert world.trade(intent.trade_id).state is TradeState.OPENING
+    assert desk.desk.orders.doubtful == []
 
 
 @pytest.mark.parametrize("fate", ["lost", "working", "filled"])
