@@ -42,6 +42,10 @@ class Store:
         self._database.executescript(_SCHEMA)
         self._open = False
 
+    def __del__(self) -> None:
+        # A gateway that is thrown away closes its file; nothing is lost, every turn is committed by itself.
+        self._database.close()
+
     def close(self) -> None:
         """Close the file; what was not committed is forgotten."""
         self._database.close()

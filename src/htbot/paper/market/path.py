@@ -1,7 +1,7 @@
 """The path of a price inside its bars (RULINGS 19): open, nearer extreme, other extreme, close.
 
 The four vertices lie at 0, 1/3, 2/3 and the end of the bar, rounded to whole seconds, and the path is linear between
-them. A tie of the extremes takes the low first in a bar that rises, else the high. Between
+them, to a hundredth of a cent. A tie of the extremes takes the low first in a bar that rises, else the high. Between
 bars the last price stands. At the instant where one bar ends and the next begins the new bar's open is the price.
 Times are epoch seconds.
 """
@@ -97,7 +97,7 @@ class SessionPath:
         here, there = offsets[leg], offsets[leg + 1]
         if passed == here:
             return points[leg]
-        return points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here)
+        return round(points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), 4)
 
     def stretch(self, index: int, from_s: int, until_s: int) -> Candle:
         """The part of bar `index` between two instants inside it, both ends included; the bar itself when whole."""
