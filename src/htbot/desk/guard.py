@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from htbot.alerts.wording import error_alert
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.orders import PriceStyle
@@ -19,8 +20,11 @@ from htbot.execution.intents import EXIT_STYLES
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import TradeRepository
 from htbot.portfolio.marks import Marks
+from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import request_exit
 
+# Between two exits of a trade: 1 s of market time after the first, twice as long each time, at most a cycle.
+LONGEST_PAUSE_S = 30
 _log = logging.getLogger(__name__)
 _GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 
@@ -29,6 +33,13 @@ _GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 class _Guarded:
     trade: Trade
     watch: ExitWatch
+    exits: int = 0
+    asked_at: datetime | None = None
+
+    def may_ask(self, now: datetime) -> bool:
+        """An exit that was refused is asked for again, but never as fast as quotes come: that would be a storm."""
+        pause_s = min(2 ** max(self.exits - 1, 0), LONGEST_PAUSE_S)
+        return self.asked_at is None or now - self.asked_at >= timedelta(seconds=pause_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +62,7 @@ class ExitGuard:
     def follow(self, trade: Trade) -> None:
         """The record of a trade has changed."""
         if trade.state in _GUARDED:
-            known = self._guarded.get(trade.id)
-            self._guarded[trade.id] = _Guarded(trade, known.watch if known else ExitWatch())
+            self._guarded.setdefault(trade.id, _Guarded(trade, ExitWatch())).trade = trade
         else:
             self._guarded.pop(trade.id, None)
 
@@ -88,21 +98,30 @@ class ExitGuard:
                 self._parts.orders.hurry(live, decision.as_of)
         if trade.state is not TradeState.OPEN or working:
             return 0
-        return await self.ask_exit(trade, decision, guarded.watch)
+        return await self.ask_exit(trade, decision)
 
-    async def ask_exit(self, trade: Trade, decision: ExitDecision, watch: ExitWatch | None = None) -> int:
-        """Write the exit of a trade; 1 when this call wrote it."""
+    async def ask_exit(self, trade: Trade, decision: ExitDecision) -> int:
+        """Write the exit of a trade; 1 when this call wrote it. A second exit means that the first has failed: told."""
+        guarded = self._guarded.get(trade.id) or _Guarded(trade, ExitWatch())
+        if not guarded.may_ask(decision.as_of):
+            return 0
         holdings = self._parts.broker_holdings(trade.account)
-        gain = None if watch is None else watch.max_gain_usd
+        gain, again = guarded.watch.max_gain_usd, guarded.exits > 0
 
         def write(session: Session) -> StoredIntent | None:
             if gain is not None:
                 TradeRepository(session).raise_max_gain(trade.id, gain)
-            return request_exit(session, trade.id, decision, holdings)
+            intent = request_exit(session, trade.id, decision, holdings)
+            if again and intent is not None:
+                text = f"the exit of {trade.id} has ended and the trade is open: trying again as {intent.intent.ref}"
+                tell_seldom(session, error_alert("close failed", text, decision.as_of))
+            return intent
 
         stored = await self._parts.database.insist(write)
+        guarded.asked_at = decision.as_of
         if stored is None:
             _log.warning("nothing to close for %s (%s): broker holds %s", trade.id, decision.reason, dict(holdings))
             return 0
+        guarded.exits += 1
         _log.info("exit of %s: %s, %s", trade.id, decision.reason.value, decision.detail)
         return 1

@@ -132,6 +132,24 @@ async def test_an_exit_that_was_refused_is_asked_for_again_under_a_new_reference
     first, second = world.exits(intent.trade_id)
     assert (first.state, second.state) == (IntentState.REJECTED, IntentState.WORKING)
     assert (first.intent.ref[-2:], second.intent.ref[-2:]) == ("X1", "X2")
+    assert world.mails("error.close failed") == 1
+
+
+async def test_a_broker_that_refuses_every_close_gets_no_storm_of_them(world: World) -> None:
+    """Each refusal opens the trade again: what is asked for with every quote would be several orders a second."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.now = record.at(181)
+    desk.session.reject = (201, "no")
+    for _ in range(60):
+        await desk.turn()
+        world.after(market_s=0.5)
+    assert len(world.exits(intent.trade_id)) == 5  # at 0, 1, 3, 7 and 15 s
+    assert world.mails("error.close failed") == 1
+    desk.session.reject = None
+    world.after(market_s=30)
+    await desk.turn()
+    assert world.exits(intent.trade_id)[-1].state is IntentState.WORKING
 
 
 # --- halts ------------------------------------------------------------------------------------------------------------
