@@ -21,6 +21,7 @@ from htbot.desk.halts import HaltWatch
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.record import Claim, DeskRecord, check_executions
 from htbot.desk.threads import DatabaseThread
+from htbot.domain.errors import Retryable
 from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
@@ -91,6 +92,7 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
+        self._claim_in_doubt = False
 
     @property
     def live(self) -> Iterable[LiveOrder]:
@@ -102,9 +104,9 @@ class OrderDesk:
         return [live for live in self._live.values() if live.intent.trade_id == trade_id]
 
     def restore(self, stored: Iterable[StoredIntent]) -> None:
-        """After a start: what was sent before is in doubt until it has been looked up."""
+        """What the record has as sent and nobody here knows of is in doubt until it has been looked up."""
         for item in stored:
-            if item.order_id is None:
+            if item.order_id is None or item.intent.ref in self._live:
                 continue
             self._live[item.intent.ref] = LiveOrder(
                 intent=item.intent,
@@ -138,7 +140,11 @@ class OrderDesk:
         """Claim and send what waits; returns how many orders went to the socket."""
         sent = 0
         while self._parts.session.connected:
-            claim = await self._parts.database.run(self._claim_at(now))
+            try:
+                claim = await self._parts.database.run(self._claim_at(now))
+            except Retryable:
+                self._claim_in_doubt = True  # it may have been committed without our hearing of it
+                raise
             if claim is None:
                 break
             sent += await self._send(claim, now)
@@ -213,7 +219,10 @@ class OrderDesk:
             self._parts.session.cancel(live.order_id)
 
     async def doubt_silent(self, now: datetime) -> None:
-        """Orders that the broker has not answered in time are UNKNOWN."""
+        """Orders that the broker has not answered in time are UNKNOWN; so is a claim whose commit was not answered."""
+        if self._claim_in_doubt:
+            self.restore(await self._parts.database.insist(self._parts.record.sent))
+            self._claim_in_doubt = False
         for live in tuple(self._live.values()):
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
             if waiting and self.silent_s(live) > ANSWER_WITHIN_S:

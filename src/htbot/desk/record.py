@@ -59,6 +59,8 @@ class DeskRecord:
         stored = intents.claim_next(self.epoch, now)
         if stored is None:
             return None
+        # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
+        DeskStateRepository(session).require_epoch(self.epoch)
         why_not = self._stale(stored, now) or (entries_halted_by if stored.intent.purpose is Purpose.ENTRY else None)
         if why_not is not None:
             event = IntentEvent.WITHDRAW if why_not is entries_halted_by else IntentEvent.EXPIRE
@@ -68,6 +70,11 @@ class DeskRecord:
         order_id = stored.order_id or intents.reserve_order_id(self.client_id, next_valid_id)
         intents.begin_sending(stored.intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
         return Claim(stored, order_id)
+
+    def sent(self, session: Session) -> list[StoredIntent]:
+        """What this desk has claimed for sending and what has not ended, as the record has it."""
+        live = IntentRepository(session).live()
+        return [stored for stored in live if stored.order_id is not None and stored.claim_epoch == self.epoch]
 
     @staticmethod
     def _stale(stored: StoredIntent, now: datetime) -> str | None:
@@ -98,10 +105,11 @@ class DeskRecord:
         return settle_trade(session, live.intent.trade_id, now)
 
     def book_fill(self, session: Session, fill: Fill, now: datetime) -> Trade | None:
-        """Book one leg execution; None when it was booked before."""
+        """Book one leg execution once; the trade as it stands then, also for one that was booked before."""
         DeskStateRepository(session).require_epoch(self.epoch)
         if not FillRepository(session).add(fill, now):
-            return None
+            stored = IntentRepository(session).get(fill.ref)
+            return None if stored is None else TradeRepository(session).get(stored.intent.trade_id)
         refold_positions(session, fill.account, now)
         return self._settle_ref(session, fill.ref, now)
 

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.support import record
-from tests.support.desk import Running, World
+from tests.support.desk import BorrowedThread, Running, World
 
-from htbot.domain.errors import StopTrading
+from htbot.desk.record import Claim
+from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.orders import IntentState, OrderIntent
-from htbot.domain.trades import TradeState
+from htbot.domain.trades import Trade, TradeState
 from htbot.marketdata.messages import ConnectionMessage
+from htbot.persistence.engine import Database
 from htbot.persistence.repositories import DeskStateRepository, IntentRepository
 
+T = TypeVar("T")
 STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+
+
+class Unheard(BorrowedThread):
+    """The answers of commits that return a certain kind of thing are lost, each once."""
+
+    def __init__(self, name: str, database: Database, kind: type) -> None:
+        super().__init__(name, database)
+        self._kind, self._lost = kind, set[object]()
+
+    async def run(self, work: Callable[[Session], T]) -> T:
+        done = await super().run(work)
+        if isinstance(done, self._kind) and work not in self._lost:
+            self._lost.add(work)
+            raise Retryable("PostgreSQL did not answer: server closed the connection unexpectedly")
+        return done
 
 
 async def silent(world: World, desk: Running) -> None:
@@ -235,6 +257,39 @@ async def test_two_desks_never_send_the_same_intent(world: World) -> None:
     await first.desk.act(world.now)
     assert (len(first.session.placed), len(second.session.placed)) == (0, 1)
     assert [order.intent.ref for order in world.broker.orders] == [intent.ref]
+
+
+async def test_a_close_whose_claim_was_committed_unheard_is_sent_all_the_same(world: World) -> None:
+    """The commit arrives, its answer does not: the intent is SENDING in the record and in nobody's memory."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    orders = desk.desk.orders
+    orders._parts = replace(orders._parts, database=Unheard("unheard", world.database, Claim))
+    world.threads.append(orders._parts.database)
+    with pytest.raises(Retryable):
+        await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert (exit_.state, len(desk.session.placed)) == (IntentState.SENDING, 1)
+    await orders.doubt_silent(world.now)
+    assert not await desk.look_up(after_s=9)
+    await desk.look_up(after_s=2)
+    assert world.state(exit_.intent.ref) is IntentState.WORKING
+    assert [order.order_id for order in world.broker.of(exit_.intent.ref)] == [exit_.order_id]
+
+
+async def test_a_fill_whose_commit_was_not_heard_is_guarded(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    orders = desk.desk.orders
+    orders._parts = replace(orders._parts, database=Unheard("unheard", world.database, Trade))
+    world.threads.append(orders._parts.database)
+    world.broker.tell(*world.broker.execute(world.broker.working(intent.ref), Decimal("-4.25"), 1))
+    await desk.hear()
+    assert len(world.fills(intent.ref)) == 2
+    assert [trade.state for trade in desk.desk.guard.trades] == [TradeState.OPEN]
 
 
 async def test_fills_during_an_outage_are_booked_when_it_ends(world: World) -> None:
