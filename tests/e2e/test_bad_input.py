@@ -283,11 +283,22 @@ def test_the_folder_of_another_instance_is_not_taken(shell: Shell, place: Place)
 @pytest.mark.parametrize("command", ["demo", "paper"])
 def test_the_real_command_says_the_same(place: Place, command: str) -> None:
     path = place.write("nan.csv", FILES["nan.csv"][0])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    done = subprocess.run(
-        [sys.executable, "-m", "htbot", command, "--symbol", "SPY", "--data", str(path)],
-        env=kept | place.environ, cwd=project_root(), capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    told = Told(done.returncode, done.stdout, done.stderr)
+    told = executed(place, command, "--symbol", "SPY", "--data", str(path))
     assert (told.code, told.line) == (4, f"htbot: {path}: {FILES['nan.csv'][1]}")
     assert place.left_behind() == []
+
+
+def test_a_date_before_the_calendar_is_one_line_too(place: Place) -> None:
+    told = executed(place, "paper", "--start", "1970-01-05")
+    assert told.code == 4
+    assert "the calendar knows 1991 to 2100" in told.line
+
+
+def executed(place: Place, *line: str) -> Told:
+    """A command line in a process of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    done = subprocess.run(
+        [sys.executable, "-m", "htbot", *line],
+        env=kept | place.environ, cwd=project_root(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    return Told(done.returncode, done.stdout, done.stderr)

@@ -85,10 +85,11 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
         DemoFailed: the day got stuck or a program died.
         KeyboardInterrupt: it was told to end.
     """
-    with _interruptible():
-        session = _session(options)
+    with _interruptible(), tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as checked:
+        session = _session(options, Path(checked))
         started = time.monotonic()
         with _place(options.folder) as folder:
+            shutil.copytree(checked, folder, dirs_exist_ok=True)  # the calendar is not made twice
             stack = Stack(project_root(), _environ(options, folder, session))
             try:
                 stack.start()
@@ -147,20 +148,20 @@ def _place(chosen: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _session(options: DemoOptions) -> Session:
-    """The day that is played; refuses data and dates before anything is started."""
-    with tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as state:
-        paper = PaperOptions(
-            state_dir=Path(state),
-            market="replay" if options.data else "synthetic",
-            data=options.data,
-            bar=options.bar,
-            symbol=options.symbol if options.data else None,
-            start=options.day,
-            seed=options.seed,
-            speed="max",
-        )
-        market = build_market(paper, options.day)
+def _session(options: DemoOptions, folder: Path) -> Session:
+    """The day that is played; refuses data and dates before anything is started. The calendar is kept in the folder."""
+    paper = PaperOptions(
+        state_dir=folder,
+        market="replay" if options.data else "synthetic",
+        data=options.data,
+        bar=options.bar,
+        symbol=options.symbol if options.data else None,
+        start=options.day,
+        seed=options.seed,
+        speed="max",
+        calendar_dir=folder / "cache",
+    )
+    market = build_market(paper, options.day)
     session = market.sessions.at(market.start)
     if session is None:
         raise ConfigurationError(f"--date {options.day}: the exchange is closed on that day, choose a session")

@@ -187,7 +187,7 @@ def _calendar(first: date, last: date, folder: Path | None) -> SessionTable:
     """
     if folder is not None and not any(folder.glob(f"xnys-{first.year}-{last.year}-*.csv")):
         command = [sys.executable, "-c", _MAKE_CALENDAR, first.isoformat(), last.isoformat(), str(folder)]
-        subprocess.run(command, check=False)
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)  # what fails there is told by the next line
     return load_sessions(first, last, folder)
 
 

@@ -46,6 +46,7 @@ APPLICATIONS = ("desk", "worker", "beat", "api")
 
 _GONE = {"STOPPED", "EXITED", "FATAL"}
 _STOP_PATIENCE_S = 100.0
+_OWN_GATEWAY_S, _REAL_GATEWAY_S = 60.0, 20.0  # ours reads its data first, and takes long on a busy host
 
 Report = Callable[[str], None]
 
@@ -308,7 +309,7 @@ class Stack:
         """
         address = f"{self.settings.ib.host}:{self.settings.ib.port}"
         try:
-            version = self.waiting().for_gateway()
+            version = self.waiting().for_gateway(_OWN_GATEWAY_S if self.settings.ib.builtin_paper else _REAL_GATEWAY_S)
         except NotReady as error:
             if self.settings.ib.builtin_paper:
                 raise

@@ -46,7 +46,7 @@ class Waiting:
         finally:
             client.close()
 
-    def for_gateway(self, patience_s: float = 20.0) -> int:
+    def for_gateway(self, patience_s: float) -> int:
         """The gateway shakes hands; returns its protocol version."""
         host, port = self._settings.ib.host, self._settings.ib.port
         deadline = time.monotonic() + patience_s
