@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,6 +48,7 @@ _LOOKED_UP = {
     Outcome.CANCELLED: OrderEvent.CANCEL,
     Outcome.REJECTED: OrderEvent.REJECT,
 }
+_ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
 _log = logging.getLogger(__name__)
 
 
@@ -228,6 +229,14 @@ class OrderDesk:
             if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
                 await self._happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
 
+    async def doubt_missing(self, working: Collection[str], now: datetime) -> None:
+        """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
+        for live in self.live:
+            missing = live.intent.ref not in working and live.state not in {OrderState.SENDING, OrderState.UNKNOWN}
+            if missing and self.silent_s(live) > ANSWER_WITHIN_S:
+                live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
+                await self._happened(live, OrderEvent.DOUBT, now, "not open at the broker")
+
     # --- the broker's messages -------------------------------------------------------------------------------------
 
     async def on_message(self, message: OrderMessage, now: datetime) -> None:
@@ -266,9 +275,7 @@ class OrderDesk:
         if message.perm_id:
             live.perm_ids.add(message.perm_id)
         report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
-        event = event_of_status(report)
-        if event is not None:
-            await self._happened(live, event, now, message.why_held)
+        await self._reported(live, report, now, message.why_held)
 
     async def _on_open_order(self, message: OpenOrderMessage, now: datetime) -> None:
         live = self._live.get(message.ref)
@@ -281,9 +288,14 @@ class OrderDesk:
             live.filled = max(live.filled, message.filled)
         remaining = live.intent.quantity - live.filled
         report = OrderReport(message.status, live.filled, remaining, live.last_error, live.expired(now))
+        await self._reported(live, report, now, "")
+
+    async def _reported(self, live: LiveOrder, report: OrderReport, now: datetime, why: str) -> None:
         event = event_of_status(report)
+        if event in _ENDS and len(live.perm_ids) > 1:
+            event = OrderEvent.DOUBT  # another permId of the reference may still work (ARCHITECTURE section 7.5)
         if event is not None:
-            await self._happened(live, event, now, "")
+            await self._happened(live, event, now, why)
 
     async def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
         fill = message.fill

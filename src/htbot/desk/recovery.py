@@ -75,6 +75,7 @@ class Recovery:
         view, told = await self._ask()
         for execution in told:
             await self.fold(execution, now)
+        await self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
             await self._resolve(live, view, now)
         return view

@@ -333,3 +333,55 @@ async def test_an_order_under_two_permanent_ids_works_while_one_does(world: Worl
     desk.desk.orders.doubt_all("reconnected")
     await desk.look_up()
     assert world.state(intent.ref) is IntentState.CANCELLED
+
+
+async def test_an_end_under_one_of_two_permanent_ids_is_no_end(world: World) -> None:
+    """FAULTS 38: what was cancelled is one of them, the other still works and may fill."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    first = world.broker.of(intent.ref)[0]
+    twin = world.broker.accept(intent, 1, desk.session.client_id, intent.limit)
+    world.broker.tell(twin.as_message())
+    first.status = "Cancelled"
+    world.broker.tell(first.as_status())
+    await desk.hear()
+    assert world.state(intent.ref) is IntentState.UNKNOWN
+    assert world.trade(intent.trade_id).state is TradeState.OPENING
+    await desk.look_up()
+    assert world.state(intent.ref) is IntentState.WORKING
+
+
+async def test_a_close_that_ends_unheard_is_looked_up_and_asked_for_again(world: World) -> None:
+    """The broker has ended it and its word was lost: the look-up finds it, whatever our memory says."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.state is IntentState.WORKING
+    world.broker.working(exit_.intent.ref).status = "Cancelled"
+    await desk.look_up(after_s=60)
+    assert world.state(exit_.intent.ref) is IntentState.CANCELLED
+    await desk.turn()
+    world.after(market_s=5)
+    await desk.turn()
+    assert world.exits(intent.trade_id)[-1].state is IntentState.WORKING
+
+
+async def test_a_close_that_vanished_goes_out_again_under_its_id(world: World) -> None:
+    """FAULTS: a paper server drops orders without a word. Silence has to last before it proves absence."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    [dropped] = world.broker.of(exit_.intent.ref)
+    world.broker.orders.remove(dropped)
+    await desk.look_up(after_s=60)
+    assert (world.state(exit_.intent.ref), world.broker.of(exit_.intent.ref)) == (IntentState.UNKNOWN, [])
+    await desk.look_up(after_s=11)
+    assert [order.order_id for order in world.broker.of(exit_.intent.ref)] == [dropped.order_id]
+    assert world.state(exit_.intent.ref) is IntentState.WORKING
