@@ -64,9 +64,19 @@ class SteppedPace:
             await desk.publish_grid(now)
             await self._barrier.wait(now)
             self._last_step = now
-        await desk.act(now)
+        await _until_done(lambda: desk.act(now))
         await desk.follow_lines(now)
         desk.parts.session.request_time()
+
+
+async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
+    """An instant does not end before its work is done, however long the database is away: market time waits."""
+    while True:
+        try:
+            return await work()
+        except Retryable as error:
+            _log.warning("market time waits: %s", error)
+            await asyncio.sleep(_RECONNECT_FIRST_S)
 
 
 class PacedPace:
