@@ -312,6 +312,9 @@ class FakeSession:
         del contract, minutes, days
         return []
 
+    async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        return await self.stream_bars(contract, minutes, days)
+
     def subscribe(self, contract_id: int, exchange: str) -> None:
         del exchange
         self._lines.add(contract_id)

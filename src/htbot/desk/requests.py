@@ -64,6 +64,8 @@ class RequestDesk:
                 raw = await self._live.next_request(_POLL_S)
                 if raw is not None:
                     await self._one(raw)
+            except ValueError as error:
+                _log.warning("a data request that is no JSON was dropped: %s", error)
             except redis.RedisError as error:
                 _log.warning("no requests can come: %s", error)
                 await asyncio.sleep(_POLL_S)
@@ -86,6 +88,9 @@ class RequestDesk:
             if answer is None:
                 raise CallerMistake(f"unknown request {request.kind!r}: one of {', '.join(self._answers)}")
             result = await asyncio.wait_for(answer(request.params), left_s)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            text = f"malformed {request.kind} request: {type(error).__name__} {error}"
+            return {"id": request.id, "ok": False, "error": {"message": text, "retryable": False}}
         except (HtbotError, TimeoutError, ConnectionError) as error:
             text = str(error) or "the broker did not answer in time"
             retryable = isinstance(error, Retryable | TimeoutError | ConnectionError)

@@ -256,3 +256,25 @@ async def test_the_limit_walks_and_modifies_under_the_same_id(world: World) -> N
     assert len(set(limits)) == len(limits) > 1
     assert limits[-1] <= Decimal("-4.10")
     assert world.broker.working(intent.ref).limit == limits[-1]
+
+
+async def test_an_entry_waits_until_books_and_broker_agree(world: World) -> None:
+    """It was approved before the desk died; the next desk sends nothing before it has reconciled."""
+    intent = world.enter()
+    desk = await world.desk()
+    desk.desk.reason = "books and broker disagree"
+    await desk.turn()
+    assert (world.state(intent.ref), desk.session.placed) == (IntentState.PENDING, [])
+    assert await desk.look_up()
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.WORKING
+
+
+async def test_an_exit_leaves_while_books_and_broker_disagree(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    desk.desk.reason = "books and broker disagree"
+    world.now = record.at(181)
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.state is IntentState.WORKING
