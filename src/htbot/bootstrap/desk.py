@@ -48,7 +48,7 @@ def trading_hours(settings: Settings) -> TradingHours:
 
 def reserved_database(settings: Settings, name: str) -> Database:
     """A database with one connection of its own."""
-    options = EngineOptions(application_name=f"htbot-desk-{name}", pool_size=1, max_overflow=0)
+    options = EngineOptions(application_name=f"htbot-desk-{name}", pool_size=1, max_overflow=0, ping_first=False)
     return Database(settings.database.url, options)
 
 

@@ -45,7 +45,8 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
     """The parts of one pool process."""
     chosen = settings or load_settings()
     database = Database(
-        chosen.database.url, EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2)
+        chosen.database.url,
+        EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
     return WorkerParts(
         settings=chosen,

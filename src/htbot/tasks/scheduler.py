@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 from celery.beat import Scheduler
+from kombu.exceptions import OperationalError
 
 from htbot.adapters.live import LiveReader, Step
 from htbot.bootstrap.beat import build_beat
@@ -32,13 +33,13 @@ class MarketScheduler(Scheduler):
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        """Celery's own table stays empty; the rows are in `tasks/schedule.py`."""
+        """Celery's own table stays empty; the rows are in `services/schedule.py`."""
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """Send what is due; returns the seconds until the next look."""
         try:
             return self._look()
-        except redis.RedisError as error:
+        except (redis.RedisError, OperationalError) as error:
             _log.warning("redis is away, nothing can be scheduled: %s", error)
             self._steps = None
             return 1.0
