@@ -135,6 +135,7 @@ class Desk:
                 halts=self.parts.halts,
                 marks_of=lambda intent: self.marks(intent.legs, self.clock.now()),
                 on_trade=self._on_trade,
+                enabled=lambda: self.enabled,
             )
         )
         self._guard = ExitGuard(GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings))

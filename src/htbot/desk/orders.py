@@ -22,7 +22,7 @@ from htbot.desk.live_order import LiveOrder
 from htbot.desk.record import Claim, DeskRecord, check_executions
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
-from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
+from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
 from htbot.execution.ladder import limit_at, next_change_s
@@ -76,7 +76,10 @@ class OrderSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OrderParts:
-    """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO."""
+    """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
+
+    While `enabled` is False entries wait, and expire if that takes too long; exits leave.
+    """
 
     session: OrderSession
     database: DatabaseThread
@@ -84,6 +87,7 @@ class OrderParts:
     halts: HaltWatch
     marks_of: Callable[[OrderIntent], Marks]
     on_trade: Callable[[Trade], None]
+    enabled: Callable[[], bool]
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -153,7 +157,8 @@ class OrderDesk:
 
     def _claim_at(self, now: datetime) -> Callable[[Session], Claim | None]:
         halted, next_id = self._parts.halts.entries_halted_by(), self._parts.session.next_valid_id
-        return lambda session: self._parts.record.claim(session, now, next_id, halted)
+        purpose = None if self._parts.enabled() else Purpose.EXIT
+        return lambda session: self._parts.record.claim(session, now, next_id, halted, purpose)
 
     async def _send(self, claim: Claim, now: datetime) -> int:
         intent = claim.stored.intent

@@ -53,10 +53,20 @@ class DeskRecord:
     epoch: int
     client_id: int
 
-    def claim(self, session: Session, now: datetime, next_valid_id: int, entries_halted_by: str | None) -> Claim | None:
-        """Take the next waiting intent and reserve its order id; exits first, entries not while halted or too old."""
+    def claim(
+        self,
+        session: Session,
+        now: datetime,
+        next_valid_id: int,
+        entries_halted_by: str | None,
+        purpose: Purpose | None = None,
+    ) -> Claim | None:
+        """Take the next waiting intent, of one purpose if it is given, and reserve its order id.
+
+        Exits come first; entries that are halted or too old end here.
+        """
         intents = IntentRepository(session)
-        stored = intents.claim_next(self.epoch, now)
+        stored = intents.claim_next(self.epoch, now, purpose=purpose)
         if stored is None:
             return None
         # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
