@@ -13,10 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.support.breakout_reading import Episode, Reading, Row, Rules
+
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.paper.ports import ContractQuery, Market
-from tests.support.breakout_reading import Episode, Reading, Row, Rules
 
 Summary = Mapping[str, Any]
 WIDTH_STRIKES = 8

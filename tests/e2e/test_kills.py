@@ -6,10 +6,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-
-from htbot.adapters.calendar import load_sessions
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.quiet_day import write_quiet_day
+
+from htbot.adapters.calendar import load_sessions
 
 DAY = date(2022, 8, 24)
 PROGRAMS = ("worker", "beat", "desk", "paper", "redis", "postgres")

@@ -68,11 +68,13 @@ async def serve(settings: Settings) -> None:
     await doorbell.ensure()
     rows = schedule(settings.schedule.poll_seconds)
     pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
-    requests = asyncio.ensure_future(RequestDesk(desk, live).serve())
+    requests = RequestDesk(desk, live)
+    served = asyncio.ensure_future(requests.serve())
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)))
     finally:
-        requests.cancel()
+        requests.stop()
+        served.cancel()
         desk.parts.session.disconnect()
         doorbell.close()
         await live.close()

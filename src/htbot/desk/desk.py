@@ -338,7 +338,8 @@ class Desk:
             world_id=self.world_id,
             account=self.account,
             connected=self.connection == "connected",
-            trading_enabled=self.enabled and self.parts.watch.ready(self.parts.session, as_of),
+            # Who asks has waited for his own lines; a grid instant waits for all of them.
+            trading_enabled=self.enabled and (bool(asked) or self.parts.watch.ready(self.parts.session, as_of)),
             amounts=self.amounts(),
             held=frozenset(self.guard.held),
             asked=asked,

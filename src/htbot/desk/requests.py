@@ -51,6 +51,7 @@ class RequestDesk:
     def __init__(self, desk: Desk, live: LiveWriter) -> None:
         self._desk = desk
         self._live = live
+        self._stopped = False
         self._answers: dict[str, Answer] = {
             "snapshot": self._snapshot,
             "contract": self._contract,
@@ -58,8 +59,8 @@ class RequestDesk:
         }
 
     async def serve(self) -> None:
-        """For ever; Redis away only means that nobody can ask."""
-        while True:
+        """Until `stop`; Redis away only means that nobody can ask."""
+        while not self._stopped:
             try:
                 raw = await self._live.next_request(_POLL_S)
                 if raw is not None:
@@ -69,6 +70,10 @@ class RequestDesk:
             except redis.RedisError as error:
                 _log.warning("no requests can come: %s", error)
                 await asyncio.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Take no more requests. A cancel alone may be lost in the Redis client."""
+        self._stopped = True
 
     async def _one(self, raw: Mapping[str, Any]) -> None:
         try:
@@ -105,8 +110,8 @@ class RequestDesk:
         listed = await parts.watch.listed(parts.session, now.astimezone(NEW_YORK).date())
         asked = tuple(option for option in listed if (option.strike, option.right) in named)
         waited_s = 0.0
-        parts.watch.stream(parts.session, asked)
-        while not parts.watch.ready(parts.session, now) and waited_s < _QUOTES_WITHIN_S:
+        parts.watch.stream(parts.session, asked, now)
+        while waited_s < _QUOTES_WITHIN_S and any(parts.session.quote(item.con_id, now) is None for item in asked):
             await asyncio.sleep(_LOOK_EVERY_S)
             waited_s += _LOOK_EVERY_S
         return snapshot.encode(self._desk.snapshot_now(asked))

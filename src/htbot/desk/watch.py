@@ -80,6 +80,7 @@ class MarketWatch:
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
         self._lines_taken_s = 0.0
+        self._lines_taken_at: datetime | None = None
         self._chain_missing = False
         self.watching_since: datetime | None = None
 
@@ -139,7 +140,7 @@ class MarketWatch:
             self._ticked.pop(con_id, None)
         for con_id in sorted(wanted - session.subscribed):
             session.subscribe(con_id, "SMART")
-            self._lines_taken_s = self._monotonic()
+            self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
         """The options listed for a session's own expiry, asked for once a day."""
@@ -147,17 +148,19 @@ class MarketWatch:
             self._listed = {day: await session.listed_options(self.plan.underlying, day)}
         return self._listed[day]
 
-    def stream(self, session: MarketSession, options: Iterable[ListedOption]) -> None:
+    def stream(self, session: MarketSession, options: Iterable[ListedOption], now: datetime) -> None:
         """Stream these too, until the next look at what is needed."""
         for option in options:
             if option.con_id not in session.subscribed:
                 session.subscribe(option.con_id, "SMART")
-                self._lines_taken_s = self._monotonic()
+                self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
 
     def ready(self, session: MarketSession, now: datetime) -> bool:
         """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
         if self._chain_missing:
             return False
+        if self._exact:  # whatever there is of a line is in before the marker of the next instant
+            return self._lines_taken_at is None or self._lines_taken_at < now
         if self._monotonic() - self._lines_taken_s > LINES_WITHIN_S:
             return True
         return all(session.quote(con_id, now) is not None for con_id in session.subscribed)

@@ -95,7 +95,7 @@ async def test_it_is_ready_when_every_line_has_a_price_or_had_its_time(
     session: FakeSession, broker: FakeBroker
 ) -> None:
     host = Host()
-    watch = await started(session, monotonic=host)
+    watch = await started(session, exact=False, monotonic=host)
     await watch.follow(session, None, [PUT, CALL], NOON)
     assert not watch.ready(session, NOON)
     host.seconds += LINES_WITHIN_S + 0.1
@@ -104,6 +104,13 @@ async def test_it_is_ready_when_every_line_has_a_price_or_had_its_time(
     assert not watch.ready(session, NOON)
     broker.quotes[CALL] = (1.0, 1.2)
     assert watch.ready(session, NOON)
+
+
+async def test_in_an_exact_world_lines_are_ready_at_the_next_instant(session: FakeSession) -> None:
+    watch = await started(session)
+    await watch.follow(session, None, [PUT, CALL], NOON)
+    assert not watch.ready(session, NOON)
+    assert watch.ready(session, at(1))
 
 
 async def test_in_an_exact_world_every_quote_stands_at_the_marker(session: FakeSession) -> None:

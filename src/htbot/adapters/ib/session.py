@@ -197,11 +197,14 @@ class IbSession:
         return history
 
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
-        """Regular-hours bars of the last `days`, once; the last may be open."""
+        """Regular-hours bars of the last `days`, once; the last may be open. `Retryable` when the broker has none."""
         size = f"{minutes} mins" if minutes > 1 else "1 min"
-        bars = await self._ib.reqHistoricalDataAsync(
-            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2
-        )
+        try:
+            bars = await self._ib.reqHistoricalDataAsync(
+                _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2
+            )
+        except ib.RequestError as error:
+            raise Retryable(f"no history of {contract.symbol}: {error}") from error
         return [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
     def subscribe(self, contract_id: int, exchange: str) -> None:
