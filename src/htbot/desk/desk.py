@@ -272,6 +272,9 @@ class Desk:
             await self.tell_connection(connected=False, detail=detail)
         elif message.code is not None:
             self.connection = "connected"
+            if message.data_lost:  # 1101: the broker has forgotten our lines, recovering takes them anew
+                for con_id in self.parts.session.subscribed:
+                    self.parts.session.unsubscribe(con_id)
             self.parts.watch.forget_extremes(now)
             await self.tell_connection(connected=True, detail=detail)
             await self.recover()

@@ -31,7 +31,7 @@ class QuoteMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionMessage:
-    """The session's socket is gone, or the broker told of its own connectivity (`code` 1100, 1101, 1102, 10197 ...)."""
+    """The session's socket is gone, or the broker told of its own connectivity (`code` 1100, 1101, 1102, 2110)."""
 
     connected: bool
     code: int | None = None

@@ -310,6 +310,22 @@ async def test_fills_during_an_outage_are_booked_when_it_ends(world: World) -> N
     assert desk.desk.enabled
 
 
+@pytest.mark.parametrize(("code", "taken_anew"), [(1101, True), (1102, False)])
+async def test_lines_that_the_broker_has_forgotten_are_taken_anew(world: World, code: int, taken_anew: bool) -> None:
+    """Without them no stop would ever be seen again."""
+    desk = await world.desk()
+    await desk.opened()
+    await desk.desk.follow_lines(world.now)
+    streamed, dropped = desk.session.subscribed, set[int]()
+    drop = desk.session.unsubscribe
+    desk.session.unsubscribe = lambda con_id: (dropped.add(con_id), drop(con_id))  # type: ignore[method-assign]
+    desk.session.sink(ConnectionMessage(connected=False, code=1100, text="Connectivity lost"))
+    desk.session.sink(ConnectionMessage(connected=True, code=code, text="restored", data_lost=code == 1101))
+    await desk.hear()
+    assert {record.SHORT.con_id, record.LONG.con_id} <= streamed == desk.session.subscribed
+    assert (streamed <= dropped) is taken_anew
+
+
 async def test_a_new_entry_waits_while_the_broker_is_away(world: World) -> None:
     desk = await world.desk()
     desk.session.sink(ConnectionMessage(connected=False, code=1100, text="Connectivity lost"))

@@ -29,7 +29,9 @@ from htbot.marketdata.messages import ConnectionMessage, MarketMessage, QuoteMes
 SessionMessage = OrderMessage | MarketMessage
 Sink = Callable[[SessionMessage], None]
 
-CONNECTIVITY_LOST = frozenset({1100, 2110, 10197})
+# 10197, a competing session, is not among them: it stops quotes, which age and refuse entries by themselves, nothing
+# tells of its end, and exits must go on.
+CONNECTIVITY_LOST = frozenset({1100, 2110})
 CONNECTIVITY_RESTORED = frozenset({1101, 1102})
 DATA_LOST = 1101
 

@@ -103,7 +103,7 @@ async def test_the_time_is_aware(told: Told) -> None:
     [
         (1100, ConnectionMessage(connected=False, code=1100, text="so")),
         (2110, ConnectionMessage(connected=False, code=2110, text="so")),
-        (10197, ConnectionMessage(connected=False, code=10197, text="so")),
+        (10197, ErrorMessage(-1, 10197, "so")),
         (1101, ConnectionMessage(connected=True, code=1101, text="so", data_lost=True)),
         (1102, ConnectionMessage(connected=True, code=1102, text="so")),
         (2104, ErrorMessage(-1, 2104, "so")),
