@@ -97,7 +97,6 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
-        self._claim_in_doubt = False
 
     @property
     def live(self) -> Iterable[LiveOrder]:
@@ -147,8 +146,8 @@ class OrderDesk:
         while self._parts.session.connected:
             try:
                 claim = await self._parts.database.run(self._claim_at(now))
-            except Retryable:
-                self._claim_in_doubt = True  # it may have been committed without our hearing of it
+            except Retryable:  # the claim may have been committed without our hearing of it
+                self.restore(await self._parts.database.insist(self._parts.record.sent))
                 raise
             if claim is None:
                 break
@@ -225,10 +224,7 @@ class OrderDesk:
             self._parts.session.cancel(live.order_id)
 
     async def doubt_silent(self, now: datetime) -> None:
-        """Orders that the broker has not answered in time are UNKNOWN; so is a claim whose commit was not answered."""
-        if self._claim_in_doubt:
-            self.restore(await self._parts.database.insist(self._parts.record.sent))
-            self._claim_in_doubt = False
+        """Orders that the broker has not answered in time are UNKNOWN."""
         for live in tuple(self._live.values()):
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
             if waiting and self.silent_s(live) > ANSWER_WITHIN_S:

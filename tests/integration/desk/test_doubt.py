@@ -272,7 +272,6 @@ async def test_a_close_whose_claim_was_committed_unheard_is_sent_all_the_same(wo
         await desk.turn()
     [exit_] = world.exits(intent.trade_id)
     assert (exit_.state, len(desk.session.placed)) == (IntentState.SENDING, 1)
-    await orders.doubt_silent(world.now)
     assert not await desk.look_up(after_s=9)
     await desk.look_up(after_s=2)
     assert world.state(exit_.intent.ref) is IntentState.WORKING
