@@ -17,7 +17,8 @@ depends_on = None
 
 TABLES = (
     "desk_state, accounts, commands, workers, task_runs, audit_log, halts, alerts, pnl_daily, pnl_snapshots, "
-    "positions, fills, order_perm_ids, orders, intents, trades, risk_decisions, signals, evaluations, sessions, ticks, bars"
+    "positions, fills, order_perm_ids, orders, intents, trades, risk_decisions, signals, evaluations, sessions, ticks, "
+    "bars"
 )
 FUNCTIONS = ("refuse_change()", "notify_intent()", "notify_task()", "notify_command()", "notify_halt()")
 

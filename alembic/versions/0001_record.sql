@@ -236,7 +236,7 @@ CREATE TABLE fills (
     modelled boolean NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT pk_fills PRIMARY KEY (exec_id),
-    CONSTRAINT ck_fills_size CHECK (quantity > 0 AND multiplier > 0),
+    CONSTRAINT ck_fills_size CHECK (quantity >= 0 AND multiplier > 0),
     CONSTRAINT ck_fills_price CHECK (price >= 0),
     CONSTRAINT fk_fills_ref_intents FOREIGN KEY(ref) REFERENCES intents (ref),
     CONSTRAINT ck_fills_right CHECK ("right" IN ('C', 'P')),

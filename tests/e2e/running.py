@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from htbot.bootstrap.install.ports import free_port
@@ -36,9 +37,14 @@ class Instance:
         old = self.pid(program)
         os.kill(old, signal.SIGKILL)
         until(lambda: self.pid(program) not in {0, old}, 60, f"{program} came back")
+        settled = datetime.now(UTC) + timedelta(seconds=2)
+        until(lambda: self.connected(settled), 60, f"the desk is connected after the death of {program}")
 
-    def connected(self) -> bool:
-        return self.people.queries.desk().connection == "connected"
+    def connected(self, since: datetime | None = None) -> bool:
+        """The desk has said so, after `since` when it is given."""
+        desk = self.people.queries.desk()
+        late = since is not None and (desk.clock is None or desk.clock.written_at <= since)
+        return desk.connection == "connected" and not late
 
 
 def until(condition: Callable[[], object], patience_s: float, what: str) -> None:

@@ -61,6 +61,7 @@ class CommandDesk:
     async def _cancel(self, command: Command, now: datetime) -> None:
         ref = str(command.params.get("ref", ""))
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
+        await self._database.insist(lambda session: _withdraw_named(session, ref, now))
         chosen = [live for live in self._orders.live if ref in {live.intent.ref, EVERY_ACCOUNT}]
         for live in chosen:
             self._orders.cancel(live)
@@ -81,6 +82,14 @@ def _in_scope(account: str, scope: str) -> bool:
 
 def _live_trades(session: Session, scope: str) -> list[Trade]:
     return [trade for trade in TradeRepository(session).live() if _in_scope(trade.account, scope)]
+
+
+def _withdraw_named(session: Session, ref: str, now: datetime) -> None:
+    """What nobody has claimed yet does not leave any more."""
+    intents = IntentRepository(session)
+    for stored in intents.pending():
+        if ref in {stored.intent.ref, EVERY_ACCOUNT} and intents.withdraw(stored.intent.ref, now, "cancelled"):
+            settle_trade(session, stored.intent.trade_id, now)
 
 
 def _withdraw_waiting(session: Session, scope: str, now: datetime) -> None:

@@ -136,6 +136,7 @@ class Desk:
                 marks_of=lambda intent: self.marks(intent.legs, self.clock.now()),
                 on_trade=self._on_trade,
                 enabled=lambda: self.enabled,
+                holdings=self.holdings,
             )
         )
         self._guard = ExitGuard(GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings))
@@ -292,7 +293,8 @@ class Desk:
             await self._store_bars(closed, now)
 
     async def _store_bars(self, bars: list[Bar], now: datetime) -> None:
-        await self.parts.market_database.insist(lambda db: BarRepository(db).upsert(self.world_id, bars, now))
+        known_at = max([now, *(bar.end for bar in bars)])
+        await self.parts.market_database.insist(lambda db: BarRepository(db).upsert(self.world_id, bars, known_at))
 
     async def follow_lines(self, now: datetime) -> None:
         """Subscribe what is needed from here on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 
 from htbot.desk.halts import HaltWatch
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.record import Claim, DeskRecord, check_executions
+from htbot.desk.record import Claim, ClaimTerms, DeskRecord, check_executions
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
-from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
 from htbot.execution.ladder import limit_at, next_change_s
@@ -88,6 +88,7 @@ class OrderParts:
     marks_of: Callable[[OrderIntent], Marks]
     on_trade: Callable[[Trade], None]
     enabled: Callable[[], bool]
+    holdings: Callable[[str], Mapping[int, int]]
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -155,9 +156,9 @@ class OrderDesk:
         return sent
 
     def _claim_at(self, now: datetime) -> Callable[[Session], Claim | None]:
-        halted, next_id = self._parts.halts.entries_halted_by(), self._parts.session.next_valid_id
-        purpose = None if self._parts.enabled() else Purpose.EXIT
-        return lambda session: self._parts.record.claim(session, now, next_id, halted, purpose)
+        terms = ClaimTerms(self._parts.enabled(), self._parts.halts.entries_halted_by(), self._parts.holdings)
+        next_id = self._parts.session.next_valid_id
+        return lambda session: self._parts.record.claim(session, now, next_id, terms)
 
     async def _send(self, claim: Claim, now: datetime) -> int:
         intent = claim.stored.intent

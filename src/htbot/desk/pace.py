@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from redis import RedisError
+
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.barrier import Barrier
 from htbot.desk.desk import Desk
@@ -93,12 +95,12 @@ class PacedPace:
         self._last_grid: datetime | None = None
         self._housekept_s = 0.0
         self._asked_s = 0.0
-        self._heard_s = 0.0
+        self._unanswered_s: float | None = None
         self._reconciled_at: datetime | None = None
 
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
-        self._heard_s = self._monotonic()
+        self._unanswered_s = None
         self._housekept_s = 0.0
         while True:
             message = await self._next(desk)
@@ -140,7 +142,7 @@ class PacedPace:
 
     async def _take(self, desk: Desk, message: SessionMessage) -> None:
         if isinstance(message, TimeMessage):
-            self._heard_s = self._monotonic()
+            self._unanswered_s = None
             if desk.told_time(message.market_time):
                 _log.info("market time has jumped to %s", desk.clock.now().isoformat())
             return
@@ -187,10 +189,11 @@ class PacedPace:
         now_s = self._monotonic()
         if now_s - self._asked_s >= self.HEARTBEAT_S:
             self._asked_s = now_s
+            self._unanswered_s = self._unanswered_s or now_s
             desk.parts.session.request_time()
-        if now_s - self._heard_s <= self.SILENT_S:
+        if self._unanswered_s is None or now_s - self._unanswered_s <= self.SILENT_S:
             return False
-        _log.warning("the broker has been silent for %.0f s: reconnecting", now_s - self._heard_s)
+        _log.warning("the broker has been silent for %.0f s: reconnecting", now_s - self._unanswered_s)
         desk.parts.session.disconnect()
         return True
 
@@ -223,7 +226,7 @@ async def run(desk: Desk, pace: Pace) -> None:
         pause_s, told = _RECONNECT_FIRST_S, True
         try:
             await pace.drive(desk)
-        except (ConnectionError, TimeoutError) as error:
+        except (Retryable, RedisError, ConnectionError, TimeoutError) as error:
             _log.warning("session broke: %s", error)
             desk.parts.session.disconnect()
         if desk.connection == "connected":  # we hung up: nobody has told of it yet

@@ -5,6 +5,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
+from htbot.execution.intents import closable_quantity
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import (
@@ -30,7 +32,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.portfolio.pnl import assert_net_price
-from htbot.services.trade_record import refold_positions, settle_trade
+from htbot.services.trade_record import held_by_trade, refold_positions, settle_trade
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
@@ -47,6 +49,24 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """What stands at the moment of a claim; `holdings` tells what the broker shows of an account, by contract id."""
+
+    enabled: bool
+    entries_halted_by: str | None
+    holdings: Callable[[str], Mapping[int, int]]
+
+
+def _too_much(session: Session, stored: StoredIntent, broker: Mapping[int, int]) -> str | None:
+    """Why an exit would open something, None when both books hold what it closes."""
+    fills = FillRepository(session).of_trade(stored.intent.trade_id)
+    held = closable_quantity(stored.intent.legs, held_by_trade(fills), broker)
+    if held >= stored.intent.quantity:
+        return None
+    return f"closes {stored.intent.quantity}, but only {held} are held by us and shown by the broker"
+
+
+@dataclass(frozen=True, slots=True)
 class DeskRecord:
     """The desk's writes of one epoch under one API client id."""
 
@@ -58,22 +78,26 @@ class DeskRecord:
         session: Session,
         now: datetime,
         next_valid_id: int,
-        entries_halted_by: str | None,
-        purpose: Purpose | None = None,
+        terms: ClaimTerms,
     ) -> Claim | None:
-        """Take the next waiting intent, of one purpose if it is given, and reserve its order id.
+        """Take the next waiting intent and reserve its order id.
 
-        Exits come first; entries that are halted or too old end here.
+        Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here, and
+        so does an exit of more than both books hold (RULINGS 10): whoever asked for it asks again.
         """
         intents = IntentRepository(session)
-        stored = intents.claim_next(self.epoch, now, purpose=purpose)
+        stored = intents.claim_next(self.epoch, now, purpose=None if terms.enabled else Purpose.EXIT)
         if stored is None:
             return None
         # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        why_not = self._stale(stored, now) or (entries_halted_by if stored.intent.purpose is Purpose.ENTRY else None)
-        if why_not is not None:
-            event = IntentEvent.WITHDRAW if why_not is entries_halted_by else IntentEvent.EXPIRE
+        if stored.intent.purpose is Purpose.ENTRY:
+            late, why_not = self._stale(stored, now), terms.entries_halted_by
+        else:
+            late, why_not = None, _too_much(session, stored, terms.holdings(stored.intent.account))
+        if late is not None or why_not is not None:
+            event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
+            why_not = late or why_not or ""
             self._move(session, stored.intent.ref, IntentState.CLAIMED, event, now, why_not)
             settle_trade(session, stored.intent.trade_id, now)
             return Claim(stored, None, why_not)

@@ -145,7 +145,10 @@ class MarketWatch:
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
         """The options listed for a session's own expiry, asked for once a day."""
         if day not in self._listed:
-            self._listed = {day: await session.listed_options(self.plan.underlying, day)}
+            options = await session.listed_options(self.plan.underlying, day)
+            if not options:
+                return []  # asked again at the next look: it may have been the broker's bad moment
+            self._listed = {day: options}
         return self._listed[day]
 
     def stream(self, session: MarketSession, options: Iterable[ListedOption], now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.bars import Bar
 from htbot.domain.decisions import RiskRefusal
+from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.engine.cycle import CycleInputs, CycleOutcome, decide
 from htbot.engine.memory import Memory
@@ -134,5 +135,8 @@ class MarketReader:
         _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
         if outcome.trade is None or outcome.intent is None:
             return
-        if TradeRepository(transaction).add(outcome.trade):
-            IntentRepository(transaction).add(outcome.intent, {"levels": signal.levels, "reason": signal.reason})
+        evidence = {"levels": signal.levels, "reason": signal.reason}
+        if not TradeRepository(transaction).add(outcome.trade) or not IntentRepository(transaction).add(
+            outcome.intent, evidence
+        ):
+            raise StopTrading(f"{outcome.trade.id} was approved beside a live trade or under a reference that is used")

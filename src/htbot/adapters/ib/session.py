@@ -35,6 +35,8 @@ from htbot.marketdata.snapshot import ListedOption
 
 # Request ids start far above any order id, so that an error's id is never ambiguous.
 _FIRST_REQUEST_ID = 1_000_000_000
+# "No security definition has been found": the one code that says a contract does not exist.
+_NO_CONTRACT = 200
 _CONNECT_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 20.0
 
@@ -156,9 +158,9 @@ class IbSession:
         try:
             details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(underlying)))
         except ib.RequestError as error:
-            raise ConfigurationError(
-                f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no contract: {error}"
-            ) from error
+            if error.code != _NO_CONTRACT:
+                raise Retryable(f"contract of {underlying.symbol}: {error}") from error
+            details = []
         known = _contracts(details)
         if not known:
             raise ConfigurationError(f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract")
@@ -169,6 +171,8 @@ class IbSession:
         try:
             details = await self._within(self._ib.reqContractDetailsAsync(option_query(underlying, expiry)))
         except ib.RequestError as error:
+            if error.code != _NO_CONTRACT:
+                raise Retryable(f"options of {underlying.symbol}: {error}") from error
             _log.warning("no options of %s for %s: %s", underlying.symbol, expiry, error)
             return []
         options = [
@@ -179,11 +183,21 @@ class IbSession:
         return sorted(options, key=lambda option: (option.strike, option.right))
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
-        """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open."""
+        """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open.
+
+        A stream of before is given up. `Retryable` when the broker has no history or does not answer.
+        """
+        while self._bar_lists:
+            self._ib.cancelHistoricalData(self._bar_lists.pop())
         size = f"{minutes} mins" if minutes > 1 else "1 min"
-        bars = await self._ib.reqHistoricalDataAsync(
-            _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
-        )
+        try:
+            bars = await self._within(
+                self._ib.reqHistoricalDataAsync(
+                    _query(contract), "", f"{days} D", size, "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
+                )
+            )
+        except ib.RequestError as error:
+            raise Retryable(f"no history of {contract.symbol}: {error}") from error
         self._bar_lists.append(bars)
         history = [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 

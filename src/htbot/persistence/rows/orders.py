@@ -54,7 +54,7 @@ class FillRow(Base):
 
     __tablename__ = "fills"
     __table_args__ = (
-        CheckConstraint("quantity > 0 AND multiplier > 0", name="size"),
+        CheckConstraint("quantity >= 0 AND multiplier > 0", name="size"),
         CheckConstraint("price >= 0", name="price"),
         Index("ix_fills_account_executed_at", "account", "executed_at"),
     )
