@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
-from htbot.alerts.wording import connection_alert
+from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
@@ -25,13 +25,14 @@ from htbot.desk.record import DeskRecord, begin_epoch, halt_trading, open_trades
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, Standing
+from htbot.domain.alerts import Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade
 from htbot.domain.windows import TradingHours
-from htbot.execution.messages import OrderMessage
+from htbot.execution.messages import ErrorMessage, OrderMessage
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
@@ -49,6 +50,8 @@ from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
 DISAGREE_FOR = timedelta(seconds=15)
+# A competing session and farms that are down: prices cannot be trusted, and a person can do something about it.
+DATA_TROUBLE = frozenset({10197, 2103, 2105, 2157})
 # RULINGS 17: no entries above it.
 MOST_SKEW = timedelta(seconds=2)
 _AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
@@ -252,6 +255,9 @@ class Desk:
         return self.clock.told(market_time)
 
     async def _on_order(self, message: OrderMessage, now: datetime) -> None:
+        if isinstance(message, ErrorMessage) and message.code in DATA_TROUBLE:
+            alert = error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING)
+            await self.parts.orders_database.insist(lambda db: tell_seldom(db, alert))
         try:
             await self.orders.on_message(message, now)
         except Superseded:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from htbot.alerts.wording import error_alert
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.orders import PriceStyle
+from htbot.domain.orders import ExitReason, PriceStyle
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
@@ -112,6 +112,8 @@ class ExitGuard:
             if gain is not None:
                 TradeRepository(session).raise_max_gain(trade.id, gain)
             intent = request_exit(session, trade.id, decision, holdings)
+            if decision.reason is ExitReason.OTHER and intent is not None:
+                tell_seldom(session, error_alert("blind exit", f"{trade.id}: {decision.detail}", decision.as_of))
             if again and intent is not None:
                 text = f"the exit of {trade.id} has ended and the trade is open: trying again as {intent.intent.ref}"
                 tell_seldom(session, error_alert("close failed", text, decision.as_of))
