@@ -32,6 +32,7 @@ from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade
 from htbot.domain.windows import TradingHours
+from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.messages import ErrorMessage, OrderMessage
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
@@ -50,8 +51,6 @@ from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
 DISAGREE_FOR = timedelta(seconds=15)
-# A competing session and farms that are down: prices cannot be trusted, and a person can do something about it.
-DATA_TROUBLE = frozenset({10197, 2103, 2105, 2157})
 # RULINGS 17: no entries above it.
 MOST_SKEW = timedelta(seconds=2)
 _AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
@@ -142,7 +141,8 @@ class Desk:
                 holdings=self.holdings,
             )
         )
-        self._guard = ExitGuard(GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings))
+        guarding = GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings, self.market_open)
+        self._guard = ExitGuard(guarding)
         self._commands = CommandDesk(self.parts.orders_database, self._orders, self._guard)
 
     async def connect(self) -> None:
@@ -330,7 +330,6 @@ class Desk:
         """The one snapshot of a grid instant, for every decision of it."""
         closed = self.parts.watch.take_last_closed()
         standing = self._standing(as_of)
-        amounts = standing.amounts
         snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing, last_closed=closed)
         account = Account(
             account=self.account,
@@ -338,9 +337,9 @@ class Desk:
             world_id=self.world_id,
             mode=self.clock.mode.value,
             as_of=as_of,
-            net_liquidation_usd=amounts.get("NetLiquidation"),
-            buying_power_usd=amounts.get("BuyingPower"),
-            cash_usd=amounts.get("TotalCashValue"),
+            net_liquidation_usd=standing.amounts.get("NetLiquidation"),
+            buying_power_usd=standing.amounts.get("BuyingPower"),
+            cash_usd=standing.amounts.get("TotalCashValue"),
         )
         await self.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
 
@@ -349,7 +348,6 @@ class Desk:
             world_id=self.world_id,
             account=self.account,
             connected=self.connection == "connected",
-            # Who asks has waited for his own lines; a grid instant waits for all of them.
             trading_enabled=self.enabled and (bool(asked) or self.parts.watch.ready(self.parts.session, as_of)),
             amounts=self.amounts(),
             held=frozenset(self.guard.held),
@@ -391,6 +389,10 @@ class Desk:
         """What these legs cost now."""
         con_ids = [leg.con_id for leg in legs]
         return mark_spread(legs, self.parts.watch.quotes(self.parts.session, con_ids, now), now)
+
+    def market_open(self, instant: datetime) -> bool:
+        """Regular hours. Without a table of sessions nobody knows, and an exit is not held up by that."""
+        return self._day_known is None or (self.session_today is not None and self.session_today.contains(instant))
 
     def holdings(self, account: str) -> dict[int, int]:
         """What the broker shows of an account, by contract id."""

@@ -44,12 +44,13 @@ class _Guarded:
 
 @dataclass(frozen=True, slots=True)
 class GuardParts:
-    """What the guard works with: prices of legs at a market time, and what the broker holds of a contract."""
+    """What the guard works with: prices of legs, what the broker holds of a contract, whether the market is open."""
 
     database: DatabaseThread
     orders: OrderDesk
     marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks]
     broker_holdings: Callable[[str], Mapping[int, int]]
+    market_open: Callable[[datetime], bool]
 
 
 class ExitGuard:
@@ -100,10 +101,20 @@ class ExitGuard:
             return 0
         return await self.ask_exit(trade, decision)
 
+    async def _page(self, guarded: _Guarded, decision: ExitDecision) -> None:
+        """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
+        guarded.asked_at, guarded.exits = decision.as_of, guarded.exits + 1
+        text = f"{guarded.trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
+        alert = error_alert("open after hours", text, decision.as_of)
+        await self._parts.database.insist(lambda session: tell_seldom(session, alert))
+
     async def ask_exit(self, trade: Trade, decision: ExitDecision) -> int:
         """Write the exit of a trade; 1 when this call wrote it. A second exit means that the first has failed: told."""
         guarded = self._guarded.get(trade.id) or _Guarded(trade, ExitWatch())
         if not guarded.may_ask(decision.as_of):
+            return 0
+        if not self._parts.market_open(decision.as_of):
+            await self._page(guarded, decision)
             return 0
         holdings = self._parts.broker_holdings(trade.account)
         gain, again = guarded.watch.max_gain_usd, guarded.exits > 0

@@ -304,8 +304,9 @@ class OrderDesk:
         if not fill.ref.startswith(REF_PREFIX):
             _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
             return
-        await self._book(lambda session: self._parts.record.book_fill(session, fill, now))
         # Booked first, judged after: what the broker did stands, however strange it is.
+        await self._parts.database.insist(lambda session: self._parts.record.book_fill(session, fill, now))
+        await self._book(lambda session: self._parts.record.settle_fill(session, fill, now))
         bag_price = self._bag_price(fill.ref)
         await self._parts.database.insist(lambda session: check_executions(session, fill.ref, bag_price))
 

@@ -138,13 +138,17 @@ class DeskRecord:
             self._move(session, live.intent.ref, stored.state, event, now, reason)
         return settle_trade(session, live.intent.trade_id, now)
 
-    def book_fill(self, session: Session, fill: Fill, now: datetime) -> Trade | None:
-        """Book one leg execution once; the trade as it stands then, also for one that was booked before."""
+    def book_fill(self, session: Session, fill: Fill, now: datetime) -> bool:
+        """Book one leg execution once. What follows from it is another transaction: what the broker did stands."""
         DeskStateRepository(session).require_epoch(self.epoch)
         if not FillRepository(session).add(fill, now):
-            stored = IntentRepository(session).get(fill.ref)
-            return None if stored is None else TradeRepository(session).get(stored.intent.trade_id)
+            return False
         refold_positions(session, fill.account, now)
+        return True
+
+    def settle_fill(self, session: Session, fill: Fill, now: datetime) -> Trade | None:
+        """Bring the trade of a booked fill up to date, also when the fill was booked before."""
+        DeskStateRepository(session).require_epoch(self.epoch)
         return self._settle_ref(session, fill.ref, now)
 
     def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> Trade | None:

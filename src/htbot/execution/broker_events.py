@@ -49,6 +49,9 @@ CANCELLED = 202
 # Warnings that leave the order alone: held until the open, attributes adjusted, outsideRth ignored.
 ORDER_WARNINGS = frozenset({165, 399, 404, 492, 10167, 10349})
 
+# A competing session and farms that are down: prices cannot be trusted, and a person can do something about it.
+DATA_TROUBLE = frozenset({10197, 2103, 2105, 2157})
+
 CONNECTION_EVENTS: dict[int, ConnectionEvent] = {
     326: ConnectionEvent.CLIENT_ID_IN_USE,
     1100: ConnectionEvent.LOST,

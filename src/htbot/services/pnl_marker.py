@@ -7,11 +7,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitWatch, exit_decision
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.records import PnlSnapshot
-from htbot.persistence.repositories import PnlRepository, TradeRepository
+from htbot.persistence.repositories import PnlRepository, SessionRepository, TradeRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.portfolio.pnl import open_pnl
 from htbot.services.trade_record import request_exit, settle_trade
@@ -47,7 +48,7 @@ class PnlMarker:
         decision, watch = exit_decision(trade, marks, watch, as_of)
         self._watches[trade.id] = watch
         self._snapshot(transaction, trade, marks, watch)
-        if decision is None or trade.state is not TradeState.OPEN:
+        if decision is None or trade.state is not TradeState.OPEN or _closed(transaction, as_of):
             return False
         return request_exit(transaction, trade.id, decision) is not None
 
@@ -67,3 +68,9 @@ class PnlMarker:
                 details={"doubt": marks.doubt},
             )
         )
+
+
+def _closed(transaction: Transaction, as_of: datetime) -> bool:
+    """True outside regular hours, where no exit is queued (RULINGS 11); the desk pages a person."""
+    session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
+    return session is not None and not session.contains(as_of)
