@@ -23,7 +23,6 @@ class LiveOrder:
     limit: Decimal
     asked_at_s: float
     asked: Asked = Asked.PLACE
-    acknowledged: bool = False
     filled: int = 0
     average_price: Decimal | None = None
     perm_ids: set[int] = field(default_factory=set)

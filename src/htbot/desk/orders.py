@@ -190,7 +190,7 @@ class OrderDesk:
         live.asked_at_s = self._parts.monotonic()
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
         live.walks_since, live.next_walk_s = now, 0.0
-        live.asked, live.acknowledged = Asked.PLACE, False
+        live.asked = Asked.PLACE
         self._parts.session.place(live.intent, live.order_id, live.limit)
         _log.warning("sent %s again as order %s: the broker has never seen it", live.intent.ref, live.order_id)
 
@@ -270,7 +270,6 @@ class OrderDesk:
         live = self._by_order_id(message.order_id, message.client_id)
         if live is None:
             return
-        live.acknowledged = True
         live.filled = max(live.filled, message.filled)
         if message.filled:
             live.average_price = message.average_price
@@ -283,7 +282,6 @@ class OrderDesk:
         live = self._live.get(message.ref)
         if live is None:
             return
-        live.acknowledged = True
         if message.perm_id:
             live.perm_ids.add(message.perm_id)
         if message.completed:
@@ -318,7 +316,6 @@ class OrderDesk:
     def _on_bag(self, message: BagExecutionMessage) -> None:
         live = self._live.get(message.ref)
         if live is not None:
-            live.acknowledged = True
             live.filled = max(live.filled, message.cumulative)
             live.average_price = message.price
 
@@ -353,7 +350,6 @@ class OrderDesk:
 
     async def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
         """The look-up has told what became of an order in doubt."""
-        live.acknowledged = True
         if outcome is Outcome.WORKING:
             live.cancel_asked = False  # a cancel that was lost or refused may be asked again
         await self._happened(live, _LOOKED_UP[outcome], now, "looked up")
