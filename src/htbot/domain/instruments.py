@@ -9,12 +9,16 @@ from enum import StrEnum
 
 
 class SecType(StrEnum):
-    """IB's security types, as far as htbot trades them."""
+    """IB's security types. The desk trades stocks, options and combinations; the paper gateway knows all of these."""
 
     STOCK = "STK"
     INDEX = "IND"
     OPTION = "OPT"
     BAG = "BAG"
+    FUTURE = "FUT"
+    CONTINUOUS_FUTURE = "CONTFUT"
+    FOREX = "CASH"
+    CRYPTO = "CRYPTO"
 
 
 class Right(StrEnum):

@@ -6,12 +6,13 @@ exactly where it stopped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
-from htbot.domain.bars import Bar
 from htbot.domain.instruments import Contract
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.sessions import SessionTable
@@ -31,6 +32,11 @@ class ContractQuery:
     currency: str = ""
     trading_class: str = ""
     local_symbol: str = ""
+    multiplier: str = ""
+    primary_exchange: str = ""
+    sec_id_type: str = ""
+    sec_id: str = ""
+    include_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,13 @@ class ContractDetails:
     under_sec_type: str = ""
     stock_type: str = ""
     listing: str = "modelled"
+    industry: str = ""
+    category: str = ""
+    subcategory: str = ""
+    sec_ids: tuple[tuple[str, str], ...] = ()
+    min_size: Decimal = Decimal(1)
+    size_increment: Decimal = Decimal(1)
+    price_magnifier: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +88,57 @@ class DayStatistics:
     volume: float
 
 
+class Show(StrEnum):
+    """What a bar is made of (`whatToShow`), as far as the world keeps it; the rest is derived from these."""
+
+    TRADES = "TRADES"
+    MIDPOINT = "MIDPOINT"
+    BID = "BID"
+    ASK = "ASK"
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """A bar of any length; `start` aware UTC, prices in the contract's quote currency, `count` = number of trades.
+
+    Bars of MIDPOINT, BID and ASK have no volume (0).
+    """
+
+    start: datetime
+    seconds: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float = 0.0
+    average: float = 0.0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One trade on the tape; `at` aware UTC with the world's own resolution, `size` in units of the contract."""
+
+    at: datetime
+    price: float
+    size: float
+    exchange: str = ""
+    conditions: str = ""
+    past_limit: bool = False
+    unreported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TradingHours:
+    """Spans of one date, aware UTC; empty = closed. `liquid` are the regular hours, `trading` also the extended."""
+
+    zone: str
+    trading: tuple[tuple[datetime, datetime], ...] = ()
+    liquid: tuple[tuple[datetime, datetime], ...] = ()
+
+
 class Market(Protocol):
-    """A world: its sessions, its contracts, and prices at any market time (aware UTC, whole seconds)."""
+    """A world: its sessions, its contracts, and prices at any market time (aware UTC)."""
 
     @property
     def world_id(self) -> str:
@@ -125,12 +187,33 @@ class Market(Protocol):
         """Open, high, low, previous close and volume of the running session."""
         ...
 
-    def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
-        """Regular-hours bars that start in [since, until], oldest first.
+    def candles(self, con_id: int, seconds: int, since: datetime, until: datetime, show: Show) -> list[Candle]:
+        """Regular-hours bars that start in [since, until], oldest first; `seconds` = 86,400 gives one bar a session.
 
         The last one is partial (the open bar) when `until` lies inside it, and shows only its open when it begins at
-        `until`: at the instant where one bar ends the next has begun. Options give the bars of their mid.
+        `until`: at the instant where one bar ends the next has begun. TRADES of options are bars of the mid unless
+        their trades are recorded. Empty where the world keeps nothing so short.
         """
+        ...
+
+    def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
+        """Trades in (after, until], in the order of the tape."""
+        ...
+
+    def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
+        """Every change of the quote in (after, until], oldest first."""
+        ...
+
+    def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
+        """Whether the contract trades at `at`: in its regular hours, or also in its extended ones."""
+        ...
+
+    def hours(self, con_id: int, day: date) -> TradingHours:
+        """When the contract trades on a New York date."""
+        ...
+
+    def head(self, con_id: int) -> datetime | None:
+        """The earliest instant of which the world has a price; None when it has none."""
         ...
 
     def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
