@@ -70,7 +70,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a look at the market does: the new progress, and a fill (`quantity` > 0 at `price`) or the end of the rest."""
+    """What a look at the market does: the new progress, a fill (`quantity` > 0 at `price`), or the end of the rest."""
 
     progress: Progress
     price: Natural | None = None
