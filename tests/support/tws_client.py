@@ -107,7 +107,7 @@ def contract12(
     ]  # fmt: skip
 
 
-class _Recorder(Client):
+class Recorder(Client):
     """ib_async's own encoder, writing to a list instead of a socket."""
 
     def __init__(self, version: int) -> None:
@@ -122,7 +122,7 @@ class _Recorder(Client):
 
 def order_message(order_id: int, contract: Contract, order: Order, version: int = 178) -> list[str]:
     """The fields of a placeOrder message as ib_async writes it."""
-    recorder = _Recorder(version)
+    recorder = Recorder(version)
     recorder.placeOrder(order_id, contract, order)
     return recorder.recorded[0].split("\0")[:-1]
 

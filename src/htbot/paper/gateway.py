@@ -80,6 +80,7 @@ class Gateway:
         self.world_id = _open_world(store, market.world_id, fresh=config.fresh)
         self.now = datetime.fromisoformat(store.meta("clock") or market.start.isoformat())
         self.sessions: dict[int, Session] = {}
+        self.display_groups: dict[int, str] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
         self.accounts = config.accounts or (account_number(self.world_id),)

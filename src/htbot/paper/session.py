@@ -79,6 +79,7 @@ class Session:
         self.update_multis: dict[int, Updates] = {}
         self.summaries: dict[int, Summary] = {}
         self.pnl: dict[int, PnlLine] = {}
+        self.display_groups: dict[int, int] = {}
 
     def send(self, table: Table, values: Mapping[str, Any]) -> None:
         """Queue a message in the layout of the negotiated version."""

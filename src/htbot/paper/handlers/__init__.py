@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from htbot.paper.handlers import account, connection, contracts, data, orders, unsupported
+from htbot.paper.handlers import account, connection, contracts, data, display, orders, unsupported
 from htbot.paper.handlers.ports import Handler
 
 HANDLERS: dict[str, Handler] = {
     **unsupported.HANDLERS,
     **connection.HANDLERS,
+    **display.HANDLERS,
     **contracts.HANDLERS,
     **data.HANDLERS,
     **orders.HANDLERS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from htbot.paper.wire.contract_fields import COMBO_LEGS, CONTRACT_12, DELTA_NEUTRAL
 from htbot.paper.wire.order_fields import PLACE_ORDER
-from htbot.paper.wire.tables import Field, Item, Table
-from htbot.paper.wire.values import BOOL, INT, TAGS
+from htbot.paper.wire.tables import Field, Item, Table, fields
+from htbot.paper.wire.values import BOOL, DECIMAL, FLOAT, INT, MAYBE_FLOAT, MAYBE_INT, TAGS
 
 _V = Field("version", INT)
 _ID = Field("reqId", INT)
@@ -19,6 +19,18 @@ def _request(message_id: int, name: str, *items: Item) -> Table:
 
 _OLD_CONTRACT: tuple[Item, ...] = tuple(
     item for item in CONTRACT_12 if isinstance(item, Field) and item.name != "primaryExchange"
+)
+
+_SCANNER_FILTERS: tuple[Item, ...] = (
+    *fields("abovePrice", "belowPrice", reader=MAYBE_FLOAT),
+    Field("aboveVolume", MAYBE_INT),
+    *fields("marketCapAbove", "marketCapBelow", reader=MAYBE_FLOAT),
+    *fields("moodyRatingAbove", "moodyRatingBelow", "spRatingAbove", "spRatingBelow"),
+    *fields("maturityDateAbove", "maturityDateBelow"),
+    *fields("couponRateAbove", "couponRateBelow", reader=MAYBE_FLOAT),
+    Field("excludeConvertible", BOOL),
+    Field("averageOptionVolumeAbove", MAYBE_INT),
+    *fields("scannerSettingPairs", "stockTypeFilter"),
 )
 
 TABLES: tuple[Table, ...] = (
@@ -55,8 +67,14 @@ TABLES: tuple[Table, ...] = (
         Field("duration"), Field("useRTH", BOOL), Field("whatToShow"), Field("formatDate", INT), COMBO_LEGS,
         Field("keepUpToDate", BOOL), _OPTIONS,
     ),
-    _request(21, "exerciseOptions", _V, _ID, *_OLD_CONTRACT),
-    _request(22, "reqScannerSubscription", _ID),
+    _request(
+        21, "exerciseOptions", _V, _ID, *_OLD_CONTRACT, Field("exerciseAction", INT),
+        Field("exerciseQuantity", DECIMAL), Field("account"), Field("override", INT),
+    ),
+    _request(
+        22, "reqScannerSubscription", _ID, Field("numberOfRows", INT),
+        *fields("instrument", "locationCode", "scanCode"), *_SCANNER_FILTERS, Field("filterOptions", TAGS), _OPTIONS,
+    ),
     _request(23, "cancelScannerSubscription", _V, _ID),
     _request(24, "reqScannerParameters", _V),
     _request(25, "cancelHistoricalData", _V, _ID),
@@ -66,10 +84,20 @@ TABLES: tuple[Table, ...] = (
         Field("useRTH", BOOL), _OPTIONS,
     ),
     _request(51, "cancelRealTimeBars", _V, _ID),
-    _request(52, "reqFundamentalData", _V, _ID),
+    _request(
+        52, "reqFundamentalData", _V, _ID, Field("conId", INT),
+        *fields("symbol", "secType", "exchange", "primaryExchange", "currency", "localSymbol", "reportType"),
+        Field("nOptions"), _OPTIONS,
+    ),
     _request(53, "cancelFundamentalData", _V, _ID),
-    _request(54, "reqCalcImpliedVolatility", _V, _ID, *CONTRACT_12),
-    _request(55, "reqCalcOptionPrice", _V, _ID, *CONTRACT_12),
+    _request(
+        54, "reqCalcImpliedVolatility", _V, _ID, *CONTRACT_12, *fields("optionPrice", "underPrice", reader=FLOAT),
+        Field("nOptions"), _OPTIONS,
+    ),
+    _request(
+        55, "reqCalcOptionPrice", _V, _ID, *CONTRACT_12, *fields("volatility", "underPrice", reader=FLOAT),
+        Field("nOptions"), _OPTIONS,
+    ),
     _request(56, "cancelCalcImpliedVolatility", _V, _ID),
     _request(57, "cancelCalcOptionPrice", _V, _ID),
     _request(58, "reqGlobalCancel", _V),
@@ -78,7 +106,15 @@ TABLES: tuple[Table, ...] = (
     _request(62, "reqAccountSummary", _V, _ID, Field("group"), Field("tags")),
     _request(63, "cancelAccountSummary", _V, _ID),
     _request(64, "cancelPositions", _V),
+    _request(65, "verifyRequest", _V, *fields("apiName", "apiVersion")),
+    _request(66, "verifyMessage", _V, Field("apiData")),
+    _request(67, "queryDisplayGroups", _V, _ID),
+    _request(68, "subscribeToGroupEvents", _V, _ID, Field("groupId", INT)),
+    _request(69, "updateDisplayGroup", _V, _ID, Field("contractInfo")),
+    _request(70, "unsubscribeFromGroupEvents", _V, _ID),
     _request(71, "startApi", _V, Field("clientId", INT), Field("optionalCapabilities")),
+    _request(72, "verifyAndAuthRequest", _V, *fields("apiName", "apiVersion", "opaqueIsvKey")),
+    _request(73, "verifyAndAuthMessage", _V, *fields("apiData", "xyzResponse")),
     _request(74, "reqPositionsMulti", _V, _ID, Field("account"), Field("modelCode")),
     _request(75, "cancelPositionsMulti", _V, _ID),
     _request(76, "reqAccountUpdatesMulti", _V, _ID, Field("account"), Field("modelCode"), Field("ledgerAndNLV", BOOL)),
@@ -92,14 +128,19 @@ TABLES: tuple[Table, ...] = (
     _request(81, "reqMatchingSymbols", _ID, Field("pattern")),
     _request(82, "reqMktDepthExchanges"),
     _request(83, "reqSmartComponents", _ID, Field("bboExchange")),
-    _request(84, "reqNewsArticle", _ID),
+    _request(84, "reqNewsArticle", _ID, *fields("providerCode", "articleId"), _OPTIONS),
     _request(85, "reqNewsProviders"),
-    _request(86, "reqHistoricalNews", _ID),
+    _request(
+        86, "reqHistoricalNews", _ID, Field("conId", INT), *fields("providerCodes", "startDateTime", "endDateTime"),
+        Field("totalResults", INT), _OPTIONS,
+    ),
     _request(
         87, "reqHeadTimeStamp", _ID, *CONTRACT_12, _EXPIRED, Field("useRTH", BOOL), Field("whatToShow"),
         Field("formatDate", INT),
     ),
-    _request(88, "reqHistogramData", _ID, *CONTRACT_12),
+    _request(
+        88, "reqHistogramData", _ID, *CONTRACT_12, _EXPIRED, Field("useRTH", BOOL), Field("timePeriod"),
+    ),
     _request(89, "cancelHistogramData", _ID),
     _request(90, "cancelHeadTimeStamp", _ID),
     _request(91, "reqMarketRule", Field("marketRuleId", INT)),
@@ -107,15 +148,23 @@ TABLES: tuple[Table, ...] = (
     _request(93, "cancelPnL", _ID),
     _request(94, "reqPnLSingle", _ID, Field("account"), Field("modelCode"), Field("conId", INT)),
     _request(95, "cancelPnLSingle", _ID),
-    _request(96, "reqHistoricalTicks", _ID, *CONTRACT_12),
     _request(
-        97, "reqTickByTickData", _ID, *CONTRACT_12, Field("tickType"), Field("count", INT), Field("ignoreSize", BOOL),
+        96, "reqHistoricalTicks", _ID, *CONTRACT_12, _EXPIRED, *fields("startDateTime", "endDateTime"),
+        Field("numberOfTicks", INT), Field("whatToShow"), Field("useRTH", BOOL), Field("ignoreSize", BOOL), _OPTIONS,
+    ),
+    _request(
+        97, "reqTickByTickData", _ID, *CONTRACT_12, Field("tickType"), Field("numberOfTicks", INT),
+        Field("ignoreSize", BOOL),
     ),
     _request(98, "cancelTickByTickData", _ID),
     _request(99, "reqCompletedOrders", Field("apiOnly", BOOL)),
     _request(100, "reqWshMetaData", _ID),
     _request(101, "cancelWshMetaData", _ID),
-    _request(102, "reqWshEventData", _ID, Field("conId", INT)),
+    _request(
+        102, "reqWshEventData", _ID, Field("conId", MAYBE_INT), Field("filter", since=171),
+        *fields("fillWatchlist", "fillPortfolio", "fillCompetitors", reader=BOOL, since=171),
+        *fields("startDate", "endDate", since=173), Field("totalLimit", MAYBE_INT, since=173),
+    ),
     _request(103, "cancelWshEventData", _ID),
     _request(104, "reqUserInfo", _ID),
 )  # fmt: skip

@@ -8,12 +8,12 @@ a field; a difference between versions stands in its table and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from htbot.paper.wire.framing import frame
-from htbot.paper.wire.values import TEXT, Reader, WireError, read, to_text
+from htbot.paper.wire.values import TEXT, Reader, WireError, Writer, read, to_text, to_whole_text
 
 LOWEST_VERSION = 157
 HIGHEST_VERSION = 178
@@ -24,13 +24,18 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: what it is called, how it is read, what is written when nobody says."""
+    """One field: what it is called, how it is read, what is written when nobody says.
+
+    Up to version `whole_until` its number is written without a fraction; `write` is set by the layout of a version.
+    """
 
     name: str
     reader: Reader = TEXT
     since: int = 0
     until: int = _FOREVER
     default: object = None
+    whole_until: int = 0
+    write: Writer = to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ def _select(items: Sequence[Item], version: int) -> tuple[Item, ...]:
             chosen.append(Repeat(item.name, _select(item.items, version)))
         elif isinstance(item, When):
             chosen.append(When(item.test, _select(item.items, version)))
+        elif version <= item.whole_until:
+            chosen.append(replace(item, write=to_whole_text))
         else:
             chosen.append(item)
     return tuple(chosen)
@@ -103,7 +110,7 @@ def encode(table: Table, values: Values, version: int) -> bytes:
     layout = table.layout(version)
     if table.is_flat:
         get = values.get
-        parts += [to_text(get(item.name, item.default)) for item in layout]  # type: ignore[union-attr]
+        parts += [item.write(get(item.name, item.default)) for item in layout]  # type: ignore[union-attr]
     else:
         _write(layout, values, parts)
     parts.append("")
@@ -113,7 +120,7 @@ def encode(table: Table, values: Values, version: int) -> bytes:
 def _write(items: Sequence[Item], values: Values, parts: list[str]) -> None:
     for item in items:
         if type(item) is Field:
-            parts.append(to_text(values.get(item.name, item.default)))
+            parts.append(item.write(values.get(item.name, item.default)))
         elif isinstance(item, Repeat):
             groups = values.get(item.name) or ()
             parts.append(str(len(groups)))

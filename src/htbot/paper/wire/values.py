@@ -34,6 +34,8 @@ def _decimal_text(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+Writer = Callable[[Any], str]
+
 _WRITERS: dict[type, Callable[[Any], str]] = {
     str: str,
     int: str,
@@ -47,6 +49,11 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 def to_text(value: object) -> str:
     """A value as the protocol writes it: None is empty, booleans are 1 and 0, whole numbers carry no fraction."""
     return _WRITERS.get(type(value), str)(value)
+
+
+def to_whole_text(value: float | Decimal | None) -> str:
+    """A number rounded to a whole one; None is empty."""
+    return "" if value is None else str(round(value))
 
 
 def _integer(text: str) -> int:
@@ -94,6 +101,11 @@ def _float(text: str) -> float:
     return float(_decimal(text))
 
 
+def _optional_float(text: str) -> float | None:
+    number = _optional_decimal(text)
+    return None if number is None else float(number)
+
+
 def _boolean(text: str) -> bool:
     return text.lower() not in {"", "0", "false"}
 
@@ -110,6 +122,7 @@ MAYBE_INT: Reader = _optional_integer
 DECIMAL: Reader = _decimal
 MAYBE_DECIMAL: Reader = _optional_decimal
 FLOAT: Reader = _float
+MAYBE_FLOAT: Reader = _optional_float
 BOOL: Reader = _boolean
 TAGS: Reader = _tags
 
