@@ -4,6 +4,7 @@ set -uo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit
 . scripts/venv.sh
 ensure_venv dev
+ensure_clients
 export PYTHONDONTWRITEBYTECODE=1
 
 results=()

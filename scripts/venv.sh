@@ -1,4 +1,5 @@
 # Sourced by restart.sh and test.sh, in the project's root: .venv from the locks, skipped when it is up to date.
+# For testing also .venv/clients/NAME: other people's IB clients, a folder each, because two of them are both `ibapi`.
 # shellcheck shell=bash
 
 fail() { echo "error: $1" >&2; exit "${2:-1}"; }
@@ -34,6 +35,27 @@ compile_source() {
 
 # stamp_of LOCK...: what an environment was installed from, and where
 stamp_of() { printf '%s %s' "$PWD" "$(cat "$@" requirements.in pyproject.toml | cksum)"; }
+
+# install_client LOCK FOLDER: what the lock says into a folder of its own, by uv, else by pip
+install_client() {
+  rm -rf "$2"
+  .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation --compile-bytecode --target "$2" -r "$1" ||
+    .venv/bin/python -m pip install --quiet --require-hashes --no-build-isolation --target "$2" -r "$1"
+}
+
+# ensure_clients: the IB clients that tests/wire runs, each from its lock; a folder is skipped when it is up to date
+ensure_clients() {
+  local lock folder wanted
+  for lock in tests/wire/clients/*.lock; do
+    folder=.venv/clients/$(basename "$lock" .lock)
+    wanted=$(cksum <"$lock")
+    if [ "$(cat "$folder/.installed" 2>/dev/null)" = "$wanted" ]; then continue; fi
+    echo "Installing $folder"
+    UV_LINK_MODE=${UV_LINK_MODE:-copy} UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} install_client "$lock" "$folder" ||
+      fail "the client of $lock could not be installed: see the lines above" 1
+    printf '%s' "$wanted" >"$folder/.installed"
+  done
+}
 
 # ensure_venv host|dev: the environment for running, or for testing too
 ensure_venv() {
