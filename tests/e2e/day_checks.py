@@ -17,7 +17,7 @@ from tests.support.breakout_reading import Episode, Reading, Row, Rules
 
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.instruments import UNDERLYINGS
-from htbot.paper.ports import ContractQuery, Market
+from htbot.paper.ports import ContractQuery, Market, Show
 
 Summary = Mapping[str, Any]
 WIDTH_STRIKES = 8
@@ -77,7 +77,7 @@ def check_signals(day: PlayedDay) -> None:
     history = day.market.sessions.before(day.day, history_sessions(day.rules.minutes))
     first = history[0].opens if history else session.opens
     con_id = day.market.details(_query(day.symbol), session.opens)[0].contract.con_id
-    bars = day.market.bars(con_id, day.rules.minutes, first, session.closes)
+    bars = day.market.candles(con_id, day.rules.minutes * 60, first, session.closes, Show.TRADES)
     rows = [Row(bar.start, bar.open, bar.high, bar.low, bar.close) for bar in bars]
     reading = Reading(rows, session.opens, session.closes, day.rules)
     expected = [(item.at, item.direction, item.level) for item in reading.signals(_episodes(day.summary))]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from htbot.domain.bars import Bar
 from htbot.domain.instruments import Contract, Right, SecType
 from htbot.domain.quotes import Greeks, Quote
-from htbot.domain.sessions import Session, SessionTable
-from htbot.paper.ports import ContractDetails, ContractQuery, DayStatistics, OptionChain
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.paper.ports import (
+    Candle,
+    ContractDetails,
+    ContractQuery,
+    DayStatistics,
+    OptionChain,
+    Print,
+    Show,
+    TradingHours,
+)
 
 SPX, SPY = 416904, 756733
 DAYS = (date(2024, 1, 2), date(2024, 1, 3))
@@ -71,6 +79,7 @@ class HandMarket:
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     last: dict[int, float] = field(default_factory=lambda: {SPX: 4700.0, SPY: 470.0})
     settlements: dict[date, float] = field(default_factory=dict)
+    tape: dict[int, list[Print]] = field(default_factory=dict)
     quote_hook: Callable[[datetime], None] | None = None
 
     def __post_init__(self) -> None:
@@ -135,22 +144,51 @@ class HandMarket:
         last = self._last(con_id, at)
         return DayStatistics(last, last, last, last, 100.0) if last else DayStatistics(None, None, None, 1.1, 0.0)
 
-    def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
-        """The price rises a hundredth a second, so that every bar is known by its times."""
+    def candles(self, con_id: int, seconds: int, since: datetime, until: datetime, show: Show) -> list[Candle]:
+        """The price rises a hundredth a second, so that every bar is known by its times; sides lie a cent away."""
+        if show is not Show.TRADES and con_id == SPX:
+            return []
+        away = {Show.BID: -0.01, Show.ASK: 0.01}.get(show, 0.0)
         found = []
         for session in self.sessions.all():
             start = session.opens
             while start < session.closes:
-                end = min(start + timedelta(minutes=minutes), until)
-                if since <= start < until:
-                    first, final = self._level(start), self._level(end)
-                    symbol = self._contracts[con_id].contract.symbol
-                    found.append(Bar(symbol, start, minutes, first, final, first, final, (end - start).total_seconds()))
-                start += timedelta(minutes=minutes)
+                closes = min(start + timedelta(seconds=seconds), session.closes)
+                if since <= start <= until:
+                    end = min(closes, until)
+                    first, final = round(self._level(start) + away, 2), round(self._level(end) + away, 2)
+                    passed = (end - start).total_seconds()
+                    traded = (passed, round((first + final) / 2, 4), int(passed)) if show is Show.TRADES else ()
+                    found.append(Candle(start, seconds, first, final, first, final, *traded))
+                start = closes
         return found
 
-    def settlement(self, con_id: int) -> Decimal | None:
-        expiry = self._contracts[con_id].contract.expiry
+    def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
+        return [row for row in self.tape.get(con_id, ()) if after < row.at <= until]
+
+    def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
+        """A hand-set quote has no history: it is seen at the end of the span."""
+        quote = self.quote(con_id, until) if after < until else None
+        return [] if quote is None else [quote]
+
+    def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
+        hours = self.hours(con_id, at.astimezone(NEW_YORK).date())
+        return any(begins <= at < ends for begins, ends in (hours.trading if outside_rth else hours.liquid))
+
+    def hours(self, con_id: int, day: date) -> TradingHours:
+        """Regular hours of the session; stocks also from 04:00 to 20:00."""
+        session = self.sessions.on(day)
+        if session is None:
+            return TradingHours("US/Eastern")
+        regular = ((session.opens, session.closes),)
+        extended = ((session.at(4, 0), session.at(20, 0)),) if con_id == SPY else regular
+        return TradingHours("US/Eastern", extended, regular)
+
+    def head(self, con_id: int) -> datetime | None:
+        return self.sessions.all()[0].opens if con_id in self._contracts else None
+
+    def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
+        expiry = day or self._contracts[con_id].contract.expiry
         value = self.settlements.get(expiry) if expiry else None
         return None if value is None else Decimal(str(value))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.instruments import UNDERLYINGS
-from htbot.paper.ports import ContractQuery
+from htbot.paper.ports import ContractQuery, Show
 
 EARLIER_SESSIONS = 11
 MINUTES = 5
@@ -23,11 +23,11 @@ def write_synthetic_file(path: Path, symbol: str, day: date, seed: int = 7) -> P
     facts = UNDERLYINGS[symbol]
     query = ContractQuery(symbol=symbol, sec_type=facts.sec_type.value, exchange=facts.exchange, currency="USD")
     con_id = market.details(query, session.opens)[0].contract.con_id
-    bars = market.bars(con_id, MINUTES, sessions[0].opens, session.closes)
+    bars = market.candles(con_id, MINUTES * 60, sessions[0].opens, session.closes, Show.TRADES)
     with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
         writer.writerow(("ts", "symbol", "open", "high", "low", "close", "volume"))
         for bar in bars:
-            if bar.end <= session.closes:
+            if bar.start < session.closes:
                 writer.writerow((bar.start.isoformat(), symbol, bar.open, bar.high, bar.low, bar.close, bar.volume))
     return path

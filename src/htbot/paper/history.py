@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from htbot.domain.bars import Bar
 from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import invalid, no_history
-from htbot.paper.ports import Market
+from htbot.paper.ports import Candle, Market, Show
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import day_text, epoch, stamp
@@ -100,22 +99,22 @@ def _months_before(day: date, months: int) -> date:
     return first.replace(day=min(day.day, last_day))
 
 
-def fetch(market: Market, con_id: int, size: BarSize, since: datetime, until: datetime) -> list[Bar]:
+def fetch(market: Market, con_id: int, size: BarSize, since: datetime, until: datetime) -> list[Candle]:
     """Bars that start in [since, until); calendar periods are made of half hours."""
-    bars = market.bars(con_id, size.minutes, since, until)
+    bars = market.candles(con_id, size.minutes * 60, since, until, Show.TRADES)
     return _merge(bars, size.period) if size.period else bars
 
 
-def _merge(bars: list[Bar], period: str) -> list[Bar]:
-    merged: dict[date, Bar] = {}
+def _merge(bars: list[Candle], period: str) -> list[Candle]:
+    merged: dict[date, Candle] = {}
     for bar in bars:
         key = _period_start(bar.start, period)
         known = merged.get(key)
         if known is None:
             merged[key] = bar
         else:
-            merged[key] = Bar(
-                bar.symbol, known.start, bar.minutes, known.open, max(known.high, bar.high), min(known.low, bar.low),
+            merged[key] = Candle(
+                known.start, bar.seconds, known.open, max(known.high, bar.high), min(known.low, bar.low),
                 bar.close, known.volume + bar.volume,
             )  # fmt: skip
     return list(merged.values())
@@ -137,9 +136,9 @@ class Chart:
     size: BarSize
     show: str
     format_date: int
-    shown: Bar | None = None
+    shown: Candle | None = None
 
-    def send_history(self, session: Session, bars: list[Bar], since: datetime, until: datetime) -> None:
+    def send_history(self, session: Session, bars: list[Candle], since: datetime, until: datetime) -> None:
         """Queue the answer to the request."""
         values = {
             "reqId": self.req_id,
@@ -159,13 +158,13 @@ class Chart:
                 session.send(messages.HISTORICAL_UPDATE, {"reqId": self.req_id, **self._values(bar, session.version)})
                 self.shown = bar
 
-    def _anchor(self, bar: Bar) -> datetime:
+    def _anchor(self, bar: Candle) -> datetime:
         if not self.size.period:
             return bar.start
         first = _period_start(bar.start, self.size.period)
         return datetime(first.year, first.month, first.day, tzinfo=NEW_YORK).astimezone(bar.start.tzinfo)
 
-    def _values(self, bar: Bar, version: int) -> dict[str, Any]:
+    def _values(self, bar: Candle, version: int) -> dict[str, Any]:
         traded = self.show in {"TRADES", "ADJUSTED_LAST"}
         index = self.tradable.details[0].contract.sec_type is SecType.INDEX
         average = round((bar.high + bar.low + bar.close) / 3, 6)
@@ -180,7 +179,7 @@ class Chart:
             "count": 0 if traded else -1,
         }
 
-    def _date(self, bar: Bar, version: int) -> str:
+    def _date(self, bar: Candle, version: int) -> str:
         if self.size.period:
             return day_text(bar.start.astimezone(NEW_YORK).date())
         return str(epoch(bar.start)) if self.format_date == 2 else stamp(bar.start, version)

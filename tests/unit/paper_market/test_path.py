@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from htbot.paper.market.path import Candle, SessionPath, event_times, vertex_offsets, vertices
+from htbot.paper.market.path import PathBar, SessionPath, event_times, vertex_offsets, vertices
 
 OPENS, CLOSES = 1_000_000_200, 1_000_000_200 + 390 * 60
-UP = Candle(100.0, 104.0, 99.0, 103.0, 600.0)  # the low is nearer: 100, 99, 104, 103
-DOWN = Candle(103.0, 103.5, 101.0, 101.5, 600.0)  # the high is nearer: 103, 103.5, 101, 101.5
+UP = PathBar(100.0, 104.0, 99.0, 103.0, 600.0)  # the low is nearer: 100, 99, 104, 103
+DOWN = PathBar(103.0, 103.5, 101.0, 101.5, 600.0)  # the high is nearer: 103, 103.5, 101, 101.5
 
 
-def path(*candles: Candle, starts: list[int] | None = None, length_s: int = 300) -> SessionPath:
+def path(*candles: PathBar, starts: list[int] | None = None, length_s: int = 300) -> SessionPath:
     begins = starts or [OPENS + number * length_s for number in range(len(candles))]
     return SessionPath(OPENS, CLOSES, length_s, begins, list(candles))
 
@@ -20,8 +20,8 @@ def test_ruling_19_nearer_extreme_first() -> None:
 
 
 def test_a_tie_takes_the_low_first_in_a_bar_that_does_not_fall() -> None:
-    assert vertices(Candle(10.0, 11.0, 9.0, 10.0, 0.0)) == (10.0, 9.0, 11.0, 10.0)
-    assert vertices(Candle(10.0, 11.0, 9.0, 9.5, 0.0)) == (10.0, 11.0, 9.0, 9.5)
+    assert vertices(PathBar(10.0, 11.0, 9.0, 10.0, 0.0)) == (10.0, 9.0, 11.0, 10.0)
+    assert vertices(PathBar(10.0, 11.0, 9.0, 9.5, 0.0)) == (10.0, 11.0, 9.0, 9.5)
 
 
 def test_vertices_lie_at_thirds_on_whole_seconds() -> None:
@@ -40,7 +40,7 @@ def test_price_runs_straight_between_vertices_and_hits_them() -> None:
 
 
 def test_the_new_bar_opens_at_the_instant_where_the_old_one_ends() -> None:
-    line = path(UP, Candle(110.0, 111.0, 109.0, 110.5, 600.0))
+    line = path(UP, PathBar(110.0, 111.0, 109.0, 110.5, 600.0))
     assert line.price(OPENS + 299) == pytest.approx(103.01)
     assert line.price(OPENS + 300) == 110.0
 
@@ -61,15 +61,15 @@ def test_a_bar_that_reaches_over_the_close_ends_there() -> None:
 
 def test_part_of_a_bar_has_what_was_seen_of_it() -> None:
     line = path(UP)
-    assert line.between(OPENS, OPENS + 150) == Candle(100.0, 101.5, 99.0, 101.5, 300.0)
-    assert line.between(OPENS + 150, OPENS + 210) == Candle(101.5, 104.0, 101.5, pytest.approx(103.9), 120.0)
-    assert line.between(OPENS, OPENS) == Candle(100.0, 100.0, 100.0, 100.0, 0.0)
+    assert line.between(OPENS, OPENS + 150) == PathBar(100.0, 101.5, 99.0, 101.5, 300.0)
+    assert line.between(OPENS + 150, OPENS + 210) == PathBar(101.5, 104.0, 101.5, pytest.approx(103.9), 120.0)
+    assert line.between(OPENS, OPENS) == PathBar(100.0, 100.0, 100.0, 100.0, 0.0)
     assert line.between(OPENS, OPENS + 300) is UP
 
 
 def test_bars_join() -> None:
     joined = path(UP, DOWN).between(OPENS, OPENS + 600)
-    assert joined == Candle(100.0, 104.0, 99.0, 101.5, 1200.0)
+    assert joined == PathBar(100.0, 104.0, 99.0, 101.5, 1200.0)
     assert path(UP, starts=[OPENS + 300]).between(OPENS, OPENS + 300) is None
 
 

@@ -6,12 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from htbot.domain.bars import Bar
 from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.domain.recorded import BarColumns, RecordedData
 from htbot.domain.sessions import SessionTable
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
-from htbot.paper.ports import ContractQuery
+from htbot.paper.ports import Candle, ContractQuery, Show
 
 SPX, SPY, AAPL = 416904, 756733, 265598
 FRIDAY, MONDAY = date(2024, 6, 28), date(2024, 7, 1)
@@ -68,6 +67,12 @@ def test_midnight_is_the_date(bars: BarColumns, make_data: Data, calendar: Sessi
     assert (later.start, later.end) == (after(20), after(40))
 
 
+def bar(start: datetime, *values: float) -> Candle:
+    """A five-minute bar of trades as a chart shows it: a modelled trade a second where there is volume."""
+    passed = values[4] / 2
+    return Candle(start, 300, *values, round(sum(values[1:4]) / 3, 6), int(passed))
+
+
 def test_regular_hours_only(market: ReplayMarket) -> None:
     assert price(market, after(-1)) == 543.0  # the close before, not the row before the open
     assert price(market, CLOSES) == 541.5
@@ -87,30 +92,32 @@ def test_a_hole_keeps_the_last_price_and_its_time(market: ReplayMarket) -> None:
 
 
 def test_bars_of_the_file_are_given_back_exactly(market: ReplayMarket) -> None:
-    found = market.bars(SPY, 5, OPENS, CLOSES)
+    found = market.candles(SPY, 300, OPENS, CLOSES, Show.TRADES)
     assert found == [
-        Bar("SPY", after(0), 5, 545.0, 546.0, 544.5, 545.5, 600.0),
-        Bar("SPY", after(5), 5, 545.5, 548.0, 545.0, 547.0, 600.0),
-        Bar("SPY", after(10), 5, 547.0, 547.5, 543.0, 544.0, 600.0),
-        Bar("SPY", after(60), 5, 544.0, 544.5, 542.0, 542.5, 600.0),
-        Bar("SPY", after(385), 5, 542.5, 543.0, 541.0, 541.5, 600.0),
+        bar(after(0), 545.0, 546.0, 544.5, 545.5, 600.0),
+        bar(after(5), 545.5, 548.0, 545.0, 547.0, 600.0),
+        bar(after(10), 547.0, 547.5, 543.0, 544.0, 600.0),
+        bar(after(60), 544.0, 544.5, 542.0, 542.5, 600.0),
+        bar(after(385), 542.5, 543.0, 541.0, 541.5, 600.0),
     ]
 
 
 def test_history_of_earlier_sessions(market: ReplayMarket) -> None:
-    found = market.bars(SPY, 5, OPENS - timedelta(days=10), OPENS - timedelta(seconds=1))
+    found = market.candles(SPY, 300, OPENS - timedelta(days=10), OPENS - timedelta(seconds=1), Show.TRADES)
     assert [bar.close for bar in found] == [540.5, 543.0]
 
 
 def test_the_open_bar_shows_what_was_seen_of_it(market: ReplayMarket) -> None:
-    assert market.bars(SPY, 5, after(5), after(7.5)) == [Bar("SPY", after(5), 5, 545.5, 546.5, 545.0, 546.5, 300.0)]
-    closed, begun = market.bars(SPY, 5, after(5), after(10))
+    assert market.candles(SPY, 300, after(5), after(7.5), Show.TRADES) == [
+        bar(after(5), 545.5, 546.5, 545.0, 546.5, 300.0)
+    ]
+    closed, begun = market.candles(SPY, 300, after(5), after(10), Show.TRADES)
     assert closed.close == 547.0
-    assert begun == Bar("SPY", after(10), 5, 547.0, 547.0, 547.0, 547.0, 0.0)
+    assert begun == bar(after(10), 547.0, 547.0, 547.0, 547.0, 0.0)
 
 
 def test_longer_bars_count_from_the_open(market: ReplayMarket) -> None:
-    found = market.bars(SPY, 30, OPENS, CLOSES)
+    found = market.candles(SPY, 1800, OPENS, CLOSES, Show.TRADES)
     assert [(bar.start, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in found] == [
         (after(0), 545.0, 548.0, 543.0, 544.0, 1800.0),
         (after(60), 544.0, 544.5, 542.0, 542.5, 600.0),
@@ -119,7 +126,7 @@ def test_longer_bars_count_from_the_open(market: ReplayMarket) -> None:
 
 
 def test_shorter_bars_follow_the_path(market: ReplayMarket) -> None:
-    found = market.bars(SPY, 1, after(5), after(9.99))
+    found = market.candles(SPY, 60, after(5), after(9.99), Show.TRADES)
     assert len(found) == 5
     assert max(bar.high for bar in found) == 548.0
     assert min(bar.low for bar in found) == 545.0
@@ -166,7 +173,7 @@ def test_an_option_expires_into_its_settlement(market: ReplayMarket) -> None:
 
 def test_bars_of_an_option_are_those_of_its_mid(market: ReplayMarket) -> None:
     [row] = market.details(ContractQuery(symbol="SPY", sec_type="OPT", expiry="20240701", strike=545, right="C"), OPENS)
-    first, second = market.bars(row.contract.con_id, 5, OPENS, after(7.5))
+    first, second = market.candles(row.contract.con_id, 300, OPENS, after(7.5), Show.TRADES)
     quote = market.quote(row.contract.con_id, OPENS)
     assert quote is not None
     assert (first.start, first.open) == (OPENS, quote.mid)
@@ -190,7 +197,7 @@ def test_a_half_day_is_short(make_bars: Maker, make_data: Data, calendar: Sessio
     rows = {opens + timedelta(minutes=minute): (540.0, 541.0, 539.0, 540.0) for minute in range(0, 300, 5)}
     market = ReplayMarket(make_data({"SPY": make_bars(rows)}), calendar, ReplayWindow("SPY", date(2024, 7, 3)))
     assert market.end == opens + timedelta(minutes=210)
-    assert len(market.bars(SPY, 5, opens, opens + timedelta(days=1))) == 42
+    assert len(market.candles(SPY, 300, opens, opens + timedelta(days=1), Show.TRADES)) == 42
 
 
 def test_the_default_start_is_0945_of_the_last_full_session(

@@ -11,7 +11,7 @@ import pytest
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.market.synthetic import SYMBOLS, SyntheticMarket
-from htbot.paper.ports import ContractQuery
+from htbot.paper.ports import ContractQuery, Show
 
 SPX, SPY, QQQ = 416904, 756733, 320227571
 TODAY = date(2024, 7, 6)  # a Saturday after 3 July, half a day, and 4 July, a holiday
@@ -71,8 +71,8 @@ def test_the_same_seed_gives_the_same_world(market: SyntheticMarket, calendar: S
     same, other = SyntheticMarket(calendar, TODAY), SyntheticMarket(calendar, TODAY, seed=8)
     span = (market.start - timedelta(days=3), market.start + timedelta(hours=2))
     for con_id in (SPX, SPY, QQQ):
-        assert same.bars(con_id, 1, *span) == market.bars(con_id, 1, *span)
-    assert other.bars(SPX, 1, *span) != market.bars(SPX, 1, *span)
+        assert same.candles(con_id, 60, *span, Show.TRADES) == market.candles(con_id, 60, *span, Show.TRADES)
+    assert other.candles(SPX, 60, *span, Show.TRADES) != market.candles(SPX, 60, *span, Show.TRADES)
 
 
 def test_the_default_world_does_not_move(market: SyntheticMarket) -> None:
@@ -91,7 +91,7 @@ def test_order_of_questions_does_not_matter(market: SyntheticMarket, calendar: S
 
 
 def test_history_is_enough_for_600_bars(market: SyntheticMarket) -> None:
-    bars = market.bars(SPX, 5, market.start - timedelta(days=60), market.start - timedelta(seconds=1))
+    bars = market.candles(SPX, 300, market.start - timedelta(days=60), market.start - timedelta(seconds=1), Show.TRADES)
     assert len(bars) > 600
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
     assert {session.day for session in market.sessions.all()} >= {bar.start.date() for bar in bars}
@@ -99,14 +99,16 @@ def test_history_is_enough_for_600_bars(market: SyntheticMarket) -> None:
 
 def test_a_half_day_is_short(market: SyntheticMarket) -> None:
     opens = datetime(2024, 7, 3, 13, 30, tzinfo=UTC)
-    bars = market.bars(SPX, 5, opens, opens + timedelta(hours=8))
-    assert (len(bars), bars[-1].end) == (42, datetime(2024, 7, 3, 17, tzinfo=UTC))
+    bars = market.candles(SPX, 300, opens, opens + timedelta(hours=8), Show.TRADES)
+    assert (len(bars), bars[-1].start) == (42, datetime(2024, 7, 3, 16, 55, tzinfo=UTC))
 
 
 def test_the_world_goes_on(market: SyntheticMarket) -> None:
     evening = datetime(2024, 7, 5, 20, tzinfo=UTC)
     assert market.next_event(evening) == datetime(2024, 7, 8, 13, 30, tzinfo=UTC)
-    last = market.bars(SPX, 30, datetime(2024, 12, 30, 14, 30, tzinfo=UTC), datetime(2024, 12, 30, 20, 59, tzinfo=UTC))
+    last = market.candles(
+        SPX, 1800, datetime(2024, 12, 30, 14, 30, tzinfo=UTC), datetime(2024, 12, 30, 20, 59, tzinfo=UTC), Show.TRADES
+    )
     assert len(last) == 13
     assert 4000 < last[-1].close < 7500
 
@@ -158,10 +160,10 @@ def test_day_one_breaks_its_high_after_ten_and_goes_on(calendar: SessionTable, s
     session = market.sessions.on(DAY)
     assert session is not None
     ten = session.at(10, 0)
-    history = market.bars(SPX, 5, ten - timedelta(days=30), ten - timedelta(seconds=1))[-600:]
+    history = market.candles(SPX, 300, ten - timedelta(days=30), ten - timedelta(seconds=1), Show.TRADES)[-600:]
     assert averages([bar.close for bar in history]) > 47
     morning = max(bar.high for bar in history if bar.start >= session.opens)
-    bars = market.bars(SPX, 1, ten, ten + timedelta(minutes=45))
+    bars = market.candles(SPX, 60, ten, ten + timedelta(minutes=45), Show.TRADES)
     broken = next(bar for bar in bars if bar.high > morning)
     assert broken.start < ten + timedelta(minutes=6)
     assert max(bar.high for bar in bars) > morning + 12

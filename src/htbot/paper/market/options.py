@@ -19,6 +19,7 @@ from htbot.paper.market.contracts import option_rule
 from htbot.paper.market.recorded import Carry, RecordedChains
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import SESSION_S, YEAR_S, instant
+from htbot.paper.market.touch import size_of
 from htbot.pricing.black import sensitivities
 from htbot.pricing.realised import SESSIONS_PER_YEAR, modelled_level
 from htbot.pricing.smile import SmileSlice, fit_smile
@@ -94,11 +95,6 @@ def two_sided(terms: OptionTerms, value: float, years: float) -> tuple[float | N
     bid = grid.nearest(max(value - half, 0.0))
     ask = max(grid.nearest(value + half), grid.above(bid))
     return (bid if bid > 0.0 else None), ask
-
-
-def size_of(con_id: int, at_s: int, top: int) -> float:
-    """A size of 1 to `top`, the same for the same contract and minute."""
-    return float(1 + (con_id * 2_654_435_761 + (at_s // 60) * 40_503 >> 9) % top)
 
 
 class OptionModel:
@@ -191,15 +187,18 @@ class OptionModel:
         return SmileSlice(seen.forward, stated.discount, stated.years, deviation / sqrt(stated.years), shape)
 
 
-def modelled_quote(terms: OptionTerms, smile: SmileSlice, as_of: datetime, as_of_s: int) -> Quote:
-    """The model's two-sided market of an option; at expiry both sides are the intrinsic value, without size."""
+def modelled_quote(terms: OptionTerms, smile: SmileSlice, as_of: datetime, beat: int) -> Quote:
+    """The model's two-sided market of an option; at expiry both sides are the intrinsic value, without size.
+
+    `beat` names the moment for the sizes.
+    """
     value = smile.price(terms.series.right, terms.strike)
     con_id = terms.con_id
     if smile.years <= 0.0:
         return Quote(con_id, as_of, bid=value, ask=value, modelled=True)
     bid, ask = two_sided(terms, value, smile.years)
-    bid_size = 0.0 if bid is None else size_of(con_id, as_of_s, 90)
-    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, as_of_s, 90), None, True)
+    bid_size = 0.0 if bid is None else size_of(con_id, beat, 90)
+    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, beat, 90), None, True)
 
 
 def model_greeks(terms: OptionTerms, smile: SmileSlice, spot: float, volatility: float | None = None) -> Greeks:

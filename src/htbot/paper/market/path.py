@@ -1,9 +1,9 @@
 """The path of a price inside its bars (RULINGS 19): open, nearer extreme, other extreme, close.
 
 The four vertices lie at 0, 1/3, 2/3 and the end of the bar, rounded to whole seconds, and the path is linear between
-them, to a hundredth of a cent. A tie of the extremes takes the low first in a bar that rises, else the high. Between
-bars the last price stands. At the instant where one bar ends and the next begins the new bar's open is the price.
-Times are epoch seconds.
+them, to a hundredth of a cent (or the `digits` of the path). A tie of the extremes takes the low first in a bar that
+rises, else the high. Between bars the last price stands. At the instant where one bar ends and the next begins the new
+bar's open is the price. Times are epoch seconds.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 GRID_S = 30
+SHORT_S = 3
+"""Up to this length a bar's vertices do not all have a whole second of their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candle:
+class PathBar:
     """Open, high, low, close and volume of a stretch of the path."""
 
     open: float
@@ -25,14 +27,14 @@ class Candle:
     close: float
     volume: float
 
-    def joined(self, later: Candle) -> Candle:
+    def joined(self, later: PathBar) -> PathBar:
         """This stretch and the following one as one."""
-        return Candle(
+        return PathBar(
             self.open, max(self.high, later.high), min(self.low, later.low), later.close, self.volume + later.volume
         )
 
 
-def vertices(candle: Candle) -> tuple[float, float, float, float]:
+def vertices(candle: PathBar) -> tuple[float, float, float, float]:
     """The four prices that the path visits."""
     up, down = candle.high - candle.open, candle.open - candle.low
     low_first = down < up or (down == up and candle.close >= candle.open)
@@ -46,17 +48,32 @@ def vertex_offsets(span_s: int) -> tuple[int, int, int, int]:
     return 0, (2 * span_s + 3) // 6, (4 * span_s + 3) // 6, span_s
 
 
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Decimal digits of a price between two vertices, and the smallest volume that is traded."""
+
+    digits: int = 4
+    lot: float = 1.0
+
+
 class SessionPath:
     """One symbol's bars of one session, `length_s` long each, cut at the close."""
 
     def __init__(
-        self, opens_s: int, closes_s: int, length_s: int, starts: Sequence[int], candles: list[Candle]
+        self,
+        opens_s: int,
+        closes_s: int,
+        length_s: int,
+        starts: Sequence[int],
+        candles: Sequence[PathBar],
+        units: Units = Units(),
     ) -> None:
         self.opens_s = opens_s
         self.closes_s = closes_s
         self.length_s = length_s
         self.starts = starts
         self.candles = candles
+        self.units = units
 
     def __len__(self) -> int:
         return len(self.candles)
@@ -75,6 +92,20 @@ class SessionPath:
         """Where a bar ends: its length after its start, at the close at the latest."""
         return min(self.starts[index] + self.length_s, self.closes_s)
 
+    def running(self, at_s: int) -> int:
+        """Index of the last bar that has begun at an instant; -1 before the first."""
+        return bisect_right(self.starts, at_s) - 1
+
+    def share(self, volume: float, passed: int, span: int) -> float:
+        """The part of a bar's volume that is traded after `passed` of its `span`, in whole lots."""
+        lot = self.units.lot
+        return float(volume * passed // (span * lot) * lot)
+
+    def traded(self, index: int, at_s: int) -> float:
+        """Volume of bar `index` from its start to an instant inside it."""
+        start = self.starts[index]
+        return self.share(self.candles[index].volume, at_s - start, self.end_of(index) - start)
+
     def price(self, at_s: int) -> float | None:
         """Price at an instant; None before the first bar."""
         index = bisect_right(self.starts, at_s) - 1
@@ -92,14 +123,18 @@ class SessionPath:
         if passed >= span:
             return self.candles[index].close
         points = vertices(self.candles[index])
+        if passed == 0:
+            return points[0]
         offsets = vertex_offsets(span)
         leg = bisect_right(offsets, passed) - 1
         here, there = offsets[leg], offsets[leg + 1]
         if passed == here:
             return points[leg]
-        return round(points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), 4)
+        return round(
+            points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), self.units.digits
+        )
 
-    def stretch(self, index: int, from_s: int, until_s: int) -> Candle:
+    def stretch(self, index: int, from_s: int, until_s: int) -> PathBar:
         """The part of bar `index` between two instants inside it, both ends included; the bar itself when whole."""
         candle = self.candles[index]
         start, end = self.starts[index], self.end_of(index)
@@ -112,18 +147,17 @@ class SessionPath:
             for offset, value in zip(vertex_offsets(end - start), vertices(candle), strict=True)
             if from_s <= start + offset <= until_s
         ]
-        span = end - start
-        volume = candle.volume * (until_s - start) // span - candle.volume * (from_s - start) // span
-        return Candle(first, max(first, last, *inside), min(first, last, *inside), last, float(volume))
+        volume = self.traded(index, until_s) - self.traded(index, from_s)
+        return PathBar(first, max(first, last, *inside), min(first, last, *inside), last, volume)
 
-    def between(self, from_s: int, until_s: int) -> Candle | None:
+    def between(self, from_s: int, until_s: int) -> PathBar | None:
         """All bars that begin before `until_s` and end after `from_s`, joined and cut to the two instants.
 
         With `until_s` equal to `from_s` the one price of that instant, when it lies inside a bar.
         """
         first = max(bisect_right(self.starts, from_s) - 1, 0)
         last = bisect_left(self.starts, until_s) if until_s > from_s else bisect_right(self.starts, until_s)
-        joined: Candle | None = None
+        joined: PathBar | None = None
         for index in range(first, last):
             if self.end_of(index) <= from_s:
                 continue

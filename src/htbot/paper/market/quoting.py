@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from math import floor, sqrt
+from math import sqrt
 
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
 from htbot.paper.market.con_ids import LISTED, option_series
 from htbot.paper.market.contracts import ContractBook
-from htbot.paper.market.options import OptionModel, OptionTerms, model_greeks, modelled_quote, option_terms, size_of
+from htbot.paper.market.options import OptionModel, OptionTerms, model_greeks, modelled_quote, option_terms
 from htbot.paper.market.recorded import RecordedChains, Sides, last_trade, sides_at
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import epoch_s, instant
+from htbot.paper.market.touch import size_of, touch_of
 from htbot.pricing.black import implied_deviation
 from htbot.pricing.smile import SmileSlice
+
+QUARTER = timedelta(milliseconds=250)
+_CENT = Decimal("0.01")
+
+
+def sides_of(quote: Quote) -> tuple[float | None, float | None, float, float]:
+    """Both prices and both sizes."""
+    return quote.bid, quote.ask, quote.bid_size, quote.ask_size
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant with the session that runs or ran last at it."""
+    """An instant with the session that runs or ran last at it; `quarter` counts quarter seconds after `at_s`."""
 
     at: datetime
     at_s: int
     opens_s: int
     closes_s: int
+    quarter: int = 0
+
+    def beat(self, changed_s: int) -> int:
+        """What names the moment of a size: the minute of the last change; between whole seconds the quarter second."""
+        return self.at_s * 4 + self.quarter if self.quarter and self.at_s < self.closes_s else changed_s // 60
 
     def capped(self, limit_s: int) -> tuple[datetime, int]:
         """The instant, or the close of the session or another limit when that is earlier."""
@@ -65,6 +79,10 @@ class Quoter:
         terms = self.option(con_id)
         return self._option(terms, moment) if terms is not None else None
 
+    def is_recorded(self, symbol: str) -> bool:
+        """True when quotes of an underlying are recorded."""
+        return symbol in self._data.quotes
+
     def greeks(self, con_id: int, at: datetime) -> Greeks | None:
         """Greeks of an option before its expiry, at the volatility of its recorded mid or of the smile."""
         moment, terms = self._moment_at(at), self.option(con_id)
@@ -90,7 +108,8 @@ class Quoter:
             position = self._timeline.running(at_s)
             if position < 0:
                 return None
-            self._moment = Moment(at, at_s, self._timeline.opens_s[position], self._timeline.closes_s[position])
+            hours = self._timeline.opens_s[position], self._timeline.closes_s[position]
+            self._moment = Moment(at, at_s, *hours, at.microsecond // 250_000)
         return self._moment
 
     def _underlying(self, con_id: int, symbol: str, moment: Moment) -> Quote | None:
@@ -99,17 +118,25 @@ class Quoter:
         if found is None:
             return None
         price, changed_s = found
+        as_of = instant(changed_s)
+        if moment.quarter and moment.at_s + 1 < moment.closes_s and changed_s == moment.at_s:
+            price, as_of = self._between(symbol, price, moment), moment.at
         row = LISTED.get(symbol)
         if row is not None and row.sec_type is SecType.INDEX:
-            return Quote(con_id, instant(changed_s), last=price)
+            return Quote(con_id, as_of, last=price)
         columns = self._data.quotes.get(symbol)
         sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s) if columns is not None else None
         if sides is not None:
             return _recorded(con_id, sides, max(changed_s, sides.since_s), price)
-        below = floor(price * 100 - 0.5 + 1e-7) / 100
-        above = -floor(-price * 100 - 0.5 + 1e-7) / 100
-        sizes = size_of(con_id, changed_s, 20) * 100, size_of(con_id + 1, changed_s, 20) * 100
-        return Quote(con_id, instant(changed_s), below, above, *sizes, last=price, modelled=True)
+        touch = touch_of(_CENT)
+        beat = moment.beat(changed_s)
+        sizes = size_of(con_id, beat, 20) * 100, size_of(con_id + 1, beat, 20) * 100
+        return Quote(con_id, as_of, touch.below(price), touch.above(price), *sizes, price, modelled=True)
+
+    def _between(self, symbol: str, price: float, moment: Moment) -> float:
+        """The price a quarter, half or three quarters of the way to that of the next second."""
+        following = self._prices.spot(symbol, moment.at_s + 1)
+        return price if following is None else round(price + (following[0] - price) * moment.quarter / 4, 6)
 
     def _option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
         expires_s = self.model.expires_s(terms)
@@ -118,7 +145,9 @@ class Quoter:
             if quote is not None:
                 return quote
         smile = self.model.slice(terms, moment.at_s)
-        return modelled_quote(terms, smile, *moment.capped(expires_s)) if smile is not None else None
+        as_of, as_of_s = moment.capped(expires_s)
+        beat = moment.beat(as_of_s) if as_of_s == moment.at_s else as_of_s // 60
+        return modelled_quote(terms, smile, as_of, beat) if smile is not None else None
 
     def _recorded_option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
         columns = self._data.option_quotes.get(terms.series)

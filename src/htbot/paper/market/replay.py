@@ -13,7 +13,7 @@ from htbot.domain.recorded import BarColumns, RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.paper.market.con_ids import LISTED
 from htbot.paper.market.listing import Listing
-from htbot.paper.market.path import Candle, SessionPath
+from htbot.paper.market.path import PathBar, SessionPath
 from htbot.paper.market.timeline import date_or_instant, epoch_s, instant, new_york_day
 from htbot.paper.market.world import PathMarket, WorldFrame
 
@@ -93,7 +93,7 @@ class RecordedTape:
             return None
         rows = slice(first, last)
         fields = (columns.open[rows], columns.high[rows], columns.low[rows], columns.close[rows], columns.volume[rows])
-        candles = [Candle(*row) for row in zip(*fields, strict=True)]
+        candles = [PathBar(*row) for row in zip(*fields, strict=True)]
         return SessionPath(opens_s, closes_s, columns.minutes * 60, columns.start_s[rows].tolist(), candles)
 
 

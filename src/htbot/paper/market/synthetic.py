@@ -10,7 +10,7 @@ from random import Random
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import Session, SessionTable
 from htbot.paper.market.listing import Listing
-from htbot.paper.market.path import Candle, SessionPath
+from htbot.paper.market.path import PathBar, SessionPath
 from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
 from htbot.paper.market.timeline import date_or_instant, epoch_s, new_york_day
 from htbot.paper.market.world import PathMarket, WorldFrame
@@ -157,10 +157,10 @@ def _moved(cents: int, ppm: int) -> int:
     return cents + (cents * ppm + _MILLION // 2) // _MILLION
 
 
-def _candle(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> Candle:
+def _candle(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> PathBar:
     high = max(first, last) + abs(noise(random, wick_ppm)) * first // _MILLION
     low = min(first, last) - abs(noise(random, wick_ppm)) * first // _MILLION
-    return Candle(first / 100, high / 100, low / 100, last / 100, float(volume))
+    return PathBar(first / 100, high / 100, low / 100, last / 100, float(volume))
 
 
 def _volume(random: Random, usual: int, minute: int, minutes: int) -> int:

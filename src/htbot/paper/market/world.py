@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from math import floor
 
-from htbot.domain.bars import Bar
 from htbot.domain.errors import CallerMistake
+from htbot.domain.instruments import SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
-from htbot.domain.sessions import NEW_YORK, Session, SessionTable
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable, floor_to
+from htbot.paper.market.charts import path_candles, path_prints, quote_candles
 from htbot.paper.market.contracts import ContractBook
+from htbot.paper.market.hours import inside, trading_hours
 from htbot.paper.market.listing import ExpiryRules, Listing
 from htbot.paper.market.path import event_times
-from htbot.paper.market.quoting import Quoter, money
+from htbot.paper.market.quoting import QUARTER, Quoter, money, sides_of
 from htbot.paper.market.tape import Prices, Tape
 from htbot.paper.market.timeline import Timeline, epoch_s, instant
-from htbot.paper.ports import ContractDetails, ContractQuery, DayStatistics, OptionChain
+from htbot.paper.market.touch import touch_of
+from htbot.paper.ports import (
+    Candle,
+    ContractDetails,
+    ContractQuery,
+    DayStatistics,
+    OptionChain,
+    Print,
+    Show,
+    TradingHours,
+)
 
 _NO_STATISTICS = DayStatistics(open=None, high=None, low=None, previous_close=None, volume=0.0)
+_WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.OPTION, SecType.FOREX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +128,56 @@ class PathMarket:
             return DayStatistics(first, first, first, before, 0.0)
         return DayStatistics(day.open, day.high, day.low, before, day.volume)
 
-    def bars(self, con_id: int, minutes: int, since: datetime, until: datetime) -> list[Bar]:
-        """Bars of an underlying's path, or of an option's mid."""
+    def candles(self, con_id: int, seconds: int, since: datetime, until: datetime, show: Show) -> list[Candle]:
+        """Bars of an underlying's path, or of a contract's quotes."""
         since_s, until_s = epoch_s(since), epoch_s(until)
-        found: list[Bar] = []
+        found: list[Candle] = []
         first = max(self._played.running(since_s), 0)
         for session in self._played.sessions[first : self._played.running(until_s) + 1]:
-            found += self._session_bars(con_id, minutes, session, (since_s, until_s))
+            found += self._session_candles(con_id, seconds, session, (since_s, until_s), show)
         return found
+
+    def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
+        """Modelled trades along the path of a stock; an index and an option have none."""
+        symbol, kind = self._contracts.symbol(con_id), self._kind(con_id)
+        if symbol is None or kind in _WITHOUT_TRADES:
+            return ()
+        found: list[Print] = []
+        first = max(self._played.running(epoch_s(after)), 0)
+        for session in self._played.sessions[first : self._played.running(epoch_s(until)) + 1]:
+            path = self._tape.path(symbol, session)
+            found += path_prints(path, after, until) if path else ()
+        return found
+
+    def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
+        """Quotes of the grid of quarter seconds that differ from the one before."""
+        found: list[Quote] = []
+        at = floor_to(after, 1) + (after - floor_to(after, 1)) // QUARTER * QUARTER
+        shown = self._quoter.quote(con_id, at)
+        while (at := at + QUARTER) <= until:
+            quote = self._quoter.quote(con_id, at)
+            if quote is not None and (shown is None or sides_of(quote) != sides_of(shown)):
+                found.append(quote)
+            shown = quote
+        return found
+
+    def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
+        """Whether a contract trades; an evening belongs to the next date's hours."""
+        day = at.astimezone(NEW_YORK).date()
+        both = (self.hours(con_id, day), self.hours(con_id, day + timedelta(days=1)))
+        return any(inside(hours.trading if outside_rth else hours.liquid, at) for hours in both)
+
+    def hours(self, con_id: int, day: date) -> TradingHours:
+        """Hours of a contract on a date, by its kind."""
+        return trading_hours(self._kind(con_id), day, self._frame.calendar.on(day))
+
+    def head(self, con_id: int) -> datetime | None:
+        """The open of the first session with prices of the contract or of its underlying."""
+        terms = self._quoter.option(con_id)
+        symbol = terms.underlying if terms else self._contracts.symbol(con_id)
+        sessions = self._played.sessions if symbol else []
+        paths = ((session, self._tape.path(symbol, session)) for session in sessions if symbol)
+        return next((instant(path.starts[0]) for _, path in paths if path), None)
 
     def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
         """The official close of the session of expiry, or its opening for class SPX.
@@ -158,41 +215,32 @@ class PathMarket:
         quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
         return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
 
-    def _session_bars(self, con_id: int, minutes: int, session: Session, limits: tuple[int, int]) -> list[Bar]:
-        symbol = self._contracts.symbol(con_id)
-        if symbol is None:
-            return self._option_bars(con_id, minutes, session, limits)
-        path = self._tape.path(symbol, session)
-        found = []
-        since_s, until_s = limits
-        for start, end in path.buckets(minutes * 60) if path else ():
-            if not since_s <= start <= until_s:
-                continue
-            candle = path.between(start, min(end, until_s)) if path else None
-            if candle is not None:
-                prices = (candle.open, candle.high, candle.low, candle.close)
-                found.append(Bar(symbol, instant(start), minutes, *prices, volume=candle.volume))
-        return found
+    def _kind(self, con_id: int) -> SecType:
+        details = self._contracts.contract(con_id)
+        return details.contract.sec_type if details else SecType.STOCK
 
-    def _option_bars(self, con_id: int, minutes: int, session: Session, limits: tuple[int, int]) -> list[Bar]:
-        """Bars of the mid, sampled at the events of the session; none where a side is missing throughout."""
-        terms = self._quoter.option(con_id)
-        if terms is None or terms.series.expiry < session.day:
-            return []
-        found = []
-        opens_s, closes_s, length_s = epoch_s(session.opens), epoch_s(session.closes), minutes * 60
-        times = self._session_events(session)
-        for start in range(opens_s, closes_s, length_s):
-            if not limits[0] <= start <= limits[1]:
-                continue
-            end = min(start + length_s, closes_s, limits[1])
-            sampled = times[bisect_right(times, start - 1) : bisect_right(times, end)]
-            quotes = (self._quoter.quote(con_id, instant(at_s)) for at_s in [*sampled, end])
-            mids = [quote.mid for quote in quotes if quote is not None and quote.mid is not None]
-            if mids:
-                name = terms.series.trading_class
-                found.append(Bar(name, instant(start), minutes, mids[0], max(mids), min(mids), mids[-1]))
-        return found
+    def _session_candles(
+        self, con_id: int, seconds: int, session: Session, limits: tuple[int, int], show: Show
+    ) -> Iterator[Candle]:
+        symbol = self._contracts.symbol(con_id)
+        details = self._contracts.contract(con_id)
+        if details is None or (show is not Show.TRADES and details.contract.sec_type is SecType.INDEX):
+            return
+        if symbol is not None and (show is Show.TRADES or not self._quoter.is_recorded(symbol)):
+            path = self._tape.path(symbol, session)
+            if path is not None:
+                yield from path_candles(path, seconds, limits, show, touch_of(details.min_tick))
+            return
+        if details.contract.expiry is not None and details.contract.expiry < session.day:
+            return
+        value = partial(self._side, con_id, show)
+        yield from quote_candles(session, self._session_events(session), seconds, limits, value)
+
+    def _side(self, con_id: int, show: Show, at_s: int) -> float | None:
+        quote = self._quoter.quote(con_id, instant(at_s))
+        if quote is None:
+            return None
+        return {Show.BID: quote.bid, Show.ASK: quote.ask}.get(show, quote.mid)
 
     def _session_events(self, session: Session) -> list[int]:
         if session.day not in self._events:
