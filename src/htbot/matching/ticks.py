@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 PriceRule = Sequence[tuple[Decimal, Decimal]]
 
@@ -21,3 +21,18 @@ def increment_at(rule: PriceRule, price: Decimal) -> Decimal:
 def is_on_grid(rule: PriceRule, price: Decimal) -> bool:
     """Whether a price conforms to the minimum variation (error 110 otherwise)."""
     return price % increment_at(rule, price) == 0
+
+
+def down_to_grid(rule: PriceRule, price: Decimal) -> Decimal:
+    """The highest price of the grid that is not above `price`."""
+    return _to_grid(rule, price, ROUND_FLOOR)
+
+
+def up_to_grid(rule: PriceRule, price: Decimal) -> Decimal:
+    """The lowest price of the grid that is not below `price`."""
+    return _to_grid(rule, price, ROUND_CEILING)
+
+
+def _to_grid(rule: PriceRule, price: Decimal, rounding: str) -> Decimal:
+    increment = increment_at(rule, price)
+    return (price / increment).to_integral_value(rounding) * increment
