@@ -80,6 +80,7 @@ class HandMarket:
     last: dict[int, float] = field(default_factory=lambda: {SPX: 4700.0, SPY: 470.0})
     settlements: dict[date, float] = field(default_factory=dict)
     tape: dict[int, list[Print]] = field(default_factory=dict)
+    halts: set[int] = field(default_factory=set)
     quote_hook: Callable[[datetime], None] | None = None
 
     def __post_init__(self) -> None:
@@ -134,8 +135,8 @@ class HandMarket:
         sizes = (0.0 if bid is None else 10.0, 0.0 if ask is None else 12.0)
         return Quote(con_id, at, bid, ask, *sizes, last=self._last(con_id, at))
 
-    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
-        del at
+    def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:
+        del at, price
         if con_id not in self._contracts or self._contracts[con_id].contract.strike is None:
             return None
         return Greeks(0.2, -0.25, 0.01, 1.5, -0.5, 1.1, 4700.0)
@@ -165,6 +166,13 @@ class HandMarket:
 
     def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
         return [row for row in self.tape.get(con_id, ()) if after < row.at <= until]
+
+    def has_tape(self, con_id: int) -> bool:
+        return con_id in self.tape
+
+    def halted(self, con_id: int, at: datetime) -> bool:
+        del at
+        return con_id in self.halts
 
     def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
         """A hand-set quote has no history: it is seen at the end of the span."""

@@ -79,13 +79,14 @@ class OptionChain:
 
 @dataclass(frozen=True, slots=True)
 class DayStatistics:
-    """The running session of one contract at an instant; `previous_close` is of the session before."""
+    """The running session of one contract at an instant; `previous_close` and `open_interest` of the session before."""
 
     open: float | None
     high: float | None
     low: float | None
     previous_close: float | None
     volume: float
+    open_interest: float | None = None
 
 
 class Show(StrEnum):
@@ -95,13 +96,15 @@ class Show(StrEnum):
     MIDPOINT = "MIDPOINT"
     BID = "BID"
     ASK = "ASK"
+    HISTORICAL_VOLATILITY = "HISTORICAL_VOLATILITY"
+    OPTION_IMPLIED_VOLATILITY = "OPTION_IMPLIED_VOLATILITY"
 
 
 @dataclass(frozen=True, slots=True)
 class Candle:
     """A bar of any length; `start` aware UTC, prices in the contract's quote currency, `count` = number of trades.
 
-    Bars of MIDPOINT, BID and ASK have no volume (0).
+    Bars of MIDPOINT, BID and ASK have no volume (0). Bars of a volatility hold it per year (0.15 = 15 %).
     """
 
     start: datetime
@@ -179,8 +182,11 @@ class Market(Protocol):
         """
         ...
 
-    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
-        """Model greeks of an option; None for anything else or after expiry."""
+    def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:
+        """Model greeks of an option; None for anything else or after expiry.
+
+        With a `price` (of the bid, the ask, a trade) the greeks at the volatility that gives it, None where none does.
+        """
         ...
 
     def statistics(self, con_id: int, at: datetime) -> DayStatistics:
@@ -192,12 +198,21 @@ class Market(Protocol):
 
         The last one is partial (the open bar) when `until` lies inside it, and shows only its open when it begins at
         `until`: at the instant where one bar ends the next has begun. TRADES of options are bars of the mid unless
-        their trades are recorded. Empty where the world keeps nothing so short.
+        their trades are recorded. Kinds that trade round the clock have bars of all their hours. Volatilities exist for
+        underlyings as bars of a session only. Empty where the world keeps nothing so short.
         """
         ...
 
     def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
-        """Trades in (after, until], in the order of the tape."""
+        """Trades in (after, until], in the order of the tape; a modelled tape has at most one a second."""
+        ...
+
+    def has_tape(self, con_id: int) -> bool:
+        """True where each trade is recorded: then a market line shows every print, else the last one of a span."""
+        ...
+
+    def halted(self, con_id: int, at: datetime) -> bool:
+        """True while trading is halted: quotes stand, nothing trades, orders wait."""
         ...
 
     def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import sqrt
@@ -83,8 +83,8 @@ class Quoter:
         """True when quotes of an underlying are recorded."""
         return symbol in self._data.quotes
 
-    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
-        """Greeks of an option before its expiry, at the volatility of its recorded mid or of the smile."""
+    def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:
+        """Greeks of an option before its expiry, at the volatility of its recorded mid, of the smile or of a price."""
         moment, terms = self._moment_at(at), self.option(con_id)
         if moment is None or terms is None:
             return None
@@ -92,6 +92,10 @@ class Quoter:
         smile = self.model.slice(terms, moment.at_s)
         if spot is None or smile is None or smile.years <= 0.0:
             return None
+        if price is not None:
+            deviation = implied_deviation(terms.series.right, price, smile.forward, terms.strike, smile.discount)
+            volatility = deviation / sqrt(smile.years) if deviation else None
+            return replace(model_greeks(terms, smile, spot[0], volatility), price=price) if volatility else None
         quote = self._option(terms, moment)
         shown = None if quote is None or quote.modelled else _implied(terms, smile, quote)
         return model_greeks(terms, smile, spot[0], shown)

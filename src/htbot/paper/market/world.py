@@ -110,9 +110,9 @@ class PathMarket:
             self._quotes[con_id] = self._quoter.quote(con_id, at)
         return self._quotes[con_id]
 
-    def greeks(self, con_id: int, at: datetime) -> Greeks | None:
-        """Model greeks of an option before its expiry."""
-        return self._quoter.greeks(con_id, at)
+    def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:
+        """Model greeks of an option before its expiry, or those at the volatility that gives a price."""
+        return self._quoter.greeks(con_id, at, price)
 
     def statistics(self, con_id: int, at: datetime) -> DayStatistics:
         """The session that runs at `at`, or the last one that ran."""
@@ -148,6 +148,16 @@ class PathMarket:
             path = self._tape.path(symbol, session)
             found += path_prints(path, after, until) if path else ()
         return found
+
+    def has_tape(self, con_id: int) -> bool:
+        """No trade is recorded one by one."""
+        del con_id
+        return False
+
+    def halted(self, con_id: int, at: datetime) -> bool:
+        """Nothing is halted."""
+        del con_id, at
+        return False
 
     def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
         """Quotes of the grid of quarter seconds that differ from the one before."""
