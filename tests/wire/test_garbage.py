@@ -159,6 +159,6 @@ def test_mutated_requests_never_hurt_anybody_else(desk: PaperDesk) -> None:
     assert not witness.transport.closed
     account = desk.gateway.ledger.accounts[desk.gateway.accounts[0]]
     positions = desk.gateway.ledger.of(account.account)
-    cost = sum(position.cost_usd for position in positions)
-    realized = sum(position.realized_usd for position in positions)
-    assert account.cash_usd == account.starting_usd + realized - cost
+    cost = sum(position.cost for position in positions)
+    realized = sum(position.realized for position in positions)
+    assert account.cash_usd == account.starting + realized - cost

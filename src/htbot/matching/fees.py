@@ -30,13 +30,13 @@ class TradedLeg:
 
     sec_type: SecType
     trading_class: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
 
 
 def commissions(legs: Sequence[TradedLeg]) -> tuple[Decimal, ...]:
     """The commission of each leg of one order, in USD rounded to the cent; the order's minimum is shared out."""
-    option_units = sum(leg.quantity for leg in legs if leg.sec_type is SecType.OPTION)
+    option_units = sum((leg.quantity for leg in legs if leg.sec_type is SecType.OPTION), Decimal(0))
     shortfall = max(Decimal(0), _OPTION_MINIMUM - _OPTION * option_units) if option_units else Decimal(0)
     fees = []
     for leg in legs:

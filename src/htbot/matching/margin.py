@@ -30,7 +30,7 @@ class Holding:
     con_id: int
     symbol: str
     sec_type: SecType
-    quantity: int
+    quantity: Decimal
     multiplier: int = 1
     underlying_id: int = 0
     expiry: date = date.max
@@ -89,7 +89,7 @@ def naked_shorts(holdings: Iterable[Holding]) -> list[Holding]:
 def worst_loss(options: Sequence[Holding]) -> Decimal:
     """The largest loss at expiry of options that expire together, premiums left out; never below zero."""
     spots = [Decimal(0), *(option.strike for option in options)]
-    slope = sum(option.quantity * option.multiplier for option in options if option.right is Right.CALL)
+    slope = sum((option.quantity * option.multiplier for option in options if option.right is Right.CALL), Decimal(0))
     worst = min(sum((_payoff(option, spot) for option in options), Decimal(0)) for spot in spots)
     if slope < 0:
         beyond = 2 * max(spots)
@@ -116,7 +116,7 @@ def _naked_requirement(short: Holding, price_of: PriceOf) -> Requirement:
 
 def _cover(members: Sequence[Holding]) -> _Cover:
     """Pair shorts with longs of the same right that live at least as long, calls with shares first."""
-    shares = sum(holding.quantity for holding in members if holding.sec_type is SecType.STOCK)
+    shares = sum((holding.quantity for holding in members if holding.sec_type is SecType.STOCK), Decimal(0))
     options = sorted(
         (holding for holding in members if holding.sec_type is SecType.OPTION),
         key=lambda option: (option.expiry, option.strike, option.con_id),
@@ -127,14 +127,14 @@ def _cover(members: Sequence[Holding]) -> _Cover:
     for short in (option for option in options if option.quantity < 0):
         open_units = -short.quantity
         if short.right is Right.CALL:
-            covered = min(open_units, max(0, shares) // short.multiplier)
+            covered = min(open_units, max(Decimal(0), shares) // short.multiplier)
             shares -= covered * short.multiplier
             open_units -= covered
         uncovered = open_units
         for long in options:
             if long.right is not short.right or long.expiry < short.expiry:
                 continue
-            taken = min(uncovered, spare.get(id(long), 0))
+            taken = min(uncovered, spare.get(id(long), Decimal(0)))
             if taken:
                 spare[id(long)] -= taken
                 uncovered -= taken

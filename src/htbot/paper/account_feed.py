@@ -126,7 +126,7 @@ class AccountFeed:
             money(mark.value_usd),
             money(position.average_cost),
             money(mark.unrealized_usd),
-            money(position.day_realized_usd),
+            money(position.day_realized),
         )
         if updates.portfolio.get(position.con_id) == figures:
             return
@@ -192,6 +192,6 @@ class AccountFeed:
             "position": str(position.quantity),
             "dailyPnL": money(mark.daily_usd),
             "unrealizedPnL": money(mark.unrealized_usd),
-            "realizedPnL": money(position.day_realized_usd),
+            "realizedPnL": money(position.day_realized),
             "value": money(mark.value_usd),
         }

@@ -9,10 +9,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from htbot.matching.fees import commissions
 from htbot.matching.fills import Natural, is_marketable, leg_side, natural
+from htbot.paper.bookings import Booking, booking
 from htbot.paper.contracts import ContractDesk, wire_fields
 from htbot.paper.credit import Credit, WhatIf, traded_legs
 from htbot.paper.errors import (
@@ -23,7 +25,7 @@ from htbot.paper.errors import (
     MODIFY_MISMATCH,
     RequestError,
 )
-from htbot.paper.ledger import Booking, Ledger
+from htbot.paper.ledger import Ledger
 from htbot.paper.order_entry import check_tradable, ticket_from
 from htbot.paper.orders import Execution, PaperOrder, Status
 from htbot.paper.prices import Prices
@@ -229,9 +231,9 @@ class Book:
             contract=contract,
             at=at,
             side=trade.side,
-            quantity=trade.quantity,
+            quantity=int(trade.quantity),
             price=trade.price,
-            cumulative=trade.quantity,
+            cumulative=int(trade.quantity),
             average_price=trade.price,
             commission=trade.commission,
             realized_usd=self._parts.ledger.book(trade),
@@ -290,7 +292,7 @@ class Book:
 
     def _executions(self, order: PaperOrder, price: Natural, quantity: int, at: datetime) -> list[Execution]:
         tradable = order.tradable
-        fees = commissions(traded_legs(tradable, price.leg_prices, quantity))
+        fees = commissions(traded_legs(tradable, price.leg_prices, Decimal(quantity)))
         head = Execution(
             exec_id=self._records.new_execution_id(self._world, 1),
             order_id=order.order_id,
@@ -310,10 +312,9 @@ class Book:
         for index, (leg, details) in enumerate(zip(tradable.legs, tradable.details, strict=True)):
             side = leg_side(leg, order.ticket.action)
             units = leg.ratio * quantity
-            multiplier = details.contract.multiplier
             leg_price, fee = price.leg_prices[index], fees[index]
             realized = self._parts.ledger.book(
-                Booking(order.account, leg.con_id, multiplier, side, units, leg_price, fee)
+                booking(order.account, details.contract, side, Decimal(units), leg_price, fee)
             )
             part = index + 2 if tradable.is_combination else 1
             executions.append(

@@ -61,12 +61,12 @@ class Credit:
         price = natural(order.tradable.legs, ticket.action, quotes)
         marks = [self._prices.mark(con_id) or Decimal(0) for con_id in order.tradable.con_ids]
         leg_prices = list(price.leg_prices) if price else marks
-        fees = commissions(traded_legs(order.tradable, leg_prices, order.remaining))
+        fees = commissions(traded_legs(order.tradable, leg_prices, Decimal(order.remaining)))
         trades = []
         for leg, details, leg_price, fee in zip(
             order.tradable.legs, order.tradable.details, leg_prices, fees, strict=True
         ):
-            quantity = signed(leg_side(leg, ticket.action), leg.ratio * order.remaining)
+            quantity = signed(leg_side(leg, ticket.action), Decimal(leg.ratio * order.remaining))
             flow = -quantity * leg_price * details.contract.multiplier - fee
             trades.append(Hypothesis(leg.con_id, quantity, flow))
         if ticket.limit is not None and price is not None:
@@ -74,7 +74,7 @@ class Credit:
         return trades, sum(fees, Decimal(0))
 
 
-def traded_legs(tradable: Tradable, prices: Sequence[Decimal], quantity: int) -> list[TradedLeg]:
+def traded_legs(tradable: Tradable, prices: Sequence[Decimal], quantity: Decimal) -> list[TradedLeg]:
     """What the commissions of `quantity` units depend on."""
     return [
         TradedLeg(details.contract.sec_type, details.contract.trading_class, leg.ratio * quantity, price)

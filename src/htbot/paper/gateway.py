@@ -18,13 +18,14 @@ from htbot.paper.book import Book, Parts
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.errors import ORDER_WARNING
 from htbot.paper.ledger import Ledger
+from htbot.paper.limits import ClientRules
 from htbot.paper.orders import PaperOrder
 from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
 from htbot.paper.records import Records
 from htbot.paper.reports import ClientReports, send_order_status
 from htbot.paper.session import Session
-from htbot.paper.store import Store
+from htbot.paper.store import STORE_FORM, Store
 from htbot.paper.trading_day import TradingDay
 from htbot.paper.valuation import Valuer
 from htbot.paper.wire.times import ZONE_NAME
@@ -39,6 +40,7 @@ class GatewayConfig:
     speed: str = "1"
     latency_s: float = 0.1
     fresh: bool = False
+    clients: ClientRules = ClientRules()
 
 
 class Pace(Protocol):
@@ -80,6 +82,7 @@ class Gateway:
         self.world_id = _open_world(store, market.world_id, fresh=config.fresh)
         self.now = datetime.fromisoformat(store.meta("clock") or market.start.isoformat())
         self.sessions: dict[int, Session] = {}
+        self.held_ids: set[int] = set()
         self.display_groups: dict[int, str] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
@@ -192,13 +195,15 @@ class Gateway:
 
 
 def _open_world(store: Store, market_world: str, *, fresh: bool) -> str:
-    """The id of the world that the store goes on with. A fresh start of the same market is another world."""
+    """The id of the world that the store goes on with. A fresh start, or books of an older form, is another world."""
     known = store.meta("market_world")
     generation = int(store.meta("generation") or 0)
-    if known is not None and (fresh or known != market_world):
+    readable = store.meta("form") == STORE_FORM
+    if known is not None and (fresh or known != market_world or not readable):
         store.clear()
         generation += 1
     store.put_meta("market_world", market_world)
+    store.put_meta("form", STORE_FORM)
     store.put_meta("generation", str(generation))
     store.commit()
     return market_world if generation == 0 else f"{market_world}-{generation}"

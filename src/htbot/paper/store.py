@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+STORE_FORM = "2"
+"""The form of the documents in the file; a file of another form cannot be gone on with."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS clients (client_id INTEGER PRIMARY KEY, next_order_id INTEGER NOT NULL);
@@ -26,8 +29,11 @@ CREATE TABLE IF NOT EXISTS positions (
     account TEXT NOT NULL, con_id INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, con_id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (account TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bookings (
+    seq INTEGER PRIMARY KEY, account TEXT NOT NULL, con_id INTEGER NOT NULL, document TEXT NOT NULL
+);
 """
-_TABLES = ("meta", "clients", "orders", "executions", "positions", "accounts")
+_TABLES = ("meta", "clients", "orders", "executions", "positions", "accounts", "bookings")
 
 
 class Store:
@@ -139,6 +145,26 @@ class Store:
         )
         self._write(statement, (document["account"], _json(document)))
 
+    def bookings(self) -> Iterator[list[Any]]:
+        """The ledger's trades since the day began, in the order in which they were booked."""
+        for (document,) in self._database.execute("SELECT document FROM bookings ORDER BY seq"):
+            yield json.loads(document)
 
-def _json(document: dict[str, Any]) -> str:
+    def put_booking(self, account: str, con_id: int, document: list[Any]) -> None:
+        """Append a trade of the ledger."""
+        statement = "INSERT INTO bookings (account, con_id, document) VALUES (?, ?, ?)"
+        self._write(statement, (account, con_id, _json(document)))
+
+    def replace_bookings(self, account: str, con_id: int, documents: list[list[Any]]) -> None:
+        """Write the trades of one position anew."""
+        self._write("DELETE FROM bookings WHERE account = ? AND con_id = ?", (account, con_id))
+        for document in documents:
+            self.put_booking(account, con_id, document)
+
+    def forget_bookings(self, account: str) -> None:
+        """Drop the trades of an account: its day is closed."""
+        self._write("DELETE FROM bookings WHERE account = ?", (account,))
+
+
+def _json(document: dict[str, Any] | list[Any]) -> str:
     return json.dumps(document, separators=(",", ":"))

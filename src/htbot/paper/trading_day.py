@@ -9,8 +9,9 @@ from htbot.domain.instruments import UNDERLYINGS, Contract, Right
 from htbot.domain.orders import Action
 from htbot.domain.sessions import Session
 from htbot.paper.book import Book
+from htbot.paper.bookings import booking
 from htbot.paper.contracts import wire_fields
-from htbot.paper.ledger import Booking, HeldPosition, Ledger
+from htbot.paper.ledger import HeldPosition, Ledger
 from htbot.paper.ports import ContractDetails, Market
 from htbot.paper.store import Store
 from htbot.paper.valuation import Valuer
@@ -52,7 +53,8 @@ class TradingDay:
                 self._expire(position, session, at)
         for account in list(self._ledger.accounts):
             values = {held.con_id: self._valuer.mark(held).value_usd for held in self._ledger.held(account)}
-            self._ledger.close_day(account, self._valuer.value(account).net_liquidation, values)
+            worth = self._valuer.value(account)
+            self._ledger.close_day(account, worth.net_liquidation, worth.equity_with_loan, values)
         self._closed_day = session.day
         self._store.put_meta("closed_day", session.day.isoformat())
 
@@ -82,7 +84,7 @@ class TradingDay:
     def _close_out(self, position: HeldPosition, details: ContractDetails, price: Decimal, at: datetime) -> None:
         side = Action.SELL if position.quantity > 0 else Action.BUY
         quantity = abs(position.quantity)
-        trade = Booking(position.account, position.con_id, position.multiplier, side, quantity, price, Decimal(0))
+        trade = booking(position.account, details.contract, side, quantity, price, Decimal(0))
         self._book.broker_trade(trade, wire_fields(details), at)
 
     def _deliver(self, position: HeldPosition, details: ContractDetails, at: datetime) -> None:
@@ -94,7 +96,7 @@ class TradingDay:
         receives = (details.contract.right is Right.CALL) == (position.quantity > 0)
         side = Action.BUY if receives else Action.SELL
         shares = abs(position.quantity) * position.multiplier
-        trade = Booking(position.account, stock.contract.con_id, 1, side, shares, strike, Decimal(0))
+        trade = booking(position.account, stock.contract, side, shares, strike, Decimal(0))
         self._book.broker_trade(trade, wire_fields(stock), at)
 
 

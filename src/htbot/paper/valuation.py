@@ -72,7 +72,7 @@ class Hypothesis:
     """A trade that has not happened: signed quantity and cash flow of one contract."""
 
     con_id: int
-    quantity: int
+    quantity: Decimal
     flow_usd: Decimal
 
 
@@ -88,12 +88,12 @@ class Valuer:
         """The position at its mark; without any price it stands at cost."""
         price = self._prices.mark(position.con_id)
         if price is None:
-            value = position.cost_usd
+            value = position.cost
             price = position.average_cost / position.multiplier
         else:
             value = price * position.multiplier * position.quantity
-        daily = value - position.day_base_usd + position.day_flow_usd
-        return Mark(price, value, value - position.cost_usd, daily)
+        daily = value - position.day_base + position.day_flow
+        return Mark(price, value, value - position.cost, daily)
 
     def value(self, account: str, trades: Sequence[Hypothesis] = ()) -> AccountValuation:
         """The account now, or as it would stand after `trades`."""
@@ -111,8 +111,8 @@ class Valuer:
         for mark in marks.values():
             unrealized += mark.unrealized_usd
         rows = self._ledger.of(account)
-        realized = sum((row.day_realized_usd for row in rows), Decimal(0))
-        daily = cash + stock + option - self._ledger.accounts[account].day_equity_usd
+        realized = sum((row.day_realized for row in rows), Decimal(0))
+        daily = cash + stock + option - self._ledger.accounts[account].day_equity
         needed = requirement(holdings, self._price)
         return AccountValuation(cash, stock, option, gross, needed, realized, unrealized, daily)
 
@@ -120,14 +120,14 @@ class Valuer:
         """The account's positions for the margin rules, with `trades` added."""
         quantities = {position.con_id: position.quantity for position in self._ledger.held(account)}
         for trade in trades:
-            quantities[trade.con_id] = quantities.get(trade.con_id, 0) + trade.quantity
+            quantities[trade.con_id] = quantities.get(trade.con_id, Decimal(0)) + trade.quantity
         return [self._holding(con_id, quantity) for con_id, quantity in sorted(quantities.items()) if quantity]
 
     def has_new_naked_short(self, account: str, trades: Sequence[Hypothesis]) -> bool:
         """Whether `trades` would leave more uncovered short options than there are now."""
 
-        def total(shorts: Iterable[Holding]) -> int:
-            return sum(-short.quantity for short in shorts)
+        def total(shorts: Iterable[Holding]) -> Decimal:
+            return sum((-short.quantity for short in shorts), Decimal(0))
 
         before = total(naked_shorts(self.holdings(account)))
         return total(naked_shorts(self.holdings(account, trades))) > before
@@ -135,7 +135,7 @@ class Valuer:
     def _price(self, con_id: int) -> Decimal:
         return self._prices.mark(con_id) or Decimal(0)
 
-    def _holding(self, con_id: int, quantity: int) -> Holding:
+    def _holding(self, con_id: int, quantity: Decimal) -> Holding:
         details = self._contracts.known(con_id)
         contract = details.contract
         return Holding(
@@ -156,7 +156,7 @@ def money(amount: Decimal) -> str:
     return str(amount.quantize(_CENT, ROUND_HALF_UP))
 
 
-def signed(side: Action, quantity: int) -> int:
+def signed(side: Action, quantity: Decimal) -> Decimal:
     """Quantity with the sign of its side."""
     return quantity if side is Action.BUY else -quantity
 

@@ -153,9 +153,9 @@ def test_the_world_stops_at_its_end(make_desk: Callable[..., PaperDesk], market:
 
 def test_account_values_are_refreshed_every_three_minutes(paced: Paced) -> None:
     client = paced.client()
-    paced.gateway.ledger.accounts[paced.gateway.accounts[0]].cash_usd += 5
+    paced.gateway.ledger.accounts[paced.gateway.accounts[0]].cash["USD"] += 5
     client.ask(6, 2, 1, "")
-    paced.gateway.ledger.accounts[paced.gateway.accounts[0]].cash_usd += 5
+    paced.gateway.ledger.accounts[paced.gateway.accounts[0]].cash["USD"] += 5
     paced.go(170)
     assert of_kind(client.take(), 6) == []
     paced.go(20)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htbot.domain.orders import Action
-from htbot.paper.ledger import Booking, Ledger
+from htbot.paper.bookings import Booking
+from htbot.paper.ledger import Ledger
 from htbot.paper.store import Store
 
 CASH = Decimal(100_000)
@@ -18,7 +19,7 @@ def ledger_at(path: Path) -> Ledger:
 
 
 def trade(side: Action, quantity: int, price: str, commission: str = "0", con_id: int = 1) -> Booking:
-    return Booking("DU1", con_id, 100, side, quantity, Decimal(price), Decimal(commission))
+    return Booking("DU1", con_id, 100, side, Decimal(quantity), Decimal(price), Decimal(commission))
 
 
 def test_cost_includes_commissions_and_profit_is_after_them(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_cost_includes_commissions_and_profit_is_after_them(tmp_path: Path) -> N
     assert position.average_cost == Decimal("150.65")
     assert ledger.book(trade(Action.SELL, 1, "2.00", "0.65")) == Decimal("48.70")
     assert ledger.book(trade(Action.SELL, 1, "1.00", "0.65")) == Decimal("-51.30")
-    assert (position.quantity, position.cost_usd, position.realized_usd) == (0, 0, Decimal("-2.60"))
+    assert (position.quantity, position.cost, position.realized) == (0, 0, Decimal("-2.60"))
     assert ledger.accounts["DU1"].cash_usd == CASH - Decimal("2.60")
 
 
@@ -44,7 +45,7 @@ def test_a_trade_through_zero_closes_and_opens(tmp_path: Path) -> None:
     ledger.book(trade(Action.BUY, 1, "1.00"))
     assert ledger.book(trade(Action.SELL, 3, "2.00")) == Decimal(100)
     position = ledger.positions["DU1", 1]
-    assert (position.quantity, position.cost_usd, position.average_cost) == (-2, Decimal(-400), Decimal(200))
+    assert (position.quantity, position.cost, position.average_cost) == (-2, Decimal(-400), Decimal(200))
 
 
 def test_books_are_the_same_after_a_restart(tmp_path: Path) -> None:
@@ -69,10 +70,10 @@ def test_cash_and_cost_are_conserved(rows: list[tuple[Action, int, int, int, int
     for side, quantity, ticks, cents, con_id in rows:
         ledger.book(trade(side, quantity, str(Decimal(ticks) / 20), str(Decimal(cents) / 100), con_id))
     positions = list(ledger.positions.values())
-    realized = sum(position.realized_usd for position in positions)
-    cost = sum(position.cost_usd for position in positions)
+    realized = sum(position.realized for position in positions)
+    cost = sum(position.cost for position in positions)
     assert ledger.accounts["DU1"].cash_usd == CASH + realized - cost
-    assert all(position.cost_usd == 0 for position in positions if position.quantity == 0)
+    assert all(position.cost == 0 for position in positions if position.quantity == 0)
     signed = {
         con_id: sum(
             quantity if side is Action.BUY else -quantity for side, quantity, _, _, key in rows if key == con_id

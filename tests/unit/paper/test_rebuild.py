@@ -80,9 +80,9 @@ def test_books_are_conserved_and_read_back(make_desk: Callable[..., PaperDesk], 
     gateway = desk.gateway
     account = gateway.ledger.accounts[gateway.accounts[0]]
     positions = gateway.ledger.of(account.account)
-    realized = sum(position.realized_usd for position in positions)
-    cost = sum(position.cost_usd for position in positions)
-    assert account.cash_usd == account.starting_usd + realized - cost
+    realized = sum(position.realized for position in positions)
+    cost = sum(position.cost for position in positions)
+    assert account.cash_usd == account.starting + realized - cost
 
     legs = [row for row in gateway.book.executions if row.commission is not None]
     assert legs, "a storm without a fill proves nothing"
@@ -95,7 +95,7 @@ def test_books_are_conserved_and_read_back(make_desk: Callable[..., PaperDesk], 
         - (row.commission or 0)
         for row in legs
     )
-    assert account.cash_usd == account.starting_usd + flows
+    assert account.cash_usd == account.starting + flows
 
     before = state(gateway)
     desk.kill_and_open()
