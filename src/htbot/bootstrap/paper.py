@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.gateway import Gateway, GatewayConfig
+from htbot.paper.limits import ClientRules
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
 from htbot.paper.market.synthetic import SyntheticMarket
 from htbot.paper.ports import Market
@@ -63,6 +64,7 @@ class PaperOptions:
     cash: Decimal = Decimal(100_000)
     listing: Literal["modelled", "historical"] = "modelled"
     fresh: bool = False
+    clients: ClientRules = field(default_factory=ClientRules)
     calendar_dir: Path | None = None
 
 
@@ -127,7 +129,7 @@ def build_gateway(options: PaperOptions) -> Gateway:
     stored = store.meta("world_start") if goes_on else None
     market = build_market(options, datetime.fromisoformat(stored) if stored else options.start)
     speed = "max" if options.speed == "max" else f"{options.speed:g}"
-    config = GatewayConfig(options.accounts, options.cash, speed, fresh=options.fresh)
+    config = GatewayConfig(options.accounts, options.cash, speed, fresh=options.fresh, clients=options.clients)
     gateway = Gateway(market, store, config)
     store.put_meta("world_asked", asked)
     store.put_meta("world_start", market.start.isoformat())

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from htbot.bootstrap.paper import PaperOptions
+from htbot.paper.limits import ClientRules
 from htbot.settings import load_settings
 
 ANY_SYMBOL = "any"
@@ -40,5 +41,6 @@ def paper_options(
         cash=chosen.cash,
         listing=chosen.listing,
         fresh=fresh,
+        clients=ClientRules(chosen.master_client_id, chosen.read_only, chosen.session_hold_s, chosen.pace),
         calendar_dir=read.paths.var / "cache",
     )

@@ -7,7 +7,7 @@ them and only then sends what clients are told. Time moves through `play` alone;
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -40,7 +40,7 @@ class GatewayConfig:
     speed: str = "1"
     latency_s: float = 0.1
     fresh: bool = False
-    clients: ClientRules = ClientRules()
+    clients: ClientRules = field(default_factory=ClientRules)
 
 
 class Pace(Protocol):

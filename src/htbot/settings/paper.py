@@ -104,6 +104,24 @@ class PaperSettings(Section):
         "PAPER_BAR", "bar length of the data (1m, 5m, 1h); unset: the commonest gap", pattern=r"^[1-9][0-9]*[smhd]$"
     )
 
+    master_client_id: int | None = variable(
+        "PAPER_MASTER_CLIENT_ID", "client id that sees the orders of all clients; unset: none", ge=0, le=2**31 - 1
+    )
+    read_only: bool = variable("PAPER_READ_ONLY", "true refuses orders (error 321)", default=False)
+    session_hold_s: float = variable(
+        "PAPER_SESSION_HOLD_S",
+        "seconds for which the client id of a broken connection stays taken (error 326)",
+        default=2.0,
+        shown="2",
+        ge=0,
+        le=3600,
+    )
+    pace: Literal["warn", "reject", "queue", "off"] = variable(
+        "PAPER_PACE",
+        "messages beyond 50 a second: warn (error 100), reject (and disconnect), queue (read them later) or off",
+        default="warn",
+    )
+
     @property
     def stepped(self) -> bool:
         """Whether market time moves by barrier only (ARCHITECTURE section 5)."""
