@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -35,6 +35,15 @@ class Tape:
     low: Decimal
     high: Decimal
     volume: Decimal = Decimal(0)
+
+    @classmethod
+    def of(cls, trades: Iterable[tuple[float, float]]) -> Tape | None:
+        """The tape of trades as (price, size); None when there are none."""
+        seen = list(trades)
+        if not seen:
+            return None
+        prices = [price for price, _ in seen]
+        return cls(price_of(min(prices)), price_of(max(prices)), price_of(sum(size for _, size in seen)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,11 @@ def test_an_immediate_order_that_finds_no_price_is_over() -> None:
     assert look(terms, Progress(), ONE, single(9.98, 10.02), RULES).cancel_rest
 
 
+def test_a_tape_is_the_range_and_the_volume_of_its_trades() -> None:
+    assert Tape.of([(10.01, 5.0), (9.99, 7.0), (10.0, 1.0)]) == Tape(Decimal("9.99"), Decimal("10.01"), Decimal(13))
+    assert Tape.of([]) is None
+
+
 # --- combinations -----------------------------------------------------------------------------------------------
 
 
