@@ -51,9 +51,11 @@ def to_text(value: object) -> str:
     return _WRITERS.get(type(value), str)(value)
 
 
-def to_whole_text(value: float | Decimal | None) -> str:
-    """A number rounded to a whole one; None is empty."""
-    return "" if value is None else str(round(value))
+def to_whole_text(value: float | Decimal | str | None) -> str:
+    """A number, or its text, rounded to a whole one; None and no text are empty."""
+    if value is None or value == "":
+        return ""
+    return str(round(Decimal(value) if isinstance(value, str) else value))
 
 
 def _integer(text: str) -> int:
