@@ -8,7 +8,7 @@ from ib_async import ComboLeg, Contract, Order
 from ib_async.client import Client
 
 from htbot.paper.gateway import Gateway, Pace
-from htbot.paper.server import ClientProtocol
+from htbot.paper.server import ClientProtocol, Host
 
 
 def framed(*fields: object) -> bytes:
@@ -41,6 +41,7 @@ class LoopTransport:
         self.taken = 0
         self.writes = 0
         self.closed = False
+        self.reading = True
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -57,13 +58,24 @@ class LoopTransport:
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def get_extra_info(self, name: str) -> None:
+        del name
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
 
 class RawClient:
     """A client joined to the gateway without a socket; `take` gives what came since the last call."""
 
-    def __init__(self, gateway: Gateway, pace: Pace, client_id: int = 1, *, stepped: bool = False) -> None:
+    def __init__(
+        self, gateway: Gateway, pace: Pace, client_id: int = 1, *, stepped: bool = False, host: Host | None = None
+    ) -> None:
         self.transport = LoopTransport()
-        self.protocol = ClientProtocol(gateway, pace)
+        self.protocol = ClientProtocol(gateway, pace, host)
         self.protocol.connection_made(self.transport)
         self.client_id = client_id
         self._stepped = stepped

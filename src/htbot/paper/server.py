@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from htbot.domain.errors import ConfigurationError
-from htbot.paper.errors import UNREADABLE, RequestError
+from htbot.paper.errors import PACING_LIMIT, UNREADABLE, RequestError, invalid
 from htbot.paper.gateway import Gateway, Pace
 from htbot.paper.handlers import HANDLERS
 from htbot.paper.handlers.ports import Context
+from htbot.paper.limits import MESSAGES_PER_SECOND, READ_ONLY_REFUSES
 from htbot.paper.session import Session
 from htbot.paper.wire import requests
 from htbot.paper.wire.framing import ClientVersions, FrameReader, frame
@@ -21,58 +24,149 @@ from htbot.paper.wire.values import WireError
 from htbot.telemetry import get_logger
 
 _GREETING_TIMEOUT_S = 30.0
+_PACE_OPTION = "+PACEAPI"
 _START_API = 71
+# A peer that vanished without a word is given up after about a minute, where the system can be told so.
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _log = get_logger("htbot.paper.server")
 
-CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+
+class Host(Protocol):
+    """The time of the host, in seconds that only go forward; an event loop is one."""
+
+    def time(self) -> float:
+        """Now."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Call something later."""
+        ...
 
 
 class ClientProtocol(asyncio.Protocol):
-    """One socket. Bytes that are not the protocol close it and nothing else."""
+    """One socket. Bytes that are not the protocol close it and nothing else.
 
-    def __init__(self, gateway: Gateway, pace: Pace, call_later: CallLater | None = None) -> None:
+    Without a `host` nothing is timed: no limit of messages a second, no id is held.
+    """
+
+    def __init__(self, gateway: Gateway, pace: Pace, host: Host | None = None) -> None:
         self._gateway = gateway
         self._pace = pace
-        self._call_later = call_later
+        self._host = host
         self._reader = FrameReader()
+        self._waiting: deque[bytes] = deque()
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
-        self._greeting_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected; it has some time to say who it is."""
         self._transport = cast("asyncio.Transport", transport)
+        peer = self._transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE.items():
+                if hasattr(socket, name):
+                    peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         self._session = Session(self._transport)
-        if self._call_later is not None:
-            self._greeting_timer = self._call_later(_GREETING_TIMEOUT_S, self._expire)
+        if self._host is not None:
+            self._timer = self._host.call_later(_GREETING_TIMEOUT_S, self._expire)
 
     def data_received(self, data: bytes) -> None:
         """Handle every complete request in the packet as one turn."""
         if self._transport is None or self._session is None or self._transport.is_closing():
             return
-        self._pace.refresh()
         try:
-            for payload in self._reader.feed(data):
-                self._receive(self._session, payload)
-                if self._transport.is_closing():
-                    break
+            self._waiting.extend(self._reader.feed(data))
         except WireError as error:
-            _log.warning("client closed", reason=str(error), client_id=self._session.client_id)
-            self._transport.close()
+            self._refuse(str(error))
+        self._work_off()
+
+    def _work_off(self) -> None:
+        """Handle what waits, as far as the message rate lets it, as one turn."""
+        session, transport = self._session, self._transport
+        if session is None or transport is None:
+            return
+        self._pace.refresh()
+        while self._waiting and not transport.is_closing():
+            if self._must_wait(session, transport):
+                break
+            payload = self._waiting.popleft()
+            try:
+                if self._may_pass(session):
+                    self._receive(session, payload)
+            except WireError as error:
+                self._refuse(str(error))
         self._gateway.turn_done()
-        self._session.flush()
+        session.flush()
+
+    def _refuse(self, reason: str) -> None:
+        """The peer does not speak the protocol: its socket closes."""
+        if self._session is not None and self._transport is not None:
+            _log.warning("client closed", reason=reason, client_id=self._session.client_id)
+            self._transport.close()
+
+    # --- message rate ---------------------------------------------------------------------------------------------
+
+    def _rate_counts(self, session: Session) -> bool:
+        return session.started and not session.stepped and self._gateway.config.clients.pace != "off"
+
+    def _must_wait(self, session: Session, transport: asyncio.Transport) -> bool:
+        """True when the client is to be paced and has had its messages of this second: it is read later."""
+        rule = self._gateway.config.clients.pace
+        if self._host is None or not self._rate_counts(session) or not (rule == "queue" or session.wants_pace):
+            return False
+        wait_s = session.rate.wait_s(self._host.time())
+        if wait_s > 0:
+            transport.pause_reading()
+            self._timer = self._host.call_later(wait_s, self._read_on, transport)
+        return wait_s > 0
+
+    def _read_on(self, transport: asyncio.Transport) -> None:
+        transport.resume_reading()
+        self._work_off()
+
+    def _may_pass(self, session: Session) -> bool:
+        """Count a message; False when it is one too many and not to be done (error 100, TWS_PROTOCOL section 7)."""
+        if self._host is None or not self._rate_counts(session):
+            return True
+        told = session.rate.offences
+        session.rate.count(self._host.time())
+        if not session.rate.over:
+            return True
+        if session.rate.offences > told:
+            text = (
+                f"Max rate of messages per second has been exceeded:max={MESSAGES_PER_SECOND} rec={session.rate.over}"
+            )
+            session.error(-1, PACING_LIMIT, text)
+        if self._gateway.config.clients.pace != "reject":
+            return True
+        if session.rate.hopeless:
+            _log.warning("client closed", reason="too many messages a second", client_id=session.client_id)
+            session.close()
+        return False
+
+    # --- end ------------------------------------------------------------------------------------------------------
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone; its orders stay."""
-        del exc
-        if self._greeting_timer is not None:
-            self._greeting_timer.cancel()
+        """The client is gone; its orders stay. If its connection broke, its id stays taken for a while."""
+        if self._timer is not None:
+            self._timer.cancel()
         session = self._session
         if session is not None and session.started and self._gateway.sessions.get(session.client_id) is session:
             del self._gateway.sessions[session.client_id]
             _log.info("client left", client_id=session.client_id)
+            self._hold_id(session.client_id, exc)
             self._pace.left(session)
             self._gateway.turn_done()
+
+    def _hold_id(self, client_id: int, error: Exception | None) -> None:
+        """A peer that ended its side has ended the session, even if it did not take our last bytes (a broken pipe)."""
+        if error is None or isinstance(error, BrokenPipeError) or self._host is None:
+            return
+        held = self._gateway.held_ids
+        held.add(client_id)
+        self._host.call_later(self._gateway.config.clients.hold_s, held.discard, client_id)
 
     def _expire(self) -> None:
         if self._session is not None and not self._session.started and self._transport is not None:
@@ -93,6 +187,7 @@ class ClientProtocol(asyncio.Protocol):
         if version < max(versions.lowest, LOWEST_VERSION):
             raise WireError(f"client speaks {versions.lowest}..{versions.highest}, not {LOWEST_VERSION} or later")
         session.version = version
+        session.wants_pace = _PACE_OPTION in versions.options
         answer = f"{version}\0{connection_time(self._gateway.now)}\0"
         session.send_raw(frame(answer.encode()))
 
@@ -108,6 +203,8 @@ class ClientProtocol(asyncio.Protocol):
         values: dict[str, Any] = {}
         try:
             decode(table, body, session.version, values)
+            if self._gateway.config.clients.read_only and table.name in READ_ONLY_REFUSES:
+                raise invalid("The API interface is currently in Read-Only mode.")
             context = Context(self._gateway, self._pace, session, tuple(body))
             HANDLERS[table.name](context, values)
         except WireError as error:
@@ -131,7 +228,7 @@ async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIt
     """
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop.call_later), host, port)
+        server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop), host, port)
     except OSError as error:
         gateway.close()
         text = f"paper gateway cannot listen on {host}:{port}: {error.strerror}; choose another port"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from htbot.paper.limits import MessageRate
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table, encode
 
@@ -70,6 +71,8 @@ class Session:
         self.started = False
         self.stepped = False
         self.answers = 0
+        self.wants_pace = False
+        self.rate = MessageRate()
         self.market_data_type = 1
         self.lines: dict[int, Any] = {}
         self.charts: dict[int, Any] = {}

@@ -6,11 +6,11 @@ from typing import Any
 
 from htbot.paper.errors import CLIENT_ID_IN_USE, FARM_NOTES
 from htbot.paper.handlers.ports import Context, Handler
+from htbot.paper.limits import MAX_CLIENTS
 from htbot.paper.wire import messages
 from htbot.telemetry import get_logger
 
 _STEPPED = "stepped"
-_MAX_CLIENTS = 32
 _log = get_logger("htbot.paper.server")
 
 
@@ -20,11 +20,19 @@ def start_api(context: Context, values: dict[str, Any]) -> None:
     client_id = values["clientId"]
     if session.started:
         return
-    if client_id in gateway.sessions or len(gateway.sessions) >= _MAX_CLIENTS:
+    if client_id in gateway.sessions or client_id in gateway.held_ids:
         text = "Unable to connect as the client id is already in use. Retry with a unique client id."
-        session.error(-1, CLIENT_ID_IN_USE, text)
-        session.close()
+    elif len(gateway.sessions) >= MAX_CLIENTS:
+        text = f"Unable to connect as {MAX_CLIENTS} clients are connected. Disconnect one of them and retry."
+    else:
+        _join(context, client_id, values)
         return
+    session.error(-1, CLIENT_ID_IN_USE, text)
+    session.close()
+
+
+def _join(context: Context, client_id: int, values: dict[str, Any]) -> None:
+    gateway, session = context.gateway, context.session
     session.client_id = client_id
     session.started = True
     session.stepped = _STEPPED in values["optionalCapabilities"].replace(";", " ").replace(",", " ").split()
