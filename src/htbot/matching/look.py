@@ -10,7 +10,8 @@ RULINGS 34, stated here once for every book that uses it:
 * A combination fills at the natural price of its legs, whenever that is within the signed net limit, resting or not.
 * No fill inside the spread, on a crossed quote, or while a needed side is missing.
 * Stops become market orders and never do better than their stop in the look that sets them off.
-* Auctions fill whole at their one price, which must be within the limit; what is left over is cancelled.
+* Auctions fill whole at their one price, which must be within the limit; what is left over is cancelled. Combinations
+  have no auction of their own: they pay the natural price of that moment.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def look(terms: Terms, progress: Progress, legs: Sequence[OrderLeg], view: View,
     Call it once for every instant at which the market may have changed, and only while the contract trades. `legs` of
     a single contract is one BUY leg of ratio 1.
     """
-    if terms.at_open or terms.kind in CLOSING:
-        return _auction(terms, progress, view)
     scene = Scene(terms, legs, view)
+    if terms.at_open or terms.kind in CLOSING:
+        return _auction(scene, progress)
     was_triggered = progress.triggered
     progress = advance(scene, progress)
     if is_held(terms, progress):
@@ -158,12 +159,15 @@ def _least(terms: Terms, progress: Progress) -> Decimal:
     return Decimal(0) if progress.filled else min(terms.minimum, remaining)
 
 
-def _auction(terms: Terms, progress: Progress, view: View) -> Outcome:
+def _auction(scene: Scene, progress: Progress) -> Outcome:
     """Opening and closing auctions: one price for all, the whole quantity, and no second chance."""
+    terms, view = scene.terms, scene.view
     if view.phase is not (Phase.OPENING_AUCTION if terms.at_open else Phase.CLOSING_AUCTION):
         return Outcome(progress)
-    price = view.auction_price
-    if price is None or not is_marketable(terms.action, working_limit(terms, progress), price):
+    if scene.is_single:
+        price = None if view.auction_price is None else Natural(view.auction_price, (view.auction_price,))
+    else:
+        price = scene.sides.taking(terms.action)
+    if price is None or not is_marketable(terms.action, working_limit(terms, progress), price.net):
         return Outcome(progress, cancel_rest=True)
-    quantity = terms.quantity - progress.filled
-    return Outcome(replace(progress, filled=terms.quantity), Natural(price, (price,)), quantity)
+    return Outcome(replace(progress, filled=terms.quantity), price, terms.quantity - progress.filled)

@@ -181,6 +181,21 @@ def test_orders_that_want_it_whole_or_at_once(flags: dict[str, Any], size: float
     assert (int(done.quantity), done.cancel_rest) == (filled, cancelled)
 
 
+def test_the_minimum_is_of_the_first_fill_alone() -> None:
+    terms = order(Action.BUY, OrderKind.MARKET, minimum="4")
+    first = look(terms, Progress(), ONE, single(9.98, 10.02, 4.0), RULES)
+    assert look(terms, first.progress, ONE, single(9.98, 10.02, 1.0), RULES).quantity == 1
+
+
+def test_an_order_that_came_too_late_for_the_touch_does_not_rest_yet() -> None:
+    terms = order(Action.BUY, OrderKind.LIMIT, limit="10.02")
+    late = look(
+        terms, Progress(), ONE, View({1: quote(9.98, 10.02)}, CENT, taken={(1, Action.BUY): Decimal(100)}), RULES
+    )
+    assert fill(late) is None
+    assert look(terms, late.progress, ONE, single(9.98, 10.02), RULES).quantity == 10
+
+
 def test_an_immediate_order_that_finds_no_price_is_over() -> None:
     terms = order(Action.BUY, OrderKind.LIMIT, limit="10.00", immediate=True)
     assert look(terms, Progress(), ONE, single(9.98, 10.02), RULES).cancel_rest
@@ -260,6 +275,14 @@ def test_a_limit_that_the_auction_does_not_meet_is_cancelled(price: str | None) 
     view = View({}, CENT, phase=Phase.CLOSING_AUCTION, auction_price=auction)
     done = look(terms, Progress(), ONE, view, RULES)
     assert (fill(done), done.cancel_rest) == (None, True)
+
+
+def test_a_combination_in_an_auction_pays_its_natural_price() -> None:
+    quotes = pair((8.1, 8.2), (3.3, 3.4)).quotes
+    view = View(quotes, CENT, phase=Phase.CLOSING_AUCTION, auction_price=Decimal(1))
+    done = look(order(Action.BUY, OrderKind.MARKET_ON_CLOSE), Progress(), SPREAD, view, RULES)
+    assert done.price is not None
+    assert done.price.leg_prices == (Decimal("8.1"), Decimal("3.4"))
 
 
 @pytest.mark.parametrize(

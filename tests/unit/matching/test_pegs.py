@@ -78,6 +78,11 @@ def test_a_peg_whose_offset_crosses_takes_the_touch() -> None:
     assert (done.price.net, done.added_liquidity) == (Decimal("10.00"), False)
 
 
+def test_a_peg_that_moves_to_the_touch_takes_it() -> None:
+    outcomes = run(BUY, OrderKind.RELATIVE, at(10.00, 10.10), at(10.05, 10.10), aux="0.05")
+    assert [outcome.quantity for outcome in outcomes] == [0, 10]
+
+
 def test_a_peg_without_a_market_waits_where_it_stood() -> None:
     outcomes = run(BUY, OrderKind.RELATIVE, at(None, 10.0), at(9.9, 10.0), at(None, 10.0))
     assert [outcome.progress.working_limit for outcome in outcomes] == [None, Decimal("9.9"), Decimal("9.9")]
