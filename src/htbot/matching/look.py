@@ -26,7 +26,7 @@ from htbot.matching.pegs import PEGGED, pegged_limit
 from htbot.matching.terms import OrderKind, Outcome, Progress, Terms
 from htbot.matching.ticks import increment_at
 from htbot.matching.triggers import advance, is_held, is_stop, trigger_level
-from htbot.matching.view import FillRules, Phase, Scene, View, whole_lots
+from htbot.matching.view import FillRules, Phase, Scene, View
 
 CLOSING = frozenset({OrderKind.MARKET_ON_CLOSE, OrderKind.LIMIT_ON_CLOSE})
 _OWN_LIMITS = PEGGED | {OrderKind.TRAIL_LIMIT, OrderKind.MARKET_TO_LIMIT}
@@ -89,7 +89,7 @@ def _met(scene: Scene, progress: Progress, rules: FillRules) -> _Chance | None:
     tape = scene.view.tape
     if tape is None or not _beyond(scene.terms.action, limit, tape.low, tape.high):
         return None
-    volume = whole_lots(tape.volume, scene.terms.lot) if rules.sizes_limit and tape.volume else None
+    volume = scene.in_lots(tape.volume) if rules.sizes_limit and tape.volume else None
     return _Chance(price, volume, added=True)
 
 

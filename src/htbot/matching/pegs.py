@@ -40,4 +40,4 @@ def pegged_limit(scene: Scene) -> Decimal | None:
 
 def _relative_step(scene: Scene, reference: Decimal) -> Decimal:
     fraction = scene.terms.offset_fraction
-    return abs(reference) * fraction if fraction is not None else scene.terms.aux or Decimal(0)
+    return abs(reference) * fraction if fraction else scene.terms.aux or Decimal(0)

@@ -121,11 +121,15 @@ class Scene:
         return self.view.quotes.get(self.legs[0].con_id) if self.is_single else None
 
     def available(self, rules: FillRules) -> Decimal | None:
-        """Units that the order may take from the touch, in whole lots; None = sizes do not limit."""
+        """Units that the order may take from the touch; None = sizes do not limit."""
         if not rules.sizes_limit:
             return None
         units = [room for leg in self.legs if (room := self._room(leg, rules)) is not None]
-        return whole_lots(max(Decimal(0), min(units)), self.terms.lot) if units else None
+        return self.in_lots(max(Decimal(0), min(units))) if units else None
+
+    def in_lots(self, quantity: Decimal) -> Decimal:
+        """The part of a quantity that trades: whole units, and fractions only of what is smaller than one."""
+        return whole_lots(quantity, Decimal(1)) or whole_lots(quantity, self.terms.lot)
 
     def _room(self, leg: OrderLeg, rules: FillRules) -> Decimal | None:
         quote = self.view.quotes.get(leg.con_id)

@@ -133,6 +133,12 @@ def test_a_share_of_the_touch_is_rounded_down_to_lots_but_never_to_nothing() -> 
     assert look(order(Action.BUY, OrderKind.MARKET), Progress(), ONE, single(1.0, 2.0, 2.0), rules).quantity == 1
 
 
+@pytest.mark.parametrize(("size", "quantity"), [(3.75, "3"), (0.75, "0.75"), (0.7501, "0.750")])
+def test_fractions_trade_only_where_there_is_no_whole_unit(size: float, quantity: str) -> None:
+    terms = order(Action.BUY, OrderKind.MARKET, lot="0.001")
+    assert look(terms, Progress(), ONE, single(9.98, 10.02, size), RULES).quantity == Decimal(quantity)
+
+
 def test_what_one_order_took_is_gone_for_the_next_at_the_same_instant() -> None:
     terms = order(Action.BUY, OrderKind.MARKET, 70)
     first = look(terms, Progress(), ONE, single(9.98, 10.02), RULES)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from htbot.matching.ticks import increment_at, is_on_grid
+from htbot.matching.ticks import down_to_grid, increment_at, is_on_grid, up_to_grid
 
 SPX = ((Decimal(0), Decimal("0.05")), (Decimal(3), Decimal("0.10")))
 
@@ -19,3 +19,12 @@ def test_grid_by_price_level(price: str, on_grid: bool) -> None:
 
 def test_the_increment_follows_the_size_of_a_negative_price() -> None:
     assert increment_at(SPX, Decimal("-3.00")) == Decimal("0.10")
+
+
+@pytest.mark.parametrize(
+    ("price", "below", "above"),
+    [("2.97", "2.95", "3.00"), ("3.02", "3.00", "3.10"), ("3.10", "3.10", "3.10"), ("-4.72", "-4.80", "-4.70")],
+)
+def test_the_neighbours_on_the_grid(price: str, below: str, above: str) -> None:
+    assert down_to_grid(SPX, Decimal(price)) == Decimal(below)
+    assert up_to_grid(SPX, Decimal(price)) == Decimal(above)
