@@ -61,6 +61,9 @@ class LoopTransport:
     def get_extra_info(self, name: str) -> None:
         del name
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        del high
+
     def pause_reading(self) -> None:
         self.reading = False
 

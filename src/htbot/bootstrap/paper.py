@@ -65,6 +65,7 @@ class PaperOptions:
     listing: Literal["modelled", "historical"] = "modelled"
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
+    ticks_per_second: float = 1.0
     calendar_dir: Path | None = None
 
 
@@ -89,14 +90,12 @@ async def _serve(options: PaperOptions, on_ready: Callable[[Gateway, int], None]
     async with serving(gateway, pace, options.host, options.port) as port:
         if on_ready is not None:
             on_ready(gateway, port)
-        clock = loop.create_task(pace.run()) if isinstance(pace, PacedTime) else None
-        if clock is not None:
-            clock.add_done_callback(lambda task: _end(done, None if task.cancelled() else task.exception()))
+        clock = loop.create_task(pace.run())
+        clock.add_done_callback(lambda task: _end(done, None if task.cancelled() else task.exception()))
         try:
             await done
         finally:
-            if clock is not None:
-                clock.cancel()
+            clock.cancel()
 
 
 def _end(done: asyncio.Future[None], error: BaseException | None) -> None:
@@ -129,7 +128,14 @@ def build_gateway(options: PaperOptions) -> Gateway:
     stored = store.meta("world_start") if goes_on else None
     market = build_market(options, datetime.fromisoformat(stored) if stored else options.start)
     speed = "max" if options.speed == "max" else f"{options.speed:g}"
-    config = GatewayConfig(options.accounts, options.cash, speed, fresh=options.fresh, clients=options.clients)
+    config = GatewayConfig(
+        options.accounts,
+        options.cash,
+        speed,
+        fresh=options.fresh,
+        clients=options.clients,
+        ticks_per_second=options.ticks_per_second,
+    )
     gateway = Gateway(market, store, config)
     store.put_meta("world_asked", asked)
     store.put_meta("world_start", market.start.isoformat())

@@ -41,6 +41,7 @@ def paper_options(
         cash=chosen.cash,
         listing=chosen.listing,
         fresh=fresh,
+        ticks_per_second=chosen.ticks_per_second,
         clients=ClientRules(chosen.master_client_id, chosen.read_only, chosen.session_hold_s, chosen.pace),
         calendar_dir=read.paths.var / "cache",
     )

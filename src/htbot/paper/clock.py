@@ -1,4 +1,7 @@
-"""When market time moves: paced by the host's monotonic clock, or stepped by the clients (ARCHITECTURE section 5)."""
+"""When market time moves: paced by the host's monotonic clock, or stepped by the clients (ARCHITECTURE section 5).
+
+A world at `max` that no stepped client ever joined runs by itself, as fast as its clients read.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from htbot.paper.wire.times import epoch
 
 _AFTER_CLOSE = timedelta(minutes=5)
 _BEFORE_OPEN = (9, 25)
-_QUOTE_PERIOD_MARKET_S = 2.0
 _QUOTE_PERIOD_MINIMUM_S = 0.1
 _PERSIST_PERIOD_S = 1.0
 _WORKING_GRID_S = 5
 _GRID_S = 30
+_LOCKSTEP = "lockstep"
 
 
 def skip_night(at: datetime, sessions: SessionTable) -> datetime:
@@ -39,11 +42,20 @@ def skip_night(at: datetime, sessions: SessionTable) -> datetime:
 
 
 class MarketClock:
-    """Market time from an anchor and the monotonic clock; nights and holidays are skipped."""
+    """Market time from an anchor and the monotonic clock; nights and holidays are skipped.
+
+    Its times are whole seconds, or with more than one tick a second multiples of that fraction.
+    """
 
     def __init__(
-        self, anchor: datetime, speed: float, sessions: SessionTable, monotonic: Callable[[], float] = time.monotonic
+        self,
+        anchor: datetime,
+        speed: float,
+        sessions: SessionTable,
+        monotonic: Callable[[], float] = time.monotonic,
+        ticks_per_second: float = 1.0,
     ) -> None:
+        self._grain = timedelta(seconds=1 / max(1.0, ticks_per_second))
         self._speed = speed
         self._sessions = sessions
         self._monotonic = monotonic
@@ -51,14 +63,15 @@ class MarketClock:
         self._anchored_at = monotonic()
 
     def now(self) -> datetime:
-        """The present market time in whole seconds."""
+        """The present market time."""
         elapsed_s = (self._monotonic() - self._anchored_at) * self._speed
         at = self._anchor + timedelta(seconds=elapsed_s)
         awake = skip_night(at, self._sessions)
         if awake != at:
             self._anchor = awake
             self._anchored_at = self._monotonic()
-        return floor_to(awake, 1)
+        second = floor_to(awake, 1)
+        return second + (awake - second) // self._grain * self._grain
 
 
 class PacedTime:
@@ -67,7 +80,10 @@ class PacedTime:
     def __init__(self, gateway: Gateway, speed: float, clock: MarketClock | None = None) -> None:
         self._gateway = gateway
         self._speed = speed
-        self._clock = clock or MarketClock(gateway.now, speed, gateway.market.sessions)
+        self._rate = gateway.config.ticks_per_second
+        self._clock = clock or MarketClock(
+            gateway.now, speed, gateway.market.sessions, ticks_per_second=gateway.config.ticks_per_second
+        )
         self._end = last_instant(gateway.market)
         self._played: datetime | None = None
 
@@ -111,19 +127,23 @@ class PacedTime:
         self._gateway.turn_done()
 
     async def run(self) -> None:
-        """Tick for ever; the clock is kept every second of the host."""
-        period_s = max(_QUOTE_PERIOD_MARKET_S / self._speed, _QUOTE_PERIOD_MINIMUM_S)
-        waited_s = 0.0
+        """Tick for ever, at most ten times a second unless more were asked for; the clock is kept every second.
+
+        Times are those of the host. A tick that comes late does not move the next one.
+        """
+        period_s = max(1 / (self._rate * self._speed), min(_QUOTE_PERIOD_MINIMUM_S, 1 / self._rate))
+        loop = asyncio.get_running_loop()
+        due = loop.time() + period_s
         while True:
-            sleep_s = min(period_s, _PERSIST_PERIOD_S)
-            await asyncio.sleep(sleep_s)
-            waited_s += sleep_s
-            if waited_s + 1e-9 >= period_s:
-                waited_s = 0.0
-                self.tick()
-            else:
+            wait_s = due - loop.time()
+            if wait_s > _PERSIST_PERIOD_S:
+                await asyncio.sleep(_PERSIST_PERIOD_S)
                 self.refresh()
                 self._gateway.turn_done()
+                continue
+            await asyncio.sleep(max(0.0, wait_s))
+            self.tick()
+            due = max(due + period_s, loop.time())
 
 
 def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
@@ -142,18 +162,28 @@ def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
 
 
 class SteppedTime:
-    """Market time moves only when every stepped client has answered the last marker with reqCurrentTime."""
+    """Market time moves only when every stepped client has answered the last marker with reqCurrentTime.
+
+    Until the first of them joins, `run` moves the world while a client has a market data subscription or an order
+    works. A client that reads slowly slows the world, so nothing is lost.
+    """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._orders_arrived = False
+        self._lockstep = gateway.store.meta(_LOCKSTEP) is not None
+        self._asked = asyncio.Event()
 
     def refresh(self) -> None:
         """Time stands between markers."""
+        self._asked.set()
 
     def joined(self, session: Session) -> None:
-        """Show a stepped client the present instant."""
+        """Show a stepped client the present instant. From its first one on, the world moves in step for good."""
         if session.stepped:
+            if not self._lockstep:
+                self._lockstep = True
+                self._gateway.store.put_meta(_LOCKSTEP, "1")
             self._mark(session)
 
     def left(self, session: Session) -> None:
@@ -172,6 +202,27 @@ class SteppedTime:
     def order_arrived(self) -> None:
         """The next barrier is a sub-step."""
         self._orders_arrived = True
+
+    async def run(self) -> None:
+        """Run free while that is wanted; look again whenever a client has said something."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            while self._runs_free() and self._step():
+                self._gateway.turn_done()
+                await self._taken()
+
+    def _runs_free(self) -> bool:
+        sessions = self._gateway.sessions.values()
+        if self._lockstep or not sessions:
+            return False
+        return bool(self._gateway.book.working) or any(session.wants_data for session in sessions)
+
+    async def _taken(self) -> None:
+        """Let clients read and speak."""
+        await asyncio.sleep(0)
+        for session in list(self._gateway.sessions.values()):
+            await session.reading.wait()
 
     def _advance(self) -> None:
         while True:

@@ -33,7 +33,10 @@ from htbot.paper.wire.times import ZONE_NAME
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """How the gateway is run; no accounts = one whose number comes from the world."""
+    """How the gateway is run; no accounts = one whose number comes from the world.
+
+    `ticks_per_second`: how often in a second of the market a paced world looks at its prices.
+    """
 
     accounts: tuple[str, ...] = ()
     cash_usd: Decimal = Decimal(100_000)
@@ -41,6 +44,7 @@ class GatewayConfig:
     latency_s: float = 0.1
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
+    ticks_per_second: float = 1.0
 
 
 class Pace(Protocol):

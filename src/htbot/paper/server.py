@@ -23,6 +23,7 @@ from htbot.paper.wire.times import connection_time
 from htbot.paper.wire.values import WireError
 from htbot.telemetry import get_logger
 
+_MOST_UNREAD_BYTES = 256 * 1024
 _GREETING_TIMEOUT_S = 30.0
 _PACE_OPTION = "+PACEAPI"
 _START_API = 71
@@ -62,6 +63,7 @@ class ClientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected; it has some time to say who it is."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(_MOST_UNREAD_BYTES)
         peer = self._transport.get_extra_info("socket")
         if peer is not None:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -71,6 +73,16 @@ class ClientProtocol(asyncio.Protocol):
         self._session = Session(self._transport)
         if self._host is not None:
             self._timer = self._host.call_later(_GREETING_TIMEOUT_S, self._expire)
+
+    def pause_writing(self) -> None:
+        """The client does not read what it gets."""
+        if self._session is not None:
+            self._session.reading.clear()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        if self._session is not None:
+            self._session.reading.set()
 
     def data_received(self, data: bytes) -> None:
         """Handle every complete request in the packet as one turn."""
@@ -152,6 +164,7 @@ class ClientProtocol(asyncio.Protocol):
         """The client is gone; its orders stay. If its connection broke, its id stays taken for a while."""
         if self._timer is not None:
             self._timer.cancel()
+        self.resume_writing()
         session = self._session
         if session is not None and session.started and self._gateway.sessions.get(session.client_id) is session:
             del self._gateway.sessions[session.client_id]

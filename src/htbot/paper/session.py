@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -61,7 +62,10 @@ class Updates:
 
 
 class Session:
-    """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn."""
+    """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn.
+
+    `reading` is clear while the client leaves too much of what was sent to it unread.
+    """
 
     def __init__(self, pipe: Pipe) -> None:
         self.pipe = pipe
@@ -71,11 +75,14 @@ class Session:
         self.started = False
         self.stepped = False
         self.answers = 0
+        self.reading = asyncio.Event()
+        self.reading.set()
         self.wants_pace = False
         self.rate = MessageRate()
         self.market_data_type = 1
         self.lines: dict[int, Any] = {}
         self.charts: dict[int, Any] = {}
+        self.streams: dict[Any, Any] = {}
         self.wants_positions = False
         self.position_multis: dict[int, tuple[str, ...]] = {}
         self.updates: Updates | None = None
@@ -83,6 +90,11 @@ class Session:
         self.summaries: dict[int, Summary] = {}
         self.pnl: dict[int, PnlLine] = {}
         self.display_groups: dict[int, int] = {}
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether it has a subscription that lives on market time."""
+        return bool(self.lines or self.charts or self.streams)
 
     def send(self, table: Table, values: Mapping[str, Any]) -> None:
         """Queue a message in the layout of the negotiated version."""

@@ -122,6 +122,15 @@ class PaperSettings(Section):
         default="warn",
     )
 
+    ticks_per_second: float = variable(
+        "PAPER_TICKS_PER_SECOND",
+        "how often in a second of the market prices are looked at; at most 10 a second of the host, or this number",
+        default=1.0,
+        shown="1",
+        ge=0.1,
+        le=100,
+    )
+
     @property
     def stepped(self) -> bool:
         """Whether market time moves by barrier only (ARCHITECTURE section 5)."""

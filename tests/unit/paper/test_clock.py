@@ -160,3 +160,10 @@ def test_account_values_are_refreshed_every_three_minutes(paced: Paced) -> None:
     assert of_kind(client.take(), 6) == []
     paced.go(20)
     assert ["6", "2", "NetLiquidation", "100010.00", "USD", paced.gateway.accounts[0]] in client.take()
+
+
+def test_more_ticks_than_one_a_second_have_times_of_their_own() -> None:
+    host = Hand()
+    clock = MarketClock(START, 1.0, SESSIONS, host, ticks_per_second=4)
+    host.seconds += 0.8
+    assert clock.now() == START + timedelta(milliseconds=750)
