@@ -1,0 +1,104 @@
+"""ib_async and ib_insync: their `Client` and decoder, with callbacks written down."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+from datetime import UTC
+from types import SimpleNamespace
+from typing import Any
+
+from .client import Client, NotInClient
+
+
+class _Wrapper:
+    """Stands where the library's Wrapper stands; every method is a note in the book."""
+
+    defaultTimezone = UTC  # noqa: N815 - the library's name
+    ib = SimpleNamespace(TimezoneTWS=None)
+
+    def __init__(self, heard: Any) -> None:
+        self._heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name.startswith("tcpData"):
+            return lambda: None
+        return lambda *args: self._heard(*_as_ibapi(name, args))
+
+
+def _as_ibapi(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if name == "priceSizeTick":
+        request_id, tick_type, price, _size = args
+        return ("tickPrice", request_id, tick_type, price)
+    if name == "error":
+        return (name, *args[:3])
+    return (name, *args)
+
+
+class IbClient(Client):
+    """One of the two libraries by its module's name."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__()
+        self._module = module
+        self._library = importlib.import_module(module)
+        self._client = importlib.import_module(f"{module}.client").Client(_Wrapper(self.heard))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    @property
+    def server_version(self) -> int:
+        return int(self._client.serverVersion())
+
+    @property
+    def connection_time(self) -> str | None:
+        return None  # both libraries throw it away
+
+    def open(self, port: int, client_id: int) -> None:
+        self.client_id, self.port = client_id, port
+        self._client.apiError += lambda text: self.heard("closed", text)
+        self._client.apiEnd += lambda: self.heard("closed", "")
+        self._wait(self._client.connectAsync("127.0.0.1", port, client_id, 4.0))
+        accounts = ",".join(self._client.getAccounts())
+        if "managedAccounts" not in {event.name for event in self.events}:
+            self.heard("managedAccounts", accounts)
+            self.heard("nextValidId", self._client._reqIdSeq)  # where the library keeps it
+
+    def close(self) -> None:
+        self._wait(self._disconnect())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(2)
+
+    async def _disconnect(self) -> None:
+        self._client.disconnect()
+
+    def _wait(self, task: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(8)
+
+    def make(self, noun: str, **values: Any) -> Any:
+        made = getattr(self._library, noun)()
+        for name, value in values.items():
+            setattr(made, name, value)
+        return made
+
+    def _call(self, method: str, *args: Any) -> None:
+        if method in {"cancelOrder", "reqGlobalCancel"}:
+            args = args[:1] if method == "cancelOrder" else ()
+        function = getattr(self._client, method, None)
+        if function is None:
+            raise NotInClient(method)
+        self._wait(self._run(function, args))
+
+    async def _run(self, function: Any, args: tuple[Any, ...]) -> None:
+        function(*args)
+
+    def another(self) -> Client:
+        return IbClient(self._module)
