@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -77,6 +78,7 @@ class HandMarket:
     start: datetime = START
     step_s: int = 30
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
+    sizes: dict[int, tuple[float, float]] = field(default_factory=lambda: defaultdict(lambda: (10.0, 12.0)))
     last: dict[int, float] = field(default_factory=lambda: {SPX: 4700.0, SPY: 470.0})
     settlements: dict[date, float] = field(default_factory=dict)
     tape: dict[int, list[Print]] = field(default_factory=dict)
@@ -132,7 +134,7 @@ class HandMarket:
         if con_id not in self._contracts:
             return None
         bid, ask = self.quotes.get(con_id, (None, None))
-        sizes = (0.0 if bid is None else 10.0, 0.0 if ask is None else 12.0)
+        sizes = tuple(0.0 if side is None else size for side, size in zip((bid, ask), self.sizes[con_id], strict=True))
         return Quote(con_id, at, bid, ask, *sizes, last=self._last(con_id, at))
 
     def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:

@@ -1,63 +1,63 @@
-"""The gateway's order book: every order of every client, from acceptance to its end.
+"""The gateway's order book: what clients ask of their orders, answered and recorded.
 
 The book decides and records; what clients are told goes out through `Reports`. Nothing in here reads a clock.
+Orders stand on the `Shelf`, are worked on the `Floor`, and become executions in `Fills`.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
-from htbot.matching.fees import commissions
-from htbot.matching.fills import Natural, is_marketable, leg_side, natural
-from htbot.paper.bookings import Booking, booking
-from htbot.paper.contracts import ContractDesk, wire_fields
-from htbot.paper.credit import Credit, WhatIf, traded_legs
+from htbot.domain.sessions import Session
+from htbot.matching.terms import Progress
+from htbot.matching.triggers import is_held
+from htbot.paper.book_fills import Fills
+from htbot.paper.book_floor import BookRules, Floor
+from htbot.paper.book_shelf import Reports, Shelf
+from htbot.paper.bookings import Booking
+from htbot.paper.contracts import ContractDesk
+from htbot.paper.credit import WhatIf
 from htbot.paper.errors import (
     CANCEL_IMPOSSIBLE,
     CANCEL_NOT_FOUND,
-    CANCELLED,
     DUPLICATE_ORDER,
+    FILLED_ORDER,
     MODIFY_MISMATCH,
+    NO_SUCH_ORDER,
     RequestError,
+    rejected,
 )
 from htbot.paper.ledger import Ledger
-from htbot.paper.order_entry import check_tradable, ticket_from
-from htbot.paper.orders import Execution, PaperOrder, Status
+from htbot.paper.order_entry import Entry, check_tradable, ticket_from
+from htbot.paper.orders import Execution, PaperOrder, Portion, Status, Ticket
 from htbot.paper.prices import Prices
 from htbot.paper.records import Records
 from htbot.paper.valuation import Valuer
 
+__all__ = ["Book", "BookRules", "Parts", "Reports", "Submission"]
 
-class Reports(Protocol):
-    """Where the book says what happened."""
-
-    def order_changed(self, order: PaperOrder) -> None:
-        """The order was accepted or its state, price or size changed."""
-        ...
-
-    def executed(self, executions: list[Execution], order: PaperOrder | None) -> None:
-        """The order filled: executions of one moment, the combination's own first; no order = done by the broker."""
-        ...
-
-    def order_error(self, order: PaperOrder, code: int, text: str) -> None:
-        """An error or note about an order, for its client."""
-        ...
+_ALGO_CHANGED = 440
+_OCA_CHANGED = 10326
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A placeOrder message with its sender; `frame` is the message as it came."""
+    """A placeOrder message with its sender; `frame` is the message as it came.
+
+    `shares` are the accounts that an adviser's order is for, each with its part; a plain order has none.
+    """
 
     client_id: int
     version: int
     frame: tuple[str, ...]
     values: Mapping[str, Any]
     account: str
+    shares: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +69,44 @@ class Parts:
     ledger: Ledger
     valuer: Valuer
     records: Records
+    rules: BookRules = field(default_factory=BookRules)
 
 
 class Book:
-    """Orders by client and order id, and by permId."""
+    """Orders of all clients, from acceptance to their end."""
 
     def __init__(self, parts: Parts, reports: Reports, world_id: str) -> None:
-        self._parts = parts
-        self._reports = reports
+        self._contracts = parts.contracts
         self._records = parts.records
-        self._credit = Credit(parts.prices, parts.valuer)
+        self._reports = reports
         self._world = zlib.crc32(world_id.encode())
-        self._orders: dict[tuple[int, int], PaperOrder] = {}
-        self._working: dict[int, PaperOrder] = {}
-        self.executions: list[Execution] = []
+        self._fills = Fills(parts.contracts, parts.prices, parts.ledger, parts.records, self._world)
+        self._shelf = Shelf(parts.records, reports)
+        self._floor = Floor(self._shelf, self._fills, parts.prices, parts.valuer, parts.rules)
 
     def restore(self) -> None:
         """Read the book from the records of an earlier run."""
-        for order in self._records.orders(self._parts.contracts):
-            self._orders[order.key] = order
-            if order.working:
-                self._working[order.perm_id] = order
-        self.executions = list(self._records.executions())
+        for order in self._records.orders(self._contracts):
+            self._shelf.enter(order)
+        self._fills.restore()
 
     @property
     def working(self) -> list[PaperOrder]:
-        """Orders that may still fill, oldest permId first."""
-        return [self._working[perm_id] for perm_id in sorted(self._working)]
+        """Orders that may still fill, oldest permId first; parked ones (transmit=0) are not among them."""
+        return self._shelf.working()
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Every execution in the order in which it happened, each as last corrected."""
+        return list(self._fills.executions.values())
+
+    def orders(self) -> Iterator[PaperOrder]:
+        """Every order, parked and ended ones included, oldest permId first."""
+        return self._shelf.all()
 
     def completed(self) -> Iterator[PaperOrder]:
-        """Orders that are filled, cancelled or rejected."""
-        return (order for order in self._orders.values() if not order.working)
+        """Orders that are filled, cancelled or rejected, oldest permId first."""
+        return (order for order in self._shelf.all() if not order.live)
 
     def next_order_id(self, client_id: int) -> int:
         """A number above every order id that the client ever used."""
@@ -107,7 +114,11 @@ class Book:
 
     def has_due(self) -> bool:
         """Whether an order waits for its first look at the market."""
-        return any(order.due for order in self._working.values())
+        return any(order.due for order in self._shelf.working())
+
+    def flush(self) -> None:
+        """Write what changed; the caller commits."""
+        self._records.flush()
 
     # --- requests -----------------------------------------------------------------------------------------------
 
@@ -118,36 +129,23 @@ class Book:
             RequestError: the message is answered with an error and nothing changed.
         """
         order_id = message.values["orderId"]
-        order = self._orders.get((message.client_id, order_id))
-        if order is not None and order.working:
-            return self._modify(order, message, at)
-        if order is not None or order_id < self.next_order_id(message.client_id):
+        known = self._shelf.find(message.client_id, order_id)
+        if known is not None and known.live:
+            return self._modify(known, message, at)
+        if known is None and order_id < self.next_order_id(message.client_id):
             raise RequestError(DUPLICATE_ORDER, "Duplicate order id")
-        tradable = self._parts.contracts.tradable(message.values, at)
-        ticket = ticket_from(message.values, tradable)
-        check_tradable(tradable, at)
-        order = PaperOrder(
-            client_id=message.client_id,
-            order_id=order_id,
-            perm_id=self._records.new_perm_id(self._world),
-            account=message.account,
-            frame=message.frame,
-            version=message.version,
-            created_at=at,
-            tradable=tradable,
-            ticket=ticket,
-            echo=dict(message.values),
-            status=Status.PRE_SUBMITTED,
-        )
+        order = self._drafted(message, at)
+        if known is not None:
+            filled = known.status is Status.FILLED and _same_order(known, order)
+            raise RequestError(*(FILLED_ORDER if filled else (DUPLICATE_ORDER, "Duplicate order id")))
+        self._attach(order)
+        order.perm_id = self._records.new_perm_id(self._world)
         self._records.use_order_id(message.client_id, order_id)
-        self._orders[order.key] = order
-        refusal = self._credit.refusal(order, at)
-        if refusal is not None:
-            self._refuse(order, refusal, at)
-            return None
-        self._working[order.perm_id] = order
-        self._accept(order)
-        return order
+        self._shelf.enter(order)
+        self._records.save_order(order)
+        if not order.ticket.transmit or self._floor.transmit(order, at):
+            return order
+        return None
 
     def what_if(self, message: Submission, at: datetime) -> tuple[PaperOrder, WhatIf]:
         """Margins and commission of an order that is not placed.
@@ -155,14 +153,9 @@ class Book:
         Raises:
             RequestError: the order would not be accepted.
         """
-        tradable = self._parts.contracts.tradable(message.values, at)
-        ticket = ticket_from(message.values, tradable)
-        check_tradable(tradable, at)
-        order = PaperOrder(
-            message.client_id, message.values["orderId"], 0, message.account, message.frame, message.version, at,
-            tradable, ticket, dict(message.values), Status.PRE_SUBMITTED,
-        )  # fmt: skip
-        return order, self._credit.what_if(order)
+        order = self._drafted(message, at)
+        order.status = Status.PRE_SUBMITTED
+        return order, self._floor.credit.what_if(order)
 
     def cancel(self, client_id: int, order_id: int, at: datetime) -> PaperOrder:
         """Cancel an order of this client.
@@ -170,182 +163,170 @@ class Book:
         Raises:
             RequestError: 10147 when there is none, 10148 when it is over.
         """
-        order = self._orders.get((client_id, order_id))
+        order = self._shelf.find(client_id, order_id)
         if order is None:
             raise RequestError(CANCEL_NOT_FOUND, f"OrderId {order_id} that needs to be cancelled is not found.")
-        if not order.working:
+        if not order.live:
             text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status}."
             raise RequestError(CANCEL_IMPOSSIBLE, text)
-        self.end(order, at, "")
+        self._withdraw(order, at, "")
         return order
 
     def cancel_all(self, at: datetime) -> None:
-        """Cancel every working order of every client."""
-        for order in self.working:
-            self.end(order, at, "Global cancel")
+        """Cancel every live order of every client."""
+        for order in self._shelf.live():
+            if order.live:
+                self._withdraw(order, at, "Global cancel")
 
     # --- the market moves -----------------------------------------------------------------------------------------
 
-    def activate(self, order: PaperOrder) -> None:
-        """The market is open: an order that was held works now."""
-        if order.status is Status.PRE_SUBMITTED:
-            order.status = Status.SUBMITTED
-            self._save(order)
-            self._reports.order_changed(order)
+    def look_all(self, at: datetime) -> None:
+        """Let every working order look at the market; commissions that are due are told."""
+        self._floor.look_all(at)
 
-    def match(self, order: PaperOrder, at: datetime) -> bool:
-        """Look at the market for one working order (fill rule `book`); whether it filled."""
-        if order.ticket.good_till is not None and order.ticket.good_till <= at:
-            self.end(order, at, "good-till date reached")
-            return False
-        was_due, order.due = order.due, False
-        quotes = self._parts.prices.quotes(order.tradable.con_ids)
-        price = natural(order.tradable.legs, order.ticket.action, quotes)
-        if price is None or not is_marketable(order.ticket.action, order.ticket.limit, price.net):
-            if order.ticket.tif in {"IOC", "FOK"}:
-                self.end(order, at, "")
-            elif was_due:
-                self._save(order)
-            return False
-        self._fill(order, price, at)
-        return True
+    def look_due(self, at: datetime) -> None:
+        """Let orders that arrived or changed look at the market for the first time."""
+        self._floor.look_due(at)
+
+    def clear_due(self) -> None:
+        """Orders that could not look at a closed market wait for the next instant, not for another barrier."""
+        for order in self._shelf.working():
+            if order.due:
+                order.due = False
+                self._records.save_order(order)
+
+    def expire(self, at: datetime) -> None:
+        """End orders whose good-till date is over."""
+        for order in self._shelf.live():
+            if order.ticket.good_till is not None and order.ticket.good_till <= at:
+                self._floor.end(order, at, "good-till date reached")
+
+    def close_session(self, session: Session, at: datetime) -> None:
+        """The closing auction, then the end of the day's orders."""
+        self._floor.close_session(session, at)
 
     def end(self, order: PaperOrder, at: datetime, reason: str) -> None:
-        """Cancel or expire a working order: status Cancelled and error 202."""
-        order.status = Status.CANCELLED
-        order.completed_at = at
-        order.reason = reason
-        self._finish(order)
-        self._reports.order_changed(order)
-        self._reports.order_error(order, CANCELLED, f"Order Canceled - reason:{reason}")
+        """Cancel or expire a live order: status Cancelled and error 202."""
+        self._floor.end(order, at, reason)
 
     def broker_trade(self, trade: Booking, contract: dict[str, Any], at: datetime) -> Execution:
         """A trade that the broker makes by itself, such as an expiry: no order, no client."""
-        execution = Execution(
-            exec_id=self._records.new_execution_id(self._world, 1),
-            order_id=0,
-            client_id=0,
-            perm_id=self._records.new_perm_id(self._world),
-            account=trade.account,
-            ref="",
-            contract=contract,
-            at=at,
-            side=trade.side,
-            quantity=int(trade.quantity),
-            price=trade.price,
-            cumulative=int(trade.quantity),
-            average_price=trade.price,
-            commission=trade.commission,
-            realized_usd=self._parts.ledger.book(trade),
-        )
-        self._keep(execution)
+        execution = self._fills.broker_trade(trade, contract, at)
         self._reports.executed([execution], None)
+        self._reports.charged([execution], None)
         return execution
+
+    def correct(self, exec_id: str, price: Decimal, quantity: Decimal) -> Execution:
+        """Put an execution right: reported anew under the same id with a higher last part; quantity 0 busts it.
+
+        Raises:
+            KeyError: there is no such execution.
+            ValueError: it belongs to a combination or to no order, or the quantity is not within the old one.
+        """
+        wrong = self._fills.executions[exec_id.rpartition(".")[0]]
+        order = self._shelf.by_perm_id(wrong.perm_id)
+        if order is None or order.tradable.is_combination or not 0 <= quantity <= wrong.quantity:
+            raise ValueError(
+                f"execution {exec_id}: only a single contract's fill can be corrected, and not made larger"
+            )
+        right = self._fills.correct(order, wrong, price, quantity)
+        self._records.save_order(order)
+        self._reports.executed([right], order)
+        self._reports.charged([right], order)
+        return right
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _modify(self, order: PaperOrder, message: Submission, at: datetime) -> PaperOrder:
-        tradable = self._parts.contracts.tradable(message.values, at)
-        ticket = ticket_from(message.values, tradable)
-        asked = (tradable.legs, ticket.action, message.account)
-        same = asked == (order.tradable.legs, order.ticket.action, order.account)
-        if not same or ticket.quantity <= order.filled:
-            raise RequestError(MODIFY_MISMATCH, "Order being modified does not match original order")
-        changed = replace(order, ticket=ticket, tradable=tradable)
-        refusal = self._credit.refusal(changed, at)
+    def _drafted(self, message: Submission, at: datetime) -> PaperOrder:
+        """The order that a message asks for, checked, but in no book yet."""
+        values = message.values
+        tradable = self._contracts.tradable(values, at)
+        ticket = ticket_from(values, tradable, Entry(at, message.version, self._contracts.exists))
+        check_tradable(tradable, at)
+        shares = message.shares or {message.account: ticket.quantity}
+        return PaperOrder(
+            client_id=message.client_id,
+            order_id=values["orderId"],
+            perm_id=0,
+            account=message.account,
+            frame=message.frame,
+            version=message.version,
+            created_at=at,
+            since=at,
+            tradable=tradable,
+            ticket=ticket,
+            quantity=ticket.quantity,
+            echo=dict(values),
+            portions=tuple(Portion(account, share) for account, share in shares.items()),
+            leg_values=(Decimal(0),) * len(tradable.legs),
+            oca_group=ticket.oca_group,
+        )
+
+    def _attach(self, order: PaperOrder) -> None:
+        """Tie a new child to its parent: without a group of its own it shares one with its siblings."""
+        if not order.ticket.parent_id:
+            return
+        parent = self._shelf.find(order.client_id, order.ticket.parent_id)
+        if parent is None:
+            raise RequestError(NO_SUCH_ORDER, f"Can't find order with id ={order.ticket.parent_id}")
+        if not parent.live and parent.status is not Status.FILLED:
+            raise rejected("The parent order is over")
+        order.parent_perm_id = parent.perm_id
+        order.oca_group = order.oca_group or str(parent.perm_id)
+
+    def _withdraw(self, order: PaperOrder, at: datetime, reason: str) -> None:
+        """Cancel on request: an order at the exchange is PendingCancel first."""
+        if order.status is Status.SUBMITTED:
+            order.status = Status.PENDING_CANCEL
+            self._reports.order_changed(order)
+        self._floor.end(order, at, reason)
+
+    def _modify(self, order: PaperOrder, message: Submission, at: datetime) -> PaperOrder | None:
+        draft = self._drafted(message, at)
+        ticket = draft.ticket
+        _check_change(order, draft)
+        draft.progress = Progress(order.filled)
+        waits = self._shelf.families.waits_for_parent(order)
+        refusal = None if order.parked or waits else self._floor.credit.refusal(draft, at)
         if refusal is not None:
             raise refusal
-        order.ticket = ticket
-        order.tradable = tradable
-        order.frame = message.frame
-        order.version = message.version
-        order.echo = dict(message.values)
-        self._accept(order)
+        order.progress = _progress_after(order, ticket)
+        order.ticket, order.quantity, order.tradable = ticket, ticket.quantity, draft.tradable
+        order.frame, order.version, order.echo, order.since = draft.frame, draft.version, draft.echo, at
+        if order.parked:
+            self._records.save_order(order)
+            return order if not ticket.transmit or self._floor.transmit(order, at) else None
+        if is_held(ticket.terms, order.progress):
+            order.status = Status.PRE_SUBMITTED
+        order.released = order.released and not ticket.conditions.hold
+        self._floor.changed(order, at)
         return order
 
-    def _accept(self, order: PaperOrder) -> None:
-        order.due = True
-        self._save(order)
-        self._reports.order_changed(order)
 
-    def _refuse(self, order: PaperOrder, refusal: RequestError, at: datetime) -> None:
-        order.status = Status.INACTIVE
-        order.completed_at = at
-        order.reason = refusal.text
-        self._save(order)
-        self._reports.order_changed(order)
-        self._reports.order_error(order, refusal.code, refusal.text)
+def _same_order(order: PaperOrder, draft: PaperOrder) -> bool:
+    asked = (draft.tradable.legs, draft.ticket.action, draft.account)
+    return asked == (order.tradable.legs, order.ticket.action, order.account)
 
-    def _fill(self, order: PaperOrder, price: Natural, at: datetime) -> None:
-        quantity = order.remaining
-        self.activate(order)
-        order.filled += quantity
-        order.filled_value += price.net * quantity
-        order.last_price = price.net
-        order.status = Status.FILLED
-        order.completed_at = at
-        executions = self._executions(order, price, quantity, at)
-        for execution in executions:
-            self._keep(execution)
-        self._finish(order)
-        self._reports.executed(executions, order)
 
-    def _executions(self, order: PaperOrder, price: Natural, quantity: int, at: datetime) -> list[Execution]:
-        tradable = order.tradable
-        fees = commissions(traded_legs(tradable, price.leg_prices, Decimal(quantity)))
-        head = Execution(
-            exec_id=self._records.new_execution_id(self._world, 1),
-            order_id=order.order_id,
-            client_id=order.client_id,
-            perm_id=order.perm_id,
-            account=order.account,
-            ref=order.ticket.ref,
-            contract={key: value for key, value in tradable.wire.items() if key != "comboLegs"},
-            at=at,
-            side=order.ticket.action,
-            quantity=quantity,
-            price=price.net,
-            cumulative=order.filled,
-            average_price=order.average_price,
-        )
-        executions = [head] if tradable.is_combination else []
-        for index, (leg, details) in enumerate(zip(tradable.legs, tradable.details, strict=True)):
-            side = leg_side(leg, order.ticket.action)
-            units = leg.ratio * quantity
-            leg_price, fee = price.leg_prices[index], fees[index]
-            realized = self._parts.ledger.book(
-                booking(order.account, details.contract, side, Decimal(units), leg_price, fee)
-            )
-            part = index + 2 if tradable.is_combination else 1
-            executions.append(
-                replace(
-                    head,
-                    exec_id=f"{head.exec_id[:-6]}.{part:02d}.01",
-                    contract=wire_fields(details, tradable.wire["exchange"]),
-                    side=side,
-                    quantity=units,
-                    price=leg_price,
-                    cumulative=leg.ratio * order.filled,
-                    average_price=leg_price,
-                    commission=fee,
-                    realized_usd=realized,
-                    modelled=self._is_modelled(leg.con_id),
-                )
-            )
-        return executions
+def _check_change(order: PaperOrder, draft: PaperOrder) -> None:
+    """What a modification may not change; the order lives on unchanged.
 
-    def _is_modelled(self, con_id: int) -> bool:
-        quote = self._parts.prices.quote(con_id)
-        return quote is not None and quote.modelled
+    Raises:
+        RequestError: 105, 440 for the algorithm, 10326 for the OCA group.
+    """
+    old, new = order.ticket, draft.ticket
+    same_parent = new.parent_id in {0, old.parent_id}
+    if not _same_order(order, draft) or not same_parent or new.quantity <= order.filled:
+        raise RequestError(MODIFY_MISMATCH, "Order being modified does not match original order")
+    if new.algo != old.algo:
+        raise RequestError(_ALGO_CHANGED, "Order modify failed. Algorithm cannot be modified.")
+    if new.oca_group not in {"", old.oca_group, order.oca_group}:
+        raise RequestError(_OCA_CHANGED, "OCA group revision is not allowed.")
 
-    def _keep(self, execution: Execution) -> None:
-        self.executions.append(execution)
-        self._records.save_execution(execution)
 
-    def _finish(self, order: PaperOrder) -> None:
-        order.due = False
-        self._working.pop(order.perm_id, None)
-        self._save(order)
-
-    def _save(self, order: PaperOrder) -> None:
-        self._records.save_order(order)
+def _progress_after(order: PaperOrder, ticket: Ticket) -> Progress:
+    """Progress goes on when only quantity or time change; another price starts afresh, another type wholly."""
+    old, new = order.ticket.terms, ticket.terms
+    if replace(new, quantity=old.quantity, minimum=old.minimum) == old:
+        return order.progress
+    return order.progress.repriced() if new.kind is old.kind else Progress(order.filled)

@@ -130,6 +130,10 @@ class ContractDesk:
             raise ConfigurationError(world_broken(f"contract {con_id}", self._market.start))
         return details
 
+    def exists(self, con_id: int) -> bool:
+        """Whether the market knows a contract id."""
+        return self._market.contract(con_id) is not None
+
     def contract(self, con_id: int) -> Contract:
         """The plain contract behind an id of the books."""
         return self.known(con_id).contract

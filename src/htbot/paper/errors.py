@@ -8,8 +8,10 @@ from htbot.domain.errors import CallerMistake
 
 PACING_LIMIT = 100
 DUPLICATE_ORDER = 103
+FILLED_ORDER = (104, "Cannot modify a filled order.")
 MODIFY_MISMATCH = 105
 OFF_TICK = 110
+NO_SUCH_ORDER = 135
 HISTORICAL = 162
 NO_CONTRACT = 200
 REJECTED = 201
@@ -50,6 +52,11 @@ def no_contract() -> RequestError:
 def invalid(reason: str) -> RequestError:
     """Error 321 in IB's words."""
     return RequestError(INVALID, f"Error validating request.-'bM' : cause - {reason}")
+
+
+def rejected(reason: str) -> RequestError:
+    """Error 201 in IB's words."""
+    return RequestError(REJECTED, f"Order rejected - reason:{reason}")
 
 
 def no_history(reason: str) -> RequestError:

@@ -14,21 +14,20 @@ from typing import Protocol
 
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.account_feed import AccountFeed
-from htbot.paper.book import Book, Parts
+from htbot.paper.book import Book, BookRules, Parts
 from htbot.paper.contracts import ContractDesk
-from htbot.paper.errors import ORDER_WARNING
+from htbot.paper.feeds.pacing import HistoryPacing
+from htbot.paper.feeds.streams import DataRules
 from htbot.paper.ledger import Ledger
 from htbot.paper.limits import ClientRules
-from htbot.paper.orders import PaperOrder
 from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
 from htbot.paper.records import Records
-from htbot.paper.reports import ClientReports, send_order_status
+from htbot.paper.reports import ClientReports
 from htbot.paper.session import Session
 from htbot.paper.store import STORE_FORM, Store
 from htbot.paper.trading_day import TradingDay
 from htbot.paper.valuation import Valuer
-from htbot.paper.wire.times import ZONE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class GatewayConfig:
     latency_s: float = 0.1
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
+    data: DataRules = field(default_factory=DataRules)
+    book: BookRules = field(default_factory=BookRules)
     ticks_per_second: float = 1.0
 
 
@@ -90,11 +91,13 @@ class Gateway:
         self.display_groups: dict[int, str] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
+        self.history_pacing = HistoryPacing(config.data.pacing)
         self.accounts = config.accounts or (account_number(self.world_id),)
         self.ledger = Ledger(store, self.accounts, config.cash_usd)
         self.valuer = Valuer(self.ledger, self.contracts, self.prices)
-        parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store))
-        self.book = Book(parts, ClientReports(self.sessions), self.world_id)
+        parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store), config.book)
+        reports = ClientReports(self.sessions, config.clients.master_client_id)
+        self.book = Book(parts, reports, self.world_id)
         self.book.restore()
         self.day = TradingDay(market, store, self.book, self.ledger, self.valuer)
         self.account_feed = AccountFeed(self)
@@ -130,57 +133,30 @@ class Gateway:
 
     def match_working(self) -> None:
         """Let every working order look at the market."""
-        if self.is_open:
-            for order in self.book.working:
-                self.book.activate(order)
-                self.book.match(order, self.now)
+        self.book.look_all(self.now)
 
     def match_due(self) -> None:
         """Let orders that arrived or changed look at the market for the first time."""
-        if not self.is_open:
-            return
-        for order in self.book.working:
-            if order.due:
-                self.book.activate(order)
-                self.book.match(order, self.now)
+        self.book.look_due(self.now)
 
     def clear_due(self) -> None:
         """Orders that could not look at a closed market wait for the next instant, not for another barrier."""
-        for order in self.book.working:
-            order.due = False
+        self.book.clear_due()
 
     def _publish(self) -> None:
         for session in self.sessions.values():
             for line in session.lines.values():
                 line.publish(session, self.prices)
-            for chart in session.charts.values():
-                chart.publish(session, self.market, self.now)
+            for stream in session.streams.values():
+                stream.publish(session, self.prices)
 
     # --- turns ----------------------------------------------------------------------------------------------------
-
-    def accepted(self, order: PaperOrder) -> None:
-        """After the book took an order: it works at once, or waits for the market to open."""
-        if self.is_open:
-            self.book.activate(order)
-            return
-        session = self.sessions.get(order.client_id)
-        if session is not None:
-            session.error(order.order_id, ORDER_WARNING, self._opening_note())
-            send_order_status(session, order)  # libraries take a note about an order for a change of its state
-
-    def _opening_note(self) -> str:
-        sessions = self.market.sessions
-        today = sessions.at(self.now)
-        if today is None or self.now >= today.opens:
-            today = sessions.next_after(self.now.astimezone(NEW_YORK).date())
-        when = "the next session" if today is None else f"{today.opens.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
-        note = f"your order will not be placed at the exchange until {when} {ZONE_NAME}"
-        return f"Order Message: Warning: {note}"
 
     def turn_done(self) -> None:
         """Commit what happened, then tell it. No client has seen a later time than the record."""
         self.account_feed.push_changes()
         self.save_clock()
+        self.book.flush()
         self.store.commit()
         for session in self.sessions.values():
             session.flush()

@@ -1,8 +1,13 @@
-"""From a placeOrder message to a ticket, or to the error that IB answers."""
+"""From a placeOrder message to a ticket, or to the error that IB answers.
+
+Codes and their texts are those of IB's public list (https://interactivebrokers.github.io/tws-api/message_codes.html).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,23 +15,61 @@ from typing import Any
 from htbot.domain.instruments import SecType
 from htbot.domain.orders import Action
 from htbot.domain.sessions import NEW_YORK
-from htbot.matching.ticks import is_on_grid
+from htbot.matching.terms import OrderKind, Terms
+from htbot.matching.triggers import trigger_method
 from htbot.paper.contracts import Tradable
-from htbot.paper.errors import OFF_TICK, REJECTED, RequestError, invalid
-from htbot.paper.orders import Ticket
+from htbot.paper.errors import RequestError, invalid, rejected
+from htbot.paper.order_algos import check_algo
+from htbot.paper.order_conditions import conditions_from
+from htbot.paper.order_types import kind_of, prices_of
+from htbot.paper.orders import OCA_REDUCE, Ticket
 from htbot.paper.wire.times import parse_stamp
+from htbot.paper.wire.values import WireError
 
 _ACTIONS = {"BUY": Action.BUY, "SELL": Action.SELL, "SSHORT": Action.SELL, "SLONG": Action.SELL}
-_TYPES = {"MKT": "MKT", "MARKET": "MKT", "LMT": "LMT", "LIMIT": "LMT"}
-_TIFS = ("DAY", "GTC", "GTD", "IOC", "FOK")
+_AUCTION_ONLY = {"OPG": {OrderKind.MARKET, OrderKind.LIMIT}, "AUC": {OrderKind.MARKET_TO_LIMIT, OrderKind.LIMIT}}
+_TIFS = frozenset({"DAY", "GTC", "GTD", "IOC", "FOK", "DTC", *_AUCTION_ONLY})
+_AT_CLOSE = frozenset({OrderKind.MARKET_ON_CLOSE, OrderKind.LIMIT_ON_CLOSE})
 _MAX_QUANTITY = 10_000_000
-_MAX_PRICE = Decimal(10) ** 9
 _MAX_ORDER_ID = 2**31 - 1
+_FRACTIONS_SINCE = 163
+_TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( .*)?")
 # asked for by the message but not simulated: an order that carries one is refused, never quietly simplified
-_NOT_SIMULATED = ("parentId", "ocaGroup", "goodAfterTime", "algoStrategy", "conditions", "hedgeType", "faGroup")
+_NOT_SIMULATED: tuple[tuple[str, int, str], ...] = (
+    ("hedgeType", 201, "Order rejected - reason:hedge orders are not simulated by this gateway"),
+    ("scalePriceIncrement", 201, "Order rejected - reason:scale orders are not simulated by this gateway"),
+    ("adjustedOrderType", 201, "Order rejected - reason:adjustable stops are not simulated by this gateway"),
+    ("deltaNeutralOrderType", 201, "Order rejected - reason:delta neutral orders are not simulated by this gateway"),
+    ("faProfile", 201, "Order rejected - reason:allocation profiles are not simulated by this gateway: use faGroup"),
+    ("midOffsetAtWhole", 201, "Order rejected - reason:offsets from the midpoint are not simulated by this gateway"),
+    ("midOffsetAtHalf", 201, "Order rejected - reason:offsets from the midpoint are not simulated by this gateway"),
+    (
+        "discretionaryAmt",
+        325,
+        "Discretionary orders are not supported for this combination of order type and exchange.",
+    ),
+)
+_OUTSIDE_RTH_IGNORED = (
+    2109,
+    (
+        "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order type and "
+        "destination. PlaceOrder is now being processed."
+    ),
+)
+_EXTENDED_HOURS = frozenset({SecType.STOCK, SecType.FUTURE})
+_RTH_ONLY = _AT_CLOSE | {OrderKind.MARKET}
 
 
-def ticket_from(values: Mapping[str, Any], tradable: Tradable) -> Ticket:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How an order came in: when, in which protocol version, and which contract ids there are."""
+
+    at: datetime
+    version: int
+    knows: Callable[[int], bool]
+
+
+def ticket_from(values: Mapping[str, Any], tradable: Tradable, entry: Entry) -> Ticket:
     """Check an order message against its contract.
 
     Raises:
@@ -35,37 +78,36 @@ def ticket_from(values: Mapping[str, Any], tradable: Tradable) -> Ticket:
     if not 0 < values["orderId"] < _MAX_ORDER_ID:
         raise invalid(f"Invalid order id {values['orderId']}")
     _refuse_not_simulated(values)
-    order_type = _TYPES.get(str(values["orderType"]).upper())
-    if order_type is None:
-        raise RequestError(387, f"Unsupported order type for this exchange and security type: {values['orderType']}")
+    kind = kind_of(str(values["orderType"]), tradable)
     action = _ACTIONS.get(str(values["action"]).upper())
     if action is None:
         raise invalid(f"Invalid action '{str(values['action'])[:20]}'")
-    tif = str(values["tif"]).upper() or "DAY"
-    if tif not in _TIFS:
-        raise rejected(f"Time in force {tif[:10]} is not simulated")
-    good_till = parse_stamp(values["goodTillDate"]) if tif == "GTD" else None
+    tif = _tif(values, kind)
+    good_till = _moment(values["goodTillDate"], entry.at) if tif == "GTD" else None
     if tif == "GTD" and good_till is None:
         raise RequestError(391, "The time or time-zone entered is invalid: GTD needs goodTillDate")
     return Ticket(
-        action=action,
-        quantity=_quantity(values["totalQuantity"]),
-        order_type=order_type,
-        limit=_limit(values["lmtPrice"], tradable) if order_type == "LMT" else None,
+        terms=_terms(values, tradable, kind, action, tif, entry),
         tif=tif,
-        good_till=good_till,
         ref=values["orderRef"],
-        what_if=values["whatIf"],
+        good_after=_moment(values["goodAfterTime"], entry.at),
+        good_till=good_till,
+        outside_rth=values["outsideRth"] and _may_trade_outside(tradable, kind),
+        transmit=values["transmit"],
+        parent_id=values["parentId"],
+        oca_group=values["ocaGroup"],
+        oca_type=_oca_type(values["ocaType"]),
+        auto_cancel_parent=bool(values.get("autoCancelParent")),
+        algo=check_algo(values, kind, tradable),
+        fa_group=values["faGroup"],
+        fa_method=values["faMethod"],
+        conditions=conditions_from(values, entry.knows),
+        hints=(_OUTSIDE_RTH_IGNORED,) if values["outsideRth"] and not _may_trade_outside(tradable, kind) else (),
     )
 
 
-def rejected(reason: str) -> RequestError:
-    """Error 201 in IB's words."""
-    return RequestError(REJECTED, f"Order rejected - reason:{reason}")
-
-
 def check_tradable(tradable: Tradable, at: datetime) -> None:
-    """Refuse what has no market: indices and expired options.
+    """Refuse what has no market: indices, continuous futures and expired contracts.
 
     Raises:
         RequestError: 201.
@@ -73,36 +115,99 @@ def check_tradable(tradable: Tradable, at: datetime) -> None:
     today = at.astimezone(NEW_YORK).date()
     for details in tradable.details:
         contract = details.contract
-        if contract.sec_type is SecType.INDEX:
-            raise rejected(f"No trading permissions: {contract.symbol} is an index")
+        if contract.sec_type in {SecType.INDEX, SecType.CONTINUOUS_FUTURE}:
+            raise rejected(f"No trading permissions: {contract.symbol} is not a tradable contract")
         if contract.expiry is not None and contract.expiry < today:
             raise rejected(f"The contract is not available for trading: expired {contract.expiry:%Y%m%d}")
 
 
+def _terms(
+    values: Mapping[str, Any], tradable: Tradable, kind: OrderKind, action: Action, tif: str, entry: Entry
+) -> Terms:
+    quantity = _quantity(values["totalQuantity"], tradable, entry.version)
+    prices = prices_of(kind, values, tradable)
+    return Terms(
+        action=action,
+        kind=kind,
+        quantity=quantity,
+        limit=prices.limit,
+        aux=prices.aux,
+        trail_stop=prices.trail_stop,
+        trail_percent=prices.trail_percent,
+        limit_offset=prices.limit_offset,
+        offset_fraction=prices.offset_fraction,
+        minimum=Decimal(min(values["minQty"] or 0, quantity)),
+        lot=_lot(tradable),
+        trigger=_trigger(values["triggerMethod"], tradable),
+        all_or_none=values["allOrNone"] or tif == "FOK",
+        immediate=tif in {"IOC", "FOK"},
+        at_open=tif in _AUCTION_ONLY,
+    )
+
+
 def _refuse_not_simulated(values: Mapping[str, Any]) -> None:
-    for name in _NOT_SIMULATED:
-        if values.get(name):
-            raise rejected(f"{name} is not simulated by this gateway")
-    if not values["transmit"]:
-        raise rejected("transmit=0 is not simulated by this gateway")
+    for name, code, text in _NOT_SIMULATED:
+        value = values.get(name)
+        if value and value != "None":  # TWS itself writes the text `None` for an order that has none
+            raise RequestError(code, text)
+    if values["cashQty"]:
+        raise RequestError(10244, "Cash quantity cannot be used for this order")
 
 
-def _quantity(quantity: Decimal) -> int:
+def _tif(values: Mapping[str, Any], kind: OrderKind) -> str:
+    tif = str(values["tif"]).upper() or "DAY"
+    if tif not in _TIFS:
+        raise invalid(f"Invalid time in force '{tif[:10]}'")
+    if kind in _AT_CLOSE and tif != "DAY":
+        raise RequestError(113, "The Tif option should be set to DAY for MOC and LOC orders.")
+    if tif in _AUCTION_ONLY and kind not in _AUCTION_ONLY[tif]:
+        raise RequestError(111, "The TIF (Tif type) and the order type are incompatible.")
+    return tif
+
+
+def _moment(text: str, at: datetime) -> datetime | None:
+    """A time of goodAfterTime or goodTillDate; its date may be left out (error 391 otherwise)."""
+    stripped = text.strip()
+    if _TIME_ALONE.fullmatch(stripped):
+        stripped = f"{at.astimezone(NEW_YORK):%Y%m%d} {stripped}"
+    try:
+        return parse_stamp(stripped)
+    except WireError as error:
+        reason = "The date, time, or time-zone entered is invalid. The correct format is yyyymmdd hh:mm:ss xxx"
+        raise RequestError(391, f"{reason}: {text[:40]}") from error
+
+
+def _oca_type(number: int) -> int:
+    if not 0 <= number <= OCA_REDUCE:
+        raise invalid(f"Invalid OCA type {number}")
+    return number or OCA_REDUCE
+
+
+def _trigger(number: int, tradable: Tradable) -> Any:
+    sec_type = SecType.BAG if tradable.is_combination else tradable.details[0].contract.sec_type
+    try:
+        return trigger_method(sec_type, number)
+    except ValueError as error:
+        raise RequestError(146, f"Invalid trigger method: {number}") from error
+
+
+def _may_trade_outside(tradable: Tradable, kind: OrderKind) -> bool:
+    sec_types = {details.contract.sec_type for details in tradable.details}
+    return kind not in _RTH_ONLY and not tradable.is_combination and sec_types <= _EXTENDED_HOURS
+
+
+def _lot(tradable: Tradable) -> Decimal:
+    return Decimal(1) if tradable.is_combination else tradable.details[0].size_increment
+
+
+def _quantity(quantity: Decimal, tradable: Tradable, version: int) -> Decimal:
     if quantity == 0:
         raise RequestError(434, "The order size cannot be zero.")
     if quantity < 0 or quantity > _MAX_QUANTITY:
         raise invalid(f"Invalid order quantity {quantity}")
-    if quantity % 1:
+    lot = _lot(tradable)
+    if quantity % 1 and (lot % 1 == 0 or version < _FRACTIONS_SINCE):
         raise RequestError(10243, "Fractional-sized order cannot be placed via API.")
-    return int(quantity)
-
-
-def _limit(limit: Decimal | None, tradable: Tradable) -> Decimal:
-    if limit is None:
-        raise invalid("Missing limit price")
-    if abs(limit) > _MAX_PRICE or (limit <= 0 and not tradable.is_combination):
-        raise rejected(f"Invalid limit price {limit}")
-    if not is_on_grid(tradable.price_rule, limit):
-        text = "The price does not conform to the minimum price variation for this contract."
-        raise RequestError(OFF_TICK, text)
-    return limit
+    if quantity % lot:
+        raise RequestError(355, f"Order size does not conform to market rule: multiples of {lot}")
+    return quantity

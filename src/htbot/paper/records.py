@@ -1,23 +1,28 @@
-"""The book's rows in the store: orders, executions, and the counters that ids are made of."""
+"""The book's rows in the store: orders, executions, and the counters that ids are made of.
+
+Changes gather during a turn and are written once at its end (`flush`), each order and counter one time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from htbot.domain.orders import Action
+from htbot.matching.terms import Progress, Seen
 from htbot.paper.contracts import ContractDesk
-from htbot.paper.order_entry import ticket_from
-from htbot.paper.orders import Execution, PaperOrder, Status
+from htbot.paper.order_entry import Entry, ticket_from
+from htbot.paper.orders import Execution, PaperOrder, Portion, Status
 from htbot.paper.store import Store
 from htbot.paper.wire.order_fields import PLACE_ORDER
 from htbot.paper.wire.tables import decode
 
 _PERM_SPAN = 1_000_000
-_MONEY = frozenset({"price", "average_price", "commission", "realized_usd"})
+_EXECUTION_NUMBERS = frozenset({"quantity", "price", "cumulative", "average_price", "commission", "realized_usd"})
+_PROGRESS_NUMBERS = frozenset({"filled", "trail_stop", "best", "working_limit"})
 
 
 class Records:
@@ -28,6 +33,23 @@ class Records:
         self._next_ids = store.next_order_ids()
         self._perm_ids = int(store.meta("perm_ids") or 0)
         self._execution_ids = int(store.meta("execution_ids") or 0)
+        self._changed: dict[int, PaperOrder] = {}
+        self._used: set[int] = set()
+        self._counted = False
+
+    def flush(self) -> None:
+        """Write what changed since the last time; the caller commits."""
+        for perm_id in sorted(self._changed):
+            order = self._changed[perm_id]
+            self._store.put_order(_order_document(order), working=order.live)
+        for client_id in sorted(self._used):
+            self._store.put_next_order_id(client_id, self._next_ids[client_id])
+        if self._counted:
+            self._store.put_meta("perm_ids", str(self._perm_ids))
+            self._store.put_meta("execution_ids", str(self._execution_ids))
+        self._changed.clear()
+        self._used.clear()
+        self._counted = False
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that the client may use next."""
@@ -35,48 +57,32 @@ class Records:
 
     def use_order_id(self, client_id: int, order_id: int) -> None:
         """Remember that the client used an order id."""
-        following = max(order_id + 1, self.next_order_id(client_id))
-        self._next_ids[client_id] = following
-        self._store.put_next_order_id(client_id, following)
+        self._next_ids[client_id] = max(order_id + 1, self.next_order_id(client_id))
+        self._used.add(client_id)
 
     def new_perm_id(self, world: int) -> int:
         """A permanent id: never used before, its first digits taken from the world."""
         self._perm_ids += 1
-        self._store.put_meta("perm_ids", str(self._perm_ids))
+        self._counted = True
         return (1 + world % 2000) * _PERM_SPAN + self._perm_ids
 
     def new_execution_id(self, world: int, part: int) -> str:
         """An execution id as IB writes them; the last part counts corrections."""
         self._execution_ids += 1
-        self._store.put_meta("execution_ids", str(self._execution_ids))
+        self._counted = True
         return f"{world:08x}.{self._execution_ids:08x}.{part:02d}.01"
 
     def save_order(self, order: PaperOrder) -> None:
-        """Write an order."""
-        document = {
-            "perm_id": order.perm_id,
-            "client_id": order.client_id,
-            "order_id": order.order_id,
-            "account": order.account,
-            "frame": list(order.frame),
-            "version": order.version,
-            "created_at": order.created_at.isoformat(),
-            "status": order.status.value,
-            "filled": order.filled,
-            "filled_value": str(order.filled_value),
-            "last_price": str(order.last_price),
-            "due": order.due,
-            "completed_at": order.completed_at.isoformat() if order.completed_at else None,
-            "reason": order.reason,
-        }
-        self._store.put_order(document, working=order.working)
+        """Have an order written with the next `flush`."""
+        self._changed[order.perm_id] = order
 
     def orders(self, contracts: ContractDesk) -> Iterator[PaperOrder]:
         """Every order; what it asks for is read again from the client's own message."""
         for document in self._store.orders():
             values = decode(PLACE_ORDER, document["frame"], document["version"])
-            created_at = datetime.fromisoformat(document["created_at"])
-            tradable = contracts.tradable(values, created_at)
+            since = datetime.fromisoformat(document["since"])
+            tradable = contracts.tradable(values, datetime.fromisoformat(document["created_at"]))
+            entry = Entry(since, document["version"], contracts.exists)
             completed_at = document["completed_at"]
             yield PaperOrder(
                 client_id=document["client_id"],
@@ -85,14 +91,22 @@ class Records:
                 account=document["account"],
                 frame=tuple(document["frame"]),
                 version=document["version"],
-                created_at=created_at,
+                created_at=datetime.fromisoformat(document["created_at"]),
+                since=since,
                 tradable=tradable,
-                ticket=ticket_from(values, tradable),
+                ticket=ticket_from(values, tradable, entry),
+                quantity=Decimal(document["quantity"]),
                 echo=values,
                 status=Status(document["status"]),
-                filled=document["filled"],
+                progress=_progress_from(document["progress"]),
+                portions=tuple(_portion_from(row) for row in document["portions"]),
+                leg_values=tuple(map(Decimal, document["leg_values"])),
                 filled_value=Decimal(document["filled_value"]),
                 last_price=Decimal(document["last_price"]),
+                parent_perm_id=document["parent_perm_id"],
+                oca_group=document["oca_group"],
+                why_held=document["why_held"],
+                released=document["released"],
                 due=document["due"],
                 completed_at=datetime.fromisoformat(completed_at) if completed_at else None,
                 reason=document["reason"],
@@ -100,26 +114,75 @@ class Records:
 
     def save_execution(self, execution: Execution) -> None:
         """Append an execution."""
-        document: dict[str, Any] = {}
-        for key, value in asdict(execution).items():
-            if isinstance(value, Decimal):
-                document[key] = str(value)
-            elif isinstance(value, datetime):
-                document[key] = value.isoformat()
-            else:
-                document[key] = value
-        document["contract"] = {
-            key: str(value) if isinstance(value, Decimal) else value for key, value in execution.contract.items()
-        }
+        document = {key: _plain(value) for key, value in asdict(execution).items()}
+        document["contract"] = {key: _plain(value) for key, value in execution.contract.items()}
         self._store.put_execution(document)
 
     def executions(self) -> Iterator[Execution]:
-        """Every execution, oldest first."""
+        """Every execution, oldest first; a correction comes after what it corrects."""
         for document in self._store.executions():
             document["side"] = Action(document["side"])
             document["at"] = datetime.fromisoformat(document["at"])
-            for key in _MONEY:
+            for key in _EXECUTION_NUMBERS:
                 if document[key] is not None:
                     document[key] = Decimal(document[key])
             document["contract"]["strike"] = Decimal(document["contract"]["strike"])
             yield Execution(**document)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _order_document(order: PaperOrder) -> dict[str, Any]:
+    return {
+        "perm_id": order.perm_id,
+        "client_id": order.client_id,
+        "order_id": order.order_id,
+        "account": order.account,
+        "frame": order.frame,
+        "version": order.version,
+        "created_at": order.created_at.isoformat(),
+        "since": order.since.isoformat(),
+        "quantity": str(order.quantity),
+        "status": order.status.value,
+        "progress": _progress_document(order.progress),
+        "portions": [
+            (row.account, str(row.share), str(row.filled), [str(fee) for fee in row.fees]) for row in order.portions
+        ],
+        "leg_values": [str(value) for value in order.leg_values],
+        "filled_value": str(order.filled_value),
+        "last_price": str(order.last_price),
+        "parent_perm_id": order.parent_perm_id,
+        "oca_group": order.oca_group,
+        "why_held": order.why_held,
+        "released": order.released,
+        "due": order.due,
+        "completed_at": order.completed_at.isoformat() if order.completed_at else None,
+        "reason": order.reason,
+    }
+
+
+def _portion_from(row: list[Any]) -> Portion:
+    account, share, filled, fees = row
+    return Portion(account, Decimal(share), Decimal(filled), tuple(map(Decimal, fees)))
+
+
+def _progress_document(progress: Progress) -> dict[str, Any]:
+    """What differs from a new order's progress: most orders have nothing to write."""
+    document = {
+        item.name: _plain(getattr(progress, item.name))
+        for item in fields(Progress)
+        if item.name != "seen" and getattr(progress, item.name) != item.default
+    }
+    if progress.seen is not None:
+        document["seen"] = [str(progress.seen.price), str(progress.seen.size)]
+    return document
+
+
+def _progress_from(document: dict[str, Any]) -> Progress:
+    values = {key: Decimal(value) if key in _PROGRESS_NUMBERS else value for key, value in document.items()}
+    seen = values.pop("seen", None)
+    return Progress(**values, seen=None if seen is None else Seen(*map(Decimal, seen)))

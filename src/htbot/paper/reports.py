@@ -7,7 +7,7 @@ from typing import Any
 
 from htbot.domain.orders import Action
 from htbot.paper.credit import WhatIf
-from htbot.paper.marketdata import MODELLED
+from htbot.paper.feeds.lines import MODELLED
 from htbot.paper.orders import Execution, PaperOrder, Status
 from htbot.paper.session import Session
 from htbot.paper.valuation import money
@@ -19,29 +19,47 @@ _MARGINS = (
     "initMarginBefore", "maintMarginBefore", "equityWithLoanBefore", "initMarginChange", "maintMarginChange",
     "equityWithLoanChange", "initMarginAfter", "maintMarginAfter", "equityWithLoanAfter",
 )  # fmt: skip
+_ADDED, _REMOVED = 1, 2
 _NO_MARGINS = dict.fromkeys(_MARGINS, UNSET_DOUBLE)
 _SIDES = {Action.BUY: "BOT", Action.SELL: "SLD"}
 
 
+_TWS_FILLS_IN: dict[str, object] = {
+    # what TWS writes into an order that says nothing of it
+    "deltaNeutralOrderType": "None",
+    "adjustedOrderType": "None",
+    "rule80A": "0",
+    "clearingIntent": "IB",
+    "volatilityType": 0,
+    "referencePriceType": 0,
+}
+
+
 def order_values(order: PaperOrder) -> dict[str, Any]:
     """An order as openOrder and completedOrder write it: what the client asked for, with our state over it."""
-    ticket = order.ticket
+    ticket, terms = order.ticket, order.ticket.terms
     values = {**order.echo, **order.tradable.wire}
+    values.update((name, value) for name, value in _TWS_FILLS_IN.items() if not values.get(name))
+    stop = order.progress.trail_stop if order.progress.trail_stop is not None else terms.trail_stop
+    limit = order.progress.working_limit if terms.limit is None else terms.limit
     values.update(
         orderId=order.order_id,
         clientId=order.client_id,
         permId=order.perm_id,
         account=order.account,
-        action=ticket.action.value,
-        totalQuantity=ticket.quantity,
-        orderType=ticket.order_type,
-        lmtPrice=ticket.limit if ticket.limit is not None else 0,
-        auxPrice=0,
+        action=order.echo["action"].upper(),
+        totalQuantity=order.quantity,
+        orderType=terms.kind.value,
+        lmtPrice=limit if limit is not None else 0,
+        auxPrice=terms.aux if terms.aux is not None else 0,
+        trailStopPrice=stop,
         tif=ticket.tif,
+        ocaGroup=order.oca_group,
+        ocaType=ticket.oca_type,
+        parentPermId=order.parent_perm_id,
         status=order.status.value,
-        whatIf=ticket.what_if,
-        usePriceMgmtAlgo=0,
-        cashQty=0,
+        usePriceMgmtAlgo=order.echo["usePriceMgmtAlgo"] or 0,
+        cashQty=order.echo["cashQty"] or 0,
     )
     return values
 
@@ -60,8 +78,10 @@ def send_order_status(session: Session, order: PaperOrder) -> None:
         "remaining": order.remaining,
         "avgFillPrice": order.average_price,
         "permId": order.perm_id,
+        "parentId": order.ticket.parent_id,
         "lastFillPrice": order.last_price,
         "clientId": order.client_id,
+        "whyHeld": order.why_held,
     }
     session.send(messages.ORDER_STATUS, values)
 
@@ -122,6 +142,7 @@ def send_execution(session: Session, request_id: int, execution: Execution) -> N
         "cumQty": execution.cumulative,
         "avgPrice": execution.average_price,
         "orderRef": execution.ref,
+        "lastLiquidity": _ADDED if execution.added else _REMOVED,
         "evRule": MODELLED if execution.modelled else "",
     }
     session.send(messages.EXECUTION, values)
@@ -140,26 +161,30 @@ def send_commission(session: Session, execution: Execution) -> None:
 
 
 class ClientReports:
-    """Sends what the book says to the session of the client that owns the order."""
+    """Sends what the book says to the client that owns the order, and to the master client, which hears of all."""
 
-    def __init__(self, sessions: Mapping[int, Session]) -> None:
+    def __init__(self, sessions: Mapping[int, Session], master: int | None = None) -> None:
         self._sessions = sessions
+        self._master = master
 
     def order_changed(self, order: PaperOrder) -> None:
         """Queue openOrder and orderStatus, in that order (TWS_PROTOCOL section 6)."""
-        session = self._sessions.get(order.client_id)
-        if session is not None:
+        for session in self._receivers(order):
             send_open_order(session, order)
             send_order_status(session, order)
 
     def executed(self, executions: list[Execution], order: PaperOrder | None) -> None:
-        """Queue execDetails, the order's state, then the commissions; the broker's own trades go to everybody."""
+        """Queue execDetails, then the order's state; the broker's own trades go to everybody."""
         for session in self._receivers(order):
             for execution in executions:
                 send_execution(session, -1, execution)
             if order is not None:
                 send_open_order(session, order)
                 send_order_status(session, order)
+
+    def charged(self, executions: list[Execution], order: PaperOrder | None) -> None:
+        """Queue the commissions of executions that were told before."""
+        for session in self._receivers(order):
             for execution in executions:
                 send_commission(session, execution)
 
@@ -172,5 +197,5 @@ class ClientReports:
     def _receivers(self, order: PaperOrder | None) -> Iterable[Session]:
         if order is None:
             return self._sessions.values()
-        session = self._sessions.get(order.client_id)
-        return () if session is None else (session,)
+        wanted = dict.fromkeys((order.client_id, self._master))
+        return [self._sessions[client_id] for client_id in wanted if client_id in self._sessions]

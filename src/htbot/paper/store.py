@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-STORE_FORM = "2"
+STORE_FORM = "3"
 """The form of the documents in the file; a file of another form cannot be gone on with."""
 
 _SCHEMA = """

@@ -40,14 +40,10 @@ class TradingDay:
         while self._next is not None and self._next.closes <= at:
             self._close(self._next, at)
             self._next = self._market.sessions.next_after(self._closed_day)
-        for order in self._book.working:
-            if order.ticket.good_till is not None and order.ticket.good_till <= at:
-                self._book.end(order, at, "good-till date reached")
+        self._book.expire(at)
 
     def _close(self, session: Session, at: datetime) -> None:
-        for order in self._book.working:
-            if order.ticket.tif not in {"GTC", "GTD"} and order.created_at < session.closes:
-                self._book.end(order, at, "end of the trading day")
+        self._book.close_session(session, at)
         for account in list(self._ledger.accounts):
             for position in self._ledger.held(account):
                 self._expire(position, session, at)

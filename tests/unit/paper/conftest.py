@@ -8,6 +8,8 @@ import pytest
 from tests.support.paper_desk import PaperDesk
 from tests.support.paper_world import HandMarket
 
+from htbot.matching.view import FillRules
+from htbot.paper.book import BookRules
 from htbot.paper.gateway import GatewayConfig
 
 
@@ -19,7 +21,9 @@ def market() -> HandMarket:
 @pytest.fixture
 def make_desk(tmp_path: Path, market: HandMarket) -> Callable[..., PaperDesk]:
     def make(folder: str = "state", **config: Any) -> PaperDesk:
-        return PaperDesk(tmp_path / folder, market, GatewayConfig(**{"speed": "max", **config}))
+        # whatever size a test trades, it fills whole, unless the test is about sizes
+        defaults = {"speed": "max", "book": BookRules(FillRules(sizes_limit=False))}
+        return PaperDesk(tmp_path / folder, market, GatewayConfig(**{**defaults, **config}))
 
     return make
 

@@ -5,7 +5,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from ib_async import Contract, LimitOrder, MarketOrder, Order, Stock, StopOrder
+from ib_async import (
+    Contract,
+    LimitOrder,
+    MarketOrder,
+    Order,
+    PriceCondition,
+    Stock,
+    StopOrder,
+    TagValue,
+)
 from tests.support.paper_desk import PaperDesk, errors, of_kind, statuses
 from tests.support.paper_world import SPX, SPY, HandMarket, option_id
 from tests.support.tws_client import spread
@@ -26,13 +35,28 @@ PUT = Contract(conId=LONG, secType="OPT", exchange="SMART")
         (STOCK, LimitOrder("BUY", 0, 400), 434),
         (STOCK, LimitOrder("BUY", 1.5, 400), 10243),
         (STOCK, LimitOrder("BUY", 1, -1), 201),
-        (STOCK, StopOrder("SELL", 1, 400), 387),
+        (STOCK, Order(action="SELL", totalQuantity=1, orderType="PEG BENCH"), 387),
+        (BAG, Order(action="SELL", totalQuantity=1, orderType="MOC"), 387),
+        (STOCK, StopOrder("SELL", 1, 0), 403),
+        (STOCK, StopOrder("SELL", 1, 400.005), 110),
+        (STOCK, Order(action="SELL", totalQuantity=1, orderType="TRAIL"), 158),
+        (STOCK, Order(action="SELL", totalQuantity=1, orderType="MIT"), 361),
+        (STOCK, Order(action="SELL", totalQuantity=1, orderType="MOC", tif="GTC"), 113),
+        (STOCK, StopOrder("SELL", 1, 400, tif="OPG"), 111),
+        (STOCK, StopOrder("SELL", 1, 400, triggerMethod=5), 146),
         (STOCK, LimitOrder("HOLD", 1, 400), 321),
         (STOCK, LimitOrder("BUY", 1, 400, account="DU0"), 321),
         (STOCK, LimitOrder("BUY", 1, 400, tif="GTD"), 391),
-        (STOCK, LimitOrder("BUY", 1, 400, tif="OPG"), 201),
-        (STOCK, LimitOrder("BUY", 1, 400, parentId=3), 201),
-        (STOCK, LimitOrder("BUY", 1, 400, transmit=False), 201),
+        (STOCK, LimitOrder("BUY", 1, 400, tif="WEEK"), 321),
+        (STOCK, LimitOrder("BUY", 1, 400, goodAfterTime="tomorrow"), 391),
+        (STOCK, LimitOrder("BUY", 1, 400, parentId=3), 135),
+        (STOCK, LimitOrder("BUY", 1, 400, ocaType=9, ocaGroup="a"), 321),
+        (STOCK, LimitOrder("BUY", 1, 400, hedgeType="D"), 201),
+        (STOCK, LimitOrder("BUY", 1, 400, discretionaryAmt=0.1), 325),
+        (STOCK, LimitOrder("BUY", 1, 400, algoStrategy="Guess"), 439),
+        (STOCK, LimitOrder("BUY", 1, 400, algoStrategy="Twap", algoParams=[TagValue("speed", "1")]), 443),
+        (STOCK, StopOrder("BUY", 1, 500, algoStrategy="Twap"), 442),
+        (STOCK, LimitOrder("BUY", 1, 400, conditions=[PriceCondition(conId=99, price=1)]), 147),
         (Stock("NONE", "SMART", "USD"), LimitOrder("BUY", 1, 400), 200),
         (Contract(conId=SPX, secType="IND", exchange="CBOE"), LimitOrder("BUY", 1, 400), 201),
         (Contract(symbol="SPX", secType="OPT", exchange="SMART"), LimitOrder("BUY", 1, 1), 200),
@@ -115,7 +139,7 @@ def test_cancel_says_why_it_cannot(desk: PaperDesk) -> None:
     assert errors(client.ask(4, 1, 9, "")) == [(9, 10147)]
     client.place(1, STOCK, LimitOrder("BUY", 1, 400))
     cancelled = client.ask(4, 1, 1, "")
-    assert statuses(cancelled) == ["Cancelled"]
+    assert statuses(cancelled) == ["PendingCancel", "Cancelled"]
     assert errors(cancelled) == [(1, 202)]
     assert errors(client.ask(4, 1, 1, "")) == [(1, 10148)]
 
@@ -124,11 +148,11 @@ def test_global_cancel_ends_the_orders_of_all(desk: PaperDesk) -> None:
     one, two = desk.client(1), desk.client(2)
     one.place(1, STOCK, LimitOrder("BUY", 1, 400))
     two.place(1, STOCK, LimitOrder("BUY", 1, 401))
-    assert statuses(two.ask(58, 1)) == ["Cancelled"]
-    assert statuses(one.take()) == ["Cancelled"]
+    assert statuses(two.ask(58, 1)) == ["PendingCancel", "Cancelled"]
+    assert statuses(one.take()) == ["PendingCancel", "Cancelled"]
 
 
-def test_a_resting_limit_fills_at_the_natural_price_when_the_market_comes(desk: PaperDesk, market: HandMarket) -> None:
+def test_a_resting_limit_fills_when_the_market_trades_through_it(desk: PaperDesk, market: HandMarket) -> None:
     client = desk.client()
     client.place(1, STOCK, LimitOrder("BUY", 10, 469))
     assert statuses(client.ask(49, 1)) == []
@@ -136,7 +160,7 @@ def test_a_resting_limit_fills_at_the_natural_price_when_the_market_comes(desk: 
     filled = client.ask(49, 1)
     assert statuses(filled) == ["Filled"]
     [execution] = of_kind(filled, 11)
-    assert (execution[18], execution[19], execution[20]) == ("BOT", "10", "468.95")
+    assert (execution[18], execution[19], execution[20]) == ("BOT", "10", "469")
 
 
 def test_the_reports_of_a_fill_come_in_order(desk: PaperDesk, market: HandMarket) -> None:
@@ -162,7 +186,7 @@ def test_an_order_before_the_open_waits_for_it(make_desk: Callable[..., PaperDes
     desk = make_desk()
     client = desk.client()
     messages = client.place(1, STOCK, MarketOrder("BUY", 1))
-    assert [fields[0] for fields in messages] == ["5", "3", "4", "3"]
+    assert [fields[0] for fields in messages] == ["5", "3", "4", "5", "3"]
     assert statuses(messages) == ["PreSubmitted", "PreSubmitted"]
     assert errors(messages) == [(1, 399)]
     assert statuses(client.ask(49, 1)) == []

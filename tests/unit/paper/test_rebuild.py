@@ -108,12 +108,12 @@ def test_the_legs_of_a_combination_add_up_to_its_price(
 ) -> None:
     desk = make_desk()
     storm(desk, market, Random(100 + seed))
-    by_order: dict[int, list[int]] = {}
+    by_fill: dict[str, list[int]] = {}
     rows = desk.gateway.book.executions
     for index, row in enumerate(rows):
-        by_order.setdefault(row.perm_id, []).append(index)
+        by_fill.setdefault(row.exec_id[:-6], []).append(index)
     combinations = 0
-    for indices in by_order.values():
+    for indices in by_fill.values():
         head, *legs = (rows[index] for index in indices)
         if head.contract["secType"] != "BAG":
             continue

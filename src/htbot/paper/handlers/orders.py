@@ -32,9 +32,7 @@ def place_order(context: Context, values: dict[str, Any]) -> None:
         send_what_if(session, order, answer)
         return
     context.pace.order_arrived()
-    accepted = gateway.book.place(submission, gateway.now)
-    if accepted is not None:
-        gateway.accepted(accepted)
+    gateway.book.place(submission, gateway.now)
 
 
 def _account(context: Context, name: str) -> str:

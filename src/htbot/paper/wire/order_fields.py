@@ -91,6 +91,21 @@ _CONDITIONS: tuple[Item, ...] = (
     ),
 )
 
+_MID_OFFSETS: tuple[Item, ...] = (Field("midOffsetAtWhole", MAYBE_DECIMAL), Field("midOffsetAtHalf", MAYBE_DECIMAL))
+_PEG_BEST_ASKED = When(
+    _pegged("PEG BEST", "PEG MID"),
+    (
+        When(
+            _pegged("PEG BEST"), (Field("minCompeteSize", MAYBE_INT), Field("competeAgainstBestOffset", MAYBE_DECIMAL))
+        ),
+        When(
+            lambda values: values["orderType"].startswith("PEG") and values.get("competeAgainstBestOffset") is None,
+            _MID_OFFSETS,
+        ),
+    ),
+    since=170,
+)
+
 PLACE_ORDER = Table(
     3,
     "placeOrder",
@@ -200,6 +215,8 @@ PLACE_ORDER = Table(
         Field("autoCancelParent", BOOL, since=162),
         Field("advancedErrorOverride", since=166),
         Field("manualOrderTime", since=169),
+        When(lambda values: values["exchange"] == "IBKRATS", (Field("minTradeQty", MAYBE_INT),), since=170),
+        _PEG_BEST_ASKED,
     ),
 )
 
