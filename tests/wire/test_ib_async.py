@@ -144,20 +144,20 @@ async def test_history_is_kept_up_to_date(running: Running) -> None:
         bars = await ib.reqHistoricalDataAsync(
             Index("SPX", "CBOE", conId=SPX), "", "1 D", "5 mins", "TRADES", useRTH=True, formatDate=2, keepUpToDate=True
         )
-        assert len(bars) == 6
+        assert len(bars) == 7
         assert bars[0].date == datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
-        assert (bars[-1].date.minute, bars[-1].close) == (55, 4700.0)
+        assert (bars[-1].date.minute, bars[-1].close) == (0, 4700.0), "the bar that begins now"
         new: list[bool] = []
         bars.updateEvent += lambda _bars, has_new: new.append(has_new)
-        running.pace._clock.at = datetime(2024, 1, 2, 15, 2, tzinfo=UTC)
+        running.pace._clock.at = datetime(2024, 1, 2, 15, 7, tzinfo=UTC)
         running.pace.tick()
-        await settled(lambda: len(bars) == 7)
-        assert bars[-1].date == datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
-        assert bars[-1].close == 4701.2
-        running.pace._clock.at = datetime(2024, 1, 2, 15, 3, tzinfo=UTC)
+        await settled(lambda: len(bars) == 8)
+        assert bars[-1].date == datetime(2024, 1, 2, 15, 5, tzinfo=UTC)
+        assert bars[-1].close == 4704.2
+        running.pace._clock.at = datetime(2024, 1, 2, 15, 8, tzinfo=UTC)
         running.pace.tick()
-        await settled(lambda: bars[-1].close == 4701.8)
-        assert (len(bars), new) == (7, [True, False])
+        await settled(lambda: bars[-1].close == 4704.8)
+        assert (len(bars), new) == (8, [False, True, False])
 
 
 async def test_history_without_data_is_error_162(running: Running) -> None:
@@ -166,7 +166,7 @@ async def test_history_without_data_is_error_162(running: Running) -> None:
         ib.errorEvent += lambda _id, code, _text, _contract: codes.append(code)
         spx = Index("SPX", "CBOE", conId=SPX)
         assert not await ib.reqHistoricalDataAsync(spx, "20200101 00:00:00 UTC", "1 D", "5 mins", "TRADES", True)
-        assert not await ib.reqHistoricalDataAsync(spx, "", "1 D", "5 secs", "TRADES", True)
+        assert not await ib.reqHistoricalDataAsync(spx, "", "1 D", "5 mins", "MIDPOINT", True)
         assert codes == [162, 162]
 
 

@@ -18,6 +18,8 @@ from htbot.paper.book import Book, BookRules, Parts
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.feeds.pacing import HistoryPacing
 from htbot.paper.feeds.streams import DataRules
+from htbot.paper.feeds.pacing import HistoryPacing
+from htbot.paper.feeds.streams import DataRules
 from htbot.paper.ledger import Ledger
 from htbot.paper.limits import ClientRules
 from htbot.paper.ports import Market
@@ -43,6 +45,7 @@ class GatewayConfig:
     latency_s: float = 0.1
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
+    data: DataRules = field(default_factory=DataRules)
     data: DataRules = field(default_factory=DataRules)
     book: BookRules = field(default_factory=BookRules)
     ticks_per_second: float = 1.0
@@ -91,6 +94,7 @@ class Gateway:
         self.display_groups: dict[int, str] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
+        self.history_pacing = HistoryPacing(config.data.pacing)
         self.history_pacing = HistoryPacing(config.data.pacing)
         self.accounts = config.accounts or (account_number(self.world_id),)
         self.ledger = Ledger(store, self.accounts, config.cash_usd)

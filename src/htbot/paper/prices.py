@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from htbot.domain.quotes import Greeks, Quote
 from htbot.matching.fills import price_of
 from htbot.paper.contracts import Tradable
-from htbot.paper.ports import DayStatistics, Market
+from htbot.paper.feeds.entitlement import DELAY
+from htbot.paper.ports import DayStatistics, Market, Print, Show
+
+_DAY_S = 86_400
 
 
 class Prices:
     """A cache over the market that is emptied whenever the time moves."""
 
     def __init__(self, market: Market, at: datetime) -> None:
-        self._market = market
+        self.market = market
         self.at = at
+        self._late: Prices | None = None
         self._quotes: dict[int, Quote | None] = {}
         self._greeks: dict[int, Greeks | None] = {}
         self._statistics: dict[int, DayStatistics] = {}
+        self._greeks_at: dict[tuple[int, float], Greeks | None] = {}
+        self._averages: dict[int, float | None] = {}
+        self._prints: dict[tuple[int, datetime], Sequence[Print]] = {}
+        self._changes: dict[tuple[int, datetime], Sequence[Quote]] = {}
 
     def move(self, at: datetime) -> None:
         """Go to another instant."""
@@ -29,11 +37,24 @@ class Prices:
             self._quotes.clear()
             self._greeks.clear()
             self._statistics.clear()
+            self._greeks_at.clear()
+            self._averages.clear()
+            self._prints.clear()
+            self._changes.clear()
+
+    @property
+    def delayed(self) -> Prices:
+        """Prices of fifteen minutes ago."""
+        late = self.at - DELAY
+        if self._late is None:
+            self._late = Prices(self.market, late)
+        self._late.move(late)
+        return self._late
 
     def quote(self, con_id: int) -> Quote | None:
         """The quote in force."""
         if con_id not in self._quotes:
-            self._quotes[con_id] = self._market.quote(con_id, self.at)
+            self._quotes[con_id] = self.market.quote(con_id, self.at)
         return self._quotes[con_id]
 
     def quotes(self, con_ids: Iterable[int]) -> dict[int, Quote | None]:
@@ -43,14 +64,48 @@ class Prices:
     def greeks(self, con_id: int) -> Greeks | None:
         """Model greeks of an option."""
         if con_id not in self._greeks:
-            self._greeks[con_id] = self._market.greeks(con_id, self.at)
+            self._greeks[con_id] = self.market.greeks(con_id, self.at)
         return self._greeks[con_id]
 
     def statistics(self, con_id: int) -> DayStatistics:
         """The running session of a contract."""
         if con_id not in self._statistics:
-            self._statistics[con_id] = self._market.statistics(con_id, self.at)
+            self._statistics[con_id] = self.market.statistics(con_id, self.at)
         return self._statistics[con_id]
+
+    def greeks_at(self, con_id: int, price: float | None) -> Greeks | None:
+        """Greeks of an option at the volatility that gives `price`; None without a price or where none does."""
+        if price is None:
+            return None
+        key = (con_id, price)
+        if key not in self._greeks_at:
+            self._greeks_at[key] = self.market.greeks(con_id, self.at, price)
+        return self._greeks_at[key]
+
+    def average_price(self, con_id: int) -> float | None:
+        """The volume-weighted price of the running session; None before it."""
+        if con_id not in self._averages:
+            opened = self.market.sessions.at(self.at)
+            since = None if opened is None else opened.opens
+            bars = self.market.candles(con_id, _DAY_S, since, self.at, Show.TRADES) if since else []
+            self._averages[con_id] = bars[-1].average if bars else None
+        return self._averages[con_id]
+
+    def prints(self, con_id: int, since: datetime) -> Sequence[Print]:
+        """Trades after `since` up to this instant."""
+        key = (con_id, since)
+        found = self._prints.get(key)
+        if found is None:
+            found = self._prints[key] = self.market.prints(con_id, since, self.at)
+        return found
+
+    def quote_changes(self, con_id: int, since: datetime) -> Sequence[Quote]:
+        """Changes of the quote after `since` up to this instant."""
+        key = (con_id, since)
+        found = self._changes.get(key)
+        if found is None:
+            found = self._changes[key] = self.market.quote_changes(con_id, since, self.at)
+        return found
 
     def mark(self, con_id: int) -> Decimal | None:
         """The price at which a position is valued: the mid, else the last, else the one side there is."""

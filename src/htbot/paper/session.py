@@ -81,8 +81,7 @@ class Session:
         self.rate = MessageRate()
         self.market_data_type = 1
         self.lines: dict[int, Any] = {}
-        self.charts: dict[int, Any] = {}
-        self.streams: dict[Any, Any] = {}
+        self.streams: dict[tuple[str, int], Any] = {}
         self.wants_positions = False
         self.position_multis: dict[int, tuple[str, ...]] = {}
         self.updates: Updates | None = None
@@ -94,7 +93,7 @@ class Session:
     @property
     def wants_data(self) -> bool:
         """Whether it has a subscription that lives on market time."""
-        return bool(self.lines or self.charts or self.streams)
+        return bool(self.lines or self.streams)
 
     def send(self, table: Table, values: Mapping[str, Any]) -> None:
         """Queue a message in the layout of the negotiated version."""

@@ -1,59 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SESSIONS, SPX, SPY, START
 from tests.support.tws_client import RawClient, contract12
-
-from htbot.paper.errors import RequestError
-from htbot.paper.history import BarSize, check_show, start_of
-
-NOW = SESSIONS.all()[1].at(10, 0)
-
-
-@pytest.mark.parametrize(
-    ("duration", "start"),
-    [
-        ("3600 S", SESSIONS.all()[1].at(9, 0)),
-        ("1 D", SESSIONS.all()[1].opens),
-        ("2 D", SESSIONS.all()[0].opens),
-        ("9 D", SESSIONS.all()[0].opens),
-        ("1 W", datetime(2023, 12, 27, 15, tzinfo=UTC)),
-        ("1 M", datetime(2023, 12, 3, 15, tzinfo=UTC)),
-        ("2 Y", datetime(2022, 1, 3, 15, tzinfo=UTC)),
-        ("1d", SESSIONS.all()[1].opens),
-    ],
-)
-def test_durations(duration: str, start: datetime) -> None:
-    assert start_of(duration, NOW, SESSIONS) == start
-
-
-@pytest.mark.parametrize("duration", ["", "0 D", "1 X", "D", "-1 D", "1.5 D", "1 D 2"])
-def test_what_is_no_duration(duration: str) -> None:
-    with pytest.raises(RequestError, match="321"):
-        start_of(duration, NOW, SESSIONS)
-
-
-@pytest.mark.parametrize("text", ["999999 S", "999999 D", "999999 W", "999999 M", "999999 Y"])
-def test_absurd_durations_are_answered(text: str) -> None:
-    assert start_of(text, NOW, SESSIONS) < NOW
-
-
-def test_bar_sizes() -> None:
-    assert BarSize.parse("5 mins") == BarSize(5)
-    assert BarSize.parse("1 day").period == "day"
-    with pytest.raises(RequestError, match="162"):
-        BarSize.parse("5 secs")
-    with pytest.raises(RequestError, match="321"):
-        BarSize.parse("7 mins")
-
-
-def test_what_to_show() -> None:
-    assert check_show("trades") == "TRADES"
-    with pytest.raises(RequestError, match="321"):
-        check_show("GOSSIP")
 
 
 def bars(client: RawClient, size: str, duration: str, end: str = "", **options: object) -> list[list[str]]:
@@ -71,7 +21,7 @@ def test_times_carry_a_zone_from_174_on(desk: PaperDesk, version: int, first: st
 
 def test_epoch_seconds_on_request(desk: PaperDesk) -> None:
     rows = bars(desk.client(), "30 mins", "1 D", format=2)
-    assert [int(row[0]) for row in rows] == [int(SESSIONS.all()[0].opens.timestamp())]
+    assert [int(row[0]) for row in rows] == [int(SESSIONS.all()[0].opens.timestamp()), int(START.timestamp())]
 
 
 def test_the_open_bar_is_the_last_and_nothing_is_from_the_future(desk: PaperDesk) -> None:
@@ -105,8 +55,8 @@ def test_a_schedule_lists_sessions(desk: PaperDesk) -> None:
     [
         ("20240102 09:00:00 US/Eastern", 0, 162),
         ("20240102 10:00:00 US/Eastern", 1, 321),
-        ("yesterday", 0, 320),
-        ("20240102 10:00:00 Mars/Base", 0, 320),
+        ("yesterday", 0, 10314),
+        ("20240102 10:00:00 Mars/Base", 0, 10314),
     ],
 )
 def test_what_has_no_answer(desk: PaperDesk, end: str, keep: int, code: int) -> None:
@@ -119,10 +69,10 @@ def test_a_chart_that_is_kept_up_can_be_ended_once(desk: PaperDesk) -> None:
     client.ask(20, 9, *contract12(SPY, exchange="SMART"), 0, "", "1 min", "1 D", 1, "TRADES", 2, 1, "")
     first, second = client.ask(49, 1), client.ask(49, 1)
     opened = int(START.timestamp())
-    assert of_kind(first, 90) == [["90", "9", "0", str(opened), "4700", "4700.3", "4700.3", "4700", "4700.2", "30"]]
-    assert [(row[3], row[5]) for row in of_kind(second, 90)] == [(str(opened), "4700.6")]
+    assert of_kind(first, 90) == [["90", "9", "30", str(opened), "4700", "4700.3", "4700.3", "4700", "4700.15", "30"]]
+    assert [(row[3], row[5]) for row in of_kind(second, 90)] == [(str(opened), "4700.6"), (str(opened + 60), "4700.6")]
     assert [row[3] for row in of_kind(client.ask(49, 1), 90)] == [str(opened + 60)]
-    client.ask(25, 1, 9)
+    assert errors(client.ask(25, 1, 9)) == [(9, 162)], "as IB confirms it"
     assert of_kind(client.ask(49, 1), 90) == []
     assert errors(client.ask(25, 1, 9)) == [(9, 366)]
 

@@ -22,8 +22,8 @@ def ticks(messages: list[list[str]]) -> dict[int, str]:
 
 def test_a_stock_line_begins_with_everything(desk: PaperDesk) -> None:
     messages = line(desk.client(), 5, SPY)
-    assert messages[0] == ["58", "1", "5", "1"]
-    assert messages[1] == ["81", "5", "0.01", "a60001", "3"]
+    assert messages[0] == ["81", "5", "0.01", "a60001", "3"]
+    assert messages[1] == ["58", "1", "5", "1"]
     assert ticks(messages) == {1: "469.99", 2: "470.01", 4: "470", 6: "470", 7: "470", 9: "470", 14: "470", 8: "100"}
 
 
@@ -106,10 +106,6 @@ def test_contracts_that_are_none(desk: PaperDesk, contract: Contract, code: int)
 @pytest.mark.parametrize(
     ("request_fields", "code"),
     [
-        ((10, 5, 4, *contract12(SPY), 5, 0, ""), 10089),
-        ((50, 3, 4, *contract12(SPY), 5, "TRADES", 1, ""), 420),
-        ((97, 4, *contract12(SPY), "Last", 0, 0), 10089),
-        ((96, 4, *contract12(SPY), 0, "", "", 10, "TRADES", 1, 0, ""), 162),
         ((52, 2, 4, SPY), 430),
         ((22, 4, 10), 10089),
         ((54, 3, 4, *contract12(LONG), 1.0, 4700), 10089),

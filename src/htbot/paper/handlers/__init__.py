@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from htbot.paper.handlers import account, connection, contracts, data, display, orders, unsupported
+from htbot.paper.handlers import account, connection, contracts, data, display, history, orders, streams, unsupported
 from htbot.paper.handlers.ports import Handler
 
 HANDLERS: dict[str, Handler] = {
     **unsupported.HANDLERS,
+    **history.HANDLERS,
+    **streams.HANDLERS,
     **connection.HANDLERS,
     **display.HANDLERS,
     **contracts.HANDLERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.errors import NOT_SUBSCRIBED, RequestError, invalid, no_history
+from htbot.paper.errors import NOT_SUBSCRIBED, RequestError, invalid
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table
@@ -26,10 +26,6 @@ def _empty(table: Table) -> Handler:
     return answer
 
 
-def _no_ticks(_context: Context, _values: dict[str, Any]) -> None:
-    raise no_history("HMDS query returned no data: ticks are not recorded in this world")
-
-
 def _silent(_context: Context, _values: dict[str, Any]) -> None:
     """Cancels of what was refused, and news of which there are none."""
 
@@ -43,11 +39,6 @@ def _exercise(_context: Context, _values: dict[str, Any]) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    "reqMktDepth": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
-    "reqRealTimeBars": _refusal(420, f"Invalid Real-time Query: {_SUBSCRIPTION}"),
-    "reqTickByTickData": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
-    "reqHistoricalTicks": _no_ticks,
-    "reqHistogramData": _no_ticks,
     "reqFundamentalData": _refusal(430, "Fundamentals data for the security specified is not available."),
     "reqScannerSubscription": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
     "reqScannerParameters": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
@@ -67,9 +58,9 @@ HANDLERS: dict[str, Handler] = {
     "reqNewsProviders": _empty(messages.NEWS_PROVIDERS),
     **dict.fromkeys(
         (
-            "cancelMktDepth", "reqNewsBulletins", "cancelNewsBulletins", "cancelScannerSubscription",
-            "cancelRealTimeBars", "cancelFundamentalData", "cancelCalcImpliedVolatility", "cancelCalcOptionPrice",
-            "cancelHistogramData", "cancelTickByTickData", "cancelWshMetaData", "cancelWshEventData",
+            "reqNewsBulletins", "cancelNewsBulletins", "cancelScannerSubscription",
+            "cancelFundamentalData", "cancelCalcImpliedVolatility", "cancelCalcOptionPrice",
+            "cancelWshMetaData", "cancelWshEventData",
         ),
         _silent,
     ),

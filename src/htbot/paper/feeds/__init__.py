@@ -1,0 +1,1 @@
+"""What flows to clients after they asked: quote lines, ticks, depth, bars, scanners."""

@@ -1,0 +1,147 @@
+"""Historical bars: rows of every kind of series, and charts that are kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from htbot.domain.instruments import SecType
+from htbot.domain.sessions import NEW_YORK
+from htbot.paper.contracts import Tradable
+from htbot.paper.feeds.durations import SHOWS, BarSize
+from htbot.paper.ports import Candle, Market, Show
+from htbot.paper.prices import Prices
+from htbot.paper.session import Session
+from htbot.paper.wire import messages
+from htbot.paper.wire.times import day_text, epoch, stamp
+
+_NONE = -1
+_UPDATE_PERIOD_S = 5
+_DIGITS = 6
+
+
+def fetch(
+    market: Market, tradable: Tradable, show: str, size: BarSize, limits: tuple[datetime, datetime]
+) -> list[Candle]:
+    """Bars that start within the limits, as a client gets them: without trades volume, average and count are -1."""
+    contract = tradable.details[0].contract
+    rule = SHOWS[show]
+    series = [_bars(market, contract.con_id, part, size, limits) for part in rule.series]
+    if len(series) == 2:
+        return _both_sides(*series)
+    if not rule.traded:
+        return [replace(bar, volume=_NONE, average=_NONE, count=_NONE) for bars in series for bar in bars]
+    if contract.sec_type is SecType.INDEX:
+        return [replace(bar, volume=0, average=0, count=0) for bars in series for bar in bars]
+    return [bar if bar.average else replace(bar, average=typical(bar)) for bars in series for bar in bars]
+
+
+def typical(bar: Candle) -> float:
+    """The price that stands for a bar whose trades are not known one by one."""
+    return round((bar.high + bar.low + bar.close) / 3, _DIGITS)
+
+
+def _bars(market: Market, con_id: int, series: Show, size: BarSize, limits: tuple[datetime, datetime]) -> list[Candle]:
+    since, until = limits
+    pieces = market.candles(con_id, size.pieces_s, size.start_of(since), until, series)
+    return pieces if size.is_whole else merged(pieces, size)
+
+
+def merged(pieces: Iterable[Candle], size: BarSize) -> list[Candle]:
+    """Pieces joined to bars of a size; a week's or month's bar carries the date of its last session, as at IB."""
+    found: dict[datetime, Candle] = {}
+    for piece in pieces:
+        key = size.start_of(piece.start)
+        known = found.get(key)
+        found[key] = piece if known is None else _joined(known, piece, size)
+    return list(found.values())
+
+
+def _joined(first: Candle, later: Candle, size: BarSize) -> Candle:
+    volume = first.volume + later.volume
+    average = (first.average * first.volume + later.average * later.volume) / volume if volume else later.average
+    return Candle(
+        later.start if size.period else first.start,
+        size.seconds,
+        first.open,
+        max(first.high, later.high),
+        min(first.low, later.low),
+        later.close,
+        volume,
+        round(average, _DIGITS),
+        first.count + later.count,
+    )
+
+
+def _both_sides(bids: list[Candle], asks: list[Candle]) -> list[Candle]:
+    """BID_ASK: average bid, highest ask, lowest bid, average ask."""
+    found = {bar.start: bar for bar in asks}
+    return [
+        Candle(bid.start, bid.seconds, _mean(bid), ask.high, bid.low, _mean(ask), _NONE, _NONE, _NONE)
+        for bid in bids
+        if (ask := found.get(bid.start)) is not None
+    ]
+
+
+def _mean(bar: Candle) -> float:
+    return round((bar.open + bar.high + bar.low + bar.close) / 4, _DIGITS)
+
+
+@dataclass(slots=True)
+class Chart:
+    """One reqHistoricalData. `shown` is the last bar that the client has."""
+
+    req_id: int
+    tradable: Tradable
+    size: BarSize
+    show: str
+    format_date: int
+    shown: Candle | None = None
+    updated: int = 0
+
+    def send_history(self, session: Session, bars: list[Candle], limits: tuple[datetime, datetime]) -> None:
+        """Queue the answer to the request."""
+        since, until = limits
+        values = {
+            "reqId": self.req_id,
+            "start": stamp(since, session.version),
+            "end": stamp(until, session.version),
+            "bars": [self._values(bar, session.version) for bar in bars],
+        }
+        session.send(messages.HISTORICAL_DATA, values)
+        self.shown = bars[-1]
+        self.updated = epoch(until) // _UPDATE_PERIOD_S
+
+    def publish(self, session: Session, prices: Prices) -> None:
+        """Queue what changed since: the rest of the last bar, then the bars that began after it.
+
+        Every five seconds of market time; a stepped client at each instant, since it sees no other.
+        """
+        period = epoch(prices.at) // _UPDATE_PERIOD_S
+        if self.shown is None or (period == self.updated and not session.stepped):
+            return
+        self.updated = period
+        limits = self.size.start_of(self.shown.start), prices.at
+        for bar in fetch(prices.market, self.tradable, self.show, self.size, limits):
+            if bar.start >= self.shown.start and bar != self.shown:
+                session.send(messages.HISTORICAL_UPDATE, {"reqId": self.req_id, **self._values(bar, session.version)})
+                self.shown = bar
+
+    def _values(self, bar: Candle, version: int) -> dict[str, Any]:
+        return {
+            "date": self._date(bar, version),
+            "open": bar.open,
+            "high": bar.high,
+            "low": bar.low,
+            "close": bar.close,
+            "volume": bar.volume,
+            "wap": bar.average,
+            "count": bar.count,
+        }
+
+    def _date(self, bar: Candle, version: int) -> str:
+        if self.size.period:
+            return day_text(bar.start.astimezone(NEW_YORK).date())
+        return str(epoch(bar.start)) if self.format_date == 2 else stamp(bar.start, version)

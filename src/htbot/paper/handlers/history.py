@@ -1,0 +1,259 @@
+"""Historical bars, schedules, head timestamps and histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from htbot.domain.instruments import SecType
+from htbot.domain.sessions import NEW_YORK
+from htbot.paper.contracts import Tradable
+from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
+from htbot.paper.feeds.charts import Chart, fetch
+from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Duration, check_kind, show_of
+from htbot.paper.feeds.entitlement import check_history
+from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
+from htbot.paper.handlers.ports import Context, Handler
+from htbot.paper.ports import Show
+from htbot.paper.wire import messages
+from htbot.paper.wire.times import day_text, epoch, parse_stamp, stamp
+from htbot.paper.wire.values import WireError
+
+_INVALID_TIME = 10314
+_CONTINUOUS_END = 10339
+_SCHEDULES_SINCE = 165
+_OPEN_CHARTS = 50
+_SECOND = timedelta(seconds=1)
+_MINUTE_S = 60
+
+
+def instant_of(text: str) -> datetime | None:
+    """A client's time as aware UTC; None for empty text.
+
+    Raises:
+        RequestError: 10314 for text that is no time or names an unknown zone.
+    """
+    try:
+        return parse_stamp(text)
+    except WireError as error:
+        raise RequestError(_INVALID_TIME, f"End Date/Time: {error}") from error
+
+
+def name_of(tradable: Tradable) -> str:
+    """A contract as errors about history name it: `SPY@SMART`."""
+    return f"{tradable.wire['symbol']}@{tradable.wire['exchange']}"
+
+
+def subject(context: Context, values: dict[str, Any]) -> Tradable:
+    """The contract whose history is asked for.
+
+    Raises:
+        RequestError: 200 for none, 162 for a combination or a login without market data.
+    """
+    gateway = context.gateway
+    tradable = gateway.contracts.tradable(values, gateway.now)
+    if tradable.is_combination:
+        raise no_history("HMDS query returned no data: combinations have no history here")
+    check_history(gateway.config.data.subscriptions, name_of(tradable))
+    return tradable
+
+
+@dataclass(frozen=True, slots=True)
+class BarQuery:
+    """What reqHistoricalData asks for, checked; `end` None = now."""
+
+    show: str
+    size: BarSize
+    duration: Duration
+    end: datetime | None
+    stays: bool
+
+    @staticmethod
+    def of(values: dict[str, Any]) -> BarQuery:
+        """Read a request.
+
+        Raises:
+            RequestError: 321, or 10314 for the end, when the parts are not valid or do not go together.
+        """
+        query = BarQuery(
+            show_of(values["whatToShow"]),
+            BarSize.parse(values["barSize"]),
+            Duration.parse(values["duration"]),
+            instant_of(values["endDateTime"]),
+            values["keepUpToDate"],
+        )
+        query.duration.check(query.size)
+        if values["formatDate"] not in {1, 2}:
+            raise invalid(f"Format date {values['formatDate']} is invalid: use 1 or 2")
+        if query.show == ADJUSTED and query.end is not None:
+            raise invalid("End date is not supported with adjusted last")
+        query._check_updates()
+        return query
+
+    def _check_updates(self) -> None:
+        if not self.stays:
+            return
+        if self.end is not None:
+            raise invalid("End date is not supported with keepUpToDate")
+        if not SHOWS[self.show].live:
+            raise invalid(f"{self.show} is not supported with keepUpToDate: use TRADES, MIDPOINT, BID or ASK")
+        if self.size.seconds < 5:
+            raise invalid("Bars below 5 secs are not supported with keepUpToDate")
+
+    def limits(self, context: Context) -> tuple[datetime, datetime]:
+        """The range, not beyond now; a range shorter than its bars reaches back to the bar that holds its end."""
+        gateway = context.gateway
+        until = gateway.now if self.end is None else min(self.end, gateway.now)
+        since = self.duration.before(until, gateway.market.sessions)
+        if not self.size.period:
+            since = min(since, until - timedelta(seconds=self.size.seconds) + _SECOND)
+        return since, until
+
+
+def historical_data(context: Context, values: dict[str, Any]) -> None:
+    """Bars of a range that ends now or earlier; with keepUpToDate the chart goes on."""
+    gateway, session = context.gateway, context.session
+    request_id = values["reqId"]
+    check_free(session, Kind.CHART, request_id)
+    query = BarQuery.of(values)
+    tradable = subject(context, values)
+    kind = tradable.details[0].contract.sec_type
+    if kind is SecType.CONTINUOUS_FUTURE and query.end is not None:
+        text = "Setting end date/time for continuous future security type is not allowed."
+        raise RequestError(_CONTINUOUS_END, text)
+    check_kind(query.show, kind, name_of(tradable))
+    if query.show == SCHEDULE:
+        _send_schedule(context, values, tradable, query)
+        return
+    _check_pacing(context, values, query)
+    limits = query.limits(context)
+    bars = fetch(gateway.market, tradable, query.show, query.size, limits)
+    if query.end is not None and query.end <= gateway.now:
+        bars = [bar for bar in bars if bar.start < query.end]
+    if not bars:
+        raise no_history(f"HMDS query returned no data: {name_of(tradable)} {query.show.title()}")
+    chart = Chart(request_id, tradable, query.size, query.show, values["formatDate"])
+    chart.send_history(session, bars, limits)
+    if query.stays:
+        open_stream(session, Kind.CHART, request_id, chart)
+
+
+def _check_pacing(context: Context, values: dict[str, Any], query: BarQuery) -> None:
+    gateway, session = context.gateway, context.session
+    if query.stays and sum(1 for _ in of_kind([session], Kind.CHART)) >= _OPEN_CHARTS:
+        raise no_history(f"pacing violation: {_OPEN_CHARTS} historical data requests are open")
+    contract = (values["conId"], values["symbol"], values["localSymbol"], values["exchange"], query.show)
+    identity = tuple(str(value) for name, value in sorted(values.items()) if name != "reqId")
+    gateway.history_pacing.check(session.client_id, contract, identity, small=query.size.seconds <= 30)
+
+
+def _send_schedule(context: Context, values: dict[str, Any], tradable: Tradable, query: BarQuery) -> None:
+    gateway, session = context.gateway, context.session
+    if session.version < _SCHEDULES_SINCE:
+        raise invalid(f"Schedules need server version {_SCHEDULES_SINCE}")
+    if query.size.period != "day":
+        raise invalid("Schedules need the bar size '1 day'")
+    end = query.end or gateway.now
+    since = query.duration.before(end, gateway.market.sessions)
+    con_id = tradable.details[0].contract.con_id
+    first, last = since.astimezone(NEW_YORK).date(), end.astimezone(NEW_YORK).date()
+    rows: list[dict[str, str]] = []
+    zone_name = ""
+    for day in _days(first, last):
+        hours = gateway.market.hours(con_id, day)
+        zone_name, zone = hours.zone, ZoneInfo(hours.zone)
+        for opens, closes in hours.liquid if values["useRTH"] else hours.trading:
+            texts = (f"{instant.astimezone(zone):%Y%m%d-%H:%M:%S}" for instant in (opens, closes))
+            rows.append({**dict(zip(("start", "end"), texts, strict=True)), "refDate": day_text(day)})
+    if not rows:
+        raise no_history(f"HMDS query returned no data: {name_of(tradable)} {SCHEDULE.title()}")
+    message = {
+        "reqId": values["reqId"],
+        "start": rows[0]["start"],
+        "end": rows[-1]["end"],
+        "timeZone": zone_name,
+        "sessions": rows,
+    }
+    session.send(messages.HISTORICAL_SCHEDULE, message)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first += timedelta(days=1)
+
+
+def cancel_historical_data(context: Context, values: dict[str, Any]) -> None:
+    """End a chart that is kept up to date; IB confirms with error 162."""
+    request_id = values["reqId"]
+    if close_stream(context.session, Kind.CHART, request_id) is None:
+        raise RequestError(NO_HISTORICAL_ID, f"No historical data query found for ticker id:{request_id}")
+    text = f"Historical Market Data Service error message:API historical data query cancelled: {request_id}"
+    context.session.error(request_id, HISTORICAL, text)
+
+
+def head_timestamp(context: Context, values: dict[str, Any]) -> None:
+    """The earliest instant of which the world has a price of the contract."""
+    gateway, session = context.gateway, context.session
+    show = show_of(values["whatToShow"])
+    tradable = subject(context, values)
+    details = tradable.details[0]
+    check_kind(show, details.contract.sec_type, name_of(tradable))
+    first = gateway.market.head(details.contract.con_id)
+    if first is None:
+        raise no_history(f"No head time stamp for {name_of(tradable)} {show.title()}")
+    text = str(epoch(first)) if values["formatDate"] == 2 else stamp(first, session.version)
+    session.send(messages.HEAD_TIMESTAMP, {"reqId": values["reqId"], "timestamp": text})
+
+
+_PERIOD_UNITS = {"second": "S", "day": "D", "week": "W", "month": "M", "year": "Y"}
+
+
+def _period(text: str) -> Duration:
+    """A histogram's `3 days`, `1 week`; also as durations are written.
+
+    Raises:
+        RequestError: 321 for anything else.
+    """
+    words = text.strip().lower().split()
+    if len(words) == 2:
+        unit = _PERIOD_UNITS.get(words[1].removesuffix("s"))
+        if unit is not None:
+            return Duration.parse(f"{words[0]} {unit}")
+    return Duration.parse(text)
+
+
+def histogram(context: Context, values: dict[str, Any]) -> None:
+    """Volume by price of the period: each minute's volume at its typical price on the contract's grid."""
+    gateway = context.gateway
+    period = _period(values["timePeriod"])
+    tradable = subject(context, values)
+    details = tradable.details[0]
+    since = period.before(gateway.now, gateway.market.sessions)
+    bars = gateway.market.candles(details.contract.con_id, _MINUTE_S, since, gateway.now, Show.TRADES)
+    tick = float(details.min_tick)
+    counts: dict[int, float] = {}
+    for bar in bars:
+        level = round((bar.average or (bar.high + bar.low + bar.close) / 3) / tick)
+        counts[level] = counts.get(level, 0.0) + bar.volume
+    items = [{"price": round(level * tick, 6), "count": count} for level, count in sorted(counts.items()) if count > 0]
+    if not items:
+        raise no_history(f"HMDS query returned no data: {name_of(tradable)} histogram")
+    context.session.send(messages.HISTOGRAM, {"reqId": values["reqId"], "items": items})
+
+
+def _ended(_context: Context, _values: dict[str, Any]) -> None:
+    """A cancel of what has been answered already."""
+
+
+HANDLERS: dict[str, Handler] = {
+    "reqHistoricalData": historical_data,
+    "cancelHistoricalData": cancel_historical_data,
+    "reqHeadTimeStamp": head_timestamp,
+    "cancelHeadTimeStamp": _ended,
+    "reqHistogramData": histogram,
+    "cancelHistogramData": _ended,
+}
