@@ -63,6 +63,7 @@ class ContractDetails:
     min_size: Decimal = Decimal(1)
     size_increment: Decimal = Decimal(1)
     price_magnifier: int = 1
+    contract_month: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from htbot.domain.instruments import Right
 from htbot.domain.recorded import OptionSeries
-from htbot.paper.market.con_ids import CLASSES, LISTED, OPTIONS_FROM, option_id, option_series, underlying_id
+from htbot.paper.market.con_ids import CLASSES, OPTIONS_FROM, option_id, option_series, underlying_id
+from htbot.paper.market.universe import LISTED
 
 every_class = st.sampled_from(CLASSES)
 
@@ -42,7 +43,7 @@ def test_what_an_id_cannot_carry_has_none() -> None:
 
 
 def test_ids_of_underlyings_are_no_options() -> None:
-    ids = {underlying_id(symbol) for symbol in (*LISTED, "TWX", "SHY", "FOXA")}
+    ids = {underlying_id(symbol) for symbol in (*LISTED, "TWX", "XYZW", "FOXA")}
     assert len(ids) == len(LISTED) + 3
     assert max(ids) < OPTIONS_FROM
     assert [option_series(con_id) for con_id in ids] == [None] * len(ids)

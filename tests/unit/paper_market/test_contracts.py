@@ -8,7 +8,8 @@ import pytest
 from htbot.domain.instruments import Right
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import SessionTable
-from htbot.paper.market.contracts import ContractBook, occ_symbol, option_rule, parse_occ
+from htbot.paper.market.contracts import ContractBook
+from htbot.paper.market.details import occ_symbol, option_rule, parse_occ
 from htbot.paper.market.listing import ExpiryRules
 from htbot.paper.market.timeline import Timeline
 from htbot.paper.ports import ContractQuery

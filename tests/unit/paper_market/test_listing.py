@@ -20,7 +20,11 @@ def years() -> Timeline:
 def test_modelled_lists_every_session(calendar: SessionTable) -> None:
     rules = ExpiryRules(Timeline(calendar))
     ahead = rules.ahead("SPXW", date(2024, 7, 1))
-    assert [day.day for day in ahead] == [1, 2, 3, 5, 8, 9, 10, 11, 12, 15, 16]
+    assert [day.day for day in ahead[:11]] == [1, 2, 3, 5, 8, 9, 10, 11, 12, 15, 16]
+    assert [f"{day:%m%d}" for day in ahead[11:]] == [
+        "0719", "0726", "0802", "0809", "0816", "0823", "0830", "0920", "1018", "1115", "1220",
+        "0117", "0221", "0321", "0418", "0516", "0620", "0718", "0116", "0115",
+    ]  # fmt: skip
     assert rules.ahead("SPXW", date(2024, 7, 4))[0] == date(2024, 7, 5)
     assert not rules.lists("SPXW", date(2024, 7, 4))
 
@@ -57,7 +61,7 @@ def test_ruling_23_dated_weekdays(years: Timeline, trading_class: str, day: date
 def test_historical_goes_daily_in_2023(years: Timeline) -> None:
     rules = ExpiryRules(years, "historical")
     for trading_class in ("SPXW", "SPY", "QQQ"):
-        ahead = rules.ahead(trading_class, date(2023, 3, 6))
+        ahead = [day for day in rules.ahead(trading_class, date(2023, 3, 6)) if day <= date(2023, 3, 17)]
         assert ahead == [session.day for session in years.ahead(date(2023, 3, 6), len(ahead))]
 
 

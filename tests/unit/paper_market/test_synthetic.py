@@ -9,8 +9,10 @@ from statistics import fmean
 import pytest
 
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
-from htbot.paper.market.synthetic import SYMBOLS, SyntheticMarket
+from htbot.paper.market.synthetic import SyntheticMarket
+from htbot.paper.market.universe import LISTED
 from htbot.paper.ports import ContractQuery, Show
 
 SPX, SPY, QQQ = 416904, 756733, 320227571
@@ -133,12 +135,13 @@ def test_spy_is_a_tenth_of_the_index(market: SyntheticMarket) -> None:
 
 
 def test_every_symbol_has_prices(market: SyntheticMarket) -> None:
-    for symbol in SYMBOLS:
-        kind = "IND" if symbol == "SPX" else "STK"
-        [row] = market.details(ContractQuery(symbol=symbol, sec_type=kind), market.start)
+    for symbol, listed in LISTED.items():
+        query = ContractQuery(symbol=listed.base, sec_type=listed.sec_type, currency=listed.currency)
+        [row] = market.details(query, market.start)
+        assert row.local_symbol == symbol
         quote = market.quote(row.contract.con_id, market.start)
         assert quote is not None
-        assert quote.last is not None
+        assert (quote.last is None) == (listed.sec_type is SecType.FOREX)
 
 
 def averages(closes: list[float]) -> float:

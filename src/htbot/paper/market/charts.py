@@ -66,7 +66,7 @@ def quote_candles(
             continue
         end = min(start + seconds, closes_s, limits[1])
         sampled = [*events[bisect_left(events, start) : bisect_right(events, end)], end]
-        values = [value for value in map(side, sampled) if value is not None]
+        values = [round(value, _SIDE_DIGITS) for value in map(side, sampled) if value is not None]
         if values:
             yield Candle(instant(start), seconds, values[0], max(values), min(values), values[-1])
 

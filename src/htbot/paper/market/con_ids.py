@@ -1,37 +1,26 @@
 """Contract ids that any later process can read back.
 
-Underlyings keep IB's own ids where the table has them; other stocks get 500,000,000 + a checksum of the symbol. An
-option's id, from 1,000,000,000 up and below 2^31, is a mixed-radix number: (strike slot, days since 2000, right).
-Slots of the classes follow each other in table order, so classes may be appended, never inserted, removed or resized.
+Underlyings keep IB's own ids where the table has them; others get 500,000,000 + a checksum of the symbol. Futures have
+900,000,000 + (root, month). An option's id, from 1,000,000,000 up and below 2^31, is a mixed-radix number: (strike
+slot, days since 2000, right); slots of the classes follow each other in table order, so classes may be appended, never
+inserted, removed or resized. Options of all other underlyings have compact ids below 500,000,000 (ladder.py).
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from htbot.domain.instruments import Right, SecType
+from htbot.domain.instruments import Right
 from htbot.domain.recorded import OptionSeries
+from htbot.paper.market.ladder import LADDER, SMALL, CompactRange
+from htbot.paper.market.universe import FUNDS, LISTED, STOCKS, Listed, derived_id
 
 OPTIONS_FROM = 1_000_000_000
-STOCKS_FROM = 500_000_000
 EPOCH = date(2000, 1, 1)
 DAYS = 14_610  # to the end of 2039
 _STRIDE = 2 * DAYS
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An underlying with its id at IB."""
-
-    symbol: str
-    con_id: int
-    long_name: str
-    sec_type: SecType = SecType.STOCK
-    primary_exchange: str = "NASDAQ"
-    stock_type: str = "COMMON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +32,6 @@ class OptionClass:
     unit: Decimal
     slots: int
 
-
-def _etf(symbol: str, con_id: int, name: str, exchange: str = "ARCA") -> Listed:
-    return Listed(symbol, con_id, name, primary_exchange=exchange, stock_type="ETF")
-
-
-LISTED: dict[str, Listed] = {
-    row.symbol: row
-    for row in (
-        Listed("SPX", 416904, "S&P 500 Stock Index", SecType.INDEX, "CBOE", ""),
-        _etf("SPY", 756733, "SPDR S&P 500 ETF TRUST"),
-        _etf("QQQ", 320227571, "INVESCO QQQ TRUST SERIES 1", "NASDAQ"),
-        _etf("IWM", 9579970, "ISHARES RUSSELL 2000 ETF"),
-        Listed("AAPL", 265598, "APPLE INC"),
-        Listed("MSFT", 272093, "MICROSOFT CORP"),
-        Listed("NVDA", 4815747, "NVIDIA CORP"),
-        Listed("TSLA", 76792991, "TESLA INC"),
-        Listed("AMZN", 3691937, "AMAZON.COM INC"),
-        Listed("GOOG", 208813720, "ALPHABET INC-CL C"),
-        Listed("META", 107113386, "META PLATFORMS INC-CLASS A"),
-        Listed("IBM", 8314, "INTL BUSINESS MACHINES CORP", primary_exchange="NYSE"),
-        Listed("BAC", 10098, "BANK OF AMERICA CORP", primary_exchange="NYSE"),
-        _etf("GLD", 51529211, "SPDR GOLD SHARES"),
-        Listed("AIG", 61319701, "AMERICAN INTERNATIONAL GROUP", primary_exchange="NYSE"),
-    )
-}
 
 _HALF = Decimal("0.5")
 CLASSES: tuple[OptionClass, ...] = (
@@ -88,6 +52,41 @@ CLASSES: tuple[OptionClass, ...] = (
     OptionClass("GLD", "GLD", _HALF, 1600),
     OptionClass("AIG", "AIG", _HALF, 400),
 )
+_WIDE = frozenset(row.name for row in CLASSES)
+_INDEX_CLASSES = {"VIX": "VIX", "VIXW": "VIX", "NDX": "NDX", "NDXP": "NDX", "RUT": "RUT", "RUTW": "RUT", "XSP": "XSP"}
+
+
+def class_name(symbol: str) -> str:
+    """The class of a stock's options: the symbol without the blank (BRK B: BRKB)."""
+    return symbol.replace(" ", "")
+
+
+def _compact(first_id: int, rows: tuple[Listed, ...]) -> CompactRange:
+    return CompactRange(first_id, tuple(class_name(row.symbol) for row in rows), SMALL)
+
+
+_RANGES = (
+    _compact(110_000_000, STOCKS),
+    _compact(380_000_000, FUNDS),
+    CompactRange(465_000_000, tuple(_INDEX_CLASSES), len(LADDER)),
+)
+_COMPACT = {
+    name: (part, number)
+    for part in _RANGES
+    for number, name in enumerate(part.classes)
+    if name not in _WIDE
+}  # fmt: skip
+_IDS = frozenset(row.con_id for row in LISTED.values())
+UNDERLYING_OF: dict[str, str] = {
+    **{class_name(row.symbol): row.symbol for row in (*STOCKS, *FUNDS)},
+    **_INDEX_CLASSES,
+    **{row.name: row.underlying for row in CLASSES},
+}
+"""Class of options to underlying, all classes; those with daily expiries and ids of their own last."""
+CLASSES_OF: dict[str, list[str]] = {}
+"""Underlying to its classes of options."""
+for _name, _symbol in UNDERLYING_OF.items():
+    CLASSES_OF.setdefault(_symbol, []).append(_name)
 CLASS: dict[str, OptionClass] = {row.name: row for row in CLASSES}
 
 
@@ -104,13 +103,17 @@ _OFFSET = _offsets()
 
 
 def underlying_id(symbol: str) -> int:
-    """The id of a stock or index."""
+    """The id of anything that a tape has but futures."""
     row = LISTED.get(symbol)
-    return row.con_id if row else STOCKS_FROM + zlib.crc32(symbol.encode()) % 400_000_000
+    return row.con_id if row else derived_id(symbol)
 
 
 def option_id(series: OptionSeries) -> int | None:
     """The id of an option; None when class, strike or date is outside what ids can carry."""
+    if series.trading_class in _COMPACT:
+        part, number = _COMPACT[series.trading_class]
+        compact = part.option_id(number, series)
+        return None if compact in _IDS else compact
     row = CLASS.get(series.trading_class)
     days = (series.expiry - EPOCH).days
     if row is None or not 0 <= days < DAYS:
@@ -126,7 +129,8 @@ def option_id(series: OptionSeries) -> int | None:
 def option_series(con_id: int) -> OptionSeries | None:
     """The option behind an id; None when the id is no option's."""
     if con_id < OPTIONS_FROM:
-        return None
+        found = None if con_id in _IDS else next(filter(None, (part.option_series(con_id) for part in _RANGES)), None)
+        return found if found and found.trading_class not in _WIDE else None
     position, rest = divmod(con_id - OPTIONS_FROM, _STRIDE)
     for row in CLASSES:
         slot = position - _OFFSET[row.name]

@@ -2,110 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 
-from htbot.domain.instruments import Contract, Right, SecType
+from htbot.domain.instruments import Right, SecType
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import NEW_YORK
-from htbot.paper.market.con_ids import CLASS, CLASSES, LISTED, Listed, option_id, option_series, underlying_id
+from htbot.paper.market.con_ids import CLASSES_OF, UNDERLYING_OF, option_series, underlying_id
+from htbot.paper.market.details import (
+    MULTIPLIER,
+    future_details,
+    option_details,
+    parse_occ,
+    underlying_details,
+)
+from htbot.paper.market.futures import ROOTS, future_of, listed_futures
 from htbot.paper.market.listing import ExpiryRules, strike_grid
+from htbot.paper.market.universe import LISTED
 from htbot.paper.ports import ContractDetails, ContractQuery, OptionChain
-from htbot.pricing.ticks import PriceRule
 
-CENT: PriceRule = ((Decimal(0), Decimal("0.01")),)
-INDEX_OPTION: PriceRule = ((Decimal(0), Decimal("0.05")), (Decimal(3), Decimal("0.10")))
-STOCK_OPTION: PriceRule = ((Decimal(0), Decimal("0.01")), (Decimal(3), Decimal("0.05")))
-_PENNY_CLASSES = frozenset({"SPY", "QQQ", "IWM"})
 _RIGHTS = {"": None, "0": None, "?": None, "C": Right.CALL, "CALL": Right.CALL, "P": Right.PUT, "PUT": Right.PUT}
-_OCC = re.compile(r"^([A-Z]{1,6}) *(\d{6})([CP])(\d{8})$")
-_MULTIPLIER = 100
-
-
-def option_rule(trading_class: str) -> PriceRule:
-    """Ticks of a class's options: SPX and SPXW 0.05 below 3 and 0.10 above, the big ETFs 0.01, others 0.01 / 0.05."""
-    if trading_class in {"SPXW", "SPX"}:
-        return INDEX_OPTION
-    return CENT if trading_class in _PENNY_CLASSES else STOCK_OPTION
-
-
-def occ_symbol(series: OptionSeries) -> str:
-    """OCC's 21 characters, as IB's localSymbol: class padded to 6, yymmdd, right, strike x 1000 in 8 digits."""
-    thousandths = int(series.strike * 1000)
-    return f"{series.trading_class:<6}{series.expiry:%y%m%d}{series.right.value}{thousandths:08d}"
-
-
-def parse_occ(text: str) -> OptionSeries | None:
-    """The option that an OCC symbol names; None when it is none."""
-    match = _OCC.match(text.strip())
-    if match is None:
-        return None
-    try:
-        expiry = datetime.strptime(match[2], "%y%m%d").replace(tzinfo=NEW_YORK).date()
-    except ValueError:
-        return None
-    return OptionSeries(match[1], expiry, Decimal(match[4]) / 1000, Right(match[3]))
-
-
-def underlying_details(symbol: str) -> ContractDetails:
-    """A stock or index; a symbol that the table does not know is a stock on SMART."""
-    row = LISTED.get(symbol) or Listed(symbol, underlying_id(symbol), symbol, primary_exchange="NYSE")
-    index = row.sec_type is SecType.INDEX
-    contract = Contract(
-        con_id=row.con_id,
-        symbol=symbol,
-        sec_type=row.sec_type,
-        exchange=row.primary_exchange if index else "SMART",
-        trading_class=symbol if index else {"ARCA": symbol, "NASDAQ": "NMS"}.get(row.primary_exchange, symbol),
-    )
-    return ContractDetails(
-        contract=contract,
-        local_symbol=symbol,
-        long_name=row.long_name,
-        market_name=contract.trading_class,
-        min_tick=Decimal("0.01"),
-        price_rule=CENT,
-        valid_exchanges=row.primary_exchange if index else "SMART,NYSE,ARCA,NASDAQ,BATS,IEX",
-        primary_exchange="" if index else row.primary_exchange,
-        stock_type=row.stock_type,
-    )
-
-
-@lru_cache(maxsize=8192)
-def option_details(series: OptionSeries, listing: str) -> ContractDetails | None:
-    """An option; None when no id can carry it."""
-    con_id = option_id(series)
-    if con_id is None:
-        return None
-    name = series.trading_class
-    under = LISTED[CLASS[name].underlying]
-    rule = option_rule(name)
-    return ContractDetails(
-        contract=Contract(
-            con_id=con_id,
-            symbol=under.symbol,
-            sec_type=SecType.OPTION,
-            exchange="SMART",
-            expiry=series.expiry,
-            strike=series.strike,
-            right=series.right,
-            trading_class=name,
-            multiplier=_MULTIPLIER,
-        ),
-        local_symbol=occ_symbol(series),
-        long_name=under.long_name,
-        market_name=name,
-        min_tick=rule[0][1],
-        price_rule=rule,
-        valid_exchanges="SMART,CBOE" if under.symbol == "SPX" else "SMART,CBOE,AMEX,PHLX,BOX,ISE",
-        under_con_id=under.con_id,
-        under_symbol=under.symbol,
-        under_sec_type=under.sec_type.value,
-        listing=listing,
-    )
+_FUTURES = {SecType.FUTURE.value, SecType.CONTINUOUS_FUTURE.value, "FUT+CONTFUT"}
+_KEPT_LISTS = 512
+_SAME_EXCHANGE = {"ISLAND": "NASDAQ"}
 
 
 class ContractBook:
@@ -116,6 +37,7 @@ class ContractBook:
         rules: which expiries are listed.
         reference: price around which strikes are listed on a day (fixed for the day), None without one.
         recorded: options with recorded quotes or trades; always listed until they expire.
+        roots: families of futures that have prices.
     """
 
     def __init__(
@@ -124,50 +46,57 @@ class ContractBook:
         rules: ExpiryRules,
         reference: Callable[[str, date], float | None],
         recorded: Iterable[OptionSeries] = (),
+        roots: Sequence[str] = (),
     ) -> None:
         self.symbols = tuple(sorted(symbols))
         self._rules = rules
         self._reference = reference
+        self._roots = frozenset(roots)
         self._recorded: dict[tuple[str, date], set[tuple[Decimal, Right]]] = {}
         for series in recorded:
             key = (series.trading_class, series.expiry)
             self._recorded.setdefault(key, set()).add((series.strike, series.right))
+        self._listed: dict[tuple[str, date], list[date]] = {}
         self._underlyings = {underlying_id(symbol): symbol for symbol in self.symbols}
 
     def symbol(self, con_id: int) -> str | None:
-        """The underlying with an id; None for options and strangers."""
-        return self._underlyings.get(con_id)
+        """The tape's symbol behind an id, of a future its month's; None for options and strangers."""
+        found = self._underlyings.get(con_id)
+        if found is None:
+            future = future_of(con_id)
+            return future.key if future and future.root.name in self._roots else None
+        return found
 
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id, listed today or not; None for an underlying that the world does not have."""
         symbol = self._underlyings.get(con_id)
         if symbol is not None:
             return underlying_details(symbol)
+        future = future_of(con_id)
+        if future is not None:
+            return future_details(future) if future.root.name in self._roots else None
         series = option_series(con_id)
-        if series is None or CLASS[series.trading_class].underlying not in self.symbols:
+        if series is None or UNDERLYING_OF[series.trading_class] not in self.symbols:
             return None
         return self._option(series)
 
     def details(self, query: ContractQuery, at: datetime) -> list[ContractDetails]:
         """Contracts that a query fits on the New York date of `at`, in order of class, expiry, strike and right."""
         day = at.astimezone(NEW_YORK).date()
-        found = self._by_name(query, day)
-        wanted = query.exchange.upper()
-        kept = [row for row in found if not wanted or wanted in row.valid_exchanges.split(",")]
-        return kept if query.currency.upper() in {"", "USD"} else []
+        return [row for row in self._by_name(query, day) if _is_traded_as_asked(row, query)]
 
     def chains(self, under_con_id: int, day: date) -> list[OptionChain]:
         """Chains of an underlying on a day, per class and exchange."""
         symbol = self._underlyings.get(under_con_id)
         chains = []
-        for row in CLASSES if symbol else ():
-            expiries = self._expiries(row.name, day) if row.underlying == symbol else []
-            if not expiries:
+        for name in CLASSES_OF.get(symbol, ()) if symbol else ():
+            expiries = self._expiries(name, day)
+            strikes = sorted({strike for expiry in expiries for strike, _ in self._strikes(name, expiry, day)})
+            if not strikes:
                 continue
-            strikes = sorted({strike for expiry in expiries for strike, _ in self._strikes(row.name, expiry, day)})
             dates = tuple(f"{expiry:%Y%m%d}" for expiry in expiries)
             chains += [
-                OptionChain(exchange, under_con_id, row.name, _MULTIPLIER, dates, tuple(strikes))
+                OptionChain(exchange, under_con_id, name, MULTIPLIER, dates, tuple(strikes))
                 for exchange in ("CBOE", "SMART")
             ]
         return chains
@@ -177,26 +106,60 @@ class ContractBook:
         return option_details(series, "recorded" if recorded else self._rules.listing)
 
     def _by_name(self, query: ContractQuery, day: date) -> list[ContractDetails]:
+        kind = query.sec_type.upper()
         if query.con_id:
             row = self.contract(query.con_id)
-            alive = row is not None and (row.contract.expiry is None or row.contract.expiry >= day)
+            expiry = row.contract.expiry if row else None
+            alive = expiry is None or expiry >= day or query.include_expired
             return [row] if row is not None and alive else []
-        if query.sec_type.upper() == SecType.OPTION:
+        if kind == SecType.OPTION:
             return list(self._options(query, day))
-        symbol = (query.symbol or query.local_symbol).upper()
-        if symbol not in self.symbols:
-            return []
-        row = underlying_details(symbol)
-        return [row] if query.sec_type.upper() in {"", row.contract.sec_type.value} else []
+        if kind in _FUTURES:
+            return list(self._futures(query, day))
+        if query.sec_id:
+            rows = map(underlying_details, self.symbols)
+            return [row for row in rows if (query.sec_id_type.upper(), query.sec_id.upper()) in row.sec_ids]
+        return [row for row in self._named(query) if kind in {"", row.contract.sec_type.value}]
+
+    def _named(self, query: ContractQuery) -> list[ContractDetails]:
+        """Instruments with a symbol (of a pair its first currency) or a local symbol."""
+        name, local = query.symbol.upper(), query.local_symbol.upper()
+        keys = [key for key in (local or name, f"{name}.{query.currency.upper()}") if key in self.symbols]
+        if not keys and name:
+            keys = [key for key in self.symbols if key.startswith(f"{name}.") and key in LISTED]
+        rows = [underlying_details(key) for key in keys]
+        return [row for row in rows if name in {"", row.contract.symbol}]
+
+    def _futures(self, query: ContractQuery, day: date) -> Iterator[ContractDetails]:
+        """Months of the roots that a query names, nearest first; CONTFUT is the nearest one."""
+        symbol, name = query.symbol.upper(), query.trading_class.upper()
+        continuous = query.sec_type.upper() == SecType.CONTINUOUS_FUTURE
+        local = query.local_symbol.upper()
+        for root in ROOTS.values():
+            named = symbol == root.symbol if symbol else bool(local or name)
+            if root.name not in self._roots or not named or name not in {"", root.name}:
+                continue
+            months = listed_futures(root, day, expired=query.include_expired and not continuous)
+            for future in months:
+                row = future_details(future)
+                expiry = f"{future.expiry:%Y%m%d}"
+                if local not in {"", row.local_symbol} or query.multiplier not in {"", str(root.multiplier)}:
+                    continue
+                if continuous:
+                    yield replace(row, contract=replace(row.contract, sec_type=SecType.CONTINUOUS_FUTURE))
+                    break
+                if query.expiry in {"", expiry, future.contract_month}:
+                    yield row
 
     def _options(self, query: ContractQuery, day: date) -> Iterator[ContractDetails]:
         if query.local_symbol:
             series = parse_occ(query.local_symbol)
-            row = self._option(series) if series and series.expiry >= day and self._knows(series) else None
+            alive = series is not None and (series.expiry >= day or query.include_expired)
+            row = self._option(series) if series and alive and self._knows(series) else None
             yield from [row] if row else []
             return
         right_text, strike = query.right.upper(), _strike(query.strike)
-        if right_text not in _RIGHTS or strike is None:
+        if right_text not in _RIGHTS or strike is None or query.multiplier not in {"", str(MULTIPLIER)}:
             return
         right = _RIGHTS[right_text]
         for name in self._classes(query):
@@ -209,24 +172,39 @@ class ContractBook:
                         yield from [row] if row else []
 
     def _knows(self, series: OptionSeries) -> bool:
-        row = CLASS.get(series.trading_class)
-        return row is not None and row.underlying in self.symbols
+        return UNDERLYING_OF.get(series.trading_class) in self.symbols
 
     def _classes(self, query: ContractQuery) -> list[str]:
-        symbol, name = query.symbol.upper(), query.trading_class.upper()
-        rows = [row for row in CLASSES if row.underlying in self.symbols and name in {"", row.name}]
-        return [row.name for row in rows if symbol == row.underlying or (symbol == row.name == "SPXW")]
+        symbol, wanted = query.symbol.upper(), query.trading_class.upper()
+        if symbol not in self.symbols:
+            found = [symbol] if symbol == "SPXW" and "SPX" in self.symbols else []
+        else:
+            found = list(CLASSES_OF.get(symbol, ()))
+        return [name for name in found if wanted in {"", name}]
 
     def _expiries(self, name: str, day: date) -> list[date]:
-        recorded = {expiry for traded, expiry in self._recorded if traded == name and expiry >= day}
-        return sorted(recorded.union(self._rules.ahead(name, day)))
+        if (name, day) not in self._listed:
+            if len(self._listed) > _KEPT_LISTS:
+                self._listed.clear()
+            recorded = {expiry for traded, expiry in self._recorded if traded == name and expiry >= day}
+            self._listed[name, day] = sorted(recorded.union(self._rules.ahead(name, day)))
+        return self._listed[name, day]
 
     def _strikes(self, name: str, expiry: date, day: date) -> set[tuple[Decimal, Right]]:
         listed = set(self._recorded.get((name, expiry), ()))
-        reference = self._reference(CLASS[name].underlying, day)
+        reference = self._reference(UNDERLYING_OF[name], day)
         if reference is not None and expiry >= day and self._rules.lists(name, expiry):
-            listed.update((strike, right) for strike in strike_grid(name, reference) for right in Right)
+            listed.update((strike, right) for strike in strike_grid(name, round(reference, 2)) for right in Right)
         return listed
+
+
+def _is_traded_as_asked(row: ContractDetails, query: ContractQuery) -> bool:
+    """Exchange, primary exchange, currency, symbol and class of a query, where they are said."""
+    exchanges = row.valid_exchanges.split(",")
+    asked = [name.upper() for name in (query.exchange, query.primary_exchange) if name]
+    if any(_SAME_EXCHANGE.get(name, name) not in exchanges for name in asked):
+        return False
+    return query.currency.upper() in {"", row.contract.currency}
 
 
 def _strike(value: float) -> Decimal | None:

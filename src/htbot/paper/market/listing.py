@@ -1,23 +1,32 @@
 """Which options are listed: expiries and strikes.
 
 `modelled` lists one expiry per session and a full strike grid on any date; `historical` keeps only the weekdays that
-the exchange had listed by then (RULINGS 23).
+the exchange had listed by then (RULINGS 23). Behind the daily ones follow the Fridays of nine weeks, the third Fridays
+of a year and the Januaries of two; classes with compact ids have those alone. A Friday that is no session is stood in
+for by the session before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from htbot.paper.market.con_ids import CLASS
+from htbot.paper.market.ladder import LADDER
 from htbot.paper.market.timeline import Timeline
 
 Listing = Literal["modelled", "historical"]
 
 EXPIRIES_AHEAD = 10
+WEEKS_AHEAD = 9
+MONTHS_AHEAD = 12
+_WEEK = timedelta(days=7)
+_NOT_MODELLED = frozenset({"SPX", "VIXW", "NDX", "RUT"})
 GRID_REACH = Decimal("0.20")
+_LADDER_REACH = 0.30
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
 
 WEEKLY_SINCE: dict[str, dict[int, date]] = {
@@ -59,8 +68,12 @@ class ExpiryRules:
 
     def lists(self, trading_class: str, expiry: date) -> bool:
         """True when a class has (or had) options that expire on a day."""
-        if trading_class == "SPX" or self.sessions.on(expiry) is None:
+        if trading_class in _NOT_MODELLED:
             return False  # the AM-settled monthlies exist only where they are recorded
+        if self.sessions.is_beyond(expiry):
+            return expiry.weekday() == FRIDAY
+        if self.sessions.on(expiry) is None or (trading_class not in CLASS and not self._falls_on(FRIDAY, expiry)):
+            return False
         if self.listing == "modelled":
             return True
         since = WEEKLY_SINCE.get(trading_class, _OTHERS)
@@ -71,7 +84,25 @@ class ExpiryRules:
     def ahead(self, trading_class: str, day: date) -> list[date]:
         """The next expiries, that of `day` included."""
         following = self.sessions.ahead(day, EXPIRIES_AHEAD + 1 if self.sessions.on(day) else EXPIRIES_AHEAD)
-        return [session.day for session in following if self.lists(trading_class, session.day)]
+        near = [session.day for session in following]
+        later = {*self._fridays(day), *(near if trading_class in CLASS else ())}
+        return sorted(expiry for expiry in later if expiry >= day and self.lists(trading_class, expiry))
+
+    def _fridays(self, day: date) -> Iterator[date]:
+        """The Fridays of nine weeks, of a year the third ones, of two more years those of January."""
+        friday = day + timedelta(days=(FRIDAY - day.weekday()) % 7)
+        for week in range(3 * 53):
+            months = (friday.year - day.year) * 12 + friday.month - day.month
+            third = 15 <= friday.day <= 21
+            if week < WEEKS_AHEAD or (third and (months <= MONTHS_AHEAD or friday.month == 1)):
+                yield self._stand_in(friday)
+            friday += _WEEK
+
+    def _stand_in(self, friday: date) -> date:
+        """A Friday, or the session before one that is none."""
+        if self.sessions.is_beyond(friday):
+            return friday
+        return self.sessions.last_on(friday) or friday
 
     def _falls_on(self, weekday: int, expiry: date) -> bool:
         """True for that weekday, and for the session that stands in on a holiday: before it, for Mondays after it."""
@@ -99,7 +130,9 @@ def strike_step(trading_class: str, reference: float) -> Decimal:
 
 
 def strike_grid(trading_class: str, reference: float) -> list[Decimal]:
-    """Listed strikes within 20 % of a reference price."""
+    """Listed strikes within 20 % of a reference price; of compact classes the rungs of their ladder within 30 %."""
+    if trading_class not in CLASS:
+        return [rung for rung in LADDER if (1 - _LADDER_REACH) * reference <= rung <= (1 + _LADDER_REACH) * reference]
     step = strike_step(trading_class, reference)
     middle = Decimal(str(round(reference, 2)))
     first = max(int(middle * (1 - GRID_REACH) / step), 1)

@@ -14,8 +14,8 @@ from math import exp, sqrt
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import NEW_YORK
-from htbot.paper.market.con_ids import CLASS
-from htbot.paper.market.contracts import option_rule
+from htbot.paper.market.con_ids import UNDERLYING_OF
+from htbot.paper.market.details import option_rule
 from htbot.paper.market.recorded import Carry, RecordedChains
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import SESSION_S, YEAR_S, instant
@@ -80,7 +80,7 @@ def option_terms(con_id: int, series: OptionSeries) -> OptionTerms:
     return OptionTerms(
         con_id=con_id,
         series=series,
-        underlying=CLASS[name].underlying,
+        underlying=UNDERLYING_OF[name],
         expiry_key=(name, series.expiry),
         strike=float(series.strike),
         grid=tick_grid(option_rule(name)),

@@ -1,7 +1,7 @@
 """The path of a price inside its bars (RULINGS 19): open, nearer extreme, other extreme, close.
 
 The four vertices lie at 0, 1/3, 2/3 and the end of the bar, rounded to whole seconds, and the path is linear between
-them, to a hundredth of a cent (or the `digits` of the path). A tie of the extremes takes the low first in a bar that
+them, to a hundredth of a cent (or on the grid of its `units`). A tie of the extremes takes the low first in a bar that
 rises, else the high. Between bars the last price stands. At the instant where one bar ends and the next begins the new
 bar's open is the price. Times are epoch seconds.
 """
@@ -50,10 +50,19 @@ def vertex_offsets(span_s: int) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Decimal digits of a price between two vertices, and the smallest volume that is traded."""
+    """Decimal digits of a price between two vertices, its grid (ticks per unit, 0: none), the least volume traded."""
 
     digits: int = 4
+    per_unit: float = 0.0
     lot: float = 1.0
+
+    def rounded(self, price: float) -> float:
+        """A price as the path shows it."""
+        return round(round(price * self.per_unit) / self.per_unit if self.per_unit else price, self.digits)
+
+
+_CENTS = Units()
+_LOT_DIGITS = 8
 
 
 class SessionPath:
@@ -66,7 +75,7 @@ class SessionPath:
         length_s: int,
         starts: Sequence[int],
         candles: Sequence[PathBar],
-        units: Units = Units(),
+        units: Units = _CENTS,
     ) -> None:
         self.opens_s = opens_s
         self.closes_s = closes_s
@@ -99,7 +108,7 @@ class SessionPath:
     def share(self, volume: float, passed: int, span: int) -> float:
         """The part of a bar's volume that is traded after `passed` of its `span`, in whole lots."""
         lot = self.units.lot
-        return float(volume * passed // (span * lot) * lot)
+        return round(volume * passed // (span * lot) * lot, _LOT_DIGITS)
 
     def traded(self, index: int, at_s: int) -> float:
         """Volume of bar `index` from its start to an instant inside it."""
@@ -130,9 +139,7 @@ class SessionPath:
         here, there = offsets[leg], offsets[leg + 1]
         if passed == here:
             return points[leg]
-        return round(
-            points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here), self.units.digits
-        )
+        return self.units.rounded(points[leg] + (points[leg + 1] - points[leg]) * (passed - here) / (there - here))
 
     def stretch(self, index: int, from_s: int, until_s: int) -> PathBar:
         """The part of bar `index` between two instants inside it, both ends included; the bar itself when whole."""

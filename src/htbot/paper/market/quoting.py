@@ -10,7 +10,7 @@ from math import sqrt
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
-from htbot.paper.market.con_ids import LISTED, option_series
+from htbot.paper.market.con_ids import option_series
 from htbot.paper.market.contracts import ContractBook
 from htbot.paper.market.options import OptionModel, OptionTerms, model_greeks, modelled_quote, option_terms
 from htbot.paper.market.recorded import RecordedChains, Sides, last_trade, sides_at
@@ -21,7 +21,8 @@ from htbot.pricing.black import implied_deviation
 from htbot.pricing.smile import SmileSlice
 
 QUARTER = timedelta(milliseconds=250)
-_CENT = Decimal("0.01")
+_LOTS = {SecType.FUTURE: 3.0, SecType.FOREX: 500_000.0, SecType.CRYPTO: 0.05}
+"""Units of the sizes at the modelled touch; a stock's are in hundreds."""
 
 
 def sides_of(quote: Quote) -> tuple[float | None, float | None, float, float]:
@@ -125,17 +126,19 @@ class Quoter:
         as_of = instant(changed_s)
         if moment.quarter and moment.at_s + 1 < moment.closes_s and changed_s == moment.at_s:
             price, as_of = self._between(symbol, price, moment), moment.at
-        row = LISTED.get(symbol)
-        if row is not None and row.sec_type is SecType.INDEX:
+        details = self._contracts.contract(con_id)
+        if details is None or details.contract.sec_type is SecType.INDEX:
             return Quote(con_id, as_of, last=price)
         columns = self._data.quotes.get(symbol)
         sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s) if columns is not None else None
         if sides is not None:
             return _recorded(con_id, sides, max(changed_s, sides.since_s), price)
-        touch = touch_of(_CENT)
-        beat = moment.beat(changed_s)
-        sizes = size_of(con_id, beat, 20) * 100, size_of(con_id + 1, beat, 20) * 100
-        return Quote(con_id, as_of, touch.below(price), touch.above(price), *sizes, price, modelled=True)
+        kind = details.contract.sec_type
+        touch, beat = touch_of(kind, details.min_tick), moment.beat(changed_s)
+        lots = _LOTS.get(kind, 100.0)
+        sizes = round(size_of(con_id, beat, 20) * lots, 8), round(size_of(con_id + 1, beat, 20) * lots, 8)
+        last = None if kind is SecType.FOREX else price
+        return Quote(con_id, as_of, touch.below(price), touch.above(price), *sizes, last, modelled=True)
 
     def _between(self, symbol: str, price: float, moment: Moment) -> float:
         """The price a quarter, half or three quarters of the way to that of the next second."""

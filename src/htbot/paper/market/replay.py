@@ -11,10 +11,10 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import SecType
 from htbot.domain.recorded import BarColumns, RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
-from htbot.paper.market.con_ids import LISTED
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import PathBar, SessionPath
 from htbot.paper.market.timeline import date_or_instant, epoch_s, instant, new_york_day
+from htbot.paper.market.universe import LISTED
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 START_TIME = (9, 45)
@@ -54,6 +54,16 @@ class RecordedTape:
             path = self.path(symbol, session)
             if path is not None:
                 yield from path.vertex_times()
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """No file has futures by root."""
+        return ()
+
+    def close(self, symbol: str, session: Session) -> float | None:
+        """Close of the session's last bar."""
+        path = self.path(symbol, session)
+        return path.close if path else None
 
     def settlement(self, symbol: str, session: Session) -> float | None:
         """The last price of the session; for an index the last print of the half hour after it, where recorded.

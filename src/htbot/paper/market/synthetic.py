@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from random import Random
 
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.instruments import SecType
 from htbot.domain.sessions import Session, SessionTable
+from htbot.paper.market.futures import ROOTS, future_named
+from htbot.paper.market.instruments import INSTRUMENTS, Instrument, UnitBar, family_of
 from htbot.paper.market.listing import Listing
-from htbot.paper.market.path import PathBar, SessionPath
+from htbot.paper.market.path import SessionPath
 from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
 from htbot.paper.market.timeline import date_or_instant, epoch_s, new_york_day
+from htbot.paper.market.universe import LISTED, kind_of
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 HISTORY_SESSIONS = 30
 LEAST_HISTORY = 12
 START_TIME = (9, 45)
 _MILLION = 1_000_000
-_KEPT_PATHS = 160
-
-
-@dataclass(frozen=True, slots=True)
-class SyntheticSymbol:
-    """First price, part of the index's moves taken over, and own noise a minute and a night."""
-
-    stream: int
-    first_cents: int
-    beta_permille: int
-    own_ppm: int
-    volume: int
-
-
-SYMBOLS: dict[str, SyntheticSymbol] = {
-    "SPX": SyntheticSymbol(10, 545_000, 1_000, 0, 0),
-    "SPY": SyntheticSymbol(10, 54_500, 1_000, 0, 180_000),
-    "QQQ": SyntheticSymbol(12, 48_000, 1_150, 60, 110_000),
-    "IWM": SyntheticSymbol(13, 22_000, 1_050, 120, 70_000),
-    "AAPL": SyntheticSymbol(14, 23_000, 1_100, 250, 130_000),
-    "MSFT": SyntheticSymbol(15, 42_000, 1_050, 220, 55_000),
-    "NVDA": SyntheticSymbol(16, 14_000, 1_700, 450, 500_000),
-    "TSLA": SyntheticSymbol(17, 25_000, 1_600, 550, 220_000),
-    "AMZN": SyntheticSymbol(18, 19_000, 1_200, 300, 100_000),
-    "GOOG": SyntheticSymbol(19, 17_500, 1_100, 280, 60_000),
-    "META": SyntheticSymbol(20, 56_000, 1_250, 320, 40_000),
-    "IBM": SyntheticSymbol(21, 22_000, 700, 220, 12_000),
-}
+_KEPT_BARS = 150_000
 
 
 class SyntheticTape:
@@ -65,23 +41,38 @@ class SyntheticTape:
         self._position = {session.day: position for position, session in enumerate(sessions)}
         self._plans: list[DayPlan] = []
         self._index_ppm = 0
-        self._opens: dict[str, list[int]] = {symbol: [] for symbol in SYMBOLS}
+        self._opens: dict[str, list[int]] = {symbol: [] for symbol in INSTRUMENTS}
         self._paths: dict[tuple[str, date], SessionPath] = {}
+        self._kept_bars = 0
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """Every symbol of the world."""
-        return tuple(SYMBOLS)
+        return tuple(LISTED)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Every family of futures."""
+        return tuple(ROOTS)
 
     def turns(self, session: Session) -> Iterable[int]:
         """Every symbol has the same minutes, so the index speaks for all."""
         path = self.path("SPX", session)
         return path.vertex_times() if path else ()
 
+    def close(self, symbol: str, session: Session) -> float | None:
+        """The last price of the session, without making its bars."""
+        position = self._position.get(session.day)
+        if position is None:
+            return None
+        name = family_of(symbol)
+        row = INSTRUMENTS[name]
+        self._open_units(name, position)
+        return (self._close_units(name, position) + self._basis(symbol, session)) // row.step * row.step / row.scale
+
     def settlement(self, symbol: str, session: Session) -> float | None:
         """The last price of the session."""
-        path = self.path(symbol, session)
-        return path.close if path else None
+        return self.close(symbol, session)
 
     def path(self, symbol: str, session: Session) -> SessionPath | None:
         """A symbol's minute bars of a session; None before the world's history."""
@@ -90,10 +81,21 @@ class SyntheticTape:
             return None
         key = (symbol, session.day)
         if key not in self._paths:
-            if len(self._paths) >= _KEPT_PATHS:
-                del self._paths[next(iter(self._paths))]
-            self._paths[key] = self._make(symbol, session, position)
+            made = self._make(symbol, session, position)
+            self._kept_bars += len(made)
+            while self._kept_bars > _KEPT_BARS:
+                self._kept_bars -= len(self._paths.pop(next(iter(self._paths))))
+            self._paths[key] = made
         return self._paths[key]
+
+    def _basis(self, symbol: str, session: Session) -> int:
+        """What a month of a future lies above its family's path, the same all session."""
+        if kind_of(symbol) is not SecType.FUTURE:
+            return 0
+        future = future_named(symbol)
+        row = INSTRUMENTS[family_of(symbol)]
+        ahead = max((future.expiry - session.day).days, 0)
+        return row.first_units * future.root.carry_ppm * ahead // (365 * _MILLION) // row.step * row.step
 
     def _plan(self, position: int) -> DayPlan:
         """Plans follow each other: a later day gives back 2 % of the way that the index has gone."""
@@ -106,24 +108,24 @@ class SyntheticTape:
             self._plans.append(plan)
         return self._plans[position]
 
-    def _open_cents(self, symbol: str, position: int) -> int:
+    def _open_units(self, symbol: str, position: int) -> int:
         """Opening price: the close before, moved by the gap."""
-        row, opens = SYMBOLS[symbol], self._opens[symbol]
+        row, opens = INSTRUMENTS[symbol], self._opens[symbol]
         while len(opens) <= position:
             number = len(opens)
-            before = self._close_cents(symbol, number - 1) if number else row.first_cents
+            before = self._close_units(symbol, number - 1) if number else row.first_units
             plan = self._plan(number)
             own = noise(generator(self._seed, row.stream * 4, self._day(number)), row.own_ppm * 6)
             gap = plan.gap_ppm * row.beta_permille // 1_000 + own
             opens.append(_moved(before, gap))
         return opens[position]
 
-    def _close_cents(self, symbol: str, position: int) -> int:
-        row = SYMBOLS[symbol]
+    def _close_units(self, symbol: str, position: int) -> int:
+        row = INSTRUMENTS[symbol]
         change = self._plan(position).change_ppm * row.beta_permille // 1_000 + self._own_change(row, position)
         return _moved(self._opens[symbol][position], change)
 
-    def _own_change(self, row: SyntheticSymbol, position: int) -> int:
+    def _own_change(self, row: Instrument, position: int) -> int:
         return noise(generator(self._seed, row.stream * 4 + 1, self._day(position)), row.own_ppm * 12)
 
     def _day(self, position: int) -> int:
@@ -133,34 +135,71 @@ class SyntheticTape:
         return minute_moves(self._plan(position), self._seed, self._day(position), minutes)
 
     def _make(self, symbol: str, session: Session, position: int) -> SessionPath:
+        """A bar a minute: of the regular session, and around it for what trades round the clock."""
+        name = family_of(symbol)
+        row = INSTRUMENTS[name]
+        regular = self._sessions[position]
         opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
-        minutes = (closes_s - opens_s) // 60
-        row = SYMBOLS[symbol]
-        open_cents = self._open_cents(symbol, position)
+        first_s, last_s = epoch_s(regular.opens), epoch_s(regular.closes)
+        bars = [
+            *self._evening(name, position, (first_s - opens_s) // 60),
+            *self._day_bars(name, position, (last_s - first_s) // 60),
+            *self._late(name, position, (closes_s - last_s) // 60),
+        ]
+        basis = self._basis(symbol, session)
+        candles = [row.priced(bar, basis) for bar in bars]
+        return SessionPath(opens_s, closes_s, 60, range(opens_s, closes_s, 60), candles, row.units)
+
+    def _day_bars(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
+        row = INSTRUMENTS[symbol]
+        open_units = self._open_units(symbol, position)
         index = self._index_moves(position, minutes)
         own_change = self._own_change(row, position)
         random = generator(self._seed, row.stream * 4 + 2, self._day(position))
         own = bridge(random, minutes, row.own_ppm)
         levels = [
-            _moved(open_cents, index[m] * row.beta_permille // 1_000 + own[m] + own_change * m // minutes)
+            _moved(open_units, index[m] * row.beta_permille // 1_000 + own[m] + own_change * m // minutes)
             for m in range(minutes + 1)
         ]
         wick = max(self._plan(position).noise_ppm, row.own_ppm) // 2
-        candles = [
-            _candle(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
-            for m in range(minutes)
-        ]
-        return SessionPath(opens_s, closes_s, 60, [opens_s + 60 * m for m in range(minutes)], candles)
+        for m in range(minutes):
+            yield _bar(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
+
+    def _evening(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
+        """From the close before to the open of the regular session."""
+        row = INSTRUMENTS[symbol]
+        last = self._open_units(symbol, position)
+        first = self._close_units(symbol, position - 1) if position else row.first_units
+        yield from self._quiet(row, (position, 0), (first, last), minutes)
+
+    def _late(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
+        """After the close of the regular session, back to it."""
+        self._open_units(symbol, position)
+        close = self._close_units(symbol, position)
+        yield from self._quiet(INSTRUMENTS[symbol], (position, 1), (close, close), minutes)
+
+    def _quiet(self, row: Instrument, part: tuple[int, int], ends: tuple[int, int], minutes: int) -> Iterator[UnitBar]:
+        """Minutes with a third of the day's noise and a fifth of its volume."""
+        if minutes <= 0:
+            return
+        position, number = part
+        random = generator(self._seed, row.stream * 4 + 3, self._day(position) * 2 + number)
+        deviation = max(row.own_ppm, self._plan(position).noise_ppm * abs(row.beta_permille) // 1_000) // 3
+        swing = bridge(random, minutes, deviation)
+        first, last = ends
+        levels = [_moved(first + (last - first) * m // minutes, swing[m]) for m in range(minutes + 1)]
+        for m in range(minutes):
+            yield _bar(random, levels[m], levels[m + 1], deviation // 2, _volume(random, row.volume, m, minutes) // 5)
 
 
 def _moved(cents: int, ppm: int) -> int:
     return cents + (cents * ppm + _MILLION // 2) // _MILLION
 
 
-def _candle(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> PathBar:
+def _bar(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> UnitBar:
     high = max(first, last) + abs(noise(random, wick_ppm)) * first // _MILLION
     low = min(first, last) - abs(noise(random, wick_ppm)) * first // _MILLION
-    return PathBar(first / 100, high / 100, low / 100, last / 100, float(volume))
+    return first, high, low, last, volume
 
 
 def _volume(random: Random, usual: int, minute: int, minutes: int) -> int:

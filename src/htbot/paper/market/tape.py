@@ -7,8 +7,10 @@ from datetime import date
 from typing import Protocol
 
 from htbot.domain.sessions import Session
+from htbot.paper.market.hours import ROUND_THE_CLOCK
 from htbot.paper.market.path import SessionPath
 from htbot.paper.market.timeline import Timeline
+from htbot.paper.market.universe import kind_of
 
 STALE_SESSIONS = 5
 
@@ -18,7 +20,12 @@ class Tape(Protocol):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Underlyings that have paths."""
+        """Everything but futures that has paths."""
+        ...
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Families of futures whose months (ES@202403) have paths."""
         ...
 
     def path(self, symbol: str, session: Session) -> SessionPath | None:
@@ -29,42 +36,55 @@ class Tape(Protocol):
         """Instants (epoch seconds) of a session at which a path turns or a bar begins or ends."""
         ...
 
+    def close(self, symbol: str, session: Session) -> float | None:
+        """The last price of a session; None where it has no bars."""
+        ...
+
     def settlement(self, symbol: str, session: Session) -> float | None:
         """The official value of a session's close; None where it has no bars."""
         ...
 
 
 class Prices:
-    """Prices and closes of the underlyings of a tape at any instant."""
+    """Prices and closes of the underlyings of a tape at any instant.
+
+    Positions count the sessions of the calendar; what trades round the clock has the same days with longer hours.
+    """
 
     def __init__(self, tape: Tape, timeline: Timeline) -> None:
         self.tape = tape
         self.timeline = timeline
+        self._round_the_clock = timeline.round_the_clock()
+
+    def hours_of(self, symbol: str) -> Timeline:
+        """The sessions in which a symbol has a path."""
+        return self._round_the_clock if kind_of(symbol) in ROUND_THE_CLOCK else self.timeline
 
     def path_at(self, symbol: str, at_s: int) -> SessionPath | None:
         """The path of the last session that has opened at an instant."""
-        return self._path(symbol, self.timeline.running(at_s))
+        return self.path(symbol, self.hours_of(symbol).running(at_s))
 
     def spot(self, symbol: str, at_s: int) -> tuple[float, int] | None:
         """Price in force and the instant (epoch seconds) of its last change; the last close stands between sessions.
 
         None before the first price, and when the last one is more than five sessions old.
         """
-        position = self.timeline.running(at_s)
-        path = self._path(symbol, position)
+        position = self.hours_of(symbol).running(at_s)
+        path = self.path(symbol, position)
         price = path.price(at_s) if path else None
         if path is not None and price is not None:
             return price, path.changed_s(at_s)
         for earlier in range(position - 1, position - 1 - STALE_SESSIONS, -1):
-            path = self._path(symbol, earlier)
+            path = self.path(symbol, earlier)
             if path is not None:
                 return path.close, path.end_of(len(path) - 1)
         return None
 
     def closes(self, symbol: str, position: int, count: int) -> list[float]:
         """Closes of the `count` sessions before a position, those that have bars, oldest first."""
-        paths = (self._path(symbol, earlier) for earlier in range(max(position - count, 0), position))
-        return [path.close for path in paths if path is not None]
+        sessions = self.hours_of(symbol).sessions[max(position - count, 0) : max(position, 0)]
+        closes = (self.tape.close(symbol, session) for session in sessions)
+        return [close for close in closes if close is not None]
 
     def previous_close(self, symbol: str, position: int) -> float | None:
         """Close of the nearest of the five sessions before a position that has bars."""
@@ -73,19 +93,21 @@ class Prices:
 
     def reference(self, symbol: str, position: int) -> float | None:
         """The price around which strikes are listed on a session: the close before, else its own first price."""
-        path = self._path(symbol, position)
         before = self.previous_close(symbol, position)
-        return before if before is not None or path is None else path.open
+        if before is not None:
+            return before
+        path = self.path(symbol, position)
+        return path.open if path else None
 
     def settlement(self, symbol: str, day: date, *, at_open: bool = False) -> float | None:
         """What contracts that expire on a day settle to: the official close, or the first price for AM settlement."""
-        session = self.timeline.on(day)
+        session = self.hours_of(symbol).on(day)
         path = self.tape.path(symbol, session) if session else None
         if session is None or path is None:
             return None
         return path.open if at_open else self.tape.settlement(symbol, session)
 
-    def _path(self, symbol: str, position: int) -> SessionPath | None:
-        if not 0 <= position < len(self.timeline.sessions):
-            return None
-        return self.tape.path(symbol, self.timeline.sessions[position])
+    def path(self, symbol: str, position: int) -> SessionPath | None:
+        """The path of the session at a position; None outside the calendar."""
+        sessions = self.hours_of(symbol).sessions
+        return self.tape.path(symbol, sessions[position]) if 0 <= position < len(sessions) else None

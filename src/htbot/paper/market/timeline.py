@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
@@ -35,6 +35,10 @@ def date_or_instant(moment: datetime | date) -> datetime | date:
     return moment
 
 
+def _new_york(day: date, hour: int) -> datetime:
+    return datetime.combine(day, time(hour), tzinfo=NEW_YORK).astimezone(UTC)
+
+
 class Timeline:
     """A session table with positions, and trading time as the clock of options."""
 
@@ -47,9 +51,23 @@ class Timeline:
         spans = (closes - opens for opens, closes in zip(self.opens_s, self.closes_s, strict=True))
         self._traded_s = [0, *accumulate(spans)]
 
+    def round_the_clock(self) -> Timeline:
+        """The same days, each from 18:00 New York of the evening before until 17:00."""
+        evenings = (session.day - timedelta(days=1) for session in self.sessions)
+        return Timeline(
+            SessionTable(
+                Session(session.day, _new_york(evening, 18), _new_york(session.day, 17), session.early_close)
+                for session, evening in zip(self.sessions, evenings, strict=True)
+            )
+        )
+
     def on(self, day: date) -> Session | None:
         """The session of a day."""
         return self._by_day.get(day)
+
+    def is_beyond(self, day: date) -> bool:
+        """True after the last session of the calendar."""
+        return not self._days or day > self._days[-1]
 
     def position(self, day: date) -> int:
         """Index of the first session on or after a day."""

@@ -17,7 +17,7 @@ from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable, floor_to
 from htbot.paper.market.charts import path_candles, path_prints, quote_candles
 from htbot.paper.market.contracts import ContractBook
-from htbot.paper.market.hours import inside, trading_hours
+from htbot.paper.market.hours import ROUND_THE_CLOCK, inside, trading_hours
 from htbot.paper.market.listing import ExpiryRules, Listing
 from htbot.paper.market.path import event_times
 from htbot.paper.market.quoting import QUARTER, Quoter, money, sides_of
@@ -36,6 +36,7 @@ from htbot.paper.ports import (
 )
 
 _NO_STATISTICS = DayStatistics(open=None, high=None, low=None, previous_close=None, volume=0.0)
+_NOT_SHOWN = {SecType.INDEX: (Show.MIDPOINT, Show.BID, Show.ASK), SecType.FOREX: (Show.TRADES,)}
 _WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.OPTION, SecType.FOREX})
 
 
@@ -59,11 +60,12 @@ class PathMarket:
         self._tape = tape
         self._timeline = Timeline(frame.calendar)
         self._played = Timeline(frame.sessions)
+        self._played_round_the_clock = self._played.round_the_clock()
         self._prices = Prices(tape, self._timeline)
         data = recorded or RecordedData()
         rules = ExpiryRules(self._timeline, frame.listing)
         recorded_series = {*data.option_quotes, *data.option_trades}
-        self._contracts = ContractBook(tape.symbols, rules, self._reference, recorded_series)
+        self._contracts = ContractBook(tape.symbols, rules, self._reference, recorded_series, tape.roots)
         self._quoter = Quoter(self._prices, self._contracts, data)
         self._events: dict[date, list[int]] = {}
         self._quotes_at: datetime | None = None
@@ -120,6 +122,7 @@ class PathMarket:
         symbol, position = self._contracts.symbol(con_id), self._timeline.running(at_s)
         if symbol is None:
             return self._option_statistics(con_id, position)
+        position = self._prices.hours_of(symbol).running(at_s)
         path = self._prices.path_at(symbol, at_s)
         before = self._prices.previous_close(symbol, position)
         day = path.between(path.opens_s, at_s) if path else None
@@ -130,11 +133,9 @@ class PathMarket:
 
     def candles(self, con_id: int, seconds: int, since: datetime, until: datetime, show: Show) -> list[Candle]:
         """Bars of an underlying's path, or of a contract's quotes."""
-        since_s, until_s = epoch_s(since), epoch_s(until)
         found: list[Candle] = []
-        first = max(self._played.running(since_s), 0)
-        for session in self._played.sessions[first : self._played.running(until_s) + 1]:
-            found += self._session_candles(con_id, seconds, session, (since_s, until_s), show)
+        for session in self._sessions_of(con_id, since, until):
+            found += self._session_candles(con_id, seconds, session, (epoch_s(since), epoch_s(until)), show)
         return found
 
     def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
@@ -143,8 +144,7 @@ class PathMarket:
         if symbol is None or kind in _WITHOUT_TRADES:
             return ()
         found: list[Print] = []
-        first = max(self._played.running(epoch_s(after)), 0)
-        for session in self._played.sessions[first : self._played.running(epoch_s(until)) + 1]:
+        for session in self._sessions_of(con_id, after, until):
             path = self._tape.path(symbol, session)
             found += path_prints(path, after, until) if path else ()
         return found
@@ -185,7 +185,7 @@ class PathMarket:
         """The open of the first session with prices of the contract or of its underlying."""
         terms = self._quoter.option(con_id)
         symbol = terms.underlying if terms else self._contracts.symbol(con_id)
-        sessions = self._played.sessions if symbol else []
+        sessions = self._hours_of(con_id).sessions if symbol else []
         paths = ((session, self._tape.path(symbol, session)) for session in sessions if symbol)
         return next((instant(path.starts[0]) for _, path in paths if path), None)
 
@@ -198,6 +198,8 @@ class PathMarket:
         symbol = self._contracts.symbol(con_id)
         if symbol is None:
             return self._quoter.settlement(con_id)
+        if day is None and (details := self._contracts.contract(con_id)) is not None:
+            day = details.contract.expiry
         if day is None:
             raise CallerMistake(f"settlement of {symbol}: give the option's con_id, or the day of expiry")
         value = self._prices.settlement(symbol, day)
@@ -225,6 +227,14 @@ class PathMarket:
         quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
         return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
 
+    def _hours_of(self, con_id: int) -> Timeline:
+        return self._played_round_the_clock if self._kind(con_id) in ROUND_THE_CLOCK else self._played
+
+    def _sessions_of(self, con_id: int, since: datetime, until: datetime) -> list[Session]:
+        """Sessions with prices of a contract that have begun by `until` and run at `since` or later."""
+        played = self._hours_of(con_id)
+        return played.sessions[max(played.running(epoch_s(since)), 0) : played.running(epoch_s(until)) + 1]
+
     def _kind(self, con_id: int) -> SecType:
         details = self._contracts.contract(con_id)
         return details.contract.sec_type if details else SecType.STOCK
@@ -234,12 +244,14 @@ class PathMarket:
     ) -> Iterator[Candle]:
         symbol = self._contracts.symbol(con_id)
         details = self._contracts.contract(con_id)
-        if details is None or (show is not Show.TRADES and details.contract.sec_type is SecType.INDEX):
+        if details is None or show in _NOT_SHOWN.get(details.contract.sec_type, ()):
             return
         if symbol is not None and (show is Show.TRADES or not self._quoter.is_recorded(symbol)):
             path = self._tape.path(symbol, session)
             if path is not None:
-                yield from path_candles(path, seconds, limits, show, touch_of(details.min_tick))
+                yield from path_candles(
+                    path, seconds, limits, show, touch_of(details.contract.sec_type, details.min_tick)
+                )
             return
         if details.contract.expiry is not None and details.contract.expiry < session.day:
             return
