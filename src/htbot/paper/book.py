@@ -104,6 +104,10 @@ class Book:
         """Every order, parked and ended ones included, oldest permId first."""
         return self._shelf.all()
 
+    def by_perm_id(self, perm_id: int) -> PaperOrder | None:
+        """The order with a permanent id."""
+        return self._shelf.by_perm_id(perm_id)
+
     def completed(self) -> Iterator[PaperOrder]:
         """Orders that are filled, cancelled or rejected, oldest permId first."""
         return (order for order in self._shelf.all() if not order.live)

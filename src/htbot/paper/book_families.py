@@ -73,11 +73,16 @@ class Families:
         return parent is not None and not parent.filled
 
     def workable(self, order: PaperOrder) -> Decimal:
-        """How much the order may fill in all by now: a child no more than its parent's part."""
+        """How much the order may fill in all by now: a child no more than its parent's part.
+
+        What siblings have already taken of that part (`quantity` below the ticket's) is taken off it.
+        """
         parent = self.parent(order)
         if parent is None or parent.filled >= parent.ticket.quantity:
             return order.quantity
-        return whole_lots(order.quantity * parent.filled / parent.ticket.quantity, order.ticket.terms.lot)
+        terms = order.ticket.terms
+        part = whole_lots(terms.quantity * parent.filled / parent.ticket.quantity, terms.lot)
+        return max(Decimal(0), part - (terms.quantity - order.quantity))
 
 
 def reduced(sibling: PaperOrder, filled: PaperOrder, before: Decimal) -> Decimal:

@@ -146,7 +146,7 @@ class Floor:
         if standing != (order.status, order.why_held):
             order.status, order.why_held = standing
             self._shelf.tell(order)
-        return order.released and trades
+        return order.released and trades and not self._views.halted(order)
 
     def _time_has_come(self, order: PaperOrder, at: datetime) -> bool:
         good_after = order.ticket.good_after

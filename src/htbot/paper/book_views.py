@@ -79,6 +79,10 @@ class BookViews:
         at = self._prices.at
         return all(self._market.is_trading(con_id, at, outside_rth=outside) for con_id in order.tradable.con_ids)
 
+    def halted(self, order: PaperOrder) -> bool:
+        """Whether trading in a leg is halted."""
+        return any(self._market.halted(con_id, self._prices.at) for con_id in order.tradable.con_ids)
+
     def in_regular_hours(self, order: PaperOrder) -> bool:
         """Whether the contract is in its regular hours."""
         at = self._prices.at
@@ -136,13 +140,13 @@ class MarketFacts:
         if quote is None:
             return None
         sided = quote.bid if rising else quote.ask
-        values = {
+        values: dict[int, float | None] = {
             TriggerMethod.DOUBLE_BID_ASK: sided,
             TriggerMethod.BID_ASK: sided,
             TriggerMethod.MIDPOINT: quote.mid,
             TriggerMethod.LAST_OR_BID_ASK: _beyond((quote.last, sided), rising=rising),
         }
-        value = values.get(TriggerMethod(method), quote.last) if method in TriggerMethod else quote.last
+        value = values.get(method, quote.last)
         value = quote.mid if value is None else value
         return None if value is None else price_of(value)
 

@@ -65,6 +65,12 @@ class Booking:
         """Price x multiplier x signed quantity, in the trade's currency."""
         return self.signed * self.price * self.multiplier
 
+    @property
+    def unsettled(self) -> Decimal:
+        """What the trade brings in that settles on the next business day: the proceeds of a sale of securities."""
+        sold = self.security and self.side is Action.SELL
+        return -self.notional - self.commission if sold else _ZERO
+
 
 def booking(
     account: str, contract: Contract, side: Action, quantity: Decimal, price: Decimal, commission: Decimal

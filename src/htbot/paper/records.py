@@ -183,6 +183,9 @@ def _progress_document(progress: Progress) -> dict[str, Any]:
 
 
 def _progress_from(document: dict[str, Any]) -> Progress:
-    values = {key: Decimal(value) if key in _PROGRESS_NUMBERS else value for key, value in document.items()}
-    seen = values.pop("seen", None)
-    return Progress(**values, seen=None if seen is None else Seen(*map(Decimal, seen)))
+    values: dict[str, Any] = {
+        key: Decimal(value) if key in _PROGRESS_NUMBERS else value for key, value in document.items()
+    }
+    if "seen" in values:
+        values["seen"] = Seen(*map(Decimal, values["seen"]))
+    return Progress(**values)

@@ -197,5 +197,5 @@ class ClientReports:
     def _receivers(self, order: PaperOrder | None) -> Iterable[Session]:
         if order is None:
             return self._sessions.values()
-        wanted = dict.fromkeys((order.client_id, self._master))
-        return [self._sessions[client_id] for client_id in wanted if client_id in self._sessions]
+        wanted = {order.client_id, order.client_id if self._master is None else self._master}
+        return [self._sessions[client_id] for client_id in sorted(wanted) if client_id in self._sessions]
