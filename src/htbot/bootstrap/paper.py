@@ -18,9 +18,12 @@ from typing import Any, Literal
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
-from htbot.domain.errors import ConfigurationError
+from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.clock import PacedTime, SteppedTime
+from htbot.paper.faults.control import ControlPort, controlled
+from htbot.paper.faults.script import read_script
+from htbot.paper.faults.stage import ControlBoard
 from htbot.paper.gateway import Gateway, GatewayConfig
 from htbot.paper.limits import ClientRules
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
@@ -66,6 +69,8 @@ class PaperOptions:
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
     ticks_per_second: float = 1.0
+    faults: Path | None = None
+    control: ControlPort | None = None
     calendar_dir: Path | None = None
 
 
@@ -87,7 +92,11 @@ async def _serve(options: PaperOptions, on_ready: Callable[[Gateway, int], None]
         loop.add_signal_handler(number, _end, done, None)
     loop.set_exception_handler(lambda loop, context: _crashed(loop, context, done))
     pace = SteppedTime(gateway) if options.speed == "max" else PacedTime(gateway, float(options.speed))
-    async with serving(gateway, pace, options.host, options.port) as port:
+    async with contextlib.AsyncExitStack() as open_ports:
+        port = await open_ports.enter_async_context(serving(gateway, pace, options.host, options.port))
+        if options.control is not None:
+            board = ControlBoard(gateway, pace)
+            await open_ports.enter_async_context(controlled(board, options.control, options.state_dir))
         if on_ready is not None:
             on_ready(gateway, port)
         clock = loop.create_task(pace.run())
@@ -137,10 +146,20 @@ def build_gateway(options: PaperOptions) -> Gateway:
         ticks_per_second=options.ticks_per_second,
     )
     gateway = Gateway(market, store, config)
+    if options.faults is not None:
+        _follow(gateway, options.faults)
     store.put_meta("world_asked", asked)
     store.put_meta("world_start", market.start.isoformat())
     store.commit()
     return gateway
+
+
+def _follow(gateway: Gateway, path: Path) -> None:
+    """Play a script of faults, from where it is if the stored world has played a part of it."""
+    try:
+        gateway.faults.follow(read_script(path))
+    except CallerMistake as mistake:
+        raise ConfigurationError(f"{path}: {mistake}") from mistake
 
 
 def _world_asked(options: PaperOptions) -> str:

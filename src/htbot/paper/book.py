@@ -17,7 +17,7 @@ from htbot.domain.sessions import Session
 from htbot.matching.terms import Progress
 from htbot.matching.triggers import is_held
 from htbot.paper.book_fills import Fills
-from htbot.paper.book_floor import BookRules, Floor
+from htbot.paper.book_floor import BookRules, Floor, Whims
 from htbot.paper.book_shelf import Reports, Shelf
 from htbot.paper.bookings import Booking
 from htbot.paper.contracts import ContractDesk
@@ -69,6 +69,7 @@ class Parts:
     ledger: Ledger
     valuer: Valuer
     records: Records
+    whims: Whims
     rules: BookRules = field(default_factory=BookRules)
 
 
@@ -82,7 +83,7 @@ class Book:
         self._world = zlib.crc32(world_id.encode())
         self._fills = Fills(parts.contracts, parts.prices, parts.ledger, parts.records, self._world)
         self._shelf = Shelf(parts.records, reports)
-        self._floor = Floor(self._shelf, self._fills, parts.prices, parts.valuer, parts.rules)
+        self._floor = Floor(self._shelf, self._fills, parts.prices, parts.valuer, parts.rules, parts.whims)
 
     def restore(self) -> None:
         """Read the book from the records of an earlier run."""
@@ -111,6 +112,14 @@ class Book:
     def completed(self) -> Iterator[PaperOrder]:
         """Orders that are filled, cancelled or rejected, oldest permId first."""
         return (order for order in self._shelf.all() if not order.live)
+
+    def find(self, client_id: int, order_id: int) -> PaperOrder | None:
+        """The order that a client knows under this id."""
+        return self._shelf.find(client_id, order_id)
+
+    def by_perm_id(self, perm_id: int) -> PaperOrder | None:
+        """The order with a permanent id."""
+        return self._shelf.by_perm_id(perm_id)
 
     def next_order_id(self, client_id: int) -> int:
         """A number above every order id that the client ever used."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from htbot.domain.sessions import Session
 from htbot.matching.look import CLOSING, look
@@ -36,10 +37,25 @@ class BookRules:
     commission_delay_s: float = 0.0
 
 
+class Whims(Protocol):
+    """What goes wrong with single orders on purpose."""
+
+    def refusal(self, order: PaperOrder) -> RequestError | None:
+        """Why a new order is not taken, None when it is."""
+        ...
+
+    def most(self, order: PaperOrder, quantity: Decimal) -> Decimal:
+        """How much of `quantity` an order may have filled after its next look at the market."""
+        ...
+
+
 class Floor:
     """Works the orders of the shelf at the market of `prices`."""
 
-    def __init__(self, shelf: Shelf, fills: Fills, prices: Prices, valuer: Valuer, rules: BookRules) -> None:
+    def __init__(
+        self, shelf: Shelf, fills: Fills, prices: Prices, valuer: Valuer, rules: BookRules, whims: Whims
+    ) -> None:
+        self._whims = whims
         self._shelf = shelf
         self._families = shelf.families
         self._reports = shelf.reports
@@ -63,6 +79,7 @@ class Floor:
     def _accept(self, order: PaperOrder, at: datetime) -> None:
         waits = self._families.waits_for_parent(order)
         refusal = None if waits else self.credit.refusal(order, at)
+        refusal = self._whims.refusal(order) or refusal
         if refusal is not None:
             self._refuse(order, refusal, at)
             return
@@ -161,7 +178,8 @@ class Floor:
         return conditions.met(self._facts, Owner(order.account, order.since))
 
     def _match(self, order: PaperOrder, at: datetime, phase: Phase) -> None:
-        terms = replace(order.ticket.terms, quantity=self._families.workable(order))
+        workable = self._whims.most(order, self._families.workable(order))
+        terms = replace(order.ticket.terms, quantity=workable)
         if terms.quantity <= order.filled:
             return  # a child that has done its part of what its parent filled
         before = order.progress

@@ -90,7 +90,7 @@ class PacedTime:
     def refresh(self) -> None:
         """Take the time of the clock; what may not be skipped on the way is played."""
         target = self._present()
-        for instant in _instants_between(self._gateway, target):
+        for instant in instants_between(self._gateway, target):
             self._gateway.play(instant)
         self._gateway.move_to(target)
 
@@ -146,19 +146,21 @@ class PacedTime:
             due = max(due + period_s, loop.time())
 
 
-def _instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
+def instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
     """Instants strictly between now and `target` that may not be skipped."""
     now = gateway.now
+    fault = gateway.faults.next_due()
+    faults = [fault] if fault is not None and now < fault < target else []
     session = gateway.market.sessions.at(now)
     if session is None or not now < session.closes:
-        return []
-    wanted = [session.closes] if session.closes < target else []
+        return faults
+    wanted = [session.closes, *faults] if session.closes < target else faults
     if gateway.book.working and session.contains(now):
         at = floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S)
         while at < min(target, session.closes):
             wanted.append(at)
             at += timedelta(seconds=_WORKING_GRID_S)
-    return sorted(wanted)
+    return sorted(set(wanted))
 
 
 class SteppedTime:
@@ -188,8 +190,8 @@ class SteppedTime:
 
     def left(self, session: Session) -> None:
         """The others may have been waiting for it."""
-        if session.stepped:
-            self._advance()
+        del session
+        self._advance()
 
     def asked_time(self, session: Session) -> None:
         """A stepped client's answer to its marker; anybody else is told the time."""
@@ -283,5 +285,8 @@ def next_instant(gateway: Gateway) -> datetime | None:
             candidates.append(floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S))
             ends = (order.ticket.good_till for order in gateway.book.working)
             candidates += [good_till for good_till in ends if good_till is not None and good_till > now]
+    fault = gateway.faults.next_due()
+    if fault is not None and fault > now:
+        candidates.append(fault)
     possible = [at for at in candidates if end is None or at <= end]
     return min(possible, default=None)

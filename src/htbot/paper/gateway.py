@@ -16,6 +16,8 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.paper.account_feed import AccountFeed
 from htbot.paper.book import Book, BookRules, Parts
 from htbot.paper.contracts import ContractDesk
+from htbot.paper.faults.conduct import Conduct
+from htbot.paper.faults.hearing import HeardReports
 from htbot.paper.feeds.pacing import HistoryPacing
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.feeds.pacing import HistoryPacing
@@ -91,6 +93,7 @@ class Gateway:
         self.now = datetime.fromisoformat(store.meta("clock") or market.start.isoformat())
         self.sessions: dict[int, Session] = {}
         self.held_ids: set[int] = set()
+        self.faults = Conduct(self)
         self.display_groups: dict[int, str] = {}
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
@@ -99,9 +102,9 @@ class Gateway:
         self.accounts = config.accounts or (account_number(self.world_id),)
         self.ledger = Ledger(store, self.accounts, config.cash_usd)
         self.valuer = Valuer(self.ledger, self.contracts, self.prices)
-        parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store), config.book)
-        reports = ClientReports(self.sessions, config.clients.master_client_id)
-        self.book = Book(parts, reports, self.world_id)
+        parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store), self.faults, config.book)
+        self.reports = HeardReports(ClientReports(self.sessions, config.clients.master_client_id), self.faults)
+        self.book = Book(parts, self.reports, self.world_id)
         self.book.restore()
         self.day = TradingDay(market, store, self.book, self.ledger, self.valuer)
         self.account_feed = AccountFeed(self)
@@ -130,10 +133,19 @@ class Gateway:
     def play(self, at: datetime) -> None:
         """Play one instant: prices go out, the day's events happen, working orders look at the market."""
         self.move_to(at)
+        if self.faults.in_force:
+            self.faults.turn()
+        if self.faults.link_down:
+            return
         self._publish()
+        self.settle(at)
+        self.account_feed.publish()
+
+    def settle(self, at: datetime) -> None:
+        """What an instant does at the exchange and the broker, whether or not anybody is told."""
+        self.move_to(at)
         self.day.turn(at)
         self.match_working()
-        self.account_feed.publish()
 
     def match_working(self) -> None:
         """Let every working order look at the market."""
@@ -141,6 +153,8 @@ class Gateway:
 
     def match_due(self) -> None:
         """Let orders that arrived or changed look at the market for the first time."""
+        if self.faults.link_down:
+            return
         self.book.look_due(self.now)
 
     def clear_due(self) -> None:
@@ -159,6 +173,7 @@ class Gateway:
     def turn_done(self) -> None:
         """Commit what happened, then tell it. No client has seen a later time than the record."""
         self.account_feed.push_changes()
+        self.faults.save()
         self.save_clock()
         self.book.flush()
         self.store.commit()

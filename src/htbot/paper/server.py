@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, cast
 
 from htbot.domain.errors import ConfigurationError
-from htbot.paper.errors import PACING_LIMIT, UNREADABLE, RequestError, invalid
+from htbot.paper.dispatch import dispatch
+from htbot.paper.door import Door
+from htbot.paper.errors import PACING_LIMIT
+from htbot.paper.faults.stage import GatewayStage
 from htbot.paper.gateway import Gateway, Pace
-from htbot.paper.handlers import HANDLERS
-from htbot.paper.handlers.ports import Context
-from htbot.paper.limits import MESSAGES_PER_SECOND, READ_ONLY_REFUSES
+from htbot.paper.limits import MESSAGES_PER_SECOND
 from htbot.paper.session import Session
-from htbot.paper.wire import requests
 from htbot.paper.wire.framing import ClientVersions, FrameReader, frame
-from htbot.paper.wire.tables import HIGHEST_VERSION, LOWEST_VERSION, decode
+from htbot.paper.wire.tables import HIGHEST_VERSION, LOWEST_VERSION
 from htbot.paper.wire.times import connection_time
 from htbot.paper.wire.values import WireError
 from htbot.telemetry import get_logger
@@ -26,7 +26,6 @@ from htbot.telemetry import get_logger
 _MOST_UNREAD_BYTES = 256 * 1024
 _GREETING_TIMEOUT_S = 30.0
 _PACE_OPTION = "+PACEAPI"
-_START_API = 71
 # A peer that vanished without a word is given up after about a minute, where the system can be told so.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _log = get_logger("htbot.paper.server")
@@ -86,7 +85,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle every complete request in the packet as one turn."""
-        if self._transport is None or self._session is None or self._transport.is_closing():
+        if self._transport is None or self._session is None or self._transport.is_closing() or self._session.deaf:
             return
         try:
             self._waiting.extend(self._reader.feed(data))
@@ -169,17 +168,26 @@ class ClientProtocol(asyncio.Protocol):
         if session is not None and session.started and self._gateway.sessions.get(session.client_id) is session:
             del self._gateway.sessions[session.client_id]
             _log.info("client left", client_id=session.client_id)
-            self._hold_id(session.client_id, exc)
+            self._hold_id(session.client_id, exc, deaf=session.deaf)
             self._pace.left(session)
             self._gateway.turn_done()
 
-    def _hold_id(self, client_id: int, error: Exception | None) -> None:
-        """A peer that ended its side has ended the session, even if it did not take our last bytes (a broken pipe)."""
-        if error is None or isinstance(error, BrokenPipeError) or self._host is None:
+    def _hold_id(self, client_id: int, error: Exception | None, *, deaf: bool) -> None:
+        """A peer that ended its side has ended the session, even if it did not take our last bytes (a broken pipe).
+
+        A session that had gone deaf has not seen the end.
+        """
+        seen = error is None or isinstance(error, BrokenPipeError)
+        if self._host is None or (seen and not deaf):
             return
         held = self._gateway.held_ids
         held.add(client_id)
         self._host.call_later(self._gateway.config.clients.hold_s, held.discard, client_id)
+
+    def end(self) -> None:
+        """Close the socket."""
+        if self._transport is not None:
+            self._transport.close()
 
     def _expire(self) -> None:
         if self._session is not None and not self._session.started and self._transport is not None:
@@ -192,7 +200,7 @@ class ClientProtocol(asyncio.Protocol):
         texts = payload.decode("utf-8", errors="replace").split("\0")
         if texts and texts[-1] == "":
             texts.pop()
-        self._dispatch(session, texts)
+        dispatch(self._gateway, self._pace, session, texts)
 
     def _greet(self, session: Session, payload: bytes) -> None:
         versions = ClientVersions.parse(payload)
@@ -204,34 +212,6 @@ class ClientProtocol(asyncio.Protocol):
         answer = f"{version}\0{connection_time(self._gateway.now)}\0"
         session.send_raw(frame(answer.encode()))
 
-    def _dispatch(self, session: Session, texts: list[str]) -> None:
-        number = texts[0] if texts else ""
-        table = requests.BY_ID.get(int(number)) if number.isascii() and number.isdigit() and len(number) < 5 else None
-        if table is None:
-            session.error(-1, UNREADABLE, f"Error reading request. Unknown message id {number[:20]!r}")
-            return
-        if not session.started and table.message_id != _START_API:
-            raise WireError(f"{table.name} before startApi")
-        body = texts[1:]
-        values: dict[str, Any] = {}
-        try:
-            decode(table, body, session.version, values)
-            if self._gateway.config.clients.read_only and table.name in READ_ONLY_REFUSES:
-                raise invalid("The API interface is currently in Read-Only mode.")
-            context = Context(self._gateway, self._pace, session, tuple(body))
-            HANDLERS[table.name](context, values)
-        except WireError as error:
-            session.error(_request_id(values), UNREADABLE, f"Error reading request. {error}")
-        except RequestError as error:
-            session.error(_request_id(values), error.code, error.text)
-
-
-def _request_id(values: dict[str, Any]) -> int:
-    """The id that an error about a request carries."""
-    number = values.get("reqId", values.get("orderId", -1))
-    return int(number)
-
-
 @contextlib.asynccontextmanager
 async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIterator[int]:
     """Listen on a port (0 = any free one, which is given back) until the block ends.
@@ -240,14 +220,16 @@ async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIt
         ConfigurationError: the port is not free or not ours.
     """
     loop = asyncio.get_running_loop()
+    door = Door(lambda: ClientProtocol(gateway, pace, loop), host, port)
+    gateway.faults.begin(GatewayStage(gateway, pace, door.shut))
     try:
-        server = await loop.create_server(lambda: ClientProtocol(gateway, pace, loop), host, port)
+        chosen = await door.open()
     except OSError as error:
         gateway.close()
         text = f"paper gateway cannot listen on {host}:{port}: {error.strerror}; choose another port"
         raise ConfigurationError(text) from error
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield chosen
     finally:
-        server.close()
+        door.close()
         gateway.close()

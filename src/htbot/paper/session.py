@@ -33,6 +33,10 @@ class Pipe(Protocol):
         """Bytes that the socket has not taken yet."""
         ...
 
+    def get_extra_info(self, name: str) -> Any:
+        """What is known of the transport: `socket` is the socket."""
+        ...
+
 
 @dataclass(slots=True)
 class Summary:
@@ -64,7 +68,8 @@ class Updates:
 class Session:
     """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn.
 
-    `reading` is clear while the client leaves too much of what was sent to it unread.
+    `reading` is clear while the client leaves too much of what was sent to it unread. A `deaf` session has an open
+    socket, but is neither read nor told anything.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -74,6 +79,7 @@ class Session:
         self.version = 0
         self.started = False
         self.stepped = False
+        self.deaf = False
         self.answers = 0
         self.reading = asyncio.Event()
         self.reading.set()
@@ -95,6 +101,11 @@ class Session:
         """Whether it has a subscription that lives on market time."""
         return bool(self.lines or self.streams)
 
+    def forget_data(self) -> None:
+        """End every subscription that lives on market time, without a word."""
+        self.lines.clear()
+        self.streams.clear()
+
     def send(self, table: Table, values: Mapping[str, Any]) -> None:
         """Queue a message in the layout of the negotiated version."""
         self._outgoing.append(encode(table, values, self.version))
@@ -109,7 +120,9 @@ class Session:
 
     def flush(self) -> None:
         """Write everything that is queued, in one piece. A client that does not read may not fill the memory."""
-        if self._outgoing:
+        if self.deaf:
+            self._outgoing.clear()
+        elif self._outgoing:
             data = b"".join(self._outgoing)
             self._outgoing.clear()
             self.pipe.write(data)

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from htbot.paper.faults.values import (
     ACTION,
+    AMOUNT,
     CLIENT_ID,
     COUNT,
     FLAG,
@@ -162,7 +163,7 @@ class PartialSilence(OrderFault):
     )
     example: ClassVar[str] = "above=10 fill=4 rest=hangs"
 
-    fill: Decimal = field(default=Decimal(1), metadata=takes(QUANTITY, "how much fills and is reported"))
+    fill: Decimal = field(default=Decimal(1), metadata=takes(AMOUNT, "how much fills and is reported"))
     rest: str = field(
         default="works",
         metadata=takes(one_of("works", "hangs"), "works: the rest goes on filling; hangs: it never fills"),

@@ -44,7 +44,7 @@ class OrderFacts:
             str(values["symbol"]).upper(),
             str(values["action"]).upper(),
             str(values["orderType"]).upper(),
-            Decimal(values["totalQuantity"]),
+            Decimal(values["totalQuantity"] or 0),
         )
 
 

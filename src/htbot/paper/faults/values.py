@@ -55,6 +55,13 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
+def _amount(text: str) -> Decimal:
+    value = _decimal(text)
+    if not value:
+        raise ValueError(text)
+    return value
+
+
 def _price(text: str) -> Decimal:
     return -_decimal(text[1:]) if text.startswith("-") else _decimal(text)
 
@@ -102,6 +109,7 @@ CLIENT_ID = Reader("a client id from 0 to 2147483647", _whole(0, 2**31 - 1))
 SEED = Reader("a whole number from 0 to 2147483647", _whole(0, 2**31 - 1))
 TIMES = Reader("a whole number from 1 to 1000000, or always", _times)
 QUANTITY = Reader("a quantity of 0 or more", _decimal)
+AMOUNT = Reader("a quantity above 0", _amount)
 PRICE = Reader("a price", _price)
 MOMENT = Reader("a New York time such as 10:32:30, or an ISO time such as 2026-03-04T10:32:30", _moment)
 TEXT = Reader(f"printable text of at most {_MAX_TEXT} characters", _text)

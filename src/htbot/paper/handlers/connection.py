@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.errors import CLIENT_ID_IN_USE, FARM_NOTES
+from htbot.paper.errors import CLIENT_ID_IN_USE
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.limits import MAX_CLIENTS
 from htbot.paper.wire import messages
@@ -40,7 +40,8 @@ def _join(context: Context, client_id: int, values: dict[str, Any]) -> None:
     _log.info("client joined", client_id=client_id, version=session.version, stepped=session.stepped)
     managed_accounts(context, values)
     next_valid_id(context, values)
-    for code, text in FARM_NOTES:
+    gateway.faults.joined(client_id)
+    for code, text in gateway.faults.link.notes():
         session.error(-1, code, text)
     context.pace.joined(session)
 
@@ -52,7 +53,8 @@ def managed_accounts(context: Context, _values: dict[str, Any]) -> None:
 
 def next_valid_id(context: Context, _values: dict[str, Any]) -> None:
     """A number above every order id that this client ever used."""
-    order_id = context.gateway.book.next_order_id(context.session.client_id)
+    gateway, client_id = context.gateway, context.session.client_id
+    order_id = gateway.faults.announced(client_id, gateway.book.next_order_id(client_id))
     context.session.send(messages.NEXT_VALID_ID, {"orderId": order_id})
 
 
