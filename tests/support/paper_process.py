@@ -44,6 +44,16 @@ class PaperProcess:
         self.port = int(line)
         return self.port
 
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def memory_mb(self) -> float:
+        """Memory that it holds (resident)."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
     def kill(self) -> None:
         """kill -9, at whatever it is doing."""
         self._end(signal.SIGKILL)
