@@ -116,6 +116,11 @@ class HandMarket:
             return [found] if found else []
         return [item for item in self._contracts.values() if _fits(item.contract, query)]
 
+    def matching(self, pattern: str, at: datetime) -> list[ContractDetails]:
+        del at
+        rows = (self._contracts[con_id] for con_id in (SPX, SPY))
+        return [row for row in rows if pattern and row.contract.symbol.startswith(pattern.upper())]
+
     def contract(self, con_id: int) -> ContractDetails | None:
         return self._contracts.get(con_id)
 

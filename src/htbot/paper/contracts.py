@@ -24,6 +24,10 @@ _MARKET_RULES: dict[tuple[tuple[Decimal, Decimal], ...], int] = {
     ((Decimal(0), Decimal("0.01")), (Decimal(3), Decimal("0.05"))): 109,
     ((Decimal(0), Decimal("0.05")), (Decimal(3), Decimal("0.1"))): 110,
 }
+_MULTIPLIED = frozenset({SecType.OPTION, SecType.FUTURE, SecType.CONTINUOUS_FUTURE})
+_SEC_TYPES = {
+    *SecType, "CFD", "BOND", "BILL", "CMDTY", "FUND", "FOP", "WAR", "IOPT", "FUT+CONTFUT", "FIXED", "SLB", "NEWS", "EC",
+}  # fmt: skip
 _DEFAULT_COMBO_TICK = Decimal("0.01")
 _EXPIRY = re.compile(r"\d{6}(\d{2})?")
 
@@ -54,7 +58,6 @@ class Tradable:
 def wire_fields(details: ContractDetails, exchange: str | None = None) -> dict[str, Any]:
     """A contract's fields as every outgoing message names them."""
     contract = details.contract
-    option = contract.sec_type is SecType.OPTION
     return {
         "conId": contract.con_id,
         "symbol": contract.symbol,
@@ -62,7 +65,7 @@ def wire_fields(details: ContractDetails, exchange: str | None = None) -> dict[s
         "lastTradeDateOrContractMonth": f"{contract.expiry:%Y%m%d}" if contract.expiry else "",
         "strike": contract.strike or 0,
         "right": contract.right.value if contract.right else "",
-        "multiplier": str(contract.multiplier) if option else "",
+        "multiplier": str(contract.multiplier) if contract.sec_type in _MULTIPLIED else "",
         "exchange": contract.exchange if exchange is None else exchange,
         "primaryExchange": details.primary_exchange,
         "currency": contract.currency,
@@ -75,8 +78,11 @@ def query_from(values: Mapping[str, Any]) -> ContractQuery:
     """The query in a request's contract fields.
 
     Raises:
-        RequestError: 321 for an expiry or right that is none.
+        RequestError: 321 for a security type, an expiry or a right that is none.
     """
+    sec_type = str(values["secType"]).upper()
+    if sec_type not in _SEC_TYPES and (sec_type or not (values["conId"] or values.get("secId"))):
+        raise invalid("Please enter a valid security type")
     expiry = str(values["lastTradeDateOrContractMonth"]).split(" ")[0].replace("-", "")
     if expiry and not _EXPIRY.fullmatch(expiry):
         raise invalid(f"Invalid expiry '{expiry[:20]}': use yyyymmdd or yyyymm")
@@ -86,7 +92,7 @@ def query_from(values: Mapping[str, Any]) -> ContractQuery:
     return ContractQuery(
         con_id=values["conId"],
         symbol=str(values["symbol"]).upper(),
-        sec_type=str(values["secType"]).upper(),
+        sec_type=sec_type,
         expiry=expiry,
         strike=float(values["strike"]),
         right=right[0] if right[:1] in {"C", "P"} else "",
@@ -94,6 +100,11 @@ def query_from(values: Mapping[str, Any]) -> ContractQuery:
         currency=values["currency"],
         trading_class=values["tradingClass"],
         local_symbol=values["localSymbol"],
+        multiplier=str(values["multiplier"]).removesuffix(".0"),
+        primary_exchange=values["primaryExchange"],
+        sec_id_type=values.get("secIdType", ""),
+        sec_id=values.get("secId", ""),
+        include_expired=bool(values.get("includeExpired", False)),
     )
 
 
@@ -149,7 +160,7 @@ class ContractDesk:
         found = self.search(values, at)
         if len(found) > 1:
             found = [item for item in found if item.contract.exchange == values["exchange"]] or found
-        if len(found) > 1:
+        if len({item.contract.con_id for item in found}) > 1:
             raise RequestError(200, "The contract description specified for is ambiguous: several contracts fit")
         details = found[0]
         leg = OrderLeg(details.contract.con_id, 1, Action.BUY)

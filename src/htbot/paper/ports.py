@@ -168,6 +168,10 @@ class Market(Protocol):
         """Every contract that the query fits on the date of `at`; empty when there is none (error 200)."""
         ...
 
+    def matching(self, pattern: str, at: datetime) -> list[ContractDetails]:
+        """Underlyings whose symbol begins with a pattern or whose name has a word that does, the best first."""
+        ...
+
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id, whichever query made it known; ids are stable for a world and over restarts."""
         ...

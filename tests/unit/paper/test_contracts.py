@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 
 from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SESSIONS, SPX, SPY, option_id
@@ -52,8 +52,11 @@ def test_symbols(desk: PaperDesk) -> None:
 
 
 def test_hours_name_closed_days() -> None:
-    text = hours_text(SESSIONS, datetime(2024, 1, 3, 15, tzinfo=UTC))
-    assert text.startswith("20240103:0930-20240103:1600;20240104:CLOSED;20240105:CLOSED")
+    session = SESSIONS.all()[1]
+    days = [(session.day, "US/Eastern", ((session.opens, session.closes),)), (date(2024, 1, 4), "US/Eastern", ())]
+    assert hours_text(days) == "20240103:0930-20240103:1600;20240104:CLOSED"
+    central = [(session.day, "US/Central", ((session.opens, session.closes),))]
+    assert hours_text(central) == "20240103:0830-20240103:1500"
 
 
 def test_a_combination_remembers_its_tick(desk: PaperDesk) -> None:

@@ -83,8 +83,9 @@ def test_one_option_by_its_terms_and_back_by_its_id(book: ContractBook) -> None:
 def test_recorded_options_are_listed_beyond_the_grid(book: ContractBook) -> None:
     [odd] = book.details(ContractQuery(symbol="SPX", sec_type="OPT", strike=4000.0), NOW)
     assert (odd.contract.right, odd.listing) == (Right.PUT, "recorded")
-    [monthly] = book.details(ContractQuery(symbol="SPX", sec_type="OPT", trading_class="SPX"), NOW)
-    assert monthly.contract.expiry == date(2024, 7, 19)
+    monthly = ContractQuery(symbol="SPX", sec_type="OPT", trading_class="SPX", expiry="202407", strike=5500.0)
+    call, put = book.details(monthly, NOW)
+    assert (call.contract.expiry, call.listing, put.listing) == (date(2024, 7, 19), "recorded", "modelled")
 
 
 def test_chains(book: ContractBook) -> None:

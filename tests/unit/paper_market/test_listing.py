@@ -29,8 +29,24 @@ def test_modelled_lists_every_session(calendar: SessionTable) -> None:
     assert not rules.lists("SPXW", date(2024, 7, 4))
 
 
-def test_monthlies_are_not_modelled(calendar: SessionTable) -> None:
-    assert ExpiryRules(Timeline(calendar)).ahead("SPX", date(2024, 7, 15)) == []
+def test_classes_that_settle_at_the_open_have_the_third_fridays_only(calendar: SessionTable) -> None:
+    ahead = ExpiryRules(Timeline(calendar)).ahead("SPX", date(2024, 7, 15))
+    assert [f"{day:%m%d}" for day in ahead[:4]] == ["0719", "0816", "0920", "1018"]
+    assert all(day.weekday() == 4 and 15 <= day.day <= 21 for day in ahead)
+
+
+def test_stocks_have_fridays(calendar: SessionTable) -> None:
+    rules = ExpiryRules(Timeline(calendar))
+    ahead = rules.ahead("JPM", date(2024, 7, 1))
+    assert [f"{day:%m%d}" for day in ahead[:4]] == ["0705", "0712", "0719", "0726"]
+    assert not rules.lists("JPM", date(2024, 7, 2))
+    assert rules.ahead("AAPL", date(2024, 7, 1))[1] == date(2024, 7, 2)
+
+
+def test_strikes_of_compact_classes_are_rungs_of_the_ladder() -> None:
+    strikes = strike_grid("JPM", 220.0)
+    assert (strikes[0], strikes[-1]) == (Decimal(154), Decimal("285.0"))
+    assert {later - earlier for earlier, later in pairwise(strikes)} == {Decimal(1), Decimal("2.5")}
 
 
 @pytest.mark.parametrize(

@@ -2,73 +2,133 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from htbot.domain.instruments import SecType
-from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.domain.sessions import NEW_YORK
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import RequestError, no_contract
 from htbot.paper.handlers.ports import Context, Handler
-from htbot.paper.ports import ContractDetails, ContractQuery
+from htbot.paper.ports import ContractDetails, Market
 from htbot.paper.wire import messages
-from htbot.paper.wire.times import ZONE_NAME
 
-_ORDER_TYPES = "ACTIVETIM,DAY,GTC,GTD,IOC,FOK,LMT,MKT,WHATIF"
+Spans = tuple[tuple[datetime, datetime], ...]
 _HOURS_DAYS = 6
+_BASE_TYPES = "ACTIVETIM,ALERT,COND,CONDORDER,DAY,GAT,GTC,GTD,IOC,LIT,LMT,MIT,MKT,OCA,STP,STPLMT,TRAIL,TRAILLMT,WHATIF"
+_ORDER_TYPES = {
+    SecType.STOCK: "ALGO,FOK,HID,LOC,MIDPX,MOC,OPG,OUTSIDERTH,REL,RTH",
+    SecType.OPTION: "ALGO,FOK,REL",
+    SecType.INDEX: "",
+    SecType.CRYPTO: "CASHQTY",
+}
+_AGGREGATION = {SecType.STOCK: 1, SecType.OPTION: 2, SecType.INDEX: 1, SecType.FOREX: 4}
+_NO_GROUP = 2_147_483_647
+_ROUND_LOT = 100
+_MOST_SAMPLES = 16
+_LETTERS = (
+    ("AMEX", "A"), ("BEX", "B"), ("NYSENAT", "C"), ("FINRA", "D"), ("PEARL", "H"), ("ISE", "I"), ("EDGEA", "J"),
+    ("DRCTEDGE", "K"), ("LTSE", "L"), ("CHX", "M"), ("NYSE", "N"), ("ARCA", "P"), ("NASDAQ", "Q"), ("MEMX", "U"),
+    ("IEX", "V"), ("CBOE", "W"), ("PHLX", "X"), ("BYX", "Y"), ("BATS", "Z"),
+)  # fmt: skip
+"""Exchanges of a US stock with the letters of the consolidated tape (CTA and UTP plans)."""
+_DEPTH = (
+    *((exchange, "STK", "Deep2", _NO_GROUP) for exchange in ("ARCA", "BATS", "NASDAQ", "NYSE", "IEX")),
+    *((exchange, "FUT", "Deep", _NO_GROUP) for exchange in ("CME", "CBOT", "NYMEX", "COMEX", "CFE")),
+    *((exchange, "OPT", "Deep", _NO_GROUP) for exchange in ("CBOE", "ISE", "PHLX")),
+    ("IDEALPRO", "CASH", "Deep", 4),
+    ("PAXOS", "CRYPTO", "Deep", _NO_GROUP),
+)
 
 
 def contract_details(context: Context, values: dict[str, Any]) -> None:
-    """Every contract that fits, then the end."""
+    """Every contract that fits, then the end; a stock without an exchange on each of its exchanges."""
     gateway, session = context.gateway, context.session
-    found = gateway.contracts.search(values, gateway.now)
-    hours = hours_text(gateway.market.sessions, gateway.now)
-    for details in found:
+    for details in gateway.contracts.search(values, gateway.now):
+        contract = details.contract
+        if contract.sec_type is SecType.STOCK and not values["exchange"] and not values["conId"]:
+            exchanges = details.valid_exchanges.split(",")
+        else:
+            exchanges = [values["exchange"] or contract.exchange]
         rule = gateway.contracts.rule_id(details)
-        session.send(messages.CONTRACT_DETAILS, _details_values(values["reqId"], details, rule, hours))
+        shown = {
+            "reqId": values["reqId"],
+            **_details_values(details, rule),
+            **_hours(gateway.market, details, gateway.now),
+        }
+        for exchange in exchanges:
+            session.send(messages.CONTRACT_DETAILS, {**shown, "exchange": exchange})
     session.send(messages.CONTRACT_DETAILS_END, {"reqId": values["reqId"]})
 
 
-def _details_values(request_id: int, details: ContractDetails, rule: int, hours: str) -> dict[str, Any]:
+def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
     fields = wire_fields(details)
     expiry = fields["lastTradeDateOrContractMonth"]
+    kind = details.contract.sec_type
     exchanges = details.valid_exchanges.split(",")
+    ids = [{"tag": tag, "value": value} for tag, value in details.sec_ids]
+    if kind is SecType.OPTION:
+        ids.append({"tag": "HtbotListing", "value": details.listing})
+    suggested = _ROUND_LOT if kind is SecType.STOCK else details.size_increment
+    types = sorted([*_BASE_TYPES.split(","), *filter(None, _ORDER_TYPES.get(kind, "").split(","))])
     return {
         **fields,
-        "reqId": request_id,
         "lastTradeDate": expiry,
         "marketName": details.market_name,
         "minTick": details.min_tick,
-        "orderTypes": _ORDER_TYPES,
+        "mdSizeMultiplier": _ROUND_LOT if kind is SecType.STOCK else 1,
+        "orderTypes": ",".join(types),
         "validExchanges": details.valid_exchanges,
+        "priceMagnifier": details.price_magnifier,
         "underConId": details.under_con_id,
         "longName": details.long_name.replace("\\", "\\\\"),
-        "contractMonth": expiry[:6],
-        "timeZoneId": ZONE_NAME,
-        "tradingHours": hours,
-        "liquidHours": hours,
+        "contractMonth": details.contract_month or expiry[:6],
+        "industry": details.industry,
+        "category": details.category,
+        "subcategory": details.subcategory,
+        "aggGroup": _AGGREGATION.get(kind, _NO_GROUP),
         "underSymbol": details.under_symbol,
         "underSecType": details.under_sec_type,
-        "secIds": [{"tag": "HtbotListing", "value": details.listing}] if expiry else [],
+        "secIds": ids,
         "marketRuleIds": ",".join([str(rule)] * len(exchanges)),
         "realExpirationDate": expiry,
         "stockType": details.stock_type,
+        "minSize": details.min_size,
+        "sizeIncrement": details.size_increment,
+        "suggestedSizeIncrement": suggested,
+        "suggestedSizeIncrementOnly": suggested,
     }
 
 
-def hours_text(sessions: SessionTable, at: datetime) -> str:
-    """Regular hours of the coming days: `20240102:0930-20240102:1600;20240106:CLOSED`."""
-    day = at.astimezone(NEW_YORK).date()
+def _hours(market: Market, details: ContractDetails, at: datetime) -> dict[str, str]:
+    """Time zone and hours of the coming days."""
+    first = at.astimezone(NEW_YORK).date()
+    days = [(day, market.hours(details.contract.con_id, day)) for day in _days(first)]
+    return {
+        "timeZoneId": days[0][1].zone,
+        "tradingHours": hours_text([(day, hours.zone, hours.trading) for day, hours in days]),
+        "liquidHours": hours_text([(day, hours.zone, hours.liquid) for day, hours in days]),
+    }
+
+
+def _days(first: date) -> list[date]:
+    return [first + timedelta(days=offset) for offset in range(_HOURS_DAYS)]
+
+
+def hours_text(days: Iterable[tuple[date, str, Spans]]) -> str:
+    """Spans in the contract's time zone: `20240102:0930-20240102:1600;20240106:CLOSED`."""
     parts = []
-    for offset in range(_HOURS_DAYS):
-        date = day + timedelta(days=offset)
-        session = sessions.on(date)
-        if session is None:
-            parts.append(f"{date:%Y%m%d}:CLOSED")
-        else:
-            opens, closes = session.opens.astimezone(NEW_YORK), session.closes.astimezone(NEW_YORK)
-            parts.append(f"{opens:%Y%m%d:%H%M}-{closes:%Y%m%d:%H%M}")
+    for day, zone, spans in days:
+        place = ZoneInfo(zone)
+        written = [f"{_local(begins, place)}-{_local(ends, place)}" for begins, ends in spans]
+        parts.append(",".join(written) or f"{day:%Y%m%d}:CLOSED")
     return ";".join(parts)
+
+
+def _local(at: datetime, place: ZoneInfo) -> str:
+    return f"{at.astimezone(place):%Y%m%d:%H%M}"
 
 
 def option_parameters(context: Context, values: dict[str, Any]) -> None:
@@ -95,21 +155,36 @@ def option_parameters(context: Context, values: dict[str, Any]) -> None:
 
 
 def matching_symbols(context: Context, values: dict[str, Any]) -> None:
-    """Stocks and indices whose symbol is the pattern."""
+    """Underlyings by the beginning of their symbol, then by a word of their name; 16 at most, as at IB."""
     gateway = context.gateway
-    pattern = values["pattern"].strip().upper()
+    found = gateway.market.matching(values["pattern"].strip(), gateway.now)
     samples = []
-    for sec_type in (SecType.STOCK, SecType.INDEX):
-        query = ContractQuery(symbol=pattern, sec_type=sec_type.value)
-        for details in gateway.market.details(query, gateway.now) if pattern else ():
-            chains = gateway.market.chains(details.contract.con_id, gateway.now)
-            sample = {
-                **wire_fields(details),
-                "derivatives": [{"secType": "OPT"}] if chains else [],
-                "description": details.long_name,
-            }
-            samples.append(sample)
+    for details in found[:_MOST_SAMPLES]:
+        chains = gateway.market.chains(details.contract.con_id, gateway.now)
+        sample = {
+            **wire_fields(details),
+            "primaryExchange": details.primary_exchange or details.contract.exchange,
+            "derivatives": [{"secType": "OPT"}] if chains else [],
+            "description": details.long_name,
+        }
+        samples.append(sample)
     context.session.send(messages.SYMBOL_SAMPLES, {"reqId": values["reqId"], "samples": samples})
+
+
+def smart_components(context: Context, values: dict[str, Any]) -> None:
+    """The exchanges behind the letters of a quote line's bid and ask exchange."""
+    components = [{"bit": bit, "exchange": name, "letter": letter} for bit, (name, letter) in enumerate(_LETTERS)]
+    context.session.send(messages.SMART_COMPONENTS, {"reqId": values["reqId"], "components": components})
+
+
+def depth_exchanges(context: Context, values: dict[str, Any]) -> None:
+    """Where books of orders are shown."""
+    del values
+    rows = [
+        {"exchange": exchange, "secType": kind, "listing": "", "service": service, "aggGroup": group}
+        for exchange, kind, service, group in _DEPTH
+    ]
+    context.session.send(messages.DEPTH_EXCHANGES, {"exchanges": rows})
 
 
 def market_rule(context: Context, values: dict[str, Any]) -> None:
@@ -127,6 +202,8 @@ HANDLERS: dict[str, Handler] = {
     "reqSecDefOptParams": option_parameters,
     "reqMatchingSymbols": matching_symbols,
     "reqMarketRule": market_rule,
+    "reqSmartComponents": smart_components,
+    "reqMktDepthExchanges": depth_exchanges,
 }
 
 __all__ = ["HANDLERS", "hours_text"]

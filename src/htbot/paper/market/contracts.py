@@ -85,6 +85,17 @@ class ContractBook:
         day = at.astimezone(NEW_YORK).date()
         return [row for row in self._by_name(query, day) if _is_traded_as_asked(row, query)]
 
+    def matching(self, pattern: str) -> list[ContractDetails]:
+        """Underlyings by symbol, then by the beginning of the symbol, then of a word of the name."""
+        wanted = pattern.strip().upper()
+        ranked = []
+        for symbol in self.symbols if wanted else ():
+            row = underlying_details(symbol)
+            in_name = any(word.startswith(wanted) for word in row.long_name.upper().replace("-", " ").split())
+            if symbol.startswith(wanted) or in_name or row.long_name.upper().startswith(wanted):
+                ranked.append((symbol != wanted, not symbol.startswith(wanted), symbol, row))
+        return [row for *_, row in sorted(ranked, key=lambda rank: rank[:3])]
+
     def chains(self, under_con_id: int, day: date) -> list[OptionChain]:
         """Chains of an underlying on a day, per class and exchange."""
         symbol = self._underlyings.get(under_con_id)

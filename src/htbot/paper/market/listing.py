@@ -24,7 +24,8 @@ EXPIRIES_AHEAD = 10
 WEEKS_AHEAD = 9
 MONTHS_AHEAD = 12
 _WEEK = timedelta(days=7)
-_NOT_MODELLED = frozenset({"SPX", "VIXW", "NDX", "RUT"})
+MONTHLY = frozenset({"SPX", "VIX", "NDX", "RUT"})
+"""Classes that settle at the open of their third Friday; their other expiries belong to SPXW, VIXW, NDXP, RUTW."""
 GRID_REACH = Decimal("0.20")
 _LADDER_REACH = 0.30
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
@@ -68,8 +69,8 @@ class ExpiryRules:
 
     def lists(self, trading_class: str, expiry: date) -> bool:
         """True when a class has (or had) options that expire on a day."""
-        if trading_class in _NOT_MODELLED:
-            return False  # the AM-settled monthlies exist only where they are recorded
+        if trading_class in MONTHLY and not self._is_monthly(expiry):
+            return False
         if self.sessions.is_beyond(expiry):
             return expiry.weekday() == FRIDAY
         if self.sessions.on(expiry) is None or (trading_class not in CLASS and not self._falls_on(FRIDAY, expiry)):

@@ -16,6 +16,7 @@ from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.market.con_ids import UNDERLYING_OF
 from htbot.paper.market.details import option_rule
+from htbot.paper.market.listing import MONTHLY
 from htbot.paper.market.recorded import Carry, RecordedChains
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import SESSION_S, YEAR_S, instant
@@ -70,8 +71,8 @@ class OptionTerms:
 
     @property
     def settles_at_open(self) -> bool:
-        """True for the monthlies of class SPX."""
-        return self.series.trading_class == "SPX"
+        """True for the monthlies of indices: SPX and the like."""
+        return self.series.trading_class in MONTHLY
 
 
 def option_terms(con_id: int, series: OptionSeries) -> OptionTerms:

@@ -95,6 +95,11 @@ class PathMarket:
         """Contracts that a query fits on the date of `at`."""
         return self._contracts.details(query, at)
 
+    def matching(self, pattern: str, at: datetime) -> list[ContractDetails]:
+        """Underlyings that a pattern fits."""
+        del at
+        return self._contracts.matching(pattern)
+
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id."""
         return self._contracts.contract(con_id)
