@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 
 from htbot.bootstrap.paper import PaperOptions
+from htbot.paper.faults.control import ControlPort
 from htbot.paper.limits import ClientRules
 from htbot.settings import load_settings
+from htbot.settings.paper import PaperSettings
 
 ANY_SYMBOL = "any"
 
@@ -43,5 +45,13 @@ def paper_options(
         fresh=fresh,
         ticks_per_second=chosen.ticks_per_second,
         clients=ClientRules(chosen.master_client_id, chosen.read_only, chosen.session_hold_s, chosen.pace),
+        faults=chosen.faults,
+        control=_control(chosen),
         calendar_dir=read.paths.var / "cache",
     )
+
+
+def _control(chosen: PaperSettings) -> ControlPort | None:
+    if chosen.control_port is None:
+        return None
+    return ControlPort(chosen.control_port, chosen.control_token.get_secret_value() if chosen.control_token else None)

@@ -7,20 +7,24 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_type_hints
 
+import typer
+
 FlagsT = TypeVar("FlagsT")
 
 
 def taking(kind: type[FlagsT], command: Callable[[FlagsT], Any]) -> Callable[..., Any]:
     """The command with one option per field of `kind`, as typer reads them; names and help are the command's own.
 
-    Every field is `Annotated[type, typer.Option(...)]` and has a default.
+    Every field is `Annotated[type, typer.Option(...)]` and has a default. Where the command is what a group does by
+    itself, it does nothing when one of the group's commands is named.
     """
     hints = get_type_hints(kind, include_extras=True)
 
-    def run(**given: Any) -> Any:
-        return command(kind(**given))
+    def run(ctx: typer.Context, **given: Any) -> Any:
+        return None if ctx.invoked_subcommand else command(kind(**given))
 
-    parameters = [
+    parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+    parameters += [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from htbot.cli import paper_fault
 from htbot.cli.flags import taking
 
 _DATA = typer.Option("--data", help="Parquet or CSV file; may be given several times.")
+_CONTROL = typer.Option(help="Port on loopback for `htbot paper fault`, 0: any free one; default: none.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class PaperFlags:
     cash: Annotated[str | None, typer.Option(help="Cash of each new account, USD.")] = None
     listing: Annotated[str | None, typer.Option(help="modelled or historical.")] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new world; the old books stay behind.")] = False
+    faults: Annotated[Path | None, typer.Option(help="YAML script of faults.")] = None
+    control_port: Annotated[int | None, _CONTROL] = None
 
     def settings(self) -> dict[str, str]:
         """What was given, as settings."""
@@ -47,13 +51,18 @@ class PaperFlags:
             "PAPER_ACCOUNTS": self.accounts,
             "PAPER_CASH": self.cash,
             "PAPER_LISTING": self.listing,
+            "PAPER_FAULTS": self.faults.resolve() if self.faults else None,
+            "PAPER_CONTROL_PORT": self.control_port,
         }
         return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command()(taking(PaperFlags, paper))
+    """Register the command, and those about a running gateway below it."""
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(taking(PaperFlags, paper))
+    paper_fault.add_to(group)
+    app.add_typer(group, name="paper")
 
 
 def paper(flags: PaperFlags) -> None:

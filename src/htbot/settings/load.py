@@ -147,6 +147,8 @@ def _arguments(key: str, section: type[Section], values: Mapping[str, str], root
             found[name] = root / Path(values.get(name, "var" if name == "HTBOT_VAR_DIR" else "STOP")).expanduser()
     elif key == "paper" and "PAPER_DATA" in values:
         found["PAPER_DATA"] = tuple(root / path for path in split_paths(values["PAPER_DATA"]))
+    if key == "paper" and "PAPER_FAULTS" in values:
+        found["PAPER_FAULTS"] = root / values["PAPER_FAULTS"]
     return found
 
 
@@ -173,6 +175,8 @@ def _check_across(settings: Settings) -> None:
         problems.append("IB_TRADING_MODE=live needs MAX_RISK_PER_DAY in USD: it has no default for live")
     if settings.ib.builtin_paper and settings.paper.port == settings.api.port:
         problems.append(f"PAPER_PORT={settings.paper.port} and HTBOT_API_PORT={settings.api.port} are the same port")
+    if settings.ib.builtin_paper and settings.paper.control_port in {settings.paper.port, settings.api.port}:
+        problems.append(f"PAPER_CONTROL_PORT={settings.paper.control_port} is another server's port: take a free one")
     if settings.ib.builtin_paper:
         problems += [f"PAPER_DATA={path}: no such file" for path in settings.paper.data if not path.is_file()]
     if problems:

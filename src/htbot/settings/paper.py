@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, SecretStr, model_validator
 
 from htbot.settings.section import Section, variable
 
@@ -120,6 +120,14 @@ class PaperSettings(Section):
         "PAPER_PACE",
         "messages beyond 50 a second: warn (error 100), reject (and disconnect), queue (read them later) or off",
         default="warn",
+    )
+
+    faults: Path | None = variable("PAPER_FAULTS", "YAML script of faults to play; unset: none")
+    control_port: int | None = variable(
+        "PAPER_CONTROL_PORT", "port on loopback for htbot paper fault, 0: any free one; unset: none", ge=0, le=65535
+    )
+    control_token: SecretStr | None = variable(
+        "PAPER_CONTROL_TOKEN", "token of the control port; unset: a fresh one for each start", min_length=20
     )
 
     ticks_per_second: float = variable(
