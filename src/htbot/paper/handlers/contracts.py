@@ -46,6 +46,7 @@ _DEPTH = (
 def contract_details(context: Context, values: dict[str, Any]) -> None:
     """Every contract that fits, then the end; a stock without an exchange on each of its exchanges."""
     gateway, session = context.gateway, context.session
+    hours: dict[SecType, dict[str, str]] = {}  # the same for all contracts of a kind
     for details in gateway.contracts.search(values, gateway.now):
         contract = details.contract
         if contract.sec_type is SecType.STOCK and not values["exchange"] and not values["conId"]:
@@ -53,11 +54,9 @@ def contract_details(context: Context, values: dict[str, Any]) -> None:
         else:
             exchanges = [values["exchange"] or contract.exchange]
         rule = gateway.contracts.rule_id(details)
-        shown = {
-            "reqId": values["reqId"],
-            **_details_values(details, rule),
-            **_hours(gateway.market, details, gateway.now),
-        }
+        if contract.sec_type not in hours:
+            hours[contract.sec_type] = _hours(gateway.market, contract.con_id, gateway.now)
+        shown = {"reqId": values["reqId"], **_details_values(details, rule), **hours[contract.sec_type]}
         for exchange in exchanges:
             session.send(messages.CONTRACT_DETAILS, {**shown, "exchange": exchange})
     session.send(messages.CONTRACT_DETAILS_END, {"reqId": values["reqId"]})
@@ -102,10 +101,10 @@ def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
     }
 
 
-def _hours(market: Market, details: ContractDetails, at: datetime) -> dict[str, str]:
+def _hours(market: Market, con_id: int, at: datetime) -> dict[str, str]:
     """Time zone and hours of the coming days."""
     first = at.astimezone(NEW_YORK).date()
-    days = [(day, market.hours(details.contract.con_id, day)) for day in _days(first)]
+    days = [(day, market.hours(con_id, day)) for day in _days(first)]
     return {
         "timeZoneId": days[0][1].zone,
         "tradingHours": hours_text([(day, hours.zone, hours.trading) for day, hours in days]),
