@@ -17,10 +17,10 @@ from htbot.domain.sessions import Session
 from htbot.matching.terms import Progress
 from htbot.matching.triggers import is_held
 from htbot.paper.book_fills import Fills
-from htbot.paper.book_floor import BookRules, Floor, Whims
+from htbot.paper.book_floor import Floor
+from htbot.paper.book_parts import BookRules, Parts
 from htbot.paper.book_shelf import Reports, Shelf
 from htbot.paper.bookings import Booking
-from htbot.paper.contracts import ContractDesk
 from htbot.paper.credit import WhatIf
 from htbot.paper.errors import (
     CANCEL_IMPOSSIBLE,
@@ -32,12 +32,8 @@ from htbot.paper.errors import (
     RequestError,
     rejected,
 )
-from htbot.paper.ledger import Ledger
 from htbot.paper.order_entry import Entry, check_tradable, ticket_from
 from htbot.paper.orders import Execution, PaperOrder, Portion, Status, Ticket
-from htbot.paper.prices import Prices
-from htbot.paper.records import Records
-from htbot.paper.valuation import Valuer
 
 __all__ = ["Book", "BookRules", "Parts", "Reports", "Submission"]
 
@@ -60,19 +56,6 @@ class Submission:
     shares: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the book works with."""
-
-    contracts: ContractDesk
-    prices: Prices
-    ledger: Ledger
-    valuer: Valuer
-    records: Records
-    whims: Whims
-    rules: BookRules = field(default_factory=BookRules)
-
-
 class Book:
     """Orders of all clients, from acceptance to their end."""
 
@@ -81,9 +64,9 @@ class Book:
         self._records = parts.records
         self._reports = reports
         self._world = zlib.crc32(world_id.encode())
-        self._fills = Fills(parts.contracts, parts.prices, parts.ledger, parts.records, self._world)
+        self._fills = Fills(parts, self._world)
         self._shelf = Shelf(parts.records, reports)
-        self._floor = Floor(self._shelf, self._fills, parts.prices, parts.valuer, parts.rules, parts.whims)
+        self._floor = Floor(self._shelf, self._fills, parts)
 
     def restore(self) -> None:
         """Read the book from the records of an earlier run."""
@@ -104,10 +87,6 @@ class Book:
     def orders(self) -> Iterator[PaperOrder]:
         """Every order, parked and ended ones included, oldest permId first."""
         return self._shelf.all()
-
-    def by_perm_id(self, perm_id: int) -> PaperOrder | None:
-        """The order with a permanent id."""
-        return self._shelf.by_perm_id(perm_id)
 
     def completed(self) -> Iterator[PaperOrder]:
         """Orders that are filled, cancelled or rejected, oldest permId first."""
@@ -298,9 +277,9 @@ class Book:
         draft = self._drafted(message, at)
         ticket = draft.ticket
         _check_change(order, draft)
-        draft.progress = Progress(order.filled)
+        draft.perm_id, draft.progress = order.perm_id, Progress(order.filled)
         waits = self._shelf.families.waits_for_parent(order)
-        refusal = None if order.parked or waits else self._floor.credit.refusal(draft, at)
+        refusal = None if order.parked or waits else self._floor.credit.refusal(draft, at, self._shelf.working())
         if refusal is not None:
             raise refusal
         order.progress = _progress_after(order, ticket)

@@ -1,8 +1,4 @@
-"""Fills become executions, positions, cash and commissions; corrections put them right.
-
-A partial fill pays the difference between the commission of everything filled so far and what was charged before, so
-that the order's minimum is paid once.
-"""
+"""Fills become executions, positions, cash and commissions; corrections put them right."""
 
 from __future__ import annotations
 
@@ -12,27 +8,26 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from htbot.matching.fees import commissions
+from htbot.matching.fees import Bill, charge
 from htbot.matching.fills import leg_side
 from htbot.matching.terms import Outcome
 from htbot.matching.view import whole_lots
+from htbot.paper.book_parts import Parts
 from htbot.paper.bookings import Booking, booking
-from htbot.paper.contracts import ContractDesk, wire_fields
+from htbot.paper.contracts import wire_fields
 from htbot.paper.credit import traded_legs
-from htbot.paper.ledger import Ledger
 from htbot.paper.orders import Execution, PaperOrder, Portion
-from htbot.paper.prices import Prices
-from htbot.paper.records import Records
 
 
 @dataclass(frozen=True, slots=True)
 class _Fill:
-    """One fill of one account: `units` at `net`, and the price of each leg."""
+    """One fill of one account: `units` at `net`, and price and commission of each leg; `portion` counts it already."""
 
     portion: Portion
     units: Decimal
     net: Decimal
     leg_prices: Sequence[Decimal]
+    fees: Sequence[Decimal]
     at: datetime
     added: bool
 
@@ -40,11 +35,12 @@ class _Fill:
 class Fills:
     """Books fills and keeps the executions, the latest version of each by the root of its id."""
 
-    def __init__(self, contracts: ContractDesk, prices: Prices, ledger: Ledger, records: Records, world: int) -> None:
-        self._contracts = contracts
-        self._prices = prices
-        self._ledger = ledger
-        self._records = records
+    def __init__(self, parts: Parts, world: int) -> None:
+        self._contracts = parts.contracts
+        self._prices = parts.prices
+        self._ledger = parts.ledger
+        self._valuer = parts.valuer
+        self._records = parts.records
         self._world = world
         self.executions: dict[str, Execution] = {}
 
@@ -68,11 +64,13 @@ class Fills:
         executions: list[Execution] = []
         portions = []
         for portion, part in zip(order.portions, _parts(order, units), strict=True):
-            fees = self._fees(order, portion.filled + part) if part else portion.fees
-            portions.append(replace(portion, filled=portion.filled + part, fees=fees))
             if part:
-                fill = _Fill(portion, part, price.net, price.leg_prices, at, outcome.added_liquidity)
-                executions += self._executions(order, fill, fees)
+                bill, fees = self._charge(order, portion, part, price.leg_prices)
+                portions.append(replace(portion, filled=portion.filled + part, bill=bill))
+                fill = _Fill(portions[-1], part, price.net, price.leg_prices, fees, at, outcome.added_liquidity)
+                executions += self._executions(order, fill)
+            else:
+                portions.append(portion)
         order.portions = tuple(portions)
         for execution in executions:
             self._keep(execution)
@@ -114,9 +112,7 @@ class Fills:
         order.filled_value += value
         order.leg_values = (order.leg_values[0] + value,)
         order.portions = tuple(
-            replace(portion, filled=portion.filled + change, fees=(portion.fees[0] - commission + charged,))
-            if portion.account == wrong.account
-            else portion
+            replace(portion, filled=portion.filled + change) if portion.account == wrong.account else portion
             for portion in order.portions
         )
         root, _dot, version = wrong.exec_id.rpartition(".")
@@ -132,16 +128,16 @@ class Fills:
         self._keep(right)
         return right
 
-    def _fees(self, order: PaperOrder, units: Decimal) -> tuple[Decimal, ...]:
-        """What the legs cost in commissions when `units` are filled, at the average price so far."""
-        averages = [
-            value / (leg.ratio * order.filled) for value, leg in zip(order.leg_values, order.tradable.legs, strict=True)
-        ]
-        return commissions(traded_legs(order.tradable, averages, units))
+    def _charge(
+        self, order: PaperOrder, portion: Portion, units: Decimal, prices: Sequence[Decimal]
+    ) -> tuple[Bill, tuple[Decimal, ...]]:
+        """The commission of each leg of one more fill; the order's minimum is paid once."""
+        legs = traded_legs(order.tradable, prices, units, order.ticket.action, self._valuer.rates)
+        return charge(legs, self._valuer.rules.plan, portion.bill)
 
-    def _executions(self, order: PaperOrder, fill: _Fill, fees: tuple[Decimal, ...]) -> list[Execution]:
+    def _executions(self, order: PaperOrder, fill: _Fill) -> list[Execution]:
         tradable, ticket = order.tradable, order.ticket
-        cumulative = fill.portion.filled + fill.units
+        cumulative = fill.portion.filled
         head = Execution(
             exec_id=self._records.new_execution_id(self._world, 1),
             order_id=order.order_id,
@@ -162,8 +158,7 @@ class Fills:
         for index, (leg, details) in enumerate(zip(tradable.legs, tradable.details, strict=True)):
             side = leg_side(leg, ticket.action)
             units = leg.ratio * fill.units
-            leg_price = fill.leg_prices[index]
-            fee = fees[index] - (fill.portion.fees[index] if fill.portion.fees else Decimal(0))
+            leg_price, fee = fill.leg_prices[index], fill.fees[index]
             trade = booking(head.account, details.contract, side, units, leg_price, fee)
             part = index + 2 if tradable.is_combination else 1
             executions.append(

@@ -6,66 +6,42 @@ what hangs on it. Nothing in here reads a clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from htbot.domain.sessions import Session
 from htbot.matching.look import CLOSING, look
 from htbot.matching.triggers import is_held
-from htbot.matching.view import FillRules, Phase
+from htbot.matching.view import Phase
 from htbot.paper.book_families import reduced
 from htbot.paper.book_fills import Fills
+from htbot.paper.book_parts import Parts
 from htbot.paper.book_shelf import Shelf
 from htbot.paper.book_views import BookViews, MarketFacts
 from htbot.paper.credit import Credit
 from htbot.paper.errors import CANCELLED, ORDER_WARNING, RequestError
 from htbot.paper.order_conditions import Owner
 from htbot.paper.orders import Execution, PaperOrder, Status
-from htbot.paper.prices import Prices
-from htbot.paper.valuation import Valuer
 
 _LASTING = frozenset({"GTC", "GTD"})
 
 
-@dataclass(frozen=True, slots=True)
-class BookRules:
-    """How orders are filled, and how long after its fill a commission is told (market time)."""
-
-    fills: FillRules = field(default_factory=FillRules)
-    commission_delay_s: float = 0.0
-
-
-class Whims(Protocol):
-    """What goes wrong with single orders on purpose."""
-
-    def refusal(self, order: PaperOrder) -> RequestError | None:
-        """Why a new order is not taken, None when it is."""
-        ...
-
-    def most(self, order: PaperOrder, quantity: Decimal) -> Decimal:
-        """How much of `quantity` an order may have filled after its next look at the market."""
-        ...
-
-
 class Floor:
-    """Works the orders of the shelf at the market of `prices`."""
+    """Works the orders of the shelf at the market of its parts."""
 
-    def __init__(
-        self, shelf: Shelf, fills: Fills, prices: Prices, valuer: Valuer, rules: BookRules, whims: Whims
-    ) -> None:
-        self._whims = whims
+    def __init__(self, shelf: Shelf, fills: Fills, parts: Parts) -> None:
+        self._whims = parts.whims
         self._shelf = shelf
         self._families = shelf.families
         self._reports = shelf.reports
         self._fills = fills
-        self._rules = rules
-        self._views = BookViews(prices)
-        self._facts = MarketFacts(prices, valuer, fills.executions)
-        self.credit = Credit(prices, valuer)
+        self._rules = parts.rules
+        self._views = BookViews(parts.prices)
+        self._facts = MarketFacts(parts.prices, parts.valuer, fills.executions)
+        self.credit = Credit(parts.prices, parts.valuer)
         self._uncharged: list[tuple[datetime, list[Execution], PaperOrder]] = []
-        self._looked_at = prices.at
+        self._looked_at = parts.prices.at
 
     # --- into the market ------------------------------------------------------------------------------------------
 
@@ -78,7 +54,7 @@ class Floor:
 
     def _accept(self, order: PaperOrder, at: datetime) -> None:
         waits = self._families.waits_for_parent(order)
-        refusal = None if waits else self.credit.refusal(order, at)
+        refusal = None if waits else self.credit.refusal(order, at, self._shelf.working())
         refusal = self._whims.refusal(order) or refusal
         if refusal is not None:
             self._refuse(order, refusal, at)
@@ -151,7 +127,7 @@ class Floor:
         waits_for_parent = self._families.waits_for_parent(order)
         if not order.released and not waits_for_parent and self._time_has_come(order, at):
             if order.parent_perm_id:
-                refusal = self.credit.refusal(order, at)
+                refusal = self.credit.refusal(order, at, self._shelf.working())
                 if refusal is not None:
                     self._refuse(order, refusal, at)
                     return False

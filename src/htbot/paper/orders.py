@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from htbot.domain.orders import Action
+from htbot.matching.fees import Bill
 from htbot.matching.terms import OrderKind, Progress, Terms
 from htbot.paper.contracts import Tradable
 from htbot.paper.order_conditions import Conditions
@@ -79,12 +80,12 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """An account's part of an order: `share` of the whole, what it got so far, the fee it paid for each leg."""
+    """An account's part of an order: `share` of the whole, what it got so far, and what that cost in commissions."""
 
     account: str
     share: Decimal
     filled: Decimal = Decimal(0)
-    fees: tuple[Decimal, ...] = ()
+    bill: Bill = ()
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from htbot.domain.orders import Action
+from htbot.matching.fees import bill_document, bill_from
 from htbot.matching.terms import Progress, Seen
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.order_entry import Entry, ticket_from
@@ -149,9 +150,7 @@ def _order_document(order: PaperOrder) -> dict[str, Any]:
         "quantity": str(order.quantity),
         "status": order.status.value,
         "progress": _progress_document(order.progress),
-        "portions": [
-            (row.account, str(row.share), str(row.filled), [str(fee) for fee in row.fees]) for row in order.portions
-        ],
+        "portions": [(row.account, str(row.share), str(row.filled), bill_document(row.bill)) for row in order.portions],
         "leg_values": [str(value) for value in order.leg_values],
         "filled_value": str(order.filled_value),
         "last_price": str(order.last_price),
@@ -166,8 +165,8 @@ def _order_document(order: PaperOrder) -> dict[str, Any]:
 
 
 def _portion_from(row: list[Any]) -> Portion:
-    account, share, filled, fees = row
-    return Portion(account, Decimal(share), Decimal(filled), tuple(map(Decimal, fees)))
+    account, share, filled, bill = row
+    return Portion(account, Decimal(share), Decimal(filled), bill_from(bill))
 
 
 def _progress_document(progress: Progress) -> dict[str, Any]:
