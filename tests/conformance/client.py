@@ -13,10 +13,13 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any
 
 MESSAGES_PER_SECOND = 45
+REFUSED = (OSError, TimeoutError, AssertionError, CancelledError)
+"""What a library raises when a connection is not to be."""
 WARNINGS = {2104, 2106, 2107, 2108, 2119, 2158}
 
 
@@ -103,6 +106,25 @@ class Client(ABC):
     def another(self) -> Client:
         """A second client of the same library, not connected."""
 
+    def opened_again(self, client_id: int, seconds: float = 6.0) -> Client:
+        """A client with an id that was used a moment ago.
+
+        The reader of ibapi holds its socket for up to a second after the end, and may then break it.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            client = self.another()
+            try:
+                client.open(self.port, client_id)
+                client.settle()
+            except REFUSED:
+                client.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return client
+
     # --- what checks use ----------------------------------------------------------------------------------------
 
     def heard(self, name: str, *args: Any) -> None:
@@ -118,7 +140,7 @@ class Client(ABC):
         self._sent.append(time.monotonic())
         position = len(self.events)
         self._call(method, *args)
-        if method == "reqMktData":
+        if method == "reqMktData" and not args[3] and not args[4]:
             self._open_lines.add(args[0])
         elif method == "cancelMktData":
             self._open_lines.discard(args[0])

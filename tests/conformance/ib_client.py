@@ -11,6 +11,8 @@ from typing import Any
 
 from .client import Client, NotInClient
 
+_SIZE_OF = {1: 0, 2: 3, 4: 5, 66: 69, 67: 70, 68: 71}
+
 
 class _Wrapper:
     """Stands where the library's Wrapper stands; every method is a note in the book."""
@@ -26,16 +28,15 @@ class _Wrapper:
             raise AttributeError(name)
         if name.startswith("tcpData"):
             return lambda: None
-        return lambda *args: self._heard(*_as_ibapi(name, args))
+        if name == "priceSizeTick":
+            return self._price_with_size
+        return lambda *args: self._heard(name, *(args[:3] if name == "error" else args))
 
-
-def _as_ibapi(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if name == "priceSizeTick":
-        request_id, tick_type, price, _size = args
-        return ("tickPrice", request_id, tick_type, price)
-    if name == "error":
-        return (name, *args[:3])
-    return (name, *args)
+    def _price_with_size(self, request_id: int, tick_type: int, price: float, size: float) -> None:
+        """Both libraries tell in one callback what ibapi makes two of."""
+        self._heard("tickPrice", request_id, tick_type, price)
+        if tick_type in _SIZE_OF:
+            self._heard("tickSize", request_id, _SIZE_OF[tick_type], size)
 
 
 class IbClient(Client):
@@ -84,10 +85,7 @@ class IbClient(Client):
         return asyncio.run_coroutine_threadsafe(task, self._loop).result(8)
 
     def make(self, noun: str, **values: Any) -> Any:
-        made = getattr(self._library, noun)()
-        for name, value in values.items():
-            setattr(made, name, value)
-        return made
+        return getattr(self._library, noun)(**values)
 
     def _call(self, method: str, *args: Any) -> None:
         if method in {"cancelOrder", "reqGlobalCancel"}:

@@ -13,6 +13,8 @@ from ibapi.wrapper import EWrapper
 
 from .client import Client, NotInClient
 
+_NAMES = {"exch": "exchange"}
+"""Attributes of conditions that the ib_* libraries call by another name."""
 _HOMES = {
     "Contract": "contract",
     "ComboLeg": "contract",
@@ -52,7 +54,7 @@ def _as_older(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if name == "tickPrice":
         return (name, *args[:3])
     if name == "error":
-        return (name, args[0], args[2], args[3]) if len(args) == 5 else (name, *args[:3])
+        return (name, args[0], *args[2:4]) if len(args) >= 4 and isinstance(args[3], str) else (name, *args[:3])
     if name == "commissionAndFeesReport":
         report = args[0]
         report.commission = report.commissionAndFees
@@ -110,7 +112,7 @@ class IbapiClient(Client):
             raise NotInClient(noun)
         made = kind()
         for name, value in values.items():
-            setattr(made, name, value)
+            setattr(made, _NAMES.get(name, name), value)
         return made
 
     def _call(self, method: str, *args: Any) -> None:
@@ -119,6 +121,8 @@ class IbapiClient(Client):
             raise NotInClient(method)
         if method in {"cancelOrder", "reqGlobalCancel"}:
             args = self._with_cancel(method, args)
+        elif method == "exerciseOptions" and len(inspect.signature(function).parameters) > len(args):
+            args = (*args, "", "", False)
         function(*args)
 
     def _with_cancel(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -126,7 +130,7 @@ class IbapiClient(Client):
             noun = importlib.import_module("ibapi.order_cancel").OrderCancel
         except ModuleNotFoundError:
             return args[:1] if method == "cancelOrder" else ()
-        return (*args, noun())
+        return (*args[:1], noun()) if method == "cancelOrder" else (noun(),)
 
     def another(self) -> Client:
         return IbapiClient()

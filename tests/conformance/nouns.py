@@ -83,7 +83,5 @@ def order(client: Client, action: str, quantity: float, kind: str = "MKT", **mor
 
 
 def bag(client: Client, *legs: tuple[int, str], symbol: str = "SPY") -> Any:
-    made = []
-    for con_id, action in legs:
-        made.append(client.make("ComboLeg", conId=con_id, ratio=1, action=action, exchange="SMART"))
+    made = [client.make("ComboLeg", conId=con_id, ratio=1, action=action, exchange="SMART") for con_id, action in legs]
     return client.make("Contract", symbol=symbol, secType="BAG", exchange="SMART", currency="USD", comboLegs=made)

@@ -1,12 +1,31 @@
-"""All checks, in the order of the page."""
+"""All checks, in the order in which they are run and stand on the page."""
 
 from __future__ import annotations
 
-from . import contract_checks, history_checks, market_checks, session_checks
+from . import (
+    account_checks,
+    contract_checks,
+    history_checks,
+    kind_checks,
+    market_checks,
+    order_checks,
+    other_checks,
+    refusal_checks,
+    session_checks,
+)
 
 CHECKS = [
-    *session_checks.checks,
-    *contract_checks.checks,
-    *market_checks.checks,
-    *history_checks.checks,
+    check
+    for module in (
+        session_checks,
+        contract_checks,
+        market_checks,
+        history_checks,
+        order_checks,
+        kind_checks,
+        refusal_checks,
+        account_checks,
+        other_checks,
+    )
+    for check in module.checks
 ]
