@@ -1,25 +1,31 @@
 """Account values, portfolio, positions and profit as clients subscribe to them.
 
 IB sends account values about every three minutes and at once when a position changes, profit once a second
-(TWS_PROTOCOL section 8); only what changed is sent again.
+(TWS_PROTOCOL section 8); of values and portfolio only what changed is sent again.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from htbot.domain.sessions import NEW_YORK
+from htbot.paper.account_values import BASE, ValueRow, account_rows, ledger_rows
 from htbot.paper.contracts import wire_fields
 from htbot.paper.ledger import HeldPosition
 from htbot.paper.session import PnlLine, Session, Summary, Updates
-from htbot.paper.valuation import account_values, money, plain_values
+from htbot.paper.valuation import AccountValuation, Mark, money
 from htbot.paper.wire import messages
+from htbot.paper.wire.values import UNSET_DOUBLE
 
 if TYPE_CHECKING:
     from htbot.paper.gateway import Gateway
 
 _REFRESH = timedelta(seconds=180)
+_PROFIT_PERIOD = timedelta(seconds=1)
+_ALL_CURRENCIES = "ALL"
 
 
 class AccountFeed:
@@ -28,26 +34,26 @@ class AccountFeed:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._refreshed_at = gateway.now
-        self._values: dict[str, dict[str, tuple[str, str]]] = {}
-        self._valued_at: datetime | None = None
+        self._profit_at = gateway.now
+        self._rows: dict[str, tuple[AccountValuation, list[ValueRow], list[ValueRow]]] = {}
 
-    def values(self, account: str) -> dict[str, tuple[str, str]]:
-        """Every account value: key to (value, currency)."""
+    def rows(self, account: str) -> tuple[list[ValueRow], list[ValueRow]]:
+        """An account's values at this instant: of the whole account, and by currency."""
+        valuation = self._gateway.valuer.value(account)
+        known = self._rows.get(account)
+        if known is None or known[0] is not valuation:
+            whole = [*account_rows(account, valuation, self._next_change(valuation)), *self._world_rows()]
+            known = self._rows[account] = (valuation, whole, ledger_rows(account, [valuation]))
+        return known[1], known[2]
+
+    def _world_rows(self) -> list[ValueRow]:
         gateway = self._gateway
-        if self._valued_at != gateway.now:
-            self._values.clear()
-            self._valued_at = gateway.now
-        known = self._values.get(account)
-        if known is None:
-            valuation = gateway.valuer.value(account)
-            known = {key: (value, "") for key, value in plain_values(valuation).items()}
-            known["AccountCode"] = (account, "")
-            known["HtbotWorld"] = (gateway.world_id, "")
-            known["HtbotSpeed"] = (gateway.config.speed, "")
-            known["Currency"] = ("USD", "USD")
-            known |= {key: (value, "USD") for key, value in account_values(valuation).items()}
-            self._values[account] = known
-        return known
+        return [ValueRow("HtbotSpeed", gateway.config.speed), ValueRow("HtbotWorld", gateway.world_id)]
+
+    def _next_change(self, valuation: AccountValuation) -> int:
+        """The close of the session, at which intraday margin ends; 0 when it is not on."""
+        session = self._gateway.market.sessions.at(self._gateway.now)
+        return int(session.closes.timestamp()) if valuation.intraday and session is not None else 0
 
     # --- positions ------------------------------------------------------------------------------------------------
 
@@ -67,7 +73,6 @@ class AccountFeed:
         if not touched:
             return
         self._gateway.ledger.touched.clear()
-        self._values.clear()
         for session in self._gateway.sessions.values():
             for key in touched:
                 self._push_position(session, self._gateway.ledger.positions[key])
@@ -84,14 +89,18 @@ class AccountFeed:
     # --- values and portfolio -------------------------------------------------------------------------------------
 
     def publish(self) -> None:
-        """Go with the time: profit at each instant, values every three minutes."""
+        """Go with the time: profit each second of the market, values every three minutes."""
         now = self._gateway.now
         refresh = now - self._refreshed_at >= _REFRESH
         if refresh:
             self._refreshed_at = now
+        profit = now - self._profit_at >= _PROFIT_PERIOD
+        if profit:
+            self._profit_at = now
         for session in self._gateway.sessions.values():
-            for request_id, line in session.pnl.items():
-                self.send_pnl(session, request_id, line)
+            if profit:
+                for request_id, line in session.pnl.items():
+                    self.send_pnl(session, request_id, line)
             if refresh:
                 self._refresh(session)
 
@@ -105,12 +114,15 @@ class AccountFeed:
 
     def send_updates(self, session: Session, updates: Updates) -> None:
         """Queue what changed of an account's values and portfolio, then the time of the update."""
-        account = updates.account
-        for key, (value, currency) in self.values(account).items():
-            if updates.values.get(key) != value:
-                updates.values[key] = value
-                row = {"key": key, "value": value, "currency": currency, "account": account}
-                session.send(messages.ACCOUNT_VALUE, row)
+        account = updates.accounts[0]
+        whole, ledger = self.rows(account)
+        by_currency = {row.key for row in ledger}
+        rows = sorted([*(row for row in whole if row.key not in by_currency), *ledger], key=lambda row: row.key)
+        for row in _changed(account, rows, updates.values):
+            session.send(
+                messages.ACCOUNT_VALUE,
+                {"key": row.key, "value": row.value, "currency": row.currency, "account": account},
+            )
         for position in self._gateway.ledger.of(account):
             self._send_portfolio(session, updates, position)
         local = self._gateway.now.astimezone(NEW_YORK)
@@ -123,9 +135,9 @@ class AccountFeed:
         figures = (
             str(position.quantity),
             str(mark.price),
-            money(mark.value_usd),
+            money(mark.value),
             money(position.average_cost),
-            money(mark.unrealized_usd),
+            money(mark.unrealized),
             money(position.day_realized),
         )
         if updates.portfolio.get(position.con_id) == figures:
@@ -145,53 +157,101 @@ class AccountFeed:
 
     def send_update_multi(self, session: Session, request_id: int, updates: Updates) -> None:
         """Queue what changed of an accountUpdatesMulti subscription."""
-        for key, (value, currency) in self.values(updates.account).items():
-            if updates.values.get(key) != value:
-                updates.values[key] = value
-                row = {"reqId": request_id, "account": updates.account, "key": key, "value": value}
-                session.send(messages.ACCOUNT_UPDATE_MULTI, {**row, "currency": currency})
+        for account in updates.accounts:
+            whole, ledger = self.rows(account)
+            rows = ledger if updates.ledger_only else [*whole, *ledger]
+            for row in _changed(account, rows, updates.values):
+                session.send(
+                    messages.ACCOUNT_UPDATE_MULTI,
+                    {
+                        "reqId": request_id,
+                        "account": account,
+                        "modelCode": updates.model,
+                        "key": row.key,
+                        "value": row.value,
+                        "currency": row.currency,
+                    },
+                )
 
     def send_summary(self, session: Session, request_id: int, summary: Summary) -> None:
-        """Queue what changed of an account summary."""
+        """Queue what changed of an account summary; tags that no account has are left out."""
         for account in summary.accounts:
-            values = self.values(account)
-            for tag in summary.tags:
-                value, currency = values.get(tag, ("", ""))
-                if value and summary.sent.get((account, tag)) != value:
-                    summary.sent[account, tag] = value
-                    row = {"reqId": request_id, "account": account, "tag": tag, "value": value, "currency": currency}
-                    session.send(messages.ACCOUNT_SUMMARY, row)
+            known = {row.key: row for row in self.rows(account)[0]}
+            rows = [known[tag] for tag in summary.tags if tag in known]
+            self._send_summary_rows(session, request_id, account, _changed(account, rows, summary.sent))
+        if summary.currencies:
+            valuations = [self._gateway.valuer.value(account) for account in summary.accounts]
+            found = ledger_rows(summary.group, valuations)
+            if _ALL_CURRENCIES not in summary.currencies:
+                found = [row for row in found if row.currency in summary.currencies]
+            self._send_summary_rows(session, request_id, summary.group, _changed(summary.group, found, summary.sent))
+
+    def _send_summary_rows(self, session: Session, request_id: int, name: str, rows: Iterable[ValueRow]) -> None:
+        for row in rows:
+            values = {"reqId": request_id, "account": name, "tag": row.key, "value": row.value}
+            session.send(messages.ACCOUNT_SUMMARY, {**values, "currency": row.currency})
 
     # --- profit ---------------------------------------------------------------------------------------------------
 
     def send_pnl(self, session: Session, request_id: int, line: PnlLine) -> None:
-        """Queue a profit line if it changed."""
-        if line.con_id:
-            values = self._position_pnl(line)
-            table = messages.PNL_SINGLE
-        else:
-            valuation = self._gateway.valuer.value(line.account)
-            table = messages.PNL
-            values = {
-                "dailyPnL": money(valuation.daily),
-                "unrealizedPnL": money(valuation.unrealized),
-                "realizedPnL": money(valuation.realized_day),
-            }
-        figures = tuple(values.values())
-        if figures != line.sent:
-            line.sent = figures
-            session.send(table, {"reqId": request_id, **values})
-
-    def _position_pnl(self, line: PnlLine) -> dict[str, str]:
-        position = self._gateway.ledger.positions.get((line.account, line.con_id))
-        if position is None:
-            names = ("position", "dailyPnL", "unrealizedPnL", "realizedPnL", "value")
-            return dict.fromkeys(names, "0")
-        mark = self._gateway.valuer.mark(position)
-        return {
-            "position": str(position.quantity),
-            "dailyPnL": money(mark.daily_usd),
-            "unrealizedPnL": money(mark.unrealized_usd),
-            "realizedPnL": money(position.day_realized),
-            "value": money(mark.value_usd),
+        """Queue a profit line."""
+        if line.con_id is not None:
+            session.send(messages.PNL_SINGLE, {"reqId": request_id, **self._position_pnl(line)})
+            return
+        valuations = [self._gateway.valuer.value(account) for account in line.accounts]
+        values = {
+            "reqId": request_id,
+            "dailyPnL": _total(valuation.daily for valuation in valuations),
+            "unrealizedPnL": _total(valuation.total.unrealized for valuation in valuations),
+            "realizedPnL": _total(valuation.total.realized for valuation in valuations),
         }
+        session.send(messages.PNL, values)
+
+    def _position_pnl(self, line: PnlLine) -> dict[str, Any]:
+        """What is not known is unset: a contract that is not held, a position without a price or without a trade."""
+        ledger = self._gateway.ledger
+        found = (ledger.positions.get((account, line.con_id or 0)) for account in line.accounts)
+        positions = [position for position in found if position is not None]
+        if not positions:
+            return {
+                "position": 0,
+                **dict.fromkeys(("dailyPnL", "unrealizedPnL", "realizedPnL"), UNSET_DOUBLE),
+                "value": 0,
+            }
+        marks = [(position, self._gateway.valuer.mark(position)) for position in positions]
+        known = all(mark.known for _position, mark in marks)
+        traded = any(position.now != position.opening for position in positions)
+        return {
+            "position": sum((position.quantity for position in positions), Decimal(0)),
+            "dailyPnL": self._usd(marks, "daily") if known else UNSET_DOUBLE,
+            "unrealizedPnL": self._usd(marks, "unrealized") if known else UNSET_DOUBLE,
+            "realizedPnL": _total(self._in_usd(row, row.day_realized) for row in positions) if traded else UNSET_DOUBLE,
+            "value": self._usd(marks, "value") if known else UNSET_DOUBLE,
+        }
+
+    def _usd(self, marks: list[tuple[HeldPosition, Mark]], figure: str) -> str:
+        return _total(self._in_usd(position, getattr(mark, figure)) for position, mark in marks)
+
+    def _in_usd(self, position: HeldPosition, amount: Decimal) -> Decimal:
+        return self._gateway.valuer.rates.in_usd(position.currency, amount)
+
+
+def _total(amounts: Iterable[Decimal]) -> str:
+    return money(sum(amounts, Decimal(0)))
+
+
+def _changed(name: str, rows: Iterable[ValueRow], sent: dict[tuple[str, str, str], str]) -> list[ValueRow]:
+    """The rows whose value is not the one that was sent last; they count as sent."""
+    fresh = []
+    for row in rows:
+        key = (name, row.key, row.currency)
+        if sent.get(key) != row.value:
+            sent[key] = row.value
+            fresh.append(row)
+    return fresh
+
+
+def summary_currencies(tag: str) -> tuple[str, ...]:
+    """The currencies that a `$LEDGER` tag asks for: the base alone, one by name, or `ALL`."""
+    _name, colon, currency = tag.partition(":")
+    return (currency.strip().upper(),) if colon else (BASE,)

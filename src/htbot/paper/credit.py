@@ -1,21 +1,28 @@
-"""What an account may do: naked options and missing margin refuse an order; a what-if shows the margin it takes."""
+"""What an account may do: naked options and missing margin refuse an order; a what-if shows the margin it takes.
+
+An order is judged as if it were filled now, on top of what the account's other working orders would tie up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from htbot.domain.instruments import SecType
 from htbot.domain.orders import Action
 from htbot.matching.fees import TradedLeg, commissions
-from htbot.matching.fills import Natural, leg_side, natural
+from htbot.matching.fills import leg_side, natural
+from htbot.paper.bookings import Booking, booking
 from htbot.paper.contracts import Tradable
-from htbot.paper.errors import RequestError
-from htbot.paper.order_entry import rejected
+from htbot.paper.errors import RequestError, rejected
 from htbot.paper.orders import PaperOrder
 from htbot.paper.prices import Prices
-from htbot.paper.valuation import AccountValuation, Hypothesis, Valuer, signed
+from htbot.paper.rates import Rates
+from htbot.paper.valuation import AccountKind, AccountValuation, Valuer
+
+_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,63 +35,150 @@ class WhatIf:
 
 
 class Credit:
-    """Checks orders against the account they are for."""
+    """Checks orders against the accounts they are for."""
 
     def __init__(self, prices: Prices, valuer: Valuer) -> None:
         self._prices = prices
         self._valuer = valuer
+        self._reserved: dict[tuple[str, int], tuple[Decimal | None, Decimal]] = {}
 
     def what_if(self, order: PaperOrder) -> WhatIf:
-        """The account now and after the order."""
-        trades, fee = self._hypothesis(order)
-        return WhatIf(self._valuer.value(order.account), self._valuer.value(order.account, trades), fee)
+        """The account now and after the order; of a group's order the first account."""
+        account, units = _shares(order)[0]
+        trades = self._trades(order, account, units)
+        fee = sum((trade.commission for trade in trades), _ZERO)
+        return WhatIf(self._valuer.value(account), self._valuer.value(account, trades), fee)
 
-    def refusal(self, order: PaperOrder, at: datetime) -> RequestError | None:
-        """Why the account may not place this order, or None."""
+    def refusal(self, order: PaperOrder, at: datetime, working: Iterable[PaperOrder] = ()) -> RequestError | None:
+        """Why an account may not place this order beside its `working` ones, or None."""
         if order.ticket.good_till is not None and order.ticket.good_till <= at:
             return rejected("The good-till date is in the past")
-        trades, _fee = self._hypothesis(order)
-        valuer = self._valuer
-        if valuer.has_new_naked_short(order.account, trades):
-            return rejected("Your account does not have permission to hold uncovered short options")
-        before = valuer.value(order.account)
-        after = valuer.value(order.account, trades)
-        if after.available_funds < 0 and after.available_funds < before.available_funds:
-            short = (-after.available_funds).quantize(Decimal("0.01"))
-            return rejected(f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {short} USD are missing for initial margin")
+        for account, units in _shares(order):
+            trades = self._trades(order, account, units)
+            reason = self._forbidden(account, trades) or self._too_much(order, account, trades, working)
+            if reason is not None:
+                return rejected(reason)
         return None
 
-    def _hypothesis(self, order: PaperOrder) -> tuple[list[Hypothesis], Decimal]:
-        """The order's remaining units as if filled now: at the natural price, or at the limit where that is worse."""
-        ticket = order.ticket
-        quotes = self._prices.quotes(order.tradable.con_ids)
-        price = natural(order.tradable.legs, ticket.action, quotes)
-        marks = [self._prices.mark(con_id) or Decimal(0) for con_id in order.tradable.con_ids]
-        leg_prices = list(price.leg_prices) if price else marks
-        fees = commissions(traded_legs(order.tradable, leg_prices, Decimal(order.remaining)))
-        trades = []
-        for leg, details, leg_price, fee in zip(
-            order.tradable.legs, order.tradable.details, leg_prices, fees, strict=True
-        ):
-            quantity = signed(leg_side(leg, ticket.action), Decimal(leg.ratio * order.remaining))
-            flow = -quantity * leg_price * details.contract.multiplier - fee
-            trades.append(Hypothesis(leg.con_id, quantity, flow))
-        if ticket.limit is not None and price is not None:
-            trades[0] = replace(trades[0], flow_usd=trades[0].flow_usd + _limit_gap(order, price))
-        return trades, sum(fees, Decimal(0))
+    def _forbidden(self, account: str, trades: Sequence[Booking]) -> str | None:
+        """What the account may not do, whatever money it has."""
+        valuer = self._valuer
+        is_cash = valuer.rules.kind(account) is AccountKind.CASH
+        if (is_cash or not valuer.rules.naked_options) and valuer.has_new_naked_short(account, trades):
+            if is_cash:
+                return "A cash account may not hold short positions beyond covered calls and secured puts"
+            return "Your account does not have permission to hold uncovered short options"
+        for held in valuer.holdings(account, trades):
+            if held.sec_type is SecType.CRYPTO and held.quantity < 0:
+                return f"{held.symbol} cannot be sold short"
+        before = valuer.value(account)
+        if before.day_trades_left() == 0 and valuer.opens(account, trades):
+            return "No day trades are left: an account below 25,000 USD may not open positions until one is"
+        return None
+
+    def _too_much(
+        self, order: PaperOrder, account: str, trades: Sequence[Booking], working: Iterable[PaperOrder]
+    ) -> str | None:
+        """The money that is missing, in words."""
+        before, after = self._valuer.value(account), self._valuer.value(account, trades)
+        taken = before.available_funds - after.available_funds
+        if taken <= 0:
+            return None
+        left = after.available_funds - self._reserve(order, account, working)
+        if left < 0:
+            what = "settled cash" if before.kind is AccountKind.CASH else "initial margin"
+            return f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {-left:.2f} USD are missing for {what}"
+        if before.kind is AccountKind.CASH:
+            for currency, row in after.rows.items():
+                if row.cash < 0 and row.cash < before.rows[currency].cash:
+                    return f"A cash account may not owe {currency}: {-row.cash:.2f} are missing"
+        return None
+
+    def _reserve(self, order: PaperOrder, account: str, working: Iterable[PaperOrder]) -> Decimal:
+        """What the account's other working orders would tie up, each by itself; an OCA group's dearest alone."""
+        single = _ZERO
+        groups: dict[str, Decimal] = {}
+        for other in working:
+            units = dict(_shares(other)).get(account, _ZERO)
+            if other.perm_id == order.perm_id or units <= 0 or other.parent_perm_id:
+                continue
+            amount = self._per_unit(other, account, units) * units
+            if other.oca_group:
+                groups[other.oca_group] = max(groups.get(other.oca_group, _ZERO), amount)
+            else:
+                single += amount
+        return single + sum(groups.values(), _ZERO)
+
+    def _per_unit(self, order: PaperOrder, account: str, units: Decimal) -> Decimal:
+        """What a unit of a working order ties up, as it was when the order was first looked at or last changed."""
+        key = (account, order.perm_id)
+        known = self._reserved.get(key)
+        if known is None or known[0] != order.ticket.limit:
+            known = self._reserved[key] = (order.ticket.limit, self._taken(order, account, units) / units)
+        return known[1]
+
+    def _taken(self, order: PaperOrder, account: str, units: Decimal) -> Decimal:
+        """What an order alone would take of the account's funds."""
+        after = self._valuer.value(account, self._trades(order, account, units))
+        return max(_ZERO, self._valuer.value(account).available_funds - after.available_funds)
+
+    def _trades(self, order: PaperOrder, account: str, units: Decimal) -> list[Booking]:
+        """The order's open units as if filled now."""
+        tradable, action = order.tradable, order.ticket.action
+        prices = self._leg_prices(order, account)
+        legs = traded_legs(tradable, prices, units, action, self._valuer.rates)
+        fees = commissions(legs, self._valuer.rules.plan)
+        return [
+            booking(account, details.contract, leg_side(leg, action), leg.ratio * units, price, fee)
+            for leg, details, price, fee in zip(tradable.legs, tradable.details, prices, fees, strict=True)
+        ]
+
+    def _leg_prices(self, order: PaperOrder, account: str) -> list[Decimal]:
+        """The price of each leg: natural, or at the limit where that is worse; a cash account pays its limit."""
+        tradable, ticket = order.tradable, order.ticket
+        price = natural(tradable.legs, ticket.action, self._prices.quotes(tradable.con_ids))
+        if price is None:
+            leg_prices = [self._prices.mark(con_id) or ticket.limit or _ZERO for con_id in tradable.con_ids]
+        else:
+            leg_prices = list(price.leg_prices)
+        if ticket.limit is None:
+            return leg_prices
+        net = sum((leg.signed_ratio * part for leg, part in zip(tradable.legs, leg_prices, strict=True)), _ZERO)
+        gap = ticket.limit - net
+        worse = gap > 0 if ticket.action is Action.BUY else gap < 0
+        if worse or self._valuer.rules.kind(account) is AccountKind.CASH:
+            leg_prices[0] += gap / tradable.legs[0].signed_ratio
+        return leg_prices
 
 
-def traded_legs(tradable: Tradable, prices: Sequence[Decimal], quantity: Decimal) -> list[TradedLeg]:
-    """What the commissions of `quantity` units depend on."""
-    return [
-        TradedLeg(details.contract.sec_type, details.contract.trading_class, leg.ratio * quantity, price)
-        for leg, details, price in zip(tradable.legs, tradable.details, prices, strict=True)
-    ]
+def traded_legs(
+    tradable: Tradable,
+    prices: Sequence[Decimal],
+    quantity: Decimal,
+    action: Action = Action.BUY,
+    rates: Rates | None = None,
+) -> list[TradedLeg]:
+    """What the commissions of `quantity` units depend on; a currency without a rate counts as USD."""
+    legs = []
+    for leg, details, price in zip(tradable.legs, tradable.details, prices, strict=True):
+        contract = details.contract
+        rate = None if rates is None else rates.usd(contract.currency)
+        legs.append(
+            TradedLeg(
+                contract.sec_type,
+                contract.trading_class or contract.symbol,
+                leg.ratio * quantity,
+                price,
+                leg_side(leg, action),
+                contract.multiplier,
+                Decimal(1) if rate is None else rate,
+            )
+        )
+    return legs
 
 
-def _limit_gap(order: PaperOrder, price: Natural) -> Decimal:
-    """Cash that a fill at the limit would cost beyond one at the natural price (never positive)."""
-    limit = order.ticket.limit or Decimal(0)
-    worse = limit - price.net if order.ticket.action is Action.BUY else price.net - limit
-    multiplier = order.tradable.details[0].contract.multiplier
-    return -max(Decimal(0), worse) * order.remaining * multiplier
+def _shares(order: PaperOrder) -> list[tuple[str, Decimal]]:
+    """Open units by account: an adviser's order has several."""
+    if len(order.portions) < 2:
+        return [(order.account, order.remaining)]
+    return [(portion.account, portion.share - portion.filled) for portion in order.portions]

@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from htbot.domain.sessions import NEW_YORK
+from htbot.matching.fees import Plan
 from htbot.paper.account_feed import AccountFeed
+from htbot.paper.advisor import Advisor
 from htbot.paper.book import Book, BookRules, Parts
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.faults.conduct import Conduct
 from htbot.paper.faults.hearing import HeardReports
-from htbot.paper.feeds.pacing import HistoryPacing
-from htbot.paper.feeds.streams import DataRules
 from htbot.paper.feeds.pacing import HistoryPacing
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.ledger import Ledger
@@ -31,14 +31,15 @@ from htbot.paper.reports import ClientReports
 from htbot.paper.session import Session
 from htbot.paper.store import STORE_FORM, Store
 from htbot.paper.trading_day import TradingDay
-from htbot.paper.valuation import Valuer
+from htbot.paper.valuation import AccountKind, AccountRules, Valuer
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """How the gateway is run; no accounts = one whose number comes from the world.
 
-    `ticks_per_second`: how often in a second of the market a paced world looks at its prices.
+    `ticks_per_second`: how often in a second of the market a paced world looks at its prices. `account_types` has one
+    kind for all accounts, or one for each (an adviser's master left out).
     """
 
     accounts: tuple[str, ...] = ()
@@ -48,9 +49,11 @@ class GatewayConfig:
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
     data: DataRules = field(default_factory=DataRules)
-    data: DataRules = field(default_factory=DataRules)
     book: BookRules = field(default_factory=BookRules)
     ticks_per_second: float = 1.0
+    account_types: tuple[AccountKind, ...] = (AccountKind.MARGIN,)
+    naked_options: bool = False
+    commissions: Plan = Plan.FIXED
 
 
 class Pace(Protocol):
@@ -98,10 +101,12 @@ class Gateway:
         self.contracts = ContractDesk(market)
         self.prices = Prices(market, self.now)
         self.history_pacing = HistoryPacing(config.data.pacing)
-        self.history_pacing = HistoryPacing(config.data.pacing)
         self.accounts = config.accounts or (account_number(self.world_id),)
-        self.ledger = Ledger(store, self.accounts, config.cash_usd)
-        self.valuer = Valuer(self.ledger, self.contracts, self.prices)
+        self.advisor = Advisor(store, self.accounts)
+        self.ledger = Ledger(store, self.advisor.clients, config.cash_usd)
+        if self.advisor.master is not None:
+            self.ledger.open(self.advisor.master, Decimal(0))
+        self.valuer = Valuer(self.ledger, self.contracts, self.prices, self._account_rules())
         parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store), self.faults, config.book)
         self.reports = HeardReports(ClientReports(self.sessions, config.clients.master_client_id), self.faults)
         self.book = Book(parts, self.reports, self.world_id)
@@ -111,6 +116,12 @@ class Gateway:
         self._saved: datetime | None = None
         self.save_clock()
         store.commit()
+
+    def _account_rules(self) -> AccountRules:
+        types = self.config.account_types
+        clients = self.advisor.clients
+        kinds = zip(clients, types * len(clients) if len(types) == 1 else types, strict=False)
+        return AccountRules(dict(kinds), self.config.naked_options, self.config.commissions)
 
     @property
     def is_open(self) -> bool:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from htbot.domain.orders import Action
 from htbot.paper.bookings import (
     BASE_CURRENCY,
     Booking,
@@ -135,9 +134,13 @@ class Ledger:
             trade = booking_from(row)
             self._trades.setdefault((trade.account, trade.con_id), []).append(trade)
         for name in accounts:
-            if name not in self.accounts:
-                self.accounts[name] = CashAccount(name, cash_usd, cash_usd, cash_usd, {BASE_CURRENCY: cash_usd})
-                self._save_account(name)
+            self.open(name, cash_usd)
+
+    def open(self, account: str, cash_usd: Decimal) -> None:
+        """Open an account with cash, unless it is there already."""
+        if account not in self.accounts:
+            self.accounts[account] = CashAccount(account, cash_usd, cash_usd, cash_usd, {BASE_CURRENCY: cash_usd})
+            self._save_account(account)
 
     def held(self, account: str) -> list[HeldPosition]:
         """Open positions of an account, by contract id."""
@@ -256,9 +259,9 @@ def _move_cash(account: CashAccount, trade: Booking, flow: Decimal, times: int) 
         account.add(trade.base, times * trade.signed)
         account.add(BASE_CURRENCY, -times * trade.commission)
         account.fees += times * trade.commission
-    elif trade.security and trade.side is Action.SELL:
-        proceeds = times * (-trade.notional - trade.commission)
-        account.unsettled[trade.currency] = account.unsettled.get(trade.currency, _ZERO) + proceeds
+    elif trade.unsettled:
+        unsettled = account.unsettled.get(trade.currency, _ZERO) + times * trade.unsettled
+        account.unsettled[trade.currency] = unsettled
 
 
 # --- rows of the store --------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def send_what_if(session: Session, order: PaperOrder, answer: WhatIf) -> None:
     """Queue the one openOrder that answers a what-if."""
     before, after = answer.before, answer.after
     figures = (
-        (before.requirement.initial, after.requirement.initial),
+        (before.initial, after.initial),
         (before.requirement.maintenance, after.requirement.maintenance),
         (before.equity_with_loan, after.equity_with_loan),
     )

@@ -40,28 +40,31 @@ class Pipe(Protocol):
 
 @dataclass(slots=True)
 class Summary:
-    """An account summary subscription and what was sent last, by account and tag."""
+    """An account summary subscription: `currencies` of the ledger, and what was sent last by name, tag and currency."""
 
+    group: str
     accounts: tuple[str, ...]
     tags: tuple[str, ...]
-    sent: dict[tuple[str, str], str] = field(default_factory=dict)
+    currencies: tuple[str, ...] = ()
+    sent: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class PnlLine:
-    """A profit subscription; `con_id` 0 is the whole account."""
+    """A profit subscription; without a `con_id` it is about whole accounts."""
 
-    account: str
-    con_id: int = 0
-    sent: tuple[str, ...] = ()
+    accounts: tuple[str, ...]
+    con_id: int | None = None
 
 
 @dataclass(slots=True)
 class Updates:
-    """An account update subscription: values and portfolio rows that were sent last."""
+    """An account update subscription: values (by account, key and currency) and portfolio rows that were sent last."""
 
-    account: str
-    values: dict[str, str] = field(default_factory=dict)
+    accounts: tuple[str, ...]
+    ledger_only: bool = False
+    model: str = ""
+    values: dict[tuple[str, str, str], str] = field(default_factory=dict)
     portfolio: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 

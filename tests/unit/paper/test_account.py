@@ -15,7 +15,8 @@ STOCK = Stock("SPY", "SMART", "USD")
 
 
 def values_of(messages: list[list[str]]) -> dict[str, str]:
-    return {fields[2]: fields[3] for fields in of_kind(messages, 6)}
+    """Account values by key: of the whole account, or in USD."""
+    return {fields[2]: fields[3] for fields in of_kind(messages, 6) if fields[4] in {"", "USD"}}
 
 
 def bought(client: RawClient, quantity: int = 100) -> list[list[str]]:
@@ -37,11 +38,13 @@ def test_a_trade_moves_the_values_and_the_portfolio(desk: PaperDesk) -> None:
     client.ask(6, 2, 1, "")
     messages = bought(client)
     values = values_of(messages)
-    # 100 shares at 470.01, marked at 470.00, one dollar of commission
+    # 100 shares at 470.01, marked at 470.00, one dollar of commission; by day they are opened against maintenance
     assert values["NetLiquidation"] == "99998.00"
-    assert values["InitMarginReq"] == "23500.00"
-    assert values["MaintMarginReq"] == "11750.00"
-    assert values["AvailableFunds"] == "76498.00"
+    assert values["InitMarginReq"] == values["MaintMarginReq"] == "11750.00"
+    assert values["RegTMargin"] == values["LookAheadInitMarginReq"] == "23500.00"
+    assert values["AvailableFunds"] == "88248.00"
+    assert values["BuyingPower"] == "352992.00"
+    assert values["FullAvailableFunds"] == values["SMA"] == "76498.00"
     assert values["GrossPositionValue"] == "47000.00"
     [row] = of_kind(messages, 7)
     assert (row[2], row[13:20]) == (
@@ -72,12 +75,41 @@ def test_unsubscribed_clients_hear_nothing(desk: PaperDesk) -> None:
 
 def test_summary_tags_and_ledger(desk: PaperDesk) -> None:
     messages = desk.client().ask(62, 1, 4, "All", "NetLiquidation,HtbotWorld,Nonsense,$LEDGER:ALL")
-    rows = {fields[4]: (fields[5], fields[6]) for fields in of_kind(messages, 63)}
-    assert rows["NetLiquidation"] == ("100000.00", "USD")
-    assert rows["HtbotWorld"] == ("hand-1", "")
-    assert rows["CashBalance"] == ("100000.00", "USD")
-    assert "Nonsense" not in rows
+    rows = {(fields[3], fields[4], fields[6]): fields[5] for fields in of_kind(messages, 63)}
+    account = desk.gateway.accounts[0]
+    assert rows[account, "NetLiquidation", "USD"] == "100000.00"
+    assert rows[account, "HtbotWorld", ""] == "hand-1"
+    assert rows["All", "CashBalance", "USD"] == rows["All", "CashBalance", "BASE"] == "100000.00"
+    assert not [key for key in rows if key[1] == "Nonsense"]
     assert messages[-1][0] == "64"
+
+
+@pytest.mark.parametrize(
+    ("tag", "currencies"), [("$LEDGER", {"BASE"}), ("$LEDGER:USD", {"USD"}), ("$LEDGER:EUR", set())]
+)
+def test_a_ledger_of_one_currency(desk: PaperDesk, tag: str, currencies: set[str]) -> None:
+    messages = desk.client().ask(62, 1, 4, "All", tag)
+    assert {fields[6] for fields in of_kind(messages, 63)} == currencies
+
+
+@pytest.mark.parametrize(("group", "tags"), [("", "SMA"), ("All", ""), ("Nobody", "SMA")])
+def test_a_summary_needs_tags_and_a_group(desk: PaperDesk, group: str, tags: str) -> None:
+    assert errors(desk.client().ask(62, 1, 4, group, tags)) == [(4, 321)]
+
+
+SUMMARY_TAGS = (
+    "AccountType,NetLiquidation,TotalCashValue,SettledCash,AccruedCash,BuyingPower,EquityWithLoanValue,"
+    "PreviousEquityWithLoanValue,PreviousDayEquityWithLoanValue,GrossPositionValue,ReqTEquity,ReqTMargin,RegTEquity,"
+    "RegTMargin,SMA,InitMarginReq,MaintMarginReq,AvailableFunds,ExcessLiquidity,Cushion,FullInitMarginReq,"
+    "FullMaintMarginReq,FullAvailableFunds,FullExcessLiquidity,LookAheadNextChange,LookAheadInitMarginReq,"
+    "LookAheadMaintMarginReq,LookAheadAvailableFunds,LookAheadExcessLiquidity,HighestSeverity,DayTradesRemaining,"
+    "DayTradesRemainingT+1,DayTradesRemainingT+2,DayTradesRemainingT+3,DayTradesRemainingT+4,Leverage"
+)
+
+
+def test_every_summary_tag_has_a_value(desk: PaperDesk) -> None:
+    messages = desk.client().ask(62, 1, 4, "All", SUMMARY_TAGS)
+    assert [fields[4] for fields in of_kind(messages, 63)] == SUMMARY_TAGS.split(",")
 
 
 def test_a_third_summary_is_refused(desk: PaperDesk) -> None:
@@ -85,21 +117,47 @@ def test_a_third_summary_is_refused(desk: PaperDesk) -> None:
     for request_id in (1, 2):
         assert errors(client.ask(62, 1, request_id, "All", "NetLiquidation")) == []
     assert errors(client.ask(62, 1, 3, "All", "NetLiquidation")) == [(3, 322)]
+    assert of_kind(client.ask(62, 1, 2, "All", "SMA"), 63)[0][4] == "SMA"  # the same id again replaces its request
     client.ask(63, 1, 1)
     assert errors(client.ask(62, 1, 3, "All", "NetLiquidation")) == []
 
 
 def test_profit_lines_follow_the_market(desk: PaperDesk, market: HandMarket) -> None:
     client = desk.client()
+    account = desk.gateway.accounts[0]
     bought(client)
-    assert client.ask(92, 4, "", "") == [["94", "4", "-2.00", "-2.00", "0.00"]]
-    assert client.ask(94, 5, "", "", SPY) == [["95", "5", "100", "-2.00", "-2.00", "0.00", "47000.00"]]
-    assert client.ask(94, 6, "", "", 99) == [["95", "6", "0", "0", "0", "0", "0"]]
+    assert client.ask(92, 4, account, "") == [["94", "4", "-2.00", "-2.00", "0.00"]]
+    assert client.ask(94, 5, account, "", SPY) == [["95", "5", "100", "-2.00", "-2.00", "0.00", "47000.00"]]
+    unset = ["1.7976931348623157E308"] * 3
+    assert client.ask(94, 6, account, "", 99) == [["95", "6", "0", *unset, "0"]]
     market.quotes[SPY] = (471.0, 471.0)
     messages = client.ask(49, 1)
     assert of_kind(messages, 94) == [["94", "4", "98.00", "98.00", "0.00"]]
-    assert of_kind(messages, 95) == [["95", "5", "100", "98.00", "98.00", "0.00", "47100.00"]]
-    assert errors(client.ask(92, 4, "", "")) == [(4, 322)]
+    held, stranger = of_kind(messages, 95)
+    assert held == ["95", "5", "100", "98.00", "98.00", "0.00", "47100.00"]
+    assert stranger == ["95", "6", "0", *unset, "0"]
+    assert of_kind(client.ask(49, 1), 94) == [["94", "4", "98.00", "98.00", "0.00"]]  # each second, changed or not
+    assert errors(client.ask(92, 4, account, "")) == [(4, 322)]
+    assert errors(client.ask(92, 7, "", "")) == [(7, 321)]
+
+
+def test_profit_that_nobody_asked_for_cannot_be_ended(desk: PaperDesk) -> None:
+    client = desk.client()
+    client.ask(92, 4, desk.gateway.accounts[0], "")
+    assert errors(client.ask(93, 5)) == [(5, 10185)]
+    assert errors(client.ask(95, 4)) == [(4, 10186)]
+    assert client.ask(93, 4) == []
+    assert errors(client.ask(93, 4)) == [(4, 10185)]
+
+
+def test_a_position_of_an_earlier_day_has_realised_nothing_yet(desk: PaperDesk) -> None:
+    client = desk.client()
+    bought(client)
+    account = desk.gateway.accounts[0]
+    worth = desk.gateway.valuer.value(account)
+    desk.gateway.ledger.close_day(account, worth.net_liquidation, worth.equity_with_loan, {SPY: 47_000})
+    [row] = client.ask(94, 5, account, "", SPY)
+    assert row[3:6] == ["0.00", "-2.00", "1.7976931348623157E308"]
 
 
 def test_a_credit_spread_ties_up_its_width(desk: PaperDesk, market: HandMarket) -> None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from htbot.paper.handlers import account, connection, contracts, data, display, history, orders, streams, unsupported
+from htbot.paper.handlers import (
+    account,
+    advisor,
+    connection,
+    contracts,
+    data,
+    display,
+    history,
+    orders,
+    streams,
+    unsupported,
+)
 from htbot.paper.handlers.ports import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -15,6 +26,7 @@ HANDLERS: dict[str, Handler] = {
     **data.HANDLERS,
     **orders.HANDLERS,
     **account.HANDLERS,
+    **advisor.HANDLERS,
 }
 
 __all__ = ["HANDLERS", "Handler"]

@@ -30,10 +30,6 @@ def _silent(_context: Context, _values: dict[str, Any]) -> None:
     """Cancels of what was refused, and news of which there are none."""
 
 
-def _not_an_advisor(_context: Context, _values: dict[str, Any]) -> None:
-    raise RequestError(321, "Error validating request.-'bM' : cause - FA data operations ignored for non FA customers.")
-
-
 def _exercise(_context: Context, _values: dict[str, Any]) -> None:
     raise invalid("Exercise requests are not simulated: options that expire in the money are exercised at the close")
 
@@ -48,11 +44,8 @@ HANDLERS: dict[str, Handler] = {
     "reqHistoricalNews": _refusal(10276, "News feed is not allowed."),
     "reqWshMetaData": _refusal(10276, "News feed is not allowed."),
     "reqWshEventData": _refusal(10276, "News feed is not allowed."),
-    "requestFA": _not_an_advisor,
-    "replaceFA": _not_an_advisor,
     "exerciseOptions": _exercise,
     "reqSoftDollarTiers": _empty(messages.SOFT_DOLLAR_TIERS),
-    "reqFamilyCodes": _empty(messages.FAMILY_CODES),
     "reqMktDepthExchanges": _empty(messages.DEPTH_EXCHANGES),
     "reqSmartComponents": _empty(messages.SMART_COMPONENTS),
     "reqNewsProviders": _empty(messages.NEWS_PROVIDERS),
