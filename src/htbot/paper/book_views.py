@@ -57,11 +57,7 @@ class BookViews:
 
     def _tape(self, con_id: int, since: datetime) -> Tape | None:
         trades = self._prices.prints(con_id, since) if since < self._prices.at else ()
-        if not trades:
-            return None
-        prices = [trade.price for trade in trades]
-        volume = sum(trade.size for trade in trades)
-        return Tape(price_of(min(prices)), price_of(max(prices)), price_of(volume))
+        return Tape.of((trade.price, trade.size) for trade in trades)
 
     def _auction_price(self, con_id: int, phase: Phase) -> Decimal | None:
         """The day's open or the last price; without either no auction was held."""
