@@ -31,6 +31,7 @@ from htbot.paper.market.synthetic import SyntheticMarket
 from htbot.paper.ports import Market
 from htbot.paper.server import serving
 from htbot.paper.store import Store
+from htbot.paper.valuation import BrokerTerms
 
 _MAKE_CALENDAR = """
 import sys
@@ -69,6 +70,7 @@ class PaperOptions:
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
     ticks_per_second: float = 1.0
+    terms: BrokerTerms = field(default_factory=BrokerTerms)
     faults: Path | None = None
     control: ControlPort | None = None
     calendar_dir: Path | None = None
@@ -144,6 +146,7 @@ def build_gateway(options: PaperOptions) -> Gateway:
         fresh=options.fresh,
         clients=options.clients,
         ticks_per_second=options.ticks_per_second,
+        terms=options.terms,
     )
     gateway = Gateway(market, store, config)
     if options.faults is not None:

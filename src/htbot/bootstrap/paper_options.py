@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 
 from htbot.bootstrap.paper import PaperOptions
+from htbot.matching.fees import Plan
 from htbot.paper.faults.control import ControlPort
 from htbot.paper.limits import ClientRules
+from htbot.paper.valuation import AccountKind, BrokerTerms
 from htbot.settings import load_settings
 from htbot.settings.paper import PaperSettings
 
@@ -45,6 +47,9 @@ def paper_options(
         fresh=fresh,
         ticks_per_second=chosen.ticks_per_second,
         clients=ClientRules(chosen.master_client_id, chosen.read_only, chosen.session_hold_s, chosen.pace),
+        terms=BrokerTerms(
+            tuple(AccountKind(kind) for kind in chosen.account_type), chosen.naked_options, Plan(chosen.commissions)
+        ),
         faults=chosen.faults,
         control=_control(chosen),
         calendar_dir=read.paths.var / "cache",

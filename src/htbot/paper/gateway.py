@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Protocol
 
 from htbot.domain.sessions import NEW_YORK
-from htbot.matching.fees import Plan
 from htbot.paper.account_feed import AccountFeed
 from htbot.paper.advisor import Advisor
 from htbot.paper.book import Book, BookRules, Parts
@@ -31,15 +30,14 @@ from htbot.paper.reports import ClientReports
 from htbot.paper.session import Session
 from htbot.paper.store import STORE_FORM, Store
 from htbot.paper.trading_day import TradingDay
-from htbot.paper.valuation import AccountKind, AccountRules, Valuer
+from htbot.paper.valuation import BrokerTerms, Valuer
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """How the gateway is run; no accounts = one whose number comes from the world.
 
-    `ticks_per_second`: how often in a second of the market a paced world looks at its prices. `account_types` has one
-    kind for all accounts, or one for each (an adviser's master left out).
+    `ticks_per_second`: how often in a second of the market a paced world looks at its prices.
     """
 
     accounts: tuple[str, ...] = ()
@@ -51,9 +49,7 @@ class GatewayConfig:
     data: DataRules = field(default_factory=DataRules)
     book: BookRules = field(default_factory=BookRules)
     ticks_per_second: float = 1.0
-    account_types: tuple[AccountKind, ...] = (AccountKind.MARGIN,)
-    naked_options: bool = False
-    commissions: Plan = Plan.FIXED
+    terms: BrokerTerms = field(default_factory=BrokerTerms)
 
 
 class Pace(Protocol):
@@ -106,7 +102,8 @@ class Gateway:
         self.ledger = Ledger(store, self.advisor.clients, config.cash_usd)
         if self.advisor.master is not None:
             self.ledger.open(self.advisor.master, Decimal(0))
-        self.valuer = Valuer(self.ledger, self.contracts, self.prices, self._account_rules())
+        rules = config.terms.rules(self.advisor.clients)
+        self.valuer = Valuer(self.ledger, self.contracts, self.prices, rules)
         parts = Parts(self.contracts, self.prices, self.ledger, self.valuer, Records(store), self.faults, config.book)
         self.reports = HeardReports(ClientReports(self.sessions, config.clients.master_client_id), self.faults)
         self.book = Book(parts, self.reports, self.world_id)
@@ -116,12 +113,6 @@ class Gateway:
         self._saved: datetime | None = None
         self.save_clock()
         store.commit()
-
-    def _account_rules(self) -> AccountRules:
-        types = self.config.account_types
-        clients = self.advisor.clients
-        kinds = zip(clients, types * len(clients) if len(types) == 1 else types, strict=False)
-        return AccountRules(dict(kinds), self.config.naked_options, self.config.commissions)
 
     @property
     def is_open(self) -> bool:

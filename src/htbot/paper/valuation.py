@@ -172,6 +172,20 @@ class AccountRules:
         return self.kinds.get(account, AccountKind.MARGIN)
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerTerms:
+    """What is agreed for a login: one kind for all of its accounts or one for each, permissions, price plan."""
+
+    kinds: tuple[AccountKind, ...] = (AccountKind.MARGIN,)
+    naked_options: bool = False
+    plan: Plan = Plan.FIXED
+
+    def rules(self, accounts: Sequence[str]) -> AccountRules:
+        """The same for accounts by name."""
+        kinds = self.kinds * len(accounts) if len(self.kinds) == 1 else self.kinds
+        return AccountRules(dict(zip(accounts, kinds, strict=False)), self.naked_options, self.plan)
+
+
 class Valuer:
     """Values accounts at the present instant; an answer holds until the time or the books move."""
 

@@ -94,6 +94,20 @@ class PaperSettings(Section):
     cash: Decimal = variable(
         "PAPER_CASH", "cash of each new account in USD", default=Decimal(100_000), ge=0, le=1_000_000_000
     )
+    account_type: Annotated[tuple[Literal["margin", "cash"], ...], BeforeValidator(_split_words)] = variable(
+        "PAPER_ACCOUNT_TYPE",
+        "margin or cash, for all of PAPER_ACCOUNTS, or one for each (a master left out), separated by commas",
+        default=("margin",),
+        shown="margin",
+    )
+    naked_options: bool = variable(
+        "PAPER_NAKED_OPTIONS", "true lets margin accounts sell options without cover", default=False
+    )
+    commissions: Literal["fixed", "tiered"] = variable(
+        "PAPER_COMMISSIONS",
+        "IB's price plan: fixed, or tiered with the fees of exchanges and regulators",
+        default="fixed",
+    )
     port: int = variable("PAPER_PORT", "port on loopback", default=4102, ge=1024, le=65535)
     listing: Literal["modelled", "historical"] = variable(
         "PAPER_LISTING",
@@ -139,6 +153,28 @@ class PaperSettings(Section):
         le=100,
     )
 
+    slippage_ticks: int = variable(
+        "PAPER_SLIPPAGE_TICKS", "ticks beyond the touch that market and crossing orders pay", default=0, ge=0, le=100
+    )
+    touch_share: Decimal = variable(
+        "PAPER_TOUCH_SHARE",
+        "part of the size at the touch that one order takes at most; 0: sizes do not limit",
+        default=Decimal(1),
+        ge=0,
+        le=1,
+    )
+    latency_s: float = variable(
+        "PAPER_LATENCY_S", "market seconds from an order's arrival to its first look", default=0.1, ge=0, le=60
+    )
+    commission_delay_s: float = variable(
+        "PAPER_COMMISSION_DELAY_S",
+        "market seconds from a fill to its commissionReport",
+        default=0.0,
+        shown="0",
+        ge=0,
+        le=3600,
+    )
+
     @property
     def stepped(self) -> bool:
         """Whether market time moves by barrier only (ARCHITECTURE section 5)."""
@@ -162,6 +198,10 @@ class PaperSettings(Section):
         for account in self.accounts:
             if not re.fullmatch(r"D[A-Z]{1,2}[0-9]{4,12}", account):
                 raise ValueError(f"PAPER_ACCOUNTS={account} is no paper account: D, a letter or two, digits")
+        clients = [account for account in self.accounts if not account.startswith("DF")]
+        if len(self.account_type) not in {1, len(clients)}:
+            given = ",".join(self.account_type)
+            raise ValueError(f"PAPER_ACCOUNT_TYPE={given} must be one word, or one for each of {len(clients)} accounts")
         if self.start is not None and self.end is not None and not _is_after(self.end, self.start):
             raise ValueError(f"PAPER_END={self.end.isoformat()} is not after PAPER_START={self.start.isoformat()}")
         return self
