@@ -344,6 +344,11 @@ class Conduct:
         """Whether every report about an order goes out twice."""
         return self._marks.found(order.perm_id, DuplicateReports) is not None
 
+    def is_last_word(self, executions: list[Execution], order: PaperOrder) -> bool:
+        """Whether these are the partial fill after which an order falls silent."""
+        partial = self._marks.found(order.perm_id, PartialSilence)
+        return partial is not None and executions[0].cumulative <= partial.fill
+
     def withholds(self, executions: list[Execution], order: PaperOrder) -> bool:
         """Whether the commissions of these executions are not told now."""
         fault = self._marks.found(order.perm_id, WithholdCommission)
@@ -355,7 +360,7 @@ class Conduct:
     def filled(self, executions: list[Execution], order: PaperOrder) -> None:
         """An order filled, and that was told."""
         partial = self._marks.found(order.perm_id, PartialSilence)
-        if partial is not None and order.filled <= partial.fill:
+        if partial is not None and self.is_last_word(executions, order):
             self._silence(order, partial.for_s)
         correct = self._marks.found(order.perm_id, CorrectExecution)
         if correct is not None and not order.tradable.is_combination:

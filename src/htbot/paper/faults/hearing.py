@@ -29,7 +29,11 @@ class HeardReports:
 
     def charged(self, executions: list[Execution], order: PaperOrder | None) -> None:
         """Pass on commissions."""
-        if order is None or not self._faults.in_force or not self._faults.withholds(executions, order):
+        if order is None or not self._faults.in_force:
+            self.release(executions, order)
+        elif self._faults.is_last_word(executions, order):
+            self._reports.charged(executions, order)
+        elif not self._faults.withholds(executions, order):
             self.release(executions, order)
 
     def release(self, executions: list[Execution], order: PaperOrder | None) -> None:

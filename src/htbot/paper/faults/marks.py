@@ -92,6 +92,8 @@ class Marks:
                 for perm_id, (client_id, until) in document["silent"].items()
             },
             [Later(datetime.fromisoformat(at), what, about) for at, what, about in document["later"]],
-            None if outage is None else Cut(*map(datetime.fromisoformat, outage[:2]), *outage[2:]),
+            None
+            if outage is None
+            else Cut(datetime.fromisoformat(outage[0]), datetime.fromisoformat(outage[1]), *outage[2:]),
             {int(client_id): (after, back) for client_id, (after, back) in document["lowered"].items()},
         )
