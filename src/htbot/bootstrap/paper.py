@@ -20,6 +20,7 @@ from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.paper.book import BookRules
 from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.faults.control import ControlPort, controlled
 from htbot.paper.faults.script import read_script
@@ -71,6 +72,8 @@ class PaperOptions:
     clients: ClientRules = field(default_factory=ClientRules)
     ticks_per_second: float = 1.0
     terms: BrokerTerms = field(default_factory=BrokerTerms)
+    book: BookRules = field(default_factory=BookRules)
+    latency_s: float = 0.1
     faults: Path | None = None
     control: ControlPort | None = None
     calendar_dir: Path | None = None
@@ -147,6 +150,8 @@ def build_gateway(options: PaperOptions) -> Gateway:
         clients=options.clients,
         ticks_per_second=options.ticks_per_second,
         terms=options.terms,
+        book=options.book,
+        latency_s=options.latency_s,
     )
     gateway = Gateway(market, store, config)
     if options.faults is not None:

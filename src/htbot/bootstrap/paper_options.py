@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 
 from htbot.bootstrap.paper import PaperOptions
 from htbot.matching.fees import Plan
+from htbot.matching.view import FillRules
+from htbot.paper.book import BookRules
 from htbot.paper.faults.control import ControlPort
 from htbot.paper.limits import ClientRules
 from htbot.paper.valuation import AccountKind, BrokerTerms
@@ -50,10 +53,18 @@ def paper_options(
         terms=BrokerTerms(
             tuple(AccountKind(kind) for kind in chosen.account_type), chosen.naked_options, Plan(chosen.commissions)
         ),
+        book=_book_rules(chosen),
+        latency_s=chosen.latency_s,
         faults=chosen.faults,
         control=_control(chosen),
         calendar_dir=read.paths.var / "cache",
     )
+
+
+def _book_rules(chosen: PaperSettings) -> BookRules:
+    share = chosen.touch_share
+    fills = FillRules(chosen.slippage_ticks, share or Decimal(1), sizes_limit=share > 0)
+    return BookRules(fills, chosen.commission_delay_s)
 
 
 def _control(chosen: PaperSettings) -> ControlPort | None:
