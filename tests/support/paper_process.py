@@ -13,11 +13,16 @@ import json, sys
 from datetime import datetime
 from pathlib import Path
 from htbot.bootstrap.paper import PaperOptions, run
+from htbot.paper.faults.control import ControlPort
 
 options = json.loads(sys.argv[1])
 for name in ("state_dir", "calendar_dir"):
     options[name] = Path(options[name])
 options["data"] = tuple(Path(path) for path in options.get("data", ()))
+if "faults" in options:
+    options["faults"] = Path(options["faults"])
+if "control" in options:
+    options["control"] = ControlPort(**options["control"])
 if "start" in options:
     options["start"] = datetime.fromisoformat(options["start"])
 run(PaperOptions(**options), lambda gateway, port: print(port, flush=True))
