@@ -9,6 +9,8 @@ import pytest
 
 from htbot.bootstrap.paper import PaperOptions, build_gateway, run
 from htbot.domain.errors import ConfigurationError
+from htbot.matching.view import FillRules
+from htbot.paper.book import BookRules
 from htbot.paper.gateway import Gateway
 
 START = date(2026, 3, 4)
@@ -59,6 +61,12 @@ def test_a_default_start_stays_where_it_was_first(tmp_path: Path, calendar_dir: 
 
 def test_configured_accounts_are_taken(tmp_path: Path, calendar_dir: Path) -> None:
     assert build_gateway(options(tmp_path, calendar_dir, accounts=("DU1", "DU2"))).accounts == ("DU1", "DU2")
+
+
+def test_fill_rules_and_latency_reach_the_gateway(tmp_path: Path, calendar_dir: Path) -> None:
+    rules = BookRules(FillRules(slippage_ticks=3))
+    config = build_gateway(options(tmp_path, calendar_dir, book=rules, latency_s=0.5)).config
+    assert (config.book, config.latency_s) == (rules, 0.5)
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path, calendar_dir: Path) -> None:
