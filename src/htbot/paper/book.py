@@ -247,7 +247,7 @@ class Book:
             since=at,
             tradable=tradable,
             ticket=ticket,
-            quantity=ticket.quantity,
+            quantity=sum(shares.values(), Decimal(0)),
             echo=dict(values),
             portions=tuple(Portion(account, share) for account, share in shares.items()),
             leg_values=(Decimal(0),) * len(tradable.legs),
@@ -278,12 +278,14 @@ class Book:
         ticket = draft.ticket
         _check_change(order, draft)
         draft.perm_id, draft.progress = order.perm_id, Progress(order.filled)
+        draft.portions = _portions_after(order, draft)
         waits = self._shelf.families.waits_for_parent(order)
         refusal = None if order.parked or waits else self._floor.credit.refusal(draft, at, self._shelf.working())
         if refusal is not None:
             raise refusal
         order.progress = _progress_after(order, ticket)
-        order.ticket, order.quantity, order.tradable = ticket, ticket.quantity, draft.tradable
+        order.ticket, order.quantity, order.tradable = ticket, draft.quantity, draft.tradable
+        order.portions = draft.portions
         order.frame, order.version, order.echo, order.since = draft.frame, draft.version, draft.echo, at
         if order.parked:
             self._records.save_order(order)
@@ -314,6 +316,18 @@ def _check_change(order: PaperOrder, draft: PaperOrder) -> None:
         raise RequestError(_ALGO_CHANGED, "Order modify failed. Algorithm cannot be modified.")
     if new.oca_group not in {"", old.oca_group, order.oca_group}:
         raise RequestError(_OCA_CHANGED, "OCA group revision is not allowed.")
+
+
+def _portions_after(order: PaperOrder, draft: PaperOrder) -> tuple[Portion, ...]:
+    """What each account has got so far, with its share of the changed order.
+
+    Raises:
+        RequestError: 105, the order is for other accounts.
+    """
+    shares = {portion.account: portion.share for portion in draft.portions}
+    if shares.keys() != {portion.account for portion in order.portions}:
+        raise RequestError(MODIFY_MISMATCH, "Order being modified does not match original order")
+    return tuple(replace(portion, share=shares[portion.account]) for portion in order.portions)
 
 
 def _progress_after(order: PaperOrder, ticket: Ticket) -> Progress:

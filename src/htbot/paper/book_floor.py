@@ -60,12 +60,12 @@ class Floor:
             self._refuse(order, refusal, at)
             return
         order.status = Status.PRE_SUBMITTED
-        order.why_held = _why_held(order, waits_for_parent=waits)
         self.changed(order, at)
 
     def changed(self, order: PaperOrder, at: datetime) -> None:
         """A new or modified order is told, with its warnings; then it moves on as far as it may."""
         order.due = True
+        order.why_held = _why_held(order, waits_for_parent=self._families.waits_for_parent(order))
         self._shelf.tell(order)
         for code, text in order.ticket.hints:
             self._reports.order_error(order, code, text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from htbot.paper.advisor import Allocation, Funds
 from htbot.paper.book import Submission
 from htbot.paper.errors import RequestError, invalid
 from htbot.paper.handlers.ports import Context, Handler
@@ -16,8 +18,10 @@ from htbot.paper.reports import (
     send_order_status,
     send_what_if,
 )
+from htbot.paper.trading_day import Instruction
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import parse_stamp
+from htbot.paper.wire.values import MAYBE_DECIMAL, read
 
 _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 
@@ -25,8 +29,9 @@ _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 def place_order(context: Context, values: dict[str, Any]) -> None:
     """Place or modify an order, or answer a what-if."""
     gateway, session = context.gateway, context.session
-    account = _account(context, values["account"])
-    submission = Submission(session.client_id, session.version, context.frame, values, account)
+    shares = _shares(context, values) if values["faGroup"] else {}
+    account = _owner(context, shares) if shares else _account(context, values["account"])
+    submission = Submission(session.client_id, session.version, context.frame, values, account, shares)
     if values["whatIf"]:
         order, answer = gateway.book.what_if(submission, gateway.now)
         send_what_if(session, order, answer)
@@ -36,14 +41,45 @@ def place_order(context: Context, values: dict[str, Any]) -> None:
 
 
 def _account(context: Context, name: str) -> str:
-    accounts = context.gateway.accounts
+    """The account that trades; an adviser's master has no positions of its own."""
+    gateway = context.gateway
+    if gateway.advisor.is_advisor and name in {"", gateway.advisor.master}:
+        raise RequestError(436, "You must specify an allocation (either a single account, group, or profile).")
     if not name:
-        if len(accounts) > 1:
+        if len(gateway.accounts) > 1:
             raise RequestError(435, "You must specify an account.")
-        return accounts[0]
-    if name not in accounts:
+        return gateway.accounts[0]
+    if name not in gateway.accounts:
         raise invalid(f"Invalid account code '{name[:20]}'")
     return name
+
+
+def _shares(context: Context, values: dict[str, Any]) -> dict[str, Decimal]:
+    """The units of each account of an adviser's group."""
+    gateway = context.gateway
+    if not gateway.advisor.is_advisor:
+        raise invalid("Only an adviser's login has groups: give account instead of faGroup")
+    tradable = gateway.contracts.tradable(values, gateway.now)
+    con_id = tradable.con_ids[0]
+
+    def funds_of(account: str) -> Funds:
+        worth = gateway.valuer.value(account)
+        position = gateway.ledger.positions.get((account, con_id))
+        held = Decimal(0) if position is None else position.quantity
+        return Funds(worth.net_liquidation, worth.available_funds, held)
+
+    percentage = read("faPercentage", MAYBE_DECIMAL, values["faPercentage"])
+    lot = Decimal(1) if tradable.is_combination else tradable.details[0].size_increment
+    asked = Allocation(values["faGroup"], values["faMethod"], percentage, lot)
+    shares = gateway.advisor.allocate(asked, values["totalQuantity"], funds_of)
+    if not shares:
+        raise RequestError(426, "None of the accounts have enough shares.")
+    return shares
+
+
+def _owner(context: Context, shares: dict[str, Decimal]) -> str:
+    """The account that a shared order stands in: the master, or the only one that gets something."""
+    return next(iter(shares)) if len(shares) == 1 else context.gateway.advisor.master or ""
 
 
 def cancel_order(context: Context, values: dict[str, Any]) -> None:
@@ -114,8 +150,21 @@ def _passes(execution: Execution, values: dict[str, Any]) -> bool:
     return all(not asked or asked == actual for asked, actual in wanted)
 
 
+def exercise_options(context: Context, values: dict[str, Any]) -> None:
+    """Exercise a long option or let it lapse."""
+    gateway = context.gateway
+    contract = {**values, "primaryExchange": ""}  # this request alone has no such field
+    con_id = gateway.contracts.tradable(contract, gateway.now).con_ids[0]
+    account = _account(context, values["account"])
+    instruction = Instruction(
+        account, con_id, values["exerciseAction"], values["exerciseQuantity"], bool(values["override"])
+    )
+    gateway.day.exercise(instruction, gateway.now)
+
+
 HANDLERS: dict[str, Handler] = {
     "placeOrder": place_order,
+    "exerciseOptions": exercise_options,
     "cancelOrder": cancel_order,
     "reqGlobalCancel": global_cancel,
     "reqOpenOrders": open_orders,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.errors import NOT_SUBSCRIBED, RequestError, invalid
+from htbot.paper.errors import NOT_SUBSCRIBED, RequestError
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table
@@ -30,10 +30,6 @@ def _silent(_context: Context, _values: dict[str, Any]) -> None:
     """Cancels of what was refused, and news of which there are none."""
 
 
-def _exercise(_context: Context, _values: dict[str, Any]) -> None:
-    raise invalid("Exercise requests are not simulated: options that expire in the money are exercised at the close")
-
-
 HANDLERS: dict[str, Handler] = {
     "reqFundamentalData": _refusal(430, "Fundamentals data for the security specified is not available."),
     "reqScannerSubscription": _refusal(NOT_SUBSCRIBED, _SUBSCRIPTION),
@@ -44,7 +40,6 @@ HANDLERS: dict[str, Handler] = {
     "reqHistoricalNews": _refusal(10276, "News feed is not allowed."),
     "reqWshMetaData": _refusal(10276, "News feed is not allowed."),
     "reqWshEventData": _refusal(10276, "News feed is not allowed."),
-    "exerciseOptions": _exercise,
     "reqSoftDollarTiers": _empty(messages.SOFT_DOLLAR_TIERS),
     "reqMktDepthExchanges": _empty(messages.DEPTH_EXCHANGES),
     "reqSmartComponents": _empty(messages.SMART_COMPONENTS),
