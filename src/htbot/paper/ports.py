@@ -172,6 +172,10 @@ class Market(Protocol):
         """Underlyings whose symbol begins with a pattern or whose name has a word that does, the best first."""
         ...
 
+    def underlyings(self) -> Sequence[ContractDetails]:
+        """Every instrument with prices of its own: what a scanner looks through."""
+        ...
+
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id, whichever query made it known; ids are stable for a world and over restarts."""
         ...

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from ib_async import Contract
 from tests.support.paper_desk import PaperDesk, errors, of_kind
-from tests.support.paper_world import SPX, SPY, HandMarket, option_id
+from tests.support.paper_world import SPX, SPY, START, HandMarket, option_id
 from tests.support.tws_client import RawClient, contract12
 
 from htbot.domain.instruments import Right
+from htbot.paper.feeds.entitlement import Subscriptions
+from htbot.paper.feeds.streams import DataRules
+from htbot.paper.ports import Print
 
 LONG, SHORT = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
 TAIL = (0, "", 0, 0, "")
@@ -68,6 +74,127 @@ def test_ids_of_lines(desk: PaperDesk) -> None:
     assert errors(line(client, 5, SPX)) == []
 
 
+@pytest.mark.parametrize("wrong", ["999", "221,x", "100;101", "-1", "٣"])
+def test_generic_ticks_that_ib_does_not_know_are_refused(desk: PaperDesk, wrong: str) -> None:
+    assert errors(line(desk.client(), 5, SPY, (0, wrong, 0, 0, ""))) == [(5, 321)]
+
+
+def test_a_snapshot_has_no_generic_ticks(desk: PaperDesk) -> None:
+    assert errors(line(desk.client(), 5, SPY, (0, "233", 1, 0, ""))) == [(5, 321)]
+
+
+def generic(messages: list[list[str]]) -> dict[int, str]:
+    return {int(fields[3]): fields[4] for fields in messages if fields[0] in {"1", "2", "45", "46"}}
+
+
+def test_every_generic_tick_of_a_stock_is_shown(desk: PaperDesk) -> None:
+    wanted = "100,101,104,105,106,165,221,225,232,233,236,258,292,293,294,295,318,375,411,456,460,576,577,578,586,587"
+    shown = generic(line(desk.client(), 5, SPY, (0, f"{wanted},588,595,619", 0, 0, "")))
+    present = {
+        15,
+        16,
+        17,
+        18,
+        19,
+        20,
+        21,
+        27,
+        28,
+        29,
+        30,
+        34,
+        36,
+        37,
+        46,
+        54,
+        55,
+        56,
+        57,
+        59,
+        61,
+        63,
+        64,
+        65,
+        79,
+        87,
+        89,
+    }
+    assert present - shown.keys() == set()
+    assert (shown[46], shown[59], shown[56]) == ("3", ",,,", "60")
+
+
+def test_an_option_shows_its_own_open_interest_on_its_side(desk: PaperDesk) -> None:
+    shown = generic(line(desk.client(), 5, LONG, (0, "101", 0, 0, "")))
+    assert 27 not in shown
+
+
+def test_delayed_data_come_under_their_own_tick_types(desk: PaperDesk) -> None:
+    client = desk.client()
+    client.ask(59, 1, 3)
+    messages = line(client, 5, SPY)
+    assert ["58", "1", "5", "3"] in messages
+    assert {66, 67, 68, 75} <= ticks(messages).keys()
+    assert not {1, 2, 4, 9} & ticks(messages).keys()
+    [index] = [fields for fields in line(client, 6, SPX) if fields[0] == "1" and fields[3] == "68"]
+    assert index[4] == "4691", "the level of fifteen minutes ago"
+
+
+def test_frozen_data_are_real_while_the_market_trades_and_said_to_be_frozen_after(
+    desk: PaperDesk, market: HandMarket
+) -> None:
+    client = desk.client()
+    client.ask(59, 1, 2)
+    assert ["58", "1", "5", "1"] in line(client, 5, SPY)
+    desk.gateway.play(market.sessions.all()[0].at(20, 30))
+    desk.gateway.turn_done()
+    assert ["58", "1", "5", "2"] in client.take()
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "wanted", "generics", "codes"),
+    [
+        ("delayed", 1, "", [10089]),
+        ("delayed", 1, "236", [10090]),
+        ("delayed", 3, "", [10167]),
+        ("none", 1, "", [354]),
+        ("none", 3, "", [10168]),
+    ],
+)
+def test_what_is_not_subscribed(
+    make_desk: Callable[..., PaperDesk], subscriptions: str, wanted: int, generics: str, codes: list[int]
+) -> None:
+    client = make_desk(data=DataRules(Subscriptions(subscriptions))).client()
+    client.ask(59, 1, wanted)
+    messages = line(client, 5, SPY, (0, generics, 0, 0, ""))
+    assert [code for _, code in errors(messages)] == codes
+    assert bool(of_kind(messages, 1)) == (codes == [10167])
+    assert bool(of_kind(messages, 45)) == (codes in ([10090], [10167]))
+
+
+def test_every_trade_of_a_tape_goes_out_once(desk: PaperDesk, market: HandMarket) -> None:
+    market.tape[SPY] = [Print(START + timedelta(seconds=second), 470.0, 5.0 + second) for second in (1, 1, 2, 30, 31)]
+    client = desk.client()
+    line(client, 5, SPY, (0, "233", 0, 0, ""))
+    messages = client.ask(49, 1)
+    last = [fields for fields in of_kind(messages, 1) if fields[3] == "4"]
+    assert [(fields[4], fields[5]) for fields in last] == [("470", "6"), ("470", "6"), ("470", "7"), ("470", "35")]
+    volumes = [fields for fields in of_kind(messages, 46) if fields[3] == "48"]
+    assert volumes[0][4].split(";")[:4] == ["470", "6", str(int(START.timestamp() * 1000) + 1000), "52"]
+    assert len([fields for fields in of_kind(client.ask(49, 1), 1) if fields[3] == "4"]) == 1
+
+
+def test_a_halt_is_told(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    assert ["45", "6", "5", "49", "0"] in line(client, 5, SPY)
+    market.halts.add(SPY)
+    assert ["45", "6", "5", "49", "1"] in client.ask(49, 1)
+
+
+def test_greeks_of_bid_and_ask_for_a_client_in_real_time(desk: PaperDesk) -> None:
+    messages = line(desk.client(stepped=False), 5, LONG)
+    assert [fields[2] for fields in of_kind(messages, 21)] == ["13", "10", "11"]
+
+
 def test_the_mark_price_on_request(desk: PaperDesk) -> None:
     assert ticks(line(desk.client(), 5, SPY, (0, "221", 0, 0, "")))[37] == "470"
 
@@ -106,9 +233,12 @@ def test_contracts_that_are_none(desk: PaperDesk, contract: Contract, code: int)
 @pytest.mark.parametrize(
     ("request_fields", "code"),
     [
-        ((52, 2, 4, SPY), 430),
-        ((22, 4, 10), 10089),
-        ((54, 3, 4, *contract12(LONG), 1.0, 4700), 10089),
+        ((52, 2, 4, SPY, "", "", "", "", "", "", "ReportSnapshot", 0, ""), 10358),
+        ((52, 2, 4, 99, "", "", "", "", "", "", "ReportSnapshot", 0, ""), 200),
+        ((84, 4, "BRFG", "BRFG$1", ""), 10276),
+        ((100, 4), 10276),
+        ((102, 4, SPY), 10276),
+        ((54, 3, 4, *contract12(SPY), 1.0, 470, 0, ""), 321),
         ((86, 4, SPY), 10276),
         ((18, 1, 1), 321),
         ((9, 8, 4, *contract12(symbol="SPX", sec_type="BAG"), 0, "", "", ""), 321),
@@ -128,9 +258,6 @@ def test_what_is_not_there_is_said_with_ibs_code(
     [
         ((79, 4), ["77", "4", "0"]),
         ((80,), ["78", "1", "*", ""]),
-        ((82,), ["80", "0"]),
-        ((83, 4, "x"), ["82", "4", "0"]),
-        ((85,), ["85", "0"]),
         ((104, 4), ["107", "4", ""]),
     ],
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from htbot.paper.handlers import (
     account,
     advisor,
+    calculations,
     connection,
     contracts,
     data,
     display,
     history,
+    news,
     orders,
+    scanner,
     streams,
     unsupported,
 )
@@ -18,7 +21,10 @@ from htbot.paper.handlers.ports import Handler
 
 HANDLERS: dict[str, Handler] = {
     **unsupported.HANDLERS,
+    **calculations.HANDLERS,
     **history.HANDLERS,
+    **news.HANDLERS,
+    **scanner.HANDLERS,
     **streams.HANDLERS,
     **connection.HANDLERS,
     **display.HANDLERS,

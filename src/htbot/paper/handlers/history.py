@@ -108,7 +108,7 @@ class BarQuery:
         gateway = context.gateway
         until = gateway.now if self.end is None else min(self.end, gateway.now)
         since = self.duration.before(until, gateway.market.sessions)
-        if not self.size.period:
+        if self.size.is_whole and not self.size.period:
             since = min(since, until - timedelta(seconds=self.size.seconds) + _SECOND)
         return since, until
 

@@ -100,6 +100,11 @@ class PathMarket:
         del at
         return self._contracts.matching(pattern)
 
+    def underlyings(self) -> Sequence[ContractDetails]:
+        """Every instrument with a path of its own."""
+        found = (self._contracts.details(ContractQuery(symbol=symbol), self.start) for symbol in self._tape.symbols)
+        return [details for rows in found for details in rows]
+
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id."""
         return self._contracts.contract(con_id)
