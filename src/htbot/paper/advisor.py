@@ -241,9 +241,9 @@ def _number(text: str) -> Decimal:
     try:
         number = Decimal(text.strip())
     except InvalidOperation as error:
-        raise invalid(f"The XML has the amount '{text[:20]}', which is no number") from error
+        raise invalid(f"The amount '{text[:20]}' is no number") from error
     if not number.is_finite() or number < 0 or number.adjusted() > 15:
-        raise invalid(f"The XML has the amount '{text[:20]}': it must be positive")
+        raise invalid(f"The amount '{text[:20]}' is out of range: it may not be negative")
     return number
 
 

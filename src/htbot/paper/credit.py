@@ -179,6 +179,6 @@ def traded_legs(
 
 def _shares(order: PaperOrder) -> list[tuple[str, Decimal]]:
     """Open units by account: an adviser's order has several."""
-    if len(order.portions) < 2:
-        return [(order.account, order.remaining)]
+    if len(order.portions) == 1:
+        return [(order.portions[0].account, order.remaining)]
     return [(portion.account, portion.share - portion.filled) for portion in order.portions]
