@@ -17,6 +17,7 @@ from htbot.matching.view import Phase
 from htbot.paper.book_families import reduced
 from htbot.paper.book_fills import Fills
 from htbot.paper.book_parts import Parts
+from htbot.paper.book_quiet import Quiet
 from htbot.paper.book_shelf import Shelf
 from htbot.paper.book_views import BookViews, MarketFacts
 from htbot.paper.credit import Credit
@@ -38,6 +39,7 @@ class Floor:
         self._fills = fills
         self._rules = parts.rules
         self._views = BookViews(parts.prices)
+        self._quiet = Quiet(parts.prices, self._views)
         self._facts = MarketFacts(parts.prices, parts.valuer, fills.executions)
         self.credit = Credit(parts.prices, parts.valuer)
         self._uncharged: list[tuple[datetime, list[Execution], PaperOrder]] = []
@@ -84,7 +86,8 @@ class Floor:
     def look_all(self, at: datetime) -> None:
         """Let every working order look at the market; commissions that are due are told."""
         for order in self._shelf.working():
-            self._look(order, at)
+            if not self._quiet.holds(order, self._looked_at):
+                self._look(order, at)
         self._looked_at = at
         self._charge(at)
 
