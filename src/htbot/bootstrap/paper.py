@@ -25,6 +25,7 @@ from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.faults.control import ControlPort, controlled
 from htbot.paper.faults.script import read_script
 from htbot.paper.faults.stage import ControlBoard
+from htbot.paper.feeds.streams import DataRules
 from htbot.paper.gateway import Gateway, GatewayConfig
 from htbot.paper.limits import ClientRules
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
@@ -70,6 +71,7 @@ class PaperOptions:
     listing: Literal["modelled", "historical"] = "modelled"
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
+    data_rules: DataRules = field(default_factory=DataRules)
     ticks_per_second: float = 1.0
     terms: BrokerTerms = field(default_factory=BrokerTerms)
     book: BookRules = field(default_factory=BookRules)
@@ -148,6 +150,7 @@ def build_gateway(options: PaperOptions) -> Gateway:
         speed,
         fresh=options.fresh,
         clients=options.clients,
+        data=options.data_rules,
         ticks_per_second=options.ticks_per_second,
         terms=options.terms,
         book=options.book,

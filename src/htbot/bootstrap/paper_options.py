@@ -11,6 +11,8 @@ from htbot.matching.fees import Plan
 from htbot.matching.view import FillRules
 from htbot.paper.book import BookRules
 from htbot.paper.faults.control import ControlPort
+from htbot.paper.feeds.entitlement import Subscriptions
+from htbot.paper.feeds.streams import DataRules
 from htbot.paper.limits import ClientRules
 from htbot.paper.valuation import AccountKind, BrokerTerms
 from htbot.settings import load_settings
@@ -49,6 +51,9 @@ def paper_options(
         listing=chosen.listing,
         fresh=fresh,
         ticks_per_second=chosen.ticks_per_second,
+        data_rules=DataRules(
+            Subscriptions(chosen.subscriptions), chosen.lines, "off" if chosen.stepped else chosen.pacing
+        ),
         clients=ClientRules(chosen.master_client_id, chosen.read_only, chosen.session_hold_s, chosen.pace),
         terms=BrokerTerms(
             tuple(AccountKind(kind) for kind in chosen.account_type), chosen.naked_options, Plan(chosen.commissions)

@@ -167,6 +167,7 @@ class ClientProtocol(asyncio.Protocol):
         session = self._session
         if session is not None and session.started and self._gateway.sessions.get(session.client_id) is session:
             del self._gateway.sessions[session.client_id]
+            self._gateway.history_pacing.forget(session.client_id)
             _log.info("client left", client_id=session.client_id)
             self._hold_id(session.client_id, exc, deaf=session.deaf)
             self._pace.left(session)

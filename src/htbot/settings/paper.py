@@ -136,6 +136,18 @@ class PaperSettings(Section):
         default="warn",
     )
 
+    subscriptions: Literal["realtime", "delayed", "none"] = variable(
+        "PAPER_SUBSCRIPTIONS",
+        "market data of the login: realtime, delayed (10089, 10090, 10167) or none (354, 10168)",
+        default="realtime",
+    )
+    lines: int = variable("PAPER_LINES", "market data lines of all clients together", default=100, ge=1, le=10_000)
+    pacing: Literal["on", "strict", "off"] = variable(
+        "PAPER_PACING",
+        "history asked too often is error 162: on (bars of 30 seconds and less), strict (all), off; never when stepped",
+        default="on",
+    )
+
     faults: Path | None = variable("PAPER_FAULTS", "YAML script of faults to play; unset: none")
     control_port: int | None = variable(
         "PAPER_CONTROL_PORT", "port on loopback for htbot paper fault, 0: any free one; unset: none", ge=0, le=65535
