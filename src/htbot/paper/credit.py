@@ -14,10 +14,11 @@ from htbot.domain.instruments import SecType
 from htbot.domain.orders import Action
 from htbot.matching.fees import TradedLeg, commissions
 from htbot.matching.fills import leg_side, natural
+from htbot.matching.terms import Progress
 from htbot.paper.bookings import Booking, booking
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, rejected
-from htbot.paper.orders import PaperOrder
+from htbot.paper.orders import PaperOrder, Ticket
 from htbot.paper.prices import Prices
 from htbot.paper.rates import Rates
 from htbot.paper.valuation import AccountKind, AccountValuation, Valuer
@@ -40,7 +41,7 @@ class Credit:
     def __init__(self, prices: Prices, valuer: Valuer) -> None:
         self._prices = prices
         self._valuer = valuer
-        self._reserved: dict[tuple[str, int], tuple[Decimal | None, Decimal]] = {}
+        self._reserved: dict[tuple[str, int], tuple[Ticket, Progress, Decimal, Decimal]] = {}
 
     def what_if(self, order: PaperOrder) -> WhatIf:
         """The account now and after the order; of a group's order the first account."""
@@ -99,23 +100,32 @@ class Credit:
         single = _ZERO
         groups: dict[str, Decimal] = {}
         for other in working:
-            units = dict(_shares(other)).get(account, _ZERO)
-            if other.perm_id == order.perm_id or units <= 0 or other.parent_perm_id:
+            if other.perm_id == order.perm_id or other.parent_perm_id:
                 continue
-            amount = self._per_unit(other, account, units) * units
+            amount = self._taken_by(other, account)
             if other.oca_group:
                 groups[other.oca_group] = max(groups.get(other.oca_group, _ZERO), amount)
             else:
                 single += amount
         return single + sum(groups.values(), _ZERO)
 
-    def _per_unit(self, order: PaperOrder, account: str, units: Decimal) -> Decimal:
-        """What a unit of a working order ties up, as it was when the order was first looked at or last changed."""
+    def _taken_by(self, order: PaperOrder, account: str) -> Decimal:
+        """What a working order ties up of the account, as it was when it was first looked at, last changed or filled.
+
+        This is asked of every working order for each new one, so what is known is found without arithmetic.
+        """
         key = (account, order.perm_id)
         known = self._reserved.get(key)
-        if known is None or known[0] != order.ticket.limit:
-            known = self._reserved[key] = (order.ticket.limit, self._taken(order, account, units) / units)
-        return known[1]
+        if (
+            known is None
+            or known[0] is not order.ticket
+            or known[1] is not order.progress
+            or known[2] != order.quantity
+        ):
+            units = dict(_shares(order)).get(account, _ZERO)
+            amount = self._taken(order, account, units) if units > 0 else _ZERO
+            known = self._reserved[key] = (order.ticket, order.progress, order.quantity, amount)
+        return known[3]
 
     def _taken(self, order: PaperOrder, account: str, units: Decimal) -> Decimal:
         """What an order alone would take of the account's funds."""
