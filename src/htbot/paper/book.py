@@ -285,7 +285,7 @@ class Book:
             raise refusal
         order.progress = _progress_after(order, ticket)
         order.ticket, order.quantity, order.tradable = ticket, draft.quantity, draft.tradable
-        order.portions = draft.portions
+        order.portions, order.reduced = draft.portions, Decimal(0)
         order.frame, order.version, order.echo, order.since = draft.frame, draft.version, draft.echo, at
         if order.parked:
             self._records.save_order(order)

@@ -75,14 +75,14 @@ class Families:
     def workable(self, order: PaperOrder) -> Decimal:
         """How much the order may fill in all by now: a child no more than its parent's part.
 
-        What siblings have already taken of that part (`quantity` below the ticket's) is taken off it.
+        What siblings have taken of that part (`reduced`) is taken off it.
         """
         parent = self.parent(order)
         if parent is None or parent.filled >= parent.ticket.quantity:
             return order.quantity
         terms = order.ticket.terms
         part = whole_lots(terms.quantity * parent.filled / parent.ticket.quantity, terms.lot)
-        return max(Decimal(0), part - (terms.quantity - order.quantity))
+        return min(order.quantity, max(Decimal(0), part - order.reduced))
 
 
 def reduced(sibling: PaperOrder, filled: PaperOrder, before: Decimal) -> Decimal:

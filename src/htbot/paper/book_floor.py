@@ -201,6 +201,7 @@ class Floor:
         if quantity <= sibling.filled:
             self.end(sibling, at, "")
         elif quantity != sibling.quantity:
+            sibling.reduced += sibling.quantity - quantity
             sibling.quantity = quantity
             self._shelf.tell(sibling)
 
@@ -219,7 +220,7 @@ class Floor:
     def _orphan(self, order: PaperOrder, at: datetime) -> None:
         """The children of an order that ended without being filled: gone, or left with its filled part."""
         for child in self._families.children(order):
-            child.quantity = min(child.quantity, self._families.workable(child))
+            child.quantity = self._families.workable(child)
             if child.quantity <= child.filled:
                 self.end(child, at, "")
             elif child.working:

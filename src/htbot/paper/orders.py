@@ -92,7 +92,8 @@ class Portion:
 class PaperOrder:
     """One order of one client. `frame` is the client's own placeOrder, from which the order is read again at start.
 
-    `quantity` is what it may fill in all: the ticket's, or less after an OCA group has reduced it. `since` is when it
+    `quantity` is what it may fill in all: the ticket's, or less after its OCA group has taken `reduced` off it or its
+    parent ended with a part. `since` is when it
     was placed or last changed, `due` that it waits for its first look at the market. `released`: its time, its
     conditions and its parent no longer hold it back. `leg_values` is price x units of each leg so far. An order of
     one account has one portion, an adviser's allocation one for each account.
@@ -118,6 +119,7 @@ class PaperOrder:
     last_price: Decimal = Decimal(0)
     parent_perm_id: int = 0
     oca_group: str = ""
+    reduced: Decimal = Decimal(0)
     why_held: str = ""
     released: bool = False
     due: bool = False
