@@ -66,10 +66,16 @@ class Booking:
         return self.signed * self.price * self.multiplier
 
     @property
+    def apart(self) -> Decimal:
+        """The part of the commission that stands in no position's cost: of forex, and where the price is not in USD."""
+        inside = self.style is not CashStyle.EXCHANGED and self.currency == BASE_CURRENCY
+        return _ZERO if inside else self.commission
+
+    @property
     def unsettled(self) -> Decimal:
         """What the trade brings in that settles on the next business day: the proceeds of a sale of securities."""
         sold = self.security and self.side is Action.SELL
-        return -self.notional - self.commission if sold else _ZERO
+        return -self.notional - self.commission + self.apart if sold else _ZERO
 
 
 def booking(
@@ -105,7 +111,7 @@ class Stake:
 def fold(held: Stake, trade: Booking) -> tuple[Stake, Decimal | None]:
     """A holding after one more trade, and what that realised; a trade through zero closes and opens."""
     signed = trade.signed
-    flow = -trade.notional - (_ZERO if trade.style is CashStyle.EXCHANGED else trade.commission)
+    flow = -trade.notional - trade.commission + trade.apart
     carried = trade.notional if trade.style is CashStyle.CARRIED else _ZERO
     if held.quantity == 0 or (held.quantity > 0) == (signed > 0):
         return Stake(held.quantity + signed, held.cost - flow, held.carried + carried, held.realized), None

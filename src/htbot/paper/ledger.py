@@ -7,8 +7,8 @@ account and currency:
 
 The cost of a position includes its commissions, as IB's average cost does. Futures are carried: no cash pays for the
 contract, only the daily settlement (variation margin) and the commission move cash. A forex trade exchanges two
-currencies; the position that it leaves is IB's virtual one, which the balances already hold, and its commission is
-kept apart as a fee in USD.
+currencies; the position that it leaves is IB's virtual one, which the balances already hold. Commissions are in USD:
+those of forex, and of contracts that are priced in another currency, are kept apart as fees.
 """
 
 from __future__ import annotations
@@ -255,11 +255,11 @@ class Ledger:
 def _move_cash(account: CashAccount, trade: Booking, flow: Decimal, times: int) -> None:
     """Move what a position's change brings in; `times` -1 takes back what the trade moved besides."""
     account.add(trade.currency, flow)
+    account.add(BASE_CURRENCY, -times * trade.apart)
+    account.fees += times * trade.apart
     if trade.style is CashStyle.EXCHANGED:
         account.add(trade.base, times * trade.signed)
-        account.add(BASE_CURRENCY, -times * trade.commission)
-        account.fees += times * trade.commission
-    elif trade.unsettled:
+    if trade.unsettled:
         unsettled = account.unsettled.get(trade.currency, _ZERO) + times * trade.unsettled
         account.unsettled[trade.currency] = unsettled
 
