@@ -201,13 +201,13 @@ def test_the_mark_price_on_request(desk: PaperDesk) -> None:
 
 def test_lines_are_limited_to_a_hundred_for_all_clients(desk: PaperDesk) -> None:
     one, two = desk.client(1), desk.client(2)
-    for request_id in range(60):
+    for request_id in range(100):
         line(one, request_id, SPY)
-    for request_id in range(40):
-        line(two, request_id, SPY)
-    assert errors(line(two, 99, SPY)) == [(99, 101)]
+    assert errors(line(one, 100, SPY)) == [(100, 101)]
+    assert errors(line(two, 98, SPY)) == []
+    assert errors(line(two, 99, LONG)) == [(99, 101)]
     one.leave()
-    assert errors(line(two, 99, SPY)) == []
+    assert errors(line(two, 99, LONG)) == []
 
 
 @pytest.mark.parametrize(

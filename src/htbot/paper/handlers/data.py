@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from htbot.paper.contracts import Tradable
@@ -28,8 +29,7 @@ def market_data(context: Context, values: dict[str, Any]) -> None:
     if once and generic:
         raise invalid("Snapshot market data subscription is not applicable to generic ticks")
     tradable = gateway.contracts.tradable(values, gateway.now)
-    open_lines = sum(len(other.lines) for other in gateway.sessions.values())
-    if open_lines >= gateway.config.data.lines and not once:
+    if not once and _lines_used(context, tradable) > gateway.config.data.lines:
         raise RequestError(_TOO_MANY_LINES, f"Max number of tickers has been reached: {gateway.config.data.lines}")
     line = _line(context, values, tradable, generic)
     line.publish(session, gateway.prices)
@@ -37,6 +37,17 @@ def market_data(context: Context, values: dict[str, Any]) -> None:
         session.send(messages.SNAPSHOT_END, {"reqId": request_id})
     else:
         session.lines[request_id] = line
+
+
+def _lines_used(context: Context, wanted: Tradable) -> int:
+    """Lines in use with one more for `wanted`: clients share a contract's line, requests of one client do not."""
+    most: Counter[tuple[int, ...]] = Counter()
+    for session in context.gateway.sessions.values():
+        own = Counter(line.tradable.con_ids for line in session.lines.values())
+        if session is context.session:
+            own[wanted.con_ids] += 1
+        most |= own
+    return most.total()
 
 
 def _line(context: Context, values: dict[str, Any], tradable: Tradable, generic: GenericTicks) -> MarketLine:
