@@ -35,4 +35,17 @@ def test_fields_become_options_of_the_command() -> None:
 def test_command_keeps_its_name_and_help() -> None:
     command = taking(Flags, show)
     assert (command.__name__, command.__doc__) == ("show", "Shows them.")
-    assert list(inspect.signature(command).parameters) == ["size", "name", "loud"]
+    assert list(inspect.signature(command).parameters) == ["ctx", "size", "name", "loud"]
+
+
+def test_a_groups_own_command_leaves_the_word_to_the_one_that_is_named() -> None:
+    app = typer.Typer(invoke_without_command=True)
+    app.callback()(taking(Flags, show))
+    app.command()(other)
+    assert CliRunner().invoke(app, ["--size", "5"]).output.strip() == "Flags(size=5, name=None, loud=False)"
+    assert CliRunner().invoke(app, ["other"]).output.strip() == "other"
+
+
+def other() -> None:
+    """Another command."""
+    typer.echo("other")

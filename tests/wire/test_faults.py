@@ -1,0 +1,333 @@
+"""Faults over real sockets, met by ib_async and by a client that knows nothing but frames."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ib_async import IB, Contract, LimitOrder, MarketOrder, Stock
+from tests.support.paper_process import PaperProcess
+from tests.support.tws_client import framed, hello, order_message
+
+from htbot.paper.faults.reading import words_to_fields
+from htbot.paper.faults.talk import ask
+
+START = "2026-03-04T10:00:00-05:00"
+SPEED = 20.0
+SPY = Stock("SPY", "SMART", "USD")
+
+
+@pytest.fixture(scope="module")
+def calendar_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("calendar")
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("paper")
+
+
+@pytest.fixture(scope="module")
+def running(state_dir: Path, calendar_dir: Path) -> Iterator[PaperProcess]:
+    process = PaperProcess(state_dir, calendar_dir, start=START, seed=3, speed=SPEED, control={"port": 0})
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def process(running: PaperProcess, state_dir: Path) -> Iterator[PaperProcess]:
+    yield running
+    ask(state_dir, {"do": "clear"})
+
+
+@pytest.fixture
+def fault(process: PaperProcess, state_dir: Path) -> Callable[[str], dict[str, Any]]:
+    assert process.port
+
+    def arm(line: str) -> dict[str, Any]:
+        name, *words = line.split()
+        return dict(ask(state_dir, {"do": "add", "fault": name, "fields": words_to_fields(words)}))
+
+    return arm
+
+
+async def settled(condition: Callable[[], object]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come")
+
+
+async def quiet(seconds: float = 0.3) -> None:
+    """Long enough for anything that would come."""
+    for _ in range(int(seconds / 0.05)):
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def client(process: PaperProcess, client_id: int = 7) -> AsyncIterator[IB]:
+    ib = IB()
+    ib.codes = []  # type: ignore[attr-defined]
+    ib.errorEvent += lambda _id, code, *_rest: ib.codes.append(code)  # type: ignore[attr-defined]
+    await ib.connectAsync("127.0.0.1", process.port, clientId=client_id)
+    try:
+        yield ib
+    finally:
+        if ib.isConnected():
+            ib.reqGlobalCancel()
+        ib.disconnect()
+
+
+async def spy(ib: IB) -> Contract:
+    (contract,) = await ib.qualifyContractsAsync(SPY)
+    assert contract is not None
+    return contract
+
+
+# --- ib_async ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_dropped_order_stays_pending(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("drop-order ref=dropped")
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10, orderRef="dropped"))
+        await quiet()
+        assert trade.orderStatus.status == "PendingSubmit"
+        assert await ib.reqOpenOrdersAsync() == []
+        assert [fill for fill in await ib.reqExecutionsAsync() if fill.execution.orderRef == "dropped"] == []
+
+
+async def test_a_lost_reply_is_found_by_asking(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("lose-reply ref=lost")
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10, orderRef="lost"))
+        await quiet()
+        assert trade.orderStatus.status == "PendingSubmit"
+        found = [fill for fill in await ib.reqExecutionsAsync() if fill.execution.orderRef == "lost"]
+        assert [fill.execution.shares for fill in found] == [10]
+
+
+async def test_a_rejected_order_is_inactive(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("reject above=50")
+        small = ib.placeOrder(contract, LimitOrder("BUY", 50, 1.0))
+        large = ib.placeOrder(contract, LimitOrder("BUY", 51, 1.0))
+        await settled(lambda: large.orderStatus.status == "Inactive")
+        assert small.orderStatus.status == "Submitted"
+        assert ib.codes.count(201) == 1
+
+
+async def test_partial_fill_then_silence(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("partial-silence fill=3")
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10, orderRef="partial"))
+        await settled(lambda: trade.filled() == 3)
+        await quiet(0.6)
+        assert (trade.filled(), trade.orderStatus.status) == (3, "Submitted")
+        found = [fill for fill in await ib.reqExecutionsAsync() if fill.execution.orderRef == "partial"]
+        assert sum(fill.execution.shares for fill in found) == 10
+
+
+async def test_a_refused_change_kills_only_the_librarys_trade(process: PaperProcess, fault: Any) -> None:
+    """RULINGS 4: the library takes any error about an order for its end; the order works on."""
+    async with client(process) as ib:
+        contract = await spy(ib)
+        trade = ib.placeOrder(contract, LimitOrder("BUY", 10, 1.0))
+        await settled(lambda: trade.orderStatus.status == "Submitted")
+        fault("refuse-modify")
+        trade.order.lmtPrice = 2.0
+        ib.placeOrder(contract, trade.order)
+        await settled(lambda: 201 in ib.codes)
+        (alive,) = await ib.reqOpenOrdersAsync()
+        assert (alive.order.permId, alive.order.lmtPrice) == (trade.order.permId, 1.0)
+
+
+async def test_a_late_order_arrives(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("late-order by_s=12")
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10))
+        before = await ib.reqCurrentTimeAsync()
+        await settled(trade.isDone)
+        assert trade.orderStatus.status == "Filled"
+        assert (trade.fills[0].execution.time - before).total_seconds() >= 10
+
+
+async def test_an_execution_is_corrected(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("correct-execution by=-0.25 after_s=2 ref=wrong")
+        executions: list[Any] = []
+        ib.execDetailsEvent += lambda _trade, fill: executions.append(fill.execution)
+        ib.placeOrder(contract, MarketOrder("BUY", 10, orderRef="wrong"))
+        await settled(lambda: len(executions) == 2)
+        first, second = executions
+        assert second.price == pytest.approx(first.price - 0.25)
+        assert first.execId[:-3] == second.execId[:-3]
+        assert first.execId < second.execId
+
+
+async def test_the_link_goes_and_comes_back_with_data_lost(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        ticker = ib.reqMktData(contract)
+        await settled(lambda: ticker.bid == ticker.bid)
+        fault("outage for_s=20 data=lost")
+        await settled(lambda: 1100 in ib.codes)
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10))
+        await settled(lambda: 1101 in ib.codes)
+        assert ib.codes.index(2103) < ib.codes.index(1101)
+        await settled(trade.isDone)
+        assert trade.orderStatus.status == "Filled"
+        stood = ticker.time
+        await quiet()
+        assert ticker.time == stood
+        again = ib.reqMktData(contract)
+        await settled(lambda: again.time is not None and again.time != stood)
+
+
+# --- sockets ----------------------------------------------------------------------------------------------------------
+
+
+def raw(process: PaperProcess) -> socket.socket:
+    """A socket that has greeted."""
+    peer = socket.create_connection(("127.0.0.1", process.port), 5)
+    peer.sendall(hello())
+    receive(peer)
+    return peer
+
+
+def joined(process: PaperProcess, client_id: int) -> socket.socket:
+    """A raw client that has got everything that comes with joining."""
+    peer = raw(process)
+    peer.sendall(framed(71, 2, client_id, ""))
+    while receive(peer)[0] != "9":
+        pass
+    peer.settimeout(0.3)
+    drained(peer)
+    return peer
+
+
+def receive(peer: socket.socket) -> list[str]:
+    (length,) = struct.unpack(">I", exactly(peer, 4))
+    return exactly(peer, length).decode().split("\0")[:-1]
+
+
+def exactly(peer: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = peer.recv(count - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def drained(peer: socket.socket) -> bool:
+    """Read until nothing comes; False when the peer has ended."""
+    try:
+        while peer.recv(65536):
+            pass
+    except TimeoutError:
+        return True
+    return False
+
+
+def test_a_reset_is_a_reset(process: PaperProcess, fault: Any) -> None:
+    peer = joined(process, 21)
+    fault("disconnect client=21 how=reset")
+    with pytest.raises(ConnectionResetError):
+        drained(peer)
+    peer.close()
+    joined(process, 21).close()
+
+
+def test_a_close_is_a_close(process: PaperProcess, fault: Any) -> None:
+    with joined(process, 22) as peer:
+        fault("disconnect client=22 how=close")
+        assert not drained(peer)
+
+
+def test_half_open_answers_nothing_and_keeps_the_id(process: PaperProcess, fault: Any) -> None:
+    with joined(process, 23) as peer:
+        fault("half-open client=23")
+        peer.sendall(framed(49, 1))
+        assert drained(peer)
+    with raw(process) as second:
+        second.sendall(framed(71, 2, 23, ""))
+        assert receive(second)[3] == "326"
+
+
+def test_a_restart_refuses_and_comes_back_with_lower_ids(process: PaperProcess, fault: Any) -> None:
+    asyncio.run(_restart(process, fault))
+
+
+async def _restart(process: PaperProcess, fault: Any) -> None:
+    async with client(process, 8) as ib:
+        contract = await spy(ib)
+        trades = [ib.placeOrder(contract, LimitOrder("BUY", 1, 1.0, tif="GTC")) for _ in range(5)]
+        await settled(lambda: all(trade.orderStatus.status == "Submitted" for trade in trades))
+        last = trades[-1].order.orderId
+        over = trades.pop(1)
+        ib.cancelOrder(over.order)
+        await settled(over.isDone)
+        fault("restart for_s=12 ids_back=4")
+        await settled(lambda: not ib.isConnected())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", process.port), 5)
+
+    def back() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", process.port), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    await settled(back)
+    with raw(process) as peer:
+        peer.sendall(framed(71, 2, 8, ""))
+        assert [receive(peer)[0], receive(peer)] == ["15", ["9", "1", str(last - 3)]]
+        peer.sendall(framed(*order_message(last - 3, SPY, MarketOrder("BUY", 1))))
+        assert "103" in {receive(peer)[3] for _ in range(5)}
+    async with client(process, 8) as again:
+        open_orders = await again.reqOpenOrdersAsync()
+        assert [trade.order.orderId for trade in open_orders] == [trade.order.orderId for trade in trades]
+        done = again.placeOrder(contract, LimitOrder("BUY", 1, 1.0, orderId=last + 1))
+        await settled(lambda: done.orderStatus.status == "Submitted")
+
+
+def test_a_script_is_played_and_goes_on_after_a_kill(tmp_path: Path, calendar_dir: Path) -> None:
+    script = tmp_path / "day.yaml"
+    script.write_text("- {fault: reject, nth: 2, reason: second}\n- {fault: disconnect, at: '15:55'}\n")
+    state = tmp_path / "paper"
+    process = PaperProcess(state, calendar_dir, start=START, seed=3, speed=1.0, control={"port": 0}, faults=str(script))
+    process.start()
+    assert asyncio.run(_one_order(process)) == "Submitted"
+    process.kill()
+    process.start()
+    assert asyncio.run(_one_order(process)) == "Inactive"
+    rows = ask(state, {"do": "list"})
+    process.kill()
+    assert [(row["source"], row["met"], row["state"]) for row in rows] == [
+        ("line 1", 1, "over"),
+        ("line 2", 0, "armed"),
+    ]
+
+
+async def _one_order(process: PaperProcess) -> str:
+    async with client(process, 5) as ib:
+        trade = ib.placeOrder(await spy(ib), LimitOrder("BUY", 1, 1.0))
+        await settled(lambda: trade.orderStatus.status in {"Submitted", "Inactive"})
+        return str(trade.orderStatus.status)
