@@ -47,13 +47,15 @@ def test_indices_are_an_instrument_of_their_own(desk: PaperDesk) -> None:
     ],
 )
 def test_nothing_fits_is_error_165(desk: PaperDesk, bounds: dict[str, object]) -> None:
-    assert errors(scan(desk.client(), **bounds)) == [(7, 165)]
+    note, rows = scan(desk.client(), **bounds)
+    assert note[:4] == ["4", "2", "7", "165"]
+    assert rows == ["20", "3", "7", "0"]
 
 
 def test_a_list_is_sent_again_when_it_has_changed(desk: PaperDesk, market: HandMarket) -> None:
     client = desk.client()
     scan(client, above=469.5)
-    assert of_kind(client.ask(49, 1), 20) == []
+    assert of_kind(client.ask(49, 1), 20) == [], "the same list is not sent twice"
     market.last[SPY] = 400.0
     assert errors(client.ask(49, 1)) == [(7, 165)]
     market.last[SPY] = 471.0

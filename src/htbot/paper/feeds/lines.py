@@ -33,6 +33,7 @@ _DELAYED: Mapping[int, int] = {
 }  # fmt: skip
 _MISSING = -1.0
 _DIGITS = 6
+_PRICE_DIGITS = 8
 _OPTION_DAY_PERIOD_S = 60
 _FIRST_LOOK = timedelta(minutes=1)
 _MODELLED_LOOK = timedelta(seconds=2)
@@ -238,12 +239,12 @@ class MarketLine:
     def _price(self, session: Session, tick_type: int, price: float, size: float) -> None:
         if self.sent.get(tick_type) != price:
             self.sent[tick_type] = price
-            self._send(session, messages.TICK_PRICE, tick_type, {"price": price, "size": size})
+            self._send(session, messages.TICK_PRICE, tick_type, {"price": round(price, _PRICE_DIGITS), "size": size})
 
     def _size(self, session: Session, tick_type: int, size: float) -> None:
         if self.sent.get(tick_type) != size:
             self.sent[tick_type] = size
-            self._send(session, messages.TICK_SIZE, tick_type, {"size": size})
+            self._send(session, messages.TICK_SIZE, tick_type, {"size": round(size, _PRICE_DIGITS)})
 
     def _tick(self, session: Session, table: Table, tick_type: int, value: object) -> None:
         if self.sent.get(tick_type) != value:

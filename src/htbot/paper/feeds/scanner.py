@@ -269,7 +269,7 @@ class ScannerStream:
     period: int = -1
 
     def publish(self, session: Session, prices: Prices) -> None:
-        """Queue the list when it is another; error 165 when nothing fits."""
+        """Queue the list when it is another; an empty one follows error 165."""
         period = epoch(prices.at) // _PERIOD_S
         if period == self.period:
             return
@@ -279,11 +279,10 @@ class ScannerStream:
         if ids == self.shown:
             return
         self.shown = ids
-        if rows:
-            session.send(messages.SCANNER_DATA, {"reqId": self.req_id, "rows": _rows(rows)})
-        else:
+        if not rows:
             text = "Historical Market Data Service query message:no items retrieved"
             session.error(self.req_id, NO_ITEMS, text)
+        session.send(messages.SCANNER_DATA, {"reqId": self.req_id, "rows": _rows(rows)})
 
 
 def _rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ class Stream(Protocol):
 class DataRules:
     """Limits of the login: subscriptions, market data lines for all clients together, policing of history requests.
 
-    `pacing`: on = bars of 30 seconds and less, as IB polices them hardest; strict = all that IB's page names.
+    `pacing`: on = bars of 30 seconds and less, which IB polices hardest; strict = all that IB's page names.
     """
 
     subscriptions: Subscriptions = Subscriptions.REALTIME

@@ -37,12 +37,14 @@ def test_the_same_request_within_fifteen_seconds() -> None:
 
 def test_the_sixth_for_one_series_within_two_seconds() -> None:
     watch = Watch()
-    pacing = HistoryPacing("on", watch)
+    pacing = HistoryPacing("strict", watch)
     assert all(asked(pacing, number) for number in range(5))
     assert not asked(pacing, 5)
     assert asked(pacing, 6, "MIDPOINT")
     watch.now += 2
     assert asked(pacing, 7)
+    lenient = HistoryPacing("on", watch)
+    assert all(asked(lenient, number) for number in range(9))
 
 
 @pytest.mark.parametrize(("series", "most"), [("TRADES", 60), ("BID_ASK", 30)])
