@@ -13,7 +13,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .clients import LIBRARIES, Library, run
+from .clients import LIBRARIES, SPEED, START, Library, run
+from .page import PAGE, page
 from .registry import FAIL, Result
 
 
@@ -25,6 +26,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/reference/conformance.md")
     parser.add_argument("--verbose", action="store_true", help="every line")
     asked = parser.parse_args()
+    if asked.write and (asked.client or asked.only):
+        parser.error("--write takes all libraries and all checks: leave out --client and --only")
     libraries = [library for library in LIBRARIES if asked.client in {None, library.name}]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(libraries)) as pool:
         results = list(pool.map(lambda library: run(library, Path(folder), asked.only), libraries))
@@ -32,11 +35,8 @@ def main() -> int:
     for library, rows in zip(libraries, results, strict=True):
         failed += told(library, rows, everything=asked.verbose)
     if asked.write:
-        from .page import PAGE, page
-
-        PAGE.write_text(
-            page(dict(zip((library.name for library in libraries), results, strict=True))), encoding="utf-8"
-        )
+        columns = dict(zip((library.name for library in libraries), results, strict=True))
+        PAGE.write_text(page(columns, START, SPEED), encoding="utf-8")
     return min(failed, 1)
 
 

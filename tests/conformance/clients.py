@@ -27,14 +27,15 @@ class Library:
 
     name: str
     title: str
+    short: str
     folder: str | None
 
 
 LIBRARIES = (
-    Library("ib_async", "ib_async 2.1 (178)", None),
-    Library("ib_insync", "ib_insync 0.9.86 (176)", "ib_insync"),
-    Library("ibapi", "ibapi 9.81.1 (157)", "ibapi"),
-    Library("nautilus_ibapi", "ibapi 10.45 (178)", "nautilus_ibapi"),
+    Library("ib_async", "ib_async 2.1 (version 178)", "ib_async", None),
+    Library("ib_insync", "ib_insync 0.9.86 (176)", "ib_insync", "ib_insync"),
+    Library("ibapi", "ibapi 9.81.1 (157)", "ibapi 9", "ibapi"),
+    Library("nautilus_ibapi", "nautilus-ibapi 10.45.1 (178)", "ibapi 10", "nautilus_ibapi"),
 )
 
 

@@ -223,7 +223,7 @@ def chain_of_stock(c: Client) -> None:
     smart = [row for row in rows if row[0] == "SMART"]
     assert smart
     _exchange, under, trading_class, multiplier, expirations, strikes = smart[0]
-    assert (under, trading_class, str(multiplier)) == (756733, "SPY", "100")
+    assert (int(under), trading_class, str(multiplier)) == (756733, "SPY", "100")
     assert all(re.fullmatch(r"\d{8}", expiry) for expiry in expirations)
     assert len(strikes) > 20
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from collections.abc import Iterator
 
 from .client import Client
-from .registry import outcome_of
-from .tables import CHECKS
+from .registry import Check, Result, absent, outcome_of
+from .tables import CHECKS, IDIOMS
 
 
 def client_named(name: str) -> Client:
@@ -20,14 +22,29 @@ def client_named(name: str) -> Client:
     return IbapiClient()
 
 
-def main(name: str, port: int, only: str = "") -> None:
+def results(name: str, port: int, only: str) -> Iterator[Result]:
+    """What each check of a part comes to, in the order of the tables."""
     client = client_named(name)
     client.open(port, 5)
-    for check in CHECKS:
-        if only in f"{check.row.part} {check.row.request}":
-            print(json.dumps(outcome_of(check, client).as_json()), flush=True)
+    for check in _chosen(CHECKS, only):
+        yield outcome_of(check, client)
     client.close()
+    idioms = _chosen(IDIOMS, only)
+    if not name.startswith("ib_"):
+        yield from map(absent, idioms)
+    elif idioms:
+        from .idiom_checks import Desk
+
+        desk = Desk(importlib.import_module(name), port)
+        for check in idioms:
+            yield outcome_of(check, desk)
+        desk.ib.disconnect()
+
+
+def _chosen(checks: list[Check], only: str) -> list[Check]:
+    return [check for check in checks if only in f"{check.row.part}: {check.row.request}: {check.row.behaviour}"]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:4])
+    for result in results(sys.argv[1], int(sys.argv[2]), sys.argv[3]):
+        print(json.dumps(result.as_json()), flush=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from .client import Client, NotInClient
+from .client import NotInClient
 
 PASS, ABSENT, FAIL = "PASS", "not in this client", "FAIL"
 
@@ -61,7 +61,26 @@ class Checks(list[Check]):
         return add
 
 
-def outcome_of(check: Check, client: Client) -> Result:
+class Subject(Protocol):
+    """What a check is run with: a client, or a desk of the `IB` class."""
+
+    @property
+    def server_version(self) -> int: ...
+
+    @property
+    def events(self) -> Sequence[object]: ...
+
+    def sound(self, position: int) -> None: ...
+
+    def tidy(self) -> None: ...
+
+
+def absent(check: Check) -> Result:
+    """The result of a check that a library has no use for."""
+    return Result(check.row.part, check.row.request, check.row.behaviour, ABSENT)
+
+
+def outcome_of(check: Check, client: Subject) -> Result:
     """Run a check; whatever goes wrong in it is its failure, the checks after it go on."""
     began = time.monotonic()
     outcome, reason = ABSENT, ""
@@ -71,7 +90,7 @@ def outcome_of(check: Check, client: Client) -> Result:
     return Result(row.part, row.request, row.behaviour, outcome, reason, round(time.monotonic() - began, 2))
 
 
-def _judged(check: Check, client: Client) -> tuple[str, str]:
+def _judged(check: Check, client: Subject) -> tuple[str, str]:
     position = len(client.events)
     try:
         code = check.run(client)

@@ -6,6 +6,7 @@ from . import (
     account_checks,
     contract_checks,
     history_checks,
+    idiom_checks,
     kind_checks,
     market_checks,
     order_checks,
@@ -29,3 +30,4 @@ CHECKS = [
     )
     for check in module.checks
 ]
+IDIOMS = list(idiom_checks.checks)
