@@ -207,7 +207,7 @@ async def ticking(folder: Path, chosen: argparse.Namespace) -> list[Figure]:
                 await complete.wait()
         passed = time.perf_counter() - began
         ib.disconnect()
-        rate = await echo_rate(echo.port, 100_000)
+        rate = 1 / statistics.median(await echo_times(echo.port, 2000))
     if told != expected:
         print(f"LOSS: {len(told):,} of {len(expected):,} trades arrived")
     per_second = len(told) / passed
@@ -239,7 +239,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each load")
     parser.add_argument("--ticks", type=Path, help="a Parquet file of trades of SPY")
-    parser.add_argument("--count", type=int, default=100_000, help="trades of the tape that is made here")
+    parser.add_argument("--count", type=int, default=250_000, help="trades of the tape that is made here")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="htbot-bench-"))
