@@ -39,7 +39,7 @@ def test_an_index_has_a_last_price_and_no_sides(desk: PaperDesk) -> None:
 
 def test_an_option_has_model_greeks(desk: PaperDesk) -> None:
     [model] = of_kind(line(desk.client(), 5, LONG), 21)
-    assert model[1:] == ["5", "13", "0", "0.2", "-0.25", "1.1", "0", "0.01", "1.5", "-0.5", "4700"]
+    assert model[1:] == ["5", "13", "0", "0.2", "-0.25", "1.1", "0", "0.01", "0.015", "-0.5", "4700"]
 
 
 def test_a_missing_side_is_minus_one_with_size_zero(desk: PaperDesk, market: HandMarket) -> None:

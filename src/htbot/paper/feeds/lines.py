@@ -43,7 +43,10 @@ _HALTING = frozenset({SecType.STOCK, SecType.OPTION})
 
 
 def option_values(tick_type: int, greeks: Greeks | None) -> dict[str, Any]:
-    """A tickOptionComputation; what is not computed is -1 for volatility and prices, -2 for greeks."""
+    """A tickOptionComputation; what is not computed is -1 for volatility and prices, -2 for greeks.
+
+    Vega is told per percentage point of volatility, as IB does.
+    """
     if greeks is None:
         unknown = dict.fromkeys(("delta", "gamma", "vega", "theta"), -2)
         prices = dict.fromkeys(("impliedVol", "optPrice", "pvDividend", "undPrice"), -1)
@@ -55,7 +58,7 @@ def option_values(tick_type: int, greeks: Greeks | None) -> dict[str, Any]:
         "optPrice": round(greeks.price, _DIGITS),
         "pvDividend": 0,
         "gamma": round(greeks.gamma, _DIGITS),
-        "vega": round(greeks.vega, _DIGITS),
+        "vega": round(greeks.vega / 100, _DIGITS),
         "theta": round(greeks.theta, _DIGITS),
         "undPrice": greeks.underlying_price,
     }
