@@ -199,9 +199,10 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
     today = (datetime.now(UTC).astimezone(NEW_YORK) + _CLOSE_TO_MIDNIGHT).date()
     if options.market == "replay":
         data = read_market_data(options.data, options.bar)
-        starts = [columns.start_s for columns in data.bars.values() if len(columns)]
-        first = min((rows[0] for rows in starts), default=0)
-        last = max((rows[-1] for rows in starts), default=0)
+        starts = [columns.start_s for columns in (*data.bars.values(), *data.quotes.values()) if len(columns)]
+        trades = [columns.at_ms for columns in data.ticks.values()]
+        first = min((*(rows[0] for rows in starts), *(rows[0] // 1000 for rows in trades)), default=0)
+        last = max((*(rows[-1] for rows in starts), *(rows[-1] // 1000 for rows in trades)), default=0)
         first_day = datetime.fromtimestamp(first, UTC).date() - _EARLIER_SESSIONS
         last_day = datetime.fromtimestamp(last, UTC).date() + _LATER_EXPIRIES
         calendar = _calendar(first_day, last_day, options.calendar_dir)

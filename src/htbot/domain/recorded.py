@@ -1,7 +1,7 @@
 """Recorded market data as typed columns: what the reader of files makes and replay and backtest play.
 
-Times are the START of a bar as whole seconds since the epoch (UTC); prices float64 in dollars or index points; in quote
-columns NaN means that the side is not there.
+Times are the START of a bar as whole seconds since the epoch (UTC), of a trade its instant in milliseconds; prices
+float64 in dollars or index points; in quote columns NaN means that the side is not there.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class OptionSeries:
 
 @dataclass(frozen=True, slots=True)
 class BarColumns:
-    """Bars of one symbol or option, strictly ascending in `start_s`."""
+    """Bars of one symbol or option, `seconds` long (86,400: a session), strictly ascending in `start_s`."""
 
-    minutes: int
+    seconds: int
     start_s: array[int]
     open: array[float]
     high: array[float]
@@ -43,9 +43,12 @@ class BarColumns:
 
 @dataclass(frozen=True, slots=True)
 class QuoteColumns:
-    """Quote bars of one symbol or option, strictly ascending in `start_s`; sizes belong to the end of the bar."""
+    """Quote bars of one symbol or option, ascending in `start_s`; sizes belong to the end of the bar.
 
-    minutes: int
+    `seconds` 0: ticks, whose open and close are the same; of several in one second the last one counts.
+    """
+
+    seconds: int
     start_s: array[int]
     bid_open: array[float]
     bid_close: array[float]
@@ -60,6 +63,32 @@ class QuoteColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """A column of a few different texts: `codes` point into `words`."""
+
+    codes: array[int]
+    words: tuple[str, ...]
+
+    def __getitem__(self, row: int) -> str:
+        return self.words[self.codes[row]]
+
+
+@dataclass(frozen=True, slots=True)
+class TickColumns:
+    """Trades of one symbol in the order of the tape; `at_ms` since the epoch, never falling."""
+
+    at_ms: array[int]
+    price: array[float]
+    size: array[float]
+    exchange: Words
+    conditions: Words
+    file: str = ""
+
+    def __len__(self) -> int:
+        return len(self.at_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedData:
     """Everything that was read from one set of files; `crc` tells the data's identity, not the files' names."""
 
@@ -69,3 +98,4 @@ class RecordedData:
     option_trades: dict[OptionSeries, BarColumns] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     crc: int = 0
+    ticks: dict[str, TickColumns] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def make_bars() -> MakeBars:
     def make(rows: Mapping[datetime, Row], minutes: int = 5) -> BarColumns:
         starts = array("q", [int(at.timestamp()) for at in rows])
         columns = [array("d", [row[part] for row in rows.values()]) for part in range(4)]
-        return BarColumns(minutes, starts, *columns, array("d", [600.0] * len(rows)), "bars.csv")
+        return BarColumns(minutes * 60, starts, *columns, array("d", [600.0] * len(rows)), "bars.csv")
 
     return make
 
@@ -56,7 +56,7 @@ def make_quotes() -> MakeQuotes:
             for part in range(4)
         ]
         sizes = array("d", [7.0] * len(rows))
-        return QuoteColumns(1, starts, sides[0], sides[2], sizes, sides[1], sides[3], sizes, "quotes.csv")
+        return QuoteColumns(60, starts, sides[0], sides[2], sizes, sides[1], sides[3], sizes, "quotes.csv")
 
     return make
 

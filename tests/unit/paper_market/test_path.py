@@ -80,7 +80,7 @@ def test_volumes_of_the_parts_add_up() -> None:
 
 
 def test_events_are_the_grid_and_the_vertices() -> None:
-    times = event_times(OPENS, CLOSES, path(UP, DOWN).vertex_times())
+    times = event_times(OPENS, CLOSES, path(UP, DOWN).turns())
     assert [at - OPENS for at in times[:13]] == [0, 30, 60, 90, 100, 120, 150, 180, 200, 210, 240, 270, 300]
     assert times[-1] == CLOSES
     assert times == sorted(set(times))

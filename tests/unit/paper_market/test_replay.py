@@ -246,5 +246,5 @@ def test_data_outside_every_session(make_bars: Maker, make_data: Data, calendar:
     night = make_data({"SPY": make_bars({after(-120): (1.0, 1.0, 1.0, 1.0)})})
     with pytest.raises(ConfigurationError, match="no bar of SPY lies in a regular session"):
         ReplayMarket(night, calendar)
-    with pytest.raises(ConfigurationError, match="no bars of an underlying"):
+    with pytest.raises(ConfigurationError, match="no prices of an underlying"):
         ReplayMarket(make_data({}), calendar)

@@ -24,6 +24,10 @@ Ints = npt.NDArray[np.int64]
 BAR_FIELDS = ("open", "high", "low", "close", "volume")
 QUOTE_FIELDS = tuple(f"{side}_{part}" for side in ("bid", "ask") for part in ("open", "high", "low", "close", "size"))
 OPTION_FIELDS = ("expiry", "right", "strike")
+TICK_FIELDS = ("price", "size")
+QUOTE_TICK_FIELDS = ("bid", "ask", "bid_size", "ask_size")
+_WORDS = ("exchange", "condition")
+_ORDER = "seq"
 _TICKER = re.compile(r"^[A-Z][A-Z0-9.]{0,9}$")
 _DATE = re.compile(r"^\d{4}-?\d{2}-?\d{2}$")
 _PRICE_LIMIT = 10_000_000.0
@@ -31,13 +35,18 @@ _PRICE_LIMIT = 10_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows: keys as text, `start_s` in epoch seconds, the rest float64. Messages count rows from 1."""
+    """A file's rows: keys as text, times in epoch seconds and milliseconds, numbers float64. Rows are told from 1.
+
+    `words` are texts that a row may have besides (exchange and condition of a trade).
+    """
 
     name: str
     kind: str
     symbols: Sequence[str]
     start_s: Ints
     values: dict[str, Floats]
+    at_ms: Ints
+    words: dict[str, list[str]]
     expiries: Sequence[str] = ()
     rights: Sequence[str] = ()
 
@@ -45,6 +54,11 @@ class Table:
     def of_options(self) -> bool:
         """True when rows belong to options."""
         return bool(self.expiries)
+
+    @property
+    def of_ticks(self) -> bool:
+        """True when rows are events with a time of their own, not bars."""
+        return "tick" in self.kind
 
     @property
     def of_quotes(self) -> bool:
@@ -68,21 +82,21 @@ def read_table(path: Path) -> Table:
         raise ConfigurationError(f"{path}: the file has no rows")
     symbols = _texts(path, raw, "symbol", _TICKER, "is no symbol")
     options = "option" in kind
+    at_ms = _times_ms(path, raw, whole_seconds="tick" not in kind)
     table = Table(
         name=str(path),
         kind=kind,
         symbols=symbols,
-        start_s=_starts(path, raw),
+        start_s=at_ms // 1000,
+        at_ms=at_ms,
+        words={name: _words(raw, name) for name in _WORDS if name in raw.column_names and kind == "trade tick"},
         values={field: _floats(path, raw, field) for field in (*fields, *(("strike",) if options else ()))},
         expiries=_texts(path, raw, "expiry", _DATE, "is no expiry date") if options else (),
         rights=_texts(path, raw, "right", re.compile("^[CP]$"), "is no right (C or P)") if options else (),
     )
     if options:
         _refuse(table, ~(table.values["strike"] > 0), "strike", "must be above 0")
-    if table.of_quotes:
-        _check_quotes(table)
-    else:
-        _check_bars(table)
+    _CHECKS[kind.removeprefix("option ")](table)
     return table
 
 
@@ -102,17 +116,23 @@ def _load(path: Path) -> Any:
 
 
 def _kind(path: Path, raw: Any) -> tuple[str, tuple[str, ...]]:
-    """Bars or quotes, of underlyings or options, told by the columns (RULINGS 39)."""
+    """Bars, quotes or ticks, of underlyings or options, told by the columns (RULINGS 39)."""
     names = set(raw.column_names)
-    quotes = bool(names.intersection(QUOTE_FIELDS))
     options = bool(names.intersection(OPTION_FIELDS))
-    fields = QUOTE_FIELDS if quotes else BAR_FIELDS
+    fields: tuple[str, ...]
+    if {"bid", "ask"} <= names:
+        kind, fields = "quote tick", QUOTE_TICK_FIELDS
+    elif "price" in names and "open" not in names and not options:
+        kind, fields = "trade tick", (*TICK_FIELDS, *((_ORDER,) if _ORDER in names else ()))
+    else:
+        quotes = bool(names.intersection(QUOTE_FIELDS))
+        kind, fields = ("quote", QUOTE_FIELDS) if quotes else ("bar", BAR_FIELDS)
     needed = ("symbol", "ts", *(OPTION_FIELDS if options else ()), *fields)
     missing = [name for name in needed if name not in names]
     if missing:
-        what = f"{'option' if options else 'underlying'} {'quotes' if quotes else 'bars'}"
+        what = f"{'option' if options else 'underlying'} {kind}s"
         raise ConfigurationError(f"{path}: missing columns {', '.join(missing)} ({what} need {', '.join(needed)})")
-    return f"{'option ' if options else ''}{'quote' if quotes else 'bar'}", fields
+    return f"{'option ' if options else ''}{kind}", fields
 
 
 def _texts(path: Path, raw: Any, name: str, pattern: re.Pattern[str], fault: str) -> list[str]:
@@ -129,8 +149,16 @@ def _texts(path: Path, raw: Any, name: str, pattern: re.Pattern[str], fault: str
     return texts
 
 
-def _starts(path: Path, raw: Any) -> Ints:
-    """`ts` in epoch seconds; a time without an offset is UTC, as the files' convention says."""
+def _words(raw: Any, name: str) -> list[str]:
+    column = raw.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    texts: list[str] = pc.fill_null(column.cast(pa.string()), "").to_pylist()
+    return texts
+
+
+def _times_ms(path: Path, raw: Any, *, whole_seconds: bool) -> Ints:
+    """`ts` in epoch milliseconds; a time without an offset is UTC, as the files' convention says."""
     column = raw.column("ts")
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parse_times(path, column)
@@ -140,10 +168,10 @@ def _starts(path: Path, raw: Any) -> Ints:
         row = column.is_null().to_pylist().index(True)
         raise ConfigurationError(f"{path}: row {row + 1}: ts is missing")
     micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64()).to_numpy()
-    odd = np.flatnonzero(micros % 60_000_000)
-    if len(odd):
-        raise ConfigurationError(f"{path}: row {odd[0] + 1}: ts {column[int(odd[0])]} is not on a whole minute")
-    return np.asarray(micros // 1_000_000, dtype=np.int64)
+    odd = np.flatnonzero(micros % 1_000_000)
+    if whole_seconds and len(odd):
+        raise ConfigurationError(f"{path}: row {odd[0] + 1}: ts {column[int(odd[0])]} is not on a whole second")
+    return np.asarray(micros // 1_000, dtype=np.int64)
 
 
 def _parse_times(path: Path, column: Any) -> Any:
@@ -226,3 +254,17 @@ def _check_sizes(table: Table, field: str) -> None:
     values = table.values[field]
     _refuse(table, ~np.isfinite(values), field, "is missing or not a number")
     _refuse(table, values < 0, field, "is negative")
+
+
+def _check_ticks(table: Table) -> None:
+    _check_prices(table, ["price"], gaps=False)
+    _check_sizes(table, "size")
+
+
+def _check_quote_ticks(table: Table) -> None:
+    for side in ("bid", "ask"):
+        _check_prices(table, [side], gaps=True)
+        _check_sizes(table, f"{side}_size")
+
+
+_CHECKS = {"bar": _check_bars, "quote": _check_quotes, "trade tick": _check_ticks, "quote tick": _check_quote_ticks}

@@ -9,8 +9,13 @@ bar's open is the price. Times are epoch seconds.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from htbot.paper.market.timeline import epoch_s, instant
+from htbot.paper.ports import Print
 
 GRID_S = 30
 SHORT_S = 3
@@ -19,13 +24,15 @@ SHORT_S = 3
 
 @dataclass(frozen=True, slots=True)
 class PathBar:
-    """Open, high, low, close and volume of a stretch of the path."""
+    """Open, high, low, close and volume of a stretch of the path; trades and turnover where each trade is known."""
 
     open: float
     high: float
     low: float
     close: float
     volume: float
+    count: int = 0
+    value: float = 0.0
 
     def joined(self, later: PathBar) -> PathBar:
         """This stretch and the following one as one."""
@@ -65,6 +72,11 @@ _CENTS = Units()
 _LOT_DIGITS = 8
 
 
+def bucket_spans(opens_s: int, closes_s: int, length_s: int) -> list[tuple[int, int]]:
+    """(start, end) of bars of a length, counted from an open; the last one is cut at the close."""
+    return [(start, min(start + length_s, closes_s)) for start in range(opens_s, closes_s, length_s)]
+
+
 class SessionPath:
     """One symbol's bars of one session, `length_s` long each, cut at the close."""
 
@@ -83,6 +95,7 @@ class SessionPath:
         self.starts = starts
         self.candles = candles
         self.units = units
+        self._whole: list[PathBar] = []
 
     def __len__(self) -> int:
         return len(self.candles)
@@ -96,6 +109,16 @@ class SessionPath:
     def open(self) -> float:
         """The first price of the session."""
         return self.candles[0].open
+
+    @property
+    def first_s(self) -> int:
+        """When the first bar begins."""
+        return self.starts[0]
+
+    @property
+    def last_s(self) -> int:
+        """When the last bar ends."""
+        return self.end_of(len(self.candles) - 1)
 
     def end_of(self, index: int) -> int:
         """Where a bar ends: its length after its start, at the close at the latest."""
@@ -172,17 +195,58 @@ class SessionPath:
             joined = part if joined is None else joined.joined(part)
         return joined
 
+    def so_far(self, at_s: int) -> PathBar | None:
+        """The session until an instant: whole bars from a running table, the one that runs cut."""
+        index = self.running(at_s)
+        if index < 0:
+            return None
+        if not self._whole:
+            self._whole = list(accumulate(self.candles, PathBar.joined))
+        start, end = self.starts[index], self.end_of(index)
+        if at_s >= end:
+            return self._whole[index]
+        before = self._whole[index - 1] if index else None
+        if at_s == start and before is not None:
+            return before
+        part = self.stretch(index, start, at_s)
+        return before.joined(part) if before is not None else part
+
     def buckets(self, length_s: int) -> list[tuple[int, int]]:
         """(start, end) of the bars of a length: the file's own as they are, others counted from the session's open."""
         if length_s == self.length_s:
             return [(start, self.end_of(index)) for index, start in enumerate(self.starts)]
-        return [(start, min(start + length_s, self.closes_s)) for start in range(self.opens_s, self.closes_s, length_s)]
+        return bucket_spans(self.opens_s, self.closes_s, length_s)
 
-    def vertex_times(self) -> Iterable[int]:
+    def turns(self) -> Iterable[int]:
         """Instants at which the path turns or a bar begins or ends."""
         for index, start in enumerate(self.starts):
             for offset in vertex_offsets(self.end_of(index) - start):
                 yield start + offset
+
+    def prints(self, after: datetime, until: datetime) -> list[Print]:
+        """Modelled trades in (after, until]: one a second at the price of the path.
+
+        Each has the volume since the one before; a bar of up to three seconds trades at its four vertices.
+        """
+        first_s, last_s = max(epoch_s(after), self.opens_s), epoch_s(until)
+        found: list[Print] = []
+        for index in range(max(self.running(first_s) - 1, 0), self.running(last_s) + 1):
+            start, end = self.starts[index], self.end_of(index)
+            if end - start <= SHORT_S:
+                found += self._vertex_prints(index)
+                continue
+            for at_s in range(max(start, first_s) + 1, min(end, last_s) + 1):
+                size = round(self.traded(index, at_s) - self.traded(index, at_s - 1), _LOT_DIGITS)
+                found.append(Print(instant(at_s), self.price_in(index, at_s), size))
+        return [row for row in found if after < row.at <= until and row.size > 0]
+
+    def _vertex_prints(self, index: int) -> Iterator[Print]:
+        """Four trades of a short bar: at a quarter, half, three quarters and the end of its time."""
+        bar, start = self.candles[index], self.starts[index]
+        span = timedelta(seconds=self.end_of(index) - start)
+        for number, price in enumerate(vertices(bar), 1):
+            size = self.share(bar.volume, number, 4) - self.share(bar.volume, number - 1, 4)
+            yield Print(instant(start) + span * number / 4, price, size)
 
 
 def event_times(opens_s: int, closes_s: int, turns: Iterable[int]) -> list[int]:

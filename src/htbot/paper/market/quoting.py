@@ -124,7 +124,12 @@ class Quoter:
             return None
         price, changed_s = found
         as_of = instant(changed_s)
-        if moment.quarter and moment.at_s + 1 < moment.closes_s and changed_s == moment.at_s:
+        if (
+            moment.quarter
+            and moment.at_s + 1 < moment.closes_s
+            and changed_s == moment.at_s
+            and not self._prices.tape.has_ticks(symbol)
+        ):
             price, as_of = self._between(symbol, price, moment), moment.at
         details = self._contracts.contract(con_id)
         if details is None or details.contract.sec_type is SecType.INDEX:

@@ -53,7 +53,7 @@ def sides_at(columns: QuoteColumns, at_s: int, opens_s: int, closes_s: int) -> S
     if index < 0 or columns.start_s[index] < opens_s:
         return None
     start = columns.start_s[index]
-    end = min(start + columns.minutes * 60, closes_s)
+    end = min(start + columns.seconds, closes_s)
     closed = at_s >= end
     bid = columns.bid_close[index] if closed else columns.bid_open[index]
     ask = columns.ask_close[index] if closed else columns.ask_open[index]
@@ -68,7 +68,7 @@ def sides_at(columns: QuoteColumns, at_s: int, opens_s: int, closes_s: int) -> S
 
 def last_trade(columns: BarColumns, at_s: int, opens_s: int) -> float | None:
     """Close of the last trade bar of the session that has ended by an instant."""
-    index = bisect_right(columns.start_s, at_s - columns.minutes * 60) - 1
+    index = bisect_right(columns.start_s, at_s - columns.seconds) - 1
     return columns.close[index] if index >= 0 and columns.start_s[index] >= opens_s else None
 
 

@@ -1,29 +1,27 @@
-"""Replay of recorded bars: regular hours only, one path per symbol and session."""
+"""Replay of recorded data: where it starts and ends, and the world made of it."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.instruments import SecType
-from htbot.domain.recorded import BarColumns, RecordedData
+from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.paper.market.listing import Listing
-from htbot.paper.market.path import PathBar, SessionPath
-from htbot.paper.market.timeline import date_or_instant, epoch_s, instant, new_york_day
-from htbot.paper.market.universe import LISTED
+from htbot.paper.market.recorded_tape import RecordedTape
+from htbot.paper.market.tape import Path
+from htbot.paper.market.timeline import date_or_instant, instant, new_york_day
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 START_TIME = (9, 45)
-_LATE_PRINTS_S = 1800
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayWindow:
     """What to play. A date (or New York's midnight) as `start` means that session's open, as `end` its close.
+
+    Where each trade is recorded, a day begins with its first trade and ends with its last, extended hours included.
 
     `symbol` must have bars on the start's date; it also decides which session is the last full one without a `start`.
     """
@@ -32,79 +30,6 @@ class ReplayWindow:
     start: datetime | date | None = None
     end: datetime | date | None = None
     listing: Listing = "modelled"
-
-
-class RecordedTape:
-    """Paths made from columns when they are first asked for."""
-
-    def __init__(self, bars: dict[str, BarColumns]) -> None:
-        self._bars = bars
-        self._paths: dict[tuple[str, date], SessionPath | None] = {}
-        self._first = {symbol: new_york_day(instant(columns.start_s[0])) for symbol, columns in bars.items()}
-        self._last = {symbol: new_york_day(instant(columns.start_s[-1])) for symbol, columns in bars.items()}
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Symbols with bars."""
-        return tuple(sorted(self._bars))
-
-    def turns(self, session: Session) -> Iterable[int]:
-        """Turns of every symbol."""
-        for symbol in self._bars:
-            path = self.path(symbol, session)
-            if path is not None:
-                yield from path.vertex_times()
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """No file has futures by root."""
-        return ()
-
-    def close(self, symbol: str, session: Session) -> float | None:
-        """Close of the session's last bar."""
-        path = self.path(symbol, session)
-        return path.close if path else None
-
-    def settlement(self, symbol: str, session: Session) -> float | None:
-        """The last price of the session; for an index the last print of the half hour after it, where recorded.
-
-        An index goes on printing until its closing auctions are in: 3700.65 after 3701.38 on 2021-01-04.
-        """
-        path = self.path(symbol, session)
-        row = LISTED.get(symbol)
-        if path is None or row is None or row.sec_type is not SecType.INDEX:
-            return path.close if path else None
-        columns = self._bars[symbol]
-        after = bisect_left(columns.start_s, path.closes_s)
-        last = bisect_left(columns.start_s, path.closes_s + _LATE_PRINTS_S)
-        return columns.close[last - 1] if last > after else path.close
-
-    def path(self, symbol: str, session: Session) -> SessionPath | None:
-        """The bars that start inside the session; earlier and later rows of the file are not regular hours."""
-        key = (symbol, session.day)
-        if key not in self._paths:
-            self._paths[key] = self._make(self._bars[symbol], session)
-        return self._paths[key]
-
-    def covers(self, symbol: str, session: Session) -> bool:
-        """True when a symbol has a bar in a session."""
-        columns = self._bars[symbol].start_s
-        if not self._first[symbol] <= session.day <= self._last[symbol]:
-            return False
-        first = bisect_left(columns, epoch_s(session.opens))
-        return first < len(columns) and columns[first] < epoch_s(session.closes)
-
-    @staticmethod
-    def _make(columns: BarColumns, session: Session) -> SessionPath | None:
-        opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
-        first = bisect_left(columns.start_s, opens_s)
-        last = bisect_left(columns.start_s, closes_s)
-        if first == last:
-            return None
-        rows = slice(first, last)
-        fields = (columns.open[rows], columns.high[rows], columns.low[rows], columns.close[rows], columns.volume[rows])
-        candles = [PathBar(*row) for row in zip(*fields, strict=True)]
-        return SessionPath(opens_s, closes_s, columns.minutes * 60, columns.start_s[rows].tolist(), candles)
 
 
 class ReplayMarket(PathMarket):
@@ -122,9 +47,9 @@ class ReplayMarket(PathMarket):
     def __init__(self, data: RecordedData, calendar: SessionTable, window: ReplayWindow | None = None) -> None:
         window = window or ReplayWindow()
         names = ", ".join(data.files)
-        if not data.bars:
-            raise ConfigurationError(f"{names}: no bars of an underlying; add a file with open, high, low, close")
-        tape = RecordedTape(data.bars)
+        tape = RecordedTape(data, calendar)
+        if not tape.symbols:
+            raise ConfigurationError(f"{names}: no prices of an underlying; add a file with open, high, low, close")
         choice = _Choice(names, tape, calendar, window)
         played = choice.sessions()
         start = choice.start(played)
@@ -146,6 +71,7 @@ class _Choice:
         self._names = names
         self._calendar = calendar
         self._window = window
+        self._tape = tape
         symbol = window.symbol
         if symbol is not None and symbol not in tape.symbols:
             raise ConfigurationError(f"{names}: no symbol {symbol}; there is {', '.join(tape.symbols)}")
@@ -168,9 +94,10 @@ class _Choice:
         if wanted is None:
             covered = [session for session in played if self._covers(session)]
             full = [session for session in covered if not session.early_close] or covered
-            return full[-1].at(*START_TIME)
+            return self._first_trade(full[-1]) or full[-1].at(*START_TIME)
         session = self._session(new_york_day(wanted))
-        begin = session.opens if not isinstance(wanted, datetime) else max(wanted, session.opens)
+        opens = self._first_trade(session) or session.opens
+        begin = opens if not isinstance(wanted, datetime) else max(wanted, opens)
         if begin >= session.closes:
             raise ConfigurationError(
                 f"{self._names}: start {begin:%Y-%m-%d %H:%M} UTC is after the close of that session, "
@@ -181,7 +108,8 @@ class _Choice:
     def end(self, played: list[Session], start: datetime) -> datetime:
         """The end asked for, or the last close of the data."""
         wanted = None if self._window.end is None else date_or_instant(self._window.end)
-        last = [session for session in played if self._covers(session)][-1].closes
+        final = [session for session in played if self._covers(session)][-1]
+        last = max(final.closes, *(instant(path.last_s) for path in self._tapes(final)), final.opens)
         if wanted is None:
             return last
         end = wanted if isinstance(wanted, datetime) else self._session(wanted).closes
@@ -190,6 +118,15 @@ class _Choice:
                 f"{self._names}: end {end:%Y-%m-%d %H:%M} is not after start {start:%Y-%m-%d %H:%M}"
             )
         return min(end, last)
+
+    def _first_trade(self, session: Session) -> datetime | None:
+        """The second in which the recorded trades of a day begin, the extended hours included; None without trades."""
+        return min((instant(path.first_s) for path in self._tapes(session)), default=None)
+
+    def _tapes(self, session: Session) -> list[Path]:
+        """The day's paths of symbols with recorded trades."""
+        paths = (self._tape.path(symbol, session) for symbol in self._wanted if self._tape.has_ticks(symbol))
+        return [path for path in paths if path is not None]
 
     def _covers(self, session: Session) -> bool:
         return any(session.day in self._covered[symbol] for symbol in self._wanted)

@@ -10,11 +10,12 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import SecType
 from htbot.domain.sessions import Session, SessionTable
 from htbot.paper.market.futures import ROOTS, future_named
+from htbot.paper.market.hours import ROUND_THE_CLOCK
 from htbot.paper.market.instruments import INSTRUMENTS, Instrument, UnitBar, family_of
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import SessionPath
 from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
-from htbot.paper.market.timeline import date_or_instant, epoch_s, new_york_day
+from htbot.paper.market.timeline import Span, date_or_instant, epoch_s, new_york_day
 from htbot.paper.market.universe import LISTED, kind_of
 from htbot.paper.market.world import PathMarket, WorldFrame
 
@@ -58,7 +59,16 @@ class SyntheticTape:
     def turns(self, session: Session) -> Iterable[int]:
         """Every symbol has the same minutes, so the index speaks for all."""
         path = self.path("SPX", session)
-        return path.vertex_times() if path else ()
+        return path.turns() if path else ()
+
+    def span(self, symbol: str) -> Span:
+        """Futures, forex and crypto trade round the clock."""
+        return Span.ROUND_THE_CLOCK if kind_of(symbol) in ROUND_THE_CLOCK else Span.REGULAR
+
+    def has_ticks(self, symbol: str) -> bool:
+        """No trade is recorded."""
+        del symbol
+        return False
 
     def close(self, symbol: str, session: Session) -> float | None:
         """The last price of the session, without making its bars."""

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from typing import Protocol
 
 from htbot.domain.sessions import Session
-from htbot.paper.market.hours import ROUND_THE_CLOCK
-from htbot.paper.market.path import SessionPath
-from htbot.paper.market.timeline import Timeline
-from htbot.paper.market.universe import kind_of
+from htbot.paper.market.path import PathBar
+from htbot.paper.market.timeline import Span, Timeline
+from htbot.paper.ports import Print
 
 STALE_SESSIONS = 5
+
+
+class Path(Protocol):
+    """One symbol's prices of one session; times are epoch seconds."""
+
+    opens_s: int
+    closes_s: int
+
+    @property
+    def first_s(self) -> int:
+        """When the path begins."""
+        ...
+
+    @property
+    def last_s(self) -> int:
+        """When it ends."""
+        ...
+
+    @property
+    def open(self) -> float:
+        """The first price."""
+        ...
+
+    @property
+    def close(self) -> float:
+        """The last price of the session."""
+        ...
+
+    def price(self, at_s: int) -> float | None:
+        """Price at an instant; None before the first."""
+        ...
+
+    def changed_s(self, at_s: int) -> int:
+        """When the price in force last moved."""
+        ...
+
+    def between(self, from_s: int, until_s: int) -> PathBar | None:
+        """The stretch between two instants; None where there is no price."""
+        ...
+
+    def so_far(self, at_s: int) -> PathBar | None:
+        """The session until an instant."""
+        ...
+
+    def buckets(self, length_s: int) -> list[tuple[int, int]]:
+        """(start, end) of the bars of a length."""
+        ...
+
+    def turns(self) -> Iterable[int]:
+        """Instants at which the price may turn."""
+        ...
+
+    def prints(self, after: datetime, until: datetime) -> Sequence[Print]:
+        """Trades in (after, until]."""
+        ...
 
 
 class Tape(Protocol):
@@ -28,8 +82,16 @@ class Tape(Protocol):
         """Families of futures whose months (ES@202403) have paths."""
         ...
 
-    def path(self, symbol: str, session: Session) -> SessionPath | None:
-        """A symbol's path of a session; None where it has no bars."""
+    def span(self, symbol: str) -> Span:
+        """The hours of a symbol's paths."""
+        ...
+
+    def has_ticks(self, symbol: str) -> bool:
+        """True where each trade is recorded."""
+        ...
+
+    def path(self, symbol: str, session: Session) -> Path | None:
+        """A symbol's path of a session (stretched to its hours); None where it has no bars."""
         ...
 
     def turns(self, session: Session) -> Iterable[int]:
@@ -54,13 +116,13 @@ class Prices:
     def __init__(self, tape: Tape, timeline: Timeline) -> None:
         self.tape = tape
         self.timeline = timeline
-        self._round_the_clock = timeline.round_the_clock()
+        self._timelines = {span: timeline.stretched(span) for span in Span}
 
     def hours_of(self, symbol: str) -> Timeline:
         """The sessions in which a symbol has a path."""
-        return self._round_the_clock if kind_of(symbol) in ROUND_THE_CLOCK else self.timeline
+        return self._timelines[self.tape.span(symbol)]
 
-    def path_at(self, symbol: str, at_s: int) -> SessionPath | None:
+    def path_at(self, symbol: str, at_s: int) -> Path | None:
         """The path of the last session that has opened at an instant."""
         return self.path(symbol, self.hours_of(symbol).running(at_s))
 
@@ -77,7 +139,7 @@ class Prices:
         for earlier in range(position - 1, position - 1 - STALE_SESSIONS, -1):
             path = self.path(symbol, earlier)
             if path is not None:
-                return path.close, path.end_of(len(path) - 1)
+                return path.close, path.last_s
         return None
 
     def closes(self, symbol: str, position: int, count: int) -> list[float]:
@@ -107,7 +169,7 @@ class Prices:
             return None
         return path.open if at_open else self.tape.settlement(symbol, session)
 
-    def path(self, symbol: str, position: int) -> SessionPath | None:
+    def path(self, symbol: str, position: int) -> Path | None:
         """The path of the session at a position; None outside the calendar."""
         sessions = self.hours_of(symbol).sessions
         return self.tape.path(symbol, sessions[position]) if 0 <= position < len(sessions) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from itertools import accumulate
 
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
@@ -35,6 +36,18 @@ def date_or_instant(moment: datetime | date) -> datetime | date:
     return moment
 
 
+class Span(StrEnum):
+    """Hours in which a symbol has a path: the regular session, 04:00 to 20:00, or from 18:00 of the evening before."""
+
+    REGULAR = "regular"
+    EXTENDED = "extended"
+    ROUND_THE_CLOCK = "round the clock"
+
+
+_HOURS = {Span.EXTENDED: (0, 4, 20), Span.ROUND_THE_CLOCK: (1, 18, 17)}
+"""Days before, hour of the beginning, hour of the end (New York)."""
+
+
 def _new_york(day: date, hour: int) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=NEW_YORK).astimezone(UTC)
 
@@ -51,13 +64,16 @@ class Timeline:
         spans = (closes - opens for opens, closes in zip(self.opens_s, self.closes_s, strict=True))
         self._traded_s = [0, *accumulate(spans)]
 
-    def round_the_clock(self) -> Timeline:
-        """The same days, each from 18:00 New York of the evening before until 17:00."""
-        evenings = (session.day - timedelta(days=1) for session in self.sessions)
+    def stretched(self, span: Span) -> Timeline:
+        """The same days with longer hours."""
+        if span is Span.REGULAR:
+            return self
+        before, opens, closes = _HOURS[span]
+        days = ((session, session.day - timedelta(days=before)) for session in self.sessions)
         return Timeline(
             SessionTable(
-                Session(session.day, _new_york(evening, 18), _new_york(session.day, 17), session.early_close)
-                for session, evening in zip(self.sessions, evenings, strict=True)
+                Session(session.day, _new_york(first, opens), _new_york(session.day, closes), session.early_close)
+                for session, first in days
             )
         )
 

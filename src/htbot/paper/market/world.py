@@ -15,14 +15,14 @@ from htbot.domain.instruments import SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable, floor_to
-from htbot.paper.market.charts import path_candles, path_prints, quote_candles
+from htbot.paper.market.charts import path_candles, quote_candles
 from htbot.paper.market.contracts import ContractBook
-from htbot.paper.market.hours import ROUND_THE_CLOCK, inside, trading_hours
+from htbot.paper.market.hours import inside, trading_hours
 from htbot.paper.market.listing import ExpiryRules, Listing
 from htbot.paper.market.path import event_times
 from htbot.paper.market.quoting import QUARTER, Quoter, money, sides_of
 from htbot.paper.market.tape import Prices, Tape
-from htbot.paper.market.timeline import Timeline, epoch_s, instant
+from htbot.paper.market.timeline import Span, Timeline, epoch_s, instant
 from htbot.paper.market.touch import touch_of
 from htbot.paper.ports import (
     Candle,
@@ -60,7 +60,7 @@ class PathMarket:
         self._tape = tape
         self._timeline = Timeline(frame.calendar)
         self._played = Timeline(frame.sessions)
-        self._played_round_the_clock = self._played.round_the_clock()
+        self._played_hours = {span: self._played.stretched(span) for span in Span}
         self._prices = Prices(tape, self._timeline)
         data = recorded or RecordedData()
         rules = ExpiryRules(self._timeline, frame.listing)
@@ -135,7 +135,7 @@ class PathMarket:
         position = self._prices.hours_of(symbol).running(at_s)
         path = self._prices.path_at(symbol, at_s)
         before = self._prices.previous_close(symbol, position)
-        day = path.between(path.opens_s, at_s) if path else None
+        day = path.so_far(at_s) if path else None
         first = path.price(at_s) if path else None
         if day is None:
             return DayStatistics(first, first, first, before, 0.0)
@@ -156,13 +156,13 @@ class PathMarket:
         found: list[Print] = []
         for session in self._sessions_of(con_id, after, until):
             path = self._tape.path(symbol, session)
-            found += path_prints(path, after, until) if path else ()
+            found += path.prints(after, until) if path else ()
         return found
 
     def has_tape(self, con_id: int) -> bool:
-        """No trade is recorded one by one."""
-        del con_id
-        return False
+        """True for an underlying whose trades are recorded."""
+        symbol = self._contracts.symbol(con_id)
+        return symbol is not None and self._tape.has_ticks(symbol)
 
     def halted(self, con_id: int, at: datetime) -> bool:
         """Nothing is halted."""
@@ -196,8 +196,8 @@ class PathMarket:
         terms = self._quoter.option(con_id)
         symbol = terms.underlying if terms else self._contracts.symbol(con_id)
         sessions = self._hours_of(con_id).sessions if symbol else []
-        paths = ((session, self._tape.path(symbol, session)) for session in sessions if symbol)
-        return next((instant(path.starts[0]) for _, path in paths if path), None)
+        paths = (self._tape.path(symbol, session) for session in sessions if symbol)
+        return next((instant(path.first_s) for path in paths if path), None)
 
     def settlement(self, con_id: int, day: date | None = None) -> Decimal | None:
         """The official close of the session of expiry, or its opening for class SPX.
@@ -238,7 +238,8 @@ class PathMarket:
         return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
 
     def _hours_of(self, con_id: int) -> Timeline:
-        return self._played_round_the_clock if self._kind(con_id) in ROUND_THE_CLOCK else self._played
+        symbol = self._contracts.symbol(con_id)
+        return self._played_hours[self._tape.span(symbol)] if symbol else self._played
 
     def _sessions_of(self, con_id: int, since: datetime, until: datetime) -> list[Session]:
         """Sessions with prices of a contract that have begun by `until` and run at `since` or later."""

@@ -42,7 +42,7 @@ def write(tmp_path: Path) -> Write:
 def test_bars_from_csv(write: Write) -> None:
     data = read_market_data([write([*lines([0, 5, 10]), line(15, "1,3,0.5,2,7")])])
     bars = data.bars["SPY"]
-    assert (bars.minutes, len(bars)) == (5, 4)
+    assert (bars.seconds, len(bars)) == (300, 4)
     assert bars.start_s[0] == int(OPENS.timestamp())
     last = (bars.open[3], bars.high[3], bars.low[3], bars.close[3], bars.volume[3])
     assert last == (1.0, 3.0, 0.5, 2.0, 7.0)
@@ -102,18 +102,18 @@ def test_times_of_any_zone_and_of_none_are_utc(write: Write) -> None:
         ([line(0), line(5, symbol="")], r"row 2: symbol '' is no symbol"),
         ([line(0), "SPY,yesterday,1,1,1,1,1"], r"row 2: ts 'yesterday' is no ISO time"),
         ([line(0), "SPY,,1,1,1,1,1"], r"row 2: ts (None|'') is no ISO time"),
-        ([line(0), "SPY,2024-07-01T13:35:30Z,1,1,1,1,1"], r"row 2: ts .* is not on a whole minute"),
+        ([line(0), "SPY,2024-07-01T13:35:30.5Z,1,1,1,1,1"], r"row 2: ts .* is not on a whole second"),
         (
             [*lines([0, 5, 10, 15]), *lines([16, 20])],
-            r"row 5 \(SPY\): mixed bar length: 1 minutes after .* in bars of 5",
+            r"row 5 \(SPY\): mixed bar length: 1 minute after .* in bars of 5 minutes",
         ),
         (
             lines([*range(30), *range(30, 120, 5)]),
-            r"row 43 \(SPY\): mixed bar length: 12 bars of 5 minutes in a file of 1",
+            r"row 43 \(SPY\): mixed bar length: 12 bars of 5 minutes in a file of 1 minute",
         ),
-        ([*lines(range(0, 300, 5)), *lines(range(30), "QQQ")], r"row 62 \(QQQ\): mixed bar length: 1 minutes after"),
+        ([*lines(range(0, 300, 5)), *lines(range(30), "QQQ")], r"row 62 \(QQQ\): mixed bar length: 1 minute after"),
         (lines([0]), "no two bars lie in one session"),
-        ([line(1440 * day) for day in range(4)], "bars of 1440 minutes; 1 to 390 can be played"),
+        ([line(2 * 1440 * day) for day in range(4)], "bars of 2 days; 1 second to 390 minutes and 1 day can be played"),
         ([], "the file has no rows"),
     ],
 )
@@ -143,27 +143,29 @@ def test_files_that_cannot_be_read(write: Write, tmp_path: Path) -> None:
 
 def test_holes_are_not_another_bar_length(write: Write) -> None:
     minutes = [minute for minute in range(390) if minute % 7 and not 100 <= minute < 180]
-    assert read_market_data([write(lines(minutes))]).bars["SPY"].minutes == 1
+    assert read_market_data([write(lines(minutes))]).bars["SPY"].seconds == 60
 
 
 def test_the_length_can_be_given(write: Write) -> None:
     path = write(lines([0, 30, 60]))
-    assert read_market_data([path]).bars["SPY"].minutes == 30
-    assert read_market_data([path], bar="15m").bars["SPY"].minutes == 15
-    assert read_market_data([path], bar=30).bars["SPY"].minutes == 30
-    with pytest.raises(ConfigurationError, match="mixed bar length: 30 minutes after the row before, in bars of 60"):
+    assert read_market_data([path]).bars["SPY"].seconds == 1800
+    assert read_market_data([path], bar="15m").bars["SPY"].seconds == 900
+    assert read_market_data([path], bar=1800).bars["SPY"].seconds == 1800
+    with pytest.raises(ConfigurationError, match="30 minutes after the row before, in bars of 60 minutes"):
         read_market_data([path], bar="1h")
-    assert read_market_data([write([line(0), line(1440)])], bar="390m").bars["SPY"].minutes == 390
+    assert read_market_data([write([line(0), line(1440)])], bar="390m").bars["SPY"].seconds == 23_400
 
 
-@pytest.mark.parametrize(("text", "minutes"), [("1m", 1), ("5M", 5), (" 1h", 60), ("390m", 390)])
-def test_lengths(text: str, minutes: int) -> None:
-    assert parse_bar_length(text) == minutes
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1s", 1), ("1m", 60), ("5M", 300), (" 1h", 3600), ("390m", 23_400), ("1d", 86_400)]
+)
+def test_lengths(text: str, seconds: int) -> None:
+    assert parse_bar_length(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "0m", "1d", "30s", "m", "-5m"])
+@pytest.mark.parametrize("text", ["", "5", "0m", "1w", "m", "-5m", "1.5m"])
 def test_lengths_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="give minutes or hours"):
+    with pytest.raises(ConfigurationError, match="give seconds, minutes, hours"):
         parse_bar_length(text)
 
 
@@ -184,7 +186,7 @@ def test_several_files_are_told_apart_by_their_columns(write: Write) -> None:
     assert set(data.option_quotes) == {series, OptionSeries("SPXW", date(2024, 7, 1), Decimal(5500), Right.CALL)}
     columns = data.option_quotes[series]
     assert columns.bid_open[0] != columns.bid_open[0]  # no bid
-    assert (columns.minutes, columns.ask_open[0], columns.ask_close[0], columns.ask_size[0]) == (1, 0.3, 0.35, 8.0)
+    assert (columns.seconds, columns.ask_open[0], columns.ask_close[0], columns.ask_size[0]) == (60, 0.3, 0.35, 8.0)
 
 
 def test_quotes_may_be_crossed_but_not_negative(write: Write) -> None:
@@ -207,7 +209,7 @@ def test_a_symbol_goes_on_in_another_file(write: Write) -> None:
         ConfigurationError, match=r"again\.csv: row 1 \(SPY\): bars of the same days are in .*first\.csv"
     ):
         read_market_data([first, write(lines([5, 10]), name="again.csv")])
-    with pytest.raises(ConfigurationError, match=r"mixed bar length: 1 minutes here, 5 in .*first\.csv"):
+    with pytest.raises(ConfigurationError, match=r"mixed bar length: 60 seconds here, 300 in .*first\.csv"):
         read_market_data([first, write(lines([1440, 1441]), name="minutes.csv")])
 
 
@@ -224,7 +226,7 @@ def test_a_symbol_goes_on_in_another_file(write: Write) -> None:
 def test_real_bars_pass(name: str, symbols: set[str], minutes: int) -> None:
     data = read_market_data([shared_file(f"market/{name}.parquet")])
     assert set(data.bars) == symbols
-    assert {columns.minutes for columns in data.bars.values()} == {minutes}
+    assert {columns.seconds for columns in data.bars.values()} == {60 * minutes}
 
 
 def test_real_quotes_pass() -> None:
@@ -239,11 +241,60 @@ def test_real_quotes_pass() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("equity_trades_1d", "bars of 1440 minutes"),
-        ("spy_trade_ticks_20131007", "missing columns"),
         ("derived_spxw_0dte_vertical_20210104", "missing columns symbol"),
     ],
 )
 def test_what_cannot_be_played_is_refused(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         read_market_data([shared_file(f"market/{name}.parquet")])
+
+
+TICKS = "symbol,ts,seq,price,size,exchange,condition"
+
+
+def tick(milliseconds: int, seq: int, price: str = "545.1") -> str:
+    return f"SPY,{(OPENS + timedelta(milliseconds=milliseconds)).isoformat()},{seq},{price},100,P,@"
+
+
+def test_trades_keep_their_order(write: Write) -> None:
+    rows = [tick(0, 1, "545.1"), tick(5, 2, "545.3"), tick(5, 3, "545.2")]
+    ticks = read_market_data([write(rows, TICKS)]).ticks["SPY"]
+    opens_ms = int(OPENS.timestamp()) * 1000
+    assert (ticks.at_ms.tolist(), ticks.price.tolist()) == (
+        [opens_ms, opens_ms + 5, opens_ms + 5],
+        [545.1, 545.3, 545.2],
+    )
+    assert (ticks.exchange[1], ticks.conditions[2]) == ("P", "@")
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [
+        ([tick(5, 1), tick(0, 2)], r"row 2 \(SPY\): not sorted: its time is before that of the row before"),
+        ([tick(0, 2), tick(0, 1)], r"row 2 \(SPY\): not sorted: its seq does not rise"),
+        ([tick(0, 1), tick(0, 2, "0")], r"row 2 \(SPY\): price 0 is zero"),
+    ],
+)
+def test_trades_that_cannot_be(write: Write, rows: list[str], rule: str) -> None:
+    with pytest.raises(ConfigurationError, match=rule):
+        read_market_data([write(rows, TICKS)])
+
+
+def test_quote_ticks(write: Write) -> None:
+    head = "symbol,ts,bid,ask,bid_size,ask_size"
+    rows = [f"SPY,{OPENS.isoformat()},545,545.1,3,4", f"SPY,{(OPENS + timedelta(seconds=1)).isoformat()},,545.2,0,5"]
+    columns = read_market_data([write(rows, head)]).quotes["SPY"]
+    assert (columns.seconds, columns.bid_open[0], columns.ask_close[1], columns.ask_size[1]) == (0, 545.0, 545.2, 5.0)
+    assert columns.bid_open[1] != columns.bid_open[1]  # no bid
+
+
+def test_bars_of_seconds_and_of_days(write: Write) -> None:
+    seconds = [f"SPY,{(OPENS + timedelta(seconds=5 * number)).isoformat()},1,1,1,1,0" for number in range(4)]
+    assert read_market_data([write(seconds)]).bars["SPY"].seconds == 5
+    days = [line(1440 * day) for day in (0, 1, 2, 3, 7)]
+    assert read_market_data([write(days, name="days.csv")]).bars["SPY"].seconds == 86_400
+
+
+def test_real_days_pass() -> None:
+    bars = read_market_data([shared_file("market/equity_trades_1d.parquet")]).bars
+    assert (len(bars["SPY"]), {columns.seconds for columns in bars.values()}) == (3523, {86_400})
