@@ -68,8 +68,8 @@ class Stage(Protocol):
         """Handle a request that was held back."""
         ...
 
-    def instants(self, until: datetime) -> list[datetime]:
-        """The instants strictly between the gateway's time and `until` that may not be skipped."""
+    def catch_up(self, until: datetime) -> None:
+        """Settle the instants from the gateway's time up to `until` that may not be skipped."""
         ...
 
 
@@ -181,7 +181,7 @@ class Conduct:
 
     def _regain(self) -> None:
         stage = self._on()
-        self.link.regain(stage.instants)
+        self.link.regain(stage.catch_up)
         for session, texts in self.link.held():
             stage.deliver(session.client_id, session.version, texts)
 

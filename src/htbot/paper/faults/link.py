@@ -24,6 +24,7 @@ _SERVER_AWAY = (
     2110,
     "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
 )
+_MOST_HELD = 1000
 _BROKEN_CODES = {2104: 2103, 2106: 2105, 2158: 2157}
 _BROKEN_NOTES = tuple((_BROKEN_CODES[code], text.replace(" is OK:", " is broken:")) for code, text in FARM_NOTES)
 _DOWN_NOTES = (_SERVER_AWAY, *_BROKEN_NOTES)
@@ -90,11 +91,13 @@ class Link:
         """Whether a request waits for the link. An order waits even if its client leaves.
 
         Raises:
-            RequestError: 1100 where the outage refuses orders.
+            RequestError: 1100 where the outage refuses orders, or too much waits already.
         """
         outage = self._marks.outage
         if outage is None or name not in NEEDS_IB:
             return False
+        if max(len(self._held), len(self._marks.later)) >= _MOST_HELD:
+            raise RequestError(*LINK_LOST)
         if name not in _ORDER_REQUESTS or values.get("whatIf"):
             self._held.append((session, texts))
             return True
@@ -103,7 +106,7 @@ class Link:
         self._marks.later.append(deliver(outage.until, session, texts))
         return True
 
-    def regain(self, instants: Callable[[datetime], list[datetime]]) -> None:
+    def regain(self, catch_up: Callable[[datetime], None]) -> None:
         """The link is back: clients are told, then what happened at the exchange meanwhile becomes known."""
         outage = self._marks.outage
         if outage is None:
@@ -118,9 +121,7 @@ class Link:
                 session.forget_data()
         gateway.reports.telling = outage.fills == "told"
         gateway.move_to(outage.since)
-        for instant in instants(now):
-            gateway.settle(instant)
-        gateway.move_to(now)
+        catch_up(now)
         gateway.reports.telling = True
 
     def held(self) -> list[tuple[Session, list[str]]]:

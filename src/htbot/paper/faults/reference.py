@@ -47,8 +47,7 @@ htbot paper --faults bad_day.yaml
 
 `PAPER_FAULTS` is the same as a setting. A mistake is told with file, line and rule, and nothing starts. A restarted
 gateway goes on in the middle of its script: counts, held orders and outages are kept with the books, in the same
-transaction. What a new script wants at a time that is over does not happen. A night is jumped over, so an event of the
-night happens when the next morning begins.
+transaction. What a new script wants at a time that is over does not happen. The control port outlives a `restart`.
 
 ## By command
 

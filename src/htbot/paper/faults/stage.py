@@ -74,14 +74,22 @@ class GatewayStage:
     def deliver(self, client_id: int, version: int, texts: list[str]) -> None:
         """Handle a request that was held back, of a client that may be gone."""
         session = self._gateway.sessions.get(client_id)
-        if session is None:
+        if session is None or session.version != version:
             session = Session(NoPipe())
             session.client_id, session.version, session.started = client_id, version, True
         dispatch(self._gateway, self._pace, session, texts, again=True)
 
-    def instants(self, until: datetime) -> list[datetime]:
-        """The instants strictly between the gateway's time and `until` that may not be skipped."""
-        return instants_between(self._gateway, until)
+    def catch_up(self, until: datetime) -> None:
+        """Settle every instant from the gateway's time on that may not be skipped, nights and days off jumped over."""
+        gateway = self._gateway
+        for day in gateway.market.sessions.all():
+            if day.closes <= gateway.now or until <= day.opens:
+                continue
+            if gateway.now < day.opens:
+                gateway.settle(day.opens)
+            for instant in instants_between(gateway, until):
+                gateway.settle(instant)
+        gateway.move_to(until)
 
 
 class ControlBoard:
@@ -132,7 +140,7 @@ class ControlBoard:
 
     def _done(self) -> None:
         self._gateway.faults.turn()
-        for session in self._gateway.sessions.values():
+        for session in list(self._gateway.sessions.values()):
             if session.deaf:
                 self._pace.left(session)  # others may have been waiting for it
         self._gateway.turn_done()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.support.paper_desk import errors, of_kind, statuses
+from tests.support.paper_world import SESSIONS
 from tests.unit.paper.faults.conftest import FaultyDesk, Trader
 
 NEXT_ID = 9
@@ -45,6 +48,16 @@ def test_a_restart_closes_every_socket_and_shuts_the_door(faulty: FaultyDesk, tr
     assert other.transport.closed
     assert faulty.shut == [7.0]
     assert faulty.gateway.sessions == {}
+
+
+def test_an_event_of_the_night_happens_at_its_time(faulty: FaultyDesk, trader: Trader) -> None:
+    faulty.gateway.move_to(SESSIONS.all()[0].closes + timedelta(minutes=10))
+    faulty.fault("restart at=23:45 daily=yes")
+    trader.step()
+    assert trader.client.transport.closed
+    assert faulty.gateway.now == SESSIONS.all()[0].at(23, 45)
+    (row,) = faulty.board.rows()
+    assert (row["from"], row["met"], row["state"]) == ("2024-01-03T23:45:00-0500", 1, "armed")
 
 
 def test_next_valid_id_goes_back_and_used_ids_stay_used(faulty: FaultyDesk, trader: Trader) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from ib_async import LimitOrder
 from tests.support.paper_desk import Messages, errors, of_kind, statuses
-from tests.support.paper_world import SPY, START, HandMarket
+from tests.support.paper_world import SESSIONS, SPY, START, HandMarket
 from tests.unit.paper.faults.conftest import STOCK, FaultyDesk, Trader
 
 OPEN_ORDER, STATUS, EXECUTION, TICK, NEXT_ID = 5, 3, 11, 1, 9
@@ -147,6 +147,35 @@ def test_an_outage_within_an_outage_only_lengthens_it(faulty: FaultyDesk, trader
     assert notes(trader.take()) == DOWN
     assert notes(trader.step()) == []
     assert notes(trader.step()) == [1102, *UP]
+
+
+def test_what_waits_is_bounded(faulty: FaultyDesk, trader: Trader) -> None:
+    faulty.fault("outage for_s=30")
+    trader.take()
+    told = [errors(trader.watch(number)) for number in range(1, 1003)]
+    assert told[:1000] == [[]] * 1000
+    assert told[1000:] == [[(1001, 1100)], [(1002, 1100)]]
+
+
+def test_an_outage_over_night_misses_no_open_and_no_close(
+    faulty: FaultyDesk, trader: Trader, market: HandMarket
+) -> None:
+    trader.rest(1, limit=460.0)
+    trader.client.place(2, STOCK, LimitOrder("BUY", 1, 465.0, tif="GTC"))
+    morning = SESSIONS.all()[1].opens
+
+    def quoted(at: datetime) -> None:
+        market.quotes[SPY] = (449.99, 450.01) if at >= morning else (469.99, 470.01)
+
+    market.quote_hook = quoted
+    faulty.fault(f"outage for_s={24 * 3600}")
+    trader.take()
+    faulty.gateway.play(START + timedelta(days=1))
+    faulty.gateway.turn_done()
+    day, good_till_cancelled = faulty.gateway.book.orders()
+    assert (day.status, day.filled) == ("Cancelled", 0)
+    assert good_till_cancelled.completed_at is not None
+    assert morning <= good_till_cancelled.completed_at < morning + timedelta(seconds=10)
 
 
 def test_a_script_makes_the_same_day_twice(faulty: FaultyDesk, market: HandMarket, tmp_path: Path) -> None:
