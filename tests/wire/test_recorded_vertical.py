@@ -58,8 +58,9 @@ def recorded(file: Path, right: str, strike: int, at: datetime, part: str = "ope
 
 
 def stated_commission(price: Decimal) -> Decimal:
-    """One SPXW contract: 0.65, and the exchange's 0.49 below a premium of 1, 0.58 from there on."""
-    return Decimal("0.65") + (Decimal("0.49") if price < 1 else Decimal("0.58"))
+    """One SPXW contract: 0.65, below a premium of 0.10 0.50; and the exchange's 0.49, from a premium of 1 on 0.58."""
+    broker = Decimal("0.65") if price >= Decimal("0.10") else Decimal("0.50")
+    return broker + (Decimal("0.49") if price < 1 else Decimal("0.58"))
 
 
 class HandClock:
