@@ -76,9 +76,10 @@ class Floor:
             self._reports.order_changed(order)  # libraries take a note about an order for a change of its state
 
     def _refuse(self, order: PaperOrder, refusal: RequestError, at: datetime) -> None:
+        """The reason first: libraries that know the order for ended by its status would not write it down."""
         order.status = Status.INACTIVE
-        self._finish(order, at, refusal.text)
         self._reports.order_error(order, refusal.code, refusal.text)
+        self._finish(order, at, refusal.text)
         self._orphan(order, at)
 
     # --- at the market --------------------------------------------------------------------------------------------
