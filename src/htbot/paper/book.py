@@ -128,7 +128,8 @@ class Book:
             raise RequestError(DUPLICATE_ORDER, "Duplicate order id")
         order = self._drafted(message, at)
         if known is not None:
-            filled = known.status is Status.FILLED and _same_order(known, order)
+            same = _same_order(known, order) and known.ticket.ref == order.ticket.ref
+            filled = known.status is Status.FILLED and same
             raise RequestError(*(FILLED_ORDER if filled else (DUPLICATE_ORDER, "Duplicate order id")))
         self._attach(order)
         order.perm_id = self._records.new_perm_id(self._world)
