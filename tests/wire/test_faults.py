@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,65 @@ async def test_an_execution_is_corrected(process: PaperProcess, fault: Any) -> N
         assert second.price == pytest.approx(first.price - 0.25)
         assert first.execId[:-3] == second.execId[:-3]
         assert first.execId < second.execId
+
+
+async def test_a_refused_cancel_leaves_the_order_working(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        trade = ib.placeOrder(contract, LimitOrder("BUY", 10, 1.0))
+        await settled(lambda: trade.orderStatus.status == "Submitted")
+        fault("refuse-cancel")
+        ib.cancelOrder(trade.order)
+        await settled(lambda: 10148 in ib.codes)
+        assert [open_trade.order.permId for open_trade in await ib.reqOpenOrdersAsync()] == [trade.order.permId]
+
+
+async def test_reports_that_come_twice_are_one_fill(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("duplicate-reports")
+        told: list[str] = []
+        ib.commissionReportEvent += lambda _trade, fill, _report: told.append(fill.execution.execId)
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10))
+        await settled(lambda: len(told) == 2)
+        assert (len(trade.fills), trade.filled(), len(set(told))) == (1, 10, 1)
+
+
+async def test_a_withheld_commission_is_got_by_asking(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("withhold-commission")
+        trade = ib.placeOrder(contract, MarketOrder("BUY", 10, orderRef="withheld"))
+        await settled(trade.isDone)
+        await quiet()
+        assert trade.fills[0].commissionReport.commission == 0
+        await ib.reqExecutionsAsync()
+        assert trade.fills[0].commissionReport.commission > 0
+
+
+async def test_the_order_outlives_the_connection_that_went_with_it(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        fault("cut-on-order order=accepted ref=cut")
+        trade = ib.placeOrder(contract, LimitOrder("BUY", 10, 1.0, orderRef="cut"))
+        await settled(lambda: not ib.isConnected())
+        assert trade.orderStatus.status == "PendingSubmit"
+    async with client(process) as again:
+        assert [found.order.orderRef for found in await again.reqOpenOrdersAsync()] == ["cut"]
+
+
+async def test_fills_during_an_outage_are_told_after_1102(process: PaperProcess, fault: Any) -> None:
+    async with client(process) as ib:
+        contract = await spy(ib)
+        first = await ib.reqCurrentTimeAsync()
+        timed = MarketOrder("BUY", 1, goodAfterTime=f"{first + timedelta(seconds=20):%Y%m%d-%H:%M:%S}")
+        trade = ib.placeOrder(contract, timed)
+        await settled(lambda: trade.orderStatus.status == "PreSubmitted")
+        fault("outage for_s=40")
+        await settled(lambda: 1102 in ib.codes)
+        await settled(trade.isDone)
+        (fill,) = trade.fills
+        assert 20 <= (fill.execution.time - first).total_seconds() < 30
 
 
 async def test_the_link_goes_and_comes_back_with_data_lost(process: PaperProcess, fault: Any) -> None:

@@ -208,6 +208,8 @@ class Stack:
         settings = self.settings
         if "paper" in chosen:
             require_free("PAPER_PORT", settings.paper.port)
+            if settings.paper.control_port:
+                require_free("PAPER_CONTROL_PORT", settings.paper.control_port)
         if "api" in chosen:
             require_free("HTBOT_API_PORT", settings.api.port, settings.api.host)
         paths = settings.paths
