@@ -42,7 +42,7 @@ def test_every_trade_is_one_tick_and_last_leaves_out_what_is_not_reported(desk: 
     found = of_kind(client.ask(49, 1), 99)
     assert [fields[1:] for fields in found] == [
         ["3", "2", str(OPENED + 1), "470", "5", "0", "N", "T"],
-        ["3", "2", str(OPENED + 1), "470.5", "7", "3", "", ""],
+        ["3", "2", str(OPENED + 1), "470.5", "7", "3", "SMART", ""],
         ["4", "1", str(OPENED + 1), "470", "5", "0", "N", "T"],
     ]
     assert of_kind(client.ask(49, 1), 99) == []

@@ -13,7 +13,7 @@ from htbot.domain.quotes import Quote
 from htbot.domain.sessions import SessionTable, floor_to
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, invalid
-from htbot.paper.ports import Market, Print
+from htbot.paper.ports import ContractDetails, Market, Print
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
@@ -67,15 +67,20 @@ def check_live(kind: SecType, wanted: TickType) -> None:
         raise RequestError(_NOT_SUPPORTED, text)
 
 
-def trade_row(trade: Print) -> dict[str, Any]:
-    """A trade as messages 98 and 99 carry it."""
+def home_of(details: ContractDetails) -> str:
+    """The exchange of a trade that does not name its own: the primary one."""
+    return details.primary_exchange or details.contract.exchange
+
+
+def trade_row(trade: Print, home: str) -> dict[str, Any]:
+    """A trade as messages 98 and 99 carry it; `home` is the exchange of trades that name none."""
     mask = _PAST_LIMIT * trade.past_limit + _UNREPORTED * trade.unreported
     return {
         "time": epoch(trade.at),
         "price": trade.price,
         "size": trade.size,
         "mask": mask,
-        "exchange": trade.exchange,
+        "exchange": trade.exchange or home,
         "conditions": trade.conditions,
     }
 
@@ -143,10 +148,10 @@ class TickStream:
         if self.type in {TickType.BID_ASK, TickType.MIDPOINT}:
             self._quotes(session, prices.quote_changes(self.con_id, since))
             return
-        head = {"reqId": self.req_id, "tickType": int(self.type)}
+        head, home = {"reqId": self.req_id, "tickType": int(self.type)}, home_of(self.tradable.details[0])
         for trade in prices.prints(self.con_id, since):
             if self.type is TickType.ALL_LAST or not trade.unreported:
-                session.send(messages.TICK_LAST, {**head, **trade_row(trade)})
+                session.send(messages.TICK_LAST, {**head, **trade_row(trade, home)})
 
     def _quotes(self, session: Session, quotes: Sequence[Quote]) -> None:
         if self.type is TickType.MIDPOINT:
@@ -224,16 +229,19 @@ def _backward(first: datetime, last: datetime) -> Iterator[tuple[datetime, datet
 
 
 def historical_ticks(
-    market: Market, con_id: int, wanted: TickType, span: TickSpan, *, ignore_size: bool
+    market: Market, details: ContractDetails, wanted: TickType, span: TickSpan, *, ignore_size: bool
 ) -> tuple[Table, list[dict[str, Any]]]:
     """The message and the rows that answer a request for ticks of the past."""
+    con_id = details.contract.con_id
     if wanted in {TickType.LAST, TickType.ALL_LAST}:
 
         def trades(after: datetime, until: datetime) -> list[Print]:
             found = market.prints(con_id, after, until)
             return [row for row in found if wanted is TickType.ALL_LAST or not row.unreported]
 
-        rows = [trade_row(trade) for trade in span.take(market.sessions, trades, lambda trade: trade.at)]
+        rows = [
+            trade_row(trade, home_of(details)) for trade in span.take(market.sessions, trades, lambda trade: trade.at)
+        ]
         return messages.HISTORICAL_TICKS_LAST, rows
 
     def quotes(after: datetime, until: datetime) -> list[Quote]:

@@ -73,7 +73,9 @@ def tick_by_tick(context: Context, values: dict[str, Any]) -> None:
     )
     if count:
         span = TickSpan(None, gateway.now, count)
-        table, rows = historical_ticks(gateway.market, stream.con_id, wanted, span, ignore_size=values["ignoreSize"])
+        table, rows = historical_ticks(
+            gateway.market, tradable.details[0], wanted, span, ignore_size=values["ignoreSize"]
+        )
         session.send(table, {"reqId": request_id, "ticks": rows})
     stream.begin(session, gateway.prices)
     open_stream(session, Kind.TICKS, request_id, stream)
@@ -109,8 +111,7 @@ def past_ticks(context: Context, values: dict[str, Any]) -> None:
     series = (values["conId"], values["symbol"], values["exchange"], values["whatToShow"])
     gateway.history_pacing.check(session.client_id, series, identity, small=True)
     span = TickSpan(start, min(end or gateway.now, gateway.now), count)
-    con_id = tradable.legs[0].con_id
-    table, rows = historical_ticks(gateway.market, con_id, wanted, span, ignore_size=values["ignoreSize"])
+    table, rows = historical_ticks(gateway.market, tradable.details[0], wanted, span, ignore_size=values["ignoreSize"])
     if not rows:
         raise no_history(f"HMDS query returned no data: {name_of(tradable)} {values['whatToShow'].title()} ticks")
     session.send(table, {"reqId": values["reqId"], "ticks": rows})
