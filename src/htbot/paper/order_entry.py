@@ -31,6 +31,7 @@ _AUCTION_ONLY = {"OPG": {OrderKind.MARKET, OrderKind.LIMIT}, "AUC": {OrderKind.M
 _TIFS = frozenset({"DAY", "GTC", "GTD", "IOC", "FOK", "DTC", *_AUCTION_ONLY})
 _AT_CLOSE = frozenset({OrderKind.MARKET_ON_CLOSE, OrderKind.LIMIT_ON_CLOSE})
 _MAX_QUANTITY = 10_000_000
+_LEAST_BLOCK = 50
 _MAX_ORDER_ID = 2**31 - 1
 _FRACTIONS_SINCE = 163
 _TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( .*)?")
@@ -150,6 +151,12 @@ def _refuse_not_simulated(values: Mapping[str, Any]) -> None:
         value = values.get(name)
         if value and value != "None":  # TWS itself writes the text `None` for an order that has none
             raise RequestError(code, text)
+    if values["whatIf"] and not values["transmit"]:
+        raise RequestError(413, "What-if order should have the transmit flag set to true.")
+    if values["blockOrder"] and values["totalQuantity"] < _LEAST_BLOCK:
+        raise RequestError(117, f"The block order size must be at least {_LEAST_BLOCK}.")
+    if (values["displaySize"] or 0) > values["totalQuantity"]:
+        raise RequestError(10020, "Display size should be smaller than order size.")
     if values["cashQty"]:
         raise RequestError(10244, "Cash quantity cannot be used for this order")
 

@@ -124,7 +124,7 @@ PLACE_ORDER = Table(
         Field("parentId", INT),
         Field("blockOrder", BOOL),
         Field("sweepToFill", BOOL),
-        Field("displaySize", INT),
+        Field("displaySize", MAYBE_INT),
         Field("triggerMethod", INT),
         Field("outsideRth", BOOL),
         Field("hidden", BOOL),
