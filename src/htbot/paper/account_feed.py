@@ -159,7 +159,9 @@ class AccountFeed:
         """Queue what changed of an accountUpdatesMulti subscription."""
         for account in updates.accounts:
             whole, ledger = self.rows(account)
-            rows = ledger if updates.ledger_only else [*whole, *ledger]
+            if updates.ledger_only:
+                whole = [row for row in whole if row.key == "NetLiquidation"]
+            rows = [*whole, *ledger]
             for row in _changed(account, rows, updates.values):
                 session.send(
                     messages.ACCOUNT_UPDATE_MULTI,

@@ -93,7 +93,7 @@ class Fills:
             cumulative=trade.quantity,
             average_price=trade.price,
             commission=trade.commission,
-            realized_usd=self._ledger.book(trade),
+            realized_usd=self._book(trade),
         )
         self._keep(execution)
         return execution
@@ -172,11 +172,16 @@ class Fills:
                     cumulative=leg.ratio * cumulative,
                     average_price=order.leg_values[index] / (leg.ratio * order.filled),
                     commission=fee,
-                    realized_usd=self._ledger.book(trade),
+                    realized_usd=self._book(trade),
                     modelled=self._is_modelled(leg.con_id),
                 )
             )
         return executions
+
+    def _book(self, trade: Booking) -> Decimal | None:
+        """Book a trade; what it realised in USD after its commission, None when it only opened."""
+        realized = self._ledger.book(trade)
+        return None if realized is None else self._valuer.rates.in_usd(trade.currency, realized) - trade.apart
 
     def _is_modelled(self, con_id: int) -> bool:
         quote = self._prices.quote(con_id)

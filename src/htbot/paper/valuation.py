@@ -243,13 +243,16 @@ class Valuer:
 
     def has_new_naked_short(self, account: str, trades: Sequence[Booking]) -> bool:
         """Whether `trades` would leave more that is short without cover than there is now."""
-        uncovered = beyond_cash if self.rules.kind(account) is AccountKind.CASH else naked_shorts
+        is_cash = self.rules.kind(account) is AccountKind.CASH
+        uncovered = beyond_cash if is_cash else naked_shorts
+        after = self.holdings(account, trades)
+        if not any(held.quantity < 0 and (is_cash or held.sec_type is SecType.OPTION) for held in after):
+            return False
 
         def total(shorts: Iterable[Holding]) -> Decimal:
             return sum((-short.quantity for short in shorts), _ZERO)
 
-        before = total(uncovered(self.holdings(account)))
-        return total(uncovered(self.holdings(account, trades))) > before
+        return total(uncovered(after)) > total(uncovered(self.holdings(account)))
 
     def opens(self, account: str, trades: Sequence[Booking]) -> bool:
         """Whether a trade would open or add to a position."""

@@ -84,10 +84,18 @@ def test_forex_exchanges_two_currencies(desk: PaperDesk, market: HandMarket) -> 
     assert worth(desk) == Decimal(101_998)
 
 
-def test_a_pair_quoted_the_other_way_round(desk: PaperDesk) -> None:
-    trade(desk.client(), 1, con(JPY, "CASH"), "BUY", 10_000)
+def test_a_pair_quoted_the_other_way_round(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    trade(client, 1, con(JPY, "CASH"), "BUY", 10_000)
     assert cash(desk) == {"USD": Decimal(100_000) + 10_000 - 2, "JPY": Decimal(-1_450_000)}
     assert round(worth(desk), 2) == Decimal(99_998)
+    market.quotes[JPY] = (150.0, 150.0)
+    client.ask(49, 1)
+    [report] = of_kind(trade(client, 2, con(JPY, "CASH"), "SELL", 10_000), 59)
+    assert round(float(report[5]), 2) == round(
+        50_000 / 150 - 2, 2
+    )  # the profit in yen, in dollars, less the commission
+    assert cash(desk) == {"USD": Decimal(100_000) - 4, "JPY": Decimal(50_000)}
 
 
 @pytest.fixture

@@ -92,6 +92,52 @@ def test_a_short_call_in_the_money_is_assigned(late: PaperDesk, market: HandMark
     assert {fields[2] for fields in of_kind(messages, 11)} == {"0"}
 
 
+CALL = option_id(470, Right.CALL, symbol="SPY")
+
+
+def exercise(client: RawClient, con_id: int, action: int, override: int = 0) -> list[list[str]]:
+    return client.ask(21, 2, 7, con_id, "", "OPT", "", 0, "", "", "SMART", "USD", "", "", action, 1, "", override)
+
+
+def with_a_call(desk: PaperDesk) -> RawClient:
+    client = desk.client()
+    client.place(1, Contract(conId=CALL, secType="OPT", exchange="SMART"), MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    return client
+
+
+@pytest.mark.parametrize(("action", "last"), [(1, 469.0), (2, 471.0)])
+def test_what_makes_no_sense_needs_an_override(late: PaperDesk, market: HandMarket, action: int, last: float) -> None:
+    market.quotes[SPY] = (last, last)
+    client = with_a_call(late)
+    client.ask(49, 1)
+    assert errors(exercise(client, CALL, action)) == [(7, 322)]
+    assert errors(exercise(client, CALL, action, override=1)) == []
+
+
+def test_an_option_that_its_holder_lets_lapse_is_not_exercised(late: PaperDesk, market: HandMarket) -> None:
+    market.settlements[DAYS[0]] = 480.0
+    client = with_a_call(late)
+    assert errors(exercise(client, CALL, 2, override=1)) == []
+    assert held(late) == {CALL: 1}
+    late.kill_and_open()
+    to_the_close(late.client())
+    assert held(late) == {}
+
+
+@pytest.mark.parametrize(("con_id", "code"), [(SPY, 321), (option_id(465, Right.CALL, symbol="SPY"), 322)])
+def test_what_cannot_be_exercised(late: PaperDesk, con_id: int, code: int) -> None:
+    assert errors(exercise(with_a_call(late), con_id, 1)) == [(7, code)]
+
+
+def test_an_index_option_waits_for_its_expiry(late: PaperDesk, market: HandMarket) -> None:
+    con_id = option_id(4650, Right.CALL)
+    client = late.client()
+    client.place(1, Contract(conId=con_id, secType="OPT", exchange="SMART"), MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    assert errors(exercise(client, con_id, 1)) == [(7, 322)]
+
+
 def test_options_that_expire_later_stay(late: PaperDesk) -> None:
     con_id = option_id(4700, Right.CALL, DAYS[1])
     client = late.client()
