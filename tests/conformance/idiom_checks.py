@@ -343,7 +343,8 @@ def limit(d: Desk) -> None:
 @checks("IB.placeOrder", "refused: the trade ends, the log has the code")
 def refused(d: Desk) -> int:
     trade = d.ib.placeOrder(d.spy(), d.library.LimitOrder("BUY", 100_000, 600.0))
-    d.until(trade.isDone, "end")
+    d.until(lambda: trade.orderStatus.status in {"Inactive", "Cancelled"}, "end")
+    d.ib.sleep(0.1)
     return int(next(row.errorCode for row in trade.log if row.errorCode))
 
 
@@ -372,10 +373,11 @@ def one_cancels_all(d: Desk) -> None:
 
 @checks("IB.whatIfOrder", "margins and commission")
 def what_if(d: Desk) -> None:
+    before = d.ib.openTrades()
     state = d.ib.whatIfOrder(d.spy(), d.library.MarketOrder("BUY", 10))
     assert float(state.initMarginChange) > 0
     assert 0.3 < state.commission < 3
-    assert d.ib.openTrades() == []
+    assert d.ib.openTrades() == before
 
 
 @checks("IB.placeOrder", "a spread: fills of the combination and of its legs")

@@ -144,6 +144,7 @@ def stop_fills(c: Client) -> None:
 def trail_moves(c: Client) -> None:
     order = nouns.order(c, "SELL", 1, "TRAIL", auxPrice=5.0)
     ticket = place(c, nouns.stock(c), order).until("PreSubmitted")
+    c.until(lambda: ticket.opened[1].trailStopPrice < 1e9, "a trailStopPrice")
     stop = ticket.opened[1].trailStopPrice
     price = nouns.price(c, nouns.stock(c))
     assert price - 8 < stop < price, (stop, price)
