@@ -49,6 +49,7 @@ def paper_options(
         accounts=chosen.accounts,
         cash=chosen.cash,
         listing=chosen.listing,
+        scenario=chosen.scenario,
         fresh=fresh,
         ticks_per_second=chosen.ticks_per_second,
         data_rules=DataRules(

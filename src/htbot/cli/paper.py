@@ -24,7 +24,9 @@ class PaperFlags:
     port: Annotated[int | None, typer.Option(help="Port; default: PAPER_PORT.")] = None
     market: Annotated[str | None, typer.Option(help="synthetic or replay; --data means replay.")] = None
     data: Annotated[list[Path] | None, _DATA] = None
-    bar: Annotated[str | None, typer.Option(help="Bar length of the data: 1m, 5m; default: the commonest gap.")] = None
+    bar: Annotated[str | None, typer.Option(help="Bar length of the data: 1s, 5m, 1d; default: the commonest gap.")] = (
+        None
+    )
     symbol: Annotated[str | None, typer.Option(help="Symbol a replay must have; default HTBOT_SYMBOL; `any`.")] = None
     start: Annotated[str | None, typer.Option(help="Market time or session to begin at, ISO.")] = None
     end: Annotated[str | None, typer.Option(help="Market time to stop at, ISO.")] = None
@@ -33,6 +35,7 @@ class PaperFlags:
     accounts: Annotated[str | None, typer.Option(help="Accounts, separated by commas.")] = None
     cash: Annotated[str | None, typer.Option(help="Cash of each new account, USD.")] = None
     listing: Annotated[str | None, typer.Option(help="modelled or historical.")] = None
+    scenario: Annotated[str | None, typer.Option(help="walk, trend, chop, gap, halt or spike.")] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new world; the old books stay behind.")] = False
     faults: Annotated[Path | None, typer.Option(help="YAML script of faults.")] = None
     control_port: Annotated[int | None, _CONTROL] = None
@@ -51,6 +54,7 @@ class PaperFlags:
             "PAPER_ACCOUNTS": self.accounts,
             "PAPER_CASH": self.cash,
             "PAPER_LISTING": self.listing,
+            "PAPER_SCENARIO": self.scenario,
             "PAPER_FAULTS": self.faults.resolve() if self.faults else None,
             "PAPER_CONTROL_PORT": self.control_port,
         }

@@ -99,3 +99,11 @@ class RecordedData:
     files: tuple[str, ...] = ()
     crc: int = 0
     ticks: dict[str, TickColumns] = field(default_factory=dict)
+
+    def seconds(self) -> tuple[int, int]:
+        """The first and the last time of any underlying (epoch seconds); zeros without any."""
+        times = [columns.start_s for columns in self.bars.values()]
+        times += [columns.start_s for columns in self.quotes.values()]
+        ends = [(starts[0], starts[-1]) for starts in times]
+        ends += [(columns.at_ms[0] // 1000, columns.at_ms[-1] // 1000) for columns in self.ticks.values()]
+        return (min(first for first, _ in ends), max(last for _, last in ends)) if ends else (0, 0)

@@ -115,7 +115,10 @@ class PaperSettings(Section):
         default="modelled",
     )
     bar: str | None = variable(
-        "PAPER_BAR", "bar length of the data (1m, 5m, 1h); unset: the commonest gap", pattern=r"^[1-9][0-9]*[smhd]$"
+        "PAPER_BAR", "bar length of the data (1s, 5m, 1d); unset: the commonest gap", pattern=r"^[1-9][0-9]*[smhd]$"
+    )
+    scenario: Literal["walk", "trend", "chop", "gap", "halt", "spike"] = variable(
+        "PAPER_SCENARIO", "what the days of the synthetic market are like", default="walk"
     )
 
     master_client_id: int | None = variable(

@@ -60,6 +60,11 @@ class RecordedTape:
         """True where each trade is recorded."""
         return symbol in self._ticks
 
+    def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
+        """Halts are not recorded."""
+        del symbol, session
+        return None
+
     def turns(self, session: Session) -> Iterable[int]:
         """Turns of every symbol."""
         for symbol in self.symbols:

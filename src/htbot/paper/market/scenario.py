@@ -1,14 +1,20 @@
 """What a synthetic session does, in whole parts per million of its opening price: the same integers on every machine.
 
-Day 0, the session that a new world starts in, is written: a range until 10:00, a break of the day's high and a steady
-climb, a pause, a second leg that fails at noon, and a slow recovery. The four sessions before it lean upwards; earlier
-ones wander; later ones are days of wandering and of trend in either direction.
+In the scenario `walk` day 0, the session that a new world starts in, is written: a range until 10:00, a break of the
+day's high and a steady climb, a pause, a second leg that fails at noon, and a slow recovery. The four sessions before
+it lean upwards; earlier ones wander; later ones are days of wandering and of trend in either direction.
+
+The other scenarios have the same history, and from day 0 on each day is of their kind. trend: a steady way of 1.2 to
+2 % up or down. chop: back and forth inside 0.6 %, ending where it began. gap: an open 1.5 to 3 % away, a third of it
+given back. halt: trading stops for 15 minutes in the morning and opens again elsewhere. spike: within minutes 2 to
+3.5 % down or up and back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Literal, get_args
 
 _Z_SPREAD = 37_837  # standard deviation of the sum of four uniform 16-bit numbers
 FULL_MINUTES = 390
@@ -35,6 +41,9 @@ FIRST_DAY: Waypoints = (
 )
 """Minute of the session and move since the open. 1,000 ppm are 5.5 points of an index at 5,500."""
 
+Scenario = Literal["walk", "trend", "chop", "gap", "halt", "spike"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+HALT_MINUTES = 15
 QUIET_PPM = 55
 WALK_PPM = 330
 
@@ -72,6 +81,38 @@ class DayPlan:
                 return before[1] + (point[1] - before[1]) * (minute - before[0]) // (point[0] - before[0])
             before = point
         return before[1]
+
+
+def scenario_plan(scenario: Scenario, seed: int, ordinal: int, pull_ppm: int) -> DayPlan:
+    """The plan of a session of any scenario but `walk`."""
+    random = generator(seed, 2, ordinal)
+    sign = random.choice((-1, 1))
+    gap = noise(random, 1_500)
+    if scenario == "trend":
+        return DayPlan(gap, ((0, 0), (FULL_MINUTES, sign * random.randrange(12_000, 20_001) + pull_ppm)), QUIET_PPM * 2)
+    if scenario == "chop":
+        turns = tuple((minute, sign * (-1) ** number * random.randrange(1_800, 3_001))
+                      for number, minute in enumerate(range(20, FULL_MINUTES - 10, 30)))  # fmt: skip
+        return DayPlan(gap, ((0, 0), *turns, (FULL_MINUTES, pull_ppm)), QUIET_PPM * 2)
+    if scenario == "gap":
+        jump = sign * random.randrange(15_000, 30_001)
+        return DayPlan(jump, ((0, 0), (90, -jump // 3), (FULL_MINUTES, pull_ppm - jump // 3)), WALK_PPM)
+    change = noise(random, 6_000) + pull_ppm
+    if scenario == "halt":
+        first, last = halted_minutes(seed, ordinal)
+        fall = sign * random.randrange(8_000, 15_001)
+        points = ((0, 0), (first, fall), (last, fall // 3), (FULL_MINUTES, fall // 3 + change))
+        return DayPlan(gap, points, WALK_PPM)
+    begins = random.randrange(60, 270)
+    height, level = sign * random.randrange(20_000, 35_001), change * begins // FULL_MINUTES
+    spike = ((begins + 3, level + height), (begins + 5, level + height * 2 // 3), (begins + 10, level))
+    return DayPlan(gap, ((0, 0), (begins, level), *spike, (FULL_MINUTES, change)), QUIET_PPM * 2)
+
+
+def halted_minutes(seed: int, ordinal: int) -> tuple[int, int]:
+    """First and last minute of a halt, counted from the open of a full session."""
+    first = generator(seed, 3, ordinal).randrange(60, 106)
+    return first, first + HALT_MINUTES
 
 
 def plan_day(seed: int, ordinal: int, offset: int, pull_ppm: int) -> DayPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from random import Random
 
@@ -14,7 +15,18 @@ from htbot.paper.market.hours import ROUND_THE_CLOCK
 from htbot.paper.market.instruments import INSTRUMENTS, Instrument, UnitBar, family_of
 from htbot.paper.market.listing import Listing
 from htbot.paper.market.path import SessionPath
-from htbot.paper.market.scenario import DayPlan, bridge, generator, minute_moves, noise, plan_day
+from htbot.paper.market.scenario import (
+    FULL_MINUTES,
+    DayPlan,
+    Scenario,
+    bridge,
+    generator,
+    halted_minutes,
+    minute_moves,
+    noise,
+    plan_day,
+    scenario_plan,
+)
 from htbot.paper.market.timeline import Span, date_or_instant, epoch_s, new_york_day
 from htbot.paper.market.universe import LISTED, kind_of
 from htbot.paper.market.world import PathMarket, WorldFrame
@@ -23,6 +35,7 @@ HISTORY_SESSIONS = 30
 LEAST_HISTORY = 12
 START_TIME = (9, 45)
 _MILLION = 1_000_000
+_NEVER_HALTED = frozenset({SecType.FOREX, SecType.CRYPTO})
 _KEPT_BARS = 150_000
 
 
@@ -33,10 +46,12 @@ class SyntheticTape:
         seed: of the world.
         sessions: the sessions of the world, history first.
         first: position of the start session among them.
+        scenario: what the days from the start on are like.
     """
 
-    def __init__(self, seed: int, sessions: Sequence[Session], first: int) -> None:
+    def __init__(self, seed: int, sessions: Sequence[Session], first: int, scenario: Scenario = "walk") -> None:
         self._seed = seed
+        self._scenario = scenario
         self._sessions = sessions
         self._first = first
         self._position = {session.day: position for position, session in enumerate(sessions)}
@@ -69,6 +84,17 @@ class SyntheticTape:
         """No trade is recorded."""
         del symbol
         return False
+
+    def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
+        """The halt of a session; forex and crypto go on."""
+        position = self._position.get(session.day)
+        if self._scenario != "halt" or position is None or position < self._first or kind_of(symbol) in _NEVER_HALTED:
+            return None
+        regular = self._sessions[position]
+        opens_s = epoch_s(regular.opens)
+        minutes = (epoch_s(regular.closes) - opens_s) // 60
+        first, last = halted_minutes(self._seed, regular.day.toordinal())
+        return opens_s + first * minutes // FULL_MINUTES * 60, opens_s + last * minutes // FULL_MINUTES * 60
 
     def close(self, symbol: str, session: Session) -> float | None:
         """The last price of the session, without making its bars."""
@@ -113,7 +139,10 @@ class SyntheticTape:
             number = len(self._plans)
             pull = -self._index_ppm // 50 if number > self._first else 0
             ordinal = self._sessions[number].day.toordinal()
-            plan = plan_day(self._seed, ordinal, number - self._first, pull)
+            if number < self._first or self._scenario == "walk":
+                plan = plan_day(self._seed, ordinal, number - self._first, pull)
+            else:
+                plan = scenario_plan(self._scenario, self._seed, ordinal, pull)
             self._index_ppm += plan.gap_ppm + plan.change_ppm
             self._plans.append(plan)
         return self._plans[position]
@@ -172,8 +201,17 @@ class SyntheticTape:
             for m in range(minutes + 1)
         ]
         wick = max(self._plan(position).noise_ppm, row.own_ppm) // 2
+        first, last = self._halted_minutes(symbol, position)
         for m in range(minutes):
-            yield _bar(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
+            bar = _bar(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
+            yield (levels[first],) * 4 + (0,) if first <= m < last else bar
+
+    def _halted_minutes(self, symbol: str, position: int) -> tuple[int, int]:
+        """Minutes of the session without trading, none as (0, 0)."""
+        session = self._sessions[position]
+        halt = self.halt(symbol, session)
+        opens_s = epoch_s(session.opens)
+        return ((halt[0] - opens_s) // 60, (halt[1] - opens_s) // 60) if halt else (0, 0)
 
     def _evening(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
         """From the close before to the open of the regular session."""
@@ -219,6 +257,22 @@ def _volume(random: Random, usual: int, minute: int, minutes: int) -> int:
     return usual * lift * (70 + random.randrange(61)) // 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What the days from the start on are like, and which options are listed."""
+
+    scenario: Scenario = "walk"
+    listing: Listing = "modelled"
+
+    @property
+    def suffix(self) -> str:
+        """What the world's name tells of the scenario."""
+        return "" if self.scenario == "walk" else f"-{self.scenario}"
+
+
+_USUAL = Manner()
+
+
 class SyntheticMarket(PathMarket):
     """A seeded world that starts at 09:45 of the last full session before `today` (RULINGS 27), unless told otherwise.
 
@@ -229,7 +283,7 @@ class SyntheticMarket(PathMarket):
         start: when to begin; a date (or New York's midnight) is that session's 09:45. A stored world is opened again
             by its start.
         end: when to stop; a date is that session's close, None goes on to the end of the calendar.
-        listing: of options.
+        manner: scenario and listing of options.
 
     Raises:
         ConfigurationError: a start or end that is no session, or a calendar without the history before it.
@@ -243,7 +297,7 @@ class SyntheticMarket(PathMarket):
         *,
         start: datetime | date | None = None,
         end: datetime | date | None = None,
-        listing: Listing = "modelled",
+        manner: Manner = _USUAL,
     ) -> None:
         begin = _start(calendar, today, start)
         every = calendar.all()
@@ -256,14 +310,14 @@ class SyntheticMarket(PathMarket):
         earliest = max(position - HISTORY_SESSIONS, 0)
         sessions = every[earliest:]
         frame = WorldFrame(
-            world_id=f"synthetic-{seed}-{day:%Y%m%d}",
+            world_id=f"synthetic-{seed}-{day:%Y%m%d}{manner.suffix}",
             start=begin,
             end=_end(calendar, end),
             sessions=SessionTable(sessions),
             calendar=calendar,
-            listing=listing,
+            listing=manner.listing,
         )
-        super().__init__(frame, SyntheticTape(seed, sessions, position - earliest))
+        super().__init__(frame, SyntheticTape(seed, sessions, position - earliest, manner.scenario))
 
 
 def _start(calendar: SessionTable, today: date, start: datetime | date | None) -> datetime:

@@ -90,6 +90,10 @@ class Tape(Protocol):
         """True where each trade is recorded."""
         ...
 
+    def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
+        """From when to when (epoch seconds) trading is halted; None where it is not."""
+        ...
+
     def path(self, symbol: str, session: Session) -> Path | None:
         """A symbol's path of a session (stretched to its hours); None where it has no bars."""
         ...

@@ -119,7 +119,8 @@ class PathMarket:
             self._quotes_at = at
             self._quotes = {}
         if con_id not in self._quotes:
-            self._quotes[con_id] = self._quoter.quote(con_id, at)
+            halt = self._halt(con_id, at)
+            self._quotes[con_id] = self._quoter.quote(con_id, instant(halt[0]) if halt else at)
         return self._quotes[con_id]
 
     def greeks(self, con_id: int, at: datetime, price: float | None = None) -> Greeks | None:
@@ -165,9 +166,8 @@ class PathMarket:
         return symbol is not None and self._tape.has_ticks(symbol)
 
     def halted(self, con_id: int, at: datetime) -> bool:
-        """Nothing is halted."""
-        del con_id, at
-        return False
+        """True in the halt of a scenario."""
+        return self._halt(con_id, at) is not None
 
     def quote_changes(self, con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
         """Quotes of the grid of quarter seconds that differ from the one before."""
@@ -183,6 +183,8 @@ class PathMarket:
 
     def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
         """Whether a contract trades; an evening belongs to the next date's hours."""
+        if self.halted(con_id, at):
+            return False
         day = at.astimezone(NEW_YORK).date()
         both = (self.hours(con_id, day), self.hours(con_id, day + timedelta(days=1)))
         return any(inside(hours.trading if outside_rth else hours.liquid, at) for hours in both)
@@ -236,6 +238,14 @@ class PathMarket:
             return _NO_STATISTICS
         quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
         return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
+
+    def _halt(self, con_id: int, at: datetime) -> tuple[int, int] | None:
+        """The halt that is on for a contract or for its underlying."""
+        terms = self._quoter.option(con_id)
+        symbol = terms.underlying if terms else self._contracts.symbol(con_id)
+        session = self._frame.sessions.at(at)
+        halt = self._tape.halt(symbol, session) if symbol and session else None
+        return halt if halt and halt[0] <= epoch_s(at) < halt[1] else None
 
     def _hours_of(self, con_id: int) -> Timeline:
         symbol = self._contracts.symbol(con_id)
