@@ -82,6 +82,17 @@ def test_notes_about_farms_follow_the_first_id(desk: PaperDesk) -> None:
     ]  # fmt: skip
 
 
+def test_log_levels_are_ibs(desk: PaperDesk) -> None:
+    client = desk.client(stepped=False)
+    assert client.ask(14, 1, 5) == []
+    assert errors(client.ask(14, 1, 6)) == [(-1, 319)]
+
+
+def test_a_backslash_in_an_error_is_doubled(desk: PaperDesk) -> None:
+    [error] = desk.client(stepped=False).ask(9, 8, "\\u0041")
+    assert error[4].encode().decode("unicode-escape").count("A") == 0
+
+
 def test_a_second_start_is_ignored(desk: PaperDesk) -> None:
     client = desk.client(1)
     assert client.ask(71, 2, 9, "") == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.errors import CLIENT_ID_IN_USE
+from htbot.paper.errors import CLIENT_ID_IN_USE, INVALID_LOG_LEVEL, RequestError
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.limits import MAX_CLIENTS
 from htbot.paper.wire import messages
 from htbot.telemetry import get_logger
 
 _STEPPED = "stepped"
+_LOG_LEVELS = range(1, 6)
 _log = get_logger("htbot.paper.server")
 
 
@@ -68,8 +69,10 @@ def user_info(context: Context, values: dict[str, Any]) -> None:
     context.session.send(messages.USER_INFO, {"reqId": values["reqId"], "whiteBrandingId": ""})
 
 
-def ignore(_context: Context, _values: dict[str, Any]) -> None:
-    """A request that has no answer at IB either."""
+def log_level(_context: Context, values: dict[str, Any]) -> None:
+    """How much IB's own log file says; there is none, so a level that IB knows changes nothing."""
+    if values["level"] not in _LOG_LEVELS:
+        raise RequestError(INVALID_LOG_LEVEL, f"Invalid log level {values['level']}: use 1 to 5")
 
 
 HANDLERS: dict[str, Handler] = {
@@ -78,5 +81,5 @@ HANDLERS: dict[str, Handler] = {
     "reqIds": next_valid_id,
     "reqCurrentTime": current_time,
     "reqUserInfo": user_info,
-    "setServerLogLevel": ignore,
+    "setServerLogLevel": log_level,
 }

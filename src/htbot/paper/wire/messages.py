@@ -8,6 +8,7 @@ from __future__ import annotations
 from htbot.paper.wire.contract_fields import CONTRACT_11
 from htbot.paper.wire.order_fields import COMPLETED_ORDER, OPEN_ORDER
 from htbot.paper.wire.tables import HIGHEST_VERSION, Field, Item, Repeat, Table, fields
+from htbot.paper.wire.values import to_escaped_text
 
 __all__ = ["COMPLETED_ORDER", "OPEN_ORDER"]
 
@@ -43,7 +44,9 @@ ORDER_STATUS = _message(
     3, "orderStatus", "orderId", "status", "filled", "remaining", "avgFillPrice", "permId",
     Field("parentId", default=0), "lastFillPrice", "clientId", "whyHeld", Field("mktCapPrice", default=0),
 )  # fmt: skip
-ERROR = _message(4, "error", _v(2), "id", "code", "text", Field("advancedOrderRejectJson", since=166))
+# From version 153 on clients read texts of errors as unicode-escaped: a lone backslash would end their message loop.
+_ERROR_TEXT = Field("text", write=to_escaped_text)
+ERROR = _message(4, "error", _v(2), "id", "code", _ERROR_TEXT, Field("advancedOrderRejectJson", since=166))
 ACCOUNT_VALUE = _message(6, "accountValue", _v(2), "key", "value", "currency", "account")
 _HELD_CONTRACT = tuple(
     Field("primaryExchange") if isinstance(item, Field) and item.name == "exchange" else item for item in CONTRACT_11

@@ -51,6 +51,11 @@ def to_text(value: object) -> str:
     return _WRITERS.get(type(value), str)(value)
 
 
+def to_escaped_text(value: object) -> str:
+    """A text whose backslashes survive a reader that takes it as unicode-escaped."""
+    return to_text(value).replace("\\", "\\\\")
+
+
 def to_whole_text(value: float | Decimal | str | None) -> str:
     """A number, or its text, rounded to a whole one; None and no text are empty."""
     if value is None or value == "":
