@@ -187,6 +187,7 @@ def test_an_execution_is_corrected(faulty: FaultyDesk, trader: Trader) -> None:
     assert corrected[14] > execution[14]
     position = execution.index("470.01")
     assert Decimal(corrected[position]) == Decimal("469.51")
+    assert of_kind(trader.step(3), EXECUTION) == []
     assert [fields[14] for fields in of_kind(trader.executions(), EXECUTION)] == [corrected[14]]
 
 
