@@ -30,7 +30,8 @@ from htbot.paper.feeds.streams import DataRules
 from htbot.paper.gateway import Gateway, GatewayConfig
 from htbot.paper.limits import ClientRules
 from htbot.paper.market.replay import ReplayMarket, ReplayWindow
-from htbot.paper.market.synthetic import SyntheticMarket
+from htbot.paper.market.scenario import Scenario
+from htbot.paper.market.synthetic import Manner, SyntheticMarket
 from htbot.paper.ports import Market
 from htbot.paper.server import serving
 from htbot.paper.store import Store
@@ -70,6 +71,7 @@ class PaperOptions:
     accounts: tuple[str, ...] = ()
     cash: Decimal = Decimal(100_000)
     listing: Literal["modelled", "historical"] = "modelled"
+    scenario: Scenario = "walk"
     fresh: bool = False
     clients: ClientRules = field(default_factory=ClientRules)
     data_rules: DataRules = field(default_factory=DataRules)
@@ -187,6 +189,7 @@ def _world_asked(options: PaperOptions) -> str:
             "start": options.start.isoformat() if options.start else None,
             "seed": options.seed if options.market == "synthetic" else None,
             "listing": options.listing,
+            **({} if options.scenario == "walk" else {"scenario": options.scenario}),
         },
         sort_keys=True,
     )
@@ -202,10 +205,7 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
     today = (datetime.now(UTC).astimezone(NEW_YORK) + _CLOSE_TO_MIDNIGHT).date()
     if options.market == "replay":
         data = read_market_data(options.data, options.bar)
-        starts = [columns.start_s for columns in (*data.bars.values(), *data.quotes.values()) if len(columns)]
-        trades = [columns.at_ms for columns in data.ticks.values()]
-        first = min((*(rows[0] for rows in starts), *(rows[0] // 1000 for rows in trades)), default=0)
-        last = max((*(rows[-1] for rows in starts), *(rows[-1] // 1000 for rows in trades)), default=0)
+        first, last = data.seconds()
         first_day = datetime.fromtimestamp(first, UTC).date() - _EARLIER_SESSIONS
         last_day = datetime.fromtimestamp(last, UTC).date() + _LATER_EXPIRIES
         calendar = _calendar(first_day, last_day, options.calendar_dir)
@@ -218,7 +218,8 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
         if session is None:
             raise ConfigurationError(f"end {end} is no session (weekend or holiday); take a trading day")
         end = session.closes
-    return SyntheticMarket(calendar, today, options.seed, start=start, end=end, listing=options.listing)
+    manner = Manner(options.scenario, options.listing)
+    return SyntheticMarket(calendar, today, options.seed, start=start, end=end, manner=manner)
 
 
 def _calendar(first: date, last: date, folder: Path | None) -> SessionTable:
