@@ -60,6 +60,11 @@ class RecordedTape:
         """True where each trade is recorded."""
         return symbol in self._ticks
 
+    @property
+    def has_halts(self) -> bool:
+        """Halts are not recorded."""
+        return False
+
     def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
         """Halts are not recorded."""
         del symbol, session

@@ -85,10 +85,15 @@ class SyntheticTape:
         del symbol
         return False
 
+    @property
+    def has_halts(self) -> bool:
+        """In one scenario only."""
+        return self._scenario == "halt"
+
     def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
         """The halt of a session; forex and crypto go on."""
         position = self._position.get(session.day)
-        if self._scenario != "halt" or position is None or position < self._first or kind_of(symbol) in _NEVER_HALTED:
+        if not self.has_halts or position is None or position < self._first or kind_of(symbol) in _NEVER_HALTED:
             return None
         regular = self._sessions[position]
         opens_s = epoch_s(regular.opens)

@@ -90,6 +90,11 @@ class Tape(Protocol):
         """True where each trade is recorded."""
         ...
 
+    @property
+    def has_halts(self) -> bool:
+        """Whether trading is ever halted."""
+        ...
+
     def halt(self, symbol: str, session: Session) -> tuple[int, int] | None:
         """From when to when (epoch seconds) trading is halted; None where it is not."""
         ...
@@ -120,11 +125,16 @@ class Prices:
     def __init__(self, tape: Tape, timeline: Timeline) -> None:
         self.tape = tape
         self.timeline = timeline
+        self._before: dict[tuple[str, int], float | None] = {}
+        self._hours: dict[str, Timeline] = {}
         self._timelines = {span: timeline.stretched(span) for span in Span}
 
     def hours_of(self, symbol: str) -> Timeline:
         """The sessions in which a symbol has a path."""
-        return self._timelines[self.tape.span(symbol)]
+        found = self._hours.get(symbol)
+        if found is None:
+            found = self._hours[symbol] = self._timelines[self.tape.span(symbol)]
+        return found
 
     def path_at(self, symbol: str, at_s: int) -> Path | None:
         """The path of the last session that has opened at an instant."""
@@ -154,8 +164,11 @@ class Prices:
 
     def previous_close(self, symbol: str, position: int) -> float | None:
         """Close of the nearest of the five sessions before a position that has bars."""
-        closes = self.closes(symbol, position, STALE_SESSIONS)
-        return closes[-1] if closes else None
+        key = (symbol, position)
+        if key not in self._before:
+            closes = self.closes(symbol, position, STALE_SESSIONS)
+            self._before[key] = closes[-1] if closes else None
+        return self._before[key]
 
     def reference(self, symbol: str, position: int) -> float | None:
         """The price around which strikes are listed on a session: the close before, else its own first price."""

@@ -241,6 +241,8 @@ class PathMarket:
 
     def _halt(self, con_id: int, at: datetime) -> tuple[int, int] | None:
         """The halt that is on for a contract or for its underlying."""
+        if not self._tape.has_halts:
+            return None
         terms = self._quoter.option(con_id)
         symbol = terms.underlying if terms else self._contracts.symbol(con_id)
         session = self._frame.sessions.at(at)
