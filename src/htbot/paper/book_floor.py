@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from htbot.domain.sessions import Session
 from htbot.matching.look import CLOSING, look
-from htbot.matching.triggers import is_held
-from htbot.matching.view import Phase
+from htbot.matching.triggers import TRAILING, advance, is_held
+from htbot.matching.view import Phase, Scene
 from htbot.paper.book_families import reduced
 from htbot.paper.book_fills import Fills
 from htbot.paper.book_parts import Parts
@@ -67,13 +67,23 @@ class Floor:
     def changed(self, order: PaperOrder, at: datetime) -> None:
         """A new or modified order is told, with its warnings; then it moves on as far as it may."""
         order.due = True
-        order.why_held = _why_held(order, waits_for_parent=self._families.waits_for_parent(order))
+        waits = self._families.waits_for_parent(order)
+        order.why_held = _why_held(order, waits_for_parent=waits)
+        if order.ticket.kind in TRAILING and not waits:
+            self._begin_to_trail(order)
         self._shelf.tell(order)
         for code, text in order.ticket.hints:
             self._reports.order_error(order, code, text)
         if not self._advance(order, at) and order.working and not self._views.trades(order):
             self._reports.order_error(order, ORDER_WARNING, self._views.opening_note(order))
             self._reports.order_changed(order)  # libraries take a note about an order for a change of its state
+
+    def _begin_to_trail(self, order: PaperOrder) -> None:
+        """Fill in the stop price of a new trailing order, as TWS does when it accepts one."""
+        view = self._views.view(order, self._looked_at, Phase.CONTINUOUS)
+        progress = advance(Scene(order.ticket.terms, order.tradable.legs, view), order.progress)
+        if not progress.triggered:
+            order.progress = progress
 
     def _refuse(self, order: PaperOrder, refusal: RequestError, at: datetime) -> None:
         """The reason first: libraries that know the order for ended by its status would not write it down."""

@@ -87,8 +87,9 @@ def test_a_trailing_stop_moves_in_favour_only(
     desk: PaperDesk, market: HandMarket, amount: dict[str, float], first: str, second: str
 ) -> None:
     client = desk.client()
-    client.place(1, STOCK, Order(action="SELL", totalQuantity=10, orderType="TRAIL", **amount))
-    assert trail_stops(client.ask(49, 1))[-1:] == [first]
+    order = Order(action="SELL", totalQuantity=10, orderType="TRAIL", **amount)
+    assert trail_stops(client.place(1, STOCK, order)) == [first]
+    assert trail_stops(client.ask(49, 1)) == []
     market.last[SPY], market.quotes[SPY] = 472.0, (471.99, 472.01)
     assert trail_stops(client.ask(49, 1)) == [second]
     market.last[SPY] = 471.0
