@@ -179,6 +179,8 @@ def _check_across(settings: Settings) -> None:
         problems.append(f"PAPER_CONTROL_PORT={settings.paper.control_port} is another server's port: take a free one")
     if settings.ib.builtin_paper:
         problems += [f"PAPER_DATA={path}: no such file" for path in settings.paper.data if not path.is_file()]
+    if settings.ib.builtin_paper and settings.paper.faults is not None and not settings.paper.faults.is_file():
+        problems.append(f"PAPER_FAULTS={settings.paper.faults}: no such file")
     if problems:
         raise ConfigurationError("\n".join(problems))
 

@@ -197,7 +197,8 @@ class Conduct:
             gateway.reports.release(found, gateway.book.by_perm_id(about["perm_id"]))
         else:
             wrong = next(one for one in gateway.book.executions if one.root == about["root"])
-            gateway.book.correct(wrong.exec_id, wrong.price + Decimal(about["by"]), wrong.quantity)
+            quantity = Decimal(0) if about["bust"] else wrong.quantity
+            gateway.book.correct(wrong.exec_id, wrong.price + Decimal(about["by"]), quantity)
 
     def _later(self, seconds: float, what: str, about: dict[str, Any]) -> None:
         self._marks.later.append(Later(self._gateway.now + timedelta(seconds=seconds), what, about))
@@ -263,10 +264,15 @@ class Conduct:
         """
         if self.link.hold(session, name, values, texts):
             return True
-        if name == "placeOrder" and not values["whatIf"]:
+        if name not in {"placeOrder", "cancelOrder"} or values.get("whatIf"):
+            return False
+        awaited = self._marks.awaited(session.client_id, values["orderId"])
+        if awaited is not None:  # what is said about a late order stays behind it
+            self._marks.later.append(deliver(awaited, session, values, texts))
+            return True
+        if name == "placeOrder":
             return self._takes_order(session, values, texts)
-        if name == "cancelOrder":
-            self._refuse_cancel(session, values)
+        self._refuse_cancel(session, values)
         return False
 
     def _takes_order(self, session: Session, values: Mapping[str, Any], texts: list[str]) -> bool:
@@ -283,7 +289,7 @@ class Conduct:
         late = self._claim(LateOrder, session.client_id, values)
         if late is not None:
             at = self._gateway.now + timedelta(seconds=late.by_s)
-            self._marks.later.append(deliver(at, session, texts))
+            self._marks.later.append(deliver(at, session, values, texts))
             return True
         cut = self._claim(CutOnOrder, session.client_id, values)
         if cut is not None:
@@ -365,4 +371,5 @@ class Conduct:
         correct = self._marks.found(order.perm_id, CorrectExecution)
         if correct is not None and not order.tradable.is_combination:
             self._marks.orders[order.perm_id].remove(correct)
-            self._later(correct.after_s, "correct", {"root": executions[0].root, "by": str(correct.by)})
+            by = "0" if correct.bust else str(correct.by)
+            self._later(correct.after_s, "correct", {"root": executions[0].root, "by": by, "bust": correct.bust})

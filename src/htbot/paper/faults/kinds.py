@@ -204,6 +204,7 @@ class CorrectExecution(OrderFault):
     )
     example: ClassVar[str] = "by=-0.01 after_s=30"
 
+    bust: bool = field(default=False, metadata=takes(FLAG, "taken back altogether instead"))
     by: Decimal = field(default=Decimal("0.01"), metadata=takes(PRICE, "change of the price"))
     after_s: float = field(default=5.0, metadata=takes(SECONDS, "how long after the fill"))
 

@@ -103,7 +103,7 @@ class Link:
             return True
         if outage.orders == "refused":
             raise RequestError(*LINK_LOST)
-        self._marks.later.append(deliver(outage.until, session, texts))
+        self._marks.later.append(deliver(outage.until, session, values, texts))
         return True
 
     def regain(self, catch_up: Callable[[datetime], None]) -> None:
@@ -135,7 +135,12 @@ class Link:
                 session.error(-1, code, text)
 
 
-def deliver(at: datetime, session: Session, texts: list[str]) -> Later:
-    """A request that is handled later."""
-    about = {"client_id": session.client_id, "version": session.version, "texts": texts}
+def deliver(at: datetime, session: Session, values: Mapping[str, Any], texts: list[str]) -> Later:
+    """A request about an order that is handled later."""
+    about = {
+        "client_id": session.client_id,
+        "version": session.version,
+        "order_id": values.get("orderId"),
+        "texts": texts,
+    }
     return Later(at, "deliver", about)

@@ -52,6 +52,12 @@ class Marks:
         """Whether nothing is in force and nothing is to come."""
         return not (self.orders or self.silent or self.later or self.outage or self.lowered)
 
+    def awaited(self, client_id: int, order_id: int) -> datetime | None:
+        """When the last request about a client's order arrives that is on its way, None without one."""
+        key = {"client_id": client_id, "order_id": order_id}
+        times = [item.at for item in self.later if item.what == "deliver" and key.items() <= item.about.items()]
+        return max(times, default=None)
+
     def take_due(self, now: datetime) -> list[Later]:
         """What is due, oldest first; it is not due again."""
         due = sorted((item for item in self.later if item.at <= now), key=lambda item: item.at)

@@ -78,6 +78,15 @@ def test_a_late_order_arrives_after_its_client_has_gone(faulty: FaultyDesk, trad
     assert (order.ticket.ref, order.client_id, order.created_at) == ("late", 1, faulty.gateway.now)
 
 
+def test_what_is_said_about_a_late_order_stays_behind_it(faulty: FaultyDesk, trader: Trader) -> None:
+    faulty.fault("late-order by_s=30")
+    assert trader.rest(1, limit=400.0) == trader.rest(1, limit=401.0) == trader.cancel(1) == []
+    told = trader.step()
+    assert statuses(told)[0] == "PreSubmitted"
+    assert statuses(told)[-1] == "Cancelled"
+    assert {"400", "401"} <= {field for fields in of_kind(told, OPEN_ORDER) for field in fields}
+
+
 def test_a_late_order_of_a_client_that_stayed_is_told(faulty: FaultyDesk, trader: Trader) -> None:
     faulty.fault("late-order by_s=30")
     assert trader.buy(1) == []
@@ -189,6 +198,18 @@ def test_an_execution_is_corrected(faulty: FaultyDesk, trader: Trader) -> None:
     assert Decimal(corrected[position]) == Decimal("469.51")
     assert of_kind(trader.step(3), EXECUTION) == []
     assert [fields[14] for fields in of_kind(trader.executions(), EXECUTION)] == [corrected[14]]
+
+
+def test_an_execution_is_taken_back(faulty: FaultyDesk, trader: Trader) -> None:
+    faulty.fault("correct-execution bust=yes after_s=20")
+    account = faulty.gateway.ledger.accounts[faulty.gateway.accounts[0]]
+    before = account.cash_usd
+    trader.buy(1)
+    trader.step()
+    assert account.cash_usd < before - 4000
+    (busted,) = of_kind(trader.step(), EXECUTION)
+    assert busted[14].endswith(".02")
+    assert account.cash_usd == before
 
 
 @pytest.mark.parametrize(("order", "lives"), [("accepted", 1), ("lost", 0)])
