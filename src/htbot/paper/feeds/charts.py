@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from htbot.domain.instruments import SecType
+from htbot.domain.instruments import Contract, SecType
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.contracts import Tradable
 from htbot.paper.feeds.durations import DAY_S, SHOWS, BarSize
+from htbot.paper.feeds.extended import outside_hours
 from htbot.paper.ports import Candle, Market, Show
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
@@ -23,22 +24,35 @@ _DIGITS = 6
 _VOLATILITY_SPAN = timedelta(days=50)
 
 
-def fetch(
-    market: Market, tradable: Tradable, show: str, size: BarSize, limits: tuple[datetime, datetime]
-) -> list[Candle]:
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What bars are of: a contract, a `whatToShow`, a length; with or without extended hours."""
+
+    tradable: Tradable
+    show: str
+    size: BarSize
+    outside_rth: bool = False
+
+    @property
+    def contract(self) -> Contract:
+        """The contract."""
+        return self.tradable.details[0].contract
+
+
+def fetch(market: Market, series: Series, limits: tuple[datetime, datetime]) -> list[Candle]:
     """Bars that start within the limits, as a client gets them: without trades volume, average and count are -1."""
-    contract = tradable.details[0].contract
-    rule = SHOWS[show]
+    contract, size = series.contract, series.size
+    rule = SHOWS[series.show]
     if rule.volatility is not None:
         return volatilities(market, contract.con_id, rule.volatility, limits) if size.period == "day" else []
-    series = [_bars(market, contract.con_id, part, size, limits) for part in rule.series]
-    if len(series) == 2:
-        return _both_sides(*series)
+    parts = [_bars(market, series, part, limits) for part in rule.series]
+    if len(parts) == 2:
+        return _both_sides(*parts)
     if not rule.traded:
-        return [replace(bar, volume=_NONE, average=_NONE, count=_NONE) for bars in series for bar in bars]
+        return [replace(bar, volume=_NONE, average=_NONE, count=_NONE) for bars in parts for bar in bars]
     if contract.sec_type is SecType.INDEX:
-        return [replace(bar, volume=0, average=0, count=0) for bars in series for bar in bars]
-    return [bar if bar.average else replace(bar, average=typical(bar)) for bars in series for bar in bars]
+        return [replace(bar, volume=0, average=0, count=0) for bars in parts for bar in bars]
+    return [bar if bar.average else replace(bar, average=typical(bar)) for bars in parts for bar in bars]
 
 
 def volatilities(
@@ -61,9 +75,13 @@ def typical(bar: Candle) -> float:
     return round((bar.high + bar.low + bar.close) / 3, _DIGITS)
 
 
-def _bars(market: Market, con_id: int, series: Show, size: BarSize, limits: tuple[datetime, datetime]) -> list[Candle]:
-    since, until = limits
-    pieces = market.candles(con_id, size.pieces_s, size.start_of(since), until, series)
+def _bars(market: Market, series: Series, part: Show, limits: tuple[datetime, datetime]) -> list[Candle]:
+    size, con_id = series.size, series.contract.con_id
+    span = size.start_of(limits[0]), limits[1]
+    pieces = market.candles(con_id, size.pieces_s, *span, part)
+    if series.outside_rth and not size.period and series.contract.sec_type is SecType.STOCK:
+        more = outside_hours(market, con_id, size.pieces_s, span, part)
+        pieces = sorted([*pieces, *more], key=lambda bar: bar.start)
     return pieces if size.is_whole else merged(pieces, size)
 
 
@@ -112,9 +130,7 @@ class Chart:
     """One reqHistoricalData. `shown` is the last bar that the client has."""
 
     req_id: int
-    tradable: Tradable
-    size: BarSize
-    show: str
+    series: Series
     format_date: int
     shown: Candle | None = None
     updated: int = 0
@@ -141,8 +157,8 @@ class Chart:
         if self.shown is None or (period == self.updated and not session.stepped):
             return
         self.updated = period
-        limits = self.size.start_of(self.shown.start), prices.at
-        for bar in fetch(prices.market, self.tradable, self.show, self.size, limits):
+        limits = self.series.size.start_of(self.shown.start), prices.at
+        for bar in fetch(prices.market, self.series, limits):
             if bar.start >= self.shown.start and bar != self.shown:
                 session.send(messages.HISTORICAL_UPDATE, {"reqId": self.req_id, **self._values(bar, session.version)})
                 self.shown = bar
@@ -160,6 +176,6 @@ class Chart:
         }
 
     def _date(self, bar: Candle, version: int) -> str:
-        if self.size.period:
+        if self.series.size.period:
             return day_text(bar.start.astimezone(NEW_YORK).date())
         return str(epoch(bar.start)) if self.format_date == 2 else stamp(bar.start, version)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from htbot.paper.contracts import Tradable
-from htbot.paper.feeds.charts import fetch
+from htbot.paper.feeds.charts import Series, fetch
 from htbot.paper.feeds.durations import BarSize
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
@@ -14,7 +13,7 @@ from htbot.paper.wire import messages
 from htbot.paper.wire.times import epoch
 
 BAR_S = 5
-_SIZE = BarSize(BAR_S)
+SIZE = BarSize(BAR_S)
 _BAR = timedelta(seconds=BAR_S)
 
 
@@ -23,8 +22,7 @@ class RealTimeBars:
     """One reqRealTimeBars; `since` is the start of the first bar that the client has not got."""
 
     req_id: int
-    tradable: Tradable
-    show: str
+    series: Series
     since: datetime
 
     def publish(self, session: Session, prices: Prices) -> None:
@@ -32,7 +30,7 @@ class RealTimeBars:
         last = prices.at - _BAR
         if last < self.since:
             return
-        for bar in fetch(prices.market, self.tradable, self.show, _SIZE, (self.since, prices.at)):
+        for bar in fetch(prices.market, self.series, (self.since, prices.at)):
             if self.since <= bar.start <= last:
                 values = {
                     "reqId": self.req_id,

@@ -12,7 +12,7 @@ from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
-from htbot.paper.feeds.charts import Chart, fetch
+from htbot.paper.feeds.charts import Chart, Series, fetch
 from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Duration, check_kind, show_of
 from htbot.paper.feeds.entitlement import check_history
 from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
@@ -70,6 +70,7 @@ class BarQuery:
     duration: Duration
     end: datetime | None
     stays: bool
+    rth: bool
 
     @staticmethod
     def of(values: dict[str, Any]) -> BarQuery:
@@ -84,6 +85,7 @@ class BarQuery:
             Duration.parse(values["duration"]),
             instant_of(values["endDateTime"]),
             values["keepUpToDate"],
+            values["useRTH"],
         )
         query.duration.check(query.size)
         if values["formatDate"] not in {1, 2}:
@@ -103,11 +105,17 @@ class BarQuery:
         if self.size.seconds < 5:
             raise invalid("Bars below 5 secs are not supported with keepUpToDate")
 
-    def limits(self, context: Context) -> tuple[datetime, datetime]:
-        """The range, not beyond now; a range shorter than its bars reaches back to the bar that holds its end."""
+    def limits(self, context: Context, tradable: Tradable) -> tuple[datetime, datetime]:
+        """The range, not beyond now; a range shorter than its bars reaches back to the bar that holds its end.
+
+        A range of days begins with the trading day of the contract, which may be in the evening before.
+        """
         gateway = context.gateway
         until = gateway.now if self.end is None else min(self.end, gateway.now)
         since = self.duration.before(until, gateway.market.sessions)
+        if self.duration.unit == "D":
+            hours = gateway.market.hours(tradable.details[0].contract.con_id, since.astimezone(NEW_YORK).date())
+            since = min([since, *(begins for begins, _ in (hours.liquid if self.rth else hours.trading))])
         if self.size.is_whole and not self.size.period:
             since = min(since, until - timedelta(seconds=self.size.seconds) + _SECOND)
         return since, until
@@ -129,13 +137,14 @@ def historical_data(context: Context, values: dict[str, Any]) -> None:
         _send_schedule(context, values, tradable, query)
         return
     _check_pacing(context, values, query)
-    limits = query.limits(context)
-    bars = fetch(gateway.market, tradable, query.show, query.size, limits)
+    limits = query.limits(context, tradable)
+    series = Series(tradable, query.show, query.size, outside_rth=not query.rth)
+    bars = fetch(gateway.market, series, limits)
     if query.end is not None and query.end <= gateway.now:
         bars = [bar for bar in bars if bar.start < query.end]
     if not bars:
         raise no_history(f"HMDS query returned no data: {name_of(tradable)} {query.show.title()}")
-    chart = Chart(request_id, tradable, query.size, query.show, values["formatDate"])
+    chart = Chart(request_id, series, values["formatDate"])
     chart.send_history(session, bars, limits)
     if query.stays:
         open_stream(session, Kind.CHART, request_id, chart)

@@ -9,11 +9,12 @@ from htbot.domain.instruments import SecType
 from htbot.domain.sessions import floor_to
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import NO_MARKET_DATA_ID, RequestError, invalid, no_history
+from htbot.paper.feeds.charts import Series
 from htbot.paper.feeds.depth import MAX_ROWS, DepthStream
 from htbot.paper.feeds.durations import SHOWS
 from htbot.paper.feeds.entitlement import check_live as check_entitled
 from htbot.paper.feeds.entitlement import check_tick_by_tick
-from htbot.paper.feeds.realtime import BAR_S, RealTimeBars
+from htbot.paper.feeds.realtime import BAR_S, SIZE, RealTimeBars
 from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
 from htbot.paper.feeds.ticks import (
     HISTORICAL,
@@ -165,7 +166,8 @@ def real_time_bars(context: Context, values: dict[str, Any]) -> None:
     text = f"Invalid Real-time Query: No market data permissions for {name_of(tradable)}"
     check_entitled(gateway.config.data.subscriptions, _BAD_BARS, text)
     since = floor_to(gateway.now, BAR_S)
-    open_stream(session, Kind.BARS, request_id, RealTimeBars(request_id, tradable, show, since))
+    series = Series(tradable, show, SIZE, outside_rth=not values["useRTH"])
+    open_stream(session, Kind.BARS, request_id, RealTimeBars(request_id, series, since))
 
 
 def cancel_real_time_bars(context: Context, values: dict[str, Any]) -> None:

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import pytest
 from tests.support.paper_desk import PaperDesk, errors, of_kind
-from tests.support.paper_world import SESSIONS, SPY
+from tests.support.paper_world import SESSIONS, SPY, HandMarket
 from tests.support.tws_client import RawClient, contract12
 
 from htbot.paper.feeds.charts import merged
 from htbot.paper.feeds.durations import BarSize
-from htbot.paper.ports import Candle
+from htbot.paper.ports import Candle, Print
 
 
-def bars(client: RawClient, size: str, duration: str, show: str = "TRADES", end: str = "") -> list[list[str]]:
-    request = [20, 9, *contract12(SPY, exchange="SMART"), 0, end, size, duration, 1, show, 1, 0, ""]
+def bars(
+    client: RawClient, size: str, duration: str, show: str = "TRADES", end: str = "", rth: int = 1
+) -> list[list[str]]:
+    request = [20, 9, *contract12(SPY, exchange="SMART"), 0, end, size, duration, rth, show, 1, 0, ""]
     [message] = of_kind(client.ask(*request), 17)
     return [message[index : index + 8] for index in range(5, len(message), 8)]
 
@@ -73,6 +75,23 @@ def test_a_volatility_is_told_for_each_session(late: RawClient) -> None:
 def test_a_volatility_has_bars_of_days_only(late: RawClient) -> None:
     request = [20, 9, *contract12(SPY), 0, "", "5 mins", "1 D", 1, "OPTION_IMPLIED_VOLATILITY", 1, 0, ""]
     assert errors(late.ask(*request)) == [(9, 162)]
+
+
+def test_all_hours_have_standing_bars_outside_the_session(late: RawClient) -> None:
+    rows = bars(late, "30 mins", "1 D", rth=0)
+    assert rows[0] == ["20240103 04:00:00 US/Eastern", "470", "470", "470", "470", "0", "470", "0"]
+    assert [row[0].split()[1] for row in rows[10:12]] == ["09:00:00", "09:30:00"]
+    hours = bars(late, "1 hour", "1 D", rth=0)
+    assert [row[0].split()[1] for row in hours[4:7]] == ["08:00:00", "09:00:00", "10:00:00"]
+    assert [row[0].split()[1] for row in bars(late, "30 mins", "1 D", "BID", rth=0)[:1]] == ["04:00:00"]
+
+
+def test_recorded_trades_outside_the_session_make_bars(late: RawClient, market: HandMarket) -> None:
+    early = SESSIONS.all()[1].at(5, 0)
+    market.tape[SPY] = [Print(early, 469.0, 10.0), Print(early, 471.0, 30.0)]
+    rows = bars(late, "30 mins", "1 D", rth=0)
+    assert rows[0] == ["20240103 05:00:00 US/Eastern", "469", "471", "469", "471", "40", "470.5", "2"]
+    assert rows[1][0] == "20240103 09:30:00 US/Eastern"
 
 
 def test_joined_bars_weigh_their_averages() -> None:
