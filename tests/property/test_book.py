@@ -24,7 +24,7 @@ from htbot.paper.orders import PaperOrder, Status
 
 STOCK = Stock("SPY", "SMART", "USD")
 PUTS = [option_id(strike, Right.PUT) for strike in (4650, 4675, 4700, 4725)]
-STEPS = 60
+STEPS = 40
 
 
 class Storm:
@@ -197,7 +197,7 @@ def state(storm: Storm) -> tuple[object, ...]:
     return orders, gateway.book.executions, ledger.positions, ledger.accounts, ids, gateway.now
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
 def test_the_book_holds_its_promises_and_is_read_back_at_every_moment(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
