@@ -57,6 +57,7 @@ class ContractBook:
             key = (series.trading_class, series.expiry)
             self._recorded.setdefault(key, set()).add((series.strike, series.right))
         self._listed: dict[tuple[str, date], list[date]] = {}
+        self._chains: dict[tuple[int, date], list[OptionChain]] = {}
         self._underlyings = {underlying_id(symbol): symbol for symbol in self.symbols}
 
     def symbol(self, con_id: int) -> str | None:
@@ -98,6 +99,14 @@ class ContractBook:
 
     def chains(self, under_con_id: int, day: date) -> list[OptionChain]:
         """Chains of an underlying on a day, per class and exchange."""
+        key = (under_con_id, day)
+        if key not in self._chains:
+            if len(self._chains) > _KEPT_LISTS:
+                self._chains.clear()
+            self._chains[key] = self._make_chains(under_con_id, day)
+        return self._chains[key]
+
+    def _make_chains(self, under_con_id: int, day: date) -> list[OptionChain]:
         symbol = self._underlyings.get(under_con_id)
         chains = []
         for name in CLASSES_OF.get(symbol, ()) if symbol else ():

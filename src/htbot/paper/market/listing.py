@@ -8,6 +8,7 @@ for by the session before it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -133,7 +134,8 @@ def strike_step(trading_class: str, reference: float) -> Decimal:
 def strike_grid(trading_class: str, reference: float) -> list[Decimal]:
     """Listed strikes within 20 % of a reference price; of compact classes the rungs of their ladder within 30 %."""
     if trading_class not in CLASS:
-        return [rung for rung in LADDER if (1 - _LADDER_REACH) * reference <= rung <= (1 + _LADDER_REACH) * reference]
+        low = bisect_left(LADDER, Decimal((1 - _LADDER_REACH) * reference))
+        return list(LADDER[low : bisect_right(LADDER, Decimal((1 + _LADDER_REACH) * reference))])
     step = strike_step(trading_class, reference)
     middle = Decimal(str(round(reference, 2)))
     first = max(int(middle * (1 - GRID_REACH) / step), 1)
