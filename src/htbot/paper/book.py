@@ -13,7 +13,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from htbot.domain.orders import Action
 from htbot.domain.sessions import Session
+from htbot.matching.fills import touch
 from htbot.matching.terms import Progress
 from htbot.matching.triggers import is_held
 from htbot.paper.book_fills import Fills
@@ -61,6 +63,7 @@ class Book:
 
     def __init__(self, parts: Parts, reports: Reports, world_id: str) -> None:
         self._contracts = parts.contracts
+        self._prices = parts.prices
         self._records = parts.records
         self._reports = reports
         self._world = zlib.crc32(world_id.encode())
@@ -234,7 +237,7 @@ class Book:
         """The order that a message asks for, checked, but in no book yet."""
         values = message.values
         tradable = self._contracts.tradable(values, at)
-        ticket = ticket_from(values, tradable, Entry(at, message.version, self._contracts.exists))
+        ticket = ticket_from(values, tradable, Entry(at, message.version, self._contracts.exists, self._touch))
         check_tradable(tradable, at)
         shares = message.shares or {message.account: ticket.quantity}
         return PaperOrder(
@@ -254,6 +257,9 @@ class Book:
             leg_values=(Decimal(0),) * len(tradable.legs),
             oca_group=ticket.oca_group,
         )
+
+    def _touch(self, con_id: int, side: Action) -> Decimal | None:
+        return touch(self._prices.quote(con_id), side, in_combination=False)
 
     def _attach(self, order: PaperOrder) -> None:
         """Tie a new child to its parent: without a group of its own it shares one with its siblings."""

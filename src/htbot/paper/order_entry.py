@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from htbot.domain.orders import Action
 from htbot.domain.sessions import NEW_YORK
 from htbot.matching.terms import OrderKind, Terms
 from htbot.matching.triggers import trigger_method
+from htbot.matching.view import whole_lots
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, invalid, rejected
 from htbot.paper.order_algos import check_algo
@@ -28,7 +29,8 @@ from htbot.paper.wire.values import WireError
 
 _ACTIONS = {"BUY": Action.BUY, "SELL": Action.SELL, "SSHORT": Action.SELL, "SLONG": Action.SELL}
 _AUCTION_ONLY = {"OPG": {OrderKind.MARKET, OrderKind.LIMIT}, "AUC": {OrderKind.MARKET_TO_LIMIT, OrderKind.LIMIT}}
-_TIFS = frozenset({"DAY", "GTC", "GTD", "IOC", "FOK", "DTC", *_AUCTION_ONLY})
+_MINUTES = timedelta(minutes=5)
+_TIFS = frozenset({"DAY", "GTC", "GTD", "IOC", "FOK", "DTC", "MINUTES", *_AUCTION_ONLY})
 _AT_CLOSE = frozenset({OrderKind.MARKET_ON_CLOSE, OrderKind.LIMIT_ON_CLOSE})
 _MAX_QUANTITY = 10_000_000
 _LEAST_BLOCK = 50
@@ -57,17 +59,22 @@ _OUTSIDE_RTH_IGNORED = (
         "destination. PlaceOrder is now being processed."
     ),
 )
+_FOR_CASH = frozenset({SecType.STOCK, SecType.FOREX, SecType.CRYPTO})
 _EXTENDED_HOURS = frozenset({SecType.STOCK, SecType.FUTURE})
 _RTH_ONLY = _AT_CLOSE | {OrderKind.MARKET}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How an order came in: when, in which protocol version, and which contract ids there are."""
+    """How an order came in: when, in which protocol version, and what is asked of the world to read it.
+
+    `knows` tells whether a contract id exists, `touch` the price at which a contract trades at once on a side.
+    """
 
     at: datetime
     version: int
     knows: Callable[[int], bool]
+    touch: Callable[[int, Action], Decimal | None]
 
 
 def ticket_from(values: Mapping[str, Any], tradable: Tradable, entry: Entry) -> Ticket:
@@ -84,15 +91,12 @@ def ticket_from(values: Mapping[str, Any], tradable: Tradable, entry: Entry) -> 
     if action is None:
         raise invalid(f"Invalid action '{str(values['action'])[:20]}'")
     tif = _tif(values, kind)
-    good_till = _moment(values["goodTillDate"], entry.at) if tif == "GTD" else None
-    if tif == "GTD" and good_till is None:
-        raise RequestError(391, "The time or time-zone entered is invalid: GTD needs goodTillDate")
     return Ticket(
         terms=_terms(values, tradable, kind, action, tif, entry),
         tif=tif,
         ref=values["orderRef"],
         good_after=_moment(values["goodAfterTime"], entry.at),
-        good_till=good_till,
+        good_till=_good_till(values, tif, entry.at),
         outside_rth=values["outsideRth"] and _may_trade_outside(tradable, kind),
         transmit=values["transmit"],
         parent_id=values["parentId"],
@@ -125,8 +129,11 @@ def check_tradable(tradable: Tradable, at: datetime) -> None:
 def _terms(
     values: Mapping[str, Any], tradable: Tradable, kind: OrderKind, action: Action, tif: str, entry: Entry
 ) -> Terms:
-    quantity = _quantity(values["totalQuantity"], tradable, entry.version)
     prices = prices_of(kind, values, tradable)
+    if values["cashQty"]:
+        quantity = _cash_quantity(values, tradable, prices.limit or entry.touch(tradable.con_ids[0], action))
+    else:
+        quantity = _quantity(values["totalQuantity"], tradable, entry.version)
     return Terms(
         action=action,
         kind=kind,
@@ -155,10 +162,8 @@ def _refuse_not_simulated(values: Mapping[str, Any]) -> None:
         raise RequestError(413, "What-if order should have the transmit flag set to true.")
     if values["blockOrder"] and values["totalQuantity"] < _LEAST_BLOCK:
         raise RequestError(117, f"The block order size must be at least {_LEAST_BLOCK}.")
-    if (values["displaySize"] or 0) > values["totalQuantity"]:
+    if (values["displaySize"] or 0) > values["totalQuantity"] > 0:
         raise RequestError(10020, "Display size should be smaller than order size.")
-    if values["cashQty"]:
-        raise RequestError(10244, "Cash quantity cannot be used for this order")
 
 
 def _tif(values: Mapping[str, Any], kind: OrderKind) -> str:
@@ -170,6 +175,18 @@ def _tif(values: Mapping[str, Any], kind: OrderKind) -> str:
     if tif in _AUCTION_ONLY and kind not in _AUCTION_ONLY[tif]:
         raise RequestError(111, "The TIF (Tif type) and the order type are incompatible.")
     return tif
+
+
+def _good_till(values: Mapping[str, Any], tif: str, at: datetime) -> datetime | None:
+    """When the order ends by its own terms: GTD at its time, Minutes (crypto) after five."""
+    if tif == "MINUTES":
+        return at + _MINUTES
+    if tif != "GTD":
+        return None
+    moment = _moment(values["goodTillDate"], at)
+    if moment is None:
+        raise RequestError(391, "The time or time-zone entered is invalid: GTD needs goodTillDate")
+    return moment
 
 
 def _moment(text: str, at: datetime) -> datetime | None:
@@ -205,6 +222,19 @@ def _may_trade_outside(tradable: Tradable, kind: OrderKind) -> bool:
 
 def _lot(tradable: Tradable) -> Decimal:
     return Decimal(1) if tradable.is_combination else tradable.details[0].size_increment
+
+
+def _cash_quantity(values: Mapping[str, Any], tradable: Tradable, price: Decimal | None) -> Decimal:
+    """Units for an amount of money (`cashQty`), at the limit or at the price of the moment, in whole lots."""
+    sec_types = {details.contract.sec_type for details in tradable.details}
+    if tradable.is_combination or not sec_types <= _FOR_CASH or values["cashQty"] < 0 or not price:
+        raise RequestError(10244, "Cash quantity cannot be used for this order")
+    if values["totalQuantity"]:
+        raise invalid("An order has either a quantity or a cash quantity, not both")
+    units = whole_lots(values["cashQty"] / price, _lot(tradable))
+    if not 0 < units <= _MAX_QUANTITY:
+        raise invalid(f"Invalid cash quantity {values['cashQty']}: {units:f} units at {price:f}")
+    return units
 
 
 def _quantity(quantity: Decimal, tradable: Tradable, version: int) -> Decimal:

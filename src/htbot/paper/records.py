@@ -81,9 +81,12 @@ class Records:
         """Every order; what it asks for is read again from the client's own message."""
         for document in self._store.orders():
             values = decode(PLACE_ORDER, document["frame"], document["version"])
+            echo = dict(values)
+            if values["cashQty"]:  # what the money bought was settled when the order came in
+                values.update(totalQuantity=Decimal(document["asked"]), cashQty=None)
             since = datetime.fromisoformat(document["since"])
             tradable = contracts.tradable(values, datetime.fromisoformat(document["created_at"]))
-            entry = Entry(since, document["version"], contracts.exists)
+            entry = Entry(since, document["version"], contracts.exists, _no_touch)
             completed_at = document["completed_at"]
             yield PaperOrder(
                 client_id=document["client_id"],
@@ -97,7 +100,7 @@ class Records:
                 tradable=tradable,
                 ticket=ticket_from(values, tradable, entry),
                 quantity=Decimal(document["quantity"]),
-                echo=values,
+                echo=echo,
                 status=Status(document["status"]),
                 progress=_progress_from(document["progress"]),
                 portions=tuple(_portion_from(row) for row in document["portions"]),
@@ -132,6 +135,10 @@ class Records:
             yield Execution(**document)
 
 
+def _no_touch(_con_id: int, _side: Action) -> None:
+    """An order that is read again needs no price."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
@@ -148,6 +155,7 @@ def _order_document(order: PaperOrder) -> dict[str, Any]:
         "version": order.version,
         "created_at": order.created_at.isoformat(),
         "since": order.since.isoformat(),
+        "asked": str(order.ticket.quantity),
         "quantity": str(order.quantity),
         "status": order.status.value,
         "progress": _progress_document(order.progress),

@@ -47,7 +47,7 @@ PUT = Contract(conId=LONG, secType="OPT", exchange="SMART")
         (STOCK, LimitOrder("BUY", 1, 400, whatIf=True, transmit=False), 413),
         (STOCK, LimitOrder("BUY", 10, 400, blockOrder=True), 117),
         (STOCK, LimitOrder("BUY", 10, 400, displaySize=11), 10020),
-        (STOCK, LimitOrder("BUY", 10, 400, cashQty=100), 10244),
+        (STOCK, LimitOrder("BUY", 10, 400, cashQty=100), 321),
         (STOCK, LimitOrder("HOLD", 1, 400), 321),
         (STOCK, LimitOrder("BUY", 1, 400, account="DU0"), 321),
         (STOCK, LimitOrder("BUY", 1, 400, tif="GTD"), 391),

@@ -230,3 +230,15 @@ def test_a_halted_contract_trades_nothing(desk: PaperDesk, market: HandMarket) -
     assert statuses(client.ask(49, 1)) == []
     market.halts.clear()
     assert "Filled" in statuses(client.ask(49, 1))
+
+
+def test_an_amount_of_money_buys_what_it_pays_for_and_minutes_are_five(desk: PaperDesk) -> None:
+    client = desk.client()
+    order = Order(action="BUY", orderType="LMT", lmtPrice=400, cashQty=2100, tif="Minutes")
+    assert [fields[4] for fields in of_kind(client.place(1, STOCK, order), 3)] == ["5", "5"]
+    desk.market.quotes[SPY] = (300, 301)
+    desk.kill_and_open()
+    [order] = desk.gateway.book.working
+    assert (order.quantity, order.ticket.quantity, order.echo["cashQty"]) == (5, 5, 2100)
+    assert order.ticket.good_till == desk.gateway.now + timedelta(minutes=5)
+    assert errors(desk.client().place(2, PUT, Order(action="BUY", orderType="MKT", cashQty=100))) == [(2, 10244)]
