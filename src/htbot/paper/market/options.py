@@ -188,10 +188,12 @@ class OptionModel:
         return SmileSlice(seen.forward, stated.discount, stated.years, deviation / sqrt(stated.years), shape)
 
 
-def modelled_quote(terms: OptionTerms, smile: SmileSlice, as_of: datetime, beat: int) -> Quote:
+def modelled_quote(
+    terms: OptionTerms, smile: SmileSlice, as_of: datetime, beat: int, last: float | None = None
+) -> Quote:
     """The model's two-sided market of an option; at expiry both sides are the intrinsic value, without size.
 
-    `beat` names the moment for the sizes.
+    `beat` names the moment for the sizes, `last` is the price of the last trade.
     """
     value = smile.price(terms.series.right, terms.strike)
     con_id = terms.con_id
@@ -199,7 +201,7 @@ def modelled_quote(terms: OptionTerms, smile: SmileSlice, as_of: datetime, beat:
         return Quote(con_id, as_of, bid=value, ask=value, modelled=True)
     bid, ask = two_sided(terms, value, smile.years)
     bid_size = 0.0 if bid is None else size_of(con_id, beat, 90)
-    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, beat, 90), None, True)
+    return Quote(con_id, as_of, bid, ask, bid_size, size_of(con_id + 1, beat, 90), last, True)
 
 
 def model_greeks(terms: OptionTerms, smile: SmileSlice, spot: float, volatility: float | None = None) -> Greeks:

@@ -10,13 +10,16 @@ from math import sqrt
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
+from htbot.domain.sessions import Session
 from htbot.paper.market.con_ids import option_series
 from htbot.paper.market.contracts import ContractBook
+from htbot.paper.market.option_trades import Hours, OptionTrades, recorded_trades
 from htbot.paper.market.options import OptionModel, OptionTerms, model_greeks, modelled_quote, option_terms
 from htbot.paper.market.recorded import RecordedChains, Sides, last_trade, sides_at
 from htbot.paper.market.tape import Prices
 from htbot.paper.market.timeline import epoch_s, instant
 from htbot.paper.market.touch import size_of, touch_of
+from htbot.paper.ports import Print
 from htbot.pricing.black import implied_deviation
 from htbot.pricing.smile import SmileSlice
 
@@ -59,6 +62,7 @@ class Quoter:
         self._contracts = contracts
         self._data = data
         self.model = OptionModel(prices, RecordedChains(data) if data.option_quotes else None)
+        self.trades = OptionTrades(self._modelled_at)
         self._terms: dict[int, OptionTerms | None] = {}
         self._moment: Moment | None = None
 
@@ -79,6 +83,16 @@ class Quoter:
             return self._underlying(con_id, symbol, moment)
         terms = self.option(con_id)
         return self._option(terms, moment) if terms is not None else None
+
+    def option_prints(self, terms: OptionTerms, session: Session, until_s: int) -> list[Print]:
+        """An option's trades of a session up to an instant; none are modelled where its quotes are recorded."""
+        opens_s, closes_s = epoch_s(session.opens), min(epoch_s(session.closes), self.model.expires_s(terms))
+        recorded = self._data.option_trades.get(terms.series)
+        if recorded is not None:
+            return recorded_trades(recorded, opens_s, min(until_s, closes_s))
+        if terms.series in self._data.option_quotes:
+            return []
+        return self.trades.until(terms.con_id, until_s, Hours(opens_s, closes_s))
 
     def is_recorded(self, symbol: str) -> bool:
         """True when quotes of an underlying are recorded."""
@@ -159,7 +173,15 @@ class Quoter:
         smile = self.model.slice(terms, moment.at_s)
         as_of, as_of_s = moment.capped(expires_s)
         beat = moment.beat(as_of_s) if as_of_s == moment.at_s else as_of_s // 60
-        return modelled_quote(terms, smile, as_of, beat) if smile is not None else None
+        if smile is None:
+            return None
+        hours = Hours(moment.opens_s, min(moment.closes_s, expires_s))
+        return modelled_quote(terms, smile, as_of, beat, self.trades.last(terms.con_id, moment.at_s, hours))
+
+    def _modelled_at(self, con_id: int, at_s: int) -> Quote | None:
+        terms = self.option(con_id)
+        smile = self.model.slice(terms, at_s) if terms else None
+        return modelled_quote(terms, smile, instant(at_s), 0) if terms and smile else None
 
     def _recorded_option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
         columns = self._data.option_quotes.get(terms.series)

@@ -15,10 +15,11 @@ from htbot.domain.instruments import SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable, floor_to
-from htbot.paper.market.charts import path_candles, quote_candles
+from htbot.paper.market.charts import DAY_S, path_candles, quote_candles
 from htbot.paper.market.contracts import ContractBook
 from htbot.paper.market.hours import inside, trading_hours
 from htbot.paper.market.listing import ExpiryRules, Listing
+from htbot.paper.market.option_trades import open_interest
 from htbot.paper.market.path import event_times
 from htbot.paper.market.quoting import QUARTER, Quoter, money, sides_of
 from htbot.paper.market.tape import Prices, Tape
@@ -34,10 +35,13 @@ from htbot.paper.ports import (
     Show,
     TradingHours,
 )
+from htbot.pricing.realised import close_to_close
 
 _NO_STATISTICS = DayStatistics(open=None, high=None, low=None, previous_close=None, volume=0.0)
 _NOT_SHOWN = {SecType.INDEX: (Show.MIDPOINT, Show.BID, Show.ASK), SecType.FOREX: (Show.TRADES,)}
-_WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.OPTION, SecType.FOREX})
+_VOLATILITIES = frozenset({Show.HISTORICAL_VOLATILITY, Show.OPTION_IMPLIED_VOLATILITY})
+_SHOWN_SESSIONS = 30
+_WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.FOREX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,11 @@ class PathMarket:
 
     def statistics(self, con_id: int, at: datetime) -> DayStatistics:
         """The session that runs at `at`, or the last one that ran."""
-        at_s = epoch_s(at)
+        halt = self._halt(con_id, at)
+        at_s = halt[0] if halt else epoch_s(at)
         symbol, position = self._contracts.symbol(con_id), self._timeline.running(at_s)
         if symbol is None:
-            return self._option_statistics(con_id, position)
+            return self._option_statistics(con_id, position, at_s)
         position = self._prices.hours_of(symbol).running(at_s)
         path = self._prices.path_at(symbol, at_s)
         before = self._prices.previous_close(symbol, position)
@@ -144,18 +149,23 @@ class PathMarket:
 
     def candles(self, con_id: int, seconds: int, since: datetime, until: datetime, show: Show) -> list[Candle]:
         """Bars of an underlying's path, or of a contract's quotes."""
+        if show in _VOLATILITIES:
+            return self._volatilities(con_id, seconds, (epoch_s(since), epoch_s(until)), show)
         found: list[Candle] = []
         for session in self._sessions_of(con_id, since, until):
             found += self._session_candles(con_id, seconds, session, (epoch_s(since), epoch_s(until)), show)
         return found
 
     def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
-        """Modelled trades along the path of a stock; an index and an option have none."""
+        """Trades of the tape, or modelled ones; an index and a currency pair have none."""
         symbol, kind = self._contracts.symbol(con_id), self._kind(con_id)
-        if symbol is None or kind in _WITHOUT_TRADES:
-            return ()
+        terms = self._quoter.option(con_id)
         found: list[Print] = []
-        for session in self._sessions_of(con_id, after, until):
+        for session in self._sessions_of(con_id, after, until) if kind not in _WITHOUT_TRADES else ():
+            if symbol is None:
+                trades = self._quoter.option_prints(terms, session, epoch_s(until)) if terms else ()
+                found += [row for row in trades if after < row.at <= until and not self.halted(con_id, row.at)]
+                continue
             path = self._tape.path(symbol, session)
             found += path.prints(after, until) if path else ()
         return found
@@ -232,12 +242,21 @@ class PathMarket:
     def _reference(self, symbol: str, day: date) -> float | None:
         return self._prices.reference(symbol, self._timeline.position(day))
 
-    def _option_statistics(self, con_id: int, position: int) -> DayStatistics:
-        """An option tells its previous close only: the mid at the end of the session before."""
-        if self._quoter.option(con_id) is None or position < 1:
+    def _option_statistics(self, con_id: int, position: int, at_s: int) -> DayStatistics:
+        """The day's trades of an option; its previous close is the mid at the end of the session before."""
+        terms = self._quoter.option(con_id)
+        if terms is None or position < 1:
             return _NO_STATISTICS
         quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
-        return DayStatistics(None, None, None, quote.mid if quote else None, 0.0)
+        before = quote.mid if quote else None
+        reference = self._prices.reference(terms.underlying, position)
+        interest = None if reference is None else open_interest(con_id, terms.strike, reference)
+        trades = self._quoter.option_prints(terms, self._timeline.sessions[position], at_s)
+        if not trades:
+            return DayStatistics(None, None, None, before, 0.0, interest)
+        prices = [trade.price for trade in trades]
+        volume = sum(trade.size for trade in trades)
+        return DayStatistics(prices[0], max(prices), min(prices), before, volume, interest)
 
     def _halt(self, con_id: int, at: datetime) -> tuple[int, int] | None:
         """The halt that is on for a contract or for its underlying."""
@@ -280,6 +299,24 @@ class PathMarket:
             return
         value = partial(self._side, con_id, show)
         yield from quote_candles(session, self._session_events(session), seconds, limits, value)
+
+    def _volatilities(self, con_id: int, seconds: int, limits: tuple[int, int], show: Show) -> list[Candle]:
+        """An underlying's volatility by session: shown by its last 30 closes, or the model's for its options."""
+        symbol = self._contracts.symbol(con_id)
+        found = []
+        for session in self._played.sessions if symbol and seconds >= DAY_S else ():
+            opens_s = epoch_s(session.opens)
+            if symbol is None or not limits[0] <= opens_s <= limits[1]:
+                continue
+            position = self._timeline.position(session.day)
+            if show is Show.HISTORICAL_VOLATILITY:
+                known = position + (limits[1] >= epoch_s(session.closes))
+                value = close_to_close(self._prices.closes(symbol, known, _SHOWN_SESSIONS))
+            else:
+                value = self._quoter.model.level(symbol, opens_s)
+            if value is not None:
+                found.append(Candle(session.opens, seconds, *(round(value, 6),) * 4))
+        return found
 
     def _side(self, con_id: int, show: Show, at_s: int) -> float | None:
         quote = self._quoter.quote(con_id, instant(at_s))
