@@ -61,7 +61,8 @@ def _misused(mistake: typer.TyperException) -> int:
     """A command line that is not understood is an error (1): code 2 says 'not found'."""
     show = getattr(mistake, "format_message", None)
     text = show() if callable(show) else str(mistake)
-    print(f"htbot: {' '.join(text.split())}; htbot --help lists commands and options", file=sys.stderr)
+    if text:  # a group without a command has shown its help
+        print(f"htbot: {' '.join(text.split())}; htbot --help lists commands and options", file=sys.stderr)
     return ExitCode.ERROR
 
 

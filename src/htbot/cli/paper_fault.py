@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +10,12 @@ import typer
 from typer.core import TyperCommand
 
 from htbot.cli.failures import NotRunning
-from htbot.cli.output import Json, print_facts, print_json, print_table
+from htbot.cli.output import Json, plain, print_facts, print_json, print_table
 
 _Words = Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE", help="Fields of the fault.")]
 _Number = Annotated[int | None, typer.Argument(help="Number of the fault, as list shows it; default: all.")]
+
+_INSTANTS = frozenset({"from", "market_time", "link_until"})
 
 app = typer.Typer(help="Faults of a running gateway, through its control port.", no_args_is_help=True)
 
@@ -50,8 +53,7 @@ def list_faults(as_json: Json = False) -> None:
         print_json(rows)
         return
     columns = ("number", "fault", "fields", "from", "met", "state", "source")
-    shown = ({**row, "fields": " ".join(f"{name}={text}" for name, text in row["fields"].items())} for row in rows)
-    print_table("faults", columns, ([row[column] for column in columns] for row in shown))
+    print_table("faults", columns, ([_shown(column, row[column]) for column in columns] for row in rows))
 
 
 def add(
@@ -64,7 +66,7 @@ def add(
     if as_json:
         print_json(row)
     else:
-        print(f"fault {row['number']}: {row['fault']} from {row['from']}")
+        print(f"fault {row['number']}: {row['fault']} from {plain(_shown('from', row['from']))}")
 
 
 def clear(number: _Number = None, as_json: Json = False) -> None:
@@ -82,10 +84,15 @@ def status(as_json: Json = False) -> None:
     if as_json:
         print_json(answer)
     else:
-        print_facts((name, _listed(value)) for name, value in answer.items())
+        print_facts((name, _shown(name, value)) for name, value in answer.items())
 
 
-def _listed(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
+    """A value of an answer as people read it: instants are told as such, lists and fields in words."""
+    if name in _INSTANTS and value is not None:
+        return datetime.fromisoformat(value)
+    if isinstance(value, dict):
+        return " ".join(f"{field}={text}" for field, text in value.items())
     return (", ".join(map(str, value)) or None) if isinstance(value, list) else value
 
 

@@ -38,6 +38,7 @@ from htbot.paper.faults.link import Link, deliver
 from htbot.paper.faults.marks import Later, Marks
 from htbot.paper.faults.plan import FaultPlan, OrderFacts
 from htbot.paper.faults.script import Script
+from htbot.telemetry import get_logger
 
 if TYPE_CHECKING:
     from htbot.paper.gateway import Gateway
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 FaultT = TypeVar("FaultT", bound=OrderFault)
 _META = "faults"
+_log = get_logger("htbot.paper.faults")
 _LASTING = (LoseReply, PartialSilence, DuplicateReports, WithholdCommission, CorrectExecution)
 
 
@@ -142,7 +144,8 @@ class Conduct:
         """What is in force, for people."""
         outage = self._marks.outage
         return {
-            "link": "up" if outage is None else f"down until {outage.until.isoformat()}",
+            "link": "up" if outage is None else "down",
+            "link_until": None if outage is None else outage.until.isoformat(),
             "half_open": [session.client_id for session in self._gateway.sessions.values() if session.deaf],
             "silent_orders": sorted(self._marks.silent),
             "held_requests": self.link.waiting + sum(item.what == "deliver" for item in self._marks.later),
@@ -171,6 +174,7 @@ class Conduct:
         if self._marks.outage is not None and self._marks.outage.until <= now:
             self._regain()
         for event in self._plan.due(now):
+            _log.info("fault", name=event.name)
             self._happenings[type(event)](event)
         for item in self._marks.take_due(now):
             self._come(item)
@@ -309,7 +313,10 @@ class Conduct:
             raise RequestError(CANCEL_IMPOSSIBLE, text)
 
     def _claim(self, kind: type[FaultT], client_id: int, values: Mapping[str, Any]) -> FaultT | None:
-        return self._plan.claim(kind, OrderFacts.of(client_id, values), self._gateway.now)
+        fault = self._plan.claim(kind, OrderFacts.of(client_id, values), self._gateway.now)
+        if fault is not None:
+            _log.info("fault", name=fault.name, client_id=client_id, order_id=values["orderId"])
+        return fault
 
     # --- the book -------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class Armed:
             "number": self.number,
             "fault": self.fault.name,
             "fields": fields_of(self.fault),
-            "from": shown(self.at),
+            "from": self.at.isoformat(),
             "met": self.met,
             "state": "over" if self.over else "armed",
             "source": self.source,

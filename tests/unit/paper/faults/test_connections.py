@@ -57,7 +57,7 @@ def test_an_event_of_the_night_happens_at_its_time(faulty: FaultyDesk, trader: T
     assert trader.client.transport.closed
     assert faulty.gateway.now == SESSIONS.all()[0].at(23, 45)
     (row,) = faulty.board.rows()
-    assert (row["from"], row["met"], row["state"]) == ("2024-01-03T23:45:00-0500", 1, "armed")
+    assert (row["from"], row["met"], row["state"]) == ("2024-01-04T04:45:00+00:00", 1, "armed")
 
 
 def test_next_valid_id_goes_back_and_used_ids_stay_used(faulty: FaultyDesk, trader: Trader) -> None:
