@@ -157,6 +157,11 @@ class PaperOrder:
         return self.filled_value / self.filled if self.filled else Decimal(0)
 
     @property
+    def commission(self) -> Decimal:
+        """What all fills so far were charged, in USD."""
+        return sum((leg.charged for portion in self.portions for leg in portion.bill), Decimal(0))
+
+    @property
     def key(self) -> tuple[int, int]:
         """Client id and order id."""
         return self.client_id, self.order_id

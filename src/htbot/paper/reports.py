@@ -65,8 +65,9 @@ def order_values(order: PaperOrder) -> dict[str, Any]:
 
 
 def send_open_order(session: Session, order: PaperOrder) -> None:
-    """Queue openOrder."""
-    session.send(messages.OPEN_ORDER, {**order_values(order), **_NO_MARGINS})
+    """Queue openOrder; once the order has filled it tells the commission so far, as TWS does."""
+    charged = {"commission": order.commission, "commissionCurrency": "USD"} if order.filled else {}
+    session.send(messages.OPEN_ORDER, {**order_values(order), **_NO_MARGINS, **charged})
 
 
 def send_order_status(session: Session, order: PaperOrder) -> None:

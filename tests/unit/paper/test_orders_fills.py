@@ -15,6 +15,8 @@ from htbot.domain.instruments import Right
 from htbot.matching.view import FillRules
 from htbot.paper.book import BookRules
 from htbot.paper.limits import ClientRules
+from htbot.paper.wire.order_fields import OPEN_ORDER
+from htbot.paper.wire.tables import decode
 
 STOCK = Stock("SPY", "SMART", "USD")
 LONG, SHORT = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
@@ -42,6 +44,8 @@ def test_part_fills_count_up(thin: PaperDesk, market: HandMarket) -> None:
     second = client.ask(49, 1)
     assert columns(second, 3, 2, 3, 4, 5, 8) == [("Filled", "20", "0", "470.026", "470.05")]
     assert columns(second, 11, 19, 20, 24, 25) == [("8", "470.05", "20", "470.026")]
+    state = decode(OPEN_ORDER, of_kind(second, 5)[0][1:], 178)
+    assert (state["status"], state["commission"], state["commissionCurrency"]) == ("Filled", "1", "USD")
     fees = [fields[3] for fields in of_kind([*first, *second], 59)]
     assert sum(map(Decimal, fees)) == 1
     assert [fields[0] for fields in second if fields[0] in {"11", "5", "3", "59"}] == ["11", "5", "3", "59"]
