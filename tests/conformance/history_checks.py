@@ -78,15 +78,15 @@ SIZES = (
     ("4 hours", "1 W"),
     ("8 hours", "1 M"),
     ("1 day", "1 M"),
-    ("1 week", "3 M"),
-    ("1 month", "1 Y"),
+    ("1 week", "2 M"),
+    ("1 month", "6 M"),
 )
 
 
 def _size(length: str, duration: str) -> Any:
     def check(c: Client) -> None:
         rows = bars(c, nouns.stock(c), length, duration)
-        assert len(rows) > 2, len(rows)
+        assert len(rows) > 1, len(rows)
         assert all(float(bar.volume) >= 0 for bar in rows)
         if length in {"1 day", "1 week", "1 month"}:
             assert re.fullmatch(r"\d{8}|\d{4}-\d\d-\d\d", str(rows[0].date)), rows[0].date

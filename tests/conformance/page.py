@@ -9,9 +9,14 @@ PAGE = ROOT / "docs/reference/conformance.md"
 _HEAD = """# Conformance
 
 What client libraries of other people get from the paper gateway. Each row is a request and something that must be true
-of its answer; it was run with each library, unmodified, against a fresh gateway ({start}, synthetic market, speed
-{speed:g}). `PASS` means that the answer is IB's data; `error N` that IB itself answers so, and so does the gateway; `-`
-that the library has no such request. The checks are in `tests/conformance/`; a test runs them all and compares.
+of its answer. It was run with each library, unmodified, against a fresh gateway: synthetic market, speed {speed:g},
+from {start} on.
+
+- `PASS`: IB's data, in IB's form and order
+- `error N`: IB itself answers with this code, and so does the gateway
+- `-`: the library, or the protocol version that it speaks, has no such request
+
+The checks are in `tests/conformance/`; a test runs them all and compares them with this page.
 
 ```bash
 .venv/bin/python -m tests.conformance            # what fails
