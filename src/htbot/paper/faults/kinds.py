@@ -111,7 +111,9 @@ class LateOrder(OrderFault):
     """The request takes its time."""
 
     name: ClassVar[str] = "late-order"
-    effect: ClassVar[str] = "A new order reaches IB so much later, whether its client is still there or not."
+    effect: ClassVar[str] = (
+        "A new order reaches IB so much later, whether its client is still there or not. `times=always` is a slow IB."
+    )
     example: ClassVar[str] = "by_s=120 times=always"
 
     by_s: float = field(default=60.0, metadata=takes(SECONDS, "how much later"))
