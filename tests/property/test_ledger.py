@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import Action
-from htbot.paper.bookings import Booking, CashStyle, booking
+from htbot.paper.bookings import Booking, CashStyle, Stake, booking
 from htbot.paper.ledger import Ledger
 from htbot.paper.store import Store
 
@@ -127,13 +127,13 @@ def test_money_is_conserved_currency_by_currency(steps: list[tuple[str, Booking,
         assert ledger.accounts[ACCOUNT].cash.get(currency, Decimal(0)) == settled
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.lists(trades((1, 2, 3)), min_size=1, max_size=12), st.integers(0, 50), st.integers(1, 500))
 def test_a_correction_leaves_what_the_right_trades_would_have_left(
     made: list[Booking], number: int, ticks: int
 ) -> None:
-    place = number % len(made)
-    wrong = made[place]
+    wrong = made[number % len(made)]
+    place = len(made) - 1 - made[::-1].index(wrong)  # of equal trades the last one is corrected
     right = booking(ACCOUNT, CONTRACTS[wrong.con_id], wrong.side, wrong.quantity, Decimal(ticks) / 4, wrong.commission)
     corrected, busted, plain, without = (Ledger(Store(Path(":memory:")), [ACCOUNT], CASH) for _ in range(4))
     for index, trade in enumerate(made):
@@ -142,17 +142,20 @@ def test_a_correction_leaves_what_the_right_trades_would_have_left(
         plain.book(right if index == place else trade)
         if index != place:
             without.book(trade)
-    last = len(made) - 1 - made[::-1].index(wrong)
     corrected.correct(wrong, right)
     busted.correct(wrong, None)
-    if last == place:  # of equal trades the last one is corrected
-        assert corrected.accounts[ACCOUNT].cash == plain.accounts[ACCOUNT].cash
-        assert [row.now for row in corrected.of(ACCOUNT)] == [row.now for row in plain.of(ACCOUNT)]
-        assert corrected.accounts[ACCOUNT].unsettled == plain.accounts[ACCOUNT].unsettled
-    assert busted.accounts[ACCOUNT].cash == without.accounts[ACCOUNT].cash
-    kept = {row.con_id: row.now for row in busted.of(ACCOUNT) if row.now != type(row.now)()}
-    if last == place:
-        assert kept == {row.con_id: row.now for row in without.of(ACCOUNT) if row.now != type(row.now)()}
+    for put_right, expected in ((corrected, plain), (busted, without)):
+        assert put_right.accounts[ACCOUNT].cash == expected.accounts[ACCOUNT].cash
+        assert _unsettled(put_right) == _unsettled(expected)
+        assert _held(put_right) == _held(expected)
+
+
+def _held(ledger: Ledger) -> dict[int, Stake]:
+    return {row.con_id: row.now for row in ledger.of(ACCOUNT) if row.now != Stake()}
+
+
+def _unsettled(ledger: Ledger) -> dict[str, Decimal]:
+    return {currency: amount for currency, amount in ledger.accounts[ACCOUNT].unsettled.items() if amount}
 
 
 @settings(max_examples=40, deadline=None)
