@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.contracts import Tradable
-from htbot.paper.feeds.durations import DAY_S, SHOWS, BarSize
+from htbot.paper.feeds.durations import SHOWS, BarSize
 from htbot.paper.feeds.extended import outside_hours
 from htbot.paper.ports import Candle, Market, Show
 from htbot.paper.prices import Prices
@@ -21,7 +21,6 @@ from htbot.paper.wire.times import day_text, epoch, stamp
 _NONE = -1
 _UPDATE_PERIOD_S = 5
 _DIGITS = 6
-_VOLATILITY_SPAN = timedelta(days=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,8 @@ class Series:
 
 def fetch(market: Market, series: Series, limits: tuple[datetime, datetime]) -> list[Candle]:
     """Bars that start within the limits, as a client gets them: without trades volume, average and count are -1."""
-    contract, size = series.contract, series.size
+    contract = series.contract
     rule = SHOWS[series.show]
-    if rule.volatility is not None:
-        return volatilities(market, contract.con_id, rule.volatility, limits) if size.period == "day" else []
     parts = [_bars(market, series, part, limits) for part in rule.series]
     if len(parts) == 2:
         return _both_sides(*parts)
@@ -53,21 +50,6 @@ def fetch(market: Market, series: Series, limits: tuple[datetime, datetime]) -> 
     if contract.sec_type is SecType.INDEX:
         return [replace(bar, volume=0, average=0, count=0) for bars in parts for bar in bars]
     return [bar if bar.average else replace(bar, average=typical(bar)) for bars in parts for bar in bars]
-
-
-def volatilities(
-    market: Market, con_id: int, of: Callable[[Sequence[float]], float | None], limits: tuple[datetime, datetime]
-) -> list[Candle]:
-    """A volatility per year (0.15 = 15 %) for each session, of the closes up to its own."""
-    since, until = limits
-    days = market.candles(con_id, DAY_S, since - _VOLATILITY_SPAN, until, Show.TRADES)
-    found = []
-    for index, day in enumerate(days):
-        value = of([earlier.close for earlier in days[: index + 1]]) if day.start >= since else None
-        if value is not None:
-            level = round(value, _DIGITS)
-            found.append(Candle(day.start, DAY_S, level, level, level, level, _NONE, _NONE, _NONE))
-    return found
 
 
 def typical(bar: Candle) -> float:

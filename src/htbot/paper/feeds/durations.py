@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,7 +10,6 @@ from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.errors import RequestError, invalid, no_history
 from htbot.paper.ports import Show
-from htbot.pricing.realised import close_to_close, modelled_level
 
 _DURATION = re.compile(r"(\d{1,6}) ?([SDWMY])", re.IGNORECASE)
 DAY_S = 86_400
@@ -33,7 +31,6 @@ _UNIT = {"S": timedelta(seconds=1), "D": timedelta(days=1), "W": timedelta(weeks
 _SMALL = {1: timedelta(seconds=2000)}
 _SMALL_LONGEST = timedelta(weeks=1)
 SMALL_S = 30
-_VOLATILITY_SESSIONS = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +137,12 @@ def _earlier(day: date, months: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class ShowRule:
-    """One `whatToShow`: the world's series behind it, the types that have it, whether it has volume and can go on.
-
-    `volatility` makes a series of session closes instead.
-    """
+    """One `whatToShow`: the world's series behind it, the types that have it, whether it has volume and can go on."""
 
     series: tuple[Show, ...]
     kinds: frozenset[SecType] = frozenset()
     traded: bool = False
     live: bool = True
-    volatility: Callable[[Sequence[float]], float | None] | None = None
-
-
-def _shown(closes: Sequence[float]) -> float | None:
-    return close_to_close(closes[-_VOLATILITY_SESSIONS:])
 
 
 _STOCK = frozenset({SecType.STOCK})
@@ -171,8 +160,8 @@ SHOWS: dict[str, ShowRule] = {
     "ASK": ShowRule((Show.ASK,), _QUOTED),
     "BID_ASK": ShowRule((Show.BID, Show.ASK), _QUOTED, live=False),
     ADJUSTED: ShowRule((Show.TRADES,), _STOCK, traded=True, live=False),
-    "HISTORICAL_VOLATILITY": ShowRule((), _UNDERLYINGS, live=False, volatility=_shown),
-    "OPTION_IMPLIED_VOLATILITY": ShowRule((), _UNDERLYINGS, live=False, volatility=modelled_level),
+    "HISTORICAL_VOLATILITY": ShowRule((Show.HISTORICAL_VOLATILITY,), _UNDERLYINGS, live=False),
+    "OPTION_IMPLIED_VOLATILITY": ShowRule((Show.OPTION_IMPLIED_VOLATILITY,), _UNDERLYINGS, live=False),
     _AGGREGATED: ShowRule((Show.TRADES,), _CRYPTO, traded=True),
     SCHEDULE: ShowRule((), frozenset(SecType), live=False),
     **dict.fromkeys(("FEE_RATE", "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST"), ShowRule((), live=False)),

@@ -16,8 +16,6 @@ from htbot.domain.instruments import Right, SecType
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError
-from htbot.paper.feeds.charts import volatilities
-from htbot.paper.feeds.durations import DAY_S, SHOWS
 from htbot.paper.ports import Candle, ContractDetails, Print, Show
 from htbot.paper.prices import Prices
 from htbot.paper.wire import messages
@@ -27,6 +25,7 @@ RT_VOLUME, RT_TRADE_VOLUME = 233, 375
 _RT_VOLUME_TICK, _RT_TRADE_VOLUME_TICK = 48, 77
 _INVALID = 321
 _ETF = "ETF"
+_DAY_S = 86_400
 
 Tick = tuple[Table, int, object]
 
@@ -53,9 +52,9 @@ class Facts:
         """The instant."""
         return self.prices.at
 
-    def candles(self, seconds: int, span: timedelta) -> list[Candle]:
-        """Bars of trades of the time before now."""
-        return self.prices.market.candles(self.con_id, seconds, self.at - span, self.at, Show.TRADES)
+    def candles(self, seconds: int, span: timedelta, show: Show = Show.TRADES) -> list[Candle]:
+        """Bars of the time before now."""
+        return self.prices.market.candles(self.con_id, seconds, self.at - span, self.at, show)
 
     def modelled(self, what: str, low: int, high: int) -> int:
         """A number between two bounds that stays the same for a New York date."""
@@ -90,12 +89,10 @@ def _open_interest(facts: Facts) -> Iterator[Tick]:
             yield messages.TICK_SIZE, 27 if facts.details.contract.right is Right.CALL else 28, interest
 
 
-def _volatility(tick_type: int, show: str) -> Callable[[Facts], Iterator[Tick]]:
+def _volatility(tick_type: int, show: Show) -> Callable[[Facts], Iterator[Tick]]:
     def values(facts: Facts) -> Iterator[Tick]:
-        of = SHOWS[show].volatility
-        if of is not None and _has_options(facts):
-            limits = facts.at - timedelta(days=10), facts.at
-            for day in volatilities(facts.prices.market, facts.con_id, of, limits)[-1:]:
+        if _has_options(facts):
+            for day in facts.candles(_DAY_S, timedelta(days=10), show)[-1:]:
                 yield messages.TICK_GENERIC, tick_type, day.close
 
     return values
@@ -108,7 +105,7 @@ def _average_option_volume(facts: Facts) -> Iterator[Tick]:
 
 def _statistics(facts: Facts) -> Iterator[Tick]:
     """Low and high of 13, 26 and 52 weeks and the average volume of 90 days, as far back as the world goes."""
-    days = facts.candles(DAY_S, timedelta(weeks=52))
+    days = facts.candles(_DAY_S, timedelta(weeks=52))
     for low_type, high_type, weeks in ((15, 16, 13), (17, 18, 26), (19, 20, 52)):
         span = [day for day in days if day.start > facts.at - timedelta(weeks=weeks)]
         if span:
@@ -153,7 +150,7 @@ def _last_minute(facts: Facts) -> Candle | None:
 
 
 def _trade_count(facts: Facts) -> Iterator[Tick]:
-    candles = facts.candles(DAY_S, timedelta(hours=16))
+    candles = facts.candles(_DAY_S, timedelta(hours=16))
     if candles and facts.kind is not SecType.INDEX:
         yield messages.TICK_GENERIC, 54, candles[-1].count
 
@@ -241,9 +238,9 @@ class Generic:
 GENERIC: dict[int, Generic] = {
     100: Generic("Option Volume", _option_volume),
     101: Generic("Option Open Interest", _open_interest),
-    104: Generic("Historical Volatility", _volatility(23, "HISTORICAL_VOLATILITY"), independent=True),
+    104: Generic("Historical Volatility", _volatility(23, Show.HISTORICAL_VOLATILITY), independent=True),
     105: Generic("Average Opt Volume", _average_option_volume),
-    106: Generic("impvolat", _volatility(24, "OPTION_IMPLIED_VOLATILITY"), independent=True),
+    106: Generic("impvolat", _volatility(24, Show.OPTION_IMPLIED_VOLATILITY), independent=True),
     162: Generic("Index Future Premium"),
     165: Generic("Misc. Stats", _statistics, independent=True),
     220: Generic("Creditman Mark Price", _mark(78), period_s=0),
@@ -261,7 +258,7 @@ GENERIC: dict[int, Generic] = {
     370: Generic("ParticipationMonitor"),
     RT_TRADE_VOLUME: Generic("RTTrdVolume"),
     388: Generic("Rates"),
-    411: Generic("rthistvol", _volatility(58, "HISTORICAL_VOLATILITY")),
+    411: Generic("rthistvol", _volatility(58, Show.HISTORICAL_VOLATILITY)),
     456: Generic("IBDividends", _dividends, independent=True),
     460: Generic("Bond Factor Multiplier"),
     499: Generic("Fee and Rebate Rate"),

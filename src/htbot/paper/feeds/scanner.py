@@ -15,17 +15,16 @@ from xml.sax.saxutils import escape
 from htbot.domain.instruments import SecType
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import no_history
-from htbot.paper.feeds.charts import volatilities
-from htbot.paper.ports import ContractDetails, DayStatistics
+from htbot.paper.ports import ContractDetails, DayStatistics, Show
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import epoch
-from htbot.pricing.realised import modelled_level
 
 MAX_ROWS = 50
 NO_ITEMS = 165
 _PERIOD_S = 30
+_DAY_S = 86_400
 _VOLATILITY_DAYS = timedelta(days=10)
 
 
@@ -63,7 +62,8 @@ class Candidate:
     def volatility(self) -> float:
         """Implied volatility of its options; 0 when the world has none."""
         con_id, at = self.details.contract.con_id, self.prices.at
-        bars = volatilities(self.prices.market, con_id, modelled_level, (at - _VOLATILITY_DAYS, at))
+        show = Show.OPTION_IMPLIED_VOLATILITY
+        bars = self.prices.market.candles(con_id, _DAY_S, at - _VOLATILITY_DAYS, at, show)
         return bars[-1].close if bars else 0.0
 
 

