@@ -127,7 +127,7 @@ def test_money_is_conserved_currency_by_currency(steps: list[tuple[str, Booking,
         assert ledger.accounts[ACCOUNT].cash.get(currency, Decimal(0)) == settled
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(trades((1, 2, 3)), min_size=1, max_size=12), st.integers(0, 50), st.integers(1, 500))
 def test_a_correction_leaves_what_the_right_trades_would_have_left(
     made: list[Booking], number: int, ticks: int
