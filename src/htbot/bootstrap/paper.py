@@ -24,7 +24,7 @@ from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.book import BookRules
 from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.faults.control import ControlPort, controlled
-from htbot.paper.faults.script import read_script
+from htbot.paper.faults.plan import Script
 from htbot.paper.faults.stage import ControlBoard
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.gateway import Gateway, GatewayConfig
@@ -162,18 +162,19 @@ def build_gateway(options: PaperOptions) -> Gateway:
         latency_s=options.latency_s,
     )
     gateway = Gateway(market, store, config)
-    if options.faults is not None:
-        _follow(gateway, options.faults)
+    _follow(gateway, options.faults)
     store.put_meta("world_asked", asked)
     store.put_meta("world_start", market.start.isoformat())
     store.commit()
     return gateway
 
 
-def _follow(gateway: Gateway, path: Path) -> None:
-    """Play a script of faults, from where it is if the stored world has played a part of it."""
+def _follow(gateway: Gateway, path: Path | None) -> None:
+    """Play a script of faults, from where it is if the stored world has played a part of it; or end the last one."""
+    from htbot.paper.faults.script import read_script  # YAML is loaded for those who use it
+
     try:
-        gateway.faults.follow(read_script(path))
+        gateway.faults.follow(Script() if path is None else read_script(path))
     except CallerMistake as mistake:
         raise ConfigurationError(f"{path}: {mistake}") from mistake
 

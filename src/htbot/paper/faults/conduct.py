@@ -36,8 +36,7 @@ from htbot.paper.faults.kinds import (
 )
 from htbot.paper.faults.link import Link, deliver
 from htbot.paper.faults.marks import Later, Marks
-from htbot.paper.faults.plan import FaultPlan, OrderFacts
-from htbot.paper.faults.script import Script
+from htbot.paper.faults.plan import FaultPlan, OrderFacts, Script
 from htbot.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -105,13 +104,13 @@ class Conduct:
         self._stage = stage
 
     def follow(self, script: Script) -> None:
-        """Play a script, from where it is if it was played before.
+        """Play a script, from where it is if it was played before; an empty one ends the last one.
 
         Raises:
             CallerMistake: one of its times never comes.
         """
-        self._plan.follow(script, self._gateway.now)
-        self.in_force = True
+        if self._plan.follow(script, self._gateway.now):
+            self.in_force = True
 
     def arm(self, fault: Fault, source: str) -> dict[str, Any]:
         """Arm a fault; its row. What is due happens with the next `turn`.

@@ -17,11 +17,18 @@ from htbot.domain.errors import CallerMistake, NotFound
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.faults.kinds import Event, Fault, OrderFault
 from htbot.paper.faults.reading import fields_of, read_fault
-from htbot.paper.faults.script import Script
 from htbot.paper.faults.values import resolved, shown
 
 OrderFaultT = TypeVar("OrderFaultT", bound=OrderFault)
 _MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The faults of a file with their lines; `digest` tells whether a stored position belongs to this text."""
+
+    digest: str = ""
+    entries: tuple[tuple[int, Fault], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +151,8 @@ class FaultPlan:
         self._armed.append(armed)
         return armed
 
-    def follow(self, script: Script, now: datetime) -> None:
-        """Arm the faults of a script; one that is followed already goes on where it is.
+    def follow(self, script: Script, now: datetime) -> bool:
+        """Arm the faults of a script in place of the last one's; the same goes on where it is. Whether it is another.
 
         What a new script wanted before the present time is over without having happened.
 
@@ -153,7 +160,7 @@ class FaultPlan:
             CallerMistake: a time of day for which no session is left.
         """
         if script.digest == self._digest:
-            return
+            return False
         self._armed = [armed for armed in self._armed if not armed.source.startswith("line ")]
         self._digest = script.digest
         for line, fault in script.entries:
@@ -161,6 +168,7 @@ class FaultPlan:
             if at is None:
                 raise CallerMistake(f"line {line}: {fault.name}: no session is left for at={shown(fault.at)}")
             self._add(fault, at, f"line {line}").over = at < now
+        return True
 
     def clear(self, number: int | None = None) -> int:
         """Remove one fault, or all; how many.

@@ -47,7 +47,8 @@ htbot paper --faults bad_day.yaml
 
 `PAPER_FAULTS` is the same as a setting. A mistake is told with file, line and rule, and nothing starts. A restarted
 gateway goes on in the middle of its script: counts, held orders and outages are kept with the books, in the same
-transaction. What a new script wants at a time that is over does not happen. The control port outlives a `restart`.
+transaction. What a new script wants at a time that is over does not happen; a start without a script ends the last
+one. The control port outlives a `restart`.
 
 ## By command
 

@@ -7,24 +7,16 @@ script means what the same words mean on the command line.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.paper.faults.kinds import Fault
+from htbot.paper.faults.plan import Script
 from htbot.paper.faults.reading import read_fault
 
 _MAX_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """The faults of a file with their lines; `digest` tells whether a stored position belongs to this text."""
-
-    digest: str = ""
-    entries: tuple[tuple[int, Fault], ...] = ()
 
 
 def read_script(path: Path) -> Script:

@@ -11,9 +11,9 @@ from tests.support.paper_world import SESSIONS, START
 
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.paper.faults.kinds import DropOrder, OrderFault, Reject
-from htbot.paper.faults.plan import FaultPlan, OrderFacts, fits
+from htbot.paper.faults.plan import FaultPlan, OrderFacts, Script, fits
 from htbot.paper.faults.reading import read_fault, words_to_fields
-from htbot.paper.faults.script import Script, read_script
+from htbot.paper.faults.script import read_script
 
 
 def fault(line: str) -> Any:
@@ -140,6 +140,14 @@ def test_a_restored_plan_goes_on_in_the_middle(plan: FaultPlan, tmp_path: Path) 
     again.follow(script, START + timedelta(minutes=10))
     assert again.rows() == plan.rows()
     assert meetings(again, 2) == [True, False]
+
+
+def test_without_its_script_a_plan_keeps_only_what_people_armed(plan: FaultPlan, tmp_path: Path) -> None:
+    plan.arm(fault("drop-order"), START, "control")
+    assert plan.follow(script_of(tmp_path, "- fault: reject\n"), START)
+    assert plan.follow(Script(), START)
+    assert not plan.follow(Script(), START)
+    assert [row["fault"] for row in plan.rows()] == ["drop-order"]
 
 
 def test_a_changed_script_begins_anew_and_misses_what_is_past(plan: FaultPlan, tmp_path: Path) -> None:
