@@ -50,6 +50,8 @@ _BETAS = {
     "AMZN": 1_200, "GOOG": 1_100, "META": 1_250, "IBM": 700, "AMD": 1_700, "COIN": 2_000, "MSTR": 2_200, "KO": 400,
     "PG": 400, "JNJ": 400, "PEP": 400, "VIX": -6_000, "VXX": -3_500, "TQQQ": 3_400, "SQQQ": -3_400, "GLD": 50,
     "SLV": 200, "USO": 300, "TLT": -200, "IEF": -100, "SHY": -20, "AGG": -80, "BND": -80, "HYG": 300, "LQD": 50,
+    "VIXMO": -5_500, "VIX3M": -3_500, "VVIX": -3_000, "SGOV": 0, "BIL": 0, "SHV": 0, "UPRO": 3_000, "UVXY": -5_000,
+    "SOXL": 4_000,
 }  # fmt: skip
 _USUAL_BETA = {SecType.STOCK: 1_000, SecType.INDEX: 1_000, SecType.CRYPTO: 800, SecType.FOREX: 0}
 _TABLES = ((30, STOCKS), (190, FUNDS), (240, INDICES), (260, PAIRS), (300, COINS))

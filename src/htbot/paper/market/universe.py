@@ -158,6 +158,9 @@ INDICES = (
     _index("INDU", 0, "Dow Jones Industrial Average", "CME", "42000", 40),
     _index("COMP", 0, "NASDAQ Composite Index", "NASDAQ", "18000", 60),
     _index("OEX", 0, "S&P 100 Stock Index", "CBOE", "2650", 20),
+    _index("VIXMO", 0, "CBOE 30-Day VIX Monthly Index", "CBOE", "17.2", 900),
+    _index("VIX3M", 0, "CBOE 3-Month Volatility Index", "CBOE", "18.4", 600),
+    _index("VVIX", 0, "CBOE VIX Volatility Index", "CBOE", "92", 900),
 )
 PAIRS = (
     _pair("EUR.USD", 12087792, "1.085"),
