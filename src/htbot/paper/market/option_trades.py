@@ -21,6 +21,7 @@ _SHORTEST_S, _SPREAD = 180, 25
 _LARGEST = 15
 _INTEREST = 4_000
 _REACH = 0.06
+_KEPT_SESSIONS = 2
 QuoteAt = Callable[[int, int], Quote | None]
 
 
@@ -41,14 +42,11 @@ class OptionTrades:
 
     def __init__(self, quote_at: QuoteAt) -> None:
         self._quote_at = quote_at
-        self._day: dict[int, tuple[int, list[Print]]] = {}
+        self._kept: dict[int, dict[int, list[Print]]] = {}
 
     def until(self, con_id: int, at_s: int, hours: Hours) -> list[Print]:
         """Trades of a session up to an instant, oldest first; they are priced once."""
-        opened_s, known = self._day.get(con_id, (0, []))
-        if opened_s != hours.opens_s:
-            known = []
-            self._day[con_id] = (hours.opens_s, known)
+        known = self._session(con_id, hours.opens_s)
         wanted = _count(con_id, min(at_s, hours.closes_s), hours.opens_s)
         while len(known) < wanted:
             known.append(self._make(con_id, len(known), hours.opens_s))
@@ -56,13 +54,22 @@ class OptionTrades:
 
     def last(self, con_id: int, at_s: int, hours: Hours) -> float | None:
         """Price of the last trade of the session."""
-        opened_s, known = self._day.get(con_id, (0, []))
         wanted = _count(con_id, min(at_s, hours.closes_s), hours.opens_s)
         if not wanted:
             return None
-        if opened_s != hours.opens_s or len(known) < wanted:
+        known = self._session(con_id, hours.opens_s)
+        if len(known) < wanted:
             known = self.until(con_id, at_s, hours)
         return known[wanted - 1].price
+
+    def _session(self, con_id: int, opens_s: int) -> list[Print]:
+        """The trades made so far of a session; two are kept: the running one and the one whose close it tells."""
+        kept = self._kept.setdefault(con_id, {})
+        if opens_s not in kept:
+            if len(kept) >= _KEPT_SESSIONS:
+                del kept[next(iter(kept))]
+            kept[opens_s] = []
+        return kept[opens_s]
 
     def _make(self, con_id: int, number: int, opens_s: int) -> Print:
         phase_s, period_s = _rhythm(con_id)
