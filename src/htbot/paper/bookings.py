@@ -39,8 +39,8 @@ _SECURITIES = frozenset({SecType.STOCK, SecType.OPTION})
 class Booking:
     """One trade as the ledger sees it; `quantity` unsigned, `price` per unit in `currency`, `commission` in USD.
 
-    `base` is the currency that a forex trade buys or sells. `security` tells a trade that settles on the next
-    business day and counts as a day trade (stocks and options).
+    `base` is the currency that a forex trade buys or sells. `security` tells what settles on the next business day
+    and counts for day trades (stocks and options), `ordered` that an order made the trade, not the broker by itself.
     """
 
     account: str
@@ -54,6 +54,7 @@ class Booking:
     style: CashStyle = CashStyle.PAID
     base: str = ""
     security: bool = True
+    ordered: bool = True
 
     @property
     def signed(self) -> Decimal:
@@ -140,7 +141,7 @@ def reversal(trade: Booking) -> Booking:
     side = Action.SELL if trade.side is Action.BUY else Action.BUY
     return Booking(
         trade.account, trade.con_id, trade.multiplier, side, trade.quantity, trade.price, -trade.commission,
-        trade.currency, trade.style, trade.base, security=False,
+        trade.currency, trade.style, trade.base, security=False, ordered=False,
     )  # fmt: skip
 
 
@@ -148,16 +149,16 @@ def booking_document(trade: Booking) -> list[Any]:
     """A trade as the store keeps it."""
     return [
         trade.account, trade.con_id, trade.multiplier, trade.side.value, str(trade.quantity), str(trade.price),
-        str(trade.commission), trade.currency, trade.style.value, trade.base, trade.security,
+        str(trade.commission), trade.currency, trade.style.value, trade.base, trade.security, trade.ordered,
     ]  # fmt: skip
 
 
 def booking_from(row: list[Any]) -> Booking:
     """The trade in a stored row."""
-    account, con_id, multiplier, side, quantity, price, commission, currency, style, base, security = row
+    account, con_id, multiplier, side, quantity, price, commission, currency, style, base, security, ordered = row
     return Booking(
         account, con_id, multiplier, Action(side), Decimal(quantity), Decimal(price), Decimal(commission), currency,
-        CashStyle(style), base, security,
+        CashStyle(style), base, security, ordered,
     )  # fmt: skip
 
 

@@ -232,7 +232,7 @@ class Ledger:
 
     def _count_day_trade(self, account: CashAccount, position: HeldPosition, trade: Booking) -> None:
         """A closing trade after one that opened today is a day trade, once a change of direction (FINRA 4210(f)(8))."""
-        if not trade.security:
+        if not (trade.security and trade.ordered):
             return
         opens = position.quantity == 0 or (position.quantity > 0) == (trade.signed > 0)
         if not opens and position.fresh:

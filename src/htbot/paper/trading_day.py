@@ -6,7 +6,7 @@ No interest is paid or charged, no dividends are paid and no borrow fees are tak
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -15,7 +15,7 @@ from htbot.domain.instruments import Right, SecType
 from htbot.domain.orders import Action
 from htbot.domain.sessions import Session
 from htbot.paper.book import Book
-from htbot.paper.bookings import booking
+from htbot.paper.bookings import Booking, booking
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import DUPLICATE_TICKER, RequestError, invalid
 from htbot.paper.ledger import HeldPosition, Ledger
@@ -161,8 +161,7 @@ class TradingDay:
         self, position: HeldPosition, details: ContractDetails, units: Decimal, price: Decimal, at: datetime
     ) -> None:
         side = Action.SELL if position.quantity > 0 else Action.BUY
-        trade = booking(position.account, details.contract, side, units, price, Decimal(0))
-        self._book.broker_trade(trade, wire_fields(details), at)
+        self._trade(booking(position.account, details.contract, side, units, price, Decimal(0)), details, at)
 
     def _deliver(self, position: HeldPosition, details: ContractDetails, units: Decimal, at: datetime) -> None:
         """Shares change hands at the strike: calls that are long and puts that are short bring shares in."""
@@ -172,8 +171,11 @@ class TradingDay:
             return
         receives = (details.contract.right is Right.CALL) == (position.quantity > 0)
         side = Action.BUY if receives else Action.SELL
-        trade = booking(position.account, stock.contract, side, units * position.multiplier, strike, Decimal(0))
-        self._book.broker_trade(trade, wire_fields(stock), at)
+        shares = units * position.multiplier
+        self._trade(booking(position.account, stock.contract, side, shares, strike, Decimal(0)), stock, at)
+
+    def _trade(self, trade: Booking, details: ContractDetails, at: datetime) -> None:
+        self._book.broker_trade(replace(trade, ordered=False), wire_fields(details), at)
 
 
 def _settles_in_cash(details: ContractDetails) -> bool:

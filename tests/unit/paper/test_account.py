@@ -180,6 +180,74 @@ def test_an_unknown_account_is_invalid(desk: PaperDesk, request_fields: tuple[ob
     assert [code for _id, code in errors(desk.client().ask(*request_fields))] == [321]
 
 
+def test_the_end_of_account_updates_is_told(desk: PaperDesk) -> None:
+    client = desk.client()
+    assert client.ask(6, 2, 0, "") == []
+    client.ask(6, 2, 1, "")
+    [note] = client.ask(6, 2, 0, "")
+    assert note[:4] == ["4", "2", "-1", "2100"]
+    assert client.ask(6, 2, 0, "") == []
+
+
+def test_segments_add_up(desk: PaperDesk) -> None:
+    client = desk.client()
+    bought(client)
+    values = values_of(client.ask(6, 2, 1, ""))
+    wholes = [key.removesuffix("-C") for key in values if key.endswith("-C") and key != "SegmentTitle-C"]
+    assert len(wholes) == 24
+    for key in wholes:
+        assert float(values[key]) == float(values[f"{key}-C"]) + float(values[f"{key}-S"])
+
+
+def test_a_ledger_row_in_each_currency(desk: PaperDesk) -> None:
+    rows = of_kind(desk.client().ask(6, 2, 1, ""), 6)
+    currencies: dict[str, list[str]] = {}
+    for row in rows:
+        currencies.setdefault(row[2], []).append(row[4])
+    assert currencies["CashBalance"] == currencies["RealCurrency"] == ["BASE", "USD"]
+    assert currencies["NetLiquidation"] == ["USD"]
+    assert currencies["DayTradesRemainingT+4"] == [""]
+    assert [row[2] for row in rows] == sorted(row[2] for row in rows)
+
+
+@pytest.mark.parametrize(("ledger_only", "has_buying_power"), [(0, True), (1, False)])
+def test_updates_under_a_request_id(desk: PaperDesk, ledger_only: int, has_buying_power: bool) -> None:
+    client = desk.client()
+    messages = client.ask(76, 1, 8, desk.gateway.accounts[0], "", ledger_only)
+    assert messages[-1] == ["74", "1", "8"]
+    keys = {row[5] for row in of_kind(messages, 73)}
+    assert {"CashBalance", "NetLiquidation"} <= keys
+    assert ("BuyingPower" in keys) is has_buying_power
+    assert errors(client.ask(76, 1, 8, "", "", 0)) == [(8, 322)]
+    assert {row[2] for row in of_kind(bought(client), 73)} == {"8"}
+
+
+def test_what_is_about_one_account_needs_its_name(make_desk: Callable[..., PaperDesk]) -> None:
+    client = make_desk(accounts=("DU1", "DU2")).client()
+    assert errors(client.ask(6, 2, 1, "")) == [(-1, 321)]
+    client.place(1, STOCK, MarketOrder("BUY", 100, account="DU1"))
+    client.place(2, STOCK, MarketOrder("BUY", 100, account="DU2"))
+    client.ask(49, 1)
+    for name in ("All", ""):
+        rows = of_kind(client.ask(74, 1, 5, name, ""), 71)
+        assert [row[3] for row in rows] == ["DU1", "DU2"]
+    assert [row[3] for row in of_kind(client.ask(74, 1, 5, "DU2", ""), 71)] == ["DU2"]
+    messages = client.ask(62, 1, 4, "All", "NetLiquidation,$LEDGER:USD")
+    rows = [(row[3], row[5]) for row in of_kind(messages, 63) if row[4] in {"NetLiquidation", "CashBalance"}]
+    assert rows == [("DU1", "99998.00"), ("DU2", "99998.00"), ("All", "105996.00")]
+    assert client.ask(92, 6, "All", "") == [["94", "6", "-4.00", "-4.00", "0.00"]]
+
+
+def test_values_come_every_three_minutes(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    bought(client)
+    client.ask(6, 2, 1, "")
+    market.quotes[SPY] = (471.0, 471.0)
+    heard = [client.ask(49, 1) for _ in range(12)]  # 30 seconds an instant
+    assert [bool(of_kind(messages, 8)) for messages in heard].count(True) == 2
+    assert [bool(of_kind(messages, 6)) for messages in heard].count(True) == 1  # what did not change is not repeated
+
+
 def test_accounts_are_kept_apart(make_desk: Callable[..., PaperDesk]) -> None:
     desk = make_desk(accounts=("DU1", "DU2"))
     client = desk.client()

@@ -147,6 +147,13 @@ def test_options_that_expire_later_stay(late: PaperDesk) -> None:
     assert held(late) == {con_id: 1}
 
 
+def test_an_expiry_is_no_day_trade(late: PaperDesk, market: HandMarket) -> None:
+    market.settlements[DAYS[0]] = 480.0
+    to_the_close(with_a_call(late))
+    assert held(late) == {SPY: 100}
+    assert late.gateway.ledger.accounts[late.gateway.accounts[0]].day_trades == [0, 0]
+
+
 def test_the_daily_profit_begins_again(late: PaperDesk, market: HandMarket) -> None:
     account = late.gateway.accounts[0]
     client = late.client()
