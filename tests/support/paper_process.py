@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
+from threading import Thread
 
 _PROGRAM = """
 import json, sys
@@ -36,6 +38,7 @@ class PaperProcess:
         self._options = {"state_dir": str(state_dir), "calendar_dir": str(calendar_dir), "port": 0, **options}
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
+        self._reading: Thread | None = None
 
     def start(self) -> int:
         """Start and wait until it serves; the port."""
@@ -47,6 +50,9 @@ class PaperProcess:
             self.kill()
             raise RuntimeError(f"the gateway did not start: {line!r}")
         self.port = int(line)
+        # its log goes the same way: a full pipe would stop it
+        self._reading = Thread(target=deque, args=(self._process.stdout, 0), daemon=True)
+        self._reading.start()
         return self.port
 
     def exit_code(self) -> int | None:
@@ -73,6 +79,8 @@ class PaperProcess:
             return 0
         process.send_signal(number)
         code = process.wait(timeout=10)
+        if self._reading is not None:
+            self._reading.join(timeout=10)
         if process.stdout is not None:
             process.stdout.close()
         self._process = None
