@@ -50,6 +50,12 @@ def test_a_schedule_lists_sessions(desk: PaperDesk) -> None:
     assert message[4:] == ["US/Eastern", "1", "20240102-09:30:00", "20240102-16:00:00", "20240102"]
 
 
+def test_a_schedule_of_all_times_ends_with_the_world(desk: PaperDesk) -> None:
+    request = [20, 9, *contract12(SPY), 0, "99991231-00:00:00", "1 day", "100 Y", 1, "SCHEDULE", 1, 0, ""]
+    [message] = of_kind(desk.client().ask(*request), 106)
+    assert message[5] == "2"
+
+
 @pytest.mark.parametrize(
     ("end", "keep", "code"),
     [
@@ -57,6 +63,8 @@ def test_a_schedule_lists_sessions(desk: PaperDesk) -> None:
         ("20240102 10:00:00 US/Eastern", 1, 321),
         ("yesterday", 0, 10314),
         ("20240102 10:00:00 Mars/Base", 0, 10314),
+        ("00010101 10:00:00", 0, 162),
+        ("19700101-00:00:00", 0, 162),
     ],
 )
 def test_what_has_no_answer(desk: PaperDesk, end: str, keep: int, code: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from htbot.domain.instruments import SecType
-from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
 from htbot.paper.feeds.charts import Chart, Series, fetch
@@ -105,6 +105,17 @@ class BarQuery:
         if self.size.seconds < 5:
             raise invalid("Bars below 5 secs are not supported with keepUpToDate")
 
+    def begins(self, until: datetime, sessions: SessionTable) -> datetime:
+        """Where the range that ends at `until` begins, at the world's first session at the earliest.
+
+        Raises:
+            RequestError: 162 for an end before the world.
+        """
+        first = sessions.all()[0].opens
+        if until < first:
+            raise no_history("HMDS query returned no data: the end is before the first session")
+        return max(self.duration.before(until, sessions), first)
+
     def limits(self, context: Context, tradable: Tradable) -> tuple[datetime, datetime]:
         """The range, not beyond now; a range shorter than its bars reaches back to the bar that holds its end.
 
@@ -112,7 +123,7 @@ class BarQuery:
         """
         gateway = context.gateway
         until = gateway.now if self.end is None else min(self.end, gateway.now)
-        since = self.duration.before(until, gateway.market.sessions)
+        since = self.begins(until, gateway.market.sessions)
         if self.duration.unit == "D":
             hours = gateway.market.hours(tradable.details[0].contract.con_id, since.astimezone(NEW_YORK).date())
             since = min([since, *(begins for begins, _ in (hours.liquid if self.rth else hours.trading))])
@@ -165,8 +176,9 @@ def _send_schedule(context: Context, values: dict[str, Any], tradable: Tradable,
         raise invalid(f"Schedules need server version {_SCHEDULES_SINCE}")
     if query.size.period != "day":
         raise invalid("Schedules need the bar size '1 day'")
-    end = query.end or gateway.now
-    since = query.duration.before(end, gateway.market.sessions)
+    sessions = gateway.market.sessions
+    end = min(query.end or gateway.now, sessions.all()[-1].closes)
+    since = query.begins(end, sessions)
     con_id = tradable.details[0].contract.con_id
     first, last = since.astimezone(NEW_YORK).date(), end.astimezone(NEW_YORK).date()
     rows: list[dict[str, str]] = []
