@@ -123,7 +123,7 @@ class AccountFeed:
                 messages.ACCOUNT_VALUE,
                 {"key": row.key, "value": row.value, "currency": row.currency, "account": account},
             )
-        for position in self._gateway.ledger.of(account):
+        for position in self._gateway.ledger.active(account):
             self._send_portfolio(session, updates, position)
         local = self._gateway.now.astimezone(NEW_YORK)
         session.send(messages.ACCOUNT_TIME, {"time": f"{local:%H:%M}"})

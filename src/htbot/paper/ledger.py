@@ -123,7 +123,7 @@ class Ledger:
         self.positions: dict[tuple[str, int], HeldPosition] = {}
         self.accounts: dict[str, CashAccount] = {}
         self.touched: dict[tuple[str, int], None] = {}
-        self._by_account: dict[str, dict[int, HeldPosition]] = {}
+        self._active: dict[str, dict[int, HeldPosition]] = {}
         self._trades: dict[tuple[str, int], list[Booking]] = {}
         for document in store.accounts():
             account = _account_from(document)
@@ -144,11 +144,15 @@ class Ledger:
 
     def held(self, account: str) -> list[HeldPosition]:
         """Open positions of an account, by contract id."""
-        return [position for position in self.of(account) if position.quantity]
+        return [position for position in self.active(account) if position.quantity]
+
+    def active(self, account: str) -> list[HeldPosition]:
+        """Positions that are open or were touched since the day began, by contract id."""
+        return [position for _con_id, position in sorted(self._active.get(account, {}).items())]
 
     def of(self, account: str) -> list[HeldPosition]:
-        """Every position row of an account, flat ones included, by contract id."""
-        return [position for _con_id, position in sorted(self._by_account.get(account, {}).items())]
+        """Every position that an account ever had, by contract id."""
+        return [position for key, position in sorted(self.positions.items()) if key[0] == account]
 
     def book(self, trade: Booking) -> Decimal | None:
         """Apply a trade; the profit it realised after commissions, or None when it only opened."""
@@ -201,7 +205,7 @@ class Ledger:
         row.day_equity, row.day_loan_equity = equity_usd, loan_equity_usd
         row.unsettled.clear()
         row.day_trades = [*row.day_trades, 0][-_DAYS_OF_DAY_TRADES:]
-        for position in self.of(account):
+        for position in self.active(account):
             if position.style is CashStyle.CARRIED and position.con_id in values:
                 self._settle(row, position, values[position.con_id])
             position.day_base = values.get(position.con_id, _ZERO) - position.now.carried
@@ -209,6 +213,8 @@ class Ledger:
             position.fresh = False
             self._trades.pop((account, position.con_id), None)
             self._save_position(position)
+            if not position.quantity:
+                del self._active[account][position.con_id]
         self._store.forget_bookings(account)
         self._save_account(account)
         self.version += 1
@@ -222,13 +228,14 @@ class Ledger:
     def _position(self, trade: Booking) -> HeldPosition:
         found = self.positions.get((trade.account, trade.con_id))
         if found is None:
-            found = HeldPosition(trade.account, trade.con_id, trade.multiplier, trade.currency, trade.style)
-            self._keep(found)
+            key = (trade.account, trade.con_id)
+            found = self.positions[key] = HeldPosition(*key, trade.multiplier, trade.currency, trade.style)
         return found
 
     def _keep(self, position: HeldPosition) -> None:
         self.positions[position.account, position.con_id] = position
-        self._by_account.setdefault(position.account, {})[position.con_id] = position
+        if position.quantity or position.now != position.opening:
+            self._active.setdefault(position.account, {})[position.con_id] = position
 
     def _count_day_trade(self, account: CashAccount, position: HeldPosition, trade: Booking) -> None:
         """A closing trade after one that opened today is a day trade, once a change of direction (FINRA 4210(f)(8))."""
@@ -241,6 +248,7 @@ class Ledger:
 
     def _changed(self, position: HeldPosition) -> None:
         self.version += 1
+        self._keep(position)
         self.touched[position.account, position.con_id] = None
         self._save_account(position.account)
         self._save_position(position)

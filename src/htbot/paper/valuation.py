@@ -308,7 +308,7 @@ class Valuer:
 
     def _rows(self, account: str, trades: Sequence[Booking]) -> dict[str, CurrencyRow]:
         rows = {name: CurrencyRow(cash=amount) for name, amount in self._ledger.accounts[account].cash.items()}
-        for position in self._ledger.of(account):
+        for position in self._ledger.active(account):
             row = rows.setdefault(position.currency, CurrencyRow())
             row.realized += position.day_realized
             if position.quantity and position.style is not CashStyle.EXCHANGED:

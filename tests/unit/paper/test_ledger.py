@@ -57,6 +57,50 @@ def test_books_are_the_same_after_a_restart(tmp_path: Path) -> None:
     assert again.accounts == ledger.accounts
 
 
+def test_a_correction_of_today_is_as_if_it_had_never_been_wrong(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    wrong, right = trade(Action.BUY, 1, "1.00", "1.00"), trade(Action.BUY, 1, "1.20", "1.00")
+    for each in (wrong, trade(Action.BUY, 1, "2.00"), trade(Action.SELL, 1, "3.00")):
+        ledger.book(each)
+    assert ledger.positions["DU1", 1].realized == Decimal("149.50")
+    ledger.correct(wrong, right)
+    assert ledger.positions["DU1", 1].realized == Decimal("139.50")
+    assert ledger.positions["DU1", 1].cost == Decimal("160.50")
+    assert ledger.accounts["DU1"].cash_usd == CASH - 21
+    ledger._store.commit()
+    again = ledger_at(tmp_path / "l")
+    again.correct(right, None)
+    assert (again.positions["DU1", 1].quantity, again.positions["DU1", 1].realized) == (0, 100)
+    assert again.accounts["DU1"].cash_usd == CASH + 100
+
+
+def test_a_trade_of_an_earlier_day_is_reversed(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    wrong = trade(Action.BUY, 2, "1.00", "1.30")
+    ledger.book(wrong)
+    ledger.close_day("DU1", CASH, CASH, {1: Decimal(200)})
+    ledger.correct(wrong, trade(Action.BUY, 1, "1.00", "0.65"))
+    assert ledger.positions["DU1", 1].quantity == 1
+    assert ledger.accounts["DU1"].cash_usd == CASH - Decimal("100.65")
+    assert ledger.accounts["DU1"].day_trades == [0, 0]
+
+
+def test_what_was_closed_is_forgotten_the_next_day(tmp_path: Path) -> None:
+    ledger = ledger_at(tmp_path / "l")
+    ledger.book(trade(Action.BUY, 1, "1.00"))
+    ledger.book(trade(Action.SELL, 1, "2.00"))
+    ledger.book(trade(Action.BUY, 1, "1.00", con_id=2))
+    assert [row.con_id for row in ledger.active("DU1")] == [1, 2]
+    ledger.close_day("DU1", CASH, CASH, {2: Decimal(100)})
+    assert [row.con_id for row in ledger.active("DU1")] == [2]
+    ledger._store.commit()
+    again = ledger_at(tmp_path / "l")
+    assert again.active("DU1") == ledger.active("DU1")
+    assert again.of("DU1") == ledger.of("DU1")
+    again.book(trade(Action.BUY, 1, "1.00"))
+    assert [row.con_id for row in again.active("DU1")] == [1, 2]
+
+
 TRADES = st.lists(
     st.tuples(st.sampled_from(Action), st.integers(1, 7), st.integers(1, 2000), st.integers(0, 300), st.integers(1, 3)),
     max_size=40,
