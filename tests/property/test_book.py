@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ib_async import Contract, LimitOrder, MarketOrder, Order, Stock, StopOrder
 from tests.support.paper_desk import PaperDesk
 from tests.support.paper_world import SPY, HandMarket, option_id
-from tests.support.tws_client import RawClient, spread
+from tests.support.tws_client import RawClient, spread, unframed
 
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action
@@ -25,6 +25,7 @@ from htbot.paper.orders import PaperOrder, Status
 STOCK = Stock("SPY", "SMART", "USD")
 PUTS = [option_id(strike, Right.PUT) for strike in (4650, 4675, 4700, 4725)]
 STEPS = 40
+ENDS = {"Filled", "Cancelled", "ApiCancelled", "Inactive"}
 
 
 class Storm:
@@ -172,6 +173,20 @@ def families_end_together(orders: list[PaperOrder]) -> None:
         assert parent is None or taken <= parent.filled
 
 
+def what_clients_hear_makes_sense(storm: Storm) -> None:
+    """openOrder comes before the first orderStatus; an order that has ended keeps its last status."""
+    for client in storm.clients:
+        opened: set[str] = set()
+        last: dict[str, str] = {}
+        for fields in unframed(client.transport.written):
+            if fields[0] == "5":
+                opened.add(fields[1])
+            elif fields[0] == "3":
+                assert fields[1] in opened
+                assert last.get(fields[1]) not in ENDS or fields[2] == last[fields[1]]
+                last[fields[1]] = fields[2]
+
+
 def cash_is_conserved(storm: Storm) -> None:
     gateway = storm.desk.gateway
     account = gateway.ledger.accounts[gateway.accounts[0]]
@@ -210,6 +225,7 @@ def test_the_book_holds_its_promises_and_is_read_back_at_every_moment(seed: int)
             families_end_together(orders)
             if step % 10 == 9:
                 cash_is_conserved(storm)
+                what_clients_hear_makes_sense(storm)
                 before = state(storm)
                 storm.reopen()
                 assert state(storm) == before
