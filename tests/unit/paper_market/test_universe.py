@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import SessionTable
-from htbot.paper.market.con_ids import CLASSES, CLASSES_OF, UNDERLYING_OF, option_id, option_series
+from htbot.paper.market.con_ids import CLASSES, CLASSES_OF, RANGES, UNDERLYING_OF, option_id, option_series
 from htbot.paper.market.futures import FUTURES_FROM, ROOTS, Future, future_named, future_of, listed_futures
 from htbot.paper.market.ladder import LADDER
 from htbot.paper.market.security_ids import cusip_check, isin_check, made_up_isin
@@ -52,10 +53,15 @@ def test_compact_ids_are_read_back(name: str, friday: date, thursday: bool, stri
         assert con_id < 500_000_000
 
 
+def test_ranges_of_compact_ids_do_not_overlap() -> None:
+    assert [later.first_id - earlier.end >= 0 for earlier, later in pairwise(RANGES)] == [True, True]
+    assert RANGES[-1].end <= 500_000_000
+
+
 def test_compact_ids_do_not_move() -> None:
     jpm = OptionSeries("JPM", date(2024, 7, 19), Decimal(220), Right.CALL)
     tlt = OptionSeries("TLT", date(2024, 7, 19), Decimal(95), Right.PUT)
-    assert (option_id(jpm), option_id(tlt)) == (154463864, 394961645)
+    assert (option_id(jpm), option_id(tlt)) == (154463864, 369961645)
     assert option_id(OptionSeries("JPM", date(2024, 7, 17), Decimal(220), Right.CALL)) is None
     assert option_id(OptionSeries("JPM", date(2024, 7, 19), Decimal("220.25"), Right.CALL)) is None
     assert CLASSES_OF["SPX"] == ["SPXW", "SPX"]

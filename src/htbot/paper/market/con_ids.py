@@ -65,14 +65,14 @@ def _compact(first_id: int, rows: tuple[Listed, ...]) -> CompactRange:
     return CompactRange(first_id, tuple(class_name(row.symbol) for row in rows), SMALL)
 
 
-_RANGES = (
+RANGES = (
     _compact(110_000_000, STOCKS),
-    _compact(380_000_000, FUNDS),
-    CompactRange(465_000_000, tuple(_INDEX_CLASSES), len(LADDER)),
+    _compact(355_000_000, FUNDS),
+    CompactRange(476_000_000, tuple(_INDEX_CLASSES), len(LADDER)),
 )
 _COMPACT = {
     name: (part, number)
-    for part in _RANGES
+    for part in RANGES
     for number, name in enumerate(part.classes)
     if name not in _WIDE
 }  # fmt: skip
@@ -129,7 +129,7 @@ def option_id(series: OptionSeries) -> int | None:
 def option_series(con_id: int) -> OptionSeries | None:
     """The option behind an id; None when the id is no option's."""
     if con_id < OPTIONS_FROM:
-        found = None if con_id in _IDS else next(filter(None, (part.option_series(con_id) for part in _RANGES)), None)
+        found = None if con_id in _IDS else next(filter(None, (part.option_series(con_id) for part in RANGES)), None)
         return found if found and found.trading_class not in _WIDE else None
     position, rest = divmod(con_id - OPTIONS_FROM, _STRIDE)
     for row in CLASSES:
