@@ -24,6 +24,7 @@ from htbot.paper.wire.values import WireError
 from htbot.telemetry import get_logger
 
 _MOST_UNREAD_BYTES = 256 * 1024
+_READ_PERIOD_S = 0.05
 _GREETING_TIMEOUT_S = 30.0
 _PACE_OPTION = "+PACEAPI"
 # A peer that vanished without a word is given up after about a minute, where the system can be told so.
@@ -58,6 +59,7 @@ class ClientProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._telling = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected; it has some time to say who it is."""
@@ -108,7 +110,28 @@ class ClientProtocol(asyncio.Protocol):
                     self._receive(session, payload)
             except WireError as error:
                 self._refuse(str(error))
+        self._tell_part(session)
         self._gateway.turn_done()
+        session.flush()
+
+    def _tell_part(self, session: Session) -> None:
+        """Long answers go on as the client reads."""
+        if self._host is None:
+            session.tell_part(None)
+            return
+        reads = session.reading.is_set()
+        if reads:
+            session.tell_part()
+        if session.parts and not self._telling:
+            self._telling = True
+            self._host.call_later(0 if reads else _READ_PERIOD_S, self._tell_on)
+
+    def _tell_on(self) -> None:
+        self._telling = False
+        session, transport = self._session, self._transport
+        if session is None or transport is None or transport.is_closing():
+            return
+        self._tell_part(session)
         session.flush()
 
     def _refuse(self, reason: str) -> None:
@@ -212,6 +235,7 @@ class ClientProtocol(asyncio.Protocol):
         session.wants_pace = _PACE_OPTION in versions.options
         answer = f"{version}\0{connection_time(self._gateway.now)}\0"
         session.send_raw(frame(answer.encode()))
+
 
 @contextlib.asynccontextmanager
 async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIterator[int]:

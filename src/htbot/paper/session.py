@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from htbot.paper.limits import MessageRate
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table, encode
 
+STEPS_A_TURN = 50
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 
@@ -72,7 +75,7 @@ class Session:
     """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn.
 
     `reading` is clear while the client leaves too much of what was sent to it unread. A `deaf` session has an open
-    socket, but is neither read nor told anything.
+    socket, but is neither read nor told anything. `parts` are long answers that are told a piece a turn.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -84,6 +87,7 @@ class Session:
         self.stepped = False
         self.deaf = False
         self.answers = 0
+        self.parts: deque[Iterator[None]] = deque()
         self.reading = asyncio.Event()
         self.reading.set()
         self.wants_pace = False
@@ -120,6 +124,24 @@ class Session:
     def error(self, request_id: int, code: int, text: str) -> None:
         """Queue an error message; id -1 is about no request."""
         self.send(messages.ERROR, {"id": request_id, "code": code, "text": text})
+
+    def tell_in_parts(self, answer: Iterator[None]) -> None:
+        """Give an answer that may be long: each step of it queues a little, so that nobody else waits for its end.
+
+        What is short is queued at once, in its place among the other answers.
+        """
+        self.parts.append(answer)
+        self.tell_part()
+
+    def tell_part(self, steps: int | None = STEPS_A_TURN) -> None:
+        """Go on with the long answers by some steps; None ends them all, and so does a stepped client."""
+        steps = None if self.stepped else steps
+        while self.parts and steps != 0:
+            done = sum(1 for _ in islice(self.parts[0], steps))
+            if steps is not None and done == steps:
+                return
+            steps = None if steps is None else steps - done
+            self.parts.popleft()
 
     def flush(self) -> None:
         """Write everything that is queued, in one piece. A client that does not read may not fill the memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,8 @@ from tests.support.paper_desk import Messages, PaperDesk, errors, market_times, 
 from tests.support.tws_client import RawClient, framed, hello
 
 from htbot.paper.limits import MESSAGES_PER_SECOND, ClientRules, MessageRate
+from htbot.paper.session import STEPS_A_TURN
+from htbot.paper.wire import messages
 
 MakeDesk = Callable[..., PaperDesk]
 
@@ -204,6 +206,55 @@ def test_seconds_with_too_many_count_in_a_row() -> None:
     rate.count(6)
     rate.count(7)
     assert rate.offences == 0
+
+
+def long_answer(client: RawClient, desk: PaperDesk, length: int) -> None:
+    """As a handler gives it: a message a step."""
+    session = desk.gateway.sessions[client.client_id]
+
+    def told() -> Iterator[None]:
+        for number in range(length):
+            session.send(messages.USER_INFO, {"reqId": number})
+            yield
+
+    session.tell_in_parts(told())
+
+
+def test_a_long_answer_is_told_in_parts_and_others_come_between(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host)
+    long_answer(client, desk, 120)
+    assert len(of_kind(client.ask(49, 1), 107)) == 100
+    host.go(0)
+    assert [fields[1] for fields in of_kind(client.take(), 107)] == [str(number) for number in range(100, 120)]
+    host.go(1)
+    assert client.take() == []
+
+
+def test_a_long_answer_waits_for_its_reader(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host)
+    client.protocol.pause_writing()
+    long_answer(client, desk, 90)
+    assert len(of_kind(client.ask(49, 1), 107)) == STEPS_A_TURN
+    client.protocol.resume_writing()
+    for _ in range(3):
+        host.go(0.1)
+    assert len(client.take()) == 90 - STEPS_A_TURN
+
+
+def test_a_stepped_client_gets_a_long_answer_at_once(desk: PaperDesk, host: HandHost) -> None:
+    client = RawClient(desk.gateway, desk.pace, stepped=True, host=host)
+    client.start()
+    long_answer(client, desk, 300)
+    assert len(of_kind(client.ask(104, 1), 107)) == 301
+
+
+def test_a_long_answer_ends_with_its_socket(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host)
+    long_answer(client, desk, 300)
+    client.ask(49, 1)
+    client.leave()
+    host.go(1)
+    assert client.take() == []
 
 
 def test_a_read_only_gateway_refuses_orders(make_desk: MakeDesk) -> None:

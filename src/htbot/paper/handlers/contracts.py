@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,9 +45,14 @@ _DEPTH = (
 
 def contract_details(context: Context, values: dict[str, Any]) -> None:
     """Every contract that fits, then the end; a stock without an exchange on each of its exchanges."""
+    found = context.gateway.contracts.search(values, context.gateway.now)
+    context.session.tell_in_parts(_all_details(context, values, found))
+
+
+def _all_details(context: Context, values: dict[str, Any], found: list[ContractDetails]) -> Iterator[None]:
     gateway, session = context.gateway, context.session
     hours: dict[SecType, dict[str, str]] = {}  # the same for all contracts of a kind
-    for details in gateway.contracts.search(values, gateway.now):
+    for details in found:
         contract = details.contract
         if contract.sec_type is SecType.STOCK and not values["exchange"] and not values["conId"]:
             exchanges = details.valid_exchanges.split(",")
@@ -59,6 +64,7 @@ def contract_details(context: Context, values: dict[str, Any]) -> None:
         shown = {"reqId": values["reqId"], **_details_values(details, rule), **hours[contract.sec_type]}
         for exchange in exchanges:
             session.send(messages.CONTRACT_DETAILS, {**shown, "exchange": exchange})
+        yield
     session.send(messages.CONTRACT_DETAILS_END, {"reqId": values["reqId"]})
 
 
