@@ -410,6 +410,12 @@ def trade_a_pair(c: Client) -> None:
     place(c, nouns.forex(c), nouns.order(c, "SELL", 20000)).fill()
 
 
+@checks("placeOrder", "a coin is paid at its limit: an order far below the market ties up little")
+def coin_far_below(c: Client) -> None:
+    order = nouns.order(c, "BUY", 2, "LMT", lmtPrice=1.0)
+    place(c, nouns.crypto(c), order).until_live().cancel()
+
+
 @checks("placeOrder", "a future")
 def trade_a_future(c: Client) -> None:
     contract = nouns.future(c, "MES")

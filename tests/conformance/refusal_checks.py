@@ -22,6 +22,7 @@ def _limit(c: Client, **more: Any) -> Any:
 
 REFUSED: tuple[tuple[str, Made, set[int]], ...] = (
     ("an unknown contract", lambda c: (nouns.stock(c, "NOSUCHTHING"), _limit(c)), {200}),
+    ("a contract without an exchange", lambda c: (nouns.stock(c, exchange=""), _limit(c)), {321}),
     ("a price off the tick grid", lambda c: (nouns.stock(c), _limit(c, lmtPrice=100.003)), {110}),
     ("quantity zero", lambda c: (nouns.stock(c), _limit(c, quantity=0)), {321, 434, 10052, 201}),
     ("a type that does not exist", lambda c: (nouns.stock(c), _limit(c, kind="NONSENSE")), {387, 321, 201}),

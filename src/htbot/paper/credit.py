@@ -144,7 +144,7 @@ class Credit:
         ]
 
     def _leg_prices(self, order: PaperOrder, account: str) -> list[Decimal]:
-        """The price of each leg: natural, or at the limit where that is worse; a cash account pays its limit."""
+        """The price of each leg: natural, or the limit where that is worse or where the trade is paid in cash."""
         tradable, ticket = order.tradable, order.ticket
         price = natural(tradable.legs, ticket.action, self._prices.quotes(tradable.con_ids))
         if price is None:
@@ -156,7 +156,8 @@ class Credit:
         net = sum((leg.signed_ratio * part for leg, part in zip(tradable.legs, leg_prices, strict=True)), _ZERO)
         gap = ticket.limit - net
         worse = gap > 0 if ticket.action is Action.BUY else gap < 0
-        if worse or self._valuer.rules.kind(account) is AccountKind.CASH:
+        in_cash = tradable.details[0].contract.sec_type is SecType.CRYPTO
+        if worse or in_cash or self._valuer.rules.kind(account) is AccountKind.CASH:
             leg_prices[0] += gap / tradable.legs[0].signed_ratio
         return leg_prices
 

@@ -29,6 +29,8 @@ _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 def place_order(context: Context, values: dict[str, Any]) -> None:
     """Place or modify an order, or answer a what-if."""
     gateway, session = context.gateway, context.session
+    if not values["exchange"]:
+        raise invalid("Missing order exchange")
     shares = _shares(context, values) if values["faGroup"] else {}
     account = _owner(context, shares) if shares else _account(context, values["account"])
     submission = Submission(session.client_id, session.version, context.frame, values, account, shares)
