@@ -65,18 +65,21 @@ class Floor:
         self.changed(order, at)
 
     def changed(self, order: PaperOrder, at: datetime) -> None:
-        """A new or modified order is told, with its warnings; then it moves on as far as it may."""
+        """A new or modified order is told, its warnings first; then it moves on as far as it may.
+
+        Libraries take a warning about an order for a change of its state: a status always follows one.
+        """
         order.due = True
         waits = self._families.waits_for_parent(order)
         order.why_held = _why_held(order, waits_for_parent=waits)
         if order.ticket.kind in TRAILING and not waits:
             self._begin_to_trail(order)
-        self._shelf.tell(order)
         for code, text in order.ticket.hints:
             self._reports.order_error(order, code, text)
+        self._shelf.tell(order)
         if not self._advance(order, at) and order.working and not self._views.trades(order):
             self._reports.order_error(order, ORDER_WARNING, self._views.opening_note(order))
-            self._reports.order_changed(order)  # libraries take a note about an order for a change of its state
+            self._reports.order_changed(order)
 
     def _begin_to_trail(self, order: PaperOrder) -> None:
         """Fill in the stop price of a new trailing order, as TWS does when it accepts one."""

@@ -221,6 +221,7 @@ def test_outside_regular_hours_only_what_asks_for_it_trades(
     assert [fields[1] for fields in of_kind(client.ask(49, 1), 11)] != []
     market_order = client.place(3, STOCK, MarketOrder("BUY", 5, outsideRth=True))
     assert [int(fields[3]) for fields in of_kind(market_order, 4)] == [2109, 399]
+    assert [fields[0] for fields in market_order] == ["4", "5", "3", "4", "5", "3"]
 
 
 def test_a_halted_contract_trades_nothing(desk: PaperDesk, market: HandMarket) -> None:
