@@ -27,7 +27,8 @@ _CONTINUOUS_END = 10339
 _SCHEDULES_SINCE = 165
 _OPEN_CHARTS = 50
 _SECOND = timedelta(seconds=1)
-_MINUTE_S = 60
+_MINUTE_S, _HALF_HOUR_S = 60, 1800
+_MINUTES_REACH = timedelta(days=8)
 
 
 def instant_of(text: str) -> datetime | None:
@@ -248,13 +249,17 @@ def _period(text: str) -> Duration:
 
 
 def histogram(context: Context, values: dict[str, Any]) -> None:
-    """Volume by price of the period: each minute's volume at its typical price on the contract's grid."""
+    """Volume by price of the period: each minute's volume at its typical price on the contract's grid.
+
+    Beyond a week the half hours stand for their minutes.
+    """
     gateway = context.gateway
     period = _period(values["timePeriod"])
     tradable = subject(context, values)
     details = tradable.details[0]
     since = period.before(gateway.now, gateway.market.sessions)
-    bars = gateway.market.candles(details.contract.con_id, _MINUTE_S, since, gateway.now, Show.TRADES)
+    seconds = _MINUTE_S if gateway.now - since <= _MINUTES_REACH else _HALF_HOUR_S
+    bars = gateway.market.candles(details.contract.con_id, seconds, since, gateway.now, Show.TRADES)
     tick = float(details.min_tick)
     counts: dict[int, float] = {}
     for bar in bars:
