@@ -60,7 +60,8 @@ def bar_seconds(table: Table, runs: list[npt.NDArray[np.int64]], given: int | No
     """The commonest gap between neighbours of a session's regular hours, or what was given; 86,400 for daily bars.
 
     Raises:
-        ConfigurationError: bars of several lengths, a length between a session and a day, or none to be seen.
+        ConfigurationError: bars of several lengths, a length between a session and a day, a given one that no two
+            bars have, or none to be seen.
     """
     sessions = [rows for run in runs for rows in _sessions(table, run)]
     gaps = [np.diff(table.start_s[rows]) for rows in sessions]
@@ -77,6 +78,11 @@ def bar_seconds(table: Table, runs: list[npt.NDArray[np.int64]], given: int | No
         return length_s
     for rows, steps in zip(sessions, gaps, strict=True):
         _refuse_mixed(table, rows, steps, length_s, given=given is not None)
+    if given and any(len(steps) for steps in gaps) and not any((steps == length_s).any() for steps in gaps):
+        usual = _length(_commonest(table, gaps))
+        raise ConfigurationError(
+            f"{table.name}: no two bars are {_length(length_s)} apart, most are {usual}: see --bar"
+        )
     return length_s
 
 

@@ -149,10 +149,12 @@ def test_holes_are_not_another_bar_length(write: Write) -> None:
 def test_the_length_can_be_given(write: Write) -> None:
     path = write(lines([0, 30, 60]))
     assert read_market_data([path]).bars["SPY"].seconds == 1800
-    assert read_market_data([path], bar="15m").bars["SPY"].seconds == 900
     assert read_market_data([path], bar=1800).bars["SPY"].seconds == 1800
     with pytest.raises(ConfigurationError, match="30 minutes after the row before, in bars of 60 minutes"):
         read_market_data([path], bar="1h")
+    with pytest.raises(ConfigurationError, match="no two bars are 15 minutes apart, most are 30 minutes"):
+        read_market_data([path], bar="15m")
+    assert read_market_data([write(lines([0, 30, 60, 75, 105, 135]))], bar="15m").bars["SPY"].seconds == 900
     assert read_market_data([write([line(0), line(1440)])], bar="390m").bars["SPY"].seconds == 23_400
 
 
