@@ -56,12 +56,12 @@ class Credit:
             return rejected("The good-till date is in the past")
         for account, units in _shares(order):
             trades = self._trades(order, account, units)
-            reason = self._forbidden(account, trades) or self._too_much(order, account, trades, working)
+            reason = self._forbidden(order, account, trades) or self._too_much(order, account, trades, working)
             if reason is not None:
                 return rejected(reason)
         return None
 
-    def _forbidden(self, account: str, trades: Sequence[Booking]) -> str | None:
+    def _forbidden(self, order: PaperOrder, account: str, trades: Sequence[Booking]) -> str | None:
         """What the account may not do, whatever money it has."""
         valuer = self._valuer
         is_cash = valuer.rules.kind(account) is AccountKind.CASH
@@ -69,11 +69,10 @@ class Credit:
             if is_cash:
                 return "A cash account may not hold short positions beyond covered calls and secured puts"
             return "Your account does not have permission to hold uncovered short options"
-        for held in valuer.holdings(account, trades):
-            if held.sec_type is SecType.CRYPTO and held.quantity < 0:
-                return f"{held.symbol} cannot be sold short"
-        before = valuer.value(account)
-        if before.day_trades_left() == 0 and valuer.opens(account, trades):
+        contract = order.tradable.details[0].contract
+        if contract.sec_type is SecType.CRYPTO and valuer.units(account, trades[0]) < 0:
+            return f"{contract.symbol} cannot be sold short"
+        if valuer.value(account).day_trades_left() == 0 and valuer.opens(account, trades):
             return "No day trades are left: an account below 25,000 USD may not open positions until one is"
         return None
 

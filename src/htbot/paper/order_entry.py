@@ -43,7 +43,6 @@ _NOT_SIMULATED: tuple[tuple[str, int, str], ...] = (
     ("scalePriceIncrement", 201, "Order rejected - reason:scale orders are not simulated by this gateway"),
     ("adjustedOrderType", 201, "Order rejected - reason:adjustable stops are not simulated by this gateway"),
     ("deltaNeutralOrderType", 201, "Order rejected - reason:delta neutral orders are not simulated by this gateway"),
-    ("faProfile", 201, "Order rejected - reason:allocation profiles are not simulated by this gateway: use faGroup"),
     ("midOffsetAtWhole", 201, "Order rejected - reason:offsets from the midpoint are not simulated by this gateway"),
     ("midOffsetAtHalf", 201, "Order rejected - reason:offsets from the midpoint are not simulated by this gateway"),
     (

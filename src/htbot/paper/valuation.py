@@ -254,6 +254,11 @@ class Valuer:
 
         return total(uncovered(after)) > total(uncovered(self.holdings(account)))
 
+    def units(self, account: str, trade: Booking) -> Decimal:
+        """What the account would hold of a contract after a trade."""
+        position = self._ledger.positions.get((account, trade.con_id))
+        return trade.signed if position is None else position.quantity + trade.signed
+
     def opens(self, account: str, trades: Sequence[Booking]) -> bool:
         """Whether a trade would open or add to a position."""
         positions = self._ledger.positions

@@ -8,7 +8,7 @@ import pytest
 from ib_async import MarketOrder, Stock
 from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SPY
-from tests.support.tws_client import RawClient
+from tests.support.tws_client import RawClient, order_message
 
 from htbot.paper.advisor import Advisor, Allocation, FaData, Funds
 from htbot.paper.errors import RequestError
@@ -160,6 +160,14 @@ def test_a_group_order_fills_in_each_account(firm: PaperDesk) -> None:
     messages = client.ask(49, 1)
     assert {fields[16]: fields[19] for fields in of_kind(messages, 11)} == {FIRST: "51", SECOND: "50"}
     assert quantities(firm) == {FIRST: 51, SECOND: 50}
+
+
+def test_older_clients_name_a_profile(firm: PaperDesk) -> None:
+    client = firm.client(high=176)
+    client.ask(19, 1, 2, PROFILES, 8)
+    client.ask(*order_message(1, STOCK, group_order(10, faProfile="Sixty"), 176))
+    client.ask(49, 1)
+    assert quantities(firm) == {FIRST: 6, SECOND: 4}
 
 
 def test_an_order_needs_an_account_or_a_group(firm: PaperDesk) -> None:

@@ -31,7 +31,8 @@ def place_order(context: Context, values: dict[str, Any]) -> None:
     gateway, session = context.gateway, context.session
     if not values["exchange"]:
         raise invalid("Missing order exchange")
-    shares = _shares(context, values) if values["faGroup"] else {}
+    group = values["faGroup"] or values.get("faProfile")
+    shares = _shares(context, values, group) if group else {}
     account = _owner(context, shares) if shares else _account(context, values["account"])
     submission = Submission(session.client_id, session.version, context.frame, values, account, shares)
     if values["whatIf"]:
@@ -56,8 +57,8 @@ def _account(context: Context, name: str) -> str:
     return name
 
 
-def _shares(context: Context, values: dict[str, Any]) -> dict[str, Decimal]:
-    """The units of each account of an adviser's group."""
+def _shares(context: Context, values: dict[str, Any], group: str) -> dict[str, Decimal]:
+    """The units of each account of an adviser's group, or of a profile of clients before protocol version 177."""
     gateway = context.gateway
     if not gateway.advisor.is_advisor:
         raise invalid("Only an adviser's login has groups: give account instead of faGroup")
@@ -72,7 +73,7 @@ def _shares(context: Context, values: dict[str, Any]) -> dict[str, Decimal]:
 
     percentage = read("faPercentage", MAYBE_DECIMAL, values["faPercentage"])
     lot = Decimal(1) if tradable.is_combination else tradable.details[0].size_increment
-    asked = Allocation(values["faGroup"], values["faMethod"], percentage, lot)
+    asked = Allocation(group, values["faMethod"], percentage, lot)
     shares = gateway.advisor.allocate(asked, values["totalQuantity"], funds_of)
     if not shares:
         raise RequestError(426, "None of the accounts have enough shares.")
