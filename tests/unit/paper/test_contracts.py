@@ -67,3 +67,29 @@ def test_a_combination_remembers_its_tick(desk: PaperDesk) -> None:
     legs = [1, option_id(470, Right.PUT, symbol="SPY"), 2, "BUY", "SMART"]
     [parameters] = of_kind(client.ask(1, 11, 6, *contract12(symbol="SPY", sec_type="BAG"), *legs, 0, "", 1, 0, ""), 81)
     assert parameters[2] == "0.01"
+
+
+def test_a_stock_without_an_exchange_is_told_on_each_of_its_exchanges(desk: PaperDesk) -> None:
+    client = desk.client()
+    bare = [0, "SPY", "STK", "", 0, "", "", "", "", "USD", "", ""]
+    messages = of_kind(client.ask(9, 8, 4, *bare, 0, "", "", ""), 10)
+    assert [fields[7] for fields in messages] == ["SMART", "CBOE"]
+    [only] = of_kind(client.ask(9, 8, 5, *contract12(symbol="SPY", sec_type="STK", exchange="CBOE"), 0, "", "", ""), 10)
+    assert only[7] == "CBOE"
+
+
+def test_a_security_type_must_be_one(desk: PaperDesk) -> None:
+    client = desk.client()
+    for sec_type, code in (("XYZ", 321), ("", 321), ("CFD", 200), ("BOND", 200)):
+        query = contract12(symbol="AAPL", sec_type=sec_type)
+        assert errors(client.ask(9, 8, 4, *query, 0, "", "", "")) == [(4, code)]
+
+
+def test_letters_of_exchanges_and_where_books_are_shown(desk: PaperDesk) -> None:
+    client = desk.client()
+    [components] = client.ask(83, 6, "a60001")
+    assert components[:3] == ["82", "6", "19"]
+    assert components[components.index("NASDAQ") + 1] == "Q"
+    [exchanges] = client.ask(82)
+    assert exchanges[0] == "80"
+    assert exchanges[exchanges.index("IDEALPRO") :][:2] == ["IDEALPRO", "CASH"]
