@@ -120,8 +120,10 @@ class Book:
     def place(self, message: Submission, at: datetime) -> PaperOrder | None:
         """Accept a new order or a modification; None when it was refused by the account's risk (reported as 201).
 
+        A modification that is refused is reported and leaves the order as it was.
+
         Raises:
-            RequestError: the message is answered with an error and nothing changed.
+            RequestError: a new order is answered with an error and nothing changed.
         """
         order_id = message.values["orderId"]
         known = self._shelf.find(message.client_id, order_id)
@@ -281,6 +283,16 @@ class Book:
         self._floor.end(order, at, reason)
 
     def _modify(self, order: PaperOrder, message: Submission, at: datetime) -> PaperOrder | None:
+        """Change a live order, or say why not and how it stands: libraries take the error for the order's end."""
+        try:
+            return self._change(order, message, at)
+        except RequestError as error:
+            self._reports.order_error(order, error.code, error.text)
+            if order.working:
+                self._reports.order_changed(order)
+            return order
+
+    def _change(self, order: PaperOrder, message: Submission, at: datetime) -> PaperOrder | None:
         draft = self._drafted(message, at)
         ticket = draft.ticket
         _check_change(order, draft)

@@ -134,6 +134,7 @@ def test_a_refused_modification_leaves_the_order_alive(
     client.place(1, STOCK, LimitOrder("BUY", 10, 400))
     messages = client.place(1, contract, order)
     assert errors(messages) == [(1, code)]
+    assert ([fields[0] for fields in messages], statuses(messages)) == (["4", "5", "3"], ["Submitted"])
     [alive] = desk.gateway.book.working
     assert (alive.ticket.quantity, alive.ticket.limit) == (10, Decimal(400))
 
