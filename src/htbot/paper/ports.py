@@ -229,7 +229,7 @@ class Market(Protocol):
         ...
 
     def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
-        """Whether the contract trades at `at`: in its regular hours, or also in its extended ones."""
+        """Whether `at` lies in the contract's regular hours, or also in its extended ones; a halt is told by `halted`."""
         ...
 
     def hours(self, con_id: int, day: date) -> TradingHours:

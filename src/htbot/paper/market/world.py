@@ -193,8 +193,6 @@ class PathMarket:
 
     def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
         """Whether a contract trades; an evening belongs to the next date's hours."""
-        if self.halted(con_id, at):
-            return False
         day = at.astimezone(NEW_YORK).date()
         both = (self.hours(con_id, day), self.hours(con_id, day + timedelta(days=1)))
         return any(inside(hours.trading if outside_rth else hours.liquid, at) for hours in both)
