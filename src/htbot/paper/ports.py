@@ -229,7 +229,7 @@ class Market(Protocol):
         ...
 
     def is_trading(self, con_id: int, at: datetime, *, outside_rth: bool) -> bool:
-        """Whether `at` lies in the contract's regular hours, or also in its extended ones; a halt is told by `halted`."""
+        """Whether `at` lies in the regular hours of the contract, or in its extended ones; a halt is told apart."""
         ...
 
     def hours(self, con_id: int, day: date) -> TradingHours:
