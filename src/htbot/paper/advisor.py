@@ -8,9 +8,10 @@ The first of the configured accounts is the adviser's master when its number beg
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -21,6 +22,8 @@ from htbot.paper.store import Store
 ALL_ACCOUNTS = "All"
 UNKNOWN_ACCOUNTS = 10231
 _ZERO = Decimal(0)
+_DIGITS = 12
+_AMOUNT = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,{_DIGITS}}})?")
 _PROFILE_METHODS = {"1": "Percent", "2": "Ratio", "3": "ContractsOrShares"}
 _PROFILE_TYPES = {method: number for number, method in _PROFILE_METHODS.items()}
 _METHODS = ("Equal", "EqualQuantity", "NetLiq", "AvailableEquity", "PctChange", "Percent", "Ratio", "ContractsOrShares")
@@ -238,13 +241,10 @@ def _shares(row: ET.Element, tag: str) -> tuple[tuple[str, ...], tuple[Decimal, 
 
 
 def _number(text: str) -> Decimal:
-    try:
-        number = Decimal(text.strip())
-    except InvalidOperation as error:
-        raise invalid(f"The amount '{text[:20]}' is no number") from error
-    if not number.is_finite() or number < 0 or number.adjusted() > 15:
-        raise invalid(f"The amount '{text[:20]}' is out of range: it may not be negative")
-    return number
+    """An amount of a share; plain digits alone, so that it can be written again."""
+    if not _AMOUNT.fullmatch(text.strip()):
+        raise invalid(f"The XML has the amount '{text[:20]}': it must be a number of at most {_DIGITS} digits")
+    return Decimal(text.strip())
 
 
 def _group(row: ET.Element) -> Group:

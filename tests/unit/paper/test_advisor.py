@@ -100,8 +100,10 @@ def test_what_is_written_reads_the_same(advisor: Advisor, tmp_path: Path) -> Non
         ('<!DOCTYPE x [<!ENTITY a "b">]><ListOfGroups/>', 321),
         (GROUPS.replace(THIRD, "DU9"), 10231),
         (GROUPS.replace("70", "many"), 321),
+        (GROUPS.replace("70", "-70"), 321),
+        (GROUPS.replace("70", "1E-999999"), 321),
     ],
-    ids=["empty", "text", "no name", "other table", "entities", "stranger", "no number"],
+    ids=["empty", "text", "no name", "other table", "entities", "stranger", "no number", "negative", "tiny"],
 )
 def test_xml_that_is_none_changes_nothing(advisor: Advisor, text: str, code: int) -> None:
     before = advisor.document(FaData.GROUPS)
