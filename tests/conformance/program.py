@@ -33,7 +33,7 @@ def results(name: str, port: int, only: str) -> Iterator[Result]:
     if not name.startswith("ib_"):
         yield from map(absent, idioms)
     elif idioms:
-        from .idiom_checks import Desk
+        from .desk import Desk
 
         desk = Desk(importlib.import_module(name), port)
         for check in idioms:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from . import (
     account_checks,
     contract_checks,
+    family_checks,
     history_checks,
     idiom_checks,
+    idiom_trade_checks,
     kind_checks,
     market_checks,
     order_checks,
     other_checks,
     refusal_checks,
     session_checks,
+    stream_checks,
 )
 
 CHECKS = [
@@ -21,8 +24,10 @@ CHECKS = [
         session_checks,
         contract_checks,
         market_checks,
+        stream_checks,
         history_checks,
         order_checks,
+        family_checks,
         kind_checks,
         refusal_checks,
         account_checks,
@@ -30,4 +35,4 @@ CHECKS = [
     )
     for check in module.checks
 ]
-IDIOMS = list(idiom_checks.checks)
+IDIOMS = [*idiom_checks.checks, *idiom_trade_checks.checks]
