@@ -164,7 +164,7 @@ class AccountRules:
     """How the broker treats its accounts: kinds by account (margin where none is named), permissions, price plan."""
 
     kinds: Mapping[str, AccountKind] = field(default_factory=dict)
-    naked_options: bool = False
+    naked_options: bool = True
     plan: Plan = Plan.FIXED
 
     def kind(self, account: str) -> AccountKind:
@@ -177,7 +177,7 @@ class BrokerTerms:
     """What is agreed for a login: one kind for all of its accounts or one for each, permissions, price plan."""
 
     kinds: tuple[AccountKind, ...] = (AccountKind.MARGIN,)
-    naked_options: bool = False
+    naked_options: bool = True
     plan: Plan = Plan.FIXED
 
     def rules(self, accounts: Sequence[str]) -> AccountRules:
@@ -369,5 +369,5 @@ class Valuer:
 
 
 def money(amount: Decimal) -> str:
-    """An amount as account values carry it."""
-    return str(amount.quantize(_CENT, ROUND_HALF_UP))
+    """An amount as account values carry it; a loss below half a cent is zero, not minus zero."""
+    return str(amount.quantize(_CENT, ROUND_HALF_UP) + 0)

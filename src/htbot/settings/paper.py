@@ -101,7 +101,7 @@ class PaperSettings(Section):
         shown="margin",
     )
     naked_options: bool = variable(
-        "PAPER_NAKED_OPTIONS", "true lets margin accounts sell options without cover", default=False
+        "PAPER_NAKED_OPTIONS", "false forbids margin accounts to sell options without cover", default=True
     )
     commissions: Literal["fixed", "tiered"] = variable(
         "PAPER_COMMISSIONS",

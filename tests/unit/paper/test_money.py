@@ -200,8 +200,9 @@ def test_a_cash_account_secures_a_put_in_full(make_desk: Callable[..., PaperDesk
 
 def test_naked_options_by_permission(make_desk: Callable[..., PaperDesk]) -> None:
     call = con(option_id(470, Right.CALL, symbol="SPY"), "OPT")
-    assert errors(trade(make_desk("one").client(), 1, call, "SELL", 1)) == [(1, 201)]
-    desk = make_desk("two", terms=BrokerTerms(naked_options=True))
+    forbidden = make_desk("one", terms=BrokerTerms(naked_options=False))
+    assert errors(trade(forbidden.client(), 1, call, "SELL", 1)) == [(1, 201)]
+    desk = make_desk("two")
     assert errors(trade(desk.client(), 1, call, "SELL", 1)) == []
     assert desk.gateway.valuer.value(desk.gateway.accounts[0]).initial == 9_400 + 110
 

@@ -80,8 +80,8 @@ def test_what_is_not_accepted_leaves_no_order(desk: PaperDesk, contract: Contrac
 @pytest.mark.parametrize(
     ("contract", "order", "reason"),
     [
-        (PUT, MarketOrder("SELL", 1), "uncovered short"),
-        (spread((SHORT, "SELL"), (LONG, "SELL")), MarketOrder("BUY", 1), "uncovered short"),
+        (PUT, MarketOrder("SELL", 20), "FUNDS ARE INSUFFICIENT"),
+        (spread((SHORT, "SELL"), (LONG, "SELL")), MarketOrder("BUY", 20), "FUNDS ARE INSUFFICIENT"),
         (BAG, LimitOrder("BUY", 1000, -4.70), "FUNDS ARE INSUFFICIENT"),
         (STOCK, LimitOrder("BUY", 1000, 470), "FUNDS ARE INSUFFICIENT"),
         (STOCK, LimitOrder("BUY", 1, 400, tif="GTD", goodTillDate="20240102 09:45:00 US/Eastern"), "in the past"),
