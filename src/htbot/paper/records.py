@@ -22,6 +22,7 @@ from htbot.paper.wire.order_fields import PLACE_ORDER
 from htbot.paper.wire.tables import decode
 
 _PERM_SPAN = 1_000_000
+_PERM_IDS, _EXECUTION_IDS = "perm_ids", "execution_ids"
 _EXECUTION_NUMBERS = frozenset({"quantity", "price", "cumulative", "average_price", "commission", "realized_usd"})
 _PROGRESS_NUMBERS = frozenset({"filled", "trail_stop", "best", "working_limit"})
 
@@ -32,11 +33,10 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._next_ids = store.next_order_ids()
-        self._perm_ids = int(store.meta("perm_ids") or 0)
-        self._execution_ids = int(store.meta("execution_ids") or 0)
+        self._counters = {name: int(store.meta(name) or 0) for name in (_PERM_IDS, _EXECUTION_IDS)}
         self._changed: dict[int, PaperOrder] = {}
         self._used: set[int] = set()
-        self._counted = False
+        self._counted: set[str] = set()
 
     def flush(self) -> None:
         """Write what changed since the last time; the caller commits."""
@@ -45,12 +45,11 @@ class Records:
             self._store.put_order(_order_document(order), working=order.live)
         for client_id in sorted(self._used):
             self._store.put_next_order_id(client_id, self._next_ids[client_id])
-        if self._counted:
-            self._store.put_meta("perm_ids", str(self._perm_ids))
-            self._store.put_meta("execution_ids", str(self._execution_ids))
+        for name in sorted(self._counted):
+            self._store.put_meta(name, str(self._counters[name]))
         self._changed.clear()
         self._used.clear()
-        self._counted = False
+        self._counted.clear()
 
     def next_order_id(self, client_id: int) -> int:
         """The lowest order id that the client may use next."""
@@ -63,15 +62,16 @@ class Records:
 
     def new_perm_id(self, world: int) -> int:
         """A permanent id: never used before, its first digits taken from the world."""
-        self._perm_ids += 1
-        self._counted = True
-        return (1 + world % 2000) * _PERM_SPAN + self._perm_ids
+        return (1 + world % 2000) * _PERM_SPAN + self._count(_PERM_IDS)
 
     def new_execution_id(self, world: int, part: int) -> str:
         """An execution id as IB writes them; the last part counts corrections."""
-        self._execution_ids += 1
-        self._counted = True
-        return f"{world:08x}.{self._execution_ids:08x}.{part:02d}.01"
+        return f"{world:08x}.{self._count(_EXECUTION_IDS):08x}.{part:02d}.01"
+
+    def _count(self, name: str) -> int:
+        self._counters[name] += 1
+        self._counted.add(name)
+        return self._counters[name]
 
     def save_order(self, order: PaperOrder) -> None:
         """Have an order written with the next `flush`."""
