@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.domain.quotes import Greeks, Quote
@@ -13,6 +13,7 @@ from htbot.paper.feeds.entitlement import DELAY
 from htbot.paper.ports import DayStatistics, Market, Print, Show
 
 _DAY_S = 86_400
+_MINUTE = timedelta(minutes=1)
 
 
 class Prices:
@@ -106,6 +107,12 @@ class Prices:
         if found is None:
             found = self._changes[key] = self.market.quote_changes(con_id, since, self.at)
         return found
+
+    def awake_since(self, since: datetime) -> datetime:
+        """The later of `since` and a minute before the session of now: clocks skip nights, and so do streams."""
+        session = self.market.sessions.at(self.at)
+        begins = self.at if session is None else min(self.at, session.opens)
+        return max(since, begins - _MINUTE)
 
     def mark(self, con_id: int) -> Decimal | None:
         """The price at which a position is valued: the mid, else the last, else the one side there is."""

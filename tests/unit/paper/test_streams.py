@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,6 +9,7 @@ from tests.support.paper_world import SPX, SPY, START, HandMarket, option_id
 from tests.support.tws_client import RawClient, contract12
 
 from htbot.domain.instruments import Right
+from htbot.domain.quotes import Quote
 from htbot.paper.feeds.entitlement import Subscriptions
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.ports import Print
@@ -185,6 +186,25 @@ def test_bars_of_five_seconds_come_when_they_have_ended(desk: PaperDesk) -> None
     assert rows[0][4:] == ["4700.3", "4700.35", "4700.3", "4700.35", "5", "4700.325", "5"]
     assert client.ask(51, 1, 3) == []
     assert errors(client.ask(51, 1, 3)) == [(3, 300)]
+
+
+def test_streams_sleep_at_night_as_the_clock_does(desk: PaperDesk, market: HandMarket) -> None:
+    asked: list[datetime] = []
+    changes = market.quote_changes
+
+    def noted(con_id: int, after: datetime, until: datetime) -> Sequence[Quote]:
+        asked.append(after)
+        return changes(con_id, after, until)
+
+    market.quote_changes = noted
+    client = desk.client()
+    client.ask(50, 3, 3, *contract12(SPY), 5, "MIDPOINT", 0, "")
+    single(client, 4, "BidAsk")
+    morning = market.sessions.all()[1]
+    desk.gateway.play(morning.opens)
+    desk.gateway.turn_done()
+    assert asked == [morning.opens - timedelta(minutes=1)]
+    assert len(of_kind(client.take(), 50)) == 12
 
 
 @pytest.mark.parametrize(

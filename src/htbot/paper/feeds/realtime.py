@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from htbot.domain.sessions import floor_to
 from htbot.paper.feeds.charts import Series, fetch
 from htbot.paper.feeds.durations import BarSize
 from htbot.paper.prices import Prices
@@ -28,6 +29,7 @@ class RealTimeBars:
     def publish(self, session: Session, prices: Prices) -> None:
         """Queue the bars that have ended."""
         last = prices.at - _BAR
+        self.since = floor_to(prices.awake_since(self.since), BAR_S)
         if last < self.since:
             return
         for bar in fetch(prices.market, self.series, (self.since, prices.at)):

@@ -146,7 +146,7 @@ class TickStream:
         """Queue every tick since the last look."""
         since, self.since = self.since, prices.at
         if self.type in {TickType.BID_ASK, TickType.MIDPOINT}:
-            self._quotes(session, prices.quote_changes(self.con_id, since))
+            self._quotes(session, prices.quote_changes(self.con_id, prices.awake_since(since)))
             return
         head, home = {"reqId": self.req_id, "tickType": int(self.type)}, home_of(self.tradable.details[0])
         for trade in prices.prints(self.con_id, since):
