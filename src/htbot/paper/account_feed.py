@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _REFRESH = timedelta(seconds=180)
 _PROFIT_PERIOD = timedelta(seconds=1)
 _ALL_CURRENCIES = "ALL"
+_COST_STEP = Decimal("0.00000001")
 
 
 class AccountFeed:
@@ -64,7 +65,7 @@ class AccountFeed:
             **wire_fields(details, ""),
             "account": position.account,
             "position": position.quantity,
-            "avgCost": position.average_cost,
+            "avgCost": _average_cost(position),
         }
 
     def push_changes(self) -> None:
@@ -136,7 +137,7 @@ class AccountFeed:
             str(position.quantity),
             str(mark.price),
             money(mark.value),
-            money(position.average_cost),
+            str(_average_cost(position)),
             money(mark.unrealized),
             money(position.day_realized),
         )
@@ -148,7 +149,7 @@ class AccountFeed:
             "position": position.quantity,
             "marketPrice": mark.price,
             "marketValue": figures[2],
-            "averageCost": position.average_cost,
+            "averageCost": _average_cost(position),
             "unrealizedPNL": figures[4],
             "realizedPNL": figures[5],
             "account": position.account,
@@ -236,6 +237,11 @@ class AccountFeed:
 
     def _in_usd(self, position: HeldPosition, amount: Decimal) -> Decimal:
         return self._gateway.valuer.rates.in_usd(position.currency, amount)
+
+
+def _average_cost(position: HeldPosition) -> Decimal:
+    """Cost per contract to eight decimals."""
+    return position.average_cost.quantize(_COST_STEP).normalize() + 0
 
 
 def _total(amounts: Iterable[Decimal]) -> str:

@@ -256,3 +256,13 @@ def test_accounts_are_kept_apart(make_desk: Callable[..., PaperDesk]) -> None:
     assert values_of(client.ask(6, 2, 1, "DU1"))["NetLiquidation"] == "100000.00"
     assert values_of(client.ask(6, 2, 1, "DU2"))["NetLiquidation"] == "99998.00"
     assert [fields[2] for fields in of_kind(client.ask(61, 1), 61)] == ["DU2"]
+
+
+def test_costs_are_short_and_zero_has_no_sign(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    bought(client, 3)
+    [row] = of_kind(client.ask(61, 1), 61)
+    assert row[-1] == "470.34333333"
+    market.quotes[SPY] = (470.3433, 470.3433)
+    client.ask(49, 1)
+    assert client.ask(94, 5, desk.gateway.accounts[0], "", SPY)[0][4] == "0.00"
