@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from htbot.paper.wire.framing import frame
@@ -59,6 +58,23 @@ class When:
 
 
 Item = Field | Repeat | When
+_Run = tuple[tuple[str, object, Writer], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedRepeat:
+    name: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedWhen:
+    test: Callable[[Values], bool]
+    plan: Plan
+
+
+Plan = tuple[_Run | _PlannedRepeat | _PlannedWhen, ...]
+"""What the encoder does with a layout: runs of fields (name, default, writer), groups and conditions."""
 
 
 def fields(*names: str, reader: Reader = TEXT, since: int = 0) -> tuple[Field, ...]:
@@ -74,17 +90,20 @@ class Table:
     name: str
     items: tuple[Item, ...]
     _layouts: dict[int, tuple[Item, ...]] = field(default_factory=dict, compare=False, repr=False)
-
-    @cached_property
-    def is_flat(self) -> bool:
-        """True when every item is a plain field, as in the messages that are sent most."""
-        return all(isinstance(item, Field) for item in self.items)
+    _plans: dict[int, Plan] = field(default_factory=dict, compare=False, repr=False)
 
     def layout(self, version: int) -> tuple[Item, ...]:
         """The items that a protocol version carries."""
         found = self._layouts.get(version)
         if found is None:
             found = self._layouts[version] = _select(self.items, version)
+        return found
+
+    def plan(self, version: int) -> Plan:
+        """The layout as the encoder walks it."""
+        found = self._plans.get(version)
+        if found is None:
+            found = self._plans[version] = _planned(self.layout(version))
         return found
 
 
@@ -104,30 +123,42 @@ def _select(items: Sequence[Item], version: int) -> tuple[Item, ...]:
     return tuple(chosen)
 
 
+def _planned(items: Sequence[Item]) -> Plan:
+    """Fields that stand together as one run: messages are sent far more often than they are laid out."""
+    plan: list[_Run | _PlannedRepeat | _PlannedWhen] = []
+    run: list[tuple[str, object, Writer]] = []
+    for item in items:
+        if isinstance(item, Field):
+            run.append((item.name, item.default, item.write))
+            continue
+        if run:
+            plan.append(tuple(run))
+            run = []
+        inner = _planned(item.items)
+        plan.append(_PlannedRepeat(item.name, inner) if isinstance(item, Repeat) else _PlannedWhen(item.test, inner))
+    return (*plan, tuple(run)) if run else tuple(plan)
+
+
 def encode(table: Table, values: Values, version: int) -> bytes:
     """A framed message in the layout of `version`; fields without a value are written as their default."""
     parts = [str(table.message_id)]
-    layout = table.layout(version)
-    if table.is_flat:
-        get = values.get
-        parts += [item.write(get(item.name, item.default)) for item in layout]  # type: ignore[union-attr]
-    else:
-        _write(layout, values, parts)
+    _write(table.plan(version), values, parts)
     parts.append("")
     return frame("\0".join(parts).encode("utf-8", errors="replace"))
 
 
-def _write(items: Sequence[Item], values: Values, parts: list[str]) -> None:
-    for item in items:
-        if type(item) is Field:
-            parts.append(item.write(values.get(item.name, item.default)))
-        elif isinstance(item, Repeat):
-            groups = values.get(item.name) or ()
+def _write(plan: Plan, values: Values, parts: list[str]) -> None:
+    get = values.get
+    for step in plan:
+        if type(step) is tuple:
+            parts += [write(get(name, default)) for name, default, write in step]
+        elif isinstance(step, _PlannedRepeat):
+            groups = get(step.name) or ()
             parts.append(str(len(groups)))
             for group in groups:
-                _write(item.items, group, parts)
-        elif isinstance(item, When) and item.test(values):
-            _write(item.items, values, parts)
+                _write(step.plan, group, parts)
+        elif isinstance(step, _PlannedWhen) and step.test(values):
+            _write(step.plan, values, parts)
 
 
 def decode(table: Table, texts: Sequence[str], version: int, into: dict[str, Any] | None = None) -> dict[str, Any]:
