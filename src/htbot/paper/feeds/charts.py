@@ -152,7 +152,7 @@ class Chart:
             "high": bar.high,
             "low": bar.low,
             "close": bar.close,
-            "volume": bar.volume,
+            "volume": round(bar.volume, _DIGITS),
             "wap": bar.average,
             "count": bar.count,
         }

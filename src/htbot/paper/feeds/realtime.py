@@ -41,7 +41,7 @@ class RealTimeBars:
                     "high": bar.high,
                     "low": bar.low,
                     "close": bar.close,
-                    "volume": bar.volume,
+                    "volume": round(bar.volume, 6),
                     "wap": bar.average,
                     "count": bar.count,
                 }
