@@ -62,7 +62,7 @@ def wire_fields(details: ContractDetails, exchange: str | None = None) -> dict[s
         "conId": contract.con_id,
         "symbol": contract.symbol,
         "secType": contract.sec_type.value,
-        "lastTradeDateOrContractMonth": f"{contract.expiry:%Y%m%d}" if contract.expiry else "",
+        "lastTradeDateOrContractMonth": details.last_trade_date,
         "strike": contract.strike or 0,
         "right": contract.right.value if contract.right else "",
         "multiplier": str(contract.multiplier) if contract.sec_type in _MULTIPLIED else "",

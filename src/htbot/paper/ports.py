@@ -41,7 +41,7 @@ class ContractQuery:
 
 @dataclass(frozen=True, slots=True)
 class ContractDetails:
-    """A contract with what reqContractDetails tells about it."""
+    """A contract with what reqContractDetails tells about it; `last_trade` where that is not the day of expiry."""
 
     contract: Contract
     local_symbol: str
@@ -64,6 +64,13 @@ class ContractDetails:
     size_increment: Decimal = Decimal(1)
     price_magnifier: int = 1
     contract_month: str = ""
+    last_trade: date | None = None
+
+    @property
+    def last_trade_date(self) -> str:
+        """The last day of trading, yyyymmdd; empty for what never expires."""
+        day = self.last_trade or self.contract.expiry
+        return f"{day:%Y%m%d}" if day else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,9 @@ def test_recorded_options_are_listed_beyond_the_grid(book: ContractBook) -> None
     monthly = ContractQuery(symbol="SPX", sec_type="OPT", trading_class="SPX", expiry="202407", strike=5500.0)
     call, put = book.details(monthly, NOW)
     assert (call.contract.expiry, call.listing, put.listing) == (date(2024, 7, 19), "recorded", "modelled")
+    assert call.last_trade_date == "20240718"
+    [one] = book.details(ContractQuery(symbol="SPX", sec_type="OPT", expiry="20240718", strike=5500.0, right="C"), NOW)
+    assert one.contract.trading_class == "SPX"
 
 
 def test_chains(book: ContractBook) -> None:

@@ -35,6 +35,19 @@ def test_classes_that_settle_at_the_open_have_the_third_fridays_only(calendar: S
     assert all(day.weekday() == 4 and 15 <= day.day <= 21 for day in ahead)
 
 
+def test_they_trade_for_the_last_time_in_the_session_before(calendar: SessionTable) -> None:
+    rules = ExpiryRules(Timeline(calendar))
+    assert rules.last_trade("SPX", date(2024, 7, 19)) == date(2024, 7, 18)
+    assert rules.last_trade("SPXW", date(2024, 7, 19)) == date(2024, 7, 19)
+    assert rules.ahead("SPX", date(2024, 7, 18))[0] == date(2024, 7, 19)
+    assert rules.ahead("SPX", date(2024, 7, 19))[0] == date(2024, 8, 16)
+
+
+def test_weeklies_of_the_volatility_index_leave_the_month_to_its_own_class(calendar: SessionTable) -> None:
+    rules = ExpiryRules(Timeline(calendar))
+    assert not set(rules.ahead("VIX", date(2024, 7, 1))) & set(rules.ahead("VIXW", date(2024, 7, 1)))
+
+
 def test_stocks_have_fridays(calendar: SessionTable) -> None:
     rules = ExpiryRules(Timeline(calendar))
     ahead = rules.ahead("JPM", date(2024, 7, 1))

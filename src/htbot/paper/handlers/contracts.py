@@ -70,7 +70,7 @@ def _all_details(context: Context, values: dict[str, Any], found: list[ContractD
 
 def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
     fields = wire_fields(details)
-    expiry = fields["lastTradeDateOrContractMonth"]
+    last, expires = fields["lastTradeDateOrContractMonth"], details.contract.expiry
     kind = details.contract.sec_type
     exchanges = details.valid_exchanges.split(",")
     ids = [{"tag": tag, "value": value} for tag, value in details.sec_ids]
@@ -80,7 +80,7 @@ def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
     types = sorted([*_BASE_TYPES.split(","), *filter(None, _ORDER_TYPES.get(kind, "").split(","))])
     return {
         **fields,
-        "lastTradeDate": expiry,
+        "lastTradeDate": last,
         "marketName": details.market_name,
         "minTick": details.min_tick,
         "mdSizeMultiplier": _ROUND_LOT if kind is SecType.STOCK else 1,
@@ -89,7 +89,7 @@ def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
         "priceMagnifier": details.price_magnifier,
         "underConId": details.under_con_id,
         "longName": details.long_name.replace("\\", "\\\\"),
-        "contractMonth": details.contract_month or expiry[:6],
+        "contractMonth": details.contract_month or last[:6],
         "industry": details.industry,
         "category": details.category,
         "subcategory": details.subcategory,
@@ -98,7 +98,7 @@ def _details_values(details: ContractDetails, rule: int) -> dict[str, Any]:
         "underSecType": details.under_sec_type,
         "secIds": ids,
         "marketRuleIds": ",".join([str(rule)] * len(exchanges)),
-        "realExpirationDate": expiry,
+        "realExpirationDate": f"{expires:%Y%m%d}" if expires else "",
         "stockType": details.stock_type,
         "minSize": details.min_size,
         "sizeIncrement": details.size_increment,

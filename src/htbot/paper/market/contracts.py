@@ -114,7 +114,7 @@ class ContractBook:
             strikes = sorted({strike for expiry in expiries for strike, _ in self._strikes(name, expiry, day)})
             if not strikes:
                 continue
-            dates = tuple(f"{expiry:%Y%m%d}" for expiry in expiries)
+            dates = tuple(f"{self._rules.last_trade(name, expiry):%Y%m%d}" for expiry in expiries)
             chains += [
                 OptionChain(exchange, under_con_id, name, MULTIPLIER, dates, tuple(strikes))
                 for exchange in ("CBOE", "SMART")
@@ -123,7 +123,8 @@ class ContractBook:
 
     def _option(self, series: OptionSeries) -> ContractDetails | None:
         recorded = (series.strike, series.right) in self._recorded.get((series.trading_class, series.expiry), ())
-        return option_details(series, "recorded" if recorded else self._rules.listing)
+        last_trade = self._rules.last_trade(series.trading_class, series.expiry)
+        return option_details(series, "recorded" if recorded else self._rules.listing, last_trade)
 
     def _by_name(self, query: ContractQuery, day: date) -> list[ContractDetails]:
         kind = query.sec_type.upper()
@@ -184,7 +185,8 @@ class ContractBook:
         right = _RIGHTS[right_text]
         for name in self._classes(query):
             for expiry in self._expiries(name, day):
-                if not f"{expiry:%Y%m%d}".startswith(query.expiry.replace("-", "")[:8]):
+                last = self._rules.last_trade(name, expiry)
+                if not f"{last:%Y%m%d}".startswith(query.expiry.replace("-", "")[:8]):
                     continue
                 for listed, listed_right in sorted(self._strikes(name, expiry, day)):
                     if right in {None, listed_right} and (not strike or strike == listed):

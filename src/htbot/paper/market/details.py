@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
@@ -122,7 +122,7 @@ def future_details(future: Future) -> ContractDetails:
 
 
 @lru_cache(maxsize=8192)
-def option_details(series: OptionSeries, listing: str) -> ContractDetails | None:
+def option_details(series: OptionSeries, listing: str, last_trade: date) -> ContractDetails | None:
     """An option; None when no id can carry it."""
     con_id = option_id(series)
     if con_id is None:
@@ -157,4 +157,5 @@ def option_details(series: OptionSeries, listing: str) -> ContractDetails | None
         category=under.category,
         subcategory=under.category,
         contract_month=f"{series.expiry:%Y%m}",
+        last_trade=last_trade,
     )

@@ -26,7 +26,13 @@ WEEKS_AHEAD = 9
 MONTHS_AHEAD = 12
 _WEEK = timedelta(days=7)
 MONTHLY = frozenset({"SPX", "VIX", "NDX", "RUT"})
-"""Classes that settle at the open of their third Friday; their other expiries belong to SPXW, VIXW, NDXP, RUTW."""
+"""Classes that settle at the open of their third Friday; their other expiries belong to SPXW, VIXW, NDXP, RUTW.
+
+They trade for the last time in the session before, and that day is their lastTradeDate at IB, so that an SPX and an
+SPXW of one third Friday are told apart by their dates.
+"""
+_BETWEEN_MONTHS = frozenset({"VIXW"})
+"""Classes without an expiry of their own on a third Friday."""
 GRID_REACH = Decimal("0.20")
 _LADDER_REACH = 0.30
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
@@ -70,7 +76,7 @@ class ExpiryRules:
 
     def lists(self, trading_class: str, expiry: date) -> bool:
         """True when a class has (or had) options that expire on a day."""
-        if trading_class in MONTHLY and not self._is_monthly(expiry):
+        if trading_class in MONTHLY | _BETWEEN_MONTHS and self._is_monthly(expiry) is not (trading_class in MONTHLY):
             return False
         if self.sessions.is_beyond(expiry):
             return expiry.weekday() == FRIDAY
@@ -84,11 +90,19 @@ class ExpiryRules:
         ) or self._is_monthly(expiry)
 
     def ahead(self, trading_class: str, day: date) -> list[date]:
-        """The next expiries, that of `day` included."""
+        """The next expiries that still trade, that of `day` included."""
         following = self.sessions.ahead(day, EXPIRIES_AHEAD + 1 if self.sessions.on(day) else EXPIRIES_AHEAD)
         near = [session.day for session in following]
         later = {*self._fridays(day), *(near if trading_class in CLASS else ())}
-        return sorted(expiry for expiry in later if expiry >= day and self.lists(trading_class, expiry))
+        ahead = sorted(expiry for expiry in later if self.lists(trading_class, expiry))
+        return [expiry for expiry in ahead if self.last_trade(trading_class, expiry) >= day]
+
+    def last_trade(self, trading_class: str, expiry: date) -> date:
+        """The day on which an option trades for the last time."""
+        if trading_class not in MONTHLY:
+            return expiry
+        before = expiry - timedelta(days=1)
+        return before if self.sessions.is_beyond(expiry) else self.sessions.last_on(before) or before
 
     def _fridays(self, day: date) -> Iterator[date]:
         """The Fridays of nine weeks, of a year the third ones, of two more years those of January."""
