@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 from tests.support.paper_desk import PaperDesk, errors, of_kind
-from tests.support.paper_world import SESSIONS, SPX, SPY, START
+from tests.support.paper_world import SESSIONS, SPX, SPY, START, HandMarket, option_id
 from tests.support.tws_client import RawClient, contract12
+
+from htbot.domain.instruments import Right
+from htbot.paper.ports import Print
 
 
 def bars(client: RawClient, size: str, duration: str, end: str = "", **options: object) -> list[list[str]]:
@@ -88,3 +91,34 @@ def test_a_chart_that_is_kept_up_can_be_ended_once(desk: PaperDesk) -> None:
 def test_the_first_data_of_the_world(desk: PaperDesk) -> None:
     [message] = of_kind(desk.client().ask(87, 4, *contract12(SPY, exchange="SMART"), 0, 1, "TRADES", 1), 88)
     assert message[2] == "20240102 09:30:00 US/Eastern"
+
+
+def histogram(client: RawClient, con_id: int, period: str) -> list[list[str]]:
+    return client.ask(88, 4, *contract12(con_id), 0, 1, period)
+
+
+def test_a_histogram_is_volume_by_price(desk: PaperDesk) -> None:
+    [message] = of_kind(histogram(desk.client(), SPY, "1 day"), 89)
+    assert message[:3] == ["89", "4", "30"]
+    assert message[3:7] == ["4682.3", "60", "4682.9", "60"], "a minute of a share a second, at its average price"
+
+
+def test_the_histogram_of_an_option_is_made_of_its_trades(desk: PaperDesk, market: HandMarket) -> None:
+    option = option_id(4700, Right.PUT)
+    market.tape[option] = [Print(START, 1.1, 3.0), Print(START, 1.2, 2.0), Print(START, 1.1, 4.0)]
+    [message] = of_kind(histogram(desk.client(), option, "1 week"), 89)
+    assert message[2:] == ["2", "1.1", "7", "1.2", "2"]
+
+
+@pytest.mark.parametrize(
+    ("con_id", "period", "code"), [(SPX, "1 day", 162), (SPY, "1 fortnight", 321), (99, "1 day", 200)]
+)
+def test_histograms_that_there_are_none_of(desk: PaperDesk, con_id: int, period: str, code: int) -> None:
+    answer = histogram(desk.client(), con_id, period)
+    assert errors(answer) == [(4, code)]
+
+
+def test_the_schedule_of_all_hours(desk: PaperDesk) -> None:
+    request = [20, 9, *contract12(SPY), 0, "", "1 day", "1 D", 0, "SCHEDULE", 1, 0, ""]
+    [message] = of_kind(desk.client().ask(*request), 106)
+    assert message[6:] == ["20240102-04:00:00", "20240102-20:00:00", "20240102"]

@@ -12,12 +12,12 @@ from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
-from htbot.paper.feeds.charts import Chart, Series, fetch
+from htbot.paper.feeds.charts import Chart, Series, fetch, typical
 from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Duration, check_kind, show_of
 from htbot.paper.feeds.entitlement import check_history
 from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
 from htbot.paper.handlers.ports import Context, Handler
-from htbot.paper.ports import Show
+from htbot.paper.ports import ContractDetails, Market, Show
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import day_text, epoch, parse_stamp, stamp
 from htbot.paper.wire.values import WireError
@@ -29,6 +29,7 @@ _OPEN_CHARTS = 50
 _SECOND = timedelta(seconds=1)
 _MINUTE_S, _HALF_HOUR_S = 60, 1800
 _MINUTES_REACH = timedelta(days=8)
+_WITHOUT_VOLUME = frozenset({SecType.INDEX, SecType.FOREX})
 
 
 def instant_of(text: str) -> datetime | None:
@@ -248,23 +249,36 @@ def _period(text: str) -> Duration:
     return Duration.parse(text)
 
 
-def histogram(context: Context, values: dict[str, Any]) -> None:
-    """Volume by price of the period: each minute's volume at its typical price on the contract's grid.
+def _traded(
+    market: Market, details: ContractDetails, since: datetime, until: datetime
+) -> Iterator[tuple[float, float]]:
+    """(price, volume): an option's trades, of which there are few; of others each minute at its average price.
 
-    Beyond a week the half hours stand for their minutes.
+    Beyond a week the half hours stand for their minutes. Indices and currency pairs have no volume.
     """
+    con_id, kind = details.contract.con_id, details.contract.sec_type
+    if kind in _WITHOUT_VOLUME:
+        return
+    if kind is SecType.OPTION:
+        yield from ((trade.price, trade.size) for trade in market.prints(con_id, since, until))
+        return
+    seconds = _MINUTE_S if until - since <= _MINUTES_REACH else _HALF_HOUR_S
+    for bar in market.candles(con_id, seconds, since, until, Show.TRADES):
+        yield bar.average or typical(bar), bar.volume
+
+
+def histogram(context: Context, values: dict[str, Any]) -> None:
+    """Volume by price of the period on the contract's grid."""
     gateway = context.gateway
     period = _period(values["timePeriod"])
     tradable = subject(context, values)
     details = tradable.details[0]
     since = period.before(gateway.now, gateway.market.sessions)
-    seconds = _MINUTE_S if gateway.now - since <= _MINUTES_REACH else _HALF_HOUR_S
-    bars = gateway.market.candles(details.contract.con_id, seconds, since, gateway.now, Show.TRADES)
     tick = float(details.min_tick)
     counts: dict[int, float] = {}
-    for bar in bars:
-        level = round((bar.average or (bar.high + bar.low + bar.close) / 3) / tick)
-        counts[level] = counts.get(level, 0.0) + bar.volume
+    for price, volume in _traded(gateway.market, details, since, gateway.now):
+        level = round(price / tick)
+        counts[level] = counts.get(level, 0.0) + volume
     items = [{"price": round(level * tick, 6), "count": count} for level, count in sorted(counts.items()) if count > 0]
     if not items:
         raise no_history(f"HMDS query returned no data: {name_of(tradable)} histogram")
