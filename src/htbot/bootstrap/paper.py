@@ -46,6 +46,7 @@ load_sessions(date.fromisoformat(sys.argv[1]), date.fromisoformat(sys.argv[2]), 
 """
 _LATER_EXPIRIES = timedelta(days=60)
 _EARLIER_SESSIONS = timedelta(days=120)
+_SYNTHETIC_HISTORY = timedelta(days=430)
 _CLOSE_TO_MIDNIGHT = timedelta(hours=8)
 
 
@@ -212,7 +213,7 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
         calendar = _calendar(first_day, last_day, options.calendar_dir)
         return ReplayMarket(data, calendar, ReplayWindow(options.symbol, start, options.end, options.listing))
     begins = start.date() if isinstance(start, datetime) else start or today
-    calendar = _calendar(begins - _EARLIER_SESSIONS, max(begins, today) + _LATER_EXPIRIES * 6, options.calendar_dir)
+    calendar = _calendar(begins - _SYNTHETIC_HISTORY, max(begins, today) + _LATER_EXPIRIES * 6, options.calendar_dir)
     end = options.end
     if end is not None and not isinstance(end, datetime):
         session = calendar.on(end)

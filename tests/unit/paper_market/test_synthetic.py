@@ -10,7 +10,7 @@ import pytest
 
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import SecType
-from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.paper.market.synthetic import SyntheticMarket
 from htbot.paper.market.universe import LISTED
 from htbot.paper.ports import ContractQuery, Show
@@ -23,6 +23,14 @@ DAY = date(2024, 7, 5)
 @pytest.fixture(scope="module")
 def market(calendar: SessionTable) -> SyntheticMarket:
     return SyntheticMarket(calendar, TODAY)
+
+
+@pytest.fixture(scope="module")
+def years() -> SessionTable:
+    """Weekdays of two years."""
+    days = (date(2024, 1, 1) + timedelta(days=number) for number in range(731))
+    hours = ((datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC), day) for day in days if day.weekday() < 5)
+    return SessionTable(Session(day, opens, opens + timedelta(minutes=390)) for opens, day in hours)
 
 
 def test_the_default_world_starts_at_0945_of_the_last_full_session(
@@ -97,6 +105,20 @@ def test_history_is_enough_for_600_bars(market: SyntheticMarket) -> None:
     assert len(bars) > 600
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
     assert {session.day for session in market.sessions.all()} >= {bar.start.date() for bar in bars}
+
+
+def test_a_year_of_older_days_leads_to_the_first_prices(years: SessionTable) -> None:
+    market = SyntheticMarket(years, date(2025, 7, 8))
+    session = market.sessions.all()[0]
+    for con_id in (SPX, SPY, 900000299, 13455763):
+        days = market.candles(con_id, 86_400, session.opens, market.start, Show.TRADES)
+        assert len(days) == 282
+        jumps = [abs(later.open / earlier.close - 1) for earlier, later in pairwise(days)]
+        assert max(jumps) < 0.08
+        assert all(day.low <= min(day.open, day.close) <= max(day.open, day.close) <= day.high for day in days)
+    ranges = [day.high / day.low - 1 for day in market.candles(SPX, 86_400, session.opens, market.start, Show.TRADES)]
+    assert fmean(ranges[:252]) == pytest.approx(fmean(ranges[252:278]), rel=0.5)
+    assert market.candles(SPX, 86_400, session.opens, market.start, Show.TRADES)[0].close > 1000
 
 
 def test_a_half_day_is_short(market: SyntheticMarket) -> None:

@@ -7,7 +7,8 @@ noise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 
 from htbot.domain.instruments import SecType
 from htbot.paper.market.futures import ROOTS, Root
@@ -33,6 +34,10 @@ class Instrument:
     scale: int = 100
     step: int = 1
     units: Units = _STOCK_UNITS
+
+    def coarser(self, minutes: int) -> Instrument:
+        """The same with bars of so many minutes."""
+        return replace(self, own_ppm=self.own_ppm * isqrt(minutes), volume=self.volume * minutes)
 
     def priced(self, bar: UnitBar, basis: int) -> PathBar:
         """A bar in prices, on the grid, `basis` units higher."""

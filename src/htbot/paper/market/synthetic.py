@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from math import isqrt
 from random import Random
 
 from htbot.domain.errors import ConfigurationError
@@ -32,6 +33,8 @@ from htbot.paper.market.universe import LISTED, kind_of
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 HISTORY_SESSIONS = 30
+OLDER_SESSIONS = 252
+COARSE_MINUTES = 30
 LEAST_HISTORY = 12
 START_TIME = (9, 45)
 _MILLION = 1_000_000
@@ -40,22 +43,30 @@ _KEPT_BARS = 150_000
 
 
 class SyntheticTape:
-    """Minute bars of every session from 30 before the start session on, made when they are first asked for.
+    """Minute bars of every session from a year before the start session on, made when they are first asked for.
+
+    Positions count from 30 sessions before the start, where every first price stands: from there the world is made
+    forwards, and a year of older sessions (below 0), in bars of half
+    an hour, backwards.
 
     Args:
         seed: of the world.
         sessions: the sessions of the world, history first.
-        first: position of the start session among them.
+        older: how many of them lie before position 0.
+        first: position of the start session.
         scenario: what the days from the start on are like.
     """
 
-    def __init__(self, seed: int, sessions: Sequence[Session], first: int, scenario: Scenario = "walk") -> None:
+    def __init__(
+        self, seed: int, sessions: Sequence[Session], older: int, first: int, scenario: Scenario = "walk"
+    ) -> None:
         self._seed = seed
         self._scenario = scenario
-        self._sessions = sessions
+        self._sessions = {number - older: session for number, session in enumerate(sessions)}
         self._first = first
-        self._position = {session.day: position for position, session in enumerate(sessions)}
+        self._position = {session.day: position for position, session in self._sessions.items()}
         self._plans: list[DayPlan] = []
+        self._older_opens: dict[str, list[int]] = {symbol: [] for symbol in INSTRUMENTS}
         self._index_ppm = 0
         self._opens: dict[str, list[int]] = {symbol: [] for symbol in INSTRUMENTS}
         self._paths: dict[tuple[str, date], SessionPath] = {}
@@ -108,7 +119,6 @@ class SyntheticTape:
             return None
         name = family_of(symbol)
         row = INSTRUMENTS[name]
-        self._open_units(name, position)
         return (self._close_units(name, position) + self._basis(symbol, session)) // row.step * row.step / row.scale
 
     def settlement(self, symbol: str, session: Session) -> float | None:
@@ -140,6 +150,9 @@ class SyntheticTape:
 
     def _plan(self, position: int) -> DayPlan:
         """Plans follow each other: a later day gives back 2 % of the way that the index has gone."""
+        if position < 0:
+            plan = plan_day(self._seed, self._day(position), position - self._first, 0)
+            return replace(plan, noise_ppm=plan.noise_ppm * isqrt(COARSE_MINUTES))
         while len(self._plans) <= position:
             number = len(self._plans)
             pull = -self._index_ppm // 50 if number > self._first else 0
@@ -154,20 +167,34 @@ class SyntheticTape:
 
     def _open_units(self, symbol: str, position: int) -> int:
         """Opening price: the close before, moved by the gap."""
+        if position < 0:
+            return self._older_open(symbol, position)
         row, opens = INSTRUMENTS[symbol], self._opens[symbol]
         while len(opens) <= position:
             number = len(opens)
             before = self._close_units(symbol, number - 1) if number else row.first_units
-            plan = self._plan(number)
-            own = noise(generator(self._seed, row.stream * 4, self._day(number)), row.own_ppm * 6)
-            gap = plan.gap_ppm * row.beta_permille // 1_000 + own
-            opens.append(_moved(before, gap))
+            opens.append(_moved(before, self._gap(row, number)))
         return opens[position]
+
+    def _older_open(self, symbol: str, position: int) -> int:
+        """The open from which the moves of a day, and the gap after it, lead to the open that follows."""
+        row, opens = INSTRUMENTS[symbol], self._older_opens[symbol]
+        while len(opens) < -position:
+            number = -len(opens) - 1
+            following = _unmoved(opens[-1], self._gap(row, number + 1)) if opens else row.first_units
+            opens.append(_unmoved(following, self._change(row, number)))
+        return opens[-position - 1]
+
+    def _gap(self, row: Instrument, position: int) -> int:
+        own = noise(generator(self._seed, row.stream * 4, self._day(position)), row.own_ppm * 6)
+        return self._plan(position).gap_ppm * row.beta_permille // 1_000 + own
 
     def _close_units(self, symbol: str, position: int) -> int:
         row = INSTRUMENTS[symbol]
-        change = self._plan(position).change_ppm * row.beta_permille // 1_000 + self._own_change(row, position)
-        return _moved(self._opens[symbol][position], change)
+        return _moved(self._open_units(symbol, position), self._change(row, position))
+
+    def _change(self, row: Instrument, position: int) -> int:
+        return self._plan(position).change_ppm * row.beta_permille // 1_000 + self._own_change(row, position)
 
     def _own_change(self, row: Instrument, position: int) -> int:
         return noise(generator(self._seed, row.stream * 4 + 1, self._day(position)), row.own_ppm * 12)
@@ -179,26 +206,27 @@ class SyntheticTape:
         return minute_moves(self._plan(position), self._seed, self._day(position), minutes)
 
     def _make(self, symbol: str, session: Session, position: int) -> SessionPath:
-        """A bar a minute: of the regular session, and around it for what trades round the clock."""
+        """A bar a minute (older days: half an hour) of the regular session, and around it round the clock."""
         name = family_of(symbol)
         row = INSTRUMENTS[name]
+        step_s = 60 if position >= 0 else 60 * COARSE_MINUTES
         regular = self._sessions[position]
         opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
         first_s, last_s = epoch_s(regular.opens), epoch_s(regular.closes)
         bars = [
-            *self._evening(name, position, (first_s - opens_s) // 60),
-            *self._day_bars(name, position, (last_s - first_s) // 60),
-            *self._late(name, position, (closes_s - last_s) // 60),
+            *self._evening(name, position, (first_s - opens_s) // step_s),
+            *self._day_bars(name, position, (last_s - first_s) // step_s),
+            *self._late(name, position, (closes_s - last_s) // step_s),
         ]
         basis = self._basis(symbol, session)
         candles = [row.priced(bar, basis) for bar in bars]
-        return SessionPath(opens_s, closes_s, 60, range(opens_s, closes_s, 60), candles, row.units)
+        return SessionPath(opens_s, closes_s, step_s, range(opens_s, closes_s, step_s), candles, row.units)
 
     def _day_bars(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
-        row = INSTRUMENTS[symbol]
+        row = self._paced(symbol, position)
         open_units = self._open_units(symbol, position)
         index = self._index_moves(position, minutes)
-        own_change = self._own_change(row, position)
+        own_change = self._own_change(INSTRUMENTS[symbol], position)
         random = generator(self._seed, row.stream * 4 + 2, self._day(position))
         own = bridge(random, minutes, row.own_ppm)
         levels = [
@@ -211,6 +239,12 @@ class SyntheticTape:
             bar = _bar(random, levels[m], levels[m + 1], wick, _volume(random, row.volume, m, minutes))
             yield (levels[first],) * 4 + (0,) if first <= m < last else bar
 
+    @staticmethod
+    def _paced(symbol: str, position: int) -> Instrument:
+        """The instrument with the noise and the volume of one bar."""
+        row = INSTRUMENTS[symbol]
+        return row if position >= 0 else row.coarser(COARSE_MINUTES)
+
     def _halted_minutes(self, symbol: str, position: int) -> tuple[int, int]:
         """Minutes of the session without trading, none as (0, 0)."""
         session = self._sessions[position]
@@ -220,16 +254,15 @@ class SyntheticTape:
 
     def _evening(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
         """From the close before to the open of the regular session."""
-        row = INSTRUMENTS[symbol]
+        row = self._paced(symbol, position)
         last = self._open_units(symbol, position)
-        first = self._close_units(symbol, position - 1) if position else row.first_units
+        first = self._close_units(symbol, position - 1) if position - 1 in self._sessions else last
         yield from self._quiet(row, (position, 0), (first, last), minutes)
 
     def _late(self, symbol: str, position: int, minutes: int) -> Iterator[UnitBar]:
         """After the close of the regular session, back to it."""
-        self._open_units(symbol, position)
         close = self._close_units(symbol, position)
-        yield from self._quiet(INSTRUMENTS[symbol], (position, 1), (close, close), minutes)
+        yield from self._quiet(self._paced(symbol, position), (position, 1), (close, close), minutes)
 
     def _quiet(self, row: Instrument, part: tuple[int, int], ends: tuple[int, int], minutes: int) -> Iterator[UnitBar]:
         """Minutes with a third of the day's noise and a fifth of its volume."""
@@ -245,6 +278,11 @@ class SyntheticTape:
             yield _bar(random, levels[m], levels[m + 1], deviation // 2, _volume(random, row.volume, m, minutes) // 5)
 
 
+def _unmoved(units: int, ppm: int) -> int:
+    """What becomes `units` when it is moved."""
+    return (units * _MILLION + (_MILLION + ppm) // 2) // (_MILLION + ppm)
+
+
 def _moved(cents: int, ppm: int) -> int:
     return cents + (cents * ppm + _MILLION // 2) // _MILLION
 
@@ -257,7 +295,7 @@ def _bar(random: Random, first: int, last: int, wick_ppm: int, volume: int) -> U
 
 def _volume(random: Random, usual: int, minute: int, minutes: int) -> int:
     """More at the open and the close: 2.5 times the usual at the ends of the day."""
-    middle = minutes // 2
+    middle = max(minutes // 2, 1)
     lift = 100 + 150 * abs(minute - middle) // middle
     return usual * lift * (70 + random.randrange(61)) // 10_000
 
@@ -282,7 +320,7 @@ class SyntheticMarket(PathMarket):
     """A seeded world that starts at 09:45 of the last full session before `today` (RULINGS 27), unless told otherwise.
 
     Args:
-        calendar: sessions of the exchange, from at least 12 (better 30) before the start on, some years ahead.
+        calendar: sessions of the exchange, from at least 12 (better 282) before the start on, some years ahead.
         today: the date on which the world is made; only a default start depends on it.
         seed: 0 or more; the same seed and start date give the same world.
         start: when to begin; a date (or New York's midnight) is that session's 09:45. A stored world is opened again
@@ -313,7 +351,8 @@ class SyntheticMarket(PathMarket):
                 f"start {day}: the calendar has {position} sessions before it, {LEAST_HISTORY} are needed"
             )
         earliest = max(position - HISTORY_SESSIONS, 0)
-        sessions = every[earliest:]
+        older = min(earliest, OLDER_SESSIONS)
+        sessions = every[earliest - older :]
         frame = WorldFrame(
             world_id=f"synthetic-{seed}-{day:%Y%m%d}{manner.suffix}",
             start=begin,
@@ -322,7 +361,7 @@ class SyntheticMarket(PathMarket):
             calendar=calendar,
             listing=manner.listing,
         )
-        super().__init__(frame, SyntheticTape(seed, sessions, position - earliest, manner.scenario))
+        super().__init__(frame, SyntheticTape(seed, sessions, older, position - earliest, manner.scenario))
 
 
 def _start(calendar: SessionTable, today: date, start: datetime | date | None) -> datetime:

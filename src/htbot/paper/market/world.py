@@ -41,6 +41,7 @@ _NO_STATISTICS = DayStatistics(open=None, high=None, low=None, previous_close=No
 _NOT_SHOWN = {SecType.INDEX: (Show.MIDPOINT, Show.BID, Show.ASK), SecType.FOREX: (Show.TRADES,)}
 _VOLATILITIES = frozenset({Show.HISTORICAL_VOLATILITY, Show.OPTION_IMPLIED_VOLATILITY})
 _SHOWN_SESSIONS = 30
+_KEPT_DAYS = 50_000
 _WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.FOREX})
 
 
@@ -72,6 +73,7 @@ class PathMarket:
         self._contracts = ContractBook(tape.symbols, rules, self._reference, recorded_series, tape.roots)
         self._quoter = Quoter(self._prices, self._contracts, data)
         self._events: dict[date, list[int]] = {}
+        self._days: dict[tuple[int, date, int, Show], list[Candle]] = {}
         self._quotes_at: datetime | None = None
         self._quotes: dict[int, Quote | None] = {}
 
@@ -152,8 +154,16 @@ class PathMarket:
         if show in _VOLATILITIES:
             return self._volatilities(con_id, seconds, (epoch_s(since), epoch_s(until)), show)
         found: list[Candle] = []
+        limits = (epoch_s(since), epoch_s(until))
         for session in self._sessions_of(con_id, since, until):
-            found += self._session_candles(con_id, seconds, session, (epoch_s(since), epoch_s(until)), show)
+            over = seconds >= DAY_S and since <= session.opens and session.closes <= until
+            key = (con_id, session.day, seconds, show)
+            known = self._days.get(key) if over else None
+            if known is None:
+                known = list(self._session_candles(con_id, seconds, session, limits, show))
+                if over:
+                    self._keep(key, known)
+            found += known
         return found
 
     def prints(self, con_id: int, after: datetime, until: datetime) -> Sequence[Print]:
@@ -278,6 +288,12 @@ class PathMarket:
     def _kind(self, con_id: int) -> SecType:
         details = self._contracts.contract(con_id)
         return details.contract.sec_type if details else SecType.STOCK
+
+    def _keep(self, key: tuple[int, date, int, Show], made: list[Candle]) -> None:
+        """Days that are over are made once."""
+        if len(self._days) >= _KEPT_DAYS:
+            self._days.clear()
+        self._days[key] = made
 
     def _session_candles(
         self, con_id: int, seconds: int, session: Session, limits: tuple[int, int], show: Show
