@@ -205,3 +205,27 @@ def replace_advisor(c: Client) -> int:
     position = c.call("replaceFA", c.new_id(), 1, "<ListOfGroups/>")
     c.until(lambda: c.errors(position), "error")
     return c.errors(position)[0]
+
+
+@checks("reqAccountUpdates", "a fill pushes portfolio and values while subscribed, and no more after")
+def pushed(c: Client) -> None:
+    c.plain("reqAccountUpdates", True, c.account(), until="accountDownloadEnd")
+    position = len(c.events)
+    place(c, nouns.stock(c), nouns.order(c, "BUY", 2)).fill()
+    c.until(lambda: [e for e in c.since(position, "updatePortfolio") if float(e.args[1]) == 2], "updatePortfolio")
+    c.call("reqAccountUpdates", False, c.account())
+    c.settle()
+    position = len(c.events)
+    flat(c, nouns.stock(c), 2)
+    c.settle()
+    assert not c.since(position, "updatePortfolio", "updateAccountValue")
+
+
+@checks("reqPositions", "a closed position is told with zero")
+def closed_position(c: Client) -> None:
+    c.plain("reqPositions", until="positionEnd")
+    place(c, nouns.stock(c), nouns.order(c, "BUY", 2)).fill()
+    position = len(c.events)
+    flat(c, nouns.stock(c), 2)
+    c.until(lambda: [e for e in c.since(position, "position") if float(e.args[2]) == 0], "position of zero")
+    c.call("cancelPositions")

@@ -288,3 +288,18 @@ def family_codes(c: Client) -> None:
     [event] = [e for e in c.plain("reqFamilyCodes", until="familyCodes") if e.name == "familyCodes"]
     assert {row.accountID for row in event.args[0]} <= {"*", c.account()}
     assert event.args[0]
+
+
+@checks("reqContractDetails", "options of a month")
+def option_month(c: Client) -> None:
+    asked = c.make("Contract", symbol="SPY", secType="OPT", exchange="SMART", currency="USD", right="C", strike=550.0)
+    asked.lastTradeDateOrContractMonth = "202406"
+    rows = details(c, asked)
+    assert {row.contract.lastTradeDateOrContractMonth[:6] for row in rows} == {"202406"}
+    assert {row.contract.strike for row in rows} == {550.0}
+
+
+@checks("reqContractDetails", "a stock on an exchange of its own")
+def directed(c: Client) -> None:
+    [row] = details(c, nouns.stock(c, exchange="ARCA"))
+    assert (row.contract.conId, row.contract.exchange) == (756733, "ARCA")

@@ -161,3 +161,34 @@ def condition(c: Client) -> None:
     [told] = ticket.opened[1].conditions
     assert (told.conId, told.price, bool(told.isMore)) == (756733, 9999.0, True)
     ticket.cancel()
+
+
+@checks("placeOrder", "GTD with its time zone")
+def with_zone(c: Client) -> None:
+    price = cents(nouns.price(c, nouns.stock(c)) * 0.8)
+    order = nouns.order(c, "BUY", 1, "LMT", lmtPrice=price, tif="GTD", goodTillDate="20240514 15:59:00 US/Eastern")
+    place(c, nouns.stock(c), order).until("Submitted").cancel()
+
+
+@checks("placeOrder", "a stop says why it waits")
+def why_held(c: Client) -> None:
+    price = cents(nouns.price(c, nouns.stock(c)) * 1.2)
+    ticket = place(c, nouns.stock(c), nouns.order(c, "BUY", 1, "STP", auxPrice=price)).until("PreSubmitted")
+    assert "trigger" in ticket.events("orderStatus")[-1].args[9]
+    ticket.cancel()
+
+
+@checks("placeOrder", "an option at a limit between bid and ask rests; its execution is per share")
+def option_limit(c: Client) -> None:
+    contract = nouns.option(c)
+    got = c.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd", timeout=11)
+    prices = {row[0]: row[1] for row in got.of("tickPrice")}
+    resting = place(c, contract, nouns.order(c, "BUY", 1, "LMT", lmtPrice=cents(prices[1] * 0.5))).until("Submitted")
+    resting.cancel()
+    ticket = place(c, contract, nouns.order(c, "BUY", 1)).fill()
+    [(filled, row)] = ticket.executions()
+    assert (filled.secType, str(filled.multiplier), filled.strike) == ("OPT", "100", contract.strike)
+    assert abs(row.price - prices[2]) < 0.3 * prices[2]
+    [charge] = ticket.commissions()
+    assert 0.2 < charge.commission < 3
+    place(c, contract, nouns.order(c, "SELL", 1)).fill()

@@ -282,3 +282,24 @@ def option_price(c: Client) -> None:
     assert row[0] == 53
     assert 0 < row[4] < under
     c.call("cancelCalculateOptionPrice", got.id)
+
+
+@checks("reqMktData", "an option that has expired")
+def expired(c: Client) -> int:
+    asked = c.make("Contract", symbol="SPY", secType="OPT", exchange="SMART", currency="USD", strike=500.0, right="P")
+    asked.lastTradeDateOrContractMonth = "20240105"
+    return refused(c, "reqMktData", asked, "", False, False, [])
+
+
+@checks("reqMktData", "more lines than the login has")
+def too_many(c: Client) -> int:
+    contract = nouns.stock(c)
+    ids = [c.new_id() for _ in range(101)]
+    position = len(c.events)
+    for request_id in ids:
+        c.call("reqMktData", request_id, contract, "", False, False, [])
+    c.until(lambda: 101 in c.errors(position), "error 101")
+    for request_id in ids:
+        c.call("cancelMktData", request_id)
+    c.settle()
+    return 101

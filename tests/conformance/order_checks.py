@@ -258,9 +258,12 @@ def completed(c: Client) -> None:
 @checks("reqExecutions", "the day's executions of this client with their commissions, then the end")
 def executions(c: Client) -> None:
     ticket = place(c, nouns.stock(c), nouns.order(c, "BUY", 1)).fill()
+    position = len(c.events)
     got = c.request("reqExecutions", c.make("ExecutionFilter"), until="execDetailsEnd")
     rows = got.of("execDetails")
-    assert ticket.executions()[0][1].execId in {row[1].execId for row in rows}
+    own = ticket.executions()[0][1].execId
+    assert own in {row[1].execId for row in rows}
+    c.until(lambda: own in {e.args[0].execId for e in c.since(position, "commissionReport")}, "commissionReport")
     assert all(row[1].permId > 0 for row in rows)
     flat(c, nouns.stock(c), 1)
 
@@ -317,3 +320,42 @@ def exercise(c: Client) -> int:
     got = c.request("exerciseOptions", nouns.option(c), 1, 1, c.account(), 0, until="nothing")
     assert got.code is not None
     return got.code
+
+
+@checks("cancelOrder", "an order that is cancelled already")
+def cancel_twice(c: Client) -> int:
+    ticket = far_limit(c).until("Submitted").cancel()
+    position = c.call("cancelOrder", ticket.id, "")
+    c.until(lambda: set(c.errors(position, ticket.id)) - {202}, "error")
+    return next(code for code in c.errors(position, ticket.id) if code != 202)
+
+
+@checks("placeOrder", "an order parked by transmit=False can be cancelled, and is then gone")
+def parked(c: Client) -> None:
+    ticket = far_limit(c, transmit=False)
+    c.settle()
+    assert not {"Submitted", "Filled"} & set(ticket.statuses())
+    c.call("cancelOrder", ticket.id, "")
+    c.until(lambda: ticket.errors() or ticket.statuses(), "answer")
+    c.settle()
+    events = c.plain("reqOpenOrders", until="openOrderEnd")
+    assert ticket.id not in {event.args[0] for event in events if event.name == "openOrder"}
+
+
+@checks("placeOrder", "the orders of two clients may have the same id")
+def same_id(c: Client) -> None:
+    other = c.opened_again(83)
+    try:
+        order_id = max(c.order_id(), other.order_id()) + 1
+        price = round(nouns.price(c, nouns.stock(c)) * 0.8, 2)
+        tickets = [
+            place(client, nouns.stock(client), nouns.order(client, "BUY", 1, "LMT", lmtPrice=price), order_id)
+            for client in (c, other)
+        ]
+        perm_ids = {ticket.until("Submitted").perm_id for ticket in tickets}
+        assert len(perm_ids) == 2
+        for ticket in tickets:
+            ticket.cancel()
+    finally:
+        other.close()
+    c.plain("reqIds", 1, until="nextValidId")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import nouns
-from .client import Client
+from .client import Client, NotInClient
 from .order_checks import far_limit, flat
 from .registry import Checks
 from .tickets import place
@@ -97,3 +97,17 @@ def refused_side(c: Client) -> int:
     ticket.order.action = "BUY"
     ticket.cancel()
     return code
+
+
+@checks("placeOrder", "a part of a share")
+def fraction(c: Client) -> int:
+    if c.server_version < 163:
+        raise NotInClient("sizes are whole numbers up to version 162")
+    return place(c, nouns.stock(c), _limit(c, quantity=0.5)).refused()
+
+
+@checks("placeOrder", "an expired option")
+def expired(c: Client) -> int:
+    asked = c.make("Contract", symbol="SPY", secType="OPT", exchange="SMART", currency="USD", strike=500.0, right="P")
+    asked.lastTradeDateOrContractMonth = "20240105"
+    return place(c, asked, _limit(c)).refused()

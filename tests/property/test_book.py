@@ -18,9 +18,9 @@ from tests.support.tws_client import RawClient, spread, unframed
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
+from htbot.paper.book.orders import PaperOrder, Status
 from htbot.paper.gateway import GatewayConfig
-from htbot.paper.orders import PaperOrder, Status
 
 STOCK = Stock("SPY", "SMART", "USD")
 PUTS = [option_id(strike, Right.PUT) for strike in (4650, 4675, 4700, 4725)]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import Action
-from htbot.paper.bookings import Booking, CashStyle, Stake, booking
-from htbot.paper.ledger import Ledger
+from htbot.paper.accounts.bookings import Booking, CashStyle, Stake, booking
+from htbot.paper.accounts.ledger import Ledger
 from htbot.paper.store import Store
 
 ACCOUNT, CASH = "DU1", Decimal(100_000)

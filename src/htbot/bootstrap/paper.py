@@ -21,7 +21,8 @@ from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
-from htbot.paper.book import BookRules
+from htbot.paper.accounts.valuation import BrokerTerms
+from htbot.paper.book.book import BookRules
 from htbot.paper.clock import PacedTime, SteppedTime
 from htbot.paper.faults.control import ControlPort, controlled
 from htbot.paper.faults.plan import Script
@@ -35,7 +36,6 @@ from htbot.paper.market.synthetic import Manner, SyntheticMarket
 from htbot.paper.ports import Market
 from htbot.paper.server import serving
 from htbot.paper.store import Store
-from htbot.paper.valuation import BrokerTerms
 
 _MAKE_CALENDAR = """
 import sys

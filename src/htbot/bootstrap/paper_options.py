@@ -9,12 +9,12 @@ from decimal import Decimal
 from htbot.bootstrap.paper import PaperOptions
 from htbot.matching.fees import Plan
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.accounts.valuation import AccountKind, BrokerTerms
+from htbot.paper.book.book import BookRules
 from htbot.paper.faults.control import ControlPort
 from htbot.paper.feeds.entitlement import Subscriptions
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.limits import ClientRules
-from htbot.paper.valuation import AccountKind, BrokerTerms
 from htbot.settings import load_settings
 from htbot.settings.paper import PaperSettings
 

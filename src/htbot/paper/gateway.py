@@ -13,24 +13,24 @@ from decimal import Decimal
 from typing import Protocol
 
 from htbot.domain.sessions import NEW_YORK
-from htbot.paper.account_feed import AccountFeed
-from htbot.paper.advisor import Advisor
-from htbot.paper.book import Book, BookRules, Parts
+from htbot.paper.accounts.advisor import Advisor
+from htbot.paper.accounts.feed import AccountFeed
+from htbot.paper.accounts.ledger import Ledger
+from htbot.paper.accounts.trading_day import TradingDay
+from htbot.paper.accounts.valuation import BrokerTerms, Valuer
+from htbot.paper.book.book import Book, BookRules, Parts
+from htbot.paper.book.records import Records
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.faults.conduct import Conduct
 from htbot.paper.faults.hearing import HeardReports
 from htbot.paper.feeds.pacing import HistoryPacing
 from htbot.paper.feeds.streams import DataRules
-from htbot.paper.ledger import Ledger
 from htbot.paper.limits import ClientRules
 from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
-from htbot.paper.records import Records
 from htbot.paper.reports import ClientReports
 from htbot.paper.session import Session
 from htbot.paper.store import STORE_FORM, Store
-from htbot.paper.trading_day import TradingDay
-from htbot.paper.valuation import BrokerTerms, Valuer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from htbot.domain.orders import Action
-from htbot.paper.credit import WhatIf
+from htbot.paper.accounts.credit import WhatIf
+from htbot.paper.accounts.valuation import money
+from htbot.paper.book.orders import Execution, PaperOrder, Status
 from htbot.paper.feeds.lines import MODELLED
-from htbot.paper.orders import Execution, PaperOrder, Status
 from htbot.paper.session import Session
-from htbot.paper.valuation import money
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import stamp
 from htbot.paper.wire.values import UNSET_DOUBLE

@@ -10,7 +10,7 @@ import pytest
 from htbot.bootstrap.paper import PaperOptions, build_gateway, run
 from htbot.domain.errors import ConfigurationError
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
 from htbot.paper.gateway import Gateway
 
 START = date(2026, 3, 4)

@@ -9,7 +9,7 @@ from tests.support.paper_desk import PaperDesk
 from tests.support.paper_world import HandMarket
 
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
 from htbot.paper.gateway import GatewayConfig
 
 

@@ -40,8 +40,8 @@ from htbot.paper.faults.plan import FaultPlan, OrderFacts, Script
 from htbot.telemetry import get_logger
 
 if TYPE_CHECKING:
+    from htbot.paper.book.orders import Execution, PaperOrder
     from htbot.paper.gateway import Gateway
-    from htbot.paper.orders import Execution, PaperOrder
     from htbot.paper.session import Session
 
 FaultT = TypeVar("FaultT", bound=OrderFault)

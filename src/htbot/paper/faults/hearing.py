@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from htbot.paper.book.orders import Execution, PaperOrder
 from htbot.paper.faults.conduct import Conduct
-from htbot.paper.orders import Execution, PaperOrder
 from htbot.paper.reports import ClientReports
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.account_feed import summary_currencies
-from htbot.paper.advisor import ALL_ACCOUNTS
+from htbot.paper.accounts.advisor import ALL_ACCOUNTS
+from htbot.paper.accounts.feed import summary_currencies
 from htbot.paper.errors import DUPLICATE_TICKER, RequestError, invalid
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.session import PnlLine, Summary, Updates

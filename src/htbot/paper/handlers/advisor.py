@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from htbot.paper.advisor import FaData
+from htbot.paper.accounts.advisor import FaData
 from htbot.paper.errors import invalid
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.wire import messages

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from htbot.paper.advisor import Allocation, Funds
-from htbot.paper.book import Submission
+from htbot.paper.accounts.advisor import Allocation, Funds
+from htbot.paper.accounts.trading_day import Instruction
+from htbot.paper.book.book import Submission
+from htbot.paper.book.orders import Execution, PaperOrder
 from htbot.paper.errors import RequestError, invalid
 from htbot.paper.handlers.ports import Context, Handler
-from htbot.paper.orders import Execution, PaperOrder
 from htbot.paper.reports import (
     send_commission,
     send_completed,
@@ -18,7 +19,6 @@ from htbot.paper.reports import (
     send_order_status,
     send_what_if,
 )
-from htbot.paper.trading_day import Instruction
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import parse_stamp
 from htbot.paper.wire.values import MAYBE_DECIMAL, read

@@ -16,7 +16,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 from htbot.matching.view import whole_lots
-from htbot.paper.orders import OCA_CANCEL, PaperOrder
+from htbot.paper.book.orders import OCA_CANCEL, PaperOrder
 
 
 class Families:

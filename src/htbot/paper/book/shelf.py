@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
-from htbot.paper.book_families import Families
-from htbot.paper.orders import Execution, PaperOrder
-from htbot.paper.records import Records
+from htbot.paper.book.families import Families
+from htbot.paper.book.orders import Execution, PaperOrder
+from htbot.paper.book.records import Records
 
 
 class Reports(Protocol):

@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from htbot.matching.view import FillRules
+from htbot.paper.accounts.ledger import Ledger
+from htbot.paper.accounts.valuation import Valuer
+from htbot.paper.book.orders import PaperOrder
+from htbot.paper.book.records import Records
 from htbot.paper.contracts import ContractDesk
 from htbot.paper.errors import RequestError
-from htbot.paper.ledger import Ledger
-from htbot.paper.orders import PaperOrder
 from htbot.paper.prices import Prices
-from htbot.paper.records import Records
-from htbot.paper.valuation import Valuer
 
 
 @dataclass(frozen=True, slots=True)

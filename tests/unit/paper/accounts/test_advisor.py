@@ -10,7 +10,7 @@ from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SPY
 from tests.support.tws_client import RawClient, order_message
 
-from htbot.paper.advisor import Advisor, Allocation, FaData, Funds
+from htbot.paper.accounts.advisor import Advisor, Allocation, FaData, Funds
 from htbot.paper.errors import RequestError
 from htbot.paper.store import Store
 

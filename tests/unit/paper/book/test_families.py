@@ -12,7 +12,7 @@ from tests.support.paper_world import SPY, HandMarket
 from tests.support.tws_client import RawClient
 
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
 
 STOCK = Stock("SPY", "SMART", "USD")
 PARTIAL = BookRules(FillRules())

@@ -14,16 +14,16 @@ from htbot.domain.sessions import Session
 from htbot.matching.look import CLOSING, look
 from htbot.matching.triggers import TRAILING, advance, is_held
 from htbot.matching.view import Phase, Scene
-from htbot.paper.book_families import reduced
-from htbot.paper.book_fills import Fills
-from htbot.paper.book_parts import Parts
-from htbot.paper.book_quiet import Quiet
-from htbot.paper.book_shelf import Shelf
-from htbot.paper.book_views import BookViews, MarketFacts
-from htbot.paper.credit import Credit
+from htbot.paper.accounts.credit import Credit
+from htbot.paper.book.conditions import Owner
+from htbot.paper.book.families import reduced
+from htbot.paper.book.fills import Fills
+from htbot.paper.book.orders import Execution, PaperOrder, Status
+from htbot.paper.book.parts import Parts
+from htbot.paper.book.quiet import Quiet
+from htbot.paper.book.shelf import Shelf
+from htbot.paper.book.views import BookViews, MarketFacts
 from htbot.paper.errors import CANCELLED, ORDER_WARNING, RequestError
-from htbot.paper.order_conditions import Owner
-from htbot.paper.orders import Execution, PaperOrder, Status
 
 _LASTING = frozenset({"GTC", "GTD"})
 

@@ -12,11 +12,11 @@ from htbot.matching.fees import Bill, charge
 from htbot.matching.fills import leg_side
 from htbot.matching.terms import Outcome
 from htbot.matching.view import whole_lots
-from htbot.paper.book_parts import Parts
-from htbot.paper.bookings import Booking, booking
+from htbot.paper.accounts.bookings import Booking, booking
+from htbot.paper.accounts.credit import traded_legs
+from htbot.paper.book.orders import Execution, PaperOrder, Portion
+from htbot.paper.book.parts import Parts
 from htbot.paper.contracts import wire_fields
-from htbot.paper.credit import traded_legs
-from htbot.paper.orders import Execution, PaperOrder, Portion
 
 
 @dataclass(frozen=True, slots=True)

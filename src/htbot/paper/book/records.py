@@ -14,9 +14,9 @@ from typing import Any
 from htbot.domain.orders import Action
 from htbot.matching.fees import bill_document, bill_from
 from htbot.matching.terms import Progress, Seen
+from htbot.paper.book.entry import Entry, ticket_from
+from htbot.paper.book.orders import Execution, PaperOrder, Portion, Status
 from htbot.paper.contracts import ContractDesk
-from htbot.paper.order_entry import Entry, ticket_from
-from htbot.paper.orders import Execution, PaperOrder, Portion, Status
 from htbot.paper.store import Store
 from htbot.paper.wire.order_fields import PLACE_ORDER
 from htbot.paper.wire.tables import decode

@@ -19,11 +19,11 @@ from htbot.matching.margin import (
     naked_shorts,
     requirement,
 )
-from htbot.paper.bookings import BASE_CURRENCY, Booking, CashStyle
+from htbot.paper.accounts.bookings import BASE_CURRENCY, Booking, CashStyle
+from htbot.paper.accounts.ledger import HeldPosition, Ledger
+from htbot.paper.accounts.rates import Rates
 from htbot.paper.contracts import ContractDesk
-from htbot.paper.ledger import HeldPosition, Ledger
 from htbot.paper.prices import Prices
-from htbot.paper.rates import Rates
 
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")

@@ -18,12 +18,12 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.matching.terms import OrderKind, Terms
 from htbot.matching.triggers import trigger_method
 from htbot.matching.view import whole_lots
+from htbot.paper.book.algos import check_algo
+from htbot.paper.book.conditions import conditions_from
+from htbot.paper.book.orders import OCA_REDUCE, Ticket
+from htbot.paper.book.types import kind_of, prices_of
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, invalid, rejected
-from htbot.paper.order_algos import check_algo
-from htbot.paper.order_conditions import conditions_from
-from htbot.paper.order_types import kind_of, prices_of
-from htbot.paper.orders import OCA_REDUCE, Ticket
 from htbot.paper.wire.times import parse_stamp
 from htbot.paper.wire.values import WireError
 

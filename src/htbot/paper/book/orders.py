@@ -11,8 +11,8 @@ from typing import Any
 from htbot.domain.orders import Action
 from htbot.matching.fees import Bill
 from htbot.matching.terms import OrderKind, Progress, Terms
+from htbot.paper.book.conditions import Conditions
 from htbot.paper.contracts import Tradable
-from htbot.paper.order_conditions import Conditions
 
 
 class Status(StrEnum):

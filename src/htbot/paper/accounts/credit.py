@@ -15,13 +15,13 @@ from htbot.domain.orders import Action
 from htbot.matching.fees import TradedLeg, commissions
 from htbot.matching.fills import leg_side, natural
 from htbot.matching.terms import Progress
-from htbot.paper.bookings import Booking, booking
+from htbot.paper.accounts.bookings import Booking, booking
+from htbot.paper.accounts.rates import Rates
+from htbot.paper.accounts.valuation import AccountKind, AccountValuation, Valuer
+from htbot.paper.book.orders import PaperOrder, Ticket
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, rejected
-from htbot.paper.orders import PaperOrder, Ticket
 from htbot.paper.prices import Prices
-from htbot.paper.rates import Rates
-from htbot.paper.valuation import AccountKind, AccountValuation, Valuer
 
 _ZERO = Decimal(0)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from htbot.paper.bookings import (
+from htbot.paper.accounts.bookings import (
     BASE_CURRENCY,
     Booking,
     CashStyle,

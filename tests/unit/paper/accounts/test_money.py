@@ -15,7 +15,7 @@ from tests.support.tws_client import RawClient, spread
 
 from htbot.domain.instruments import Contract, Right, SecType
 from htbot.matching.fees import Plan
-from htbot.paper.valuation import AccountKind, BrokerTerms
+from htbot.paper.accounts.valuation import AccountKind, BrokerTerms
 
 STOCK = Stock("SPY", "SMART", "USD")
 EUR, JPY, ES, ES_NOW, BTC = 12087792, 15016059, 495512563, 495512564, 479624278

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from htbot.domain.instruments import SecType
-from htbot.paper.bookings import BASE_CURRENCY
+from htbot.paper.accounts.bookings import BASE_CURRENCY
 from htbot.paper.ports import ContractQuery
 from htbot.paper.prices import Prices
 

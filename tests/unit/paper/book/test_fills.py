@@ -13,7 +13,7 @@ from tests.support.tws_client import spread
 
 from htbot.domain.instruments import Right
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
 from htbot.paper.limits import ClientRules
 from htbot.paper.wire.order_fields import OPEN_ORDER
 from htbot.paper.wire.tables import decode

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from htbot.domain.sessions import NEW_YORK
-from htbot.paper.account_values import BASE, ValueRow, account_rows, ledger_rows
+from htbot.paper.accounts.ledger import HeldPosition
+from htbot.paper.accounts.valuation import AccountValuation, Mark, money
+from htbot.paper.accounts.values import BASE, ValueRow, account_rows, ledger_rows
 from htbot.paper.contracts import wire_fields
-from htbot.paper.ledger import HeldPosition
 from htbot.paper.session import PnlLine, Session, Summary, Updates
-from htbot.paper.valuation import AccountValuation, Mark, money
 from htbot.paper.wire import messages
 from htbot.paper.wire.values import UNSET_DOUBLE
 

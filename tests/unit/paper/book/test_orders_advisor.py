@@ -12,7 +12,7 @@ from tests.support.tws_client import RawClient
 
 from htbot.domain.instruments import Right
 from htbot.matching.view import FillRules
-from htbot.paper.book import BookRules
+from htbot.paper.book.book import BookRules
 
 STOCK = Stock("SPY", "SMART", "USD")
 CALL = option_id(465, Right.CALL, symbol="SPY")

@@ -12,8 +12,8 @@ from decimal import Decimal
 from htbot.domain.orders import Action
 from htbot.matching.fills import price_of
 from htbot.matching.terms import OrderKind
-from htbot.paper.book_views import BookViews
-from htbot.paper.orders import PaperOrder, Status
+from htbot.paper.book.orders import PaperOrder, Status
+from htbot.paper.book.views import BookViews
 from htbot.paper.prices import Prices
 
 _NEVER = Decimal("Infinity")

@@ -18,12 +18,14 @@ from htbot.domain.sessions import Session
 from htbot.matching.fills import touch
 from htbot.matching.terms import Progress
 from htbot.matching.triggers import is_held
-from htbot.paper.book_fills import Fills
-from htbot.paper.book_floor import Floor
-from htbot.paper.book_parts import BookRules, Parts
-from htbot.paper.book_shelf import Reports, Shelf
-from htbot.paper.bookings import Booking
-from htbot.paper.credit import WhatIf
+from htbot.paper.accounts.bookings import Booking
+from htbot.paper.accounts.credit import WhatIf
+from htbot.paper.book.entry import Entry, check_tradable, ticket_from
+from htbot.paper.book.fills import Fills
+from htbot.paper.book.floor import Floor
+from htbot.paper.book.orders import Execution, PaperOrder, Portion, Status, Ticket
+from htbot.paper.book.parts import BookRules, Parts
+from htbot.paper.book.shelf import Reports, Shelf
 from htbot.paper.errors import (
     CANCEL_IMPOSSIBLE,
     CANCEL_NOT_FOUND,
@@ -34,8 +36,6 @@ from htbot.paper.errors import (
     RequestError,
     rejected,
 )
-from htbot.paper.order_entry import Entry, check_tradable, ticket_from
-from htbot.paper.orders import Execution, PaperOrder, Portion, Status, Ticket
 
 __all__ = ["Book", "BookRules", "Parts", "Reports", "Submission"]
 

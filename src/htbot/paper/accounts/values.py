@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from htbot.paper.bookings import BASE_CURRENCY
-from htbot.paper.valuation import AccountValuation, CurrencyRow, money
+from htbot.paper.accounts.bookings import BASE_CURRENCY
+from htbot.paper.accounts.valuation import AccountValuation, CurrencyRow, money
 
 BASE = "BASE"
 _ZERO = Decimal(0)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htbot.domain.orders import Action
-from htbot.paper.bookings import Booking
-from htbot.paper.ledger import Ledger
+from htbot.paper.accounts.bookings import Booking
+from htbot.paper.accounts.ledger import Ledger
 from htbot.paper.store import Store
 
 CASH = Decimal(100_000)

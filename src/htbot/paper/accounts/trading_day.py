@@ -14,14 +14,14 @@ from enum import IntEnum
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.orders import Action
 from htbot.domain.sessions import Session
-from htbot.paper.book import Book
-from htbot.paper.bookings import Booking, booking
+from htbot.paper.accounts.bookings import Booking, booking
+from htbot.paper.accounts.ledger import HeldPosition, Ledger
+from htbot.paper.accounts.valuation import Valuer
+from htbot.paper.book.book import Book
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import DUPLICATE_TICKER, RequestError, invalid
-from htbot.paper.ledger import HeldPosition, Ledger
 from htbot.paper.ports import ContractDetails, Market
 from htbot.paper.store import Store
-from htbot.paper.valuation import Valuer
 
 _EXERCISE_BY_EXCEPTION = Decimal("0.01")
 _LAPSES = "lapses"
