@@ -25,6 +25,7 @@ from htbot.telemetry import get_logger
 
 _MOST_UNREAD_BYTES = 256 * 1024
 _READ_PERIOD_S = 0.05
+_LONG_TURN_S = 0.02
 _GREETING_TIMEOUT_S = 30.0
 _PACE_OPTION = "+PACEAPI"
 # A peer that vanished without a word is given up after about a minute, where the system can be told so.
@@ -96,13 +97,20 @@ class ClientProtocol(asyncio.Protocol):
         self._work_off()
 
     def _work_off(self) -> None:
-        """Handle what waits, as far as the message rate lets it, as one turn."""
+        """Handle what waits, as far as the message rate lets it, as one turn.
+
+        A turn that has become long ends after a request, and goes on when others have had theirs.
+        """
         session, transport = self._session, self._transport
-        if session is None or transport is None:
+        if session is None or transport is None or transport.is_closing():
             return
         self._pace.refresh()
+        ends = None if self._host is None or session.stepped else self._host.time() + _LONG_TURN_S
         while self._waiting and not transport.is_closing():
             if self._must_wait(session, transport):
+                break
+            if ends is not None and self._host is not None and self._host.time() > ends:
+                self._host.call_later(0, self._work_off)
                 break
             payload = self._waiting.popleft()
             try:

@@ -208,6 +208,21 @@ def test_seconds_with_too_many_count_in_a_row() -> None:
     assert rate.offences == 0
 
 
+def test_a_flood_leaves_turns_to_others(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host)
+    slow = framed(9, 8, 5, "")
+    times = iter(range(1_000_000))
+    host.time = lambda: host.now + next(times) * 0.015  # type: ignore[method-assign]
+    client.protocol.data_received(slow * 6)
+    first = len(client.take())
+    assert 0 < first < 6
+    while later := host.later:
+        host.later = []
+        for item in later:
+            item.callback(*item.args)
+    assert first + len(client.take()) == 6
+
+
 def long_answer(client: RawClient, desk: PaperDesk, length: int) -> None:
     """As a handler gives it: a message a step."""
     session = desk.gateway.sessions[client.client_id]

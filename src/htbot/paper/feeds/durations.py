@@ -115,7 +115,10 @@ class Duration:
             raise invalid("Time length exceed max.")
 
     def before(self, end: datetime, sessions: SessionTable) -> datetime:
-        """The instant at which a range that ends at `end` begins. `n D` are n sessions."""
+        """The instant at which a range that ends at `end` begins.
+
+        `n D` are n sessions; weeks, months and years begin on the day after the same day back, so that a week is five.
+        """
         if self.unit == "S":
             return end - timedelta(seconds=self.count)
         if self.unit == "D":
@@ -124,7 +127,8 @@ class Duration:
         local = end.astimezone(NEW_YORK)
         months = self.count * (12 if self.unit == "Y" else 1)
         first = local.date() - timedelta(weeks=self.count) if self.unit == "W" else _earlier(local.date(), months)
-        return local.replace(year=first.year, month=first.month, day=first.day).astimezone(end.tzinfo)
+        following = first + timedelta(days=1)
+        return datetime(following.year, following.month, following.day, tzinfo=NEW_YORK).astimezone(end.tzinfo)
 
 
 def _earlier(day: date, months: int) -> date:

@@ -23,7 +23,7 @@ STOCK_OPTION: PriceRule = ((Decimal(0), Decimal("0.01")), (Decimal(3), Decimal("
 MULTIPLIER = 100
 STOCK_EXCHANGES = "SMART,AMEX,NYSE,CBOE,PHLX,ISE,CHX,ARCA,NASDAQ,DRCTEDGE,BEX,BATS,EDGEA,BYX,IEX,PEARL,MEMX"
 _OPTION_EXCHANGES = "SMART,AMEX,CBOE,PHLX,PSE,ISE,BOX,BATS,NASDAQOM,CBOE2,NASDAQBX,MIAX,GEMINI,EDGX,MERCURY,PEARL"
-_INDEX_CLASSES = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW", "VIX", "VIXW"})
+_INDEX_CLASSES = frozenset({"SPX", "SPXW", "NDX", "NDXP", "RUT", "RUTW"})
 _PENNY_CLASSES = frozenset({"SPY", "QQQ", "IWM", "XSP"})
 _OCC = re.compile(r"^([A-Z]{1,6}) *(\d{6})([CP])(\d{8})$")
 _TRADING_CLASS = {"NASDAQ": "NMS"}
@@ -31,7 +31,7 @@ _OWN_EXCHANGE = frozenset({SecType.INDEX, SecType.FOREX, SecType.CRYPTO})
 
 
 def option_rule(trading_class: str) -> PriceRule:
-    """Ticks of a class's options: indices 0.05 below 3 and 0.10 above, the big ETFs 0.01, others 0.01 / 0.05."""
+    """Ticks of a class's options: indices 0.05 below 3 and 0.10 above, the big ETFs 0.01, others (VIX too) 0.01 / 0.05."""
     if trading_class in _INDEX_CLASSES:
         return INDEX_OPTION
     return CENT if trading_class in _PENNY_CLASSES else STOCK_OPTION
@@ -121,7 +121,7 @@ def future_details(future: Future) -> ContractDetails:
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def option_details(series: OptionSeries, listing: str, last_trade: date) -> ContractDetails | None:
     """An option; None when no id can carry it."""
     con_id = option_id(series)

@@ -7,7 +7,7 @@ from htbot.paper.wire.order_fields import PLACE_ORDER
 from htbot.paper.wire.tables import Field, Item, Table, fields
 from htbot.paper.wire.values import BOOL, DECIMAL, FLOAT, INT, MAYBE_FLOAT, MAYBE_INT, TAGS
 
-_V = Field("version", INT)
+_V = Field("version")
 _ID = Field("reqId", INT)
 _OPTIONS = Field("options", TAGS)
 _EXPIRED = Field("includeExpired", BOOL)

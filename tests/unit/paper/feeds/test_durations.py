@@ -19,9 +19,9 @@ NOW = SESSIONS.all()[1].at(10, 0)
         ("1 D", SESSIONS.all()[1].opens),
         ("2 D", SESSIONS.all()[0].opens),
         ("9 D", SESSIONS.all()[0].opens),
-        ("1 W", datetime(2023, 12, 27, 15, tzinfo=UTC)),
-        ("1 M", datetime(2023, 12, 3, 15, tzinfo=UTC)),
-        ("2 Y", datetime(2022, 1, 3, 15, tzinfo=UTC)),
+        ("1 W", datetime(2023, 12, 28, 5, tzinfo=UTC)),
+        ("1 M", datetime(2023, 12, 4, 5, tzinfo=UTC)),
+        ("2 Y", datetime(2022, 1, 4, 5, tzinfo=UTC)),
         ("1d", SESSIONS.all()[1].opens),
     ],
 )
