@@ -108,4 +108,5 @@ def test_occ_symbols() -> None:
 
 def test_ticks() -> None:
     assert option_rule("SPY") == ((Decimal(0), Decimal("0.01")),)
+    assert option_rule("VIX") == option_rule("AAPL")
     assert option_rule("AAPL")[1] == (Decimal(3), Decimal("0.05"))
