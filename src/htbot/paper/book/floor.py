@@ -234,10 +234,12 @@ class Floor:
     def _orphan(self, order: PaperOrder, at: datetime) -> None:
         """The children of an order that ended without being filled: gone, or left with its filled part."""
         for child in self._families.children(order):
-            child.quantity = self._families.workable(child)
-            if child.quantity <= child.filled:
-                self.end(child, at, "")
-            elif child.working:
+            left = self._families.workable(child)
+            if left <= child.filled:
+                self.end(child, at, "")  # its quantity stays: filled + remaining is still the whole
+                continue
+            child.quantity = left
+            if child.working:
                 self._shelf.tell(child)
 
     def _charge(self, at: datetime) -> None:

@@ -88,6 +88,7 @@ def test_cancelling_the_parent_cancels_its_children(desk: PaperDesk) -> None:
     client.place(2, STOCK, LimitOrder("SELL", 10, 480, parentId=1))
     messages = client.ask(4, 1, 1, "")
     assert ends(messages) == {1: "Cancelled", 2: "Cancelled"}
+    assert [fields[3:5] for fields in of_kind(messages, 3)][-2:] == [["0", "10"], ["0", "10"]]
     assert sorted(errors(messages)) == [(1, 202), (2, 202)]
     assert errors(client.place(3, STOCK, LimitOrder("SELL", 10, 480, parentId=1))) == [(3, 201)]
 
