@@ -57,6 +57,7 @@ class ContractBook:
             key = (series.trading_class, series.expiry)
             self._recorded.setdefault(key, set()).add((series.strike, series.right))
         self._listed: dict[tuple[str, date], list[date]] = {}
+        self._strikes_of: dict[tuple[str, date, date], list[tuple[Decimal, Right]]] = {}
         self._chains: dict[tuple[int, date], list[OptionChain]] = {}
         self._underlyings = {underlying_id(symbol): symbol for symbol in self.symbols}
 
@@ -188,7 +189,7 @@ class ContractBook:
                 last = self._rules.last_trade(name, expiry)
                 if not f"{last:%Y%m%d}".startswith(query.expiry.replace("-", "")[:8]):
                     continue
-                for listed, listed_right in sorted(self._strikes(name, expiry, day)):
+                for listed, listed_right in self._strikes(name, expiry, day):
                     if right in {None, listed_right} and (not strike or strike == listed):
                         row = self._option(OptionSeries(name, expiry, listed, listed_right))
                         yield from [row] if row else []
@@ -212,7 +213,16 @@ class ContractBook:
             self._listed[name, day] = sorted(recorded.union(self._rules.ahead(name, day)))
         return self._listed[name, day]
 
-    def _strikes(self, name: str, expiry: date, day: date) -> set[tuple[Decimal, Right]]:
+    def _strikes(self, name: str, expiry: date, day: date) -> list[tuple[Decimal, Right]]:
+        """What is listed of an expiry on a day, in order; a day's list does not change."""
+        key = (name, expiry, day)
+        if key not in self._strikes_of:
+            if len(self._strikes_of) > _KEPT_LISTS:
+                self._strikes_of.clear()
+            self._strikes_of[key] = sorted(self._listed_strikes(name, expiry, day))
+        return self._strikes_of[key]
+
+    def _listed_strikes(self, name: str, expiry: date, day: date) -> set[tuple[Decimal, Right]]:
         listed = set(self._recorded.get((name, expiry), ()))
         reference = self._reference(UNDERLYING_OF[name], day)
         if reference is not None and expiry >= day and self._rules.lists(name, expiry):

@@ -31,7 +31,7 @@ _OWN_EXCHANGE = frozenset({SecType.INDEX, SecType.FOREX, SecType.CRYPTO})
 
 
 def option_rule(trading_class: str) -> PriceRule:
-    """Ticks of a class's options: indices 0.05 below 3 and 0.10 above, the big ETFs 0.01, others (VIX too) 0.01 / 0.05."""
+    """Ticks of a class's options: indices 0.05 below 3, 0.10 above; the big ETFs 0.01; others, and VIX, 0.01 / 0.05."""
     if trading_class in _INDEX_CLASSES:
         return INDEX_OPTION
     return CENT if trading_class in _PENNY_CLASSES else STOCK_OPTION
