@@ -155,7 +155,7 @@ def instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
     if session is None or not now < session.closes:
         return faults
     wanted = [session.closes, *faults] if session.closes < target else faults
-    if gateway.book.working and session.contains(now):
+    if gateway.book.busy and session.contains(now):
         at = floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S)
         while at < min(target, session.closes):
             wanted.append(at)
@@ -218,7 +218,7 @@ class SteppedTime:
         sessions = self._gateway.sessions.values()
         if self._lockstep or not sessions:
             return False
-        return bool(self._gateway.book.working) or any(session.wants_data for session in sessions)
+        return self._gateway.book.busy or any(session.wants_data for session in sessions)
 
     async def _taken(self) -> None:
         """Let clients read and speak."""

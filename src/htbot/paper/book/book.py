@@ -83,6 +83,11 @@ class Book:
         return self._shelf.working()
 
     @property
+    def busy(self) -> bool:
+        """Whether any order works."""
+        return self._shelf.busy
+
+    @property
     def executions(self) -> list[Execution]:
         """Every execution in the order in which it happened, each as last corrected."""
         return list(self._fills.executions.values())

@@ -70,6 +70,11 @@ class Shelf:
         """Orders that may still fill, oldest permId first."""
         return [order for order in self._live.values() if order.working]
 
+    @property
+    def busy(self) -> bool:
+        """Whether any order may still fill."""
+        return any(order.working for order in self._live.values())
+
     def tell(self, order: PaperOrder) -> None:
         """An order changed: clients hear of it unless it is parked, and it is written."""
         if not order.parked:
