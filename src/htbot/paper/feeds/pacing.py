@@ -20,8 +20,8 @@ Policy = Literal["on", "strict", "off"]
 class HistoryPacing:
     """Requests of each client: 60 in ten minutes, none twice in 15 s, fewer than 6 for one series in 2 s.
 
-    BID_ASK counts twice. `strict` is all of that for every request. `on` watches bars of 30 seconds and less and single
-    ticks, and leaves the rule of two seconds out: IB takes so long to answer that a client which waits for its answers
+    BID_ASK counts twice. `strict` is all of that for every request. `on` watches bars of 30 seconds and less alone, and
+    leaves the rule of two seconds out: IB takes so long to answer that a client which waits for its answers
     cannot break it, here it would.
     """
 

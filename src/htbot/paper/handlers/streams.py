@@ -110,7 +110,7 @@ def past_ticks(context: Context, values: dict[str, Any]) -> None:
         raise no_history(f"No historical ticks for {name_of(tradable)} {values['whatToShow']}")
     identity = tuple(str(value) for name, value in sorted(values.items()) if name != "reqId")
     series = (values["conId"], values["symbol"], values["exchange"], values["whatToShow"])
-    gateway.history_pacing.check(session.client_id, series, identity, small=True)
+    gateway.history_pacing.check(session.client_id, series, identity, small=False)
     span = TickSpan(start, min(end or gateway.now, gateway.now), count)
     table, rows = historical_ticks(gateway.market, tradable.details[0], wanted, span, ignore_size=values["ignoreSize"])
     if not rows:
