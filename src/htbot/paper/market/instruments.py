@@ -47,8 +47,8 @@ class Instrument:
 
 
 _STREAMS = {
-    "SPX": 10, "XSP": 10, "SPY": 10, "QQQ": 12, "NDX": 12, "IWM": 13, "RUT": 13, "AAPL": 14, "MSFT": 15, "NVDA": 16,
-    "TSLA": 17, "AMZN": 18, "GOOG": 19, "META": 20, "IBM": 21, "DIA": 22, "DJX": 22, "INDU": 22,
+    "SPX": 10, "XSP": 10, "ES": 10, "SPY": 10, "QQQ": 12, "NDX": 12, "IWM": 13, "RUT": 13, "AAPL": 14, "MSFT": 15,
+    "NVDA": 16, "TSLA": 17, "AMZN": 18, "GOOG": 19, "META": 20, "IBM": 21, "DIA": 22, "DJX": 22, "INDU": 22,
 }  # fmt: skip
 _BETAS = {
     "QQQ": 1_150, "NDX": 1_150, "IWM": 1_050, "RUT": 1_050, "AAPL": 1_100, "MSFT": 1_050, "NVDA": 1_700, "TSLA": 1_600,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from htbot.domain.instruments import SecType
@@ -47,6 +47,7 @@ class Listed:
     tick: Decimal = _CENT
     lot: Decimal = Decimal(1)
     facts: Facts = _UNKNOWN
+    quoted_in: str = "USD"
 
     @property
     def base(self) -> str:
@@ -56,7 +57,7 @@ class Listed:
     @property
     def currency(self) -> str:
         """What prices are in."""
-        return self.symbol.split(".")[1] if self.sec_type in {SecType.FOREX, SecType.CRYPTO} else "USD"
+        return self.symbol.split(".")[1] if self.sec_type in {SecType.FOREX, SecType.CRYPTO} else self.quoted_in
 
 
 def derived_id(symbol: str) -> int:
@@ -161,6 +162,9 @@ INDICES = (
     _index("VIXMO", 0, "CBOE 30-Day VIX Monthly Index", "CBOE", "17.2", 900),
     _index("VIX3M", 0, "CBOE 3-Month Volatility Index", "CBOE", "18.4", 600),
     _index("VVIX", 0, "CBOE VIX Volatility Index", "CBOE", "92", 900),
+    _index("ES", 11004968, "E-mini S&P 500", "CME", "5450", 0),
+    replace(_index("DAX", 825711, "DAX 40 Index (Deutsche Aktien Xchange 40)", "EUREX", "18500", 80), quoted_in="EUR"),
+    replace(_index("ESTX50", 4356500, "Dow Jones Euro STOXX50", "EUREX", "4900", 80), quoted_in="EUR"),
 )
 PAIRS = (
     _pair("EUR.USD", 12087792, "1.085"),
