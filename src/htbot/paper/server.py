@@ -110,7 +110,7 @@ class ClientProtocol(asyncio.Protocol):
             if self._must_wait(session, transport):
                 break
             if ends is not None and self._host is not None and self._host.time() > ends:
-                self._host.call_later(0, self._work_off)
+                self._read_later(transport, 0)
                 break
             payload = self._waiting.popleft()
             try:
@@ -160,9 +160,14 @@ class ClientProtocol(asyncio.Protocol):
             return False
         wait_s = session.rate.wait_s(self._host.time())
         if wait_s > 0:
+            self._read_later(transport, wait_s)
+        return wait_s > 0
+
+    def _read_later(self, transport: asyncio.Transport, wait_s: float) -> None:
+        """Leave what a client sends in its socket for a while: it may not fill our memory."""
+        if self._host is not None:
             transport.pause_reading()
             self._timer = self._host.call_later(wait_s, self._read_on, transport)
-        return wait_s > 0
 
     def _read_on(self, transport: asyncio.Transport) -> None:
         transport.resume_reading()

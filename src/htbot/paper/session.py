@@ -14,6 +14,7 @@ from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table, encode
 
 STEPS_A_TURN = 50
+_MOST_LONG_ANSWERS = 8
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 
@@ -128,10 +129,10 @@ class Session:
     def tell_in_parts(self, answer: Iterator[None]) -> None:
         """Give an answer that may be long: each step of it queues a little, so that nobody else waits for its end.
 
-        What is short is queued at once, in its place among the other answers.
+        What is short is queued at once, in its place among the other answers; with too many long ones all are.
         """
         self.parts.append(answer)
-        self.tell_part()
+        self.tell_part(None if len(self.parts) > _MOST_LONG_ANSWERS else STEPS_A_TURN)
 
     def tell_part(self, steps: int | None = STEPS_A_TURN) -> None:
         """Go on with the long answers by some steps; None ends them all, and so does a stepped client."""

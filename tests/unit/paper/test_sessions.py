@@ -216,11 +216,14 @@ def test_a_flood_leaves_turns_to_others(desk: PaperDesk, host: HandHost) -> None
     client.protocol.data_received(slow * 6)
     first = len(client.take())
     assert 0 < first < 6
+    reading = [client.transport.reading]
     while later := host.later:
         host.later = []
         for item in later:
             item.callback(*item.args)
     assert first + len(client.take()) == 6
+    reading.append(client.transport.reading)
+    assert reading == [False, True]
 
 
 def long_answer(client: RawClient, desk: PaperDesk, length: int) -> None:
@@ -261,6 +264,15 @@ def test_a_stepped_client_gets_a_long_answer_at_once(desk: PaperDesk, host: Hand
     client.start()
     long_answer(client, desk, 300)
     assert len(of_kind(client.ask(104, 1), 107)) == 301
+
+
+def test_too_many_long_answers_are_not_kept(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host)
+    client.protocol.pause_writing()
+    for _ in range(9):
+        long_answer(client, desk, 500)
+    assert not desk.gateway.sessions[1].parts
+    assert len(of_kind(client.ask(49, 1), 107)) == 4500
 
 
 def test_a_long_answer_ends_with_its_socket(desk: PaperDesk, host: HandHost) -> None:
