@@ -30,6 +30,8 @@ _UNIT = {"S": timedelta(seconds=1), "D": timedelta(days=1), "W": timedelta(weeks
          "Y": timedelta(days=366)}  # fmt: skip
 _SMALL = {1: timedelta(seconds=2000)}
 _SMALL_LONGEST = timedelta(weeks=1)
+_MINUTES_S = 300
+_MINUTES_LONGEST = timedelta(days=31)
 SMALL_S = 30
 
 
@@ -109,9 +111,15 @@ class Duration:
         return Duration(count, unit)
 
     def check(self, size: BarSize) -> None:
-        """Refuse (321) a span that is too long for small bars: 2,000 seconds of 1 second, a week below a minute."""
-        span = self.count * _UNIT[self.unit]
-        if not size.period and size.seconds <= SMALL_S and span > _SMALL.get(size.seconds, _SMALL_LONGEST):
+        """Refuse (321) a span that is too long for small bars: 2,000 seconds of 1 second, a week below a minute.
+
+        Below five minutes it is a month: more would be hundreds of thousands of bars in one message, while which
+        every other client waits.
+        """
+        if size.period or size.seconds >= _MINUTES_S:
+            return
+        longest = _SMALL.get(size.seconds, _SMALL_LONGEST) if size.seconds <= SMALL_S else _MINUTES_LONGEST
+        if self.count * _UNIT[self.unit] > longest:
             raise invalid("Time length exceed max.")
 
     def before(self, end: datetime, sessions: SessionTable) -> datetime:

@@ -41,10 +41,20 @@ def test_what_must_be_said_in_larger_units(text: str) -> None:
         Duration.parse(text)
 
 
-@pytest.mark.parametrize(("duration", "size"), [("2001 S", "1 secs"), ("1 D", "1 secs"), ("2 W", "5 secs")])
+@pytest.mark.parametrize(
+    ("duration", "size"),
+    [("2001 S", "1 secs"), ("1 D", "1 secs"), ("2 W", "5 secs"), ("2 M", "1 min"), ("1 Y", "3 mins")],
+)
 def test_small_bars_reach_only_so_far_back(duration: str, size: str) -> None:
     with pytest.raises(RequestError, match="Time length exceed max"):
         Duration.parse(duration).check(BarSize.parse(size))
+
+
+@pytest.mark.parametrize(
+    ("duration", "size"), [("1 W", "5 secs"), ("1 M", "1 min"), ("1 Y", "5 mins"), ("9 Y", "1 day")]
+)
+def test_what_small_bars_reach(duration: str, size: str) -> None:
+    Duration.parse(duration).check(BarSize.parse(size))
 
 
 @pytest.mark.parametrize(
