@@ -67,7 +67,7 @@ class IbClient(Client):
         self.client_id, self.port = client_id, port
         self._client.apiError += lambda text: self.heard("closed", text)
         self._client.apiEnd += lambda: self.heard("closed", "")
-        self._wait(self._client.connectAsync("127.0.0.1", port, client_id, 4.0))
+        self._wait(self._client.connectAsync("127.0.0.1", port, client_id, 2.0))
         accounts = ",".join(self._client.getAccounts())
         if "managedAccounts" not in {event.name for event in self.events}:
             self.heard("managedAccounts", accounts)
