@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Protocol
 
 from htbot.paper.errors import RequestError, invalid
 from htbot.paper.wire.times import parse_stamp
-from htbot.paper.wire.values import WireError
+from htbot.paper.wire.values import INT, MAYBE_DECIMAL, WireError, read
 
 _INCOMPLETE = 147
 
@@ -176,10 +176,12 @@ def _condition(row: Mapping[str, Any], known: Callable[[int], bool]) -> Conditio
     try:
         if kind == TIME:
             return Condition(kind, and_next, is_more, moment=parse_stamp(texts["moment"]))
-        con_id, method = int(texts.get("con_id") or 0), int(texts.get("method") or 0)
-        limit = Decimal(texts["limit"])
-    except (ValueError, InvalidOperation, WireError) as error:
+        con_id, method = (read(name, INT, texts.get(name, "")) for name in ("con_id", "method"))
+        limit = read("limit", MAYBE_DECIMAL, texts["limit"])
+    except WireError as error:
         raise invalid(f"Invalid value in an order condition of type {kind}") from error
+    if limit is None:
+        raise invalid(f"An order condition of type {kind} needs its value")
     if "con_id" in texts and not known(con_id):
         raise RequestError(_INCOMPLETE, "The conditional contract info is incomplete.")
     return Condition(kind, and_next, is_more, limit, con_id=con_id, method=method)

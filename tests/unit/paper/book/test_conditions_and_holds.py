@@ -141,6 +141,14 @@ def test_conditions_hold_until_they_are_true(desk: PaperDesk, market: HandMarket
     assert statuses(client.ask(49, 1)) == ["Submitted", "Filled"]
 
 
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "1e999999", "", "9" * 5000])
+def test_a_condition_on_no_number_is_refused(desk: PaperDesk, value: str) -> None:
+    client = desk.client()
+    order = MarketOrder("BUY", 1, conditions=[PriceCondition(price=value, conId=SPY, exch="SMART")])
+    assert errors(client.place(1, STOCK, order)) == [(1, 321)]
+    assert desk.gateway.book.working == []
+
+
 def test_volume_and_margin_conditions_that_are_true_hold_nothing(desk: PaperDesk) -> None:
     client = desk.client()
     conditions = [VolumeCondition(conId=SPY, volume=50), MarginCondition(percent=30)]
