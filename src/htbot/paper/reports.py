@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from htbot.domain.orders import Action
@@ -95,9 +96,9 @@ def send_what_if(session: Session, order: PaperOrder, answer: WhatIf) -> None:
         (before.requirement.maintenance, after.requirement.maintenance),
         (before.equity_with_loan, after.equity_with_loan),
     )
-    texts = [money(old) for old, _new in figures]
-    texts += [money(new - old) for old, new in figures]
-    texts += [money(new) for _old, new in figures]
+    olds, news = ([money(amount) for amount in side] for side in zip(*figures, strict=True))
+    changes = [money(Decimal(new) - Decimal(old)) for old, new in zip(olds, news, strict=True)]
+    texts = (*olds, *changes, *news)  # the change of what is shown: before and change are after, to the cent
     values = {
         **order_values(order),
         **dict(zip(_MARGINS, texts, strict=True)),

@@ -231,6 +231,18 @@ def test_a_what_if_adds_up(desk: PaperDesk) -> None:
         assert after == pytest.approx(before + change)
 
 
+def test_a_what_if_adds_up_to_the_cent(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    trade(client, 1, STOCK, "BUY", 2)
+    market.quotes[SPY], market.last[SPY] = (470.01, 470.02), 470.01
+    client.ask(49, 1)
+    order = MarketOrder("SELL", 1, whatIf=True)
+    [answer] = of_kind(client.place(2, STOCK, order), 5)
+    first = answer.index("235.01")
+    before, change, after = (Decimal(answer[first + step]) for step in (0, 3, 6))
+    assert (before + change, after) == (after, Decimal("117.50"))
+
+
 def test_by_day_four_times_the_equity_and_not_a_share_more(desk: PaperDesk) -> None:
     client = desk.client()
     assert errors(client.place(1, STOCK, MarketOrder("BUY", 860))) == [(1, 201)]
