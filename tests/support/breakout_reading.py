@@ -92,7 +92,7 @@ def seen_until(row: Row, passed_s: float, length_s: float) -> tuple[float, float
     seen = points[: whole + 1]
     last = points[whole]
     if whole < 3 and passed_s % leg_s:
-        last = round(points[whole] + (points[whole + 1] - points[whole]) * (passed_s % leg_s) / leg_s, 4)
+        last = round(points[whole] + (points[whole + 1] - points[whole]) * (passed_s % leg_s) / leg_s, 2)
         seen = [*seen, last]
     return max(seen), min(seen), last
 

@@ -59,7 +59,7 @@ def vertex_offsets(span_s: int) -> tuple[int, int, int, int]:
 class Units:
     """Decimal digits of a price between two vertices, its grid (ticks per unit, 0: none), the least volume traded."""
 
-    digits: int = 4
+    digits: int = 2
     per_unit: float = 0.0
     lot: float = 1.0
 
