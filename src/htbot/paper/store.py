@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,10 @@ class Store:
         key = (document["perm_id"], document["client_id"], document["order_id"])
         self._write(statement, (*key, int(working), _json(document)))
 
+    def forget_order(self, perm_id: int) -> None:
+        """Drop an order."""
+        self._write("DELETE FROM orders WHERE perm_id = ?", (perm_id,))
+
     def executions(self) -> Iterator[dict[str, Any]]:
         """Every execution in the order in which it happened."""
         for (document,) in self._database.execute("SELECT document FROM executions ORDER BY seq"):
@@ -119,6 +124,11 @@ class Store:
         """Append an execution."""
         statement = "INSERT INTO executions (exec_id, perm_id, document) VALUES (?, ?, ?)"
         self._write(statement, (document["exec_id"], document["perm_id"], _json(document)))
+
+    def forget_executions(self, before: datetime) -> None:
+        """Drop executions whose document has an `at` (UTC, in ISO form) before an instant."""
+        statement = "DELETE FROM executions WHERE json_extract(document, '$.at') < ?"
+        self._write(statement, (before.astimezone(UTC).isoformat(),))
 
     def positions(self) -> Iterator[dict[str, Any]]:
         """Every position, closed ones of earlier days included."""

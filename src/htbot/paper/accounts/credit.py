@@ -50,6 +50,10 @@ class Credit:
         fee = sum((trade.commission for trade in trades), _ZERO)
         return WhatIf(self._valuer.value(account), self._valuer.value(account, trades), fee)
 
+    def forget(self) -> None:
+        """A day is over: what working orders tie up is reckoned anew, that of ended ones goes."""
+        self._reserved.clear()
+
     def refusal(self, order: PaperOrder, at: datetime, working: Iterable[PaperOrder] = ()) -> RequestError | None:
         """Why an account may not place this order beside its `working` ones, or None."""
         if order.ticket.good_till is not None and order.ticket.good_till <= at:

@@ -78,6 +78,7 @@ class TradingDay:
             values = {held.con_id: self._valuer.mark(held).value for held in self._ledger.held(account)}
             worth = self._valuer.value(account)
             self._ledger.close_day(account, worth.net_liquidation, worth.equity_with_loan, values)
+        self._book.forget(session.at(0, 0))
         self._closed_day = session.day
         self._store.put_meta("closed_day", session.day.isoformat())
 

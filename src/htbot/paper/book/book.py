@@ -208,6 +208,16 @@ class Book:
         """The closing auction, then the end of the day's orders."""
         self._floor.close_session(session, at)
 
+    def forget(self, before: datetime) -> None:
+        """Drop what ended before an instant and nobody can ask for any more: a gateway may run for months.
+
+        Executions stay while a live order has a condition that may be about them.
+        """
+        self._shelf.forget(before)
+        self._floor.credit.forget()
+        asking = (order.since for order in self._shelf.live() if order.ticket.conditions.items)
+        self._fills.forget(min([before, *asking]))
+
     def end(self, order: PaperOrder, at: datetime, reason: str) -> None:
         """Cancel or expire a live order: status Cancelled and error 202."""
         self._floor.end(order, at, reason)

@@ -17,6 +17,7 @@ from htbot.paper.wire.times import parse_stamp
 from htbot.paper.wire.values import INT, MAYBE_DECIMAL, WireError, read
 
 _INCOMPLETE = 147
+_MOST = 100
 
 
 class Facts(Protocol):
@@ -156,6 +157,8 @@ def conditions_from(values: Mapping[str, Any], known: Callable[[int], bool]) -> 
         RequestError: 147 for a contract that is none, 321 for anything else that is wrong.
     """
     rows: Sequence[Mapping[str, Any]] = values.get("conditions") or ()
+    if len(rows) > _MOST:
+        raise invalid(f"{len(rows)} conditions: an order has at most {_MOST}")
     items = tuple(_condition(row, known) for row in rows)
     if not items:
         return Conditions()

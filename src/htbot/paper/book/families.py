@@ -40,8 +40,16 @@ class Families:
         parent = self._parents.get(order.perm_id)
         if parent is not None:
             self._children[parent.perm_id].pop(order.perm_id, None)
-        if order.oca_group:
-            self._groups[order.account, order.oca_group].pop(order.perm_id, None)
+        group = (order.account, order.oca_group)
+        members = self._groups.get(group, {})
+        members.pop(order.perm_id, None)
+        if not members:
+            self._groups.pop(group, None)
+
+    def forget(self, order: PaperOrder) -> None:
+        """Forget an order that is over and out of the book; no live one hangs on it."""
+        self._parents.pop(order.perm_id, None)
+        self._children.pop(order.perm_id, None)
 
     def parent(self, order: PaperOrder) -> PaperOrder | None:
         """The order that this one is attached to."""

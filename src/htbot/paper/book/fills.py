@@ -49,6 +49,12 @@ class Fills:
         for execution in self._records.executions():
             self.executions[execution.root] = execution
 
+    def forget(self, before: datetime) -> None:
+        """Drop executions from before an instant."""
+        for root in [root for root, row in self.executions.items() if row.at < before]:
+            del self.executions[root]
+        self._records.forget_executions(before)
+
     def fill(self, order: PaperOrder, outcome: Outcome, at: datetime) -> list[Execution]:
         """Book an outcome that fills; the executions of each account, a combination's own before its legs."""
         price, units = outcome.price, outcome.quantity

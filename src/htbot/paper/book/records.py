@@ -77,6 +77,15 @@ class Records:
         """Have an order written with the next `flush`."""
         self._changed[order.perm_id] = order
 
+    def forget_order(self, order: PaperOrder) -> None:
+        """Drop an order; its ids stay used."""
+        self._changed.pop(order.perm_id, None)
+        self._store.forget_order(order.perm_id)
+
+    def forget_executions(self, before: datetime) -> None:
+        """Drop executions from before an instant."""
+        self._store.forget_executions(before)
+
     def orders(self, contracts: ContractDesk) -> Iterator[PaperOrder]:
         """Every order; what it asks for is read again from the client's own message."""
         for document in self._store.orders():

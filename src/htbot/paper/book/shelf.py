@@ -90,3 +90,12 @@ class Shelf:
         self._live.pop(order.perm_id, None)
         self.families.leave(order)
         self.records.save_order(order)
+
+    def forget(self, before: datetime) -> None:
+        """Drop orders that ended before an instant, but for those that live ones hang on."""
+        for order in list(self._by_perm_id.values()):
+            if order.completed_at is None or order.completed_at >= before or self.families.children(order):
+                continue
+            del self._by_key[order.key], self._by_perm_id[order.perm_id]
+            self.families.forget(order)
+            self.records.forget_order(order)

@@ -199,7 +199,9 @@ class Conduct:
             found = [one for one in gateway.book.executions if one.root in about["roots"]]
             gateway.reports.release(found, gateway.book.by_perm_id(about["perm_id"]))
         else:
-            wrong = next(one for one in gateway.book.executions if one.root == about["root"])
+            wrong = next((one for one in gateway.book.executions if one.root == about["root"]), None)
+            if wrong is None:
+                return  # too old to be put right: the book does not hold it any more
             quantity = Decimal(0) if about["bust"] else wrong.quantity
             gateway.book.correct(wrong.exec_id, wrong.price + Decimal(about["by"]), quantity)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from ib_async import Contract, LimitOrder, MarketOrder, Stock
+from ib_async import Contract, ExecutionCondition, LimitOrder, MarketOrder, PriceCondition, Stock
 from tests.support.paper_desk import PaperDesk, errors, market_times, of_kind, statuses
 from tests.support.paper_world import DAYS, SESSIONS, SPY, HandMarket, option_id
 from tests.support.tws_client import RawClient, spread
@@ -176,3 +176,40 @@ def test_a_close_is_never_done_twice(late: PaperDesk) -> None:
     messages = again.ask(49, 1)
     assert "Cancelled" not in statuses(messages)
     assert late.gateway.now == datetime(2024, 1, 2, 21, 0, tzinfo=UTC)
+
+
+def to_the_end(client: RawClient) -> None:
+    """Until the last session's close."""
+    while market_times(client.ask(49, 1))[-1] < SESSIONS.all()[-1].closes:
+        pass
+
+
+def test_what_ended_on_an_earlier_day_is_forgotten(late: PaperDesk) -> None:
+    client = late.client()
+    client.place(1, STOCK, MarketOrder("BUY", 1))
+    client.place(2, STOCK, LimitOrder("BUY", 1, 400, tif="GTC"))
+    client.place(3, STOCK, MarketOrder("BUY", 1, transmit=False))
+    client.place(4, STOCK, LimitOrder("SELL", 1, 900, tif="GTC", parentId=3))
+    to_the_close(client)
+    assert len(list(late.gateway.book.orders())) == 4
+    assert len(late.gateway.book.executions) == 2
+    to_the_end(client)
+    assert [order.order_id for order in late.gateway.book.orders()] == [2, 3, 4]  # the filled parent has a live child
+    assert late.gateway.book.executions == []
+    assert errors(client.place(1, STOCK, MarketOrder("BUY", 1))) == [(1, 103)]
+    assert errors(client.ask(4, 1, 1, "")) == [(1, 10147)]
+    before = list(late.gateway.book.orders())
+    late.kill_and_open()
+    assert [order.perm_id for order in late.gateway.book.orders()] == [order.perm_id for order in before]
+    assert late.gateway.book.executions == []
+
+
+def test_executions_stay_while_a_condition_may_be_about_them(late: PaperDesk) -> None:
+    client = late.client()
+    condition = ExecutionCondition(secType="STK", exch="SMART", symbol="SPY")
+    never = PriceCondition(price=1, isMore=False, conId=SPY, exch="SMART")
+    client.place(1, STOCK, LimitOrder("BUY", 1, 400, tif="GTC", conditions=[condition, never]))
+    client.place(2, STOCK, MarketOrder("BUY", 1))
+    to_the_close(client)
+    to_the_end(client)
+    assert [execution.order_id for execution in late.gateway.book.executions] == [2]

@@ -149,6 +149,11 @@ def test_a_condition_on_no_number_is_refused(desk: PaperDesk, value: str) -> Non
     assert desk.gateway.book.working == []
 
 
+def test_conditions_are_not_without_number(desk: PaperDesk) -> None:
+    many = [PriceCondition(price=1, conId=SPY, exch="SMART")] * 101
+    assert errors(desk.client().place(1, STOCK, MarketOrder("BUY", 1, conditions=many))) == [(1, 321)]
+
+
 def test_volume_and_margin_conditions_that_are_true_hold_nothing(desk: PaperDesk) -> None:
     client = desk.client()
     conditions = [VolumeCondition(conId=SPY, volume=50), MarginCondition(percent=30)]
