@@ -25,7 +25,7 @@ class ClientRules:
 
     master_client_id: int | None = None
     read_only: bool = False
-    hold_s: float = 2.0
+    hold_s: float = 1.0
     pace: PaceRule = "warn"
 
 

@@ -128,8 +128,8 @@ class PaperSettings(Section):
     session_hold_s: float = variable(
         "PAPER_SESSION_HOLD_S",
         "seconds for which the client id of a broken connection stays taken (error 326)",
-        default=2.0,
-        shown="2",
+        default=1.0,
+        shown="1",
         ge=0,
         le=3600,
     )
