@@ -22,6 +22,7 @@ _LARGEST = 15
 _INTEREST = 4_000
 _REACH = 0.06
 _KEPT_SESSIONS = 2
+_KEPT_CONTRACTS = 4096
 QuoteAt = Callable[[int, int], Quote | None]
 
 
@@ -64,6 +65,8 @@ class OptionTrades:
 
     def _session(self, con_id: int, opens_s: int) -> list[Print]:
         """The trades made so far of a session; two are kept: the running one and the one whose close it tells."""
+        if con_id not in self._kept and len(self._kept) >= _KEPT_CONTRACTS:
+            self._kept.clear()
         kept = self._kept.setdefault(con_id, {})
         if opens_s not in kept:
             if len(kept) >= _KEPT_SESSIONS:

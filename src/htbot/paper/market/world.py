@@ -41,7 +41,7 @@ _NO_STATISTICS = DayStatistics(open=None, high=None, low=None, previous_close=No
 _NOT_SHOWN = {SecType.INDEX: (Show.MIDPOINT, Show.BID, Show.ASK), SecType.FOREX: (Show.TRADES,)}
 _VOLATILITIES = frozenset({Show.HISTORICAL_VOLATILITY, Show.OPTION_IMPLIED_VOLATILITY})
 _SHOWN_SESSIONS = 30
-_KEPT_DAYS = 50_000
+_KEPT_BARS = 150_000
 _WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.FOREX})
 
 
@@ -74,6 +74,7 @@ class PathMarket:
         self._quoter = Quoter(self._prices, self._contracts, data)
         self._events: dict[date, list[int]] = {}
         self._days: dict[tuple[int, date, int, Show], list[Candle]] = {}
+        self._kept_bars = 0
         self._quotes_at: datetime | None = None
         self._quotes: dict[int, Quote | None] = {}
 
@@ -291,8 +292,10 @@ class PathMarket:
 
     def _keep(self, key: tuple[int, date, int, Show], made: list[Candle]) -> None:
         """Days that are over are made once."""
-        if len(self._days) >= _KEPT_DAYS:
+        self._kept_bars += len(made) + 1
+        if self._kept_bars > _KEPT_BARS:
             self._days.clear()
+            self._kept_bars = len(made) + 1
         self._days[key] = made
 
     def _session_candles(
