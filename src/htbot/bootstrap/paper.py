@@ -46,7 +46,7 @@ load_sessions(date.fromisoformat(sys.argv[1]), date.fromisoformat(sys.argv[2]), 
 """
 _LATER_EXPIRIES = timedelta(days=60)
 _EARLIER_SESSIONS = timedelta(days=120)
-_SYNTHETIC_HISTORY = timedelta(days=430)
+_SYNTHETIC_HISTORY = timedelta(days=1_900)
 _CLOSE_TO_MIDNIGHT = timedelta(hours=8)
 
 

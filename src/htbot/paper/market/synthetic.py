@@ -33,7 +33,7 @@ from htbot.paper.market.universe import LISTED, kind_of
 from htbot.paper.market.world import PathMarket, WorldFrame
 
 HISTORY_SESSIONS = 30
-OLDER_SESSIONS = 252
+OLDER_SESSIONS = 1260
 COARSE_MINUTES = 30
 LEAST_HISTORY = 12
 START_TIME = (9, 45)
@@ -43,11 +43,10 @@ _KEPT_BARS = 150_000
 
 
 class SyntheticTape:
-    """Minute bars of every session from a year before the start session on, made when they are first asked for.
+    """Bars of every session from five years before the start session on, made when they are first asked for.
 
     Positions count from 30 sessions before the start, where every first price stands: from there the world is made
-    forwards, and a year of older sessions (below 0), in bars of half
-    an hour, backwards.
+    forwards in minutes, and five years of older sessions (below 0) backwards in half hours.
 
     Args:
         seed: of the world.
