@@ -29,6 +29,7 @@ _SEC_TYPES = {
     *SecType, "CFD", "BOND", "BILL", "CMDTY", "FUND", "FOP", "WAR", "IOPT", "FUT+CONTFUT", "FIXED", "SLB", "NEWS", "EC",
 }  # fmt: skip
 _DEFAULT_COMBO_TICK = Decimal("0.01")
+_MOST_RATIO = 10_000
 _EXPIRY = re.compile(r"\d{6}(\d{2})?")
 
 
@@ -174,8 +175,8 @@ class ContractDesk:
         legs = []
         details = []
         for wire_leg in wire_legs:
-            if wire_leg["ratio"] < 1 or wire_leg["action"] not in {"BUY", "SELL"}:
-                raise invalid(f"Leg {wire_leg['conId']}: ratio and action must be positive and BUY or SELL")
+            if not 1 <= wire_leg["ratio"] <= _MOST_RATIO or wire_leg["action"] not in {"BUY", "SELL"}:
+                raise invalid(f"Leg {wire_leg['conId']}: a ratio from 1 to {_MOST_RATIO} and BUY or SELL are needed")
             found = self._market.contract(wire_leg["conId"])
             if found is None:
                 raise no_contract()

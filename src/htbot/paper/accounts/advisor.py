@@ -23,6 +23,7 @@ ALL_ACCOUNTS = "All"
 UNKNOWN_ACCOUNTS = 10231
 _ZERO = Decimal(0)
 _DIGITS = 12
+_MOST_PERCENT = 10_000
 _AMOUNT = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,{_DIGITS}}})?")
 _PROFILE_METHODS = {"1": "Percent", "2": "Ratio", "3": "ContractsOrShares"}
 _PROFILE_TYPES = {method: number for number, method in _PROFILE_METHODS.items()}
@@ -173,8 +174,8 @@ def _weights(group: Group, method: str, funds: Sequence[Funds], quantity: Decima
 
 
 def _by_percentage(accounts: Sequence[str], funds: Sequence[Funds], asked: Allocation) -> dict[str, Decimal]:
-    if asked.percentage is None:
-        raise invalid("Allocation by PctChange needs a percentage")
+    if asked.percentage is None or abs(asked.percentage) > _MOST_PERCENT:
+        raise invalid(f"Allocation by PctChange needs a percentage of at most {_MOST_PERCENT}")
     share = abs(asked.percentage) / 100
     parts = {account: _whole(abs(fund.held) * share, asked.lot) for account, fund in zip(accounts, funds, strict=True)}
     return {account: part for account, part in parts.items() if part}

@@ -72,6 +72,7 @@ def test_an_order_is_shared_out(
         Allocation("Nobody"),
         Allocation("Pair", "Favourites"),
         Allocation("Pair", "PctChange"),
+        Allocation("Pair", "PctChange", Decimal(10**17)),
         Allocation("Shares & more"),
     ],
 )

@@ -23,6 +23,8 @@ from htbot.domain.instruments import Right
 
 LONG, SHORT = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
 BAG = spread((SHORT, "SELL"), (LONG, "BUY"))
+HUGE = spread((SHORT, "SELL"), (LONG, "BUY"))
+HUGE.comboLegs[0].ratio = 2**53
 STOCK = Stock("SPY", "SMART", "USD")
 PUT = Contract(conId=LONG, secType="OPT", exchange="SMART")
 
@@ -33,6 +35,7 @@ PUT = Contract(conId=LONG, secType="OPT", exchange="SMART")
         (STOCK, LimitOrder("BUY", 10, 400.005), 110),
         (BAG, LimitOrder("BUY", 1, -4.72), 110),
         (STOCK, LimitOrder("BUY", 0, 400), 434),
+        (HUGE, LimitOrder("BUY", 1, -4.7), 321),
         (STOCK, LimitOrder("BUY", 1.5, 400), 10243),
         (STOCK, LimitOrder("BUY", 1, -1), 201),
         (STOCK, Order(action="SELL", totalQuantity=1, orderType="PEG BENCH"), 387),
