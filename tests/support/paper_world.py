@@ -121,7 +121,8 @@ class HandMarket:
         rows = (self._contracts[con_id] for con_id in (SPX, SPY))
         return [row for row in rows if pattern and row.contract.symbol.startswith(pattern.upper())]
 
-    def underlyings(self) -> list[ContractDetails]:
+    def underlyings(self, at: datetime) -> list[ContractDetails]:
+        del at
         return [item for item in self._contracts.values() if item.contract.expiry is None]
 
     def contract(self, con_id: int) -> ContractDetails | None:

@@ -179,8 +179,8 @@ class Market(Protocol):
         """Underlyings whose symbol begins with a pattern or whose name has a word that does, the best first."""
         ...
 
-    def underlyings(self) -> Sequence[ContractDetails]:
-        """Every instrument with prices of its own: what a scanner looks through."""
+    def underlyings(self, at: datetime) -> Sequence[ContractDetails]:
+        """Every instrument with prices of its own, of a future the month in front: what a scanner looks through."""
         ...
 
     def contract(self, con_id: int) -> ContractDetails | None:

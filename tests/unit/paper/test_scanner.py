@@ -21,7 +21,7 @@ def test_the_parameters_are_xml_with_the_usual_parts(desk: PaperDesk) -> None:
     tree = ET.fromstring(message[2])
     codes = {node.text for node in tree.findall(".//scanCode")}
     assert {"TOP_PERC_GAIN", "TOP_PERC_LOSE", "MOST_ACTIVE", "HOT_BY_VOLUME"} <= codes
-    assert {node.text for node in tree.findall(".//locationCode")} >= {"STK.US", "STK.US.MAJOR"}
+    assert {node.text for node in tree.findall(".//locationCode")} >= {"STK.US", "STK.US.MAJOR", "FUT.GLOBEX"}
     assert {node.text for node in tree.findall(".//Instrument/type")} >= {"STK"}
     assert {node.findtext("code") for node in tree.findall(".//AbstractField")} >= {"priceAbove", "changePercAbove"}
 

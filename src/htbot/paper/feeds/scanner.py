@@ -1,7 +1,7 @@
-"""Market scanners: the world's stocks ranked by what a scan code says (TWS_PROTOCOL section 3, request 22).
+"""Market scanners: the world's instruments ranked by what a scan code says (TWS_PROTOCOL section 3, request 22).
 
-Scan codes, locations and instruments are those of IB's public scanner list, as far as a world of US stocks and indices
-can rank by them; `parameters_xml` tells clients which.
+Scan codes, locations and instruments are those of IB's public scanner list, as far as a world of US stocks, indices and
+futures can rank by them; `parameters_xml` tells clients which.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ _INSTRUMENTS: dict[str, tuple[str, SecType]] = {
     "STK": ("US Stocks", SecType.STOCK),
     "STOCK": ("US Stocks", SecType.STOCK),
     "ETF.EQ.US": ("US Equity ETFs", SecType.STOCK),
+    "FUT.US": ("US Futures", SecType.FUTURE),
     "IND.US": ("US Indices", SecType.INDEX),
 }
 _LOCATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -119,6 +120,14 @@ _LOCATIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "STK.ARCA": ("ARCA", "STK", ("ARCA",)),
     "ETF.EQ.US": ("US Equity ETFs", "ETF.EQ.US", ()),
     "ETF.EQ.US.MAJOR": ("US Equity ETFs, listed", "ETF.EQ.US", ()),
+    "FUT.US": ("US Futures", "FUT.US", ()),
+    "FUT.CME": ("CME", "FUT.US", ("CME",)),
+    "FUT.GLOBEX": ("GLOBEX", "FUT.US", ("CME",)),
+    "FUT.CBOT": ("CBOT", "FUT.US", ("CBOT",)),
+    "FUT.ECBOT": ("ECBOT", "FUT.US", ("CBOT",)),
+    "FUT.NYMEX": ("NYMEX", "FUT.US", ("NYMEX",)),
+    "FUT.COMEX": ("COMEX", "FUT.US", ("COMEX",)),
+    "FUT.CFE": ("CFE", "FUT.US", ("CFE",)),
     "IND.US": ("US Indices", "IND.US", ()),
 }
 _FIELDS: dict[str, tuple[str, str]] = {
@@ -231,7 +240,7 @@ class ScanQuery:
 
     def run(self, prices: Prices) -> list[Candidate]:
         """The instruments in order of rank."""
-        rows = (candidate(prices, details) for details in prices.market.underlyings() if self._fits(details))
+        rows = (candidate(prices, details) for details in prices.market.underlyings(prices.at) if self._fits(details))
         fitting = [row for row in rows if row is not None and self.limits.hold(row)]
         fitting.sort(key=lambda row: (-self.scan.rank(row), row.details.contract.symbol))
         return fitting[: self.rows]
@@ -240,7 +249,7 @@ class ScanQuery:
         return (
             details.contract.sec_type is self.kind
             and (not self.funds_only or details.stock_type == "ETF")
-            and (not self.exchanges or details.primary_exchange in self.exchanges)
+            and (not self.exchanges or (details.primary_exchange or details.contract.exchange) in self.exchanges)
         )
 
 

@@ -98,6 +98,12 @@ class ContractBook:
                 ranked.append((symbol != wanted, not symbol.startswith(wanted), symbol, row))
         return [row for *_, row in sorted(ranked, key=lambda rank: rank[:3])]
 
+    def front_months(self, at: datetime) -> list[ContractDetails]:
+        """Of every family of futures the nearest month."""
+        day = at.astimezone(NEW_YORK).date()
+        roots = (ROOTS[name] for name in sorted(self._roots))
+        return [future_details(next(listed_futures(root, day))) for root in roots]
+
     def chains(self, under_con_id: int, day: date) -> list[OptionChain]:
         """Chains of an underlying on a day, per class and exchange."""
         key = (under_con_id, day)

@@ -107,10 +107,10 @@ class PathMarket:
         del at
         return self._contracts.matching(pattern)
 
-    def underlyings(self) -> Sequence[ContractDetails]:
-        """Every instrument with a path of its own."""
-        found = (self._contracts.details(ContractQuery(symbol=symbol), self.start) for symbol in self._tape.symbols)
-        return [details for rows in found for details in rows]
+    def underlyings(self, at: datetime) -> Sequence[ContractDetails]:
+        """Every instrument with a path of its own, and the front months of futures."""
+        found = (self._contracts.details(ContractQuery(symbol=symbol), at) for symbol in self._tape.symbols)
+        return [*(details for rows in found for details in rows), *self._contracts.front_months(at)]
 
     def contract(self, con_id: int) -> ContractDetails | None:
         """The contract behind an id."""

@@ -236,3 +236,9 @@ def test_no_numeric_library_is_loaded() -> None:
     script = "import sys, htbot.paper.market.synthetic, htbot.paper.market.replay; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert not {"numpy", "pandas", "pyarrow", "exchange_calendars"} & set(done.stdout.split())
+
+
+def test_a_scanner_sees_the_front_months_of_futures(market: SyntheticMarket) -> None:
+    found = market.underlyings(market.start)
+    front = {row.contract.symbol: row.local_symbol for row in found if row.contract.sec_type is SecType.FUTURE}
+    assert (front["ES"], front["NQ"]) == ("ESU4", "NQU4")
