@@ -176,12 +176,18 @@ class SyntheticTape:
         return opens[position]
 
     def _older_open(self, symbol: str, position: int) -> int:
-        """The open from which the moves of a day, and the gap after it, lead to the open that follows."""
+        """The open from which the moves of a day, and the gap after it, lead to the open that follows.
+
+        Going back, each night takes off 1 % of the distance from the first price, or the years would lead anywhere.
+        """
         row, opens = INSTRUMENTS[symbol], self._older_opens[symbol]
         while len(opens) < -position:
             number = -len(opens) - 1
-            following = _unmoved(opens[-1], self._gap(row, number + 1)) if opens else row.first_units
-            opens.append(_unmoved(following, self._change(row, number)))
+            close = row.first_units
+            if opens:
+                pull_ppm = (opens[-1] - row.first_units) * (_MILLION // 100) // row.first_units
+                close = _unmoved(opens[-1], self._gap(row, number + 1) + pull_ppm)
+            opens.append(_unmoved(close, self._change(row, number)))
         return opens[-position - 1]
 
     def _gap(self, row: Instrument, position: int) -> int:
