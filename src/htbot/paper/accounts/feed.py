@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK
 from htbot.paper.accounts.ledger import HeldPosition
 from htbot.paper.accounts.valuation import AccountValuation, Mark, money
@@ -59,10 +60,11 @@ class AccountFeed:
     # --- positions ------------------------------------------------------------------------------------------------
 
     def position_values(self, position: HeldPosition) -> dict[str, Any]:
-        """A position as position and positionMulti write it; the exchange is empty, as at IB."""
+        """A position as position and positionMulti write it: a share's exchange is its listing, others have none."""
         details = self._gateway.contracts.known(position.con_id)
+        is_share = details.contract.sec_type is SecType.STOCK
         return {
-            **wire_fields(details, ""),
+            **wire_fields(details, details.primary_exchange if is_share else ""),
             "account": position.account,
             "position": position.quantity,
             "avgCost": _average_cost(position),

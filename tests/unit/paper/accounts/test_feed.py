@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from ib_async import MarketOrder, Stock
+from ib_async import Contract, MarketOrder, Stock
 from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SPY, HandMarket, option_id
 from tests.support.tws_client import RawClient, spread
@@ -61,6 +62,16 @@ def test_a_closed_position_is_shown_once_at_zero(desk: PaperDesk) -> None:
     [row] = of_kind(client.ask(49, 1), 61)
     assert row[-2:] == ["0", "0"]
     assert of_kind(desk.client(2).ask(61, 1), 61) == []
+
+
+def test_the_position_of_a_share_names_its_listing(desk: PaperDesk, market: HandMarket) -> None:
+    market._contracts[SPY] = replace(market._contracts[SPY], primary_exchange="ARCA")
+    client = desk.client()
+    bought(client)
+    call = Contract(conId=option_id(470, Right.CALL, symbol="SPY"), secType="OPT", exchange="SMART")
+    client.place(2, call, MarketOrder("BUY", 1))
+    client.ask(49, 1)
+    assert {row[5]: row[10] for row in of_kind(client.ask(61, 1), 61)} == {"STK": "ARCA", "OPT": ""}
 
 
 def test_unsubscribed_clients_hear_nothing(desk: PaperDesk) -> None:
