@@ -19,7 +19,7 @@ from htbot.matching.fills import touch
 from htbot.matching.terms import Progress
 from htbot.matching.triggers import is_held
 from htbot.paper.accounts.bookings import Booking
-from htbot.paper.accounts.credit import WhatIf
+from htbot.paper.accounts.credit import Credit, WhatIf
 from htbot.paper.book.entry import Entry, check_tradable, ticket_from
 from htbot.paper.book.fills import Fills
 from htbot.paper.book.floor import Floor
@@ -68,7 +68,7 @@ class Book:
         self._reports = reports
         self._world = zlib.crc32(world_id.encode())
         self._fills = Fills(parts, self._world)
-        self._shelf = Shelf(parts.records, reports)
+        self._shelf = Shelf(parts.records, reports, Credit(parts.prices, parts.valuer))
         self._floor = Floor(self._shelf, self._fills, parts)
 
     def restore(self) -> None:
@@ -114,7 +114,7 @@ class Book:
 
     def has_due(self) -> bool:
         """Whether an order waits for its first look at the market."""
-        return any(order.due for order in self._shelf.working())
+        return self._shelf.has_due
 
     def flush(self) -> None:
         """Write what changed; the caller commits."""
@@ -145,7 +145,7 @@ class Book:
         order.perm_id = self._records.new_perm_id(self._world)
         self._records.use_order_id(message.client_id, order_id)
         self._shelf.enter(order)
-        self._records.save_order(order)
+        self._shelf.save(order)
         if not order.ticket.transmit or self._floor.transmit(order, at):
             return order
         return None
@@ -158,7 +158,7 @@ class Book:
         """
         order = self._drafted(message, at)
         order.status = Status.PRE_SUBMITTED
-        return order, self._floor.credit.what_if(order)
+        return order, self._shelf.credit.what_if(order)
 
     def cancel(self, client_id: int, order_id: int, at: datetime) -> PaperOrder:
         """Cancel an order of this client.
@@ -193,10 +193,9 @@ class Book:
 
     def clear_due(self) -> None:
         """Orders that could not look at a closed market wait for the next instant, not for another barrier."""
-        for order in self._shelf.working():
-            if order.due:
-                order.due = False
-                self._records.save_order(order)
+        for order in self._shelf.due():
+            order.due = False
+            self._shelf.save(order)
 
     def expire(self, at: datetime) -> None:
         """End orders whose good-till date is over."""
@@ -214,7 +213,8 @@ class Book:
         Executions stay while a live order has a condition that may be about them.
         """
         self._shelf.forget(before)
-        self._floor.credit.forget()
+        for order in self._shelf.live():
+            self._shelf.credit.note(order)  # a day is over: what it ties up is reckoned anew
         asking = (order.since for order in self._shelf.live() if order.ticket.conditions.items)
         self._fills.forget(min([before, *asking]))
 
@@ -243,7 +243,7 @@ class Book:
                 f"execution {exec_id}: only a single contract's fill can be corrected, and not made larger"
             )
         right = self._fills.correct(order, wrong, price, quantity)
-        self._records.save_order(order)
+        self._shelf.save(order)
         self._reports.executed([right], order)
         self._reports.charged([right], order)
         return right
@@ -314,19 +314,19 @@ class Book:
         draft.perm_id, draft.progress = order.perm_id, Progress(order.filled)
         draft.portions = _portions_after(order, draft)
         waits = self._shelf.families.waits_for_parent(order)
-        refusal = None if order.parked or waits else self._floor.credit.refusal(draft, at, self._shelf.working())
+        refusal = None if order.parked or waits else self._shelf.credit.refusal(draft, at)
         if refusal is not None:
             raise refusal
         order.progress = _progress_after(order, ticket)
+        order.released = order.released and not _holds_again(order.ticket, ticket, at)
         order.ticket, order.quantity, order.tradable = ticket, draft.quantity, draft.tradable
         order.portions, order.reduced = draft.portions, Decimal(0)
         order.frame, order.version, order.echo, order.since = draft.frame, draft.version, draft.echo, at
         if order.parked:
-            self._records.save_order(order)
+            self._shelf.save(order)
             return order if not ticket.transmit or self._floor.transmit(order, at) else None
-        if is_held(ticket.terms, order.progress):
+        if not order.released or is_held(ticket.terms, order.progress):
             order.status = Status.PRE_SUBMITTED
-        order.released = order.released and not ticket.conditions.hold
         self._floor.changed(order, at)
         return order
 
@@ -350,6 +350,12 @@ def _check_change(order: PaperOrder, draft: PaperOrder) -> None:
         raise RequestError(_ALGO_CHANGED, "Order modify failed. Algorithm cannot be modified.")
     if new.oca_group not in {"", old.oca_group, order.oca_group}:
         raise RequestError(_OCA_CHANGED, "OCA group revision is not allowed.")
+
+
+def _holds_again(old: Ticket, new: Ticket, at: datetime) -> bool:
+    """Whether a change gives a released order something to wait for: other conditions, or a time to come."""
+    conditions = new.conditions.hold and new.conditions != old.conditions
+    return conditions or (new.good_after is not None and new.good_after > at)
 
 
 def _portions_after(order: PaperOrder, draft: PaperOrder) -> tuple[Portion, ...]:

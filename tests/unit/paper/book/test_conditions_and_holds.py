@@ -108,6 +108,31 @@ def test_good_after_time_holds(desk: PaperDesk) -> None:
     assert statuses(messages) == ["Submitted", "Filled"]
 
 
+def test_a_later_time_or_another_condition_holds_a_working_order_again(desk: PaperDesk) -> None:
+    client = desk.client()
+    client.place(1, STOCK, LimitOrder("BUY", 1, 400))
+    at = desk.gateway.now + timedelta(seconds=60)
+    stamp = f"{at.astimezone(NEW_YORK):%Y%m%d %H:%M:%S} US/Eastern"
+    assert held(client.place(1, STOCK, LimitOrder("BUY", 1, 480, goodAfterTime=stamp))) == [("PreSubmitted", "")]
+    assert desk.gateway.book.executions == []
+    assert statuses(run_until(client, at)) == ["Submitted", "Filled"]
+    client.place(2, STOCK, LimitOrder("BUY", 1, 400))
+    never = PriceCondition(conId=SPY, price=9999, isMore=True, exch="SMART")
+    assert held(client.place(2, STOCK, LimitOrder("BUY", 1, 480, conditions=[never]))) == [("PreSubmitted", "")]
+
+
+def test_a_condition_that_was_met_is_not_asked_again_by_a_new_price(desk: PaperDesk, market: HandMarket) -> None:
+    client = desk.client()
+    rising = PriceCondition(conId=SPY, price=471, isMore=True, exch="SMART")
+    client.place(1, STOCK, LimitOrder("BUY", 1, 400, conditions=[rising]))
+    client.ask(49, 1)
+    market.last[SPY] = 471.5
+    assert statuses(client.ask(49, 1)) == ["Submitted"]
+    market.last[SPY] = 470.0
+    client.ask(49, 1)
+    assert statuses(client.place(1, STOCK, LimitOrder("BUY", 1, 401, conditions=[rising]))) == ["Submitted"]
+
+
 def test_a_good_till_time_may_stand_without_a_date(desk: PaperDesk) -> None:
     client = desk.client()
     assert statuses(client.place(1, STOCK, LimitOrder("BUY", 1, 400, tif="GTD", goodTillDate="10:01:00"))) == [
