@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, log
+from operator import attrgetter
 
 from htbot.domain.quotes import Quote
 from htbot.domain.recorded import BarColumns
@@ -34,6 +35,14 @@ class Hours:
     closes_s: int
 
 
+@dataclass(slots=True)
+class _Made:
+    """Trades of a session so far, and how many turns to trade are over."""
+
+    trades: list[Print] = field(default_factory=list)
+    turns: int = 0
+
+
 class OptionTrades:
     """Modelled trades of every option of a world.
 
@@ -43,27 +52,28 @@ class OptionTrades:
 
     def __init__(self, quote_at: QuoteAt) -> None:
         self._quote_at = quote_at
-        self._kept: dict[int, dict[int, list[Print]]] = {}
+        self._kept: dict[int, dict[int, _Made]] = {}
 
     def until(self, con_id: int, at_s: int, hours: Hours) -> list[Print]:
         """Trades of a session up to an instant, oldest first; they are priced once."""
         known = self._session(con_id, hours.opens_s)
-        wanted = _count(con_id, min(at_s, hours.closes_s), hours.opens_s)
-        while len(known) < wanted:
-            known.append(self._make(con_id, len(known), hours.opens_s))
-        return known if len(known) == wanted else known[:wanted]
+        at_s = min(at_s, hours.closes_s)
+        wanted = _count(con_id, at_s, hours.opens_s)
+        while known.turns < wanted:
+            known.trades += self._make(con_id, known.turns, hours.opens_s)
+            known.turns += 1
+        if known.turns == wanted:
+            return known.trades
+        return known.trades[: bisect_right(known.trades, instant(at_s), key=attrgetter("at"))]
 
     def last(self, con_id: int, at_s: int, hours: Hours) -> float | None:
         """Price of the last trade of the session."""
-        wanted = _count(con_id, min(at_s, hours.closes_s), hours.opens_s)
-        if not wanted:
+        if not _count(con_id, min(at_s, hours.closes_s), hours.opens_s):
             return None
-        known = self._session(con_id, hours.opens_s)
-        if len(known) < wanted:
-            known = self.until(con_id, at_s, hours)
-        return known[wanted - 1].price
+        found = self.until(con_id, at_s, hours)
+        return found[-1].price if found else None
 
-    def _session(self, con_id: int, opens_s: int) -> list[Print]:
+    def _session(self, con_id: int, opens_s: int) -> _Made:
         """The trades made so far of a session; two are kept: the running one and the one whose close it tells."""
         if con_id not in self._kept and len(self._kept) >= _KEPT_CONTRACTS:
             self._kept.clear()
@@ -71,17 +81,18 @@ class OptionTrades:
         if opens_s not in kept:
             if len(kept) >= _KEPT_SESSIONS:
                 del kept[next(iter(kept))]
-            kept[opens_s] = []
+            kept[opens_s] = _Made()
         return kept[opens_s]
 
-    def _make(self, con_id: int, number: int, opens_s: int) -> Print:
+    def _make(self, con_id: int, turn: int, opens_s: int) -> list[Print]:
+        """The trade of a contract's turn; none where nothing is quoted, as before the first price of a world."""
         phase_s, period_s = _rhythm(con_id)
-        at_s = opens_s + phase_s + number * period_s
+        at_s = opens_s + phase_s + turn * period_s
         quote = self._quote_at(con_id, at_s)
         at_bid = size_of(con_id, at_s, 2) > 1
         sides = () if quote is None else (quote.bid, quote.ask) if at_bid else (quote.ask, quote.bid)
-        price = next((side for side in sides if side is not None), 0.0)
-        return Print(instant(at_s), price, size_of(con_id, at_s, _LARGEST), "CBOE")
+        price = next((side for side in sides if side is not None), None)
+        return [] if price is None else [Print(instant(at_s), price, size_of(con_id, at_s, _LARGEST), "CBOE")]
 
 
 def recorded_trades(columns: BarColumns, from_s: int, until_s: int) -> list[Print]:
