@@ -1,11 +1,12 @@
 """What an account may do: naked options and missing margin refuse an order; a what-if shows the margin it takes.
 
-An order is judged as if it were filled now, on top of what the account's other working orders would tie up.
+An order is judged as if it were filled now, or at its limit where that is better, on top of what the account's other
+working orders would tie up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,16 +15,17 @@ from htbot.domain.instruments import SecType
 from htbot.domain.orders import Action
 from htbot.matching.fees import TradedLeg, commissions
 from htbot.matching.fills import leg_side, natural
-from htbot.matching.terms import Progress
 from htbot.paper.accounts.bookings import Booking, booking
 from htbot.paper.accounts.rates import Rates
+from htbot.paper.accounts.reserve import Reserve, open_units
 from htbot.paper.accounts.valuation import AccountKind, AccountValuation, Valuer
-from htbot.paper.book.orders import PaperOrder, Ticket
+from htbot.paper.book.orders import PaperOrder
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, rejected
 from htbot.paper.prices import Prices
 
 _ZERO = Decimal(0)
+_PAID_FOR = frozenset({SecType.STOCK, SecType.OPTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,26 @@ class Credit:
     def __init__(self, prices: Prices, valuer: Valuer) -> None:
         self._prices = prices
         self._valuer = valuer
-        self._reserved: dict[tuple[str, int], tuple[Ticket, Progress, Decimal, Decimal]] = {}
+        self._reserve = Reserve(self._taken)
 
     def what_if(self, order: PaperOrder) -> WhatIf:
         """The account now and after the order; of a group's order the first account."""
-        account, units = _shares(order)[0]
+        account, units = open_units(order)[0]
         trades = self._trades(order, account, units)
         fee = sum((trade.commission for trade in trades), _ZERO)
         return WhatIf(self._valuer.value(account), self._valuer.value(account, trades), fee)
 
-    def forget(self) -> None:
-        """A day is over: what working orders tie up is reckoned anew, that of ended ones goes."""
-        self._reserved.clear()
+    def note(self, order: PaperOrder) -> None:
+        """An order was placed, changed, filled or ended: what it ties up is reckoned anew."""
+        self._reserve.note(order)
 
-    def refusal(self, order: PaperOrder, at: datetime, working: Iterable[PaperOrder] = ()) -> RequestError | None:
-        """Why an account may not place this order beside its `working` ones, or None."""
+    def refusal(self, order: PaperOrder, at: datetime) -> RequestError | None:
+        """Why an account may not place this order beside its working ones, or None."""
         if order.ticket.good_till is not None and order.ticket.good_till <= at:
             return rejected("The good-till date is in the past")
-        for account, units in _shares(order):
+        for account, units in open_units(order):
             trades = self._trades(order, account, units)
-            reason = self._forbidden(order, account, trades) or self._too_much(order, account, trades, working)
+            reason = self._forbidden(order, account, trades) or self._too_much(order, account, trades)
             if reason is not None:
                 return rejected(reason)
         return None
@@ -80,15 +82,13 @@ class Credit:
             return "No day trades are left: an account below 25,000 USD may not open positions until one is"
         return None
 
-    def _too_much(
-        self, order: PaperOrder, account: str, trades: Sequence[Booking], working: Iterable[PaperOrder]
-    ) -> str | None:
+    def _too_much(self, order: PaperOrder, account: str, trades: Sequence[Booking]) -> str | None:
         """The money that is missing, in words."""
         before, after = self._valuer.value(account), self._valuer.value(account, trades)
-        taken = before.available_funds - after.available_funds
+        taken = _at_limit(order, trades, before.available_funds - after.available_funds)
         if taken <= 0:
             return None
-        left = after.available_funds - self._reserve(order, account, working)
+        left = before.available_funds - taken - self._reserve.beside(order, account)
         if left < 0:
             what = "settled cash" if before.kind is AccountKind.CASH else "initial margin"
             return f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {-left:.2f} USD are missing for {what}"
@@ -98,42 +98,12 @@ class Credit:
                     return f"A cash account may not owe {currency}: {-row.cash:.2f} are missing"
         return None
 
-    def _reserve(self, order: PaperOrder, account: str, working: Iterable[PaperOrder]) -> Decimal:
-        """What the account's other working orders would tie up, each by itself; an OCA group's dearest alone."""
-        single = _ZERO
-        groups: dict[str, Decimal] = {}
-        for other in working:
-            if other.perm_id == order.perm_id or other.parent_perm_id:
-                continue
-            amount = self._taken_by(other, account)
-            if other.oca_group:
-                groups[other.oca_group] = max(groups.get(other.oca_group, _ZERO), amount)
-            else:
-                single += amount
-        return single + sum(groups.values(), _ZERO)
-
-    def _taken_by(self, order: PaperOrder, account: str) -> Decimal:
-        """What a working order ties up of the account, as it was when it was first looked at, last changed or filled.
-
-        This is asked of every working order for each new one, so what is known is found without arithmetic.
-        """
-        key = (account, order.perm_id)
-        known = self._reserved.get(key)
-        if (
-            known is None
-            or known[0] is not order.ticket
-            or known[1] is not order.progress
-            or known[2] != order.quantity
-        ):
-            units = dict(_shares(order)).get(account, _ZERO)
-            amount = self._taken(order, account, units) if units > 0 else _ZERO
-            known = self._reserved[key] = (order.ticket, order.progress, order.quantity, amount)
-        return known[3]
-
     def _taken(self, order: PaperOrder, account: str, units: Decimal) -> Decimal:
         """What an order alone would take of the account's funds."""
-        after = self._valuer.value(account, self._trades(order, account, units))
-        return max(_ZERO, self._valuer.value(account).available_funds - after.available_funds)
+        trades = self._trades(order, account, units)
+        after = self._valuer.value(account, trades)
+        taken = self._valuer.value(account).available_funds - after.available_funds
+        return max(_ZERO, _at_limit(order, trades, taken))
 
     def _trades(self, order: PaperOrder, account: str, units: Decimal) -> list[Booking]:
         """The order's open units as if filled now."""
@@ -165,6 +135,25 @@ class Credit:
         return leg_prices
 
 
+def _at_limit(order: PaperOrder, trades: Sequence[Booking], taken: Decimal) -> Decimal:
+    """What a trade at the market takes, put to the limit of an order that waits for a better price than that.
+
+    A purchase of shares or options costs its limit; shares sold short are secured at the price that they are sold at.
+    What covers a position, futures (margin by contract) and combinations (width of the strikes) are as at the market.
+    """
+    limit, price, kind = order.ticket.limit, trades[0].price, order.tradable.details[0].contract.sec_type
+    if limit is None or taken <= 0 or order.tradable.is_combination or limit < 0 or price <= 0:
+        return taken
+    if order.ticket.action is Action.BUY:
+        waits = limit < price and kind in _PAID_FOR
+    else:
+        waits = limit > price and kind is SecType.STOCK
+    if not waits:
+        return taken
+    fee = trades[0].commission
+    return fee + (taken - fee) * limit / price
+
+
 def traded_legs(
     tradable: Tradable,
     prices: Sequence[Decimal],
@@ -189,10 +178,3 @@ def traded_legs(
             )
         )
     return legs
-
-
-def _shares(order: PaperOrder) -> list[tuple[str, Decimal]]:
-    """Open units by account: an adviser's order has several."""
-    if len(order.portions) == 1:
-        return [(order.portions[0].account, order.remaining)]
-    return [(portion.account, portion.share - portion.filled) for portion in order.portions]

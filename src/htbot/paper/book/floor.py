@@ -14,7 +14,6 @@ from htbot.domain.sessions import Session
 from htbot.matching.look import CLOSING, look
 from htbot.matching.triggers import TRAILING, advance, is_held
 from htbot.matching.view import Phase, Scene
-from htbot.paper.accounts.credit import Credit
 from htbot.paper.book.conditions import Owner
 from htbot.paper.book.families import reduced
 from htbot.paper.book.fills import Fills
@@ -41,7 +40,7 @@ class Floor:
         self._views = BookViews(parts.prices)
         self._quiet = Quiet(parts.prices, self._views)
         self._facts = MarketFacts(parts.prices, parts.valuer, fills.executions)
-        self.credit = Credit(parts.prices, parts.valuer)
+        self.credit = shelf.credit
         self._uncharged: list[tuple[datetime, list[Execution], PaperOrder]] = []
         self._looked_at = parts.prices.at
 
@@ -56,7 +55,7 @@ class Floor:
 
     def _accept(self, order: PaperOrder, at: datetime) -> None:
         waits = self._families.waits_for_parent(order)
-        refusal = None if waits else self.credit.refusal(order, at, self._shelf.working())
+        refusal = None if waits else self.credit.refusal(order, at)
         refusal = self._whims.refusal(order) or refusal
         if refusal is not None:
             self._refuse(order, refusal, at)
@@ -107,9 +106,8 @@ class Floor:
 
     def look_due(self, at: datetime) -> None:
         """Let orders that arrived or changed look at the market for the first time."""
-        for order in self._shelf.working():
-            if order.due:
-                self._look(order, at)
+        for order in self._shelf.due():
+            self._look(order, at)
         self._charge(at)
 
     def close_session(self, session: Session, at: datetime) -> None:
@@ -134,7 +132,7 @@ class Floor:
             return
         if order.due:
             order.due = False
-            self._shelf.records.save_order(order)
+            self._shelf.save(order)
         if self._advance(order, at):
             opens = order.since < at and self._views.opened_since(order, self._looked_at)
             self._match(order, at, Phase.OPENING_AUCTION if opens else Phase.CONTINUOUS)
@@ -144,12 +142,12 @@ class Floor:
         waits_for_parent = self._families.waits_for_parent(order)
         if not order.released and not waits_for_parent and self._time_has_come(order, at):
             if order.parent_perm_id:
-                refusal = self.credit.refusal(order, at, self._shelf.working())
+                refusal = self.credit.refusal(order, at)
                 if refusal is not None:
                     self._refuse(order, refusal, at)
                     return False
             order.released = True
-            self._shelf.records.save_order(order)
+            self._shelf.save(order)
         trades = self._views.trades(order)
         free = order.released and trades and not is_held(order.ticket.terms, order.progress)
         standing = (Status.SUBMITTED if free else order.status, _why_held(order, waits_for_parent=waits_for_parent))
@@ -188,7 +186,7 @@ class Floor:
             self._after_fill(order, executions, opened, at)
         elif outcome.progress != order.progress:
             order.progress = outcome.progress
-            self._shelf.records.save_order(order)
+            self._shelf.save(order)
         if outcome.progress.trail_stop != before.trail_stop and order.working:
             self._shelf.tell(order)
         if outcome.cancel_rest and order.working:
@@ -198,7 +196,7 @@ class Floor:
         if not order.remaining:
             order.status = Status.FILLED
             self._shelf.leave(order, at)
-        self._shelf.records.save_order(order)
+        self._shelf.save(order)
         self._reports.executed(executions, order)
         delay = timedelta(seconds=self._rules.commission_delay_s)
         self._uncharged.append((at + delay, executions, order))
@@ -207,6 +205,7 @@ class Floor:
         for child in self._families.children(order):
             if child.working:
                 child.due = True
+                self._shelf.save(child)
                 self._advance(child, at)
 
     def _balance(self, sibling: PaperOrder, order: PaperOrder, opened: Decimal, at: datetime) -> None:
