@@ -26,7 +26,6 @@ NO_HISTORICAL_ID = 366
 ORDER_WARNING = 399
 CANCEL_NOT_FOUND = 10147
 CANCEL_IMPOSSIBLE = 10148
-NOT_SUBSCRIBED = 10089
 
 FARM_NOTES: tuple[tuple[int, str], ...] = (
     (2104, "Market data farm connection is OK:usfarm"),

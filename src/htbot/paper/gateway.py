@@ -114,12 +114,6 @@ class Gateway:
         self.save_clock()
         store.commit()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the regular session is on."""
-        session = self.market.sessions.at(self.now)
-        return session is not None and session.contains(self.now)
-
     def midnight(self) -> datetime:
         """The beginning of the day in New York: executions and completed orders reach back to it."""
         return self.now.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)

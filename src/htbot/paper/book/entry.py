@@ -103,8 +103,6 @@ def ticket_from(values: Mapping[str, Any], tradable: Tradable, entry: Entry) -> 
         oca_type=_oca_type(values["ocaType"]),
         auto_cancel_parent=bool(values.get("autoCancelParent")),
         algo=check_algo(values, kind, tradable),
-        fa_group=values["faGroup"],
-        fa_method=values["faMethod"],
         conditions=conditions_from(values, entry.knows),
         hints=(_OUTSIDE_RTH_IGNORED,) if values["outsideRth"] and not _may_trade_outside(tradable, kind) else (),
     )

@@ -52,8 +52,6 @@ class Ticket:
     oca_type: int = OCA_REDUCE
     auto_cancel_parent: bool = False
     algo: str = ""
-    fa_group: str = ""
-    fa_method: str = ""
     conditions: Conditions = field(default_factory=Conditions)
     hints: tuple[tuple[int, str], ...] = ()
 

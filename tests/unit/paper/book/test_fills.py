@@ -78,7 +78,7 @@ def test_orders_that_want_it_at_once_or_whole(thin: PaperDesk, order: Order, sta
     messages = client.ask(49, 1)
     assert statuses(messages) == states
     assert sum(execution.quantity for execution in thin.gateway.book.executions) == filled
-    assert thin.gateway.book.by_perm_id(thin.gateway.book.executions[0].perm_id if filled else 0) is None or filled
+    assert [one.filled for one in thin.gateway.book.orders()] == [filled]
 
 
 def test_two_orders_do_not_take_the_same_shares(thin: PaperDesk) -> None:
