@@ -88,7 +88,7 @@ class Credit:
         taken = _at_limit(order, trades, before.available_funds - after.available_funds)
         if taken <= 0:
             return None
-        left = before.available_funds - taken - self._reserve.beside(order, account)
+        left = before.available_funds - taken - self._reserve.beside(order, account, taken)
         if left < 0:
             what = "settled cash" if before.kind is AccountKind.CASH else "initial margin"
             return f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {-left:.2f} USD are missing for {what}"

@@ -30,8 +30,8 @@ class Reserve:
         """An order was placed, changed, filled or ended."""
         self._changed[order.perm_id] = order
 
-    def beside(self, order: PaperOrder, account: str) -> Decimal:
-        """What all orders but this one tie up of an account."""
+    def beside(self, order: PaperOrder, account: str, taken: Decimal) -> Decimal:
+        """What all other orders tie up of an account beside one that takes `taken`."""
         for other in self._changed.values():
             self._count(other)
         self._changed.clear()
@@ -39,8 +39,9 @@ class Reserve:
         total = self._single.get(account, _ZERO)
         if own not in self._groups:
             total -= self._amounts.get(own, {}).get(account, _ZERO)
-        for amounts in self._members.get(account, {}).values():
-            total += max((amount for perm_id, amount in amounts.items() if perm_id != own), default=_ZERO)
+        for group, amounts in self._members.get(account, {}).items():
+            dearest = max((amount for perm_id, amount in amounts.items() if perm_id != own), default=_ZERO)
+            total += dearest if group != order.oca_group else max(_ZERO, dearest - taken)
         return total
 
     def _count(self, order: PaperOrder) -> None:

@@ -308,3 +308,36 @@ def test_a_value_is_worked_out_once_an_instant(desk: PaperDesk) -> None:
     trade(client, 2, STOCK, "BUY", 1)
     assert desk.gateway.valuer.value(account) is not first
     assert desk.gateway.ledger.positions[account, SPY].quantity == 2
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "quantity"),
+    [("BUY", 47, 845), ("SELL", 940, 40)],
+    ids=["a purchase costs its limit", "shares sold short are secured at the price they are sold at"],
+)
+def test_an_order_that_waits_for_a_better_price_is_judged_at_its_limit(
+    make_desk: Callable[..., PaperDesk], side: str, limit: float, quantity: int
+) -> None:
+    client = make_desk(cash_usd=Decimal(20_000)).client()
+    assert errors(client.place(1, STOCK, LimitOrder(side, quantity, limit))) == []
+    assert errors(client.place(2, STOCK, LimitOrder(side, quantity // 10, limit))) == [(2, 201)]
+
+
+def test_what_ended_or_was_changed_ties_up_no_more_than_it_says(make_desk: Callable[..., PaperDesk]) -> None:
+    client = make_desk(cash_usd=Decimal(20_000)).client()
+    assert errors(client.place(1, STOCK, LimitOrder("BUY", 80, 400))) == []
+    assert errors(client.place(2, STOCK, LimitOrder("BUY", 40, 400))) == [(2, 201)]
+    assert errors(client.place(1, STOCK, LimitOrder("BUY", 40, 400))) == []
+    assert errors(client.place(3, STOCK, LimitOrder("BUY", 40, 400))) == []
+    client.ask(4, 1, 1, "")
+    client.ask(4, 1, 3, "")
+    assert errors(client.place(4, STOCK, LimitOrder("BUY", 80, 400))) == []
+
+
+def test_of_a_group_of_which_one_can_fill_the_dearest_counts(make_desk: Callable[..., PaperDesk]) -> None:
+    client = make_desk(cash_usd=Decimal(20_000)).client()
+    for order_id, quantity in ((1, 40), (2, 70), (3, 50)):
+        order = LimitOrder("BUY", quantity, 400, ocaGroup="one of them", ocaType=1)
+        assert errors(client.place(order_id, STOCK, order)) == []
+    assert errors(client.place(4, STOCK, LimitOrder("BUY", 29, 400))) == []
+    assert errors(client.place(5, STOCK, LimitOrder("BUY", 2, 400))) == [(5, 201)]
