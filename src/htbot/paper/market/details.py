@@ -66,13 +66,13 @@ def underlying_details(symbol: str) -> ContractDetails:
         sec_type=row.sec_type,
         exchange="SMART" if stock else row.primary_exchange,
         currency=row.currency,
-        trading_class=_TRADING_CLASS.get(row.primary_exchange, symbol) if stock else symbol,
+        trading_class=_class_of(row),
     )
     return ContractDetails(
         contract=contract,
         local_symbol=symbol,
         long_name=row.long_name,
-        market_name=contract.trading_class,
+        market_name=contract.trading_class or symbol,
         min_tick=row.tick,
         price_rule=((Decimal(0), row.tick),),
         valid_exchanges=STOCK_EXCHANGES if stock else row.primary_exchange,
@@ -85,6 +85,13 @@ def underlying_details(symbol: str) -> ContractDetails:
         min_size=row.lot,
         size_increment=row.lot,
     )
+
+
+def _class_of(row: Listed) -> str:
+    """The trading class as IB names it: NASDAQ's shares are of one class, an index of none, a coin of its own."""
+    if row.sec_type is SecType.STOCK:
+        return _TRADING_CLASS.get(row.primary_exchange, row.symbol)
+    return {SecType.INDEX: "", SecType.CRYPTO: row.base}.get(row.sec_type, row.symbol)
 
 
 def security_ids(isin: str) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from htbot.domain.instruments import Right
 from htbot.domain.recorded import OptionSeries
 from htbot.domain.sessions import SessionTable
 from htbot.paper.market.contracts import ContractBook
-from htbot.paper.market.details import occ_symbol, option_rule, parse_occ
+from htbot.paper.market.details import occ_symbol, option_rule, parse_occ, underlying_details
 from htbot.paper.market.listing import ExpiryRules
 from htbot.paper.market.timeline import Timeline
 from htbot.paper.ports import ContractQuery
@@ -104,6 +104,13 @@ def test_occ_symbols() -> None:
     assert occ_symbol(OptionSeries("SPY", DAY, Decimal("547.5"), Right.CALL)) == "SPY   240701C00547500"
     assert parse_occ("SPY   240701C00547500") == OptionSeries("SPY", DAY, Decimal("547.5"), Right.CALL)
     assert [parse_occ(text) for text in ("SPY", "SPY 241301C00547500", "")] == [None, None, None]
+
+
+def test_trading_classes_of_underlyings() -> None:
+    symbols = ("AAPL", "SPY", "SPX", "EUR.USD", "BTC.USD")
+    rows = [underlying_details(symbol) for symbol in symbols]
+    assert [row.contract.trading_class for row in rows] == ["NMS", "SPY", "", "EUR.USD", "BTC"]
+    assert [row.market_name for row in rows] == ["NMS", "SPY", "SPX", "EUR.USD", "BTC"]
 
 
 def test_ticks() -> None:
