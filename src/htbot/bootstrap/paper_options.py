@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -31,7 +30,7 @@ def paper_options(
     Raises:
         ConfigurationError: a value is out of range, or the settings cannot be read.
     """
-    read = load_settings(environ={**os.environ, **given})
+    read = load_settings(command=given)
     chosen = read.paper
     wanted = symbol or read.strategy.symbol
     return PaperOptions(

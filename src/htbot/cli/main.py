@@ -62,7 +62,7 @@ def _misused(mistake: typer.TyperException) -> int:
     show = getattr(mistake, "format_message", None)
     text = show() if callable(show) else str(mistake)
     if text:  # a group without a command has shown its help
-        print(f"htbot: {' '.join(text.split())}; htbot --help lists commands and options", file=sys.stderr)
+        print(f"htbot: {' '.join(text.split()).rstrip('.')}; htbot --help lists commands and options", file=sys.stderr)
     return ExitCode.ERROR
 
 

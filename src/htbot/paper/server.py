@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -264,7 +266,9 @@ async def serving(gateway: Gateway, pace: Pace, host: str, port: int) -> AsyncIt
         chosen = await door.open()
     except OSError as error:
         gateway.close()
-        text = f"paper gateway cannot listen on {host}:{port}: {error.strerror}; choose another port"
+        taken = error.errno == errno.EADDRINUSE
+        reason = "taken by another program" if taken else os.strerror(error.errno or errno.EADDRNOTAVAIL)
+        text = f"paper gateway cannot listen on {host}:{port}: {reason}; choose another with --port (PAPER_PORT)"
         raise ConfigurationError(text) from error
     try:
         yield chosen

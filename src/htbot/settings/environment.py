@@ -21,7 +21,7 @@ OUTSIDE_NAMES = ("HTBOT_ENV_FILE", "HTBOT_SHARED_DATA", "HTBOT_INSTANCE")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One value under the name that it was given, and where: `environment` or `.env line 3`."""
+    """One value under the name that it was given, and where: `environment`, `command line` or `.env line 3`."""
 
     name: str
     value: str
@@ -61,8 +61,10 @@ def env_file(root: Path, environ: Mapping[str, str]) -> Path:
     return root / named if named else root / ".env"
 
 
-def read_environment(root: Path, environ: Mapping[str, str], names: Names) -> dict[str, Variable]:
-    """All settings that are set, by canonical name; the process environment wins over the file.
+def read_environment(
+    root: Path, environ: Mapping[str, str], names: Names, command: Mapping[str, str] | None = None
+) -> dict[str, Variable]:
+    """All settings that are set, by canonical name; the process environment wins over the file, `command` over both.
 
     Empty values count as unset.
 
@@ -88,7 +90,8 @@ def read_environment(root: Path, environ: Mapping[str, str], names: Names) -> di
         for name in from_process
         if name not in names.canonical
     ]
-    given = {**from_file, **from_process}
+    from_command = {name: Variable(name, value.strip(), "command line") for name, value in (command or {}).items()}
+    given = {**from_file, **from_process, **from_command}
     resolved, conflicts = _resolve_aliases(given.values(), names)
     problems += conflicts
     if problems:

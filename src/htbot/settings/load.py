@@ -43,6 +43,15 @@ SECTIONS: Mapping[str, type[Section]] = {
 }
 
 
+_NEEDED: Mapping[str, str] = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "decimal_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
+"""What a value must be, by pydantic's type of error, in words for people."""
+
+
 class Settings(BaseModel):
     """Everything that a person can set, checked and frozen."""
 
@@ -81,19 +90,22 @@ def project_root() -> Path:
     return source if (source / "pyproject.toml").exists() else Path.cwd()
 
 
-def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    root: Path | None = None, environ: Mapping[str, str] | None = None, command: Mapping[str, str] | None = None
+) -> Settings:
     """Read, check and freeze all settings.
 
     Args:
         root: project folder, where `.env` is and relative paths begin; default: `project_root()`.
         environ: process environment; default: `os.environ`.
+        command: settings that a command line gives, for this process only; they win.
 
     Raises:
         ConfigurationError: one line per mistake, with the variable's name, its value and what is allowed.
     """
     root = (root or project_root()).resolve()
     names = declared_names()
-    given = read_environment(root, os.environ if environ is None else environ, names)
+    given = read_environment(root, os.environ if environ is None else environ, names, command)
     values = {name: found.value for name, found in given.items()}
     for name in names.secrets & values.keys():
         hide_secret(values[name])
@@ -203,7 +215,9 @@ def _explain(section: type[Section], detail: ErrorDetails, given: Mapping[str, V
         return f"{shown} is out of range: {allowed_range(field)}"
     if detail["type"] in {"too_short", "string_too_short"}:
         return f"{shown} is too short: at least {detail['ctx']['min_length']} characters"
-    return f"{shown}: {text}"
+    if detail["type"] == "literal_error":
+        return f"{shown}: must be {detail['ctx']['expected'].replace(chr(39), '')}"
+    return f"{shown}: {_NEEDED.get(detail['type'], text)}"
 
 
 def allowed_range(field: FieldInfo) -> str:

@@ -53,6 +53,12 @@ def _speed(value: Any) -> Any:
         raise ValueError("must be a number or max") from None
 
 
+def _bar_length(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[1-9][0-9]*[smhd]", value):
+        raise ValueError("must be a number and s, m, h or d, such as 5m")
+    return value
+
+
 Instant = Annotated[datetime | date, BeforeValidator(_instant)]
 
 
@@ -114,8 +120,8 @@ class PaperSettings(Section):
         "modelled: one expiry per session; historical: expiries listed at that date",
         default="modelled",
     )
-    bar: str | None = variable(
-        "PAPER_BAR", "bar length of the data (1s, 5m, 1d); unset: the commonest gap", pattern=r"^[1-9][0-9]*[smhd]$"
+    bar: Annotated[str | None, BeforeValidator(_bar_length)] = variable(
+        "PAPER_BAR", "bar length of the data (1s, 5m, 1d); unset: the commonest gap"
     )
     scenario: Literal["walk", "trend", "chop", "gap", "halt", "spike"] = variable(
         "PAPER_SCENARIO", "what the days of the synthetic market are like", default="walk"
