@@ -15,6 +15,7 @@ Moment = datetime | time
 
 _MAX_SECONDS = 7 * 86_400.0
 _MAX_TEXT = 200
+_MOST, _DIGITS = 10**9, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def _decimal(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation as error:
         raise ValueError(text) from error
-    if not value.is_finite() or value < 0:
+    if not value.is_finite() or not 0 <= value <= _MOST or value != round(value, _DIGITS):
         raise ValueError(text)
     return value
 
@@ -77,7 +78,10 @@ def _moment(text: str) -> Moment:
             raise ValueError(text)
         return at.replace(microsecond=0)
     instant = datetime.fromisoformat(text)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=NEW_YORK)).astimezone(UTC).replace(microsecond=0)
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=NEW_YORK)).astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def _text(text: str) -> str:
@@ -108,9 +112,9 @@ COUNT = Reader("a whole number from 1 to 1000000", _whole(1, 1_000_000))
 CLIENT_ID = Reader("a client id from 0 to 2147483647", _whole(0, 2**31 - 1))
 SEED = Reader("a whole number from 0 to 2147483647", _whole(0, 2**31 - 1))
 TIMES = Reader("a whole number from 1 to 1000000, or always", _times)
-QUANTITY = Reader("a quantity of 0 or more", _decimal)
-AMOUNT = Reader("a quantity above 0", _amount)
-PRICE = Reader("a price", _price)
+QUANTITY = Reader("a quantity from 0 to 1000000000", _decimal)
+AMOUNT = Reader("a quantity above 0, at most 1000000000", _amount)
+PRICE = Reader("a price of at most 1000000000", _price)
 MOMENT = Reader("a New York time such as 10:32:30, or an ISO time such as 2026-03-04T10:32:30", _moment)
 TEXT = Reader(f"printable text of at most {_MAX_TEXT} characters", _text)
 FLAG = Reader("yes or no", _flag)

@@ -40,8 +40,11 @@ def test_every_kind_documents_itself_and_its_example_is_accepted(kind: type[Reje
 MISTAKES = {
     "rejct": "unknown fault 'rejct'; did you mean reject?: drop-order, ",
     "reject simbol=SPY": "reject has no field 'simbol'; did you mean symbol?: at, ",
-    "reject above=many": "reject: above=many is not a quantity of 0 or more",
-    "reject above=nan": "reject: above=nan is not a quantity of 0 or more",
+    "reject above=many": "reject: above=many is not a quantity from 0 to 1000000000",
+    "reject above=nan": "reject: above=nan is not a quantity from 0 to 1000000000",
+    "reject above=1e999999": "reject: above=1e999999 is not a quantity from 0 to 1000000000",
+    "reject above=1e-999999": "reject: above=1e-999999 is not a quantity from 0 to 1000000000",
+    "reject at=9999-12-31T23:59:59-12:00": "reject: at=9999-12-31T23:59:59-12:00 is not a New York time",
     "reject times=0": "reject: times=0 is not a whole number from 1 to 1000000, or always",
     "reject probability=nan": "reject: probability=nan is not a share from 0 to 1",
     "reject action=HOLD": "reject: action=HOLD is not BUY or SELL",
