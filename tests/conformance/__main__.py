@@ -13,7 +13,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .clients import LIBRARIES, SPEED, START, Library, run
+from .clients import LIBRARIES, SPEED, START, Library, installed, run
 from .page import PAGE, page
 from .registry import FAIL, Result
 
@@ -29,6 +29,9 @@ def main() -> int:
     if asked.write and (asked.client or asked.only):
         parser.error("--write takes all libraries and all checks: leave out --client and --only")
     libraries = [library for library in LIBRARIES if asked.client in {None, library.name}]
+    missing = ", ".join(library.name for library in libraries if not installed(library))
+    if missing:
+        parser.error(f"not installed: {missing}; run ./test.sh once, or ask for --client ib_async alone")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(libraries)) as pool:
         results = list(pool.map(lambda library: run(library, Path(folder), asked.only), libraries))
     failed = 0
