@@ -18,7 +18,7 @@ from htbot.matching.fills import leg_side, natural
 from htbot.paper.accounts.bookings import Booking, booking
 from htbot.paper.accounts.rates import Rates
 from htbot.paper.accounts.reserve import Reserve, open_units
-from htbot.paper.accounts.valuation import AccountKind, AccountValuation, Valuer
+from htbot.paper.accounts.valuation import AccountKind, AccountValuation, CurrencyRow, Valuer
 from htbot.paper.book.orders import PaperOrder
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, rejected
@@ -94,7 +94,7 @@ class Credit:
             return f"YOUR AVAILABLE FUNDS ARE INSUFFICIENT: {-left:.2f} USD are missing for {what}"
         if before.kind is AccountKind.CASH:
             for currency, row in after.rows.items():
-                if row.cash < 0 and row.cash < before.rows[currency].cash:
+                if row.cash < 0 and row.cash < before.rows.get(currency, CurrencyRow()).cash:
                     return f"A cash account may not owe {currency}: {-row.cash:.2f} are missing"
         return None
 

@@ -188,6 +188,15 @@ def test_a_cash_account_is_never_short(make_desk: Callable[..., PaperDesk], cont
     assert "cash account" in of_kind(messages, 4)[0][4]
 
 
+def test_a_cash_account_sells_no_currency_that_it_does_not_have(make_desk: Callable[..., PaperDesk]) -> None:
+    client = make_desk(terms=CASH_ACCOUNT).client()
+    messages = client.place(1, con(EUR, "CASH"), MarketOrder("SELL", 20_000))
+    assert errors(messages) == [(1, 201)]
+    assert "may not owe EUR: 20000.00" in of_kind(messages, 4)[0][4]
+    assert errors(trade(client, 2, con(EUR, "CASH"), "BUY", 20_000)) == []
+    assert errors(trade(client, 3, con(EUR, "CASH"), "SELL", 20_000)) == []
+
+
 def test_a_cash_account_secures_a_put_in_full(make_desk: Callable[..., PaperDesk]) -> None:
     desk = make_desk(terms=CASH_ACCOUNT)
     client = desk.client()
