@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.docs.pages import DOCS, fences
 from tests.unit.cli.conftest import Shell
 
 from htbot.settings.load import variables
@@ -70,6 +71,13 @@ def test_at_a_terminal_it_says_how_to_use_it_and_ctrl_c_ends_it(tmp_path: Path) 
     assert "2024-05-14 09:" in said
     assert f"books in {tmp_path}/paper" in said
     assert "Stopped at 2024-05-14 09:" in said
+    (shown,) = fences(DOCS / "guides/paper-gateway.md", "text")
+    assert [_fixed(line) for line in shown.splitlines()] == [_fixed(line) for line in said.splitlines()[:4]]
+
+
+def _fixed(line: str) -> str:
+    """The line without what differs from world to world."""
+    return " ".join(word for word in line.split() if not re.search(r"[0-9/]", word))
 
 
 def _read_until(screen: int, word: str) -> str:
