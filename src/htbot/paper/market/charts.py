@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from htbot.domain.sessions import Session
-from htbot.paper.market.path import PathBar
+from htbot.paper.market.path import PathBar, bucket_starts
 from htbot.paper.market.tape import Path
 from htbot.paper.market.timeline import epoch_s, instant
 from htbot.paper.market.touch import Touch
@@ -20,17 +20,17 @@ DAY_S = 86_400
 _SIDE_DIGITS = 9
 
 
-def spans(path: Path, seconds: int) -> list[tuple[int, int]]:
-    """(start, end) of a session's bars of a length; a day's bar is the session."""
-    return [(path.opens_s, path.closes_s)] if seconds >= DAY_S else path.buckets(seconds)
+def spans(path: Path, seconds: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+    """(start, end) of a session's bars of a length that start within the limits; a day's bar is the session."""
+    if seconds < DAY_S:
+        return path.buckets(seconds, limits)
+    return [(path.opens_s, path.closes_s)] if limits[0] <= path.opens_s <= limits[1] else []
 
 
 def path_candles(path: Path, seconds: int, limits: tuple[int, int], show: Show, touch: Touch) -> Iterator[Candle]:
     """A session's bars that start within the limits (both ends included), the last one cut at the later limit."""
-    since_s, until_s = limits
-    for start, end in spans(path, seconds):
-        if not since_s <= start <= until_s:
-            continue
+    until_s = limits[1]
+    for start, end in spans(path, seconds, limits):
         part = path.between(start, min(end, until_s))
         if part is not None and show is Show.TRADES:
             average = part.value / part.volume if part.value else (part.high + part.low + part.close) / 3
@@ -57,9 +57,7 @@ def quote_candles(
 ) -> Iterator[Candle]:
     """Bars of one value sampled at the events of a session; none where the value is missing throughout."""
     opens_s, closes_s = epoch_s(session.opens), epoch_s(session.closes)
-    for start in range(opens_s, closes_s, min(seconds, closes_s - opens_s)):
-        if not limits[0] <= start <= limits[1]:
-            continue
+    for start in bucket_starts(opens_s, closes_s, min(seconds, closes_s - opens_s), limits):
         end = min(start + seconds, closes_s, limits[1])
         sampled = [*events[bisect_left(events, start) : bisect_right(events, end)], end]
         values = [round(value, _SIDE_DIGITS) for value in map(side, sampled) if value is not None]

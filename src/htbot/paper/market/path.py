@@ -72,9 +72,15 @@ _CENTS = Units()
 _LOT_DIGITS = 8
 
 
-def bucket_spans(opens_s: int, closes_s: int, length_s: int) -> list[tuple[int, int]]:
-    """(start, end) of bars of a length, counted from an open; the last one is cut at the close."""
-    return [(start, min(start + length_s, closes_s)) for start in range(opens_s, closes_s, length_s)]
+def bucket_starts(opens_s: int, closes_s: int, length_s: int, limits: tuple[int, int]) -> range:
+    """Starts within the limits (both included) of bars of a length that are counted from an open."""
+    skipped = max(0, -((opens_s - limits[0]) // length_s))
+    return range(opens_s + skipped * length_s, min(closes_s, limits[1] + 1), length_s)
+
+
+def bucket_spans(opens_s: int, closes_s: int, length_s: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+    """(start, end) of those bars; the day's last one is cut at the close."""
+    return [(start, min(start + length_s, closes_s)) for start in bucket_starts(opens_s, closes_s, length_s, limits)]
 
 
 class SessionPath:
@@ -211,11 +217,15 @@ class SessionPath:
         part = self.stretch(index, start, at_s)
         return before.joined(part) if before is not None else part
 
-    def buckets(self, length_s: int) -> list[tuple[int, int]]:
-        """(start, end) of the bars of a length: the file's own as they are, others counted from the session's open."""
+    def buckets(self, length_s: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+        """(start, end) of the bars of a length that start within the limits, both included.
+
+        The file's own bars are told as they are, others are counted from the session's open.
+        """
         if length_s == self.length_s:
-            return [(start, self.end_of(index)) for index, start in enumerate(self.starts)]
-        return bucket_spans(self.opens_s, self.closes_s, length_s)
+            rows = range(bisect_left(self.starts, limits[0]), bisect_right(self.starts, limits[1]))
+            return [(self.starts[index], self.end_of(index)) for index in rows]
+        return bucket_spans(self.opens_s, self.closes_s, length_s, limits)
 
     def turns(self) -> Iterable[int]:
         """Instants at which the path turns or a bar begins or ends."""

@@ -56,8 +56,8 @@ class Path(Protocol):
         """The session until an instant."""
         ...
 
-    def buckets(self, length_s: int) -> list[tuple[int, int]]:
-        """(start, end) of the bars of a length."""
+    def buckets(self, length_s: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+        """(start, end) of the bars of a length that start within the limits, both included."""
         ...
 
     def turns(self) -> Iterable[int]:

@@ -96,9 +96,9 @@ class TickPath:
         """The day until an instant."""
         return self.between(self.opens_s - 1, at_s)
 
-    def buckets(self, length_s: int) -> list[tuple[int, int]]:
-        """(start, end) of the bars of a length, counted from the beginning of the day."""
-        return bucket_spans(self.opens_s, self.closes_s, length_s)
+    def buckets(self, length_s: int, limits: tuple[int, int]) -> list[tuple[int, int]]:
+        """(start, end) of the bars of a length that start within the limits, counted from the beginning of the day."""
+        return bucket_spans(self.opens_s, self.closes_s, length_s, limits)
 
     def turns(self) -> Iterator[int]:
         """Seconds by whose end there are new trades."""

@@ -84,3 +84,15 @@ def test_events_are_the_grid_and_the_vertices() -> None:
     assert [at - OPENS for at in times[:13]] == [0, 30, 60, 90, 100, 120, 150, 180, 200, 210, 240, 270, 300]
     assert times[-1] == CLOSES
     assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize("length_s", [5, 60, 300, 3600, 7 * 3600])
+def test_bars_are_those_that_start_within_the_limits(length_s: int) -> None:
+    day = path(UP, DOWN, UP)
+    whole = day.buckets(length_s, (0, CLOSES))
+    assert whole[0][0] == OPENS
+    assert whole[-1][1] == (OPENS + 900 if length_s == 300 else CLOSES)
+    for since in (OPENS - 1, OPENS, OPENS + 1, OPENS + 299, OPENS + 300, CLOSES - 1, CLOSES):
+        for until in (since - 1, since, since + 300, CLOSES + 1):
+            asked = [span for span in whole if since <= span[0] <= until]
+            assert day.buckets(length_s, (since, until)) == asked
