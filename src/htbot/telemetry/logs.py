@@ -37,9 +37,9 @@ def configure_logging(
     """Send everything that is logged, by structlog or by the standard library, through one chain.
 
     Args:
-        program: name that each line carries.
+        program: name that each line of JSON carries.
         level: least level that is written.
-        console: readable lines for a person at a terminal instead of JSON.
+        console: short lines for a person at a terminal instead of JSON, with the time of day of the host.
         stream: default standard error.
     """
     stream = stream or sys.stderr
@@ -47,17 +47,17 @@ def configure_logging(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
         structlog.processors.format_exc_info,
     ]
     last: Processor = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
         if console
         else structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
     )
 
     def named(_logger: object, _method: str, event: EventDict) -> EventDict:
-        return {"program": program, **event}
+        return event if console else {"program": program, **event}
 
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,15 @@ def test_every_line_is_json_with_its_program(lines: io.StringIO) -> None:
     assert first["program"] == second["program"] == "desk"
     assert (first["event"], first["ref"], first["quantity"], first["level"]) == ("order_sent", "a-1", 2, "info")
     assert second["event"] == "from outside"
+
+
+def test_a_person_at_a_terminal_gets_short_lines(lines: io.StringIO) -> None:
+    configure_logging("paper", stream=lines, console=True)
+    get_logger("htbot.test").info("client joined", client_id=7, token="canary")
+    line = lines.getvalue()
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d \[info +\] client joined \[htbot.test\] client_id=7 token=(?!canary).*\n", line
+    )
 
 
 def test_context_is_on_each_line(lines: io.StringIO) -> None:
