@@ -26,7 +26,7 @@ def outside_hours(market: Market, con_id: int, seconds: int, limits: Span, serie
     found: list[Candle] = []
     while day <= last:
         for opens, closes in _outside(market.hours(con_id, day)):
-            starts = [start for start in _starts((opens, closes), seconds) if since <= start <= until]
+            starts = list(_starts((opens, closes), seconds, limits))
             if starts and market.has_tape(con_id) and series is Show.TRADES:
                 found += _traded(market, con_id, seconds, starts, min(starts[-1] + timedelta(seconds=seconds), until))
             elif starts:
@@ -47,11 +47,13 @@ def _outside(hours: TradingHours) -> Iterator[Span]:
             yield left, closes
 
 
-def _starts(span: Span, seconds: int) -> Iterator[datetime]:
-    start, end = span
-    while start < end:
+def _starts(span: Span, seconds: int, limits: Span) -> Iterator[datetime]:
+    """Starts within the limits (both included) of bars that are counted from the span's beginning."""
+    length = timedelta(seconds=seconds)
+    start = span[0] + max(0, -((span[0] - limits[0]) // length)) * length
+    while start < span[1] and start <= limits[1]:
         yield start
-        start += timedelta(seconds=seconds)
+        start += length
 
 
 def _standing(quote: Quote | None, seconds: int, starts: list[datetime], series: Show) -> Iterator[Candle]:
