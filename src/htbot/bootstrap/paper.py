@@ -244,6 +244,6 @@ def _locked(state_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            text = f"{state_dir} is in use by another paper gateway: stop it or use another folder"
+            text = f"{state_dir} is in use by another paper gateway: stop it, or set HTBOT_VAR_DIR to another folder"
             raise ConfigurationError(text) from error
         yield

@@ -41,7 +41,7 @@ _LISTING = _option(_WORLD, "Expiries of options: modelled or historical", "KIND"
 _START = _option(
     _TIME, "Session, or time in New York, to begin at: ISO", "WHEN", "PAPER_START", "09:45 of the last full session"
 )
-_END = _option(_TIME, "Session or time to stop at", "WHEN", "PAPER_END", "never")
+_END = _option(_TIME, "Session or time at which the clock stops", "WHEN", "PAPER_END", "never")
 _SPEED = _option(_TIME, "Market seconds per second, or max", "SPEED", "PAPER_SPEED", "10")
 _ACCOUNTS = _option(
     _MONEY, "Accounts, separated by commas; DF... in front is an adviser's", "LIST", "PAPER_ACCOUNTS", "one of its own"
