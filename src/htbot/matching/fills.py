@@ -19,16 +19,26 @@ _PRICE_STEP = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class OrderLeg:
-    """One leg of an order for one unit; a single contract is one BUY leg of ratio 1."""
+    """One leg of an order for one unit; a single contract is one BUY leg of ratio 1.
+
+    `share` is its multiplier as a part of the largest one in the combination: a net price is per unit of that leg, so
+    100 shares and one option of 100 are quoted as share minus option.
+    """
 
     con_id: int
     ratio: int
     action: Action
+    share: Decimal = Decimal(1)
 
     @property
     def signed_ratio(self) -> int:
         """Positive when a BUY of the order buys the leg."""
         return self.ratio if self.action is Action.BUY else -self.ratio
+
+    @property
+    def weight(self) -> Decimal:
+        """What a unit of the leg's price adds to the net price of a BUY."""
+        return self.signed_ratio * self.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def natural(legs: Sequence[OrderLeg], action: Action, quotes: Mapping[int, Quote
         if price is None:
             return None
         prices.append(price)
-        net += leg.signed_ratio * price
+        net += leg.weight * price
     return Natural(net, tuple(prices))
 
 

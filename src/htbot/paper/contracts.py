@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -184,6 +184,9 @@ class ContractDesk:
             details.append(found)
         if len({leg.con_id for leg in legs}) < len(legs):
             raise invalid("A combination may name each contract once")
+        largest = max(item.contract.multiplier for item in details)
+        shares = (Decimal(item.contract.multiplier) / largest for item in details)
+        legs = [replace(leg, share=share) for leg, share in zip(legs, shares, strict=True)]
         symbol = values["symbol"] or details[0].contract.symbol
         underlying = UNDERLYINGS.get(details[0].contract.symbol)
         tick = underlying.combo_tick if underlying else _DEFAULT_COMBO_TICK

@@ -137,8 +137,8 @@ class Prices:
             low, high = (quote.bid, quote.bid_size), (quote.ask, quote.ask_size)
             if leg.signed_ratio < 0:
                 low, high = high, low
-            bid = None if bid is None or low[0] is None else round(bid + leg.signed_ratio * low[0], 6)
-            ask = None if ask is None or high[0] is None else round(ask + leg.signed_ratio * high[0], 6)
+            bid = None if bid is None or low[0] is None else round(bid + float(leg.weight) * low[0], 6)
+            ask = None if ask is None or high[0] is None else round(ask + float(leg.weight) * high[0], 6)
             bid_sizes.append(low[1] // leg.ratio)
             ask_sizes.append(high[1] // leg.ratio)
         return Quote(tradable.wire["conId"], self.at, bid, ask, min(bid_sizes), min(ask_sizes))

@@ -126,12 +126,12 @@ class Credit:
             leg_prices = list(price.leg_prices)
         if ticket.limit is None:
             return leg_prices
-        net = sum((leg.signed_ratio * part for leg, part in zip(tradable.legs, leg_prices, strict=True)), _ZERO)
+        net = sum((leg.weight * part for leg, part in zip(tradable.legs, leg_prices, strict=True)), _ZERO)
         gap = ticket.limit - net
         worse = gap > 0 if ticket.action is Action.BUY else gap < 0
         in_cash = tradable.details[0].contract.sec_type is SecType.CRYPTO
         if worse or in_cash or self._valuer.rules.kind(account) is AccountKind.CASH:
-            leg_prices[0] += gap / tradable.legs[0].signed_ratio
+            leg_prices[0] += gap / tradable.legs[0].weight
         return leg_prices
 
 

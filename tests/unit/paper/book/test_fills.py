@@ -101,6 +101,17 @@ def test_a_combination_fills_in_parts_with_every_leg(thin: PaperDesk, market: Ha
     assert len({fields[2] for fields in of_kind([*first, *second], 59)}) == 4
 
 
+def test_shares_with_an_option_are_priced_by_the_share(desk: PaperDesk) -> None:
+    write = spread((SPY, "BUY"), (option_id(470, Right.CALL, symbol="SPY"), "SELL"), symbol="SPY")
+    write.comboLegs[0].ratio = 100
+    client = desk.client()
+    assert statuses(client.place(1, write, LimitOrder("BUY", 1, 469)))[-1] == "Submitted"
+    client.place(2, write, LimitOrder("BUY", 1, 469.01))
+    whole, *legs = columns(client.ask(49, 1), 11, 18, 19, 20)
+    assert whole == ("BOT", "1", "469.01")
+    assert legs == [("BOT", "100", "470.01"), ("SLD", "1", "1")]
+
+
 def test_commissions_may_come_later(make_desk: Callable[..., PaperDesk]) -> None:
     client = make_desk(book=BookRules(FillRules(sizes_limit=False), commission_delay_s=60)).client()
     client.place(1, STOCK, MarketOrder("BUY", 1))
