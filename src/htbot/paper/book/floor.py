@@ -7,7 +7,7 @@ what hangs on it. Nothing in here reads a clock.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from htbot.domain.sessions import Session
@@ -111,12 +111,17 @@ class Floor:
         self._charge(at)
 
     def close_session(self, session: Session, at: datetime) -> None:
-        """The closing auction, then the end of the day's orders, those for extended hours included."""
+        """The closing auction, then the end of the day's orders, those for extended hours included.
+
+        Orders of any kind end with a contract that expires.
+        """
         for order in self._shelf.working():
             if order.ticket.kind in CLOSING and order.released and order.created_at < session.closes:
                 self._match(order, at, Phase.CLOSING_AUCTION)
         for order in self._shelf.live():
-            if order.ticket.tif not in _LASTING and order.created_at < session.closes:
+            if _expires_by(order, session.day):
+                self.end(order, at, "the contract has expired")
+            elif order.ticket.tif not in _LASTING and order.created_at < session.closes:
                 self.end(order, at, "end of the trading day")
         self._charge(at)
 
@@ -251,6 +256,12 @@ class Floor:
     def _finish(self, order: PaperOrder, at: datetime, reason: str) -> None:
         self._shelf.leave(order, at, reason)
         self._shelf.tell(order)
+
+
+def _expires_by(order: PaperOrder, day: date) -> bool:
+    """Whether a leg's contract is over with a day's session."""
+    expiries = (details.contract.expiry for details in order.tradable.details)
+    return any(expiry is not None and expiry <= day for expiry in expiries)
 
 
 def _why_held(order: PaperOrder, *, waits_for_parent: bool) -> str:

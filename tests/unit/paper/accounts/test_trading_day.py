@@ -44,6 +44,17 @@ def test_day_orders_end_with_the_day_and_others_stay(late: PaperDesk) -> None:
     assert [order.order_id for order in late.gateway.book.working] == [2]
 
 
+def test_orders_for_a_contract_end_with_it(late: PaperDesk) -> None:
+    client = late.client()
+    over, later = option_id(4675, Right.PUT), option_id(4675, Right.PUT, DAYS[1])
+    client.place(1, Contract(conId=over, exchange="SMART"), LimitOrder("BUY", 1, 0.05, tif="GTC"))
+    client.place(2, Contract(conId=later, exchange="SMART"), LimitOrder("BUY", 1, 0.05, tif="GTC"))
+    client.place(3, spread((over, "SELL"), (later, "BUY")), LimitOrder("BUY", 1, -50, tif="GTC"))
+    messages = to_the_close(client)
+    assert errors(messages) == [(1, 202), (3, 202)]
+    assert [order.order_id for order in late.gateway.book.working] == [2]
+
+
 def test_an_index_spread_settles_in_cash(late: PaperDesk, market: HandMarket) -> None:
     long, short = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
     market.quotes[short], market.quotes[long] = (8.1, 8.2), (3.3, 3.4)
