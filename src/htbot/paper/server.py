@@ -107,11 +107,11 @@ class ClientProtocol(asyncio.Protocol):
         if session is None or transport is None or transport.is_closing():
             return
         self._pace.refresh()
-        ends = None if self._host is None or session.stepped else self._host.time() + _LONG_TURN_S
+        self._begin_turn(session)
         while self._waiting and not transport.is_closing():
             if self._must_wait(session, transport):
                 break
-            if ends is not None and self._host is not None and self._host.time() > ends:
+            if not session.in_time():
                 self._read_later(transport, 0)
                 break
             payload = self._waiting.popleft()
@@ -123,6 +123,13 @@ class ClientProtocol(asyncio.Protocol):
         self._tell_part(session)
         self._gateway.turn_done()
         session.flush()
+
+    def _begin_turn(self, session: Session) -> None:
+        """Nobody waits long for another client's turn; nothing is timed for a stepped one."""
+        host = self._host
+        if host is not None and not session.stepped:
+            ends = host.time() + _LONG_TURN_S
+            session.in_time = lambda: host.time() <= ends
 
     def _tell_part(self, session: Session) -> None:
         """Long answers go on as the client reads."""
@@ -141,6 +148,7 @@ class ClientProtocol(asyncio.Protocol):
         session, transport = self._session, self._transport
         if session is None or transport is None or transport.is_closing():
             return
+        self._begin_turn(session)
         self._tell_part(session)
         session.flush()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Protocol
 
 from htbot.paper.limits import MessageRate
@@ -14,7 +13,8 @@ from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table, encode
 
 STEPS_A_TURN = 50
-_MOST_LONG_ANSWERS = 8
+_MOST_LONG_ANSWERS = 64
+_OVER = object()
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 
@@ -76,7 +76,8 @@ class Session:
     """A started or starting client. Messages gather in a buffer that leaves with `flush`, one write a turn.
 
     `reading` is clear while the client leaves too much of what was sent to it unread. A `deaf` session has an open
-    socket, but is neither read nor told anything. `parts` are long answers that are told a piece a turn.
+    socket, but is neither read nor told anything. `parts` are long answers that are told a piece a turn, while it is
+    `in_time`; `loading` has the charts that are being made, by request id.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -89,6 +90,8 @@ class Session:
         self.deaf = False
         self.answers = 0
         self.parts: deque[Iterator[None]] = deque()
+        self.in_time: Callable[[], bool] = lambda: True
+        self.loading: dict[int, object] = {}
         self.reading = asyncio.Event()
         self.reading.set()
         self.wants_pace = False
@@ -136,13 +139,12 @@ class Session:
 
     def tell_part(self, steps: int | None = STEPS_A_TURN) -> None:
         """Go on with the long answers by some steps; None ends them all, and so does a stepped client."""
-        steps = None if self.stepped else steps
-        while self.parts and steps != 0:
-            done = sum(1 for _ in islice(self.parts[0], steps))
-            if steps is not None and done == steps:
-                return
-            steps = None if steps is None else steps - done
-            self.parts.popleft()
+        left = None if self.stepped else steps
+        while self.parts and left != 0 and (left is None or self.in_time()):
+            if next(self.parts[0], _OVER) is _OVER:
+                self.parts.popleft()
+            elif left is not None:
+                left -= 1
 
     def flush(self) -> None:
         """Write everything that is queued, in one piece. A client that does not read may not fill the memory."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 from ib_async import MarketOrder, Stock
 from tests.support.paper_desk import Messages, PaperDesk, errors, market_times, of_kind
-from tests.support.tws_client import RawClient, framed, hello
+from tests.support.paper_world import SPY
+from tests.support.tws_client import RawClient, contract12, framed, hello
 
 from htbot.paper.limits import MESSAGES_PER_SECOND, ClientRules, MessageRate
 from htbot.paper.session import STEPS_A_TURN
@@ -269,10 +271,42 @@ def test_a_stepped_client_gets_a_long_answer_at_once(desk: PaperDesk, host: Hand
 def test_too_many_long_answers_are_not_kept(desk: PaperDesk, host: HandHost) -> None:
     client, _ = joined(desk, host)
     client.protocol.pause_writing()
-    for _ in range(9):
-        long_answer(client, desk, 500)
+    desk.gateway.sessions[1].in_time = lambda: False
+    for _ in range(64):
+        long_answer(client, desk, 60)
+    assert len(desk.gateway.sessions[1].parts) == 64
+    long_answer(client, desk, 60)
     assert not desk.gateway.sessions[1].parts
-    assert len(of_kind(client.ask(49, 1), 107)) == 4500
+    assert len(of_kind(client.ask(49, 1), 107)) == 65 * 60
+
+
+def slow_history(desk: PaperDesk, host: HandHost) -> tuple[RawClient, tuple[object, ...]]:
+    """A client whose every turn has run out of time at once, and a request for a chart."""
+    client, _ = joined(desk, host)
+    ticks = count()
+    host.time = lambda: host.now + next(ticks) * 0.015  # type: ignore[method-assign]
+    return client, (20, 9, *contract12(SPY, exchange="SMART"), 0, "", "5 mins", "2 D", 1, "TRADES", 1, 0, "")
+
+
+def test_bars_are_made_a_piece_a_turn_and_told_in_one_message(desk: PaperDesk, host: HandHost) -> None:
+    client, chart = slow_history(desk, host)
+    assert of_kind(client.ask(*chart), 17) == []
+    assert errors(client.ask(*chart)) == [(9, 322)]
+    for _ in range(9):
+        host.go(0)
+    [answer] = of_kind(client.take(), 17)
+    assert (answer[1], answer[4]) == ("9", "7")
+    assert desk.gateway.sessions[1].loading == {}
+
+
+def test_bars_that_are_being_made_can_be_cancelled(desk: PaperDesk, host: HandHost) -> None:
+    client, chart = slow_history(desk, host)
+    client.ask(*chart)
+    assert errors(client.ask(25, 1, 9)) == [(9, 162)]
+    for _ in range(9):
+        host.go(0)
+    assert client.take() == []
+    assert errors(client.ask(25, 1, 9)) == [(9, 366)]
 
 
 def test_a_long_answer_ends_with_its_socket(desk: PaperDesk, host: HandHost) -> None:

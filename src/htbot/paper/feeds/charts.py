@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from htbot.domain.instruments import Contract, SecType
@@ -16,11 +16,15 @@ from htbot.paper.ports import Candle, Market, Show
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
+from htbot.paper.wire.tables import group_text
 from htbot.paper.wire.times import day_text, epoch, stamp
 
 _NONE = -1
 _UPDATE_PERIOD_S = 5
 _DIGITS = 6
+_SECOND = timedelta(seconds=1)
+_EVENING = timedelta(hours=6)
+_BY_DAY = frozenset({SecType.STOCK, SecType.INDEX, SecType.OPTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,24 @@ class Series:
     def contract(self) -> Contract:
         """The contract."""
         return self.tradable.details[0].contract
+
+
+def spans(market: Market, series: Series, limits: tuple[datetime, datetime]) -> Iterator[tuple[datetime, datetime]]:
+    """The limits cut into days, between two bars each, so that a long history can be made a piece at a time.
+
+    A day begins at midnight in New York, of what trades round the clock at 18:00 of the evening before, after a pause.
+    """
+    since, until = limits
+    size = series.size
+    before = timedelta() if series.contract.sec_type in _BY_DAY else _EVENING
+    first, last = since.astimezone(NEW_YORK).date(), until.astimezone(NEW_YORK).date() + timedelta(days=1)
+    for session in market.sessions.all():
+        if first <= session.day <= last:
+            cut = datetime(session.day.year, session.day.month, session.day.day, tzinfo=NEW_YORK) - before
+            if since < cut <= until and (size.period == "day" or size.start_of(cut) == cut):
+                yield since, cut.astimezone(UTC) - _SECOND
+                since = cut.astimezone(UTC)
+    yield since, until
 
 
 def fetch(market: Market, series: Series, limits: tuple[datetime, datetime]) -> list[Candle]:
@@ -109,25 +131,32 @@ def _mean(bar: Candle) -> float:
 
 @dataclass(slots=True)
 class Chart:
-    """One reqHistoricalData. `shown` is the last bar that the client has."""
+    """One reqHistoricalData. `rows` are the bars of its answer as they are written, `shown` is the last of its bars."""
 
     req_id: int
     series: Series
     format_date: int
     shown: Candle | None = None
     updated: int = 0
+    rows: list[str] = field(default_factory=list)
 
-    def send_history(self, session: Session, bars: list[Candle], limits: tuple[datetime, datetime]) -> None:
+    def add(self, bars: list[Candle], session: Session) -> None:
+        """More bars of the answer, in order."""
+        version = session.version
+        self.rows += (group_text(messages.HISTORICAL_DATA, "bars", self._values(bar, version), version) for bar in bars)
+        self.shown = bars[-1] if bars else self.shown
+
+    def send_history(self, session: Session, limits: tuple[datetime, datetime]) -> None:
         """Queue the answer to the request."""
         since, until = limits
         values = {
             "reqId": self.req_id,
             "start": stamp(since, session.version),
             "end": stamp(until, session.version),
-            "bars": [self._values(bar, session.version) for bar in bars],
+            "bars": self.rows,
         }
         session.send(messages.HISTORICAL_DATA, values)
-        self.shown = bars[-1]
+        self.rows = []
         self.updated = epoch(until) // _UPDATE_PERIOD_S
 
     def publish(self, session: Session, prices: Prices) -> None:

@@ -12,10 +12,10 @@ from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
-from htbot.paper.feeds.charts import Chart, Series, fetch, typical
+from htbot.paper.feeds.charts import Chart, Series, fetch, spans, typical
 from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Duration, check_kind, show_of
 from htbot.paper.feeds.entitlement import check_history
-from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
+from htbot.paper.feeds.streams import Kind, check_free, close_stream, duplicate, of_kind, open_stream
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.ports import ContractDetails, Market, Show
 from htbot.paper.wire import messages
@@ -136,9 +136,11 @@ class BarQuery:
 
 def historical_data(context: Context, values: dict[str, Any]) -> None:
     """Bars of a range that ends now or earlier; with keepUpToDate the chart goes on."""
-    gateway, session = context.gateway, context.session
+    session = context.session
     request_id = values["reqId"]
     check_free(session, Kind.CHART, request_id)
+    if request_id in session.loading:
+        raise duplicate(request_id)
     query = BarQuery.of(values)
     tradable = subject(context, values)
     kind = tradable.details[0].contract.sec_type
@@ -152,13 +154,26 @@ def historical_data(context: Context, values: dict[str, Any]) -> None:
     _check_pacing(context, values, query)
     limits = query.limits(context, tradable)
     series = Series(tradable, query.show, query.size, outside_rth=not query.rth)
-    bars = fetch(gateway.market, series, limits)
-    if query.end is not None and query.end <= gateway.now:
-        bars = [bar for bar in bars if bar.start < query.end]
-    if not bars:
-        raise no_history(f"HMDS query returned no data: {name_of(tradable)} {query.show.title()}")
     chart = Chart(request_id, series, values["formatDate"])
-    chart.send_history(session, bars, limits)
+    session.loading[request_id] = chart
+    session.tell_in_parts(_told(context, query, chart, limits))
+
+
+def _told(context: Context, query: BarQuery, chart: Chart, limits: tuple[datetime, datetime]) -> Iterator[None]:
+    """Make the bars of a chart a piece a step, then tell them, unless the request is cancelled meanwhile."""
+    market, session, request_id = context.gateway.market, context.session, chart.req_id
+    ends = query.end if query.end is not None and query.end <= context.gateway.now else None
+    for span in spans(market, chart.series, limits):
+        chart.add([bar for bar in fetch(market, chart.series, span) if ends is None or bar.start < ends], session)
+        yield
+        if session.loading.get(request_id) is not chart:
+            return
+    del session.loading[request_id]
+    if chart.shown is None:
+        error = no_history(f"HMDS query returned no data: {name_of(chart.series.tradable)} {query.show.title()}")
+        session.error(request_id, error.code, error.text)
+        return
+    chart.send_history(session, limits)
     if query.stays:
         open_stream(session, Kind.CHART, request_id, chart)
 
@@ -212,7 +227,8 @@ def _days(first: date, last: date) -> Iterator[date]:
 def cancel_historical_data(context: Context, values: dict[str, Any]) -> None:
     """End a chart that is kept up to date; IB confirms with error 162."""
     request_id = values["reqId"]
-    if close_stream(context.session, Kind.CHART, request_id) is None:
+    loading = context.session.loading.pop(request_id, None)
+    if loading is None and close_stream(context.session, Kind.CHART, request_id) is None:
         raise RequestError(NO_HISTORICAL_ID, f"No historical data query found for ticker id:{request_id}")
     text = f"Historical Market Data Service error message:API historical data query cancelled: {request_id}"
     context.session.error(request_id, HISTORICAL, text)

@@ -140,11 +140,22 @@ def _planned(items: Sequence[Item]) -> Plan:
 
 
 def encode(table: Table, values: Values, version: int) -> bytes:
-    """A framed message in the layout of `version`; fields without a value are written as their default."""
+    """A framed message in the layout of `version`; fields without a value are written as their default.
+
+    A group of a repeated part is given by its values, or as `group_text` has written it.
+    """
     parts = [str(table.message_id)]
     _write(table.plan(version), values, parts)
     parts.append("")
     return frame("\0".join(parts).encode("utf-8", errors="replace"))
+
+
+def group_text(table: Table, name: str, values: Values, version: int) -> str:
+    """One group of a repeated part of a message as it is written: long lists are written ahead, group by group."""
+    found = next(step for step in table.plan(version) if isinstance(step, _PlannedRepeat) and step.name == name)
+    parts: list[str] = []
+    _write(found.plan, values, parts)
+    return "\0".join(parts)
 
 
 def _write(plan: Plan, values: Values, parts: list[str]) -> None:
@@ -156,7 +167,10 @@ def _write(plan: Plan, values: Values, parts: list[str]) -> None:
             groups = get(step.name) or ()
             parts.append(str(len(groups)))
             for group in groups:
-                _write(step.plan, group, parts)
+                if type(group) is str:
+                    parts.append(group)
+                else:
+                    _write(step.plan, group, parts)
         elif isinstance(step, _PlannedWhen) and step.test(values):
             _write(step.plan, values, parts)
 
