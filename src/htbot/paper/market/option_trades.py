@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import exp, log
 from operator import attrgetter
 
@@ -112,6 +113,7 @@ def open_interest(con_id: int, strike: float, reference: float) -> float:
     return float(int(size_of(con_id, 0, _INTEREST) * exp(-0.5 * distance * distance)) + size_of(con_id, 1, 40))
 
 
+@lru_cache(maxsize=_KEPT_CONTRACTS)
 def _rhythm(con_id: int) -> tuple[int, int]:
     period_s = _SHORTEST_S + 60 * int(size_of(con_id, 7, _SPREAD) - 1)
     return int(size_of(con_id, 11, period_s)), period_s

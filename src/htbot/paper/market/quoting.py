@@ -111,8 +111,8 @@ class Quoter:
             deviation = implied_deviation(terms.series.right, price, smile.forward, terms.strike, smile.discount)
             volatility = deviation / sqrt(smile.years) if deviation else None
             return replace(model_greeks(terms, smile, spot[0], volatility), price=price) if volatility else None
-        quote = self._option(terms, moment)
-        shown = None if quote is None or quote.modelled else _implied(terms, smile, quote)
+        quote = self._recorded_option(terms, moment)
+        shown = None if quote is None else _implied(terms, smile, quote)
         return model_greeks(terms, smile, spot[0], shown)
 
     def settlement(self, con_id: int) -> Decimal | None:
@@ -166,10 +166,9 @@ class Quoter:
 
     def _option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
         expires_s = self.model.expires_s(terms)
-        if self._data.option_quotes and moment.at_s < expires_s:
-            quote = self._recorded_option(terms, moment)
-            if quote is not None:
-                return quote
+        quote = self._recorded_option(terms, moment)
+        if quote is not None:
+            return quote
         smile = self.model.slice(terms, moment.at_s)
         as_of, as_of_s = moment.capped(expires_s)
         beat = moment.beat(as_of_s) if as_of_s == moment.at_s else as_of_s // 60
@@ -184,8 +183,10 @@ class Quoter:
         return modelled_quote(terms, smile, instant(at_s), 0) if terms and smile else None
 
     def _recorded_option(self, terms: OptionTerms, moment: Moment) -> Quote | None:
-        columns = self._data.option_quotes.get(terms.series)
-        sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s) if columns is not None else None
+        columns = self._data.option_quotes.get(terms.series) if self._data.option_quotes else None
+        if columns is None or moment.at_s >= self.model.expires_s(terms):
+            return None
+        sides = sides_at(columns, moment.at_s, moment.opens_s, moment.closes_s)
         if sides is None:
             return None
         trades = self._data.option_trades.get(terms.series)

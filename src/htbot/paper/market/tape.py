@@ -127,6 +127,8 @@ class Prices:
         self.timeline = timeline
         self._before: dict[tuple[str, int], float | None] = {}
         self._hours: dict[str, Timeline] = {}
+        self._spots_s: int | None = None
+        self._spots: dict[str, tuple[float, int] | None] = {}
         self._timelines = {span: timeline.stretched(span) for span in Span}
 
     def hours_of(self, symbol: str) -> Timeline:
@@ -143,8 +145,17 @@ class Prices:
     def spot(self, symbol: str, at_s: int) -> tuple[float, int] | None:
         """Price in force and the instant (epoch seconds) of its last change; the last close stands between sessions.
 
-        None before the first price, and when the last one is more than five sessions old.
+        None before the first price, and when the last one is more than five sessions old. The answers of the last
+        instant asked for are kept: every option of a chain asks for the same.
         """
+        if at_s != self._spots_s:
+            self._spots_s = at_s
+            self._spots.clear()
+        if symbol not in self._spots:
+            self._spots[symbol] = self._spot(symbol, at_s)
+        return self._spots[symbol]
+
+    def _spot(self, symbol: str, at_s: int) -> tuple[float, int] | None:
         position = self.hours_of(symbol).running(at_s)
         path = self.path(symbol, position)
         price = path.price(at_s) if path else None

@@ -42,6 +42,7 @@ _NOT_SHOWN = {SecType.INDEX: (Show.MIDPOINT, Show.BID, Show.ASK), SecType.FOREX:
 _VOLATILITIES = frozenset({Show.HISTORICAL_VOLATILITY, Show.OPTION_IMPLIED_VOLATILITY})
 _SHOWN_SESSIONS = 30
 _KEPT_BARS = 150_000
+_KEPT_CLOSES = 4096
 _WITHOUT_TRADES = frozenset({SecType.INDEX, SecType.FOREX})
 
 
@@ -75,6 +76,7 @@ class PathMarket:
         self._events: dict[date, list[int]] = {}
         self._days: dict[tuple[int, date, int, Show], list[Candle]] = {}
         self._kept_bars = 0
+        self._closing_mids: dict[tuple[int, int], float | None] = {}
         self._quotes_at: datetime | None = None
         self._quotes: dict[int, Quote | None] = {}
 
@@ -256,8 +258,7 @@ class PathMarket:
         terms = self._quoter.option(con_id)
         if terms is None or position < 1:
             return _NO_STATISTICS
-        quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position - 1]))
-        before = quote.mid if quote else None
+        before = self._closing_mid(con_id, position - 1)
         reference = self._prices.reference(terms.underlying, position)
         interest = None if reference is None else open_interest(con_id, terms.strike, reference)
         trades = self._quoter.option_prints(terms, self._timeline.sessions[position], at_s)
@@ -266,6 +267,16 @@ class PathMarket:
         prices = [trade.price for trade in trades]
         volume = sum(trade.size for trade in trades)
         return DayStatistics(prices[0], max(prices), min(prices), before, volume, interest)
+
+    def _closing_mid(self, con_id: int, position: int) -> float | None:
+        """The mid of an option at the end of a session, made once: the instant is another than all others ask for."""
+        key = (con_id, position)
+        if key not in self._closing_mids:
+            if len(self._closing_mids) > _KEPT_CLOSES:
+                self._closing_mids.clear()
+            quote = self._quoter.quote(con_id, instant(self._timeline.closes_s[position]))
+            self._closing_mids[key] = quote.mid if quote else None
+        return self._closing_mids[key]
 
     def _halt(self, con_id: int, at: datetime) -> tuple[int, int] | None:
         """The halt that is on for a contract or for its underlying."""
