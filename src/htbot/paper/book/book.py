@@ -161,7 +161,7 @@ class Book:
         return order, self._shelf.credit.what_if(order)
 
     def cancel(self, client_id: int, order_id: int, at: datetime) -> PaperOrder:
-        """Cancel an order of this client.
+        """Cancel an order of this client, and with it the rest of an OCA group that it was put into.
 
         Raises:
             RequestError: 10147 when there is none, 10148 when it is over.
@@ -172,7 +172,11 @@ class Book:
         if not order.live:
             text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status}."
             raise RequestError(CANCEL_IMPOSSIBLE, text)
+        siblings = self._shelf.families.siblings(order) if order.ticket.oca_group else []
         self._withdraw(order, at, "")
+        for sibling in siblings:
+            if sibling.live:
+                self._withdraw(sibling, at, "")
         return order
 
     def cancel_all(self, at: datetime) -> None:

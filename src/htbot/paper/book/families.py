@@ -8,6 +8,9 @@ Rules (https://interactivebrokers.github.io/tws-api/bracket_order.html, .../oca.
 * OCA groups are per account and go across clients. Type 1: any fill cancels the others. Types 2 and 3: a fill reduces
   the others in proportion; nothing left cancels them. The book looks at one order at a time, so that 'with block'
   (only one of them at the exchange) and 'without' come to the same.
+* A client that cancels one member of a group cancels them all; an end by the system (a rejection, an expiry) leaves
+  the others (https://ibkrcampus.com/glossary-terms/one-cancels-all-oca-order/). The children of a bracket, which were
+  put into no group, are cancelled one by one.
 """
 
 from __future__ import annotations

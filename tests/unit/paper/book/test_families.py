@@ -205,3 +205,21 @@ def test_a_grandchild_waits_for_the_child(desk: PaperDesk) -> None:
     client.ask(49, 1)
     client.ask(49, 1)
     assert [order.filled for order in desk.gateway.book.orders()] == [10, 0, 0]
+
+
+def test_a_client_that_cancels_a_member_cancels_the_group(desk: PaperDesk) -> None:
+    client, other = desk.client(), desk.client(2)
+    client.place(1, STOCK, LimitOrder("BUY", 10, 400, ocaGroup="either", ocaType=1))
+    client.place(2, STOCK, LimitOrder("BUY", 10, 401, ocaGroup="either", ocaType=1))
+    other.place(1, STOCK, LimitOrder("BUY", 10, 402, ocaGroup="either", ocaType=1))
+    client.place(3, STOCK, LimitOrder("BUY", 10, 403, ocaGroup="another", ocaType=1))
+    assert ends(client.ask(4, 1, 2, "")) == {1: "Cancelled", 2: "Cancelled"}
+    assert ends(other.take()) == {1: "Cancelled"}
+    assert [fields[1] for fields in of_kind(client.ask(5, 1), 5)] == ["3"]
+
+
+def test_a_cancelled_child_leaves_the_other(desk: PaperDesk) -> None:
+    client = desk.client()
+    bracket(client)
+    assert ends(client.ask(4, 1, 2, "")) == {2: "Cancelled"}
+    assert [fields[1] for fields in of_kind(client.ask(5, 1), 5)][-1] == "3"
