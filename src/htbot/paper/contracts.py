@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from htbot.domain.errors import ConfigurationError
@@ -116,20 +117,38 @@ class ContractDesk:
         self._market = market
         self._rules: dict[int, PriceRule] = {number: rule for rule, number in _MARKET_RULES.items()}
 
-    def search(self, values: Mapping[str, Any], at: datetime) -> list[ContractDetails]:
-        """Everything that fits a request's contract fields.
+    def search(self, values: Mapping[str, Any], at: datetime) -> Iterator[ContractDetails]:
+        """Everything that fits a request's contract fields; chains of options are made as they are read.
 
         Raises:
             RequestError: 200 when nothing fits, 321 for a combination.
         """
         if str(values["secType"]).upper() == SecType.BAG:
             raise invalid("Contract details of a combination cannot be requested")
-        found = self._market.details(query_from(values), at)
-        if not found:
+        found = self._found(query_from(values), at)
+        first = next(found, None)
+        if first is None:
             raise no_contract()
-        for details in found:
-            self.rule_id(details)
-        return found
+        return chain([first], found)
+
+    def _found(self, query: ContractQuery, at: datetime) -> Iterator[ContractDetails]:
+        for part in self._parts(query, at):
+            for details in self._market.details(part, at):
+                self.rule_id(details)
+                yield details
+
+    def _parts(self, query: ContractQuery, at: datetime) -> Iterator[ContractQuery]:
+        """A query for whole chains as one for each class and expiry, in the order in which the market lists them."""
+        whole = query.sec_type.upper() != SecType.OPTION or query.con_id or query.local_symbol or query.strike
+        rows = [] if whole else self._market.details(ContractQuery(symbol=query.symbol), at)
+        chains = [found for row in rows for found in self._market.chains(row.contract.con_id, at)]
+        if not chains:
+            yield query
+        for listed in chains:
+            if listed.exchange == "SMART" and query.trading_class.upper() in {"", listed.trading_class}:
+                for expiry in listed.expirations:
+                    if expiry.startswith(query.expiry.replace("-", "")[:8]):
+                        yield replace(query, trading_class=listed.trading_class, expiry=expiry)
 
     def known(self, con_id: int) -> ContractDetails:
         """The contract behind an id that the gateway's own books hold.
@@ -158,7 +177,7 @@ class ContractDesk:
         """
         if str(values["secType"]).upper() == SecType.BAG:
             return self._combination(values)
-        found = self.search(values, at)
+        found = list(self.search(values, at))
         if len(found) > 1:
             found = [item for item in found if item.contract.exchange == values["exchange"]] or found
         if len({item.contract.con_id for item in found}) > 1:

@@ -49,7 +49,7 @@ def contract_details(context: Context, values: dict[str, Any]) -> None:
     context.session.tell_in_parts(_all_details(context, values, found))
 
 
-def _all_details(context: Context, values: dict[str, Any], found: list[ContractDetails]) -> Iterator[None]:
+def _all_details(context: Context, values: dict[str, Any], found: Iterator[ContractDetails]) -> Iterator[None]:
     gateway, session = context.gateway, context.session
     hours: dict[SecType, dict[str, str]] = {}  # the same for all contracts of a kind
     for details in found:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from htbot.domain.sessions import NEW_YORK, SessionTable
-from htbot.paper.contracts import ContractDesk
+from htbot.paper.contracts import ContractDesk, query_from
 from htbot.paper.feeds.charts import Series, fetch, spans
 from htbot.paper.feeds.durations import BarSize
 from htbot.paper.market.synthetic import SyntheticMarket
@@ -34,3 +34,20 @@ def test_a_history_in_pieces_is_the_whole(world: SyntheticMarket, name: str, siz
     pieces = list(spans(world, series, limits))
     assert len(pieces) > 1 or (kind != "STK" and size in {"1 week", "4 hours"})
     assert [bar for piece in pieces for bar in fetch(world, series, piece)] == fetch(world, series, limits)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"symbol": "spy"},
+        {"symbol": "SPX", "lastTradeDateOrContractMonth": "2024-07"},
+        {"symbol": "SPX", "tradingClass": "SPXW", "right": "C"},
+        {"symbol": "SPXW", "lastTradeDateOrContractMonth": "202408"},
+    ],
+)
+def test_a_chain_in_pieces_is_the_whole(world: SyntheticMarket, asked: dict[str, str]) -> None:
+    values = {"secType": "OPT", "exchange": "SMART", "currency": "USD", "conId": 0, "strike": 0.0}
+    values = {**dict.fromkeys(_EMPTY, ""), **values, **asked}
+    found = list(ContractDesk(world).search(values, NOW))
+    assert len(found) > 100
+    assert found == world.details(query_from(values), NOW)
