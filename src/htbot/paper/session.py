@@ -77,7 +77,7 @@ class Session:
 
     `reading` is clear while the client leaves too much of what was sent to it unread. A `deaf` session has an open
     socket, but is neither read nor told anything. `parts` are long answers that are told a piece a turn, while it is
-    `in_time`; `loading` has the charts that are being made, by request id.
+    `in_time`; `loading` has the streams whose first answer is being made, by kind and request id.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -91,7 +91,7 @@ class Session:
         self.answers = 0
         self.parts: deque[Iterator[None]] = deque()
         self.in_time: Callable[[], bool] = lambda: True
-        self.loading: dict[int, object] = {}
+        self.loading: dict[tuple[str, int], Any] = {}
         self.reading = asyncio.Event()
         self.reading.set()
         self.wants_pace = False

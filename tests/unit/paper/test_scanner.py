@@ -7,6 +7,8 @@ from tests.support.paper_desk import PaperDesk, errors, of_kind
 from tests.support.paper_world import SPX, SPY, HandMarket
 from tests.support.tws_client import RawClient
 
+from htbot.paper.feeds.streams import Kind
+
 
 def scan(client: RawClient, code: str = "MOST_ACTIVE", **more: object) -> list[list[str]]:
     filters = [more.get("above", ""), more.get("below", ""), *[""] * 11, 0, "", "", more.get("type", "")]
@@ -73,3 +75,13 @@ def test_scanners_are_ended_with_a_note(desk: PaperDesk) -> None:
 def test_an_unknown_code_is_refused(desk: PaperDesk) -> None:
     assert errors(scan(desk.client(), code="BEST_EVER")) == [(7, 162)]
     assert errors(scan(desk.client(2), options="priceAbove=much;")) == [(7, 162)]
+
+
+def test_a_scan_that_is_being_made_can_be_cancelled(desk: PaperDesk) -> None:
+    client = desk.client()
+    session = desk.gateway.sessions[client.client_id]
+    session.loading[Kind.SCANNER, 7] = object()
+    assert errors(scan(client)) == [(7, 322)]
+    assert errors(client.ask(23, 1, 7)) == [(7, 162)]
+    assert session.loading == {}
+    assert of_kind(scan(client), 20) != []

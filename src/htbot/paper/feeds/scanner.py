@@ -6,7 +6,7 @@ futures can rank by them; `parameters_xml` tells clients which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -237,6 +237,14 @@ class ScanQuery:
             min(rows, MAX_ROWS) if rows > 0 else MAX_ROWS,
             limits,
         )
+
+    def looks(self, prices: Prices) -> Iterator[None]:
+        """Look at one instrument a step: the first look of a day is a long one."""
+        for details in prices.market.underlyings(prices.at):
+            row = candidate(prices, details) if self._fits(details) else None
+            if row is not None:
+                self.scan.rank(row)
+            yield
 
     def run(self, prices: Prices) -> list[Candidate]:
         """The instruments in order of rank."""

@@ -57,8 +57,8 @@ def open_stream(session: Session, kind: Kind, req_id: int, stream: Stream) -> No
 
 
 def check_free(session: Session, kind: Kind, req_id: int) -> None:
-    """Refuse (322) an id that has a subscription of this kind."""
-    if (kind, req_id) in session.streams:
+    """Refuse (322) an id that has a subscription of this kind, or one that is being made."""
+    if (kind, req_id) in session.streams or (kind, req_id) in session.loading:
         raise duplicate(req_id)
 
 
@@ -69,8 +69,8 @@ def duplicate(req_id: int) -> RequestError:
 
 
 def close_stream(session: Session, kind: Kind, req_id: int) -> Stream | None:
-    """End a subscription; None when there is none."""
-    stream: Stream | None = session.streams.pop((kind, req_id), None)
+    """End a subscription, also one whose first answer is being made; None when there is none."""
+    stream: Stream | None = session.loading.pop((kind, req_id), None) or session.streams.pop((kind, req_id), None)
     return stream
 
 

@@ -15,7 +15,7 @@ from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, inval
 from htbot.paper.feeds.charts import Chart, Series, fetch, spans, typical
 from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Duration, check_kind, show_of
 from htbot.paper.feeds.entitlement import check_history
-from htbot.paper.feeds.streams import Kind, check_free, close_stream, duplicate, of_kind, open_stream
+from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.ports import ContractDetails, Market, Show
 from htbot.paper.wire import messages
@@ -139,8 +139,6 @@ def historical_data(context: Context, values: dict[str, Any]) -> None:
     session = context.session
     request_id = values["reqId"]
     check_free(session, Kind.CHART, request_id)
-    if request_id in session.loading:
-        raise duplicate(request_id)
     query = BarQuery.of(values)
     tradable = subject(context, values)
     kind = tradable.details[0].contract.sec_type
@@ -155,7 +153,7 @@ def historical_data(context: Context, values: dict[str, Any]) -> None:
     limits = query.limits(context, tradable)
     series = Series(tradable, query.show, query.size, outside_rth=not query.rth)
     chart = Chart(request_id, series, values["formatDate"])
-    session.loading[request_id] = chart
+    session.loading[Kind.CHART, request_id] = chart
     session.tell_in_parts(_told(context, query, chart, limits))
 
 
@@ -166,9 +164,9 @@ def _told(context: Context, query: BarQuery, chart: Chart, limits: tuple[datetim
     for span in spans(market, chart.series, limits):
         chart.add([bar for bar in fetch(market, chart.series, span) if ends is None or bar.start < ends], session)
         yield
-        if session.loading.get(request_id) is not chart:
+        if session.loading.get((Kind.CHART, request_id)) is not chart:
             return
-    del session.loading[request_id]
+    del session.loading[Kind.CHART, request_id]
     if chart.shown is None:
         error = no_history(f"HMDS query returned no data: {name_of(chart.series.tradable)} {query.show.title()}")
         session.error(request_id, error.code, error.text)
@@ -227,8 +225,7 @@ def _days(first: date, last: date) -> Iterator[date]:
 def cancel_historical_data(context: Context, values: dict[str, Any]) -> None:
     """End a chart that is kept up to date; IB confirms with error 162."""
     request_id = values["reqId"]
-    loading = context.session.loading.pop(request_id, None)
-    if loading is None and close_stream(context.session, Kind.CHART, request_id) is None:
+    if close_stream(context.session, Kind.CHART, request_id) is None:
         raise RequestError(NO_HISTORICAL_ID, f"No historical data query found for ticker id:{request_id}")
     text = f"Historical Market Data Service error message:API historical data query cancelled: {request_id}"
     context.session.error(request_id, HISTORICAL, text)
