@@ -139,7 +139,7 @@ def _at_limit(order: PaperOrder, trades: Sequence[Booking], taken: Decimal) -> D
     """What a trade at the market takes, put to the limit of an order that waits for a better price than that.
 
     A purchase of shares or options costs its limit; shares sold short are secured at the price that they are sold at.
-    What covers a position, futures (margin by contract) and combinations (width of the strikes) are as at the market.
+    What covers a position, futures and combinations (the width of their strikes) take what they take at the market.
     """
     limit, price, kind = order.ticket.limit, trades[0].price, order.tradable.details[0].contract.sec_type
     if limit is None or taken <= 0 or order.tradable.is_combination or limit < 0 or price <= 0:
