@@ -323,3 +323,9 @@ def test_a_read_only_gateway_refuses_orders(make_desk: MakeDesk) -> None:
     assert errors(client.place(7, Stock("SPY", "SMART", "USD"), MarketOrder("BUY", 1))) == [(7, 321)]
     assert errors(client.ask(5, 1)) == [(-1, 321)]
     assert kinds(client.ask(61, 1)) == ["62"]
+
+
+def test_a_stepped_client_has_all_the_time_of_the_host(desk: PaperDesk, host: HandHost) -> None:
+    client, _ = joined(desk, host, options="stepped")
+    host.go(60.0)
+    assert [fields[0] for fields in client.ask(8, 1, 1)] == ["9"]
