@@ -326,6 +326,7 @@ def test_a_read_only_gateway_refuses_orders(make_desk: MakeDesk) -> None:
 
 
 def test_a_stepped_client_has_all_the_time_of_the_host(desk: PaperDesk, host: HandHost) -> None:
-    client, _ = joined(desk, host, options="stepped")
+    client = RawClient(desk.gateway, desk.pace, stepped=True, host=host)
+    client.start()
     host.go(60.0)
     assert [fields[0] for fields in client.ask(8, 1, 1)] == ["9"]
