@@ -29,7 +29,7 @@ def under_way(tmp_path: Path) -> object:
         "PAPER_SPEED": "10",
         "HTBOT_EXIT_TIME": "10:18",
         "HTBOT_STOP_LOSS": "200",
-        "HTBOT_PROFIT_TARGET": "30",
+        "HTBOT_PROFIT_TARGET": "28",
     }
     with running(environment(tmp_path / "var", **chosen)) as instance:
         yield instance
