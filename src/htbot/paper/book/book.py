@@ -7,7 +7,7 @@ Orders stand on the `Shelf`, are worked on the `Floor`, and become executions in
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -173,17 +173,12 @@ class Book:
             text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status}."
             raise RequestError(CANCEL_IMPOSSIBLE, text)
         siblings = self._shelf.families.siblings(order) if order.ticket.oca_group else []
-        self._withdraw(order, at, "")
-        for sibling in siblings:
-            if sibling.live:
-                self._withdraw(sibling, at, "")
+        self._withdraw_all([order, *siblings], at, "")
         return order
 
     def cancel_all(self, at: datetime) -> None:
         """Cancel every live order of every client."""
-        for order in self._shelf.live():
-            if order.live:
-                self._withdraw(order, at, "Global cancel")
+        self._withdraw_all(self._shelf.live(), at, "Global cancel")
 
     # --- the market moves -----------------------------------------------------------------------------------------
 
@@ -294,12 +289,15 @@ class Book:
         order.parent_perm_id = parent.perm_id
         order.oca_group = order.oca_group or str(parent.perm_id)
 
-    def _withdraw(self, order: PaperOrder, at: datetime, reason: str) -> None:
-        """Cancel on request: an order at the exchange is PendingCancel first."""
-        if order.status is Status.SUBMITTED:
-            order.status = Status.PENDING_CANCEL
-            self._reports.order_changed(order)
-        self._floor.end(order, at, reason)
+    def _withdraw_all(self, orders: Iterable[PaperOrder], at: datetime, reason: str) -> None:
+        """Cancel on request what an earlier one has not taken along; at the exchange it is PendingCancel first."""
+        for order in orders:
+            if not order.live:
+                continue
+            if order.status is Status.SUBMITTED:
+                order.status = Status.PENDING_CANCEL
+                self._reports.order_changed(order)
+            self._floor.end(order, at, reason)
 
     def _modify(self, order: PaperOrder, message: Submission, at: datetime) -> PaperOrder | None:
         """Change a live order, or say why not and how it stands: libraries take the error for the order's end."""
