@@ -347,6 +347,8 @@ async def test_an_order_under_two_permanent_ids_works_while_one_does(world: Worl
     twin.status = "Cancelled"
     desk.desk.orders.doubt_all("reconnected")
     await desk.look_up()
+    assert world.state(intent.ref) is IntentState.WORKING, "a third may not be shown yet"
+    await desk.look_up(after_s=11)
     assert world.state(intent.ref) is IntentState.CANCELLED
 
 
@@ -378,6 +380,7 @@ async def test_a_close_that_ends_unheard_is_looked_up_and_asked_for_again(world:
     assert exit_.state is IntentState.WORKING
     world.broker.working(exit_.intent.ref).status = "Cancelled"
     await desk.look_up(after_s=60)
+    await desk.look_up(after_s=11)
     assert world.state(exit_.intent.ref) is IntentState.CANCELLED
     await desk.turn()
     world.after(market_s=5)

@@ -112,7 +112,8 @@ def test_orders(orders: list[OpenOrderMessage], refs: frozenset[str], kind: Find
         (BrokerView(executions=entry_fills()), False, Outcome.FILLED),
         (BrokerView(executions=entry_fills()[:1]), False, Outcome.WAIT),
         (BrokerView(orders=[order(status="Filled", completed=True, filled=1)]), False, Outcome.FILLED),
-        (BrokerView(orders=[order(status="Cancelled", completed=True)]), False, Outcome.CANCELLED),
+        (BrokerView(orders=[order(status="Cancelled", completed=True)]), False, Outcome.WAIT),
+        (BrokerView(orders=[order(status="Cancelled", completed=True)]), True, Outcome.CANCELLED),
         (BrokerView(orders=[order(status="Inactive", completed=True)]), False, Outcome.REJECTED),
         (BrokerView(orders=[order(status="Inactive")]), True, Outcome.REJECTED),
         (BrokerView(orders=[order(ref="htbot-other")]), True, Outcome.ABSENT),
@@ -126,6 +127,15 @@ def test_faults_38_one_permid_that_works_keeps_the_ref_working() -> None:
     both = [order(status="Cancelled", completed=True, perm_id=900), order(perm_id=901)]
     resolution = resolve(intent(), BrokerView(orders=both), settled=True)
     assert (resolution.outcome, resolution.perm_ids) == (Outcome.WORKING, frozenset({900, 901}))
+
+
+@pytest.mark.fault(38)
+def test_a_cancelled_permid_ends_nothing_while_another_may_not_be_shown_yet() -> None:
+    gone = order(status="Cancelled", completed=True, perm_id=900)
+    assert resolve(intent(), BrokerView(orders=[gone]), settled=False).event(Purpose.EXIT) is IntentEvent.DOUBT
+    both = BrokerView(orders=[gone, order(perm_id=901)])
+    assert resolve(intent(), both, settled=False).outcome is Outcome.WORKING
+    assert resolve(intent(), BrokerView(orders=[gone]), settled=True).outcome is Outcome.CANCELLED
 
 
 def test_an_absent_entry_expires_and_an_absent_close_is_sent_again() -> None:

@@ -107,3 +107,28 @@ def test_an_order_s_end_is_its_intent_s_end(state: OrderState) -> None:
         assert event is not None
         moved = next_intent_state(IntentState.WORKING, event)
         assert (moved in INTENT_OVER) is (state in ORDER_OVER)
+
+
+def test_the_two_tables_agree_whatever_the_broker_says() -> None:
+    """From the send on, no sequence of news brings an order to a state that its intent cannot follow to."""
+    seen = {(IntentState.SENDING, OrderState.SENDING)}
+    todo = list(seen)
+    while todo:
+        intent, order = todo.pop()
+        for moved in ORDER_MOVES[order].values():
+            event = intent_event_for(moved)
+            pair = (intent if event is None else next_intent_state(intent, event), moved)
+            if pair not in seen:
+                seen.add(pair)
+                todo.append(pair)
+    assert {order for _, order in seen} == set(OrderState)
+    assert all((order in ORDER_OVER) is (intent in INTENT_OVER) for intent, order in seen)
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.EXPIRED])
+def test_a_late_refusal_of_what_has_ended_changes_nothing(state: OrderState) -> None:
+    assert next_order_state(state, OrderEvent.REJECT) is state
+    event = intent_event_for(state)
+    assert event is not None
+    ended = next_intent_state(IntentState.WORKING, event)
+    assert next_intent_state(ended, IntentEvent.REJECT) is ended
