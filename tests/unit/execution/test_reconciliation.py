@@ -52,6 +52,7 @@ def test_flat_on_both_sides_is_no_finding() -> None:
     assert reconcile(books([*entry_fills(), *exit_fills()]), BrokerView()) == ()
 
 
+@pytest.mark.fault(26)
 def test_missing_fills_are_explained_by_executions() -> None:
     findings = reconcile(books(), BrokerView(holdings=HELD, executions=entry_fills()))
     assert kinds(findings) == [FindingKind.MISSING_FILL, FindingKind.MISSING_FILL]
@@ -65,12 +66,14 @@ def test_executions_that_do_not_add_up_explain_nothing() -> None:
     assert kinds(findings) == [FindingKind.EXTERNAL_POSITION] * 2
 
 
+@pytest.mark.fault(39)
 def test_external_positions_are_told_but_cast_no_doubt() -> None:
     findings = reconcile(books(), BrokerView(holdings=[Holding(ACCOUNT, 77, "AAPL", 100)]))
     assert kinds(findings) == [FindingKind.EXTERNAL_POSITION]
     assert books_agree(findings)
 
 
+@pytest.mark.ruling(12)
 def test_rulings_12_a_close_by_the_broker_is_a_phantom_with_its_execution() -> None:
     by_broker = [replace(fill, ref="", exec_id=f"b{fill.exec_id}") for fill in exit_fills()]
     findings = reconcile(books(entry_fills()), BrokerView(executions=[*entry_fills(), *by_broker]))
@@ -85,6 +88,7 @@ def test_quantities_that_differ() -> None:
     assert (findings[0].ours, findings[0].broker) == (-1, -3)
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize(
     ("orders", "refs", "kind", "agrees"),
     [
@@ -123,6 +127,7 @@ def test_what_became_of_an_order_in_doubt(view: BrokerView, settled: bool, outco
     assert resolve(intent(), view, settled=settled).outcome is outcome
 
 
+@pytest.mark.fault(38)
 def test_faults_38_one_permid_that_works_keeps_the_ref_working() -> None:
     both = [order(status="Cancelled", completed=True, perm_id=900), order(perm_id=901)]
     resolution = resolve(intent(), BrokerView(orders=both), settled=True)

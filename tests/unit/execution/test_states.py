@@ -61,11 +61,13 @@ def test_an_intent_that_may_be_at_the_broker_is_never_withdrawn() -> None:
             next_intent_state(state, IntentEvent.WITHDRAW)
 
 
+@pytest.mark.ruling(4)
 @pytest.mark.parametrize("state", [IntentState.SENDING, IntentState.WORKING])
 def test_doubt_is_unknown_never_rejected(state: IntentState) -> None:
     assert next_intent_state(state, IntentEvent.DOUBT) is IntentState.UNKNOWN
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("state", sorted(ORDER_OVER - {OrderState.FILLED, OrderState.REJECTED}))
 def test_faults_37_a_fill_after_the_end_is_booked(state: OrderState) -> None:
     assert next_order_state(state, OrderEvent.FULL_FILL) is OrderState.FILLED
