@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
+from tests.docs.pages import DOCS, rows
 from tests.proofs.model.runs import RUNS, SOUND, WEAKENED
 from tests.proofs.model.search import Search
 
 from htbot.domain.orders import IntentState
 from htbot.execution.states import INTENT_MOVES, ORDER_MOVES, IntentEvent
 
+PAGE = DOCS / "concepts/proofs.md"
 SINGLE_SENDER = (3, 4, 21, 22, 24, 29, 38)
 
 
@@ -32,6 +34,7 @@ def test_every_reachable_state_is_sound(name: str) -> None:
     verdict = Search(SOUND, RUNS[name]).run()
     print(name, verdict.told())
     assert verdict.safe, verdict.told()
+    assert [int(cells[-1].replace(",", "")) for cells in rows(PAGE) if cells[0] == f"`{name}`"] == [verdict.states]
 
 
 @pytest.mark.parametrize("name", WEAKENED)
@@ -41,6 +44,11 @@ def test_a_protocol_without_one_of_its_rules_is_seen_through(name: str) -> None:
     print(weak.why, verdict.told())
     assert verdict.violation
     assert verdict.trace
+
+
+def test_the_page_names_every_rule_that_can_be_taken_away() -> None:
+    documented = {cells[0].strip("`") for cells in rows(PAGE)} - set(RUNS) - {"table-..."}
+    assert documented == {name for name in WEAKENED if not name.startswith("table-")}
 
 
 def test_every_run_is_searched() -> None:
