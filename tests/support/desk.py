@@ -14,6 +14,7 @@ from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.halts import HaltWatch
+from htbot.desk.journal import Journal
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.fills import Fill
@@ -73,6 +74,7 @@ class World:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.stop_file = folder / "STOP"
+        self.journal_file = folder / "desk" / "journal.jsonl"
         self.now = record.at(1, 2)
         self.host_s = 1000.0
         self.broker = FakeBroker(record.ACCOUNT, lambda: self.now, record.WORLD, quotes=dict(QUOTES))
@@ -158,6 +160,7 @@ class Running:
         inbox: asyncio.Queue[object] = asyncio.Queue()
         self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
         self.live = LiveRecorder()
+        self.journal = Journal(world.journal_file)
         orders = BorrowedThread("orders", world.database)
         market = BorrowedThread("market", world.database)
         world.threads += [orders, market]
@@ -170,6 +173,7 @@ class Running:
                 bulletin=Bulletin(self.live, orders),
                 orders_database=orders,
                 market_database=market,
+                journal=self.journal,
                 halts=HaltWatch(world.stop_file, orders),
                 watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=clock.stepped),
             )
@@ -189,14 +193,31 @@ class Running:
         inbox = self.desk.parts.inbox
         inbox.put_nowait(TimeMessage(self.world.now))
         while not inbox.empty():
-            await self.desk.process(inbox.get_nowait())
+            self.desk.fold(inbox.get_nowait())
+            await self.desk.ledger.settle()
+            if self.desk.recovery_due and self.desk.connection == "connected":
+                await self.desk.recover()
+
+    async def look(self, ticked: set[int] | None = None) -> int:
+        """Guard; what it begins has left and is in the record when this returns."""
+        begun = self.desk.guard.look(self.world.now, ticked)
+        await self.desk.guard.settle()
+        await self.desk.ledger.settle()
+        return begun
 
     async def turn(self) -> None:
         """Hear, guard, act, hear: one round of the desk at the present time."""
         await self.hear()
-        await self.desk.guard.look(self.world.now)
+        await self.look()
         await self.desk.act(self.world.now)
+        await self.desk.guard.settle()
         await self.hear()
+        await self.desk.ledger.settle()
+
+    async def doubt_silent(self) -> None:
+        """Nobody has answered for too long."""
+        self.desk.orders.doubt_silent(self.world.now)
+        await self.desk.ledger.settle()
 
     async def look_up(self, *, after_s: float = 0.0) -> bool:
         """Reconcile after some host seconds."""
