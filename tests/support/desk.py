@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy.orm import Session as Transaction
 from tests.support import record
 from tests.support.broker import FakeBroker, FakeSession
 
@@ -17,6 +20,7 @@ from htbot.desk.halts import HaltWatch
 from htbot.desk.journal import Journal
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, WatchPlan
+from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.orders import IntentState, Order, OrderIntent
@@ -40,6 +44,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 
+T = TypeVar("T")
 CLIENT = 17
 HOURS = TradingHours(time(10), time(15), time(15), time(15, 45))
 SESSION = Session(record.DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
@@ -66,6 +71,20 @@ class BorrowedThread(DatabaseThread):
 
     def close(self) -> None:
         self._executor.shutdown(wait=True)
+
+
+class MortalThread(BorrowedThread):
+    """A database thread whose PostgreSQL dies, and comes back, when a test says so."""
+
+    dead = False
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        if self.dead:
+            raise Retryable("PostgreSQL did not answer: connection refused")
+        return await super().run(work)
+
+    async def insist(self, work: Callable[[Transaction], T], *, pause_s: float = 0.005) -> T:
+        return await super().insist(work, pause_s=pause_s)
 
 
 class World:
@@ -161,8 +180,8 @@ class Running:
         self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
         self.live = LiveRecorder()
         self.journal = Journal(world.journal_file)
-        orders = BorrowedThread("orders", world.database)
-        market = BorrowedThread("market", world.database)
+        orders = MortalThread("orders", world.database)
+        market = MortalThread("market", world.database)
         world.threads += [orders, market]
         self.desk = Desk(
             DeskParts(
@@ -225,6 +244,11 @@ class Running:
         done = await self.desk.reconcile(self.world.now)
         await self.hear()
         return done
+
+    def postgres(self, *, dead: bool) -> None:
+        """PostgreSQL dies, or is back."""
+        for thread in (self.desk.parts.orders_database, self.desk.parts.market_database):
+            thread.dead = dead  # type: ignore[attr-defined]
 
     def die(self) -> None:
         """kill -9: nothing more is heard or said."""

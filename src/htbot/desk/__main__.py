@@ -17,7 +17,9 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
 from htbot.desk.halts import HaltWatch
+from htbot.desk.heartbeat import beat
 from htbot.desk.journal import Journal
+from htbot.desk.line import Line
 from htbot.desk.pace import PacedPace, SteppedPace, run
 from htbot.desk.requests import RequestDesk
 from htbot.desk.threads import DatabaseThread
@@ -75,12 +77,15 @@ async def serve(settings: Settings) -> None:
     rows = schedule(settings.schedule.poll_seconds)
     pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
     requests = RequestDesk(desk, live)
-    served = asyncio.ensure_future(requests.serve())
+    line = Line(desk, settings.paths.run, settings.paths.kill_switch_file)
+    served, *beside = [asyncio.ensure_future(part) for part in (requests.serve(), beat(), line.serve())]
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)), desk)
     finally:
         requests.stop()
         served.cancel()
+        for part in beside:
+            part.cancel()
         desk.parts.session.disconnect()
         doorbell.close()
         await live.close()

@@ -20,17 +20,9 @@ from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
 from htbot.desk.open_book import OpenBook
-from htbot.desk.opening import await_time, choose_account, choose_world, require_world
+from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
-from htbot.desk.record import (
-    DeskRecord,
-    begin_epoch,
-    exits_of,
-    halt_trading,
-    open_trades,
-    stored_trade_of,
-    take_over,
-)
+from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, stored_trade_of, take_over
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
@@ -160,6 +152,7 @@ class Desk:
     async def connect(self) -> None:
         """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
         self.connection, self.recovery_due = "connecting", True
+        forget_ended(self.parts.inbox)
         await self.parts.session.connect()
         self.account = choose_account(self.parts.session, self.parts.plan.account)
         self.world_id = choose_world(self.parts.session, self.account, required=self.parts.plan.world_required)

@@ -54,6 +54,17 @@ def choose_world(session: Login, account: str, *, required: bool) -> str:
     return world or "live"
 
 
+def forget_ended(inbox: asyncio.Queue[SessionMessage]) -> None:
+    """Drop what sessions before this one have told of their time and of their end; the rest stays, in order.
+
+    An end that is told behind a time would end the new session, and the next one would find the same again.
+    """
+    for message in [inbox.get_nowait() for _ in range(inbox.qsize())]:
+        ended = isinstance(message, ConnectionMessage) and not message.connected and message.code is None
+        if not (ended or isinstance(message, TimeMessage)):
+            inbox.put_nowait(message)
+
+
 async def await_time(session: Login, inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> None:
     """Wait for the first time message; whatever else has come stays in the inbox, in order.
 

@@ -38,6 +38,7 @@ from htbot.services.trade_record import settle_trade
 from htbot.telemetry.failpoints import reach
 
 ANSWER_WITHIN_S = 10.0
+DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
@@ -343,8 +344,14 @@ class OrderDesk:
         self.happened(live, _LOOKED_UP[outcome], now, "looked up")
 
     def resolve_absent(self, live: LiveOrder, now: datetime) -> None:
-        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again."""
+        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again.
+
+        A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
+        may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
+        """
         if live.is_entry:
             self.happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
+        elif live.last_error == DUPLICATE_ID:
+            self.happened(live, OrderEvent.REJECT, now, f"order id {live.order_id} is refused as used, and is not ours")
         else:
             self.send_again(live, now)
