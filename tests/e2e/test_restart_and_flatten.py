@@ -80,7 +80,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.ruling(9)
-@pytest.mark.fault(7)
 def test_a_trade_outlives_a_restart_and_is_flattened_once(place: Place) -> None:
     until(lambda: _state(place) == "open", 90, "a trade was opened")
     refuses_to_stop_under_it(place)

@@ -269,7 +269,6 @@ async def test_an_epoch_begins_unreconciled_and_ends_so_with_the_desk(world: Wor
     assert not reconciled()
 
 
-@pytest.mark.fault(47)
 async def test_a_world_behind_our_books_is_refused(world: World) -> None:
     desk = await world.desk()
     await desk.desk.notices.publish_grid(world.now)

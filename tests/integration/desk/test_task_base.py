@@ -114,7 +114,6 @@ def test_another_instant_and_another_key_are_other_runs(worker: Worker, outbox: 
     assert mails(database) == 3
 
 
-@pytest.mark.fault(2)
 def test_eight_copies_at_once_are_one_run(worker: Worker, outbox: Outbox, database: Database) -> None:
     def copy(_number: int) -> str:
         return base.run(outbox, NAME, writes, MESSAGE)
