@@ -418,3 +418,17 @@ async def test_a_close_that_vanished_goes_out_again_under_its_id(world: World) -
     await desk.look_up(after_s=11)
     assert [order.order_id for order in world.broker.of(exit_.intent.ref)] == [dropped.order_id]
     assert world.state(exit_.intent.ref) is IntentState.WORKING
+
+
+async def test_a_trade_without_a_desk_is_counted_as_unprotected(world: World) -> None:
+    first = await world.desk()
+    await first.opened()
+    await first.desk.notices.publish_grid(world.now)
+    first.die()
+    world.after(market_s=40)
+    second = await world.desk()
+    assert second.desk.protection.unprotected_s == 40.0
+    await second.look()
+    assert not second.desk.guard.exposed(world.now)
+    second.session.hang_up()
+    assert second.desk.guard.exposed(world.now)
