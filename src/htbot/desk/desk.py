@@ -25,6 +25,7 @@ from htbot.desk.record import DeskRecord, begin_epoch, halt_trading, open_trades
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, Standing
+from htbot.domain.accounts import ACCOUNT_TAGS
 from htbot.domain.alerts import Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
@@ -53,7 +54,6 @@ _log = logging.getLogger(__name__)
 DISAGREE_FOR = timedelta(seconds=15)
 # RULINGS 17: no entries above it.
 MOST_SKEW = timedelta(seconds=2)
-_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +382,7 @@ class Desk:
 
     def amounts(self) -> dict[str, Decimal]:
         """Account figures that the broker has told."""
-        told = {tag: self.parts.session.account_amount(self.account, tag) for tag in _AMOUNTS}
+        told = {tag: self.parts.session.account_amount(self.account, tag) for tag in ACCOUNT_TAGS}
         return {tag: amount for tag, amount in told.items() if amount is not None}
 
     def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:

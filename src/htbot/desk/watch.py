@@ -12,6 +12,7 @@ from typing import Protocol
 
 from htbot.desk.bars import BarFold
 from htbot.desk.chain import ChainNeed, window
+from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Underlying
@@ -222,12 +223,13 @@ class MarketWatch:
             connected=standing.connected,
             trading_enabled=standing.trading_enabled,
             watching_since=self.watching_since,
+            figures=AccountFigures.of_tags(standing.amounts),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands: dollars (unknown ones absent), contracts held, options somebody has asked for."""
+    """Where the desk stands: account values by tag (unknown ones absent), contracts held, options asked for."""
 
     world_id: str
     account: str

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from tests.support import record
+from tests.support.accounts import enough_margin
 from tests.support.breakout_world import World, limits_of, session_on
 from tests.support.desk import World as DeskWorld
 
@@ -86,7 +87,7 @@ def climbing() -> list[Bar]:
 def reader(**changes: Any) -> MarketReader:
     """One worker's reader."""
     strategy = SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2))
-    return MarketReader(strategy, replace(limits_of("SPX"), **changes), enabled=True)
+    return MarketReader(strategy, replace(limits_of("SPX"), **changes), enough_margin, enabled=True)
 
 
 @pytest.fixture
@@ -126,7 +127,9 @@ def test_a_refused_signal_is_stored_with_its_reason_and_no_order(database: Datab
 
 def test_a_strategy_that_is_switched_off_enters_nothing(database: Database, market: World) -> None:
     """RULINGS 27."""
-    off = MarketReader(SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enabled=False)
+    off = MarketReader(
+        SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enough_margin, enabled=False
+    )
     with database.transaction() as session:
         outcome = off.read(session, market.snapshot(BREAKOUT), BREAKOUT)
     assert outcome.intent is None

@@ -22,11 +22,14 @@ from htbot.adapters.ib.translation import (
     option_query,
     quote_from_ticker,
     underlying_contract,
+    what_if_from_ib,
+    what_if_order,
 )
 from htbot.adapters.ib.wrapper import Sink, TellingWrapper, execution_message, open_order_message
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError, Retryable
 from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage
@@ -39,6 +42,7 @@ _FIRST_REQUEST_ID = 1_000_000_000
 _NO_CONTRACT = 200
 _CONNECT_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 20.0
+_WHAT_IF_TIMEOUT_S = 10.0
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -61,10 +65,10 @@ class IbSession:
         self._address = address
         self._sink = sink
         self._ib = ib.IB()
-        wrapper = TellingWrapper(self._ib)
-        wrapper.attach(sink)
-        self._ib.wrapper = wrapper
-        self._client: Any = Client(wrapper)  # type: ignore[no-untyped-call]
+        self._wrapper = TellingWrapper(self._ib)
+        self._wrapper.attach(sink)
+        self._ib.wrapper = self._wrapper
+        self._client: Any = Client(self._wrapper)  # type: ignore[no-untyped-call]
         self._ib.client = self._client
         self._client.apiEnd += self._on_disconnected
         self._ib.RaiseRequestErrors = True
@@ -178,7 +182,10 @@ class IbSession:
         options = [
             ListedOption(c.con_id, c.expiry, c.strike, c.right, c.trading_class)
             for c in _contracts(details)
-            if c.expiry == expiry and c.strike is not None and c.right is not None and c.expiry is not None
+            if c.expiry == expiry
+            and c.strike is not None
+            and c.right is not None
+            and (c.currency, c.multiplier) == ("USD", underlying.multiplier)
         ]
         return sorted(options, key=lambda option: (option.strike, option.right))
 
@@ -254,6 +261,21 @@ class IbSession:
     def cancel(self, order_id: int) -> None:
         """Ask the broker to cancel one order of this client."""
         self._client.cancelOrder(order_id, "")
+
+    async def what_if(self, question: MarginQuestion, order_id: int) -> WhatIf:
+        """The account as it would stand after an order that is not placed; `order_id` is one that nothing else uses.
+
+        Raises:
+            ConnectionError: the socket is gone.
+        """
+        answer: asyncio.Future[ib.OrderState] = self._wrapper.startReq(order_id)  # type: ignore[no-untyped-call]
+        self._client.placeOrder(order_id, bag_contract(question), what_if_order(question, order_id))
+        try:
+            return what_if_from_ib(await asyncio.wait_for(answer, _WHAT_IF_TIMEOUT_S))
+        except TimeoutError:
+            return WhatIf(unknown=f"the broker did not answer within {_WHAT_IF_TIMEOUT_S:g} s")
+        except ib.RequestError as error:
+            return WhatIf(rejected=f"broker error {error.code}: {error.message}")
 
     @staticmethod
     async def _within(request: Awaitable[_T]) -> _T:
