@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from htbot.domain.accounts import AccountFigures
@@ -27,3 +29,16 @@ ENOUGH = WhatIf(
 def enough_margin(_question: MarginQuestion) -> WhatIf:
     """What a broker answers about an order that the account can carry."""
     return ENOUGH
+
+
+@dataclass
+class AskedBroker:
+    """Answers a what-if as it is told to, and keeps what it was asked."""
+
+    answer: WhatIf = ENOUGH
+    asked: list[MarginQuestion] = field(default_factory=list)
+    ask: Callable[[MarginQuestion], WhatIf] | None = None
+
+    def __call__(self, question: MarginQuestion) -> WhatIf:
+        self.asked.append(question)
+        return self.answer if self.ask is None else self.ask(question)

@@ -273,6 +273,8 @@ class FakeSession:
         self.asked_margin.append((question, order_id))
         if not self._arrives():
             return WhatIf(unknown="the broker did not answer within 10 s")
+        if any(leg.con_id not in self.broker.quotes for leg in question.legs):
+            return WhatIf(rejected="broker error 200: No security definition has been found for the request")
         return WhatIf(rejected="broker error {}: {}".format(*self.reject)) if self.reject else self.broker.margin
 
     def _modify(self, order: HeldOrder, intent: OrderIntent, limit: Decimal) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 from fastapi import FastAPI
 from tests.support import record
-from tests.support.accounts import FIGURES, enough_margin
+from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
 from htbot.api.auth import Brake, Doorman, TokenBook
@@ -115,6 +115,7 @@ class House:
     manual_signals: ManualSignals
     tokens: Tokens
     metrics: SystemMetrics
+    broker: AskedBroker
     monotonic: float = 0.0
 
     def app(self) -> FastAPI:
@@ -149,8 +150,10 @@ def furnish(
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
-    manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=enough_margin)
+    broker = AskedBroker()
+    manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
     return House(
+        broker=broker,
         database=database,
         live=desk,
         stop_file=switch.path,

@@ -20,8 +20,11 @@ from htbot.adapters.ib.translation import (
     price_or_none,
     quote_from_ticker,
     underlying_contract,
+    what_if_from_ib,
+    what_if_order,
 )
 from htbot.domain.instruments import UNDERLYINGS, Right, SecType
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action
 
 ENTRY = record.entry(record.trade())
@@ -155,3 +158,23 @@ def test_a_ticker_is_a_quote_as_of_a_market_time() -> None:
 def test_a_ticker_that_has_not_ticked_is_a_quote_of_nothing() -> None:
     quote = quote_from_ticker(ib.Ticker(contract=ib.Contract(conId=11)), record.NOON)
     assert (quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.last) == (None, None, 0.0, 0.0, None)
+
+
+def test_a_what_if_is_the_very_order_and_never_placed() -> None:
+    order = what_if_order(MarginQuestion.of(ENTRY), 77)
+    placed = limit_order(ENTRY, 77, ENTRY.limit)
+    assert order.whatIf
+    assert not placed.whatIf
+    same = ("orderId", "account", "action", "totalQuantity", "orderType", "lmtPrice")
+    assert [getattr(order, name) for name in same] == [getattr(placed, name) for name in same]
+    assert bag_contract(MarginQuestion.of(ENTRY)) == bag_contract(ENTRY)
+
+
+def test_margins_that_the_broker_leaves_out_are_unknown() -> None:
+    unset = "1.7976931348623157E308"
+    state = ib.OrderState(equityWithLoanAfter="100470.00", initMarginAfter=unset, maintMarginAfter="", commission=2.2)
+    assert what_if_from_ib(state) == WhatIf(Decimal("100470.00"), None, None, Decimal("2.2"))
+
+
+def test_a_quote_says_what_kind_of_data_it_is() -> None:
+    assert [quote_from_ticker(ib.Ticker(marketDataType=kind), record.NOON).data_type for kind in (1, 3)] == [1, 3]
