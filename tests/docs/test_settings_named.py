@@ -16,7 +16,7 @@ from htbot.settings.load import declared_names
 from htbot.settings.reference import page as settings_page
 
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-NO_SETTINGS = {"TRADE_ID", "TASK_MODULES", *OUTSIDE_NAMES, *IntentState, *OrderState, *SHOWS}
+NO_SETTINGS = {"TRADE_ID", "TASK_MODULES", "NO_MARGIN", *OUTSIDE_NAMES, *IntentState, *OrderState, *SHOWS}
 EXAMPLES = [(named(page), block) for page in PAGES for block in fences(page, "ini")]
 
 

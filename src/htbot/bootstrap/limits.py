@@ -77,14 +77,18 @@ def read_ex_dividends(path: Path) -> dict[str, tuple[date, ...]]:
     Raises:
         ConfigurationError: there is no such file, or a row is not one.
     """
+    named = f"RISK_DIVIDENDS_FILE={path}: needs rows of symbol,ex_date such as SPY,2026-12-18"
     found: dict[str, list[date]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
+            table = csv.DictReader(lines)
+            columns = set(table.fieldnames or ())
+            for row in table:
                 found.setdefault(row["symbol"].strip().upper(), []).append(date.fromisoformat(row["ex_date"].strip()))
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        named = f"RISK_DIVIDENDS_FILE={path}"
-        raise ConfigurationError(f"{named}: needs rows of symbol,ex_date such as SPY,2026-12-18 ({error})") from error
+        raise ConfigurationError(f"{named} ({error})") from error
+    if not {"symbol", "ex_date"} <= columns:
+        raise ConfigurationError(f"{named}, below a line that names these columns")
     return {symbol: tuple(sorted(dates)) for symbol, dates in found.items()}
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from tests.support.accounts import FIGURES
-from tests.support.spreads import ACCOUNT, AS_OF, DAY, LEGS, LONG, SESSION, SHORT, plan, quotes, signal
+from tests.support.proposals import BOOK, LIMITS, proposal, snapshot
+from tests.support.spreads import AS_OF, DAY, LEGS, LONG, SHORT, plan, quotes, signal
 
 from htbot.domain.accounts import AccountKind
 from htbot.domain.decisions import Approved, RiskRefusal, RuleOutcome
@@ -19,26 +20,12 @@ from htbot.domain.orders import Action
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, SpreadPlan
-from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.marketdata.snapshot import ListedOption
 from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint
 from htbot.risk.gate import Proposal, judge
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.risk.rules import no_trade_window
-
-LIMITS = Limits(profit_target_usd=Decimal(400), stop_loss_usd=Decimal(200), max_risk_per_day_usd=Decimal(12_000))
-BOOK = Book(reconciled=True)
-OWN = Decimal(3_600)  # maximum loss of `plan()`: 40 wide, filled down to 4.00
-
-
-def snapshot(**changes: Any) -> Snapshot:
-    base = Snapshot(AS_OF, "w1", ACCOUNT, "SPX", 1, 4191.25, None, None, quotes=quotes((6.90, 7.00), (2.00, 2.10)))
-    told = replace(base, net_liquidation=Decimal(100_000), buying_power=Decimal(100_000), figures=FIGURES)
-    return replace(told, **changes)
-
-
-def proposal(**changes: Any) -> Proposal:
-    return replace(Proposal(signal(), plan(), snapshot(), SESSION), **changes)
 
 
 def asked(book: Book = BOOK, limits: Limits = LIMITS, **of_snapshot: Any) -> RuleOutcome | None:

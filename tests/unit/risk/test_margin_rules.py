@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 from tests.support.accounts import ENOUGH, FIGURES
+from tests.support.proposals import BOOK, LIMITS, proposal, snapshot
 from tests.support.spreads import AS_OF
-from tests.unit.risk.test_entry_limits import BOOK, LIMITS, proposal, snapshot
 
 from htbot.domain.accounts import AccountKind
 from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
