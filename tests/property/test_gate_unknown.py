@@ -83,7 +83,7 @@ def test_what_is_approved_rests_on_what_is_known(
     decision = decided(without(figures, worth=worth, power=power), limits, answer)
     needed = {"gross_position_value"}
     needed |= {"available_funds"} if kind is None else set()
-    needed |= {"settled_cash", "total_cash"} if kind is AccountKind.CASH else set()
+    needed |= {"total_cash"} if kind is AccountKind.CASH else set()
     legacy = regime in {DayTradeRegime.AUTO, DayTradeRegime.LEGACY_PDT} and kind is not AccountKind.CASH
     needed |= {"day_trades_remaining"} if legacy else set()
     known = worth and power and not needed & figures

@@ -64,6 +64,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         day_trade_regime=DayTradeRegime(gate.daytrade_regime),
         pdt_strict=gate.pdt_enforcement == "strict",
         intraday_margin_buffer_fraction=gate.intraday_margin_buffer_pct / _PERCENT,
+        settlement_days=gate.settlement_days,
         gfv_strict=gate.gfv_enforcement == "strict",
         margin_buffer_fraction=gate.margin_buffer_pct / _PERCENT,
         margin_formula_when_unknown=gate.margin_fallback == "formula",

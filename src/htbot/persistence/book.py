@@ -67,6 +67,13 @@ SELECT traded.*, ordered.*,
        AND as_of > CAST(:as_of AS timestamptz) - interval '1 minute') AS signals_last_minute,
     (SELECT coalesce(max(sequence), 0) + 1 FROM intents
      WHERE strategy = :strategy AND account = :account AND session = :session AND purpose = 'entry') AS next_sequence,
+    (SELECT coalesce(jsonb_object_agg(day, usd::text), '{}') FROM (
+        SELECT (executed_at AT TIME ZONE 'America/New_York')::date AS day, sum(price * quantity * multiplier) AS usd
+        FROM fills
+        WHERE account = :account AND side = 'SELL' AND executed_at <= :as_of
+          AND executed_at > CAST(:as_of AS timestamptz) - interval '14 days'
+        GROUP BY 1
+    ) AS sold) AS sale_proceeds_usd,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
@@ -135,6 +142,9 @@ def _to_book(row: RowMapping) -> Book:
         orders_today=row["orders_today"],
         signals_last_minute=row["signals_last_minute"],
         recent_orders=tuple(_recent(*fields) for fields in row["recent_orders"]),
+        sale_proceeds_usd={
+            date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
+        },
         halted_by=row["halted_by"],
         reconciled=row["reconciled"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -32,6 +32,7 @@ class Book:
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, `signals_last_minute`
     what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits `open_maximum_loss_usd`. `peak_equity_usd`
     is the highest equity on record, shifted by deposits and withdrawals, None before the first record.
+    `sale_proceeds_usd` is what the account's sales of the last two weeks brought, by New York day.
     """
 
     open_trades: int = 0
@@ -53,5 +54,6 @@ class Book:
     recent_orders: tuple[RecentOrder, ...] = ()
     maximum_loss_by_symbol_usd: Mapping[str, Decimal] = field(default_factory=dict)
     peak_equity_usd: Decimal | None = None
+    sale_proceeds_usd: Mapping[date, Decimal] = field(default_factory=dict)
     halted_by: str | None = None
     reconciled: bool = False

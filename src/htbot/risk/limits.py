@@ -78,6 +78,7 @@ class Limits:
     pdt_strict: bool = True
     intraday_margin_buffer_fraction: Decimal = 5 * _CENTI
     gfv_strict: bool = False
+    settlement_days: int = 1
     margin_buffer_fraction: Decimal = 5 * _CENTI
     margin_formula_when_unknown: bool = False
     ex_dividends: Mapping[str, tuple[date, ...]] | None = None

@@ -115,6 +115,13 @@ class GateSettings(Section):
     gfv_enforcement: Literal["warning", "strict"] = variable(
         "RISK_GFV_ENFORCEMENT_MODE", "cash accounts: entries beyond settled cash are told or refused", default="warning"
     )
+    settlement_days: int = variable(
+        "RISK_SETTLEMENT_DAYS",
+        "business days until a sale is cash, where the broker does not say",
+        default=1,
+        ge=0,
+        le=5,
+    )
     margin_buffer_pct: Decimal = variable(
         "MARGIN_BUFFER_PCT", "what the broker's what-if must leave free, percent", default=Decimal(5), ge=0, le=100
     )

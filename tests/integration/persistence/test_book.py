@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from tests.integration.persistence.conftest import Enter
-from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, signal
+from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, fill, signal
 
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState
@@ -15,6 +15,7 @@ from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.repositories import (
     DeskStateRepository,
+    FillRepository,
     HaltRepository,
     HaltRequest,
     IntentRepository,
@@ -159,6 +160,19 @@ def test_what_can_be_lost_is_split_by_underlying(database: Database, enter: Ente
     found = book(database, at(9))
     assert found.maximum_loss_by_symbol_usd == {"SPX": Decimal(3600), "SPY": Decimal(7200)}
     assert found.open_maximum_loss_usd == Decimal(10800)
+
+
+def test_what_sales_have_brought_by_day(database: Database, enter: Enter) -> None:
+    opened, intent = enter(1)
+    short, long = opened.legs
+    with database.transaction() as session:
+        fills = FillRepository(session)
+        fills.add(fill(intent, short, "1.01.01", "6.10"), at(1))
+        fills.add(fill(intent, long, "1.02.01", "1.90"), at(1))
+        late = datetime(2022, 8, 26, 3, 59, tzinfo=UTC)  # 23:59 of the day before in New York
+        fills.add(fill(intent, short, "2.01.01", "1.00", executed_at=late), at(1))
+        fills.add(fill(intent, short, "3.01.01", "9.00", executed_at=at(-14 * 24 * 60)), at(1))
+    assert book(database, at(5)).sale_proceeds_usd == {DAY: Decimal(610), DAY - timedelta(days=1): Decimal(100)}
 
 
 def test_signals_of_the_last_minute_count_whatever_came_of_them(database: Database) -> None:

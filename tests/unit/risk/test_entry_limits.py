@@ -365,8 +365,31 @@ def settlement(settled: str | None, cash: str | None, *, strict: bool = True) ->
 def test_cash_accounts_pay_with_settled_cash() -> None:
     assert isinstance(settlement("3600", "9000"), Approved)
     expect(refused(settlement("3599.99", "9000")), "settlement", "3600.00", "3599.99")
-    expect(refused(settlement(None, "9000")), "settlement", "3600.00", "unknown")
+    assert isinstance(settlement(None, "3600"), Approved), "nothing was sold"
+    expect(refused(settlement(None, None)), "settlement", "3600.00", "unknown")
     expect(refused(settlement("9000", None)), "settlement", "3600.00")
+
+
+@pytest.mark.parametrize(
+    ("sold_on", "days", "passes"),
+    [
+        (DAY, 1, False),
+        (DAY, 0, True),
+        (DAY - timedelta(days=1), 1, True),
+        (DAY - timedelta(days=1), 2, False),
+        (DAY - timedelta(days=2), 2, True),
+    ],
+)
+def test_sales_are_cash_when_they_have_settled(sold_on: date, days: int, passes: bool) -> None:
+    figures = replace(FIGURES, settled_cash=None, total_cash=Decimal(4_000))
+    limits = replace(LIMITS, account_kind=AccountKind.CASH, gfv_strict=True, settlement_days=days)
+    outcome = asked(replace(BOOK, sale_proceeds_usd={sold_on: Decimal("400.01")}), limits, figures=figures)
+    assert (outcome is None) is passes
+    if not passes:
+        expect(outcome, "settlement", "3600.00", "3599.99")
+    told = replace(figures, settled_cash=Decimal(4_000))
+    sold = replace(BOOK, sale_proceeds_usd={DAY: Decimal(4_000)})
+    assert asked(sold, limits, figures=told) is None, "the broker's word goes first"
 
 
 def test_a_good_faith_violation_may_only_warn_but_freeriding_is_refused() -> None:
