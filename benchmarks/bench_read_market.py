@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/bench_read_market.py
 
 The clock starts before the message is sent and stops when PostgreSQL announces the commit of the task's row. Around
-it this program does what a desk does: bars, snapshot and clock of each instant of one session, and an answer to what-ifs.
+it this program does what a desk does: bars, snapshot and clock of each instant of one session, answers to what-ifs.
 """
 
 from __future__ import annotations
