@@ -25,6 +25,7 @@ from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
@@ -158,7 +159,7 @@ def furnish(
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, desk, switch, None, now)),
+        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder))),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),

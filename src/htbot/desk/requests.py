@@ -24,7 +24,7 @@ from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata import snapshot
-from htbot.persistence.repositories import IntentRepository
+from htbot.persistence.repositories import DeskStateRepository
 
 _POLL_S = 1.0
 _QUOTES_WITHIN_S = 3.0
@@ -117,7 +117,7 @@ class RequestDesk:
         while waited_s < _QUOTES_WITHIN_S and any(parts.session.quote(item.con_id, now) is None for item in asked):
             await asyncio.sleep(_LOOK_EVERY_S)
             waited_s += _LOOK_EVERY_S
-        return snapshot.encode(self._desk.snapshot_now(asked))
+        return snapshot.encode(self._desk.notices.snapshot_now(asked))
 
     async def _contract(self, params: Mapping[str, Any]) -> object:
         self._require_connection()
@@ -139,8 +139,8 @@ class RequestDesk:
         question, parts = MarginQuestion.of_params(params), self._desk.parts
         if question.account != self._desk.account:
             raise CallerMistake(f"account {question.account}: the desk trades {self._desk.account}")
-        client_id, lowest = parts.plan.client_id, parts.session.next_valid_id
-        order_id = await parts.orders_database.run(lambda db: IntentRepository(db).reserve_order_id(client_id, lowest))
+        order_id = self._desk.trading.numbers.reserve_id(parts.session.next_valid_id)
+        await parts.orders_database.run(lambda db: DeskStateRepository(db).use_order_id(parts.plan.client_id, order_id))
         return (await parts.session.what_if(question, order_id)).as_texts()
 
     def _require_connection(self) -> None:

@@ -40,14 +40,18 @@ WITH account_trades AS (
 ), ordered AS (
     SELECT count(*) FILTER (WHERE state = ANY(:live_intents)) AS working_orders,
            count(*) FILTER (WHERE created_at > CAST(:as_of AS timestamptz) - interval '1 minute') AS orders_last_minute,
-           count(*) FILTER (WHERE session = :session) AS orders_today,
-           coalesce(jsonb_agg(jsonb_build_array(created_at, action, quantity, legs)) FILTER (
-               WHERE purpose = 'entry' AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
-           ), '[]') AS recent_orders
+           count(*) FILTER (WHERE session = :session) AS orders_today
     FROM intents
     WHERE account = :account AND created_at <= :as_of
       AND (state = ANY(:live_intents) OR session = :session
-           OR created_at > CAST(:as_of AS timestamptz) - interval '10 minutes')
+           OR created_at > CAST(:as_of AS timestamptz) - interval '1 minute')
+), recent AS (
+    SELECT jsonb_build_array(created_at, action, quantity, legs) AS entry
+    FROM intents
+    WHERE account = :account AND purpose = 'entry' AND created_at <= :as_of
+      AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
+    ORDER BY created_at DESC
+    LIMIT 1000
 ), at_risk AS (
     SELECT trade.symbol, sum(
         (trade.width - CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END)
@@ -61,6 +65,7 @@ WITH account_trades AS (
     GROUP BY trade.symbol
 )
 SELECT traded.*, ordered.*,
+    (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
     (SELECT coalesce(jsonb_object_agg(symbol, loss_usd::text), '{}') FROM at_risk) AS maximum_loss_by_symbol_usd,
     (SELECT count(*) FROM signals
      WHERE strategy = :strategy AND account = :account AND as_of <= :as_of

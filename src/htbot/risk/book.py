@@ -29,10 +29,11 @@ class Book:
 
     `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
-    intents of the session, closes included; `recent_orders` are entries of the last ten minutes, `signals_last_minute`
-    what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits `open_maximum_loss_usd`. `peak_equity_usd`
-    is the highest equity on record, shifted by deposits and withdrawals, None before the first record.
-    `sale_proceeds_usd` is what the account's sales of the last two weeks brought, by New York day.
+    intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
+    `signals_last_minute` counts what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits
+    `open_maximum_loss_usd`. `peak_equity_usd` is the highest equity on record, shifted by deposits and withdrawals, None
+    before the first record. `sale_proceeds_usd` is what the account's sales of the last two weeks brought, by New York
+    day.
     """
 
     open_trades: int = 0

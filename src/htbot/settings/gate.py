@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from htbot.settings.section import Section, variable
 
@@ -26,6 +26,12 @@ def _windows(value: Any) -> Any:
         return tuple((time.fromisoformat(start.strip()), time.fromisoformat(end.strip())) for start, end in pairs)
     except ValueError:
         raise ValueError("must be clock times such as 23:45-00:45, several separated by commas, or none") from None
+
+
+def _existing(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise ValueError("no such file")
+    return path
 
 
 class GateSettings(Section):
@@ -128,6 +134,6 @@ class GateSettings(Section):
     margin_fallback: Literal["none", "formula"] = variable(
         "MARGIN_FALLBACK", "without its answer: refuse, or reckon with available funds", default="none"
     )
-    dividends: Path | None = variable(
+    dividends: Annotated[Path | None, AfterValidator(_existing)] = variable(
         "RISK_DIVIDENDS_FILE", "CSV with symbol,ex_date: no calls are sold before an ex-date; unset: not looked at"
     )

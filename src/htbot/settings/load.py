@@ -194,12 +194,14 @@ def _check_across(settings: Settings) -> None:
         problems.append(f"PAPER_PORT={settings.paper.port} and HTBOT_API_PORT={settings.api.port} are the same port")
     if settings.ib.builtin_paper and settings.paper.control_port in {settings.paper.port, settings.api.port}:
         problems.append(f"PAPER_CONTROL_PORT={settings.paper.control_port} is another server's port: take a free one")
-    if settings.gate.dividends is not None and not settings.gate.dividends.is_file():
-        problems.append(f"RISK_DIVIDENDS_FILE={settings.gate.dividends}: no such file")
     if settings.ib.builtin_paper:
         problems += [f"PAPER_DATA={path}: no such file" for path in settings.paper.data if not path.is_file()]
     if settings.ib.builtin_paper and settings.paper.faults is not None and not settings.paper.faults.is_file():
         problems.append(f"PAPER_FAULTS={settings.paper.faults}: no such file")
+    if settings.paths.failpoints is not None and not settings.ib.builtin_paper:
+        problems.append(
+            f"HTBOT_FAILPOINTS={settings.paths.failpoints} is for the built-in paper gateway only: remove it"
+        )
     if problems:
         raise ConfigurationError("\n".join(problems))
 

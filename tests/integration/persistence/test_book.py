@@ -130,10 +130,10 @@ def test_orders_of_the_day_and_the_entries_that_may_be_repeated(database: Databa
     found = book(database, at(9))
     assert found.orders_today == 4
     own = fingerprint(intent.action, 1, intent.legs)
-    assert [order.at for order in found.recent_orders if order.fingerprint == own] == [at(1), same.opened_at]
+    assert [order.at for order in found.recent_orders if order.fingerprint == own] == [same.opened_at, at(1)]
     assert len(found.recent_orders) == 3, "closes are repeated when they must be"
     later = book(database, at(11))
-    assert [order.at for order in later.recent_orders] == [at(8), at(9)], "ten minutes, half open"
+    assert [order.at for order in later.recent_orders] == [at(9), at(8)], "ten minutes, half open"
     assert later.orders_today == 4
     assert book(database, at(0)).orders_today == 0
 

@@ -19,6 +19,7 @@ from htbot.adapters.ib.translation import (
     contract_from_ib,
     decimal_or_none,
     limit_order,
+    listed_among,
     option_query,
     quote_from_ticker,
     underlying_contract,
@@ -76,6 +77,7 @@ class IbSession:
             self._client.optCapab = "stepped"
             self._client.MaxRequests = 0
         self.next_valid_id = 0
+        self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
         self._bar_lists: list[ib.BarDataList] = []
 
@@ -104,6 +106,7 @@ class IbSession:
             place = f"{self._address.host}:{self._address.port}"
             reason = str(error) or type(error).__name__
             raise Retryable(f"no IB gateway at {place} as client {self.client_id}: {reason}") from error
+        self._leaving = False
         self._tickers.clear()
         self._bar_lists.clear()
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
@@ -111,11 +114,13 @@ class IbSession:
         self._client.updateReqId(_FIRST_REQUEST_ID)
 
     def disconnect(self) -> None:
-        """Leave; orders at the broker go on."""
+        """Leave; orders at the broker go on. An end that we make ourselves is not told."""
+        self._leaving = True
         self._ib.disconnect()
 
     def _on_disconnected(self) -> None:
-        self._sink(ConnectionMessage(connected=False, text="socket closed"))
+        if not self._leaving:
+            self._sink(ConnectionMessage(connected=False, text="socket closed"))
 
     def request_time(self) -> None:
         """Ask for the broker's time: heartbeat, and in a stepped world the answer to an instant."""
@@ -179,15 +184,7 @@ class IbSession:
                 raise Retryable(f"options of {underlying.symbol}: {error}") from error
             _log.warning("no options of %s for %s: %s", underlying.symbol, expiry, error)
             return []
-        options = [
-            ListedOption(c.con_id, c.expiry, c.strike, c.right, c.trading_class)
-            for c in _contracts(details)
-            if c.expiry == expiry
-            and c.strike is not None
-            and c.right is not None
-            and (c.currency, c.multiplier) == ("USD", underlying.multiplier)
-        ]
-        return sorted(options, key=lambda option: (option.strike, option.right))
+        return listed_among(_contracts(details), underlying, expiry)
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open.

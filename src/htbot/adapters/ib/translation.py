@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -17,6 +17,7 @@ from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.snapshot import ListedOption
 
 _UNSET = 1.7e308
 # How the paper gateway marks an execution at a modelled price; a real broker leaves the field to fixed income.
@@ -80,6 +81,17 @@ def contract_from_ib(contract: ib.Contract) -> Contract:
         trading_class=contract.tradingClass,
         multiplier=int(float(contract.multiplier or 1)),
     )
+
+
+def listed_among(contracts: Iterable[Contract], underlying: Underlying, expiry: date) -> list[ListedOption]:
+    """The options of one expiry by strike; what is in other money or of another size is not one of them (FAULTS 32)."""
+    found = []
+    for contract in contracts:
+        alike = (contract.expiry, contract.currency, contract.multiplier) == (expiry, "USD", underlying.multiplier)
+        if alike and contract.strike is not None and contract.right is not None:
+            named = (contract.con_id, expiry, contract.strike, contract.right, contract.trading_class)
+            found.append(ListedOption(*named))
+    return sorted(found, key=lambda option: (option.strike, option.right))
 
 
 class Leg(Protocol):

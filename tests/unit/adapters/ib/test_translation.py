@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from htbot.adapters.ib.translation import (
     decimal_or_none,
     fill_from_ib,
     limit_order,
+    listed_among,
     option_query,
     price_or_none,
     quote_from_ticker,
@@ -23,7 +25,7 @@ from htbot.adapters.ib.translation import (
     what_if_from_ib,
     what_if_order,
 )
-from htbot.domain.instruments import UNDERLYINGS, Right, SecType
+from htbot.domain.instruments import UNDERLYINGS, Contract, Right, SecType
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action
 
@@ -178,3 +180,19 @@ def test_margins_that_the_broker_leaves_out_are_unknown() -> None:
 
 def test_a_quote_says_what_kind_of_data_it_is() -> None:
     assert [quote_from_ticker(ib.Ticker(marketDataType=kind), record.NOON).data_type for kind in (1, 3)] == [1, 3]
+
+
+@pytest.mark.fault(32)
+def test_options_in_other_money_or_of_another_size_are_not_listed() -> None:
+    day, other = date(2022, 8, 26), date(2022, 8, 29)
+    right = Contract(2, "SPX", SecType.OPTION, "SMART", "USD", day, Decimal(4150), Right.PUT, "SPXW", 100)
+    wrong = [
+        replace(right, currency="EUR"),
+        replace(right, multiplier=10),
+        replace(right, expiry=other),
+        replace(right, strike=None),
+        replace(right, right=None),
+    ]
+    lower = replace(right, con_id=1, strike=Decimal(4145))
+    found = listed_among([right, *wrong, lower], UNDERLYINGS["SPX"], day)
+    assert [(option.con_id, option.strike) for option in found] == [(1, 4145), (2, 4150)]
