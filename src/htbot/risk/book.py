@@ -31,9 +31,8 @@ class Book:
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
     `signals_last_minute` counts what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits
-    `open_maximum_loss_usd`. `peak_equity_usd` is the highest equity on record, shifted by deposits and withdrawals, None
-    before the first record. `sale_proceeds_usd` is what the account's sales of the last two weeks brought, by New York
-    day.
+    `open_maximum_loss_usd`. `peak_equity_usd` is the highest equity on record, shifted by deposits and withdrawals,
+    None before the first record. `sale_proceeds_usd` is what the sales of the last two weeks brought, by New York day.
     """
 
     open_trades: int = 0

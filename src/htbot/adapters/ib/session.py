@@ -259,7 +259,7 @@ class IbSession:
         """Ask the broker to cancel one order of this client."""
         self._client.cancelOrder(order_id, "")
 
-    async def what_if(self, question: MarginQuestion, order_id: int) -> WhatIf:
+    async def what_if(self, question: MarginQuestion, order_id: int, within_s: float = _WHAT_IF_TIMEOUT_S) -> WhatIf:
         """The account as it would stand after an order that is not placed; `order_id` is one that nothing else uses.
 
         Raises:
@@ -268,9 +268,9 @@ class IbSession:
         answer: asyncio.Future[ib.OrderState] = self._wrapper.startReq(order_id)  # type: ignore[no-untyped-call]
         self._client.placeOrder(order_id, bag_contract(question), what_if_order(question, order_id))
         try:
-            return what_if_from_ib(await asyncio.wait_for(answer, _WHAT_IF_TIMEOUT_S))
+            return what_if_from_ib(await asyncio.wait_for(answer, within_s))
         except TimeoutError:
-            return WhatIf(unknown=f"the broker did not answer within {_WHAT_IF_TIMEOUT_S:g} s")
+            return WhatIf(unknown=f"the broker did not answer within {within_s:g} s")
         except ib.RequestError as error:
             return WhatIf(rejected=f"broker error {error.code}: {error.message}")
 
