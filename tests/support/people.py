@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 from fastapi import FastAPI
 from tests.support import record
+from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
 from htbot.api.auth import Brake, Doorman, TokenBook
@@ -74,6 +75,7 @@ def chain(spot: float = 4152.0) -> Snapshot:
         quotes=quotes,
         net_liquidation=Decimal(100_000),
         buying_power=Decimal(100_000),
+        figures=FIGURES,
     )
 
 
@@ -114,6 +116,7 @@ class House:
     manual_signals: ManualSignals
     tokens: Tokens
     metrics: SystemMetrics
+    broker: AskedBroker
     monotonic: float = 0.0
 
     def app(self) -> FastAPI:
@@ -148,13 +151,16 @@ def furnish(
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
+    broker = AskedBroker()
+    manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
     return House(
+        broker=broker,
         database=database,
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder))),
-        manual_signals=ManualSignals(ManualParts(database, desk, _terms, now, halted_by=switch.halted_by)),
+        manual_signals=ManualSignals(manual),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),
     )

@@ -19,6 +19,7 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
+from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
@@ -68,7 +69,13 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     account = settings.ib.account
     sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now)
     manual = ManualParts(
-        database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), switch.halted_by
+        database=database,
+        live=live,
+        terms=partial(manual_terms, settings),
+        host_now=host_now,
+        ask=partial(ask_market, live),
+        halted_by=switch.halted_by,
+        ask_margin=partial(ask_margin, live),
     )
     return People(
         database=database,

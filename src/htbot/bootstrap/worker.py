@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from htbot import __version__
 from htbot.adapters.live import LiveReader
@@ -20,6 +21,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
 from htbot.services.alert_delivery import DeliveryParts
+from htbot.services.margin import ask_margin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
 from htbot.settings import Settings, load_settings
@@ -48,12 +50,16 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         chosen.database.url,
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
+    live = LiveReader(chosen.redis.url)
     return WorkerParts(
         settings=chosen,
         database=database,
-        live=LiveReader(chosen.redis.url),
+        live=live,
         reader=MarketReader(
-            build_strategy(chosen), risk_limits(chosen, chosen.strategy.symbol), enabled=chosen.strategy_enabled
+            build_strategy(chosen),
+            risk_limits(chosen, chosen.strategy.symbol),
+            partial(ask_margin, live),
+            enabled=chosen.strategy_enabled,
         ),
         marker=PnlMarker(),
         delivery=DeliveryParts(database, build_channels(chosen), host_now),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from htbot.desk.watch import Standing
+from htbot.domain.accounts import ACCOUNT_TAGS
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.records import Account
@@ -15,8 +16,6 @@ from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 
 if TYPE_CHECKING:
     from htbot.desk.desk import Desk
-
-_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
 
 
 class Notices:
@@ -83,5 +82,5 @@ class Notices:
 
     def amounts(self) -> dict[str, Decimal]:
         """Account figures that the broker has told."""
-        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in _AMOUNTS}
+        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in ACCOUNT_TAGS}
         return {tag: amount for tag, amount in told.items() if amount is not None}

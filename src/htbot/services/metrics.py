@@ -105,6 +105,10 @@ def _counts(tally: Tally) -> Iterator[Metric]:
     for (strategy, outcome), count in sorted(tally.signals.items()):
         signals.add_metric([strategy, outcome], count)
     yield signals
+    refusals = CounterMetricFamily("risk_refusals", "entries refused, by the rule that did", labels=["rule"])
+    for rule, count in sorted(tally.refusals.items()):
+        refusals.add_metric([rule], count)
+    yield refusals
     yield CounterMetricFamily("fills", "leg executions", tally.fills)
     alerts = GaugeMetricFamily("alerts", "alerts by state of delivery", labels=["state"])
     for state, count in sorted(tally.alerts.items()):
