@@ -9,6 +9,7 @@ from decimal import Decimal
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
+from htbot.execution.disagreement import Patience
 from htbot.portfolio.marks import Tolerance
 from htbot.risk.limits import Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
@@ -16,6 +17,11 @@ from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
 
 _PERCENT = Decimal(100)
+
+
+def patience(settings: Settings) -> Patience:
+    """How long books and broker may disagree."""
+    return Patience(halts=settings.risk.recon_halt)
 
 
 def risk_limits(settings: Settings, symbol: str) -> Limits:

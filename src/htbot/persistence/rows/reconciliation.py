@@ -38,7 +38,7 @@ class ReconciliationRunRow(Base):
 
 
 class ReconciliationItemRow(Base):
-    """One thing that did not match, and the market time since when; `con_id` and `perm_id` are 0 where none is meant."""
+    """One thing that did not match, with the market time since when; `con_id` and `perm_id` 0 mean none."""
 
     __tablename__ = "reconciliation_items"
 
