@@ -164,5 +164,5 @@ def _compare(table: str, name: str, stored: Mapping[str, Any], told: Mapping[str
 
 
 def _short(value: object) -> str:
-    shown = json.dumps(value, default=str, ensure_ascii=False)
+    shown = str(value) if isinstance(value, Decimal) else json.dumps(value, default=str, ensure_ascii=False)
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
