@@ -50,7 +50,8 @@ def test_halt_stands_in_file_row_audit_and_status_until_resumed(api: TestClient,
     assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
     assert api.get("/status").json()["halt"] is None
     assert not house.stop_file.exists()
-    assert [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")] == ["halt", "resume"]
+    acts = [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")]
+    assert acts == ["halt.set", "halt", "halt.cleared", "resume"]
 
 
 def test_stop_file_made_by_hand_survives_resume_and_is_named(api: TestClient, house: House) -> None:
