@@ -44,6 +44,7 @@ from htbot.risk.gate import Proposal, decision_id, judge
 from htbot.risk.limits import Limits
 from htbot.services.commands import Caller, Conflict, DeskAway
 from htbot.services.desk_view import Live, look, snapshot_of
+from htbot.services.trade_record import store_quotes
 
 KIND = "manual_signal"
 STRATEGY = "vertical_spread"
@@ -240,6 +241,7 @@ class ManualSignals:
             entry_ends=window.entry_until,
         )
         intent, trade = entry_intent(decision, proposal, entry)
+        store_quotes(session, scene.snapshot, intent.legs)
         if not (TradeRepository(session).add(trade) and IntentRepository(session).add(intent)):
             raise Refused("open_trade", "the strategy has a trade that is not closed", limit="0", value="1")
         return ManualAnswer(

@@ -17,10 +17,12 @@ from htbot.alerts.wording import entry_alert, exit_alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, Purpose
+from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
+from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.records import DailyPnl, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
@@ -30,6 +32,7 @@ from htbot.persistence.repositories import (
     PnlRepository,
     PositionRepository,
     SignalRepository,
+    TickRepository,
     TradeRepository,
 )
 from htbot.persistence.states import TERMINAL_INTENT_STATES
@@ -190,6 +193,13 @@ def request_exit(
         return None
     trades.save(replace(trade, state=TradeState.CLOSING, exit_reason=decision.reason), trade.state)
     return intents.get(intent.ref)
+
+
+def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[SpreadLeg]) -> None:
+    """Keep the quotes that an approved entry was decided on: its underlying's and its legs'."""
+    con_ids = (snapshot.underlying_con_id, *(leg.con_id for leg in legs))
+    quotes = [snapshot.quotes[con_id] for con_id in con_ids if con_id in snapshot.quotes]
+    TickRepository(session).add(snapshot.world_id, snapshot.symbol, quotes)
 
 
 def held_by_trade(fills: Sequence[Fill]) -> dict[int, int]:

@@ -199,6 +199,7 @@ def test_spread_by_hand_becomes_one_pending_intent(api: TestClient, market: Hous
     assert api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s1"}).json() == told
     (intent,) = rows(market, "SELECT state, purpose, decision_id::text, quantity FROM intents")
     assert tuple(intent) == ("PENDING", "entry", told["decision_id"], 1)
+    assert len(rows(market, "SELECT con_id FROM ticks WHERE symbol = 'SPX'")) == 3, "both legs and their underlying"
     (signal,) = api.get("/signals").json()
     assert (signal["strategy"], signal["accepted"], signal["direction"]) == ("vertical_spread", True, 1)
 
