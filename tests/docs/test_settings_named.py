@@ -9,6 +9,7 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, fences, inline_code, named, text_of
 
 from htbot.domain.orders import IntentState, OrderState
+from htbot.execution.reconciliation import FindingKind
 from htbot.paper.feeds.durations import SHOWS
 from htbot.settings import load_settings
 from htbot.settings.environment import OUTSIDE_NAMES
@@ -16,7 +17,7 @@ from htbot.settings.load import declared_names
 from htbot.settings.reference import page as settings_page
 
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-NO_SETTINGS = {"TRADE_ID", "TASK_MODULES", *OUTSIDE_NAMES, *IntentState, *OrderState, *SHOWS}
+NO_SETTINGS = {"TRADE_ID", "TASK_MODULES", *OUTSIDE_NAMES, *IntentState, *OrderState, *FindingKind, *SHOWS}
 EXAMPLES = [(named(page), block) for page in PAGES for block in fences(page, "ini")]
 
 
