@@ -23,7 +23,6 @@ from itertools import count
 from pathlib import Path
 
 import psycopg2
-
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 

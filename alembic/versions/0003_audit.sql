@@ -30,7 +30,7 @@ CREATE INDEX ix_decision_journal_kind_key ON decision_journal (kind, key);
 -- The link: its hash covers every other column of the row, the hash of the link before it included
 
 CREATE FUNCTION chain_row() RETURNS trigger LANGUAGE plpgsql
-SET timezone = 'UTC' SET search_path = public, pg_temp AS $$
+SET timezone = 'UTC' AS $$
 DECLARE
     last_seq bigint;
     last_hash text;
@@ -52,7 +52,7 @@ END $$;
 -- Arguments: kind, column of the key, column of the market time when new, the same when changed, second column of the key.
 
 CREATE FUNCTION journal_change() RETURNS trigger LANGUAGE plpgsql
-SET timezone = 'UTC' SET search_path = public, pg_temp AS $$
+SET timezone = 'UTC' AS $$
 DECLARE
     whole jsonb;
     told jsonb;
@@ -78,6 +78,14 @@ BEGIN
     INSERT INTO decision_journal (kind, key, op, as_of, body)
     VALUES (TG_ARGV[0], concat_ws(' ', whole ->> TG_ARGV[1], whole ->> TG_ARGV[4]), lower(TG_OP), at::timestamptz, told);
     RETURN NULL;
+END $$;
+
+-- Temporary tables must not stand in for the real ones, whatever the writer's search path is
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION chain_row() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION journal_change() SET search_path = %I, pg_temp', current_schema());
 END $$;
 
 -- What is there already becomes the beginning of the chains

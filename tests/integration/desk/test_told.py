@@ -97,6 +97,33 @@ async def test_a_doubt_and_its_look_up_are_in_the_intents_life(world: World) -> 
     assert "in doubt once" in told.summary
 
 
+@pytest.mark.fault(26)
+@pytest.mark.fault(34)
+async def test_the_rest_of_a_partial_fill_that_came_while_we_were_away_is_booked_once(
+    world: World, tmp_path: Path
+) -> None:
+    desk = await world.desk()
+    intent = world.enter(quantity=3)
+    await desk.turn()
+    world.broker.fill(intent.ref, "-4.25", 1)
+    await desk.hear()
+    assert len(world.fills(intent.ref)) == 2
+    desk.session.deaf = True
+    world.broker.fill(intent.ref, "-4.20", 1)
+    world.broker.fill(intent.ref, "-4.15", 1)
+    world.broker.report_commissions(intent.ref)
+    desk.session.deaf = False
+    for _ in range(2):
+        await desk.look_up(after_s=1)
+    fills = world.fills(intent.ref)
+    assert len({fill.exec_id for fill in fills}) == len(fills) == 6
+    assert sum(fill.signed_quantity for fill in fills if fill.con_id == SHORT.con_id) == -3
+    trade = world.trade(intent.trade_id)
+    assert (trade.quantity, trade.credit) == (3, Decimal("4.20"))
+    assert audit(world, tmp_path).rebuild().differences == []
+    assert audit(world, tmp_path).verify().problems == []
+
+
 async def test_a_look_is_judged_and_written_down(world: World) -> None:
     desk = await world.desk()
     await desk.opened()

@@ -243,6 +243,14 @@ def test_what_a_writer_claims_for_itself_is_overwritten(audit: Audit, database: 
     assert (report.ok, [(link.lane, link.seq) for link in report.heads]) == (True, [("htbot", 1)])
 
 
+def test_a_temporary_table_does_not_stand_in_for_the_journal(audit: Audit, database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("CREATE TEMPORARY TABLE decision_journal (LIKE public.decision_journal) ON COMMIT DROP"))
+        SignalRepository(session).add(signal(), "refused")
+    report = audit.verify()
+    assert (report.ok, report.links["decision_journal"]) == (True, 1)
+
+
 def test_many_rows_of_one_statement_are_links_of_one_chain(audit: Audit, database: Database) -> None:
     with database.transaction() as session:
         session.execute(

@@ -66,8 +66,6 @@ TRADE = "spx_breakout-DU1000001-20220826-1"
 DAY = f"{ACCOUNT} 2022-08-26"
 
 
-@pytest.mark.fault(34)
-@pytest.mark.ruling(3)
 @pytest.mark.parametrize(
     ("statement", "wrong"),
     [

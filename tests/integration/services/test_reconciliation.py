@@ -66,7 +66,6 @@ def test_a_run_without_items_found_nothing_but_agreement(desk: Desk, database: D
     assert (desk.alerts(), desk.acts("reconciliation")) == ([], [])
 
 
-@pytest.mark.fault(34)
 def test_from_the_first_mismatch_to_the_halt_and_to_healing(desk: Desk, database: Database) -> None:
     verdicts = [desk.look(minutes, ALIKE, GONE) for minutes in (0, 1, 4, 5, 6)]
     assert verdicts == [
@@ -107,6 +106,23 @@ def test_a_persons_order_is_told_once_a_day_and_nothing_is_halted(desk: Desk) ->
     assert (told.alert.kind, told.alert.account) == ("error.foreign", ACCOUNT)
     assert "permId 900 works without our ref" in told.alert.text
     assert desk.halts(at(60)) == []
+
+
+@pytest.mark.fault(39)
+def test_a_delivered_position_blocks_its_symbol_until_it_is_gone(desk: Desk, database: Database) -> None:
+    shares = Finding(
+        FindingKind.EXTERNAL_POSITION, ACCOUNT, "the broker holds 100, we none", con_id=77, symbol="SPY", broker=100
+    )
+
+    def blocked() -> dict[str, str]:
+        with database.transaction() as session:
+            return ReconciliationRepository(session).blocked(ACCOUNT)
+
+    assert blocked() == {}
+    desk.look(0, ALIKE, BY_HAND, shares)
+    assert blocked() == {"SPY": "EXTERNAL_POSITION 77: the broker holds 100, we none"}
+    desk.look(1, ALIKE, BY_HAND)
+    assert blocked() == {}
 
 
 def test_setting_and_clearing_a_halt_are_acts(desk: Desk, database: Database) -> None:

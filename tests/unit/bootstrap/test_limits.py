@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from htbot.bootstrap.limits import manual_terms, risk_limits, trading_hours
+from htbot.bootstrap.limits import manual_terms, patience, risk_limits, trading_hours
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.marketdata.sessions import trading_window
 from htbot.settings import Settings, load_settings
@@ -53,3 +53,9 @@ def test_hash_tells_terms_apart(tmp_path: Path) -> None:
     first, second = (read(tmp_path, HTBOT_STOP_LOSS=stop) for stop in ("200", "250"))
     assert manual_terms(first, "SPX").config_hash == manual_terms(first, "SPX").config_hash
     assert manual_terms(first, "SPX").config_hash != manual_terms(second, "SPX").config_hash
+
+
+@pytest.mark.parametrize("halts", [True, False])
+def test_whether_a_disagreement_halts_is_a_setting(tmp_path: Path, halts: bool) -> None:
+    assert patience(read(tmp_path, RECON_HALT=str(halts).lower())).halts is halts
+    assert patience(read(tmp_path)).halts

@@ -64,6 +64,16 @@ class ReconciliationRepository(Repository):
         items = self._items([row.id for row in rows])
         return [_to_run(row, items.get(row.id, ())) for row in rows]
 
+    def blocked(self, account: str) -> dict[str, str]:
+        """By symbol, why nothing may be entered in it: a position that did not match or is not ours at the last look.
+
+        Every change of what is found is stored, so the last stored run is what stands; one that is only under way
+        blocks until the next look.
+        """
+        run = self.latest(account)
+        items = () if run is None else run.items
+        return {item.symbol: f"{item.kind.value} {item.con_id}: {item.detail}" for item in items if item.symbol}
+
     def _items(self, run_ids: list[int]) -> dict[int, tuple[ReconciliationItem, ...]]:
         query = select(ReconciliationItemRow).where(ReconciliationItemRow.run_id.in_(run_ids))
         found: dict[int, tuple[ReconciliationItem, ...]] = {}
