@@ -264,13 +264,21 @@ _ENDED: dict[str, OrderState] = {"Filled": OrderState.FILLED, "Inactive": OrderS
 
 def perm_id_state(order: OpenOrderMessage) -> OrderState:
     """State of one permId as the broker lists it: what is listed as open works, held or not."""
-    if order.status in CANCELLED_STATUSES:
+    return state_of_status(order.status, order.filled, completed=order.completed)
+
+
+def state_of_status(status: str, filled: int, *, completed: bool = False) -> OrderState:
+    """State that a status of the broker puts one permId in; one that is no end, or unheard-of, works until it is over.
+
+    `completed` says that the broker lists it among its completed orders.
+    """
+    if status in CANCELLED_STATUSES:
         return OrderState.CANCELLED
-    if order.completed or order.status == "Filled":
-        return _ENDED.get(order.status, OrderState.CANCELLED)
-    if order.status == "PendingCancel":
+    if completed or status == "Filled":
+        return _ENDED.get(status, OrderState.CANCELLED)
+    if status == "PendingCancel":
         return OrderState.PENDING_CANCEL
-    return OrderState.PARTIAL if order.filled else OrderState.SUBMITTED
+    return OrderState.PARTIAL if filled else OrderState.SUBMITTED
 
 
 def _outcome(quantity: int, orders: Sequence[OpenOrderMessage], filled: int, settled: bool) -> Outcome:

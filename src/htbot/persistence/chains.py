@@ -20,18 +20,56 @@ from htbot.persistence.records import Link
 
 GENESIS = "0" * 64
 CHAINED = ("audit_log", "decision_journal")
-JOURNALED: dict[str, tuple[str, tuple[str, ...]]] = {
-    "signal": ("signals", ("id",)),
-    "risk_decision": ("risk_decisions", ("id",)),
-    "trade": ("trades", ("id",)),
-    "intent": ("intents", ("ref",)),
-    "order": ("orders", ("ref",)),
-    "perm_id": ("order_perm_ids", ("ref", "perm_id")),
-    "fill": ("fills", ("exec_id",)),
-    "halt": ("halts", ("id",)),
-    "command": ("commands", ("id",)),
+ALL = frozenset({"*"})
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """A table that the journal tells of: the columns of its key, and those that never change once written."""
+
+    table: str
+    keys: tuple[str, ...]
+    fixed: frozenset[str]
+
+    def fixes(self, column: str) -> bool:
+        """True of a column that must stay as it was written."""
+        return self.fixed is ALL or column in self.fixed
+
+
+def _fixed(columns: str) -> frozenset[str]:
+    return frozenset(columns.split())
+
+
+JOURNALED: dict[str, Journaled] = {
+    "signal": Journaled("signals", ("id",), ALL),
+    "risk_decision": Journaled("risk_decisions", ("id",), ALL),
+    "trade": Journaled(
+        "trades",
+        ("id",),
+        _fixed("id strategy account symbol session direction legs width rules config_hash opened_at"),
+    ),
+    "intent": Journaled(
+        "intents",
+        ("ref",),
+        _fixed(
+            "ref trade_id strategy account session purpose sequence action symbol quantity legs limit_price "
+            "worst_limit tick created_at good_till decision_id exit_reason evidence"
+        ),
+    ),
+    "order": Journaled("orders", ("ref",), _fixed("ref account purpose action submitted_at")),
+    "perm_id": Journaled("order_perm_ids", ("ref", "perm_id"), _fixed("ref perm_id")),
+    "fill": Journaled(
+        "fills",
+        ("exec_id",),
+        _fixed(
+            "exec_id execution_key ref account con_id symbol expiry strike right side quantity price multiplier "
+            "executed_at perm_id modelled known_at"
+        ),
+    ),
+    "halt": Journaled("halts", ("id",), _fixed("id kind source reason set_by set_at ends_at")),
+    "command": Journaled("commands", ("id",), _fixed("id idempotency_key kind params requested_by created_at")),
 }
-"""Kinds of the decision journal: table and key columns, as the triggers name them."""
+"""Kinds of the decision journal, as the triggers name them."""
 
 _BATCH = 1000
 _SHOWN = 60
@@ -67,7 +105,7 @@ def chain_rows(session: Session, table: str) -> Iterator[ChainRow]:
     """Every link of a table, lane by lane, in order."""
     query = text(
         f"SELECT id, lane, seq, prev_hash, hash, (to_jsonb(one) - 'hash')::text FROM {_chained(table)} AS one "  # noqa: S608
-        'ORDER BY lane COLLATE "C", seq'
+        "ORDER BY lane, seq"
     )
     for row in session.execute(query, execution_options={"yield_per": _BATCH}):
         yield ChainRow(*row)
@@ -102,14 +140,27 @@ def check_chain(table: str, rows: Iterable[ChainRow]) -> Iterator[Problem]:
         seq, last = row.seq, row.hash
 
 
+# Lane by lane down the index, however many rows there are.
+_HEADS = """
+WITH RECURSIVE lanes AS (
+    (SELECT lane FROM {table} ORDER BY lane LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.lane FROM {table} AS next WHERE next.lane > lanes.lane ORDER BY next.lane LIMIT 1)
+      FROM lanes WHERE lanes.lane IS NOT NULL
+)
+SELECT lanes.lane, last.seq, last.hash
+  FROM lanes, LATERAL (
+      SELECT seq, hash FROM {table} AS one WHERE one.lane = lanes.lane ORDER BY seq DESC LIMIT 1
+  ) AS last
+"""
+
+
 def heads(session: Session) -> list[Link]:
     """The last link of each lane of each table."""
     found = []
     for table in CHAINED:
-        query = text(
-            f"SELECT DISTINCT ON (lane) lane, seq, hash FROM {_chained(table)} ORDER BY lane, seq DESC"  # noqa: S608
-        )
-        found += [Link(table, lane, seq, hash_) for lane, seq, hash_ in session.execute(query)]
+        query = text(_HEADS.format(table=_chained(table)))
+        found += sorted((Link(table, *row) for row in session.execute(query)), key=lambda link: link.lane)
     return found
 
 
@@ -125,13 +176,16 @@ def check_anchor(session: Session, link: Link) -> Problem | None:
     return Problem(link.table, name, "its hash is not the one that an anchor has: the chain was written anew")
 
 
-def check_kind(session: Session, kind: str) -> tuple[str, int, list[Problem]]:
-    """The table of a kind, how many of its rows were looked at, and which are not what the journal says of them."""
-    table, keys = JOURNALED[kind]
-    told = _folded(session, kind)
-    key = ", ".join(keys)
+def check_kind(session: Session, kind: str) -> tuple[int, list[Problem]]:
+    """How many rows of a kind were looked at, and which are not what the journal says of them.
+
+    A change of what never changes and a deletion are problems too: the journal has written them down as it writes down
+    everything, whoever did it.
+    """
+    journaled = JOURNALED[kind]
+    told, problems = _folded(session, kind, journaled)
+    key, table = ", ".join(journaled.keys), journaled.table
     query = text(f"SELECT concat_ws(' ', {key}), to_jsonb(one)::text FROM {table} AS one ORDER BY {key}")  # noqa: S608
-    problems: list[Problem] = []
     checked = 0
     for name, content in session.execute(query, execution_options={"yield_per": _BATCH}):
         checked += 1
@@ -141,19 +195,30 @@ def check_kind(session: Session, kind: str) -> tuple[str, int, list[Problem]]:
         else:
             problems += _compare(table, name, json.loads(content, parse_float=Decimal), expected)
     problems += [Problem(table, name, "the journal has this row, and it is missing") for name in told]
-    return table, checked, problems
+    return checked, problems
 
 
-def _folded(session: Session, kind: str) -> dict[str, dict[str, Any]]:
-    """What each row of a kind became, from its changes in their order."""
+def _folded(session: Session, kind: str, journaled: Journaled) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """What each row of a kind became, from its changes in their order, and the changes that nobody may make."""
     rows: dict[str, dict[str, Any]] = {}
-    query = text("SELECT key, op, body::text FROM decision_journal WHERE kind = :kind ORDER BY id")
-    for key, op, body in session.execute(query, {"kind": kind}, execution_options={"yield_per": _BATCH}):
+    problems: list[Problem] = []
+    query = text("SELECT id, key, op, body::text, lane FROM decision_journal WHERE kind = :kind ORDER BY id")
+    for number, key, op, body, lane in session.execute(query, {"kind": kind}, execution_options={"yield_per": _BATCH}):
+        change = json.loads(body, parse_float=Decimal)
+        row = rows.setdefault(key, {})
+        entry = f"by {lane}, entry {number} of the journal"
         if op == "delete":
-            rows.pop(key, None)
-        else:
-            rows.setdefault(key, {}).update(json.loads(body, parse_float=Decimal))
-    return rows
+            del rows[key]
+            problems.append(Problem(journaled.table, key, f"it was deleted {entry}"))
+        elif op == "update":
+            problems += [
+                Problem(journaled.table, key, f"{column} was changed from {_short(row.get(column))} {entry}")
+                for column in sorted(change)
+                if journaled.fixes(column)
+            ]
+        if op != "delete":
+            row.update(change)
+    return rows, problems
 
 
 def _compare(table: str, name: str, stored: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Problem]:

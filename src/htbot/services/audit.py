@@ -73,6 +73,17 @@ class AuditParts:
     pause: Callable[[float], None] = time.sleep
 
 
+def note_heads(session: Session, anchors: AnchorFile, why: str, at: datetime) -> Anchor:
+    """Write the last link of every chain down outside of the database; `at` is wall time.
+
+    Raises:
+        AnchorTrouble: the file cannot be written.
+    """
+    heads = chains.heads(session)
+    anchors.append(heads, why, at)
+    return Anchor(at, why, tuple(heads))
+
+
 class Audit:
     """Reads the record against itself. Every method raises `Retryable` when PostgreSQL does not answer."""
 
@@ -91,9 +102,8 @@ class Audit:
         with self._parts.database.transaction() as session:
             chains.read_at_once(session)
             problems = [problem for table in CHAINED for problem in counted.chain(session, table)]
-            for kind in JOURNALED:
-                table, checked, found = chains.check_kind(session, kind)
-                rows[table] = checked
+            for kind, journaled in JOURNALED.items():
+                rows[journaled.table], found = chains.check_kind(session, kind)
                 problems += found
             problems += self._check_anchors(session, noted)
             heads = chains.heads(session)
@@ -116,10 +126,8 @@ class Audit:
         Raises:
             AnchorTrouble: the file cannot be written.
         """
-        at = self._parts.host_now()
-        heads = self.heads()
-        self._parts.anchors.append(heads, why, at)
-        return Anchor(at, why, tuple(heads))
+        with self._parts.database.transaction() as session:
+            return note_heads(session, self._parts.anchors, why, self._parts.host_now())
 
     def acts(self, since: datetime | None, action: str | None, limit: int) -> list[AuditEntry]:
         """Acts from a market time on, oldest first, the newest `limit`."""

@@ -95,7 +95,7 @@ def test_what_was_written_verifies(audit: Audit, written: None) -> None:
     assert (report.ok, report.problems) == (True, [])
     assert report.links["audit_log"] == 6
     assert report.links["decision_journal"] == 16
-    assert all(report.rows[table] for table, _ in JOURNALED.values()), "each kind has a row to be proved"
+    assert all(report.rows[one.table] for one in JOURNALED.values()), "each kind has a row to be proved"
 
 
 def test_an_empty_record_verifies(audit: Audit) -> None:
@@ -173,6 +173,35 @@ def test_a_row_that_is_not_what_the_journal_says(
     audit: Audit, database: Database, written: None, table: str, statement: str, what: str
 ) -> None:
     tamper(database, statement)
+    (problem,) = audit.verify().problems
+    assert problem.table == table
+    assert problem.what.startswith(what)
+
+
+@pytest.mark.fault(61)
+@pytest.mark.parametrize(
+    ("statement", "table", "what"),
+    [
+        ("UPDATE signals SET level = 4200", "signals", "level was changed from 4160 by htbot, entry "),
+        (
+            "UPDATE risk_decisions SET outcomes = '[]' WHERE NOT approved",
+            "risk_decisions",
+            "outcomes was changed from [{",
+        ),
+        ("UPDATE intents SET limit_price = -4.30", "intents", "limit_price was changed from -4.250000 by htbot"),
+        ("UPDATE trades SET legs = '[]'", "trades", "legs was changed from"),
+        ("UPDATE fills SET price = 9 WHERE exec_id = '11.01'", "fills", "price was changed from 5.100000 by htbot"),
+        ("UPDATE halts SET reason = 'nothing'", "halts", 'reason was changed from "looks wrong" by htbot'),
+        ("UPDATE orders SET account = 'DU2'", "orders", 'account was changed from "DU1000001" by htbot'),
+        ("DELETE FROM fills WHERE exec_id = '12.01'", "fills", "it was deleted by htbot, entry "),
+    ],
+)
+def test_a_change_that_nobody_makes_is_found_though_its_journal_is_whole(
+    audit: Audit, database: Database, written: None, statement: str, table: str, what: str
+) -> None:
+    """Plain SQL with every trigger on: it is written down like everything, and it is not one of the legal changes."""
+    with database.transaction() as session:
+        session.execute(text(statement))
     (problem,) = audit.verify().problems
     assert problem.table == table
     assert problem.what.startswith(what)
