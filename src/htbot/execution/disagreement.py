@@ -136,11 +136,7 @@ def judge(
     """
     open_ = [finding for finding in findings if finding.kind is not FindingKind.MATCH]
     first_seen = {key_of(finding): standing.since.get(key_of(finding), now) for finding in open_}
-    lasting = [
-        finding
-        for finding in open_
-        if at_rest or (key_of(finding) in standing.since and now - first_seen[key_of(finding)] >= patience.tell_after)
-    ]
+    lasting = [finding for finding in open_ if at_rest or now - first_seen[key_of(finding)] >= patience.tell_after]
     verdict = _verdict(standing.verdict, open_, lasting, first_seen, now, patience)
     kinds = frozenset((key_of(finding), finding.kind) for finding in open_)
     stored = standing.stored_at

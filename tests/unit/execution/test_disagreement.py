@@ -52,6 +52,14 @@ def test_fifteen_seconds_between_two_looks_are_not_two_mismatches() -> None:
     assert watch.look(134, GONE).since == at(120)
 
 
+def test_a_difference_that_comes_again_is_told_again() -> None:
+    watch = Watch()
+    for seconds in (0, 15):
+        watch.look(seconds, GONE)
+    watch.look(30)
+    assert [watch.look(seconds, GONE).tell for seconds in (60, 75)] == [(), (GONE,)]
+
+
 def test_while_it_is_only_watched_entries_go_on() -> None:
     assert Watch().look(0, GONE).entries_allowed
 
