@@ -114,8 +114,9 @@ def test_what_was_only_under_way_is_no_difference(
     audit: Audit, database: Database, closed: Trade, pauses: Pauses
 ) -> None:
     change(database, "UPDATE trades SET commissions_usd = NULL")
-    pauses.meanwhile = ["UPDATE trades SET commissions_usd = 2.20"]
-    assert audit.rebuild().ok
+    pauses.meanwhile = ["UPDATE trades SET commissions_usd = 2.20", "UPDATE pnl_daily SET trades = 2"]
+    assert audit.rebuild().ok, "neither difference was there at both looks"
+    assert not audit.rebuild().ok
 
 
 def test_the_fold_of_the_positions_heals_them(audit: Audit, database: Database, closed: Trade) -> None:
