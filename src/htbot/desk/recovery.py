@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from htbot.alerts.wording import error_alert
+from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
@@ -32,6 +33,7 @@ from htbot.persistence.repositories import FillRepository, IntentRepository
 from htbot.portfolio.positions import fold, newest
 from htbot.services.outbox import tell_seldom
 from htbot.services.reconciliation import record_look
+from htbot.telemetry.failpoints import reach
 
 SETTLE_S = 10.0
 _log = logging.getLogger(__name__)
@@ -62,7 +64,7 @@ class Look:
     patience: Patience = DEFAULT_PATIENCE
 
 
-Fold = Callable[[OrderMessage, datetime], Awaitable[None]]
+Fold = Callable[[OrderMessage, datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Recovery:
 
     session: RecoverySession
     database: DatabaseThread
+    ledger: Ledger
     orders: OrderDesk
     account: str
     fold: Fold
@@ -84,11 +87,12 @@ class Recovery:
         After the settle time, silence proves absence: an entry expires, a close is sent again under its own id.
         """
         view, told = await self._ask()
+        reach("during_reconcile")
         for execution in told:
-            await self.fold(execution, now)
-        await self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
+            self.fold(execution, now)
+        self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
-            await self._resolve(live, view, now)
+            self._resolve(live, view, now)
         return view
 
     async def _ask(self) -> tuple[BrokerView, Sequence[LegExecutionMessage | BagExecutionMessage]]:
@@ -105,19 +109,20 @@ class Recovery:
         )
         return view, executions
 
-    async def _resolve(self, live: LiveOrder, view: BrokerView, now: datetime) -> None:
+    def _resolve(self, live: LiveOrder, view: BrokerView, now: datetime) -> None:
         settled = self.orders.silent_s(live) >= SETTLE_S
         resolution = resolve(live.intent, view, settled=settled)
         live.perm_ids |= resolution.perm_ids
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
-            await self.orders.resolve_absent(live, now)
+            self.orders.resolve_absent(live, now)
         elif resolution.outcome is not Outcome.WAIT:
-            await self.orders.resolved(live, resolution.outcome, now)
+            self.orders.resolved(live, resolution.outcome, now)
 
     async def compare(self, view: BrokerView) -> list[Finding]:
         """What casts doubt on our books, empty when they agree with the broker's."""
+        await self.ledger.settle()
         books = await self.database.insist(self._books)
         findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
         for finding in findings:
@@ -129,6 +134,7 @@ class Recovery:
         self, view: BrokerView, standing: Standing, now: datetime, look: Look
     ) -> tuple[Judgement, Standing]:
         """Compare with the record, weigh it against the looks before, and write down what follows from it."""
+        await self.ledger.settle()
         books = await self.database.insist(self._books)
         findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
         judgement, after = judge(standing, findings, now, look.patience, at_rest=look.at_rest)

@@ -14,14 +14,16 @@ from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_referenc
 from htbot.domain.trades import TradeState
 from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, NotExpired, Settlement, settle_expired
 from htbot.execution.intents import closable_quantity, exit_intent
+from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.repositories import (
     DeskStateRepository,
     FillRepository,
     IntentRepository,
     TradeRepository,
 )
+from htbot.portfolio.positions import latest
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import facts_of, held_by_trade, refold_positions, settle_trade
+from htbot.services.trade_record import refold_position, rows_of, settle_trade
 
 _HELD = frozenset({TradeState.OPEN, TradeState.CLOSING})
 
@@ -57,19 +59,19 @@ def book_expiry(
     trade = TradeRepository(session).get(trade_id, lock=True)
     if trade is None or trade.state not in _HELD:
         return NotExpired(f"{trade_id} is not open")
-    facts = facts_of(session, trade)
-    if facts.live_exit is not None or not facts.entry_over:
+    rows = rows_of(session, trade)
+    if rows.live_exit is not None or not rows.entry_over:
         return NotExpired(f"{trade_id} has an order that has not ended")
     intents = IntentRepository(session)
     sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
     ref = order_reference(trade.strategy, trade.account, trade.session, Purpose.EXIT, sequence)
-    case = ExpiryCase(trade, (*facts.entry_fills, *facts.exit_fills), broker.holdings, broker.executions)
+    case = ExpiryCase(trade, (*rows.entry_fills, *rows.exit_fills), broker.holdings, broker.executions)
     ended = settle_expired(case, settlement, ref, as_of)
     if isinstance(ended, NeedsPerson):
         text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
         tell_seldom(session, error_alert("expiry", text, as_of))
     elif isinstance(ended, Expired):
-        quantity = max(1, closable_quantity(trade.legs, held_by_trade(case.ours)))
+        quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
         _book(session, intent, ended, settlement, epoch)
     return ended
@@ -80,5 +82,5 @@ def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Set
     IntentRepository(session).add_filled(intent, evidence, epoch)
     for fill in ended.fills:
         FillRepository(session).add(fill, intent.created_at)
-    refold_positions(session, intent.account, intent.created_at)
+        refold_position(session, fill.account, fill.con_id, intent.created_at)
     settle_trade(session, intent.trade_id, intent.created_at)

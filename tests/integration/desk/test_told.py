@@ -42,7 +42,7 @@ async def test_why_tells_the_ladder_the_doubt_and_the_exit_with_its_quotes(world
         world.after(market_s=6)
         await desk.turn()
     desk.desk.orders.doubt_all("reconnected")
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     await desk.look_up(after_s=1)
     world.broker.fill(intent.ref, "-4.10")
     world.broker.report_commissions(intent.ref)
@@ -86,7 +86,7 @@ async def test_a_doubt_and_its_look_up_are_in_the_intents_life(world: World) -> 
     desk.session.connected = True
     live = next(iter(desk.desk.orders.live))
     live.state = OrderState.SENDING
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     await desk.look_up(after_s=1)
     told = steps(world, intent.trade_id)["intent"]
     life = told.values[intent.ref]["life"]

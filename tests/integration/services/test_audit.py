@@ -17,7 +17,7 @@ from htbot.portfolio.rebuild import Difference
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import SECOND_LOOK_S, Audit, AuditParts
 from htbot.services.expiry import book_expiry
-from htbot.services.trade_record import refold_positions
+from htbot.services.trade_record import refold_position
 
 
 @pytest.fixture
@@ -123,5 +123,6 @@ def test_the_fold_of_the_positions_heals_them(audit: Audit, database: Database, 
     change(database, "UPDATE positions SET average_price = 1")
     assert not audit.rebuild().ok
     with database.transaction() as session:
-        refold_positions(session, ACCOUNT, NEXT_DAY)
+        for con_id in (11, 12):
+            refold_position(session, ACCOUNT, con_id, NEXT_DAY)
     assert audit.rebuild().ok
