@@ -9,6 +9,7 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, fences, inline_code, named, text_of
 
 from htbot.domain.orders import IntentState, OrderState
+from htbot.execution.reconciliation import FindingKind
 from htbot.paper.feeds.durations import SHOWS
 from htbot.settings import load_settings
 from htbot.settings.environment import OUTSIDE_NAMES
@@ -25,6 +26,7 @@ NO_SETTINGS = {
     *OUTSIDE_NAMES,
     *IntentState,
     *OrderState,
+    *FindingKind,
     *SHOWS,
 }
 EXAMPLES = [(named(page), block) for page in PAGES for block in fences(page, "ini")]

@@ -13,6 +13,7 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
+from htbot.execution.disagreement import Patience
 from htbot.portfolio.marks import Tolerance
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
@@ -20,6 +21,11 @@ from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
 
 _PERCENT = Decimal(100)
+
+
+def patience(settings: Settings) -> Patience:
+    """How long books and broker may disagree."""
+    return Patience(halts=settings.risk.recon_halt)
 
 
 def risk_limits(settings: Settings, symbol: str) -> Limits:

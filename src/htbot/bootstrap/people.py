@@ -15,6 +15,8 @@ from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
+from htbot.services.anchors import FILE_NAME, AnchorFile
+from htbot.services.audit import Audit, AuditParts
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
@@ -37,6 +39,7 @@ class People:
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
+    audit: Audit
     metrics: SystemMetrics
 
 
@@ -83,5 +86,6 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         commands=Commands(CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run))),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
+        audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
     )

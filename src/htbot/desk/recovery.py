@@ -17,6 +17,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
+from htbot.execution.disagreement import DEFAULT_PATIENCE, Judgement, Patience, Standing, judge
 from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage, OrderMessage
 from htbot.execution.reconciliation import (
     Books,
@@ -29,8 +30,9 @@ from htbot.execution.reconciliation import (
     resolve,
 )
 from htbot.persistence.repositories import FillRepository, IntentRepository
-from htbot.portfolio.positions import fold
+from htbot.portfolio.positions import fold, newest
 from htbot.services.outbox import tell_seldom
+from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
 
 SETTLE_S = 10.0
@@ -51,6 +53,15 @@ class RecoverySession(Protocol):
     def positions(self) -> dict[tuple[str, int], tuple[Contract, int]]:
         """What is held."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One comparison: why it is made, whether fills may be under way, how long differences may stand."""
+
+    cause: str
+    at_rest: bool
+    patience: Patience = DEFAULT_PATIENCE
 
 
 Fold = Callable[[OrderMessage, datetime], None]
@@ -119,6 +130,19 @@ class Recovery:
                 _log.warning("reconciliation: %s %s", finding.kind.value, finding.detail)
         return [finding for finding in findings if not finding.agrees]
 
+    async def judge(
+        self, view: BrokerView, standing: Standing, now: datetime, look: Look
+    ) -> tuple[Judgement, Standing]:
+        """Compare with the record, weigh it against the looks before, and write down what follows from it."""
+        await self.ledger.settle()
+        books = await self.database.insist(self._books)
+        findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
+        judgement, after = judge(standing, findings, now, look.patience, at_rest=look.at_rest)
+        for finding in (*judgement.doubts, *judgement.foreign):
+            _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
+        await self.database.insist(lambda session: record_look(session, self.account, judgement, look.cause))
+        return judgement, after
+
     async def tell(self, findings: Sequence[Finding], now: datetime) -> None:
         """Tell a person what does not agree, at most once each 15 minutes."""
         text = "; ".join(f"{item.kind.value} {item.symbol or item.ref}: {item.detail}" for item in findings)
@@ -128,4 +152,4 @@ class Recovery:
     def _books(self, session: Session) -> Books:
         fills: list[Fill] = FillRepository(session).of_account(self.account)
         live = frozenset(stored.intent.ref for stored in IntentRepository(session).live() if stored.order_id)
-        return Books(fold(fills), frozenset(fill.execution_key for fill in fills), live)
+        return Books(fold(fills), frozenset(fill.execution_key for fill in fills), live, newest(fills))

@@ -7,16 +7,16 @@ reconciliation writes events, it never trades).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from htbot.domain.fills import Fill
-from htbot.domain.orders import OrderIntent, Purpose
+from htbot.domain.orders import OrderIntent, OrderState, Purpose
 from htbot.domain.positions import Position
 from htbot.execution.fills import whole_spreads
 from htbot.execution.messages import OpenOrderMessage
 from htbot.execution.states import IntentEvent
-from htbot.portfolio.positions import PositionKey, latest
+from htbot.portfolio.positions import PositionKey, corrects, latest, newest
 
 REF_PREFIX = "htbot-"
 CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
@@ -42,7 +42,10 @@ _NOT_OURS = frozenset({FindingKind.EXTERNAL_POSITION, FindingKind.FOREIGN_ORDER}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a reconciliation. `con_id` is 0 in findings about orders, `ref` empty in those about positions."""
+    """One line of a reconciliation.
+
+    `con_id` is 0 in findings about orders, `ref` empty and `perm_id` 0 in those about positions.
+    """
 
     kind: FindingKind
     account: str
@@ -52,11 +55,17 @@ class Finding:
     ref: str = ""
     ours: int = 0
     broker: int = 0
+    perm_id: int = 0
+
+    @property
+    def foreign(self) -> bool:
+        """True of what is not ours: never adopted, never closed, told to a person."""
+        return self.kind in _NOT_OURS
 
     @property
     def agrees(self) -> bool:
         """True when this finding leaves no doubt about our own books."""
-        return self.kind is FindingKind.MATCH or self.kind in _NOT_OURS
+        return self.kind is FindingKind.MATCH or self.foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +102,16 @@ def _over(order: OpenOrderMessage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What our record holds: positions by (account, conId), execution keys already booked, refs that are not over."""
+    """What our record holds: positions by (account, conId), execution keys already booked, refs that are not over.
+
+    `booked` is the last word on each booked execution by its key; without it a correction that we have not heard of is
+    a difference that nothing explains.
+    """
 
     positions: Mapping[PositionKey, Position]
     execution_keys: frozenset[str]
     live_refs: frozenset[str]
+    booked: Mapping[str, Fill] = field(default_factory=dict)
 
 
 def reconcile(books: Books, broker: BrokerView) -> tuple[Finding, ...]:
@@ -110,12 +124,41 @@ def books_agree(findings: Sequence[Finding]) -> bool:
     return all(finding.agrees for finding in findings)
 
 
+@dataclass(frozen=True, slots=True)
+class _Unbooked:
+    """An execution that our books do not have, or have in an earlier version, and what it does to the position."""
+
+    fill: Fill
+    change: int
+
+    @property
+    def ours(self) -> bool:
+        return self.fill.ref.startswith(REF_PREFIX)
+
+
+def missing_fills(books: Books, broker: BrokerView) -> tuple[Fill, ...]:
+    """Executions under our references that are not booked, corrections included; booking them once closes the gap."""
+    unbooked = [item for items in _unbooked(books, broker).values() for item in items if item.ours]
+    return tuple(sorted((item.fill for item in unbooked), key=lambda fill: (fill.executed_at, fill.exec_id)))
+
+
+def _unbooked(books: Books, broker: BrokerView) -> dict[PositionKey, list[_Unbooked]]:
+    found: dict[PositionKey, list[_Unbooked]] = {}
+    for key, fill in sorted(newest(broker.executions).items()):
+        booked = books.booked.get(key)
+        if booked is not None and corrects(fill, booked):
+            item = _Unbooked(fill, fill.signed_quantity - booked.signed_quantity)
+        elif booked is None and key not in books.execution_keys and fill.quantity:
+            item = _Unbooked(fill, fill.signed_quantity)
+        else:
+            continue
+        found.setdefault((fill.account, fill.con_id), []).append(item)
+    return found
+
+
 def _compare_positions(books: Books, broker: BrokerView) -> list[Finding]:
     held = {(holding.account, holding.con_id): holding for holding in broker.holdings}
-    missing: dict[PositionKey, list[Fill]] = {}
-    for fill in latest(broker.executions):
-        if fill.execution_key not in books.execution_keys:
-            missing.setdefault((fill.account, fill.con_id), []).append(fill)
+    unbooked = _unbooked(books, broker)
     findings = []
     for key in sorted(books.positions.keys() | held.keys()):
         position, holding = books.positions.get(key), held.get(key)
@@ -124,19 +167,19 @@ def _compare_positions(books: Books, broker: BrokerView) -> list[Finding]:
         if not ours and not theirs:
             continue
         symbol = position.symbol if position is not None else held[key].symbol
-        kind, detail = _judge(ours, theirs, missing.get(key, []))
+        kind, detail = _judge(ours, theirs, unbooked.get(key, []))
         findings.append(Finding(kind, key[0], detail, con_id=key[1], symbol=symbol, ours=ours, broker=theirs))
     return findings
 
 
-def _judge(ours: int, theirs: int, missing: Sequence[Fill]) -> tuple[FindingKind, str]:
+def _judge(ours: int, theirs: int, unbooked: Sequence[_Unbooked]) -> tuple[FindingKind, str]:
     if ours == theirs:
         return FindingKind.MATCH, f"{ours} on both sides"
-    own = [fill for fill in missing if fill.ref.startswith(REF_PREFIX)]
-    if own and ours + sum(fill.signed_quantity for fill in own) == theirs:
-        ids = ", ".join(fill.exec_id for fill in own)
+    own = [item for item in unbooked if item.ours]
+    if own and ours + sum(item.change for item in own) == theirs:
+        ids = ", ".join(item.fill.exec_id for item in own)
         return FindingKind.MISSING_FILL, f"explained by executions that are not booked: {ids}"
-    strangers = ", ".join(fill.exec_id for fill in missing if not fill.ref.startswith(REF_PREFIX))
+    strangers = ", ".join(item.fill.exec_id for item in unbooked if not item.ours)
     hint = f"; executions without our ref: {strangers}" if strangers else ""
     if ours == 0:
         return FindingKind.EXTERNAL_POSITION, f"the broker holds {theirs}, we none{hint}"
@@ -151,10 +194,12 @@ def _compare_orders(books: Books, broker: BrokerView) -> list[Finding]:
     for order in working:
         if not order.ref.startswith(REF_PREFIX):
             detail = f"permId {order.perm_id} works without our ref"
-            findings.append(Finding(FindingKind.FOREIGN_ORDER, order.account, detail))
+            findings.append(Finding(FindingKind.FOREIGN_ORDER, order.account, detail, perm_id=order.perm_id))
         elif order.ref not in books.live_refs:
             detail = f"permId {order.perm_id} works under a ref that our books do not have as live"
-            findings.append(Finding(FindingKind.UNKNOWN_ORDER, order.account, detail, ref=order.ref))
+            findings.append(
+                Finding(FindingKind.UNKNOWN_ORDER, order.account, detail, ref=order.ref, perm_id=order.perm_id)
+            )
     seen = {order.ref for order in working}
     lost = "live in our books, not open at the broker"
     findings.extend(Finding(FindingKind.LOST_ORDER, "", lost, ref=ref) for ref in sorted(books.live_refs - seen))
@@ -183,11 +228,15 @@ _EVENTS: dict[Outcome, IntentEvent] = {
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What became of an intent: whole spreads filled, and every permId that carries its ref."""
+    """What became of an intent: whole spreads filled, and every permId that carries its ref.
+
+    `states` is the state of each permId that the broker listed, `perm_ids` has those of mere executions too.
+    """
 
     outcome: Outcome
     filled: int
     perm_ids: frozenset[int]
+    states: Mapping[int, OrderState] = field(default_factory=dict)
 
     def event(self, purpose: Purpose) -> IntentEvent:
         """The event for the intent: an absent entry expires, an absent close is sent again under its reserved id."""
@@ -207,7 +256,30 @@ def resolve(intent: OrderIntent, broker: BrokerView, *, settled: bool) -> Resolu
     executed = [fill for fill in latest(broker.executions) if fill.ref == intent.ref]
     perm_ids = {order.perm_id for order in orders} | {fill.perm_id for fill in executed}
     filled = max(whole_spreads(intent.legs, executed), sum(order.filled for order in orders))
-    return Resolution(_outcome(intent.quantity, orders, filled, settled), filled, frozenset(perm_ids))
+    states = {order.perm_id: perm_id_state(order) for order in orders}
+    return Resolution(_outcome(intent.quantity, orders, filled, settled), filled, frozenset(perm_ids), states)
+
+
+_ENDED: dict[str, OrderState] = {"Filled": OrderState.FILLED, "Inactive": OrderState.REJECTED}
+
+
+def perm_id_state(order: OpenOrderMessage) -> OrderState:
+    """State of one permId as the broker lists it: what is listed as open works, held or not."""
+    return state_of_status(order.status, order.filled, completed=order.completed)
+
+
+def state_of_status(status: str, filled: int, *, completed: bool = False) -> OrderState:
+    """State that a status of the broker puts one permId in; one that is no end, or unheard-of, works until it is over.
+
+    `completed` says that the broker lists it among its completed orders.
+    """
+    if status in CANCELLED_STATUSES:
+        return OrderState.CANCELLED
+    if completed or status == "Filled":
+        return _ENDED.get(status, OrderState.CANCELLED)
+    if status == "PendingCancel":
+        return OrderState.PENDING_CANCEL
+    return OrderState.PARTIAL if filled else OrderState.SUBMITTED
 
 
 def _outcome(quantity: int, orders: Sequence[OpenOrderMessage], filled: int, settled: bool) -> Outcome:

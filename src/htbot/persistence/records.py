@@ -12,6 +12,8 @@ from uuid import UUID
 from htbot.domain.alerts import Alert
 from htbot.domain.orders import IntentState, OrderIntent
 from htbot.domain.signals import Signal
+from htbot.execution.disagreement import Verdict
+from htbot.execution.reconciliation import FindingKind
 from htbot.persistence.states import AlertState, CommandState, HaltKind, TaskState
 
 
@@ -165,3 +167,60 @@ class AuditEntry:
     action: str
     subject: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a row stands in its chain: `seq` counts from 1 in each lane of a table."""
+
+    table: str
+    lane: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionChange:
+    """One entry of the decision journal: the whole row when it is new, afterwards the columns that have changed.
+
+    `as_of` is the market time that the row names, None where it names none; `recorded_at` wall time.
+    """
+
+    kind: str
+    key: str
+    op: str
+    as_of: datetime | None
+    body: Mapping[str, Any]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationItem:
+    """One thing that did not match, and the market time since when."""
+
+    kind: FindingKind
+    account: str
+    con_id: int
+    symbol: str
+    ref: str
+    perm_id: int
+    ours: int
+    broker: int
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationRun:
+    """One comparison with the broker: matching contracts are counted, everything else is an item."""
+
+    id: int
+    account: str
+    as_of: datetime
+    cause: str
+    verdict: Verdict
+    matched: int
+    differing: int
+    foreign: int
+    since: datetime | None
+    items: tuple[ReconciliationItem, ...]

@@ -24,7 +24,9 @@ this page, the row classes and the migrations in `alembic/` equal.
 - Prices of orders are signed as IB signs them (negative = receive); `credit` and `debit` are positive per unit.
 - Committed rows ring: `NOTIFY htbot_intents` (ref), `htbot_tasks` (task), `htbot_commands` (id) and `htbot_halts`
   (source).
-- `audit_log` refuses UPDATE, DELETE and TRUNCATE.
+- `audit_log` and `decision_journal` refuse UPDATE, DELETE and TRUNCATE, and their rows are links of hash chains;
+  `htbot audit verify` checks them. Triggers on `signals`, `risk_decisions`, `trades`, `intents`, `orders`,
+  `order_perm_ids`, `fills`, `halts` and `commands` write the journal while a transaction commits.
 - `desk_state` knows the keys `epoch`, `reconciled`, `world_id`, `last_instant` and `order_id:<client id>`.
 """
 

@@ -18,14 +18,24 @@ def latest(fills: Iterable[Fill]) -> list[Fill]:
     A correction reuses the execution id with a higher last part. Of two rows with the same id the one that knows its
     commission wins; a correction without a commission keeps its original's. A correction to quantity 0 is a bust.
     """
+    return sorted(
+        (fill for fill in newest(fills).values() if fill.quantity), key=lambda fill: (fill.executed_at, fill.exec_id)
+    )
+
+
+def newest(fills: Iterable[Fill]) -> dict[str, Fill]:
+    """The last word on each execution by its key, busts (quantity 0) included."""
     chosen: dict[str, Fill] = {}
     for fill in fills:
         key = fill.execution_key
         rival = chosen.get(key)
         chosen[key] = fill if rival is None else _newer(rival, fill)
-    return sorted(
-        (fill for fill in chosen.values() if fill.quantity), key=lambda fill: (fill.executed_at, fill.exec_id)
-    )
+    return chosen
+
+
+def corrects(fill: Fill, booked: Fill) -> bool:
+    """True when `fill` is a later correction of the booked execution."""
+    return fill.execution_key == booked.execution_key and _correction(fill) > _correction(booked)
 
 
 def fold(fills: Iterable[Fill]) -> dict[PositionKey, Position]:

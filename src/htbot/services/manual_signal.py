@@ -46,6 +46,7 @@ from htbot.services.commands import Caller, Conflict, DeskAway
 from htbot.services.desk_view import Live, look, snapshot_of
 from htbot.services.manual_plan import Strikes, plan_strikes
 from htbot.services.margin import AskMargin
+from htbot.services.trade_record import store_quotes
 
 KIND = "manual_signal"
 STRATEGY = "vertical_spread"
@@ -300,6 +301,7 @@ def _stored(session: Session, weighed: _Weighed, command: Command) -> ManualAnsw
         or not (TradeRepository(session).add(trade) and IntentRepository(session).add(intent))
     ):
         raise Refused("open_trade", "the strategy has a trade that is not closed", limit="0", value="1")
+    store_quotes(session, weighed.proposal.snapshot, intent.legs)
     return ManualAnswer(
         command_id=command.id,
         decision_id=decision_id(signal),

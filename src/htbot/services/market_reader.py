@@ -36,6 +36,7 @@ from htbot.risk.gate import RUNAWAY
 from htbot.risk.limits import Limits
 from htbot.services.margin import AskMargin
 from htbot.services.outbox import tell_seldom
+from htbot.services.trade_record import store_quotes
 from htbot.strategies.base import Strategy
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class MarketReader:
         if outcome.intent is not None:
             outcome = confirm(inputs, outcome, self._ask_margin(MarginQuestion.of(outcome.intent)))
         self._memories[series] = outcome.memory
-        self._store(transaction, outcome)
+        self._store(transaction, outcome, snapshot)
         return outcome
 
     def get_trend(self, transaction: Transaction, world_id: str, as_of: datetime) -> int:
@@ -137,7 +138,7 @@ class MarketReader:
             since = memory.through if session is None else min(session.opens, memory.through)
         return BarRepository(transaction).closed(series, as_of, since=since)
 
-    def _store(self, transaction: Transaction, outcome: CycleOutcome) -> None:
+    def _store(self, transaction: Transaction, outcome: CycleOutcome, snapshot: Snapshot) -> None:
         signal, decision = outcome.signal, outcome.decision
         if not EvaluationRepository(transaction).add(outcome.evaluation) or signal is None or decision is None:
             return
@@ -151,6 +152,7 @@ class MarketReader:
         _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
         if outcome.trade is None or outcome.intent is None:
             return
+        store_quotes(transaction, snapshot, outcome.intent.legs)
         evidence = {"levels": signal.levels, "reason": signal.reason}
         if not TradeRepository(transaction).add(outcome.trade) or not IntentRepository(transaction).add(
             outcome.intent, evidence

@@ -18,8 +18,8 @@ from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.columns import plain_money
 from htbot.persistence.engine import Database
+from htbot.persistence.queries import reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries
-from htbot.persistence.queries import trading, watch, why
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -31,6 +31,7 @@ from htbot.persistence.queries.shapes import (
     OrderView,
     PnlView,
     PositionView,
+    ReconciliationView,
     SignalView,
     StrategyView,
     TaskView,
@@ -225,6 +226,18 @@ class Queries:
             found = watch.command(session, command_id)
         if found is None:
             raise NotFound(f"there is no command {command_id}")
+        return found
+
+    def reconciliation(self, account: str | None = None) -> ReconciliationView:
+        """The last comparison of our books with the broker's.
+
+        Raises:
+            NotFound: there was none yet.
+        """
+        with self._sources.database.transaction() as session:
+            found = reconciliation.latest_run(session, self._account(session, account, self.desk()))
+        if found is None:
+            raise NotFound("books and broker were not compared yet: the desk does it once it is connected")
         return found
 
     def why(self, trade_id: str) -> WhyView:

@@ -17,11 +17,13 @@ from htbot.alerts.wording import entry_alert, exit_alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
+from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.records import DailyPnl, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
@@ -31,6 +33,7 @@ from htbot.persistence.repositories import (
     PnlRepository,
     PositionRepository,
     SignalRepository,
+    TickRepository,
     TradeRepository,
 )
 from htbot.persistence.states import TERMINAL_INTENT_STATES
@@ -185,6 +188,13 @@ def request_exit(
         return None
     close_trade(session, trade, intent)
     return intents.get(intent.ref)
+
+
+def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[SpreadLeg]) -> None:
+    """Keep the quotes that an approved entry was decided on: its underlying's and its legs'."""
+    con_ids = (snapshot.underlying_con_id, *(leg.con_id for leg in legs))
+    quotes = [snapshot.quotes[con_id] for con_id in con_ids if con_id in snapshot.quotes]
+    TickRepository(session).add(snapshot.world_id, snapshot.symbol, quotes)
 
 
 def close_trade(session: Session, trade: Trade, intent: OrderIntent) -> None:

@@ -29,6 +29,11 @@ class RiskSettings(Section):
         gt=0,
         le=10_000_000,
     )
+    recon_halt: bool = variable(
+        "RECON_HALT",
+        "entries are halted, until a person resumes, when books and broker have disagreed for five minutes",
+        default=True,
+    )
     max_order_qty: int = variable("MAX_ORDER_QTY", "contracts or combos per order", default=10, ge=1, le=1000)
     max_open_orders: int = variable("MAX_OPEN_ORDERS", "orders working at once", default=20, ge=1, le=500)
     max_orders_per_minute: int = variable("MAX_ORDERS_PER_MINUTE", "entries sent per minute", default=10, ge=1, le=300)

@@ -52,7 +52,8 @@ def test_halt_stands_in_file_row_audit_and_status_until_resumed(api: TestClient,
     assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
     assert api.get("/status").json()["halt"] is None
     assert not house.stop_file.exists()
-    assert [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")] == ["halt", "resume"]
+    acts = [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")]
+    assert acts == ["halt.set", "halt", "halt.cleared", "resume"]
 
 
 def test_stop_file_made_by_hand_survives_resume_and_is_named(api: TestClient, house: House) -> None:
@@ -200,6 +201,7 @@ def test_spread_by_hand_becomes_one_pending_intent(api: TestClient, market: Hous
     assert api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "s1"}).json() == told
     (intent,) = rows(market, "SELECT state, purpose, decision_id::text, quantity FROM intents")
     assert tuple(intent) == ("PENDING", "entry", told["decision_id"], 1)
+    assert len(rows(market, "SELECT con_id FROM ticks WHERE symbol = 'SPX'")) == 3, "both legs and their underlying"
     (signal,) = api.get("/signals").json()
     assert (signal["strategy"], signal["accepted"], signal["direction"]) == ("vertical_spread", True, 1)
 

@@ -28,6 +28,7 @@ from htbot.domain.trades import TradeState
 from htbot.execution.exits import ExitDecision
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.engine import Database, EngineOptions
+from htbot.persistence.queries.why import explain
 from htbot.persistence.repositories import (
     AlertRepository,
     BarRepository,
@@ -126,6 +127,21 @@ def test_a_reading_again_is_no_second_entry(database: Database, market: World) -
         with database.transaction() as session:
             worker.read(session, market.snapshot(BREAKOUT), BREAKOUT)
     assert rows(database, *DECISION) == dict.fromkeys(DECISION, 1)
+
+
+def test_an_entry_keeps_the_quotes_that_it_was_decided_on(database: Database, market: World) -> None:
+    with database.transaction() as session:
+        outcome = reader().read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert outcome.trade is not None
+    with database.transaction() as session:
+        told = explain(session, outcome.trade.id)
+    assert told is not None
+    tick = told.steps[0]
+    assert (tick.step, tick.summary) == ("tick", "2 of 2 legs have a stored quote")
+    quotes = market.snapshot(BREAKOUT).quotes
+    assert {int(con_id): (quote["bid"], quote["ask"]) for con_id, quote in tick.values.items()} == {
+        leg.con_id: (quotes[leg.con_id].bid, quotes[leg.con_id].ask) for leg in outcome.trade.legs
+    }
 
 
 def test_a_refused_signal_is_stored_with_its_reason_and_no_order(database: Database, market: World) -> None:

@@ -12,7 +12,7 @@ OBJECTS = """
 SELECT format('column %s.%s %s %s', table_name, column_name, data_type, is_nullable)
   FROM information_schema.columns WHERE table_schema = 'public'
 UNION ALL SELECT format('constraint %s %s', conrelid::regclass, pg_get_constraintdef(oid))
-  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+  FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 't'
 UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL SELECT format('trigger %s %s', tgrelid::regclass, tgname) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL SELECT format('function %s', proname) FROM pg_proc WHERE pronamespace = 'public'::regnamespace

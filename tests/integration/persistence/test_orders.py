@@ -49,6 +49,33 @@ def test_a_reference_works_while_any_of_its_permanent_ids_does(database: Databas
         assert not orders.works(intent.ref)
 
 
+@pytest.mark.fault(38)
+@pytest.mark.ruling(15)
+def test_every_permanent_id_keeps_its_own_state(database: Database, enter: Enter) -> None:
+    _, intent = enter()
+    with database.transaction() as session:
+        orders = OrderRepository(session)
+        orders.upsert(order(intent), at(0))
+        assert orders.works(intent.ref), "sent, and its permanent id is not known yet"
+        both = {900: OrderState.CANCELLED, 901: OrderState.SUBMITTED}
+        orders.upsert(order(intent, state=OrderState.UNKNOWN, perm_id=901), at(1), both)
+        assert orders.perm_ids(intent.ref) == both
+        assert orders.works(intent.ref)
+        assert orders.working_perm_ids(ACCOUNT) == {intent.ref: frozenset({901})}
+        orders.upsert(
+            order(intent, state=OrderState.CANCELLED, perm_id=901), at(2), {**both, 901: OrderState.CANCELLED}
+        )
+        assert (orders.works(intent.ref), orders.working_perm_ids()) == (False, {})
+
+
+def test_an_order_that_never_left_does_not_work(database: Database, enter: Enter) -> None:
+    _, intent = enter()
+    with database.transaction() as session:
+        assert not OrderRepository(session).works(intent.ref)
+        OrderRepository(session).upsert(order(intent, state=OrderState.REJECTED), at(0))
+        assert not OrderRepository(session).works(intent.ref)
+
+
 def test_an_execution_is_booked_once(database: Database, enter: Enter) -> None:
     _, intent = enter()
     sold = fill(intent, SHORT, "0001.01.01")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from htbot.bootstrap.limits import manual_terms, risk_limits, trading_hours
+from htbot.bootstrap.limits import manual_terms, patience, risk_limits, trading_hours
 from htbot.domain.accounts import AccountKind
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK, Session
@@ -131,3 +131,8 @@ def test_a_file_that_is_none_of_ex_dates_is_refused_by_name(tmp_path: Path, text
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=r"RISK_DIVIDENDS_FILE=.*dividends.csv: needs rows"):
         risk_limits(read(tmp_path, RISK_DIVIDENDS_FILE=str(path)), "SPY")
+
+@pytest.mark.parametrize("halts", [True, False])
+def test_whether_a_disagreement_halts_is_a_setting(tmp_path: Path, halts: bool) -> None:
+    assert patience(read(tmp_path, RECON_HALT=str(halts).lower())).halts is halts
+    assert patience(read(tmp_path)).halts

@@ -8,7 +8,7 @@ import pytest
 from tests.support.spreads import ACCOUNT, LONG, SHORT, entry_fills, exit_fills, intent
 
 from htbot.domain.fills import Fill
-from htbot.domain.orders import Purpose
+from htbot.domain.orders import OrderState, Purpose
 from htbot.domain.positions import Position
 from htbot.execution.messages import OpenOrderMessage
 from htbot.execution.reconciliation import (
@@ -19,11 +19,13 @@ from htbot.execution.reconciliation import (
     Holding,
     Outcome,
     books_agree,
+    missing_fills,
+    perm_id_state,
     reconcile,
     resolve,
 )
 from htbot.execution.states import IntentEvent
-from htbot.portfolio.positions import fold
+from htbot.portfolio.positions import fold, newest
 
 REF = intent().ref
 HELD = (Holding(ACCOUNT, SHORT.con_id, "SPX", -1), Holding(ACCOUNT, LONG.con_id, "SPX", 1))
@@ -160,3 +162,51 @@ def test_a_position_that_is_flat_in_our_books_only() -> None:
         frozenset(),
     )
     assert kinds(reconcile(flat, BrokerView())) == []
+
+
+@pytest.mark.fault(35)
+def test_a_correction_and_a_bust_that_were_missed_explain_the_difference() -> None:
+    """1 of 3 was booked; the broker corrected it to 3 and busted the other leg while we were away."""
+    booked = [replace(fill, quantity=3) for fill in entry_fills()]
+    corrected = replace(booked[0], exec_id="e1.01.02", quantity=2)
+    bust = replace(booked[1], exec_id="e2.01.02", quantity=0)
+    ours = Books(fold(booked), frozenset(fill.execution_key for fill in booked), frozenset(), newest(booked))
+    view = BrokerView(holdings=[Holding(ACCOUNT, SHORT.con_id, "SPX", -2)], executions=[*booked, corrected, bust])
+    assert kinds(reconcile(ours, view)) == [FindingKind.MISSING_FILL] * 2
+    assert missing_fills(ours, view) == (corrected, bust)
+
+
+@pytest.mark.fault(39)
+def test_an_assignment_overnight_is_shares_from_outside_and_a_leg_that_is_gone() -> None:
+    view = BrokerView(holdings=[Holding(ACCOUNT, LONG.con_id, "SPY", 1), Holding(ACCOUNT, 77, "SPY", 100)])
+    findings = reconcile(books(entry_fills()), view)
+    assert [(one.con_id, one.kind) for one in findings] == [
+        (SHORT.con_id, FindingKind.PHANTOM),
+        (LONG.con_id, FindingKind.MATCH),
+        (77, FindingKind.EXTERNAL_POSITION),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        (order(), OrderState.SUBMITTED),
+        (order(status="PreSubmitted", filled=1), OrderState.PARTIAL),
+        (order(status="PendingCancel"), OrderState.PENDING_CANCEL),
+        (order(status="Inactive"), OrderState.SUBMITTED),
+        (order(status="Inactive", completed=True), OrderState.REJECTED),
+        (order(status="ApiCancelled"), OrderState.CANCELLED),
+        (order(status="Filled", completed=True), OrderState.FILLED),
+        (order(status="Unheard-of", completed=True), OrderState.CANCELLED),
+    ],
+)
+def test_the_state_of_one_permid_as_the_broker_lists_it(message: OpenOrderMessage, state: OrderState) -> None:
+    assert perm_id_state(message) is state
+
+
+@pytest.mark.fault(38)
+@pytest.mark.ruling(15)
+def test_each_permid_has_a_state_of_its_own() -> None:
+    both = [order(status="Cancelled", completed=True, perm_id=900), order(perm_id=901)]
+    resolution = resolve(intent(), BrokerView(orders=both), settled=True)
+    assert dict(resolution.states) == {900: OrderState.CANCELLED, 901: OrderState.SUBMITTED}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from htbot.domain.orders import Purpose
+from htbot.domain.orders import IntentState, Purpose
 from htbot.persistence.codecs import plain
+from htbot.persistence.columns import plain_money
 from htbot.persistence.queries.shapes import Step, WhyView
 from htbot.persistence.queries.trades import leg_prices, trade_view
+from htbot.persistence.repositories import DecisionJournal, OrderRepository
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow
 from htbot.persistence.rows.intents import IntentRow
@@ -38,7 +41,7 @@ def explain(session: Session, trade_id: str) -> WhyView | None:
         _bar(session, trade),
         _signal(signal),
         _decision(decision),
-        _intents(intents),
+        _intents(session, intents),
         _orders(session, intents),
         _fills(session, intents),
         _positions(session, trade),
@@ -104,26 +107,68 @@ def _decision(row: RiskDecisionRow | None) -> Step:
     return Step("decision", row.as_of, summary, {outcome["rule"]: outcome for outcome in row.outcomes})
 
 
-def _intents(rows: Sequence[IntentRow]) -> Step:
+def _intents(session: Session, rows: Sequence[IntentRow]) -> Step:
+    """What was asked for on what evidence, and each state it went through with the reason: doubts and look-ups too."""
     fields = ("action", "quantity", "limit_price", "worst_limit", "style", "state", "exit_reason", "reason", "evidence")
-    values = {row.ref: _values(row, "created_at", *fields) for row in rows}
-    summary = "; ".join(f"{row.purpose.value} {row.action.value} at {row.limit_price}" for row in rows)
+    lives = _changes(session, "intent", [row.ref for row in rows], ("state", "reason"))
+    values = {row.ref: {**_values(row, "created_at", *fields), "life": lives.get(row.ref, [])} for row in rows}
+    summary = "; ".join(
+        f"{row.purpose.value} {row.action.value} at {row.limit_price}{_doubted(lives.get(row.ref, []))}" for row in rows
+    )
     return Step("intent", _first(row.created_at for row in rows), summary or "none", values)
+
+
+def _doubted(life: Sequence[Mapping[str, Any]]) -> str:
+    times = sum(change.get("state") == IntentState.UNKNOWN for change in life)
+    return f", in doubt {times} times" if times > 1 else ", in doubt once" if times else ""
+
+
+def _changes(session: Session, kind: str, keys: Sequence[str], names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """By key, each change of these columns in the decision journal with its market time, the first values included."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for change in DecisionJournal(session).of(kind, keys):
+        told = {name: _told(change.body[name]) for name in names if name in change.body}
+        if told:
+            found.setdefault(change.key, []).append({"at": plain(change.as_of), **told})
+    return found
 
 
 def _orders(session: Session, intents: Sequence[IntentRow]) -> Step:
     refs = [intent.ref for intent in intents]
     rows = session.scalars(select(OrderRow).where(OrderRow.ref.in_(refs)).order_by(OrderRow.submitted_at)).all()
     fields = ("order_id", "perm_id", "limit_price", "state", "filled", "average_price", "error_code", "error_text")
-    values = {row.ref: _values(row, "submitted_at", "changed_at", *fields) for row in rows}
-    summary = "; ".join(f"{row.purpose.value} {row.state.value}" for row in rows)
+    lives = _changes(session, "order", refs, ("limit_price", "state", "filled", "error_text"))
+    perm_ids = {ref: OrderRepository(session).perm_ids(ref) for ref in refs}
+    values = {
+        row.ref: {
+            **_values(row, "submitted_at", "changed_at", *fields),
+            "perm_ids": {str(perm_id): state.value for perm_id, state in perm_ids[row.ref].items()},
+            "limits": _limits(lives.get(row.ref, [])),
+            "life": lives.get(row.ref, []),
+        }
+        for row in rows
+    }
+    summary = "; ".join(
+        f"{row.purpose.value} {row.state.value} at {', '.join(values[row.ref]['limits']) or row.limit_price}"
+        for row in rows
+    )
     return Step("order", _first(row.submitted_at for row in rows), summary or "none was sent", values)
+
+
+def _limits(life: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The limits that the order had, in their order: the steps of its ladder."""
+    return [str(change["limit_price"]) for change in life if "limit_price" in change]
+
+
+def _told(value: Any) -> Any:
+    """Money as text; JSON has made a float of it."""
+    return format(plain_money(Decimal(str(value))), "f") if isinstance(value, float) else value
 
 
 def _fills(session: Session, intents: Sequence[IntentRow]) -> Step:
     refs = [intent.ref for intent in intents]
     rows = session.scalars(select(FillRow).where(FillRow.ref.in_(refs)).order_by(FillRow.executed_at)).all()
-    fields = ("ref", "executed_at", "symbol", "strike", "right", "side", "quantity", "price", "commission")
+    fields = ("ref", "executed_at", "symbol", "strike", "right", "side", "quantity", "price", "commission", "modelled")
     values = {row.exec_id: _values(row, *fields) for row in rows}
     return Step("fill", _first(row.executed_at for row in rows), f"{len(rows)} leg executions", values)
 
@@ -132,7 +177,8 @@ def _positions(session: Session, trade: TradeRow) -> Step:
     con_ids = [leg["con_id"] for leg in trade.legs]
     query = select(PositionRow).where(PositionRow.account == trade.account, PositionRow.con_id.in_(con_ids))
     rows = session.scalars(query.order_by(PositionRow.con_id)).all()
-    values = {str(row.con_id): _values(row, "quantity", "average_price", "realized_usd", "as_of") for row in rows}
+    fields = ("quantity", "average_price", "realized_usd", "commissions_usd", "as_of")
+    values = {str(row.con_id): _values(row, *fields) for row in rows}
     held = ", ".join(f"{row.quantity:+d} {row.symbol}" for row in rows if row.quantity)
     return Step("position", _first(row.as_of for row in rows), held or "flat", values)
 
@@ -142,6 +188,7 @@ def _pnl(session: Session, trade: TradeRow) -> Step:
     marks = session.scalars(query).all()
     view = trade_view(trade, leg_prices(session, [trade.id]))
     values: dict[str, Any] = {
+        "rules": trade.rules,
         "marks": len(marks),
         **{
             name: plain(getattr(view, name))

@@ -6,6 +6,7 @@ from htbot.persistence.repositories.accounts import AccountRepository
 from htbot.persistence.repositories.alerts import AlertRepository
 from htbot.persistence.repositories.audit import AuditRepository
 from htbot.persistence.repositories.commands import CommandRepository, CommandRequest
+from htbot.persistence.repositories.decisions import DecisionJournal
 from htbot.persistence.repositories.desk_state import DeskStateRepository
 from htbot.persistence.repositories.fills import FillRepository
 from htbot.persistence.repositories.halts import HaltRepository, HaltRequest
@@ -13,6 +14,7 @@ from htbot.persistence.repositories.intents import IntentRepository, sequence_of
 from htbot.persistence.repositories.market import BarRepository, Series, SessionRepository, TickRepository
 from htbot.persistence.repositories.orders import OrderRepository
 from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepository
+from htbot.persistence.repositories.reconciliation import ReconciliationRepository
 from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
 from htbot.persistence.repositories.task_runs import TaskRunRepository
 from htbot.persistence.repositories.trades import TradeRepository
@@ -25,6 +27,7 @@ __all__ = [
     "BarRepository",
     "CommandRepository",
     "CommandRequest",
+    "DecisionJournal",
     "DeskStateRepository",
     "EvaluationRepository",
     "FillRepository",
@@ -34,6 +37,7 @@ __all__ = [
     "OrderRepository",
     "PnlRepository",
     "PositionRepository",
+    "ReconciliationRepository",
     "RiskDecisionRepository",
     "Series",
     "SessionRepository",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.codecs import plain
@@ -19,6 +20,16 @@ class AuditRepository(Repository):
     def add(self, entry: AuditEntry) -> None:
         """Append an act."""
         self._count(insert(AuditRow).values(**{**asdict(entry), "detail": plain(entry.detail)}))
+
+    def since(self, at: datetime | None, action: str | None = None, limit: int = 1000) -> list[AuditEntry]:
+        """The newest acts from a market time on, of one action or family (`halt` is also `halt.set`), oldest first."""
+        query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
+        if at is not None:
+            query = query.where(AuditRow.at >= at)
+        if action is not None:
+            family = AuditRow.action.startswith(f"{action}.", autoescape=True)
+            query = query.where(or_(AuditRow.action == action, family))
+        return self._all(query, _to_entry)[::-1]
 
     def recent(self, limit: int = 100, action: str | None = None) -> list[AuditEntry]:
         """The last acts, newest first."""

@@ -80,6 +80,10 @@ class FillRepository(Repository):
         """Every fill of an account in order of time: what positions are folded from."""
         return self._where(FillRow.account == account)
 
+    def as_told(self) -> list[Fill]:
+        """Every execution of every account as the broker told it, corrected or not, in order of time."""
+        return self._all(select(FillRow).order_by(FillRow.executed_at, FillRow.exec_id), _to_fill)
+
     def of_contract(self, account: str, con_id: int) -> list[Fill]:
         """Every fill of one contract in an account in order of time."""
         return self._where(FillRow.account == account, FillRow.con_id == con_id)

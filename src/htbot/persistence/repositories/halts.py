@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Update, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from htbot.persistence.records import Halt
+from htbot.persistence.records import AuditEntry, Halt
+from htbot.persistence.repositories.audit import AuditRepository
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import HaltRow
 from htbot.persistence.states import HaltKind
@@ -34,7 +35,7 @@ class HaltRequest:
 
 
 class HaltRepository(Repository):
-    """Reasons not to originate orders (RULINGS 13)."""
+    """Reasons not to originate orders (RULINGS 13). Each that is set or cleared is an act in the audit log."""
 
     def set(self, request: HaltRequest) -> bool:
         """Put a halt in force; False when this source has one in force already.
@@ -43,8 +44,12 @@ class HaltRepository(Repository):
         """
         over = (HaltRow.kind == request.kind, HaltRow.source == request.source, HaltRow.cleared_at.is_(None))
         ended = update(HaltRow).where(*over, HaltRow.ends_at <= request.set_at)
-        self._count(ended.values(cleared_at=HaltRow.ends_at, cleared_by="end of session"))
-        return self._count(insert(HaltRow).values(asdict(request)).on_conflict_do_nothing()) == 1
+        self._clear(ended.values(cleared_at=HaltRow.ends_at, cleared_by="end of session"), request.set_at)
+        if self._count(insert(HaltRow).values(asdict(request)).on_conflict_do_nothing()) == 0:
+            return False
+        facts = {"kind": request.kind, "reason": request.reason, "ends_at": request.ends_at}
+        self._tell(AuditEntry(request.set_at, request.set_by, "halt.set", request.source, facts))
+        return True
 
     def active(self, as_of: datetime) -> list[Halt]:
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
@@ -57,7 +62,18 @@ class HaltRepository(Repository):
             statement = statement.where(HaltRow.kind == kind)
         if source is not None:
             statement = statement.where(HaltRow.source == source)
-        return self._count(statement.values(cleared_by=cleared_by, cleared_at=at))
+        return self._clear(statement.values(cleared_by=cleared_by, cleared_at=at), at)
+
+    def _clear(self, statement: Update, at: datetime) -> int:
+        """Clear halts and tell of each in the audit log."""
+        told = statement.returning(HaltRow.source, HaltRow.kind, HaltRow.reason, HaltRow.cleared_by)
+        cleared = self._session.execute(told, execution_options={"synchronize_session": False}).all()
+        for source, kind, reason, by in cleared:
+            self._tell(AuditEntry(at, by or "", "halt.cleared", source, {"kind": kind, "reason": reason}))
+        return len(cleared)
+
+    def _tell(self, entry: AuditEntry) -> None:
+        AuditRepository(self._session).add(entry)
 
     def recent(self, limit: int = 100) -> list[Halt]:
         """The last halts, newest first."""

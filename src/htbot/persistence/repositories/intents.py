@@ -39,6 +39,13 @@ class IntentRepository(Repository):
 
         `evidence` is what the decision saw (quotes, limit, value: RULINGS 6), for people.
         """
+        return self._insert(intent, evidence, {})
+
+    def add_filled(self, intent: OrderIntent, evidence: Mapping[str, Any], epoch: int) -> bool:
+        """Store an intent that nobody ever sends, because the broker has done what it would ask for (expiry)."""
+        return self._insert(intent, evidence, {"state": IntentState.FILLED, "claim_epoch": epoch, "reason": "not sent"})
+
+    def _insert(self, intent: OrderIntent, evidence: Mapping[str, Any] | None, state: Mapping[str, Any]) -> bool:
         values = {
             "ref": intent.ref,
             "trade_id": intent.trade_id,
@@ -63,6 +70,7 @@ class IntentRepository(Repository):
             "state": IntentState.PENDING,
             "changed_at": intent.created_at,
             "reason": "",
+            **state,
         }
         return self._count(insert(IntentRow).values(values).on_conflict_do_nothing()) == 1
 

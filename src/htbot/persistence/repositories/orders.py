@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -30,8 +31,12 @@ _TOLD = (
 class OrderRepository(Repository):
     """One order per reference; every permanent id that the reference was seen under."""
 
-    def upsert(self, order: Order, as_of: datetime) -> None:
-        """Store what the broker told last; what it left out (permanent id, average price) stays as it was."""
+    def upsert(self, order: Order, as_of: datetime, perm_ids: Mapping[int, OrderState] | None = None) -> None:
+        """Store what the broker told last; what it left out (permanent id, average price) stays as it was.
+
+        `perm_ids` gives every permanent id that the reference was seen under its own state (RULINGS 15). Without it
+        the order's own one is in the order's state.
+        """
         statement = insert(OrderRow).values(
             ref=order.ref,
             order_id=order.order_id,
@@ -55,14 +60,17 @@ class OrderRepository(Repository):
         changed["perm_id"] = func.coalesce(told.perm_id, OrderRow.perm_id)
         changed["average_price"] = func.coalesce(told.average_price, OrderRow.average_price)
         self._count(statement.on_conflict_do_update(index_elements=[OrderRow.ref], set_=changed))
-        if order.perm_id is not None:
-            self.see_perm_id(order.ref, order.perm_id, order.state, as_of)
+        if perm_ids is None:
+            perm_ids = {} if order.perm_id is None else {order.perm_id: order.state}
+        for perm_id, state in sorted(perm_ids.items()):
+            self.see_perm_id(order.ref, perm_id, state, as_of)
 
     def see_perm_id(self, ref: str, perm_id: int, state: OrderState, as_of: datetime) -> None:
-        """Remember a permanent id of a reference and the state it was seen in."""
+        """Remember a permanent id of a reference and the state it was seen in; `changed_at` is when that changed."""
         statement = insert(OrderPermIdRow).values(ref=ref, perm_id=perm_id, state=state, changed_at=as_of)
         told = {"state": statement.excluded.state, "changed_at": statement.excluded.changed_at}
-        self._count(statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told))
+        moved = OrderPermIdRow.state != statement.excluded.state
+        self._count(statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told, where=moved))
 
     def perm_ids(self, ref: str) -> dict[int, OrderState]:
         """Every permanent id of a reference with its last state."""
@@ -71,8 +79,27 @@ class OrderRepository(Repository):
         return {row.perm_id: row.state for row in rows}
 
     def works(self, ref: str) -> bool:
-        """True while any permanent id of the reference may still trade (ARCHITECTURE section 7.5)."""
-        return any(state not in TERMINAL_ORDER_STATES for state in self.perm_ids(ref).values())
+        """True while any permanent id of the reference may still trade (ARCHITECTURE section 7.5).
+
+        An order that was sent and has no permanent id yet works as long as it has not ended.
+        """
+        known = self.perm_ids(ref)
+        if known:
+            return any(state not in TERMINAL_ORDER_STATES for state in known.values())
+        order = self.get(ref)
+        return order is not None and order.state not in TERMINAL_ORDER_STATES
+
+    def working_perm_ids(self, account: str | None = None) -> dict[str, frozenset[int]]:
+        """Permanent ids that may still trade, by reference."""
+        query = select(OrderPermIdRow.ref, OrderPermIdRow.perm_id).where(
+            OrderPermIdRow.state.not_in(TERMINAL_ORDER_STATES)
+        )
+        if account is not None:
+            query = query.join(IntentRow, IntentRow.ref == OrderPermIdRow.ref).where(IntentRow.account == account)
+        found: dict[str, frozenset[int]] = {}
+        for ref, perm_id in self._session.execute(query):
+            found[ref] = found.get(ref, frozenset()) | {perm_id}
+        return found
 
     def ref_of(self, perm_id: int) -> str | None:
         """The reference that owns a permanent id."""

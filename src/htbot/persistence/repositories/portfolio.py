@@ -89,6 +89,10 @@ class PnlRepository(Repository):
         query = select(PnlDailyRow).where(PnlDailyRow.account == account, PnlDailyRow.day.between(first, last))
         return self._all(query.order_by(PnlDailyRow.day), _to_day)
 
+    def every_day(self) -> list[DailyPnl]:
+        """Results of all accounts and days."""
+        return self._all(select(PnlDailyRow).order_by(PnlDailyRow.account, PnlDailyRow.day), _to_day)
+
 
 def _to_position(row: PositionRow) -> Position:
     return Position(

@@ -74,6 +74,10 @@ class TradeRepository(Repository):
             query = query.where(TradeRow.account == account)
         return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
 
+    def every(self) -> list[Trade]:
+        """All trades of the record in order of time."""
+        return self._all(select(TradeRow).order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+
     def recent(self, limit: int = 100, account: str | None = None) -> list[Trade]:
         """The last trades, newest first."""
         query = select(TradeRow).order_by(TradeRow.opened_at.desc(), TradeRow.id.desc()).limit(limit)

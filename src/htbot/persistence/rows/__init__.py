@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from htbot.persistence.rows import alerts, control, intents, market, orders, portfolio, signals, tasks, tokens, trades
+from htbot.persistence.rows import (
+    alerts,
+    control,
+    decisions,
+    intents,
+    market,
+    orders,
+    portfolio,
+    reconciliation,
+    signals,
+    tasks,
+    tokens,
+    trades,
+)
 from htbot.persistence.rows.base import Base
 
 __all__ = [
     "Base",
     "alerts",
     "control",
+    "decisions",
     "intents",
     "market",
     "orders",
     "portfolio",
+    "reconciliation",
     "signals",
     "tasks",
     "tokens",

@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.persistence.columns import words
-from htbot.persistence.rows.base import Base, Json, SerialKey
+from htbot.persistence.rows.base import Base, BigInt, Json, SerialKey
 from htbot.persistence.states import CommandState, HaltKind
 
 
@@ -36,9 +36,13 @@ class HaltRow(Base):
 
 
 class AuditRow(Base):
-    """One act of a person or a process. The table refuses UPDATE, DELETE and TRUNCATE."""
+    """One act of a person or a process. The table refuses UPDATE, DELETE and TRUNCATE.
+
+    A trigger fills in `lane`, `seq`, `prev_hash` and `hash`, which are those of `decision_journal`.
+    """
 
     __tablename__ = "audit_log"
+    __table_args__ = (UniqueConstraint("lane", "seq", name="uq_audit_log_lane_seq"),)
 
     id: Mapped[SerialKey]
     at: Mapped[datetime] = mapped_column(index=True)
@@ -47,6 +51,10 @@ class AuditRow(Base):
     subject: Mapped[str]
     detail: Mapped[Json]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    lane: Mapped[str]
+    seq: Mapped[BigInt]
+    prev_hash: Mapped[str]
+    hash: Mapped[str]
 
 
 class CommandRow(Base):

@@ -1,0 +1,86 @@
+"""Books the end of a trade whose legs have expired, once; what it cannot know it hands to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from htbot.alerts.wording import error_alert
+from htbot.domain.fills import Fill
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
+from htbot.domain.trades import TradeState
+from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, NotExpired, Settlement, settle_expired
+from htbot.execution.intents import closable_quantity, exit_intent
+from htbot.execution.trade_fold import net_by_contract
+from htbot.persistence.repositories import (
+    DeskStateRepository,
+    FillRepository,
+    IntentRepository,
+    TradeRepository,
+)
+from htbot.portfolio.positions import latest
+from htbot.services.outbox import tell_seldom
+from htbot.services.trade_record import refold_position, rows_of, settle_trade
+
+_HELD = frozenset({TradeState.OPEN, TradeState.CLOSING})
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSide:
+    """What the broker shows of the account by contract id, and every execution that it told."""
+
+    holdings: Mapping[int, int]
+    executions: Sequence[Fill] = ()
+
+
+def book_expiry(
+    session: Session, trade_id: str, broker: BrokerSide, settlement: Settlement, as_of: datetime, epoch: int
+) -> Expired | NotExpired | NeedsPerson:
+    """Close a trade whose legs are gone at the broker by what they were worth at expiry.
+
+    The closing fills are booked under an exit that was never sent: it is stored as filled, with the settlement as its
+    evidence. A case for a person is told, at most once each 15 minutes.
+
+    Args:
+        session: the desk's transaction.
+        trade_id: an open trade; any other has not expired.
+        broker: the broker's side after a look-up.
+        settlement: close of the expiry day's session and settlement price of the underlying, None where unknown.
+        as_of: market time, aware UTC.
+        epoch: the desk's.
+
+    Raises:
+        Superseded: another desk has begun an epoch.
+    """
+    DeskStateRepository(session).require_epoch(epoch)
+    trade = TradeRepository(session).get(trade_id, lock=True)
+    if trade is None or trade.state not in _HELD:
+        return NotExpired(f"{trade_id} is not open")
+    rows = rows_of(session, trade)
+    if rows.live_exit is not None or not rows.entry_over:
+        return NotExpired(f"{trade_id} has an order that has not ended")
+    intents = IntentRepository(session)
+    sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
+    ref = order_reference(trade.strategy, trade.account, trade.session, Purpose.EXIT, sequence)
+    case = ExpiryCase(trade, (*rows.entry_fills, *rows.exit_fills), broker.holdings, broker.executions)
+    ended = settle_expired(case, settlement, ref, as_of)
+    if isinstance(ended, NeedsPerson):
+        text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
+        tell_seldom(session, error_alert("expiry", text, as_of))
+    elif isinstance(ended, Expired):
+        quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
+        intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
+        _book(session, intent, ended, settlement, epoch)
+    return ended
+
+
+def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:
+    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": "expired at the broker"}
+    IntentRepository(session).add_filled(intent, evidence, epoch)
+    for fill in ended.fills:
+        FillRepository(session).add(fill, intent.created_at)
+        refold_position(session, fill.account, fill.con_id, intent.created_at)
+    settle_trade(session, intent.trade_id, intent.created_at)

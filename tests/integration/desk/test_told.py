@@ -1,0 +1,150 @@
+"""What a trade's life on the desk leaves to be read: `why`, the audit of the record, the books made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.support.desk import World
+from tests.support.record import ACCOUNT, SHORT, at
+
+from htbot.desk.recovery import Look
+from htbot.domain.orders import OrderState
+from htbot.execution.disagreement import Patience, Standing, Verdict
+from htbot.execution.messages import OpenOrderMessage
+from htbot.execution.reconciliation import FindingKind
+from htbot.persistence.queries.shapes import Step
+from htbot.persistence.queries.why import explain
+from htbot.persistence.repositories import ReconciliationRepository
+from htbot.services.anchors import AnchorFile
+from htbot.services.audit import Audit, AuditParts
+
+
+def steps(world: World, trade_id: str) -> dict[str, Step]:
+    with world.database.transaction() as session:
+        told = explain(session, trade_id)
+    assert told is not None
+    return {step.step: step for step in told.steps}
+
+
+def audit(world: World, tmp_path: Path) -> Audit:
+    return Audit(AuditParts(world.database, AnchorFile(tmp_path / "audit.head"), lambda: world.now, lambda _s: None))
+
+
+@pytest.mark.ruling(6)
+async def test_why_tells_the_ladder_the_doubt_and_the_exit_with_its_quotes(world: World, tmp_path: Path) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    for _ in range(3):  # nobody sells at the first limits
+        world.after(market_s=6)
+        await desk.turn()
+    desk.desk.orders.doubt_all("reconnected")
+    await desk.doubt_silent()
+    await desk.look_up(after_s=1)
+    world.broker.fill(intent.ref, "-4.10")
+    world.broker.report_commissions(intent.ref)
+    await desk.hear()
+    world.broker.quotes[SHORT.con_id] = (8.60, 8.70)
+    world.after(market_s=2)
+    await desk.turn()
+    (leaving,) = world.exits(intent.trade_id)
+    world.broker.fill(leaving.intent.ref, "-6.70")
+    world.broker.report_commissions(leaving.intent.ref)
+    await desk.hear()
+
+    told = steps(world, intent.trade_id)
+    entry, exit_ = told["order"].values[intent.ref], told["order"].values[leaving.intent.ref]
+    limits = [Decimal(limit) for limit in entry["limits"]]
+    assert len(limits) >= 3
+    assert limits == sorted(limits), "a credit gives way step by step"
+    assert entry["perm_ids"] == {str(entry["perm_id"]): "FILLED"}
+    assert exit_["state"] == "FILLED"
+    states = [change["state"] for change in told["intent"].values[intent.ref]["life"] if "state" in change]
+    assert states[:3] == ["PENDING", "CLAIMED", "SENDING"]
+    assert states[-1] == "FILLED"
+    evidence = told["intent"].values[leaving.intent.ref]["evidence"]
+    assert (evidence["limit"], evidence["value"]) == ("-200.00", "-260.00")
+    assert {quote["con_id"]: (quote["bid"], quote["ask"]) for quote in evidence["marks"]}[SHORT.con_id] == (
+        "8.60",
+        "8.70",
+    )
+    assert {"limit", "value", "passed", "reason", "rule"} <= set(told["decision"].values["open_trade"])
+    assert told["pnl"].values["rules"]["stop_loss_usd"] == "200"
+    report = audit(world, tmp_path).verify()
+    assert report.problems == []
+    assert audit(world, tmp_path).rebuild().differences == []
+
+
+async def test_a_doubt_and_its_look_up_are_in_the_intents_life(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    world.after(host_s=11)
+    desk.session.connected = True
+    live = next(iter(desk.desk.orders.live))
+    live.state = OrderState.SENDING
+    await desk.doubt_silent()
+    await desk.look_up(after_s=1)
+    told = steps(world, intent.trade_id)["intent"]
+    life = told.values[intent.ref]["life"]
+    assert [(change.get("state"), change.get("reason")) for change in life][-2:] == [
+        ("UNKNOWN", "no answer within 10 s"),
+        ("WORKING", "looked up"),
+    ]
+    assert "in doubt once" in told.summary
+
+
+@pytest.mark.fault(26)
+@pytest.mark.fault(34)
+async def test_the_rest_of_a_partial_fill_that_came_while_we_were_away_is_booked_once(
+    world: World, tmp_path: Path
+) -> None:
+    desk = await world.desk()
+    intent = world.enter(quantity=3)
+    await desk.turn()
+    world.broker.fill(intent.ref, "-4.25", 1)
+    await desk.hear()
+    assert len(world.fills(intent.ref)) == 2
+    desk.session.deaf = True
+    world.broker.fill(intent.ref, "-4.20", 1)
+    world.broker.fill(intent.ref, "-4.15", 1)
+    world.broker.report_commissions(intent.ref)
+    desk.session.deaf = False
+    for _ in range(2):
+        await desk.look_up(after_s=1)
+    fills = world.fills(intent.ref)
+    assert len({fill.exec_id for fill in fills}) == len(fills) == 6
+    assert sum(fill.signed_quantity for fill in fills if fill.con_id == SHORT.con_id) == -3
+    trade = world.trade(intent.trade_id)
+    assert (trade.quantity, trade.credit) == (3, Decimal("4.20"))
+    assert audit(world, tmp_path).rebuild().differences == []
+    assert audit(world, tmp_path).verify().problems == []
+
+
+async def test_a_look_is_judged_and_written_down(world: World) -> None:
+    desk = await world.desk()
+    await desk.opened()
+    recovery = desk.desk._recovery
+    assert recovery is not None
+    standing, verdicts = Standing(), []
+    for minute in range(3):
+        view = await recovery.look_up(world.now)
+        if minute == 1:  # the short leg is gone, and a person has an order of his own
+            mine = OpenOrderMessage("", 0, 0, 4711, ACCOUNT, "Submitted", Decimal(1), 1)
+            view = replace(view, holdings=[h for h in view.holdings if h.con_id != SHORT.con_id], orders=[mine])
+        look = Look("interval", at_rest=True, patience=Patience())
+        judgement, standing = await recovery.judge(view, standing, at(10 + minute), look)
+        verdicts.append(judgement.verdict)
+    assert verdicts == [Verdict.AGREE, Verdict.DIFFER, Verdict.HEALED]
+    with world.database.transaction() as session:
+        runs = ReconciliationRepository(session).recent()[::-1]
+    assert [(run.matched, run.differing, run.foreign) for run in runs] == [(2, 0, 0), (1, 1, 1), (2, 0, 0)]
+    assert [item.kind for item in runs[1].items] == [FindingKind.PHANTOM, FindingKind.FOREIGN_ORDER]
+    assert [world.mails(kind) for kind in ("error.reconciliation", "error.foreign", "reconciliation.healed")] == [
+        1,
+        1,
+        1,
+    ]

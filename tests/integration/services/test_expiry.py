@@ -1,0 +1,94 @@
+"""A trade that expired at the broker ends in our books, once, or is handed to a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from tests.integration.persistence.conftest import Enter
+from tests.support.record import ACCOUNT, LONG, SHORT, at, exit_of, fill
+
+from htbot.domain.orders import ExitReason, IntentState
+from htbot.domain.trades import Trade, TradeState
+from htbot.execution.expiry import NeedsPerson, NotExpired, Settlement
+from htbot.persistence.engine import Database
+from htbot.persistence.repositories import (
+    AlertRepository,
+    FillRepository,
+    IntentRepository,
+    PnlRepository,
+    PositionRepository,
+    TradeRepository,
+)
+from htbot.services.expiry import BrokerSide, book_expiry
+from htbot.services.trade_record import settle_trade
+
+CLOSES = datetime(2022, 8, 26, 20, 0, tzinfo=UTC)
+NEXT_DAY = datetime(2022, 8, 27, 13, 0, tzinfo=UTC)
+GONE = BrokerSide({})
+
+
+@pytest.fixture
+def held(database: Database, enter: Enter, epoch: int) -> Trade:
+    """One spread is open: sold at 5.10, its wing bought at 0.90."""
+    trade, intent = enter()
+    with database.transaction() as session:
+        intents = IntentRepository(session)
+        intents.claim_next(epoch, at(1))
+        intents.move(intent.ref, IntentState.CLAIMED, IntentState.FILLED, epoch=epoch, at=at(2))
+        for leg, price in ((SHORT, "5.10"), (LONG, "0.90")):
+            one = fill(intent, leg, f"{leg.con_id}.01", price, commission=Decimal("1.10"))
+            FillRepository(session).add(one, at(2))
+        return settle_trade(session, trade.id, at(2))
+
+
+@pytest.mark.fault(39)
+def test_it_is_closed_by_expiry_with_its_result(database: Database, held: Trade, epoch: int) -> None:
+    for _ in range(2):
+        with database.transaction() as session:
+            ended = book_expiry(session, held.id, GONE, Settlement(CLOSES, Decimal("4148.50")), NEXT_DAY, epoch)
+    assert isinstance(ended, NotExpired), "the second time there is nothing left to close"
+    with database.transaction() as session:
+        trade = TradeRepository(session).get(held.id)
+        (exit_,) = [one for one in IntentRepository(session).of_trade(held.id) if one.intent.exit_reason]
+        assert PositionRepository(session).of_account(ACCOUNT) == []
+        day = PnlRepository(session).day(ACCOUNT, held.session)
+        mails = [stored.alert.kind for stored in AlertRepository(session).recent()]
+    assert trade is not None
+    assert (trade.state, trade.exit_reason, trade.closed_at) == (TradeState.CLOSED, ExitReason.EXPIRY, CLOSES)
+    assert (trade.credit, trade.debit, trade.net_pnl_usd) == (Decimal("4.20"), Decimal("1.50"), Decimal("267.80"))
+    assert day is not None
+    assert day.net_usd == Decimal("267.80")
+    assert (exit_.state, exit_.order_id, exit_.evidence["settlement"]) == (IntentState.FILLED, None, "4148.50")
+    assert "trade_exit" in mails
+
+
+@pytest.mark.fault(39)
+def test_without_a_price_a_person_is_told_and_nothing_is_booked(database: Database, held: Trade, epoch: int) -> None:
+    for _ in range(2):
+        with database.transaction() as session:
+            ended = book_expiry(session, held.id, GONE, Settlement(CLOSES, None), NEXT_DAY, epoch)
+            assert isinstance(ended, NeedsPerson)
+    with database.transaction() as session:
+        trade = TradeRepository(session).get(held.id)
+        told = [stored.alert for stored in AlertRepository(session).recent() if stored.alert.kind == "error.expiry"]
+    assert trade == held
+    assert len(told) == 1
+    assert "SPX has no known settlement price" in told[0].text
+
+
+def test_while_an_exit_is_under_way_it_has_not_expired(database: Database, held: Trade, epoch: int) -> None:
+    with database.transaction() as session:
+        IntentRepository(session).add(exit_of(held))
+    with database.transaction() as session:
+        ended = book_expiry(session, held.id, GONE, Settlement(CLOSES, Decimal(4200)), NEXT_DAY, epoch)
+    assert ended == NotExpired(f"{held.id} has an order that has not ended")
+
+
+def test_what_the_broker_still_shows_has_not_expired(database: Database, held: Trade, epoch: int) -> None:
+    with database.transaction() as session:
+        ended = book_expiry(
+            session, held.id, BrokerSide({SHORT.con_id: -1}), Settlement(CLOSES, Decimal(4200)), NEXT_DAY, epoch
+        )
+    assert ended == NotExpired("the broker still shows 4150 P")
