@@ -33,7 +33,8 @@ HALT = "halt"
 RESUME = "resume"
 EVERY_ACCOUNT = "all"
 _CONNECTED = "connected"
-_JOIN_LOCK = "htbot:commands"
+JOIN_LOCK = "htbot:commands"
+"""Whoever makes or joins a close holds this lock, so that two at once become one."""
 
 
 class Conflict(CallerMistake):
@@ -164,7 +165,7 @@ class Commands:
         """
         at = self._now()
         with self._parts.database.transaction() as session:
-            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(_JOIN_LOCK))))
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(JOIN_LOCK))))
             if caller.key is None:
                 for running in CommandRepository(session).open(CLOSE_ALL):
                     if running.params.get("scope") in {scope, EVERY_ACCOUNT}:

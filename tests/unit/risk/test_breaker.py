@@ -72,7 +72,7 @@ def test_an_unknown_part_is_unknown_and_named(part: str) -> None:
 
 
 def test_net_liquidation_stands_in_only_where_the_day_is_unknown() -> None:
-    fallen = {"equity_usd": Decimal("99500"), "peak_equity_usd": Decimal(100_000)}
+    fallen = {"equity_usd": Decimal(99500), "peak_equity_usd": Decimal(100_000)}
     assert cause(**fallen) is None
     assert cause(**fallen, unrealized_usd=None) is Cause.DAILY_LOSS
 

@@ -32,7 +32,8 @@ class ProcessRepository(Repository):
 
     def revision(self) -> str | None:
         """The revision that the record is at; None before the first migration has ended."""
-        return self._session.scalar(text("SELECT version_num FROM alembic_version"))
+        found: str | None = self._session.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def _to_process(row: ProcessRow) -> Process:
