@@ -1,4 +1,4 @@
-"""The kill switch as the desk sees it: STOP file, rows of `halts`, Redis flag, signal, and its own journal (RULINGS 13).
+"""The kill switch as the desk sees it: file, rows of `halts`, Redis flag, signal, its own journal (RULINGS 13).
 
 Any one source is enough, and each works with everything else dead. What was seen once stays in force in memory until
 the record, read after that, says that a person has lifted it. Entries stop, closes and cancels go through.
@@ -23,6 +23,7 @@ from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
 from htbot.persistence.records import Halt
 from htbot.persistence.repositories import HaltRepository, HaltRequest
+from htbot.persistence.states import HaltKind
 from htbot.services.halt_journal import HaltJournal
 from htbot.services.halt_record import HeldHalt, keep_halt
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
@@ -97,6 +98,11 @@ class HaltWatch:
         """True while the record has owed an answer for so long that the one before counts no more."""
         waits = self._reading is not None and not self._reading.done()
         return waits and self._parts.monotonic() - self._reading_since_s > BELIEVED_S
+
+    @property
+    def trips(self) -> tuple[Halt, ...]:
+        """Trips of the breaker that are in force by the record, as last read."""
+        return tuple(halt for halt in self._rows if halt.kind is HaltKind.BREAKER)
 
     # --- what somebody says ----------------------------------------------------------------------------------------
 

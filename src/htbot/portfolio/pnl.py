@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.signals import SpreadLeg
-from htbot.domain.trades import Trade
+from htbot.domain.trades import Trade, TradeState
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
 
@@ -48,6 +49,35 @@ def open_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
     if trade.credit is None or cost is None:
         return None
     return (trade.credit - cost) * trade.legs[0].multiplier * trade.quantity
+
+
+def open_result(
+    trades: Iterable[Trade], marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks], as_of: datetime
+) -> Decimal | None:
+    """Unrealised dollars of open trades, each on its own basis; 0 without any, None while one is unknown."""
+    total = Decimal(0)
+    for trade in trades:
+        result = open_pnl(trade, marks_of(trade.legs, as_of), trade.rules.pnl_basis)
+        if result is None:
+            return None
+        total += result
+    return total
+
+
+def booked_result(trades: Iterable[Trade]) -> tuple[Decimal | None, Decimal | None]:
+    """Realised gross and commissions of trades as far as they were filled; each None while a part is not known.
+
+    Dollars; commissions are positive.
+    """
+    gross: Decimal | None = Decimal(0)
+    fees: Decimal | None = Decimal(0)
+    for trade in trades:
+        if trade.credit is None:  # nothing was filled
+            continue
+        closed_unknown = trade.state is TradeState.CLOSED and trade.gross_pnl_usd is None
+        gross = None if gross is None or closed_unknown else gross + (trade.gross_pnl_usd or Decimal(0))
+        fees = None if fees is None or trade.commissions_usd is None else fees + trade.commissions_usd
+    return gross, fees
 
 
 def trade_result(legs: Sequence[SpreadLeg], entry: Iterable[Fill], exits: Iterable[Fill]) -> TradeResult:

@@ -17,10 +17,10 @@ from htbot.persistence.rows.equity import AccountEquityRow, CashFlowRow
 class EquityRepository(Repository):
     """One row per account and session day; peaks only rise, and move with money that goes in or out."""
 
-    def day(self, account: str, day: date) -> EquityDay | None:
-        """The figures of one day."""
+    def day(self, account: str, day: date, *, lock: bool = False) -> EquityDay | None:
+        """The figures of one day; `lock` holds them until the transaction ends, so that no reset comes between."""
         query = select(AccountEquityRow).where(AccountEquityRow.account == account, AccountEquityRow.day == day)
-        return self._first(query, _to_day)
+        return self._first(query.with_for_update() if lock else query, _to_day)
 
     def last(self, account: str, until: date | None = None) -> EquityDay | None:
         """The newest day of an account, up to `until` (inclusive) when given."""
@@ -53,7 +53,7 @@ class EquityRepository(Repository):
         newest = select(AccountEquityRow.account, func.max(AccountEquityRow.day)).group_by(AccountEquityRow.account)
         before = []
         for account, day in self._session.execute(newest).all():
-            row = self.day(account, day)
+            row = self.day(account, day, lock=True)
             if row is None:
                 continue
             before.append(row)
