@@ -10,6 +10,7 @@ from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.portfolio.marks import Tolerance
+from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
@@ -39,6 +40,17 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
             width_fraction=Decimal(str(account.max_spread_width_pct)) / _PERCENT,
         ),
         hours=trading_hours(settings, symbol),
+    )
+
+
+def breaker_limits(settings: Settings) -> BreakerLimits:
+    """What trips the breaker of the account."""
+    account = settings.risk
+    share = account.max_daily_loss_pct
+    return BreakerLimits(
+        daily_loss_usd=account.daily_loss_limit_usd,
+        daily_loss_fraction=None if share is None else Decimal(str(share)) / _PERCENT,
+        drawdown_fraction=Decimal(str(account.max_drawdown_pct)) / _PERCENT,
     )
 
 

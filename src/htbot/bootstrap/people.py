@@ -10,7 +10,7 @@ from functools import partial
 from redis import RedisError
 
 from htbot.adapters.live import LiveReader
-from htbot.bootstrap.limits import manual_terms
+from htbot.bootstrap.limits import breaker_limits, manual_terms
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
@@ -19,6 +19,7 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.metrics import SystemMetrics
+from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
 from htbot.settings import Settings
@@ -55,6 +56,12 @@ def ask_market(live: LiveReader, request: ManualRequest) -> Snapshot | None:
     return snapshot if snapshot.symbol == request.symbol else None
 
 
+def _pin(settings: Settings) -> str | None:
+    """Digest of the PIN, None when none is set."""
+    pin = settings.risk.pin
+    return None if pin is None else pin_digest(pin.get_secret_value())
+
+
 def build_people(settings: Settings, options: EngineOptions) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
 
@@ -65,14 +72,14 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     live = LiveReader(settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now)
+    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
     manual = ManualParts(
         database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), switch.halted_by
     )
     return People(
         database=database,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, live, switch, account, host_now)),
+        commands=Commands(CommandParts(database, live, switch, account, host_now, _pin(settings))),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         metrics=SystemMetrics(sources),

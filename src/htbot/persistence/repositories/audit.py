@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.codecs import plain
@@ -19,6 +20,12 @@ class AuditRepository(Repository):
     def add(self, entry: AuditEntry) -> None:
         """Append an act."""
         self._count(insert(AuditRow).values(**{**asdict(entry), "detail": plain(entry.detail)}))
+
+    def count_recent(self, action: str, within_s: int) -> int:
+        """How often an act was done in the last seconds, wall time of the database."""
+        since = func.clock_timestamp() - timedelta(seconds=within_s)
+        query = select(func.count()).where(AuditRow.action == action, AuditRow.recorded_at > since)
+        return self._session.scalar(query) or 0
 
     def recent(self, limit: int = 100, action: str | None = None) -> list[AuditEntry]:
         """The last acts, newest first."""
