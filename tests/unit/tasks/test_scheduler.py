@@ -51,12 +51,33 @@ class App:
         self.sent.append((name, kwargs, expires))
 
 
+@dataclass
+class Lock:
+    """The lock of the only beat, as a test wants it."""
+
+    answers: list[Exception | None] = field(default_factory=list)
+    asked: int = 0
+    lost: bool = True
+
+    def held(self) -> bool:
+        return not self.lost
+
+    def require(self, what: str) -> None:
+        assert what == "beat"
+        self.asked += 1
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        self.lost = False
+
+
 class Beat(MarketScheduler):
     """The scheduler without Celery's set-up."""
 
     def __init__(self, live: Live, rows: tuple[ScheduleRow, ...]) -> None:
         self._live, self._rows = live, rows
         self._steps, self._last_sent = None, None
+        self._lock, self._locked_at_s = Lock(), None
         self.app = App()
 
     def names(self) -> list[str]:

@@ -22,9 +22,10 @@ class ProcessRepository(Repository):
         changed = {name: statement.excluded[name] for name in values if name != "name"}
         self._count(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
 
-    def get(self, name: str) -> Process | None:
-        """The last start of a process."""
-        return self._first(select(ProcessRow).where(ProcessRow.name == name), _to_process)
+    def newest(self, kind: str) -> Process | None:
+        """The process that started last among those whose name begins with a kind."""
+        query = select(ProcessRow).where(ProcessRow.name.startswith(kind, autoescape=True))
+        return self._first(query.order_by(ProcessRow.started_at.desc()), _to_process)
 
     def all(self) -> list[Process]:
         """Processes by name."""
