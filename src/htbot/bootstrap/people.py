@@ -22,6 +22,7 @@ from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
+from htbot.services.versions import Version, own_version, version_trouble
 from htbot.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,15 @@ def ask_market(live: LiveReader, request: ManualRequest) -> Snapshot | None:
     return snapshot if snapshot.symbol == request.symbol else None
 
 
+def _halted_by(switch: KillSwitch, database: Database, own: Version) -> str | None:
+    """Why nothing may be proposed besides the rows of `halts`: the STOP file, or code of another version."""
+    told = switch.halted_by()
+    if told is not None:
+        return told
+    with database.transaction() as session:
+        return version_trouble(session, own)
+
+
 def _pin(settings: Settings) -> str | None:
     """Digest of the PIN, None when none is set."""
     pin = settings.risk.pin
@@ -73,8 +83,9 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
     sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
+    halted_by = partial(_halted_by, switch, database, own_version())
     manual = ManualParts(
-        database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), switch.halted_by
+        database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), halted_by
     )
     return People(
         database=database,

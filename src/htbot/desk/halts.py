@@ -27,6 +27,7 @@ from htbot.persistence.states import HaltKind
 from htbot.services.halt_journal import HaltJournal
 from htbot.services.halt_record import HeldHalt, keep_halt
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
+from htbot.services.versions import Version, version_trouble
 
 REDIS_SOURCE, SIGNAL_SOURCE = "redis", "signal"
 NOT_KNOWN = "halts are not known: the database has not answered"
@@ -46,13 +47,14 @@ class HaltFlag(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HaltParts:
-    """What a watch has besides file and record.
+    """What a watch has besides file and record. `version` is this desk's: on a record of another schema it halts.
 
     `patience_s` None waits for every answer, `PATIENCE_S` is for a market that does not wait: stepped market time must
     not depend on how fast a disk is.
     """
 
     journal: HaltJournal | None = None
+    version: Version | None = None
     flag: HaltFlag | None = None
     patience_s: float | None = None
     monotonic: Callable[[], float] = time.monotonic
@@ -68,6 +70,7 @@ class HaltWatch:
         self._rows: tuple[Halt, ...] = ()
         self._rows_known = False
         self._held: list[HeldHalt] = [] if self._parts.journal is None else self._parts.journal.read()
+        self._outdated: str | None = None
         self._sightings = 0
         self._file_latched = False
         self._reading: asyncio.Task[None] | None = None
@@ -85,7 +88,7 @@ class HaltWatch:
         rows = [halt for halt in self._rows if halt.source != FILE_SOURCE]
         if rows:
             return f"{rows[0].kind.value} by {rows[0].source}: {rows[0].reason}"
-        return None if self._rows_known and not self._overdue() else NOT_KNOWN
+        return self._outdated if self._rows_known and not self._overdue() else NOT_KNOWN
 
     def _file_present(self) -> bool:
         present = self._switch.present()
@@ -174,14 +177,17 @@ class HaltWatch:
         sightings, present = self._sightings, self._file_present()
         seen, held = self._file_latched, tuple(self._held)
         try:
-            rows = await self._database.run(
-                lambda session: self._follow(session, now, held=held, present=present, seen=seen)
+            rows, outdated = await self._database.run(
+                lambda session: (
+                    self._follow(session, now, held=held, present=present, seen=seen),
+                    self._compare(session),
+                )
             )
         except Retryable as error:
             self._rows_known = False
             _log.warning("halts unknown: %s", error)
             return
-        self._rows = rows
+        self._rows, self._outdated = rows, outdated
         self._rows_known = True
         if not present and self._sightings == sightings:
             self._file_latched = False
@@ -200,6 +206,11 @@ class HaltWatch:
         if (told or seen) and not present:
             halts.clear("file removed", now, source=FILE_SOURCE)
         return tuple(halts.active(now)) if held or present != told else tuple(active)
+
+    def _compare(self, session: Session) -> str | None:
+        """Somebody may migrate the record under a desk that runs (FAULTS 43)."""
+        version = self._parts.version
+        return None if version is None else version_trouble(session, version, as_desk=True)
 
     def _forget(self, written: tuple[HeldHalt, ...]) -> None:
         """What is in the record now counts through its row."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from htbot import __version__
+from htbot.domain.errors import ConfigurationError
 from htbot.persistence.records import Process
 from htbot.persistence.repositories import ProcessRepository
 from htbot.persistence.revisions import newest_revision
@@ -55,6 +56,18 @@ def disagreement(own: Version, revision: str | None, desk: Process | None) -> st
 def register(session: Session, name: str, own: Version, at: datetime) -> None:
     """Note the start of a process (wall time); a desk's name begins with `desk`."""
     ProcessRepository(session).started(Process(name, socket.gethostname(), os.getpid(), own.code, own.revision, at))
+
+
+def begin_desk(session: Session, name: str, own: Version, at: datetime) -> None:
+    """A desk starts: on the record of its own schema or not at all (FAULTS 43, 47).
+
+    Raises:
+        ConfigurationError: the record is older or newer than the code.
+    """
+    trouble = version_trouble(session, own, as_desk=True)
+    if trouble is not None:
+        raise ConfigurationError(trouble)
+    register(session, name, own, at)
 
 
 def version_trouble(session: Session, own: Version, *, as_desk: bool = False) -> str | None:

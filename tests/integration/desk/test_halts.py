@@ -30,6 +30,7 @@ from htbot.persistence.states import HaltKind
 from htbot.services.commands import CLOSE_ALL
 from htbot.services.halt_journal import HaltJournal
 from htbot.services.halt_record import HeldHalt
+from htbot.services.versions import Version, own_version
 
 T = TypeVar("T")
 
@@ -77,11 +78,12 @@ class Watched:
     thread: Thread
     flag: Flag
     journal: HaltJournal
+    version: Version | None = None
     monotonic: float = 0.0
 
     def start(self, patience_s: float | None = None) -> HaltWatch:
         """The desk begins, perhaps not for the first time."""
-        parts = HaltParts(self.journal, self.flag, patience_s, lambda: self.monotonic)
+        parts = HaltParts(self.journal, self.version, self.flag, patience_s, lambda: self.monotonic)
         return HaltWatch(self.world.stop_file, self.thread, parts)
 
     async def known(self, halts: HaltWatch) -> None:
@@ -214,6 +216,18 @@ async def test_a_record_that_hangs_holds_nobody_up_and_counts_no_more_after_a_se
         assert [(halt.source, halt.cleared_by) for halt in HaltRepository(session).recent()] == [
             ("file", "file removed")
         ]
+
+
+@pytest.mark.fault(43)
+async def test_a_record_of_another_schema_halts_a_running_desk(watched: Watched) -> None:
+    watched.version = own_version()
+    halts = watched.start()
+    await halts.refresh(watched.world.now)
+    assert halts.entries_halted_by() is None
+    watched.version = Version(watched.version.code, "9999")
+    older = watched.start()
+    await older.refresh(watched.world.now)
+    assert "needs 9999" in (older.entries_halted_by() or "")
 
 
 async def test_without_patience_every_answer_is_awaited(watched: Watched) -> None:
