@@ -23,23 +23,19 @@ from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade
+from htbot.persistence.day_book import DayBook, read_day
 from htbot.persistence.records import EquityDay, Halt
-from htbot.persistence.repositories import (
-    AlertRepository,
-    EquityRepository,
-    HaltRequest,
-    OrderRepository,
-    TradeRepository,
-)
+from htbot.persistence.repositories import AlertRepository, EquityRepository, HaltRequest, PositionRepository
 from htbot.persistence.states import HaltKind
 from htbot.portfolio.marks import Marks
-from htbot.portfolio.pnl import booked_result, open_result
+from htbot.portfolio.pnl import open_result
 from htbot.risk.breaker import BreakerLimits, DayFigures, Trip, daily_result, judge_breaker
 from htbot.services.halt_record import TRIPPED_BY, HeldHalt, flatten_incomplete_alert
 from htbot.services.outbox import tell_seldom
 
 NET_LIQUIDATION, DAILY_PNL = "NetLiquidation", "DailyPnL"
 """Account values by the broker's tag; the second only where reqPnL was asked for."""
+WRITE_EVERY = timedelta(minutes=1)
 LOOK_EVERY = timedelta(seconds=5)
 COMPLAIN_AFTER = timedelta(minutes=1)
 # Ours and the broker's day may differ by the larger of these (spec 05 section 4).
@@ -86,10 +82,7 @@ class _Booked:
     """What the record knows of a day."""
 
     day: EquityDay
-    realized_usd: Decimal | None
-    commissions_usd: Decimal | None
-    rejected_at: tuple[datetime, ...]
-    con_ids: frozenset[int]
+    book: DayBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +153,7 @@ class BreakerWatch:
                 return before
             peak = before.day.peak_equity_usd
         start = _observed(EquityDay(account, market.day, market.now, peak_equity_usd=peak), market)
-        self._booked = _Booked(start, None, None, (), frozenset())
+        self._booked = _Booked(start, DayBook())
         return self._booked
 
     # --- the record ------------------------------------------------------------------------------------------------
@@ -182,20 +175,14 @@ class BreakerWatch:
     def _record(self, db: Transaction, market: _Market, memory: EquityDay) -> _Booked:
         """One day, read and written in one transaction; a reset by a person waits for it or comes before it."""
         equity, account, now = EquityRepository(db), market.seen.account, market.now
-        known = equity.day(account, market.day, lock=True) or _carried(equity, memory)
-        trades = TradeRepository(db).of_day(market.day, account)
-        realized, commissions = booked_result(trades)
+        stored = equity.day(account, market.day, lock=True)
+        known = stored or _carried(equity, memory)
         since = max(filter(None, (known.reset_at, now - self._parts.limits.rejects_within)))
-        booked = _Booked(
-            day=_observed(known, market),
-            realized_usd=realized,
-            commissions_usd=commissions,
-            rejected_at=tuple(OrderRepository(db).rejected_since(since, account)),
-            con_ids=frozenset(leg.con_id for trade in trades for leg in trade.legs),
-        )
+        booked = _Booked(_observed(known, market), read_day(db, account, market.day, since))
         result = daily_result(_figures(booked.day, booked, market))
         booked = replace(booked, day=replace(booked.day, daily_pnl_usd=result.usd))
-        equity.save(booked.day)
+        if stored is None or _differs(known, booked.day):
+            equity.save(booked.day)
         told = market.seen.amounts.get(DAILY_PNL)
         if _disagree(result.own_usd, told):
             detail = f"our books say {result.own_usd} USD of the day, the broker says {told} USD"
@@ -221,29 +208,35 @@ class BreakerWatch:
         since = self._tripped_since()
         if not self._parts.flatten or since is None or now - since < COMPLAIN_AFTER:
             return
-        left = self._left(seen.account)
-        if not left:
+        open_trades = [trade.id for trade in self._parts.trades() if trade.account == seen.account]
+        held = {con_id: quantity for con_id, quantity in self._parts.holdings(seen.account).items() if quantity}
+        if not open_trades and not held:
             return
-        alert = flatten_incomplete_alert(seen.account, left, since, now)
         try:
-            await self._parts.database.run(lambda db: AlertRepository(db).add(alert))
+            await self._parts.database.run(lambda db: _complain(db, seen.account, open_trades, held, (since, now)))
         except Retryable as error:
-            _log.critical("not flat after a trip, %s: %s", left, error)
+            _log.critical("not flat after a trip, %s %s: %s", open_trades, held, error)
 
     def _tripped_since(self) -> datetime | None:
         trips: tuple[Halt, ...] = self._parts.halts.trips
         return min((trip.set_at for trip in trips if trip.set_by == TRIPPED_BY), default=None)
 
-    def _left(self, account: str) -> str:
-        """What is still held, empty when flat: open trades of ours, and the broker's holdings of their contracts."""
-        open_trades = [trade.id for trade in self._parts.trades() if trade.account == account]
-        ours = self._booked.con_ids if self._booked is not None else frozenset()
-        held = [
-            f"{quantity:+d} of {con_id}"
-            for con_id, quantity in sorted(self._parts.holdings(account).items())
-            if con_id in ours and quantity
-        ]
-        return ", ".join([*open_trades, *held])
+
+def _complain(
+    db: Transaction, account: str, open_trades: list[str], held: Mapping[int, int], times: tuple[datetime, datetime]
+) -> None:
+    """Tell what is still held: open trades of ours, and what the broker shows of contracts that were ever ours."""
+    since, now = times
+    ours = {position.con_id for position in PositionRepository(db).of_account(account, flat=True)}
+    shown = [f"{quantity:+d} of {con_id}" for con_id, quantity in sorted(held.items()) if con_id in ours]
+    if open_trades or shown:
+        left = ", ".join([*open_trades, *shown])
+        AlertRepository(db).add(flatten_incomplete_alert(account, left, since, now))
+
+
+def _differs(known: EquityDay, seen: EquityDay) -> bool:
+    """Whether a day is worth writing: something moved, or the last word is a minute old."""
+    return seen.as_of - known.as_of >= WRITE_EVERY or replace(known, as_of=seen.as_of) != seen
 
 
 def _observed(day: EquityDay, market: _Market) -> EquityDay:
@@ -267,8 +260,8 @@ def _highest(*amounts: Decimal | None) -> Decimal | None:
 
 def _figures(day: EquityDay, booked: _Booked, market: _Market) -> DayFigures:
     return DayFigures(
-        realized_usd=booked.realized_usd,
-        commissions_usd=booked.commissions_usd,
+        realized_usd=booked.book.realized_usd,
+        commissions_usd=booked.book.commissions_usd,
         unrealized_usd=market.unrealized_usd,
         start_unrealized_usd=day.start_unrealized_usd,
         broker_daily_usd=market.seen.amounts.get(DAILY_PNL),
@@ -276,7 +269,7 @@ def _figures(day: EquityDay, booked: _Booked, market: _Market) -> DayFigures:
         start_equity_usd=day.start_net_liquidation_usd,
         peak_equity_usd=day.peak_equity_usd,
         loss_base_usd=day.loss_base_usd,
-        rejected_at=booked.rejected_at,
+        rejected_at=booked.book.rejected_at,
         mismatch_unresolved=market.seen.mismatch_unresolved,
         broken_invariant=market.seen.broken_invariant,
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.signals import SpreadLeg
-from htbot.domain.trades import Trade, TradeState
+from htbot.domain.trades import Trade
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
 
@@ -62,22 +62,6 @@ def open_result(
             return None
         total += result
     return total
-
-
-def booked_result(trades: Iterable[Trade]) -> tuple[Decimal | None, Decimal | None]:
-    """Realised gross and commissions of trades as far as they were filled; each None while a part is not known.
-
-    Dollars; commissions are positive.
-    """
-    gross: Decimal | None = Decimal(0)
-    fees: Decimal | None = Decimal(0)
-    for trade in trades:
-        if trade.credit is None:  # nothing was filled
-            continue
-        closed_unknown = trade.state is TradeState.CLOSED and trade.gross_pnl_usd is None
-        gross = None if gross is None or closed_unknown else gross + (trade.gross_pnl_usd or Decimal(0))
-        fees = None if fees is None or trade.commissions_usd is None else fees + trade.commissions_usd
-    return gross, fees
 
 
 def trade_result(legs: Sequence[SpreadLeg], entry: Iterable[Fill], exits: Iterable[Fill]) -> TradeResult:

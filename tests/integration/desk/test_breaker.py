@@ -14,6 +14,7 @@ from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import HaltWatch
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.orders import OrderState
+from htbot.domain.positions import Position
 from htbot.domain.sessions import Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
@@ -24,6 +25,7 @@ from htbot.persistence.repositories import (
     EquityRepository,
     HaltRepository,
     OrderRepository,
+    PositionRepository,
     TradeRepository,
 )
 from htbot.portfolio.marks import Marks
@@ -313,6 +315,11 @@ async def test_not_flat_a_minute_after_the_trip_is_told_each_minute(desk: Trippi
         await desk.look()
     assert desk.world.mails("flatten_incomplete") in {2, 3}
     told = desk.world.mails("flatten_incomplete")
+    with desk.world.database.transaction() as session:  # flat by our books, not by the broker's
+        flat = Position(
+            record.ACCOUNT, record.SHORT.con_id, "SPX", record.DAY, record.SHORT.strike, record.SHORT.right, 100
+        )
+        PositionRepository(session).replace(record.ACCOUNT, [flat], desk.world.now)
     desk.trades, desk.held = [], {record.SHORT.con_id: -1, 99: 5}  # 99 is not ours
     await desk.look(after_s=60)
     assert desk.world.mails("flatten_incomplete") == told + 1

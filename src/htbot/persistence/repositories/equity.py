@@ -5,13 +5,38 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.persistence.records import CashFlow, EquityDay
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.equity import AccountEquityRow, CashFlowRow
+
+
+def _save() -> Insert:
+    old = cast(Table, AccountEquityRow.__table__)
+    statement = insert(old)
+    new = statement.excluded
+    kept = ("start_net_liquidation_usd", "start_unrealized_usd")
+    newest = ("equity_usd", "daily_pnl_usd")
+    rising = ("peak_equity_usd", "intraday_peak_usd")
+    changed: dict[str, Any] = {name: func.coalesce(old.c[name], new[name]) for name in kept}
+    changed |= {name: func.coalesce(new[name], old.c[name]) for name in newest}
+    changed |= {name: func.greatest(old.c[name], new[name]) for name in rising}
+    changed["as_of"] = new.as_of
+    return statement.on_conflict_do_update(
+        index_elements=["account", "day"], set_=changed, where=new.as_of >= old.c.as_of
+    )
+
+
+# Written every few seconds of market time, so it is built once; the same goes for the question.
+_SAVE = _save()
+_DAY = select(AccountEquityRow).where(
+    AccountEquityRow.account == bindparam("of_account"), AccountEquityRow.day == bindparam("on_day")
+)
+_DAY_LOCKED = _DAY.with_for_update()
 
 
 class EquityRepository(Repository):
@@ -19,8 +44,8 @@ class EquityRepository(Repository):
 
     def day(self, account: str, day: date, *, lock: bool = False) -> EquityDay | None:
         """The figures of one day; `lock` holds them until the transaction ends, so that no reset comes between."""
-        query = select(AccountEquityRow).where(AccountEquityRow.account == account, AccountEquityRow.day == day)
-        return self._first(query.with_for_update() if lock else query, _to_day)
+        found = self._all(_DAY_LOCKED if lock else _DAY, _to_day, {"of_account": account, "on_day": day})
+        return found[0] if found else None
 
     def last(self, account: str, until: date | None = None) -> EquityDay | None:
         """The newest day of an account, up to `until` (inclusive) when given."""
@@ -31,22 +56,7 @@ class EquityRepository(Repository):
 
     def save(self, figures: EquityDay) -> None:
         """Store what was seen: what stands at the start of the day stays, peaks rise, the rest is the newest."""
-        statement = insert(AccountEquityRow).values(asdict(figures))
-        new, old = statement.excluded, AccountEquityRow
-        changed = {
-            "start_net_liquidation_usd": func.coalesce(old.start_net_liquidation_usd, new.start_net_liquidation_usd),
-            "start_unrealized_usd": func.coalesce(old.start_unrealized_usd, new.start_unrealized_usd),
-            "equity_usd": func.coalesce(new.equity_usd, old.equity_usd),
-            "daily_pnl_usd": func.coalesce(new.daily_pnl_usd, old.daily_pnl_usd),
-            "peak_equity_usd": func.greatest(old.peak_equity_usd, new.peak_equity_usd),
-            "intraday_peak_usd": func.greatest(old.intraday_peak_usd, new.intraday_peak_usd),
-            "as_of": new.as_of,
-        }
-        self._count(
-            statement.on_conflict_do_update(
-                index_elements=["account", "day"], set_=changed, where=new.as_of >= old.as_of
-            )
-        )
+        self._count(_SAVE, asdict(figures))
 
     def reset(self, at: datetime) -> list[EquityDay]:
         """Judge every account's newest day from where it stands now; returns the days as they were before."""

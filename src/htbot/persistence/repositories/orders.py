@@ -96,11 +96,6 @@ class OrderRepository(Repository):
             query = query.where(OrderRow.account == account)
         return self._all(query.order_by(OrderRow.submitted_at, OrderRow.ref), _to_order)
 
-    def rejected_since(self, since: datetime, account: str) -> list[datetime]:
-        """Market times after `since` at which the broker refused an order of an account, oldest first."""
-        refused = (OrderRow.account == account, OrderRow.state == OrderState.REJECTED, OrderRow.changed_at > since)
-        return list(self._session.scalars(select(OrderRow.changed_at).where(*refused).order_by(OrderRow.changed_at)))
-
     def recent(self, limit: int = 100, account: str | None = None) -> list[Order]:
         """The last orders, newest first."""
         query = select(OrderRow).order_by(OrderRow.submitted_at.desc(), OrderRow.ref.desc()).limit(limit)

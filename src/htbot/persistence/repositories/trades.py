@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from htbot.domain.signals import Direction
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_json, rules_to_json
-from htbot.persistence.repositories.base import Repository, on_day
+from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
@@ -72,12 +72,6 @@ class TradeRepository(Repository):
         query = select(TradeRow).where(TradeRow.session == session)
         if account is not None:
             query = query.where(TradeRow.account == account)
-        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
-
-    def of_day(self, day: date, account: str) -> list[Trade]:
-        """Trades of a session, and older ones that were closed on its day, in order of time."""
-        touched = or_(TradeRow.session == day, on_day(TradeRow.closed_at, day))  # type: ignore[arg-type]
-        query = select(TradeRow).where(TradeRow.account == account, touched)
         return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
 
     def recent(self, limit: int = 100, account: str | None = None) -> list[Trade]:
