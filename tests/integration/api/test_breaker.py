@@ -248,3 +248,9 @@ def test_money_taken_out_moves_peak_and_start(shell: Shell, tripped: House) -> N
         assert shell("cash-flow", "--amount", amount, "--note", "x")[0] == 1
     assert shell("cash-flow", "--amount", "5", "--note", "x", "--account", "DU9")[0] == 2
     assert flow.at - record.NOON > timedelta(0)
+
+
+def test_metrics_of_the_breaker(api: TestClient, tripped: House) -> None:
+    page = api.get("/metrics").text
+    assert "breaker_active 1.0" in page
+    assert 'drawdown_pct{account="DU1000001"} 10.0' in page

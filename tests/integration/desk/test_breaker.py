@@ -13,7 +13,7 @@ from tests.support.desk import SESSION, BorrowedThread, World
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import HaltWatch
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.orders import OrderState
+from htbot.domain.orders import IntentState, OrderState
 from htbot.domain.positions import Position
 from htbot.domain.sessions import Session
 from htbot.domain.signals import SpreadLeg
@@ -333,3 +333,51 @@ async def test_ours_and_the_brokers_day_that_differ_are_told(desk: Tripping) -> 
     desk.lose("0")
     await desk.look()
     assert desk.world.mails("error.P&L mismatch") == 1
+
+
+# --- with the whole desk ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.ruling(13)
+async def test_a_trip_closes_three_positions_once_and_withdraws_what_waits(world: World) -> None:
+    desk = await world.desk()
+    inner = desk.desk
+    held = [await desk.opened(number=number, strategy=f"s{number}", id=f"s{number}") for number in (1, 2, 3)]
+    watch = BreakerWatch(
+        BreakerParts(
+            database=inner.parts.orders_database,
+            halts=inner.parts.halts,
+            limits=LIMITS,
+            flatten=True,
+            trades=lambda: inner.guard.trades,
+            marks_of=inner.marks,
+            holdings=inner.holdings,
+        )
+    )
+    seen = Seen(record.ACCOUNT, SESSION, {"NetLiquidation": Decimal(100_000)})
+    world.after(market_s=5)
+    assert await watch.look(world.now, seen) is None
+    waiting = world.enter(4, strategy="s4", id="s4", opened_at=world.now)
+    world.broker.quotes |= {record.SHORT.con_id: (7.90, 7.94), record.LONG.con_id: (2.00, 2.04)}  # 5.90 each, at mid
+    world.after(market_s=5)
+    trip = await watch.look(world.now, seen)
+    assert trip is not None
+    assert trip.cause is Cause.DAILY_LOSS
+    await desk.turn()
+    await watch.look(world.now, seen, at_once=True)  # a fill, a second look
+    await desk.turn()
+    assert world.state(waiting.ref) is IntentState.WITHDRAWN
+    exits = [world.exits(intent.trade_id) for intent in held]
+    assert [len(found) for found in exits] == [1, 1, 1]
+    for (exit_,) in exits:
+        world.broker.fill(exit_.intent.ref, "-5.95")
+        world.broker.report_commissions(exit_.intent.ref)
+    await desk.turn()
+    world.after(market_s=90)
+    await watch.look(world.now, seen)
+    await desk.turn()
+    assert {world.trade(intent.trade_id).state for intent in held} == {TradeState.CLOSED}
+    assert (world.mails("circuit_breaker"), world.mails("flatten_incomplete")) == (1, 0)
+    assert world.broker.held == {}
+    with world.database.transaction() as session:
+        assert CommandRepository(session).open() == []
