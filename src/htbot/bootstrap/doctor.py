@@ -90,16 +90,17 @@ def _record(read: Settings) -> Finding:
 
 
 def _versions(read: Settings) -> Finding:
-    """Every process that has started since the last upgrade runs this code (FAULTS 43)."""
+    """The desk runs this code, and so does every process that ever started here (FAULTS 43)."""
     from htbot.persistence.engine import Database
     from htbot.persistence.repositories import ProcessRepository
-    from htbot.services.versions import own_version
+    from htbot.services.versions import DESK, own_version
 
     own = own_version()
     database = Database(read.database.url)
     try:
         with database.transaction() as session:
-            found = ProcessRepository(session).all()
+            processes = ProcessRepository(session)
+            found, desk = processes.all(), processes.newest(DESK)
     finally:
         database.close()
     others = [
@@ -108,7 +109,8 @@ def _versions(read: Settings) -> Finding:
         if (process.version, process.revision) != (own.code, own.revision)
     ]
     if others:
-        return Finding("versions", FAIL, f"{'; '.join(others)}; this is {own.code} at {own.revision}: ./restart.sh")
+        state = FAIL if desk is not None and (desk.version, desk.revision) != (own.code, own.revision) else WARN
+        return Finding("versions", state, f"{'; '.join(others)}; this is {own.code} at {own.revision}: ./restart.sh")
     return Finding("versions", OK, f"htbot {own.code}, schema {own.revision}")
 
 

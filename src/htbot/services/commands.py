@@ -174,7 +174,15 @@ class Commands:
             if not created:
                 return _answer(command)
             HaltRepository(session).clear(caller.actor, at, kind=HaltKind.BREAKER)
-            EquityRepository(session).reset(at)
+            for before in EquityRepository(session).reset(at):
+                detail = {
+                    "day": before.day,
+                    "daily_pnl_usd": before.daily_pnl_usd,
+                    "equity_usd": before.equity_usd,
+                    "peak_equity_usd": before.peak_equity_usd,
+                }
+                entry = AuditEntry(at, caller.actor, "breaker.reset", before.account, detail)
+                AuditRepository(session).add(entry)
             return self._resumed(session, command, at, None)
 
     def _resumed(self, session: Session, command: Command, at: datetime, rings: str | None) -> HaltAnswer:

@@ -79,7 +79,10 @@ def test_reset_with_the_pin_lifts_trips_and_judges_from_here(api: TestClient, tr
         {"halted": True, "by": ["rest"], "warning": "still halted by rest"},
     )
     assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
-    assert actions(tripped) == ["pin.right", "resume", "resume"]
+    assert actions(tripped) == ["pin.right", "breaker.reset", "resume", "resume"]
+    with tripped.database.transaction() as session:
+        (entry,) = AuditRepository(session).recent(action="breaker.reset")
+    assert (entry.subject, entry.detail["peak_equity_usd"]) == (record.ACCOUNT, "110000.00")
     now = equity(tripped)
     assert (now.peak_equity_usd, now.loss_base_usd) == (Decimal(99_000), Decimal("-612.40"))
     assert now.reset_at is not None
@@ -216,7 +219,7 @@ def test_reset_by_hand(shell: Shell, tripped: House, tmp_path: Path, monkeypatch
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PIN}\n"))
     code, out, _ = shell("resume", "--breaker", "--pin-file", "-")
     assert (code, out) == (0, "no halt is in force\n")
-    assert actions(tripped) == ["pin.wrong", "pin.right", "resume"]
+    assert actions(tripped) == ["pin.wrong", "pin.right", "breaker.reset", "resume"]
 
 
 def test_without_a_pin_nobody_resets(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
