@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from htbot.bootstrap.limits import manual_terms, risk_limits, trading_hours
+from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits, trading_hours
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.marketdata.sessions import trading_window
+from htbot.risk.breaker import BreakerLimits
 from htbot.settings import Settings, load_settings
 
 
@@ -53,3 +54,14 @@ def test_hash_tells_terms_apart(tmp_path: Path) -> None:
     first, second = (read(tmp_path, HTBOT_STOP_LOSS=stop) for stop in ("200", "250"))
     assert manual_terms(first, "SPX").config_hash == manual_terms(first, "SPX").config_hash
     assert manual_terms(first, "SPX").config_hash != manual_terms(second, "SPX").config_hash
+
+
+def test_the_breaker_trips_as_the_settings_say(tmp_path: Path) -> None:
+    assert breaker_limits(read(tmp_path)) == BreakerLimits()
+    given = read(tmp_path, DAILY_LOSS_LIMIT="700", MAX_DAILY_LOSS_PCT="1.5", MAX_DRAWDOWN_PCT="7.5")
+    found = breaker_limits(given)
+    assert (found.daily_loss_usd, found.daily_loss_fraction, found.drawdown_fraction) == (
+        Decimal(700),
+        Decimal("0.015"),
+        Decimal("0.075"),
+    )
