@@ -29,10 +29,12 @@ from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
+from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+PIN = "482913"
 FIRST = "first-token-of-thirty-two-letters"
 
 
@@ -86,6 +88,7 @@ class FakeLive:
     said: ClockState | None = field(default_factory=clock)
     seen: Snapshot | None = None
     away: bool = False
+    rung: str | None = None
 
     def _require(self) -> None:
         if self.away:
@@ -98,6 +101,14 @@ class FakeLive:
     def snapshot(self, symbol: str) -> Snapshot | None:
         self._require()
         return self.seen if self.seen is not None and self.seen.symbol == symbol else None
+
+    def raise_halt(self, reason: str) -> None:
+        self._require()
+        self.rung = reason
+
+    def drop_halt(self) -> None:
+        self._require()
+        self.rung = None
 
     def ping(self) -> bool:
         self._require()
@@ -159,7 +170,7 @@ def furnish(
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder))),
+        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),

@@ -15,6 +15,7 @@ from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.execution.disagreement import Patience
 from htbot.portfolio.marks import Tolerance
+from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
@@ -97,6 +98,17 @@ def read_ex_dividends(path: Path) -> dict[str, tuple[date, ...]]:
     if not {"symbol", "ex_date"} <= columns:
         raise ConfigurationError(f"{named}, below a line that names these columns")
     return {symbol: tuple(sorted(dates)) for symbol, dates in found.items()}
+
+
+def breaker_limits(settings: Settings) -> BreakerLimits:
+    """What trips the breaker of the account."""
+    account = settings.risk
+    share = account.max_daily_loss_pct
+    return BreakerLimits(
+        daily_loss_usd=account.daily_loss_limit_usd,
+        daily_loss_fraction=None if share is None else Decimal(str(share)) / _PERCENT,
+        drawdown_fraction=settings.gate.max_drawdown_pct / _PERCENT,
+    )
 
 
 def trading_hours(settings: Settings, symbol: str) -> TradingHours:

@@ -24,6 +24,7 @@ from htbot.services.alert_delivery import DeliveryParts
 from htbot.services.margin import ask_margin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
+from htbot.services.versions import Version, own_version, register
 from htbot.settings import Settings, load_settings
 
 # The calendar is made again when less than eleven months of it are left.
@@ -32,7 +33,7 @@ AHEAD = timedelta(days=335)
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What tasks work with."""
+    """What tasks work with; `version` is compared with the record's and the desk's before anything is originated."""
 
     settings: Settings
     database: Database
@@ -41,6 +42,7 @@ class WorkerParts:
     marker: PnlMarker
     delivery: DeliveryParts
     host_now: Callable[[], datetime]
+    version: Version | None = None
 
 
 def build_worker(settings: Settings | None = None) -> WorkerParts:
@@ -64,6 +66,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         marker=PnlMarker(),
         delivery=DeliveryParts(database, build_channels(chosen), host_now),
         host_now=host_now,
+        version=own_version(),
     )
 
 
@@ -86,6 +89,7 @@ def announce_ready(settings: Settings, tasks: tuple[str, ...]) -> None:
         with database.transaction() as transaction:
             name = f"worker@{host}:{settings.paths.var}"
             WorkerRepository(transaction).ready(Worker(name, host, os.getpid(), __version__, tasks, now, now))
+            register(transaction, name, own_version(), now)
     finally:
         database.close()
 

@@ -83,6 +83,8 @@ SELECT traded.*, ordered.*,
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
      WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
+    (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
+     ORDER BY day DESC LIMIT 1) AS peak_equity_usd,
     coalesce((SELECT value FROM desk_state WHERE key = 'reconciled')
            = (SELECT value FROM desk_state WHERE key = 'epoch'), false) AS reconciled
 FROM traded, ordered
@@ -150,6 +152,7 @@ def _to_book(row: RowMapping) -> Book:
         sale_proceeds_usd={
             date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
         },
+        peak_equity_usd=None if row["peak_equity_usd"] is None else plain_money(row["peak_equity_usd"]),
         halted_by=row["halted_by"],
         reconciled=row["reconciled"],
     )

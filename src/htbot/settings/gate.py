@@ -96,7 +96,11 @@ class GateSettings(Section):
         "MAX_LEVERAGE", "all positions and this trade, as a multiple of net liquidation", default=Decimal("2.0"), gt=0
     )
     max_drawdown_pct: Decimal = variable(
-        "MAX_DRAWDOWN_PCT", "loss since the account stood highest, percent", default=Decimal(10), gt=0, le=100
+        "MAX_DRAWDOWN_PCT",
+        "fall of the equity from its peak, percent, at which nothing is entered and the breaker trips",
+        default=Decimal(10),
+        gt=0,
+        le=100,
     )
     price_collar_pct: Decimal = variable(
         "PRICE_COLLAR_PCT", "an entry's limit is this near the mid, percent of it", default=Decimal(20), gt=0, le=100

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from htbot.bootstrap.limits import manual_terms, patience, risk_limits, trading_hours
+from htbot.bootstrap.limits import breaker_limits, manual_terms, patience, risk_limits, trading_hours
 from htbot.domain.accounts import AccountKind
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.marketdata.sessions import trading_window
+from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.settings import Settings, load_settings
 
@@ -132,7 +133,19 @@ def test_a_file_that_is_none_of_ex_dates_is_refused_by_name(tmp_path: Path, text
     with pytest.raises(ConfigurationError, match=r"RISK_DIVIDENDS_FILE=.*dividends.csv: needs rows"):
         risk_limits(read(tmp_path, RISK_DIVIDENDS_FILE=str(path)), "SPY")
 
+
 @pytest.mark.parametrize("halts", [True, False])
 def test_whether_a_disagreement_halts_is_a_setting(tmp_path: Path, halts: bool) -> None:
     assert patience(read(tmp_path, RECON_HALT=str(halts).lower())).halts is halts
     assert patience(read(tmp_path)).halts
+
+
+def test_the_breaker_trips_as_the_settings_say(tmp_path: Path) -> None:
+    assert breaker_limits(read(tmp_path)) == BreakerLimits()
+    given = read(tmp_path, DAILY_LOSS_LIMIT="700", MAX_DAILY_LOSS_PCT="1.5", MAX_DRAWDOWN_PCT="7.5")
+    found = breaker_limits(given)
+    assert (found.daily_loss_usd, found.daily_loss_fraction, found.drawdown_fraction) == (
+        Decimal(700),
+        Decimal("0.015"),
+        Decimal("0.075"),
+    )

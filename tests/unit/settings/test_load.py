@@ -27,6 +27,7 @@ def refused(environ: dict[str, str], root: Path = Path("/nonexistent")) -> str:
     return str(error.value)
 
 
+@pytest.mark.fault(44)
 def test_with_nothing_set_it_is_the_built_in_paper_gateway(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {})
     assert settings.ib.builtin_paper
@@ -54,6 +55,7 @@ def test_live_with_everything_that_it_needs(tmp_path: Path) -> None:
     assert settings.max_risk_per_day_usd == 5000
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -72,11 +74,13 @@ def test_live_without_one_of_them_is_refused(change: dict[str, str], named: str)
     assert named in refused({**LIVE, **change})
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("port", ["7496", "4001", "4003"])
 def test_a_live_port_in_paper_mode_is_refused(port: str) -> None:
     assert f"IB_PORT={port} is a live port" in refused({"IB_PORT": port})
 
 
+@pytest.mark.fault(44)
 def test_a_live_account_in_paper_mode_is_refused() -> None:
     assert "IB_ACCOUNT=U1234567" in refused({"IB_PORT": "4002", "IB_ACCOUNT": "U1234567"})
 
