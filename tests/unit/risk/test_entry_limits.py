@@ -193,6 +193,12 @@ def test_a_vertical_never_brings_its_width() -> None:
     wild = snapshot(quotes=quotes((690.0, 690.1), (2.00, 2.10)))
     dear = proposal(plan=plan(mid="688.00", natural="687.90"), snapshot=wild)
     expect(refused(judge(dear, BOOK, LIMITS, AS_OF)), "price_collar", "688.00")
+    whole = snapshot(quotes=quotes((41.95, 42.15), (2.00, 2.10)))  # mid 40.00
+    at_width = proposal(plan=plan(mid="39.95", natural="39.85"), snapshot=whole)
+    expect(refused(judge(at_width, BOOK, LIMITS, AS_OF)), "price_collar", "39.95")
+    nearly = snapshot(quotes=quotes((41.94, 42.14), (2.00, 2.10)))  # mid 39.99
+    expect(refused(judge(replace(at_width, plan=plan(mid="40.00")), BOOK, LIMITS, AS_OF)), "price_collar", "40.00")
+    assert isinstance(judge(replace(at_width, snapshot=nearly), BOOK, LIMITS, AS_OF), Approved)
 
 
 def chain(**of_leg: tuple[float | None, float | None]) -> dict[str, Any]:
@@ -253,6 +259,12 @@ def test_quotes_in_order_pass_and_a_wrong_neighbour_is_not_ours_to_believe() -> 
     steep = asked(**chain(at_4155=(17.0, 17.1)))
     assert steep is not None
     assert steep.rule == "quote_sanity", "five points of strike are not worth ten of price"
+
+
+def test_quotes_that_only_touch_are_in_order() -> None:
+    assert asked(**chain(at_4145=(6.30, 6.90))) is None, "bought at 7.00, sold at 6.30"
+    assert asked(**chain(at_4155=(6.60, 6.90))) is None, "sold at 6.90 and bought at 6.90: nothing is gained"
+    assert asked(**chain(at_4155=(12.00, 12.10))) is None, "five points for five points"
 
 
 @pytest.mark.fault(31)
@@ -397,6 +409,8 @@ def test_a_good_faith_violation_may_only_warn_but_freeriding_is_refused() -> Non
     assert isinstance(decision, Approved)
     [outcome] = [item for item in decision.outcomes if item.rule == "settlement"]
     assert "good-faith violation" in outcome.reason
+    enough = settlement("3600", "3600", strict=False)
+    assert [item.reason for item in enough.outcomes if item.rule == "settlement"] == [""]
     unpaid = refused(settlement("0", "3599.99", strict=False))
     assert unpaid is not None
     assert "freeriding" in unpaid.reason

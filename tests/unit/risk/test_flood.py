@@ -37,6 +37,13 @@ def test_time_lets_entries_through_again() -> None:
     assert flood.refusal("a", AS_OF + timedelta(seconds=90)) is None
 
 
+def test_a_window_that_is_shorter_than_a_minute() -> None:
+    flood = EntryFlood(FloodLimits(per_minute=9, repeats=1, window_s=10))
+    assert flood.refusal("a", AS_OF) is None
+    assert flood.refusal("a", AS_OF + timedelta(seconds=9.9)) is not None
+    assert flood.refusal("a", AS_OF + timedelta(seconds=10)) is None
+
+
 def test_a_fingerprint_is_of_legs_side_and_size() -> None:
     own = fingerprint(Action.BUY, 1, LEGS)
     assert own == fingerprint(Action.BUY, 1, (SHORT, LONG))
