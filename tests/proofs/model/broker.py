@@ -102,8 +102,19 @@ def _duplicate_id(world: World, request: Request, name: str, rules: Protocol) ->
             state = rules.order_moves[live.state].get(event)
             if state is None:
                 raise Violation(f"illegal: order in state {live.state} cannot have the event {event} (error 103)")
-            heard = live._replace(state=state)
-            yield f"the broker answers the {name} with 103", world.live_is(number, request.ref, heard), True
+            settled = live.settled and not rules.settle_after_refused_id
+            heard = live._replace(state=state, id_refused=True, settled=settled)
+            shown = _listed_in_time(world, request) if rules.settle_after_refused_id else world
+            yield f"the broker answers the {name} with 103", shown.live_is(number, request.ref, heard), True
+
+
+def _listed_in_time(world: World, request: Request) -> World:
+    """What used the id was accepted before: a settle time from here on is long enough for it to be listed."""
+    orders = tuple(
+        order._replace(shown=HIDDEN) if _same_key(order, request) and order.shown == HIDDEN_LATE else order
+        for order in world.orders
+    )
+    return world._replace(orders=orders)
 
 
 def _same_key(order: Order, request: Request) -> bool:
@@ -194,7 +205,7 @@ def dropped(world: World, number: int, rules: Protocol) -> World:
 def doubting(desk: Desk, rules: Protocol) -> Desk:
     """All that was sent is in doubt, and its settle time begins anew; what was about to be sent stays unsent."""
     lives = tuple(
-        None if live is None else Live(OrderState.UNKNOWN, live.order_id, False, live.perms) for live in desk.lives
+        None if live is None else live._replace(state=OrderState.UNKNOWN, settled=False) for live in desk.lives
     )
     match desk.at:
         case ("committed", ref, order_id) if rules.send_in_its_session:

@@ -86,6 +86,11 @@ WEAKENED: dict[str, Weakened] = {
         faults=3,
         weather=_SECOND_LOOK,
     ),
+    "refused-id-at-once": _without(
+        "a used id (103) ends a close that no list shows, without another settle time",
+        "close",
+        "settle_after_refused_id",
+    ),
     "journal-read-early": _without(
         "the journal is read before the desk before it is cut off", "journal", "journal_read_after_connecting"
     ),

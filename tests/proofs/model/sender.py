@@ -343,6 +343,7 @@ class Sender(Writer):
                 later = self.world.live_is(self.number, ref, live._replace(settled=True))
                 yield f"the settle time of {self.name(ref)} at desk {self.number} is over", later, True
             settled = live.settled
+        settled = settled and live.settled  # what has begun a new doubt since the question makes its answer old
         purpose = self.bounds.purposes[ref]
         found = what_became(purpose, rows, settled)
         if not self.rules.ends_await_settle and any(row.status == CANCELLED for row in rows):
@@ -354,6 +355,8 @@ class Sender(Writer):
         if not self.world.record_up and not self.bounds.by_journal:
             return
         event = found.event(purpose) if self.rules.entries_expire else found.event(EXIT)
+        if event is IntentEvent.SEND and live.id_refused:
+            event = IntentEvent.REJECT  # a used id is dead: whatever is under way with it is refused as well
         if event is IntentEvent.SEND:
             yield self._send_again(ref, live)
         else:

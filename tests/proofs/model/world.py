@@ -41,6 +41,7 @@ class Protocol:
     shared_client_id: bool = True
     watchdog: bool = True
     heed_late_news: bool = True
+    settle_after_refused_id: bool = True
     caught_up_before_reading: bool = True
     journal_read_after_connecting: bool = True
     entries_expire: bool = True
@@ -77,12 +78,16 @@ class Intent(NamedTuple):
 
 
 class Live(NamedTuple):
-    """What a desk remembers of an order; `settled` says that the settle time of its doubt is over."""
+    """What a desk remembers of an order; `settled` says that the settle time of its doubt is over.
+
+    `id_refused`: error 103 has been heard of it.
+    """
 
     state: OrderState
     order_id: int
     settled: bool = False
     perms: frozenset[int] = frozenset()
+    id_refused: bool = False
 
 
 class Desk(NamedTuple):
