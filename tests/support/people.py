@@ -24,6 +24,7 @@ from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
@@ -163,7 +164,7 @@ def furnish(
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, desk, switch, None, now, pin_digest(PIN))),
+        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(ManualParts(database, desk, _terms, now, halted_by=switch.halted_by)),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),

@@ -30,6 +30,8 @@ def command(world: World, command_id: UUID) -> Command:
     return found
 
 
+@pytest.mark.fault(8)
+@pytest.mark.ruling(14)
 async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -42,11 +44,12 @@ async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     world.broker.fill(exit_.intent.ref)
     await desk.turn()
     done = command(world, asked)
-    assert (done.state, done.result) == (CommandState.DONE, {"flat": True})
+    assert (done.state, done.result) == (CommandState.DONE, {"flat": True, "withdrawn": [], "left_alone": []})
     assert len(world.exits(intent.trade_id)) == 1
     assert (len(desk.session.placed), world.broker.held) == (2, {})
 
 
+@pytest.mark.fault(8)
 async def test_a_close_survives_the_desk(world: World) -> None:
     first = await world.desk()
     intent = await first.opened()
@@ -66,6 +69,7 @@ async def test_a_close_survives_the_desk(world: World) -> None:
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
 
 
+@pytest.mark.fault(8)
 async def test_two_closes_are_one_exit(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -157,7 +161,7 @@ async def test_a_lost_cancel_is_asked_again(world: World) -> None:
     await desk.turn()
     assert world.state(intent.ref) is IntentState.WORKING
     world.after(host_s=11)
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     assert world.state(intent.ref) is IntentState.UNKNOWN
     await desk.look_up()
     await desk.turn()

@@ -16,6 +16,7 @@ EPOCH = "epoch"
 RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
+UNPROTECTED_S = "unprotected_s"
 
 
 class Superseded(StopTrading):
@@ -37,7 +38,7 @@ _SET = _set()
 
 
 class DeskStateRepository(Repository):
-    """Key and value; known keys are `epoch`, `reconciled`, `world_id`, `last_instant`, `order_id:<client>`."""
+    """Key and value; keys: `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `order_id:<client>`."""
 
     def get(self, key: str) -> str | None:
         """The value of a key, None when it was never set."""
@@ -54,6 +55,14 @@ class DeskStateRepository(Repository):
         raised = sql_cast(func.greatest(stored, at_least), Text)
         upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
         return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
+
+    def use_order_id(self, client_id: int, order_id: int) -> None:
+        """This order id of a client is used, durably at the commit."""
+        self.raise_to(order_id_key(client_id), order_id)
+
+    def highest_order_id(self, client_id: int) -> int:
+        """The highest order id that a client has ever used, 0 before the first."""
+        return int(self.get(order_id_key(client_id)) or 0)
 
     def begin_epoch(self) -> int:
         """Start the next epoch, not reconciled: writes of any desk before this one are refused from now on."""
