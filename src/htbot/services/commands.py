@@ -82,7 +82,10 @@ class HaltAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CommandParts:
-    """What commands work with. `host_now` is wall time, `account` the configured one, `line` the desk's own."""
+    """What commands work with. `host_now` is wall time; `account` the configured account; `line` the desk's own.
+
+    `pin_digest` is that of the PIN, None when none is set.
+    """
 
     database: Database
     live: Live

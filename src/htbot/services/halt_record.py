@@ -74,7 +74,7 @@ def close_all(session: Session, held: HeldHalt) -> None:
         return
     request = held.request
     key = f"{TRIPPED_BY}:{request.source}:{scope}:{request.set_at.isoformat()}"
-    params = {"scope": scope, "reason": ExitReason.BREAKER.value}
+    params = {"scope": scope, "exit_reason": ExitReason.BREAKER.value}
     commands.create(CommandRequest(key, CLOSE_ALL, request.set_by, request.set_at, params))
 
 

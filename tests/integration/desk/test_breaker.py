@@ -136,7 +136,7 @@ async def test_a_cent_below_the_limit_runs_and_the_limit_trips_once(desk: Trippi
     assert desk.sources() == ["daily_loss"]
     assert desk.world.mails("circuit_breaker") == 1
     (close,) = desk.closes()
-    assert dict(close.params) == {"scope": record.ACCOUNT, "reason": "breaker"}
+    assert dict(close.params) == {"scope": record.ACCOUNT, "exit_reason": "breaker"}
     (alert,) = [stored.alert for stored in desk.world.alerts() if stored.alert.kind == "circuit_breaker"]
     assert "-500.00 USD" in alert.text
     assert alert.severity == "CRITICAL"
@@ -319,7 +319,7 @@ async def test_not_flat_a_minute_after_the_trip_is_told_each_minute(desk: Trippi
         flat = Position(
             record.ACCOUNT, record.SHORT.con_id, "SPX", record.DAY, record.SHORT.strike, record.SHORT.right, 100
         )
-        PositionRepository(session).replace(record.ACCOUNT, [flat], desk.world.now)
+        PositionRepository(session).put([flat], desk.world.now)
     desk.trades, desk.held = [], {record.SHORT.con_id: -1, 99: 5}  # 99 is not ours
     await desk.look(after_s=60)
     assert desk.world.mails("flatten_incomplete") == told + 1

@@ -263,7 +263,7 @@ async def test_a_trip_that_is_held_is_written_once_with_alert_audit_and_the_clos
     assert watched.world.mails("circuit_breaker") == 1
     with watched.world.database.transaction() as session:
         (command,) = CommandRepository(session).open(CLOSE_ALL)
-    assert dict(command.params) == {"scope": record.ACCOUNT, "reason": "breaker"}
+    assert dict(command.params) == {"scope": record.ACCOUNT, "exit_reason": "breaker"}
 
 
 async def test_a_second_trip_joins_the_close_that_is_under_way(watched: Watched) -> None:
@@ -337,8 +337,10 @@ async def test_stop_at_a_hundred_moments_of_a_send(world: World) -> None:
         seen_at_send: list[bool] = []
         desk.session.on_place = lambda _intent, _id, _limit, seen=seen_at_send: seen.append(world.stop_file.exists())
         world.after(market_s=1)
+        await desk.hear()
         intent = _enter_again(world, number)
         await desk.desk.act(world.now)
+        await desk.hear()
         while not moment.over:
             moment.passes()
         assert seen_at_send in ([], [False])
