@@ -19,6 +19,7 @@ from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.halts import HaltWatch
 from htbot.desk.journal import Journal
 from htbot.desk.threads import DatabaseThread
+from htbot.desk.upkeep import UpkeepPlan
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
@@ -43,6 +44,9 @@ from htbot.persistence.repositories import (
     SignalRepository,
     TradeRepository,
 )
+from htbot.risk.breaker import BreakerLimits
+from htbot.risk.flood import FloodLimits
+from htbot.services.anchors import AnchorFile
 
 T = TypeVar("T")
 CLIENT = 17
@@ -93,6 +97,7 @@ class World:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.stop_file = folder / "STOP"
+        self.flood = FloodLimits(per_minute=1000, repeats=1000)  # tests enter the same spread again and again
         self.journal_file = folder / "desk" / "journal.jsonl"
         self.now = record.at(1, 2)
         self.host_s = 1000.0
@@ -183,9 +188,12 @@ class Running:
         orders = MortalThread("orders", world.database)
         market = MortalThread("market", world.database)
         world.threads += [orders, market]
+        upkeep = UpkeepPlan(BreakerLimits(), True, AnchorFile(world.stop_file.parent / "audit.head"), {})
         self.desk = Desk(
             DeskParts(
-                plan=DeskPlan(account=None, client_id=CLIENT, hours=HOURS, world_required=True),
+                plan=DeskPlan(
+                    account=None, client_id=CLIENT, hours=HOURS, world_required=True, upkeep=upkeep, flood=world.flood
+                ),
                 clock=clock,
                 session=self.session,
                 inbox=inbox,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from htbot.bootstrap.limits import risk_limits
 from htbot.domain.instruments import UNDERLYINGS, Underlying
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.clock_state import Mode
 from htbot.persistence.engine import Database, EngineOptions
+from htbot.risk.flood import FloodLimits
 from htbot.settings import Settings
 
 # RULINGS 20: at least this many regular-hours bars before the first session.
@@ -55,3 +57,9 @@ def reserved_database(settings: Settings, name: str) -> Database:
 def underlying_of(settings: Settings) -> Underlying:
     """Facts of the underlying that the strategy trades."""
     return UNDERLYINGS[settings.strategy.symbol]
+
+
+def flood_limits(settings: Settings) -> FloodLimits:
+    """How fast and how alike entries may be at the wire: the gate's own numbers, looked at once more."""
+    limits = risk_limits(settings, settings.strategy.symbol)
+    return FloodLimits(limits.max_orders_per_minute, limits.max_repeated_orders, limits.repeated_order_window_s)

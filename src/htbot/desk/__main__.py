@@ -6,27 +6,43 @@ import asyncio
 import logging
 import signal
 import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
-from htbot.bootstrap.desk import desk_world, history_days, reserved_database, trading_hours, underlying_of
+from htbot.bootstrap.desk import (
+    DeskWorld,
+    desk_world,
+    flood_limits,
+    history_days,
+    reserved_database,
+    trading_hours,
+    underlying_of,
+)
+from htbot.bootstrap.limits import breaker_limits, patience
 from htbot.desk.barrier import Barrier
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
-from htbot.desk.halts import HaltWatch
+from htbot.desk.halts import PATIENCE_S, HaltParts, HaltWatch
 from htbot.desk.heartbeat import beat
 from htbot.desk.journal import Journal
 from htbot.desk.line import Line
 from htbot.desk.pace import PacedPace, SteppedPace, run
 from htbot.desk.requests import RequestDesk
 from htbot.desk.threads import DatabaseThread
+from htbot.desk.upkeep import UpkeepPlan
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.errors import ConfigurationError, StopTrading
 from htbot.marketdata.clock_state import Mode
+from htbot.services.anchors import FILE_NAME, AnchorFile
+from htbot.services.halt_journal import HaltJournal
+from htbot.services.kill_switch import KillSwitch
 from htbot.services.schedule import schedule
+from htbot.services.versions import begin_desk, own_version
 from htbot.settings import Settings, load_settings
 from htbot.telemetry import configure_logging
 from htbot.telemetry.failpoints import arm
@@ -37,61 +53,114 @@ WIND_DOWN_S = 20.0
 _log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings) -> None:
-    """Run the desk until SIGTERM."""
-    world = desk_world(settings)
+def host_now() -> datetime:
+    """Wall time, aware UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a desk process owns beside the desk itself."""
+
+    orders_database: DatabaseThread
+    market_database: DatabaseThread
+    journal: Journal
+    live: LiveWriter
+    halts: HaltWatch
+
+
+def build_parts(settings: Settings, *, stepped: bool) -> Parts:
+    """Connections and files; a STOP path that anybody may touch is refused."""
+    KillSwitch(settings.paths.kill_switch_file).require_safe()
+    orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
+    live = LiveWriter(settings.redis.url)
+    halts = HaltParts(
+        HaltJournal(settings.paths.desk / "halts.jsonl"), own_version(), live, None if stepped else PATIENCE_S
+    )
+    return Parts(
+        orders_database=orders_database,
+        market_database=DatabaseThread("market", reserved_database(settings, "market")),
+        journal=Journal(settings.paths.desk / "journal.jsonl"),
+        live=live,
+        halts=HaltWatch(settings.paths.kill_switch_file, orders_database, halts),
+    )
+
+
+def desk_plan(settings: Settings) -> DeskPlan:
+    """What this desk is for."""
+    return DeskPlan(
+        account=settings.ib.account,
+        client_id=settings.ib.client_id,
+        hours=trading_hours(settings),
+        world_required=settings.ib.builtin_paper,
+        upkeep=UpkeepPlan(
+            limits=breaker_limits(settings),
+            flatten=settings.risk.breaker_flatten,
+            anchors=AnchorFile(settings.paths.desk / FILE_NAME),
+            facts={"version": own_version().code, "mode": settings.mode},
+        ),
+        patience=patience(settings),
+        flood=flood_limits(settings),
+    )
+
+
+def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
+    """The desk for the broker and the clock of the settings."""
     stepped = world.mode is Mode.STEPPED
     inbox: asyncio.Queue[SessionMessage] = asyncio.Queue()
     address = IbAddress(settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped)
-    orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
-    market_database = DatabaseThread("market", reserved_database(settings, "market"))
-    journal = Journal(settings.paths.desk / "journal.jsonl")
-    live = LiveWriter(settings.redis.url)
     plan = WatchPlan(
         underlying=underlying_of(settings),
         bar_minutes=settings.strategy.bar_minutes,
         history_days=history_days(settings.strategy.bar_minutes),
         strikes_out=settings.strategy.long_index + 1,
     )
-    desk = Desk(
+    return Desk(
         DeskParts(
-            plan=DeskPlan(
-                account=settings.ib.account,
-                client_id=settings.ib.client_id,
-                hours=trading_hours(settings),
-                world_required=settings.ib.builtin_paper,
-            ),
+            plan=desk_plan(settings),
             clock=DeskClock(world.mode, world.speed),
             session=IbSession(address, inbox.put_nowait),
             inbox=inbox,
-            bulletin=Bulletin(live, orders_database),
-            orders_database=orders_database,
-            market_database=market_database,
-            journal=journal,
-            halts=HaltWatch(settings.paths.kill_switch_file, orders_database),
+            bulletin=Bulletin(parts.live, parts.orders_database),
+            orders_database=parts.orders_database,
+            market_database=parts.market_database,
+            journal=parts.journal,
+            halts=parts.halts,
             watch=MarketWatch(plan, exact=stepped),
         )
     )
+
+
+async def serve(settings: Settings) -> None:
+    """Run the desk until SIGTERM."""
+    world = desk_world(settings)
+    stepped = world.mode is Mode.STEPPED
+    parts = build_parts(settings, stepped=stepped)
+    desk = build_desk(settings, world, parts)
+    loop, clock = asyncio.get_running_loop(), desk.clock
+    parts.halts.listen_for_signal(loop, lambda: clock.now() if clock.known else host_now())
     doorbell = Doorbell(settings.database.url, f"desk:{settings.ib.host}:{settings.ib.port}")
     await doorbell.ensure()
+    name = f"desk:{settings.ib.host}:{settings.ib.port}"
+    await parts.orders_database.insist(lambda db: begin_desk(db, name, own_version(), host_now()))
     rows = schedule(settings.schedule.poll_seconds)
-    pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
-    requests = RequestDesk(desk, live)
+    pace = SteppedPace(Barrier(parts.live, parts.market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
+    requests = RequestDesk(desk, parts.live)
     line = Line(desk, settings.paths.run, settings.paths.kill_switch_file)
-    served, *beside = [asyncio.ensure_future(part) for part in (requests.serve(), beat(), line.serve())]
+    served, *beside = [asyncio.ensure_future(lane) for lane in (requests.serve(), beat(), line.serve())]
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)), desk)
     finally:
         requests.stop()
         served.cancel()
-        for part in beside:
-            part.cancel()
+        for lane in beside:
+            lane.cancel()
         desk.parts.session.disconnect()
         doorbell.close()
-        await live.close()
-        journal.close()
-        orders_database.close()
-        market_database.close()
+        await parts.live.close()
+        parts.journal.close()
+        parts.orders_database.close()
+        parts.market_database.close()
 
 
 async def _until_told(work: asyncio.Future[None], desk: Desk) -> None:

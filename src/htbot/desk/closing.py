@@ -21,7 +21,6 @@ from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close, DeskRecord
 from htbot.domain.alerts import Alert
-from htbot.domain.orders import OrderState
 from htbot.execution.exits import ExitDecision
 from htbot.execution.intents import exit_intent
 from htbot.persistence.codecs import intent_from_json, intent_to_json, plain
@@ -75,18 +74,15 @@ class Closing:
             return
         reach("after_journal")
         try:
-            self._parts.orders.place(live)
+            self._parts.orders.place_promised(live)
         finally:
             self.record(close, number)
             self._parts.orders.settle(live.intent.trade_id, now)
 
     async def _send_by_record(self, live: LiveOrder, close: Close, now: datetime) -> None:
-        live.state = OrderState.UNKNOWN
         await self._parts.ledger.write(lambda session: self._parts.record.store_close(session, close))
         self._parts.orders.settle(live.intent.trade_id, now)
-        if live.state is OrderState.UNKNOWN:  # else the look-up was faster
-            live.state = OrderState.SENDING
-            self._parts.orders.place(live)
+        self._parts.orders.place_promised(live)
 
     def record(self, close: Close, number: int) -> None:
         """Tell the record of a close that the journal holds under a number."""

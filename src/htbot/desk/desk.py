@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
@@ -23,18 +22,20 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
-from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, stored_trade_of, take_over
-from htbot.desk.recovery import Recovery
+from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, take_over
+from htbot.desk.recovery import Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
+from htbot.desk.trading_day import TradingDay
+from htbot.desk.upkeep import Upkeep, UpkeepPlan
 from htbot.desk.watch import MarketWatch
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
-from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
+from htbot.execution.disagreement import DEFAULT_PATIENCE, Judgement, Patience, Standing, Verdict
 from htbot.execution.messages import ErrorMessage
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
@@ -42,13 +43,12 @@ from htbot.persistence.repositories import (
     BarRepository,
     CommandRepository,
     DeskStateRepository,
-    SessionRepository,
 )
 from htbot.portfolio.marks import Marks, mark_spread
+from htbot.risk.flood import EntryFlood, FloodLimits
 from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
-DISAGREE_FOR = timedelta(seconds=15)
 # RULINGS 17: no entries above it.
 MOST_SKEW = timedelta(seconds=2)
 
@@ -61,6 +61,9 @@ class DeskPlan:
     client_id: int
     hours: TradingHours
     world_required: bool
+    upkeep: UpkeepPlan
+    patience: Patience = DEFAULT_PATIENCE
+    flood: FloodLimits = field(default_factory=FloodLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +92,20 @@ class Desk:
         self.reason: str | None = "starting"
         self.world_id = ""
         self.account = parts.plan.account or ""
-        self.session_today: Session | None = None
+        self.day = TradingDay(parts.market_database)
         self.skew = timedelta(0)
         self.recovery_due, self.compare_due = True, False
         self.notices = Notices(self)
         self.protection = Protection()
         self.book = OpenBook()
         self.ledger = Ledger(parts.orders_database, self.broken)
-        self._day_known: date | None = None
-        self._disagree_since: datetime | None = None
+        self._standing = Standing()
+        self.judgement: Judgement | None = None
         self._broken: str | None = None
         self._strangers: set[str] = set()
         self._winding_down = False
         self._trading: Trading | None = None
+        self._upkeep: Upkeep | None = None
         self._recovery: Recovery | None = None
 
     @property
@@ -110,6 +114,13 @@ class Desk:
         if self._trading is None:
             raise StopTrading("the desk was used before it was opened")
         return self._trading
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Halts, breaker and trail; there once the epoch has begun."""
+        if self._upkeep is None:
+            raise StopTrading("the desk was used before it was opened")
+        return self._upkeep
 
     @property
     def orders(self) -> OrderDesk:
@@ -130,8 +141,10 @@ class Desk:
     # --- opening ---------------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Start an epoch, and tell the record what the journal has promised."""
+        """Start an epoch."""
         epoch = await self.parts.orders_database.insist(begin_epoch)
+        self._upkeep = Upkeep(self, self.parts.plan.upkeep)
+        self.ledger.post(lambda db: self.upkeep.begun(db, epoch))
         self._trading = build_trading(
             TradingParts(
                 session=self.parts.session,
@@ -141,6 +154,7 @@ class Desk:
                 record=DeskRecord(epoch, self.parts.plan.client_id),
                 book=self.book,
                 halts=self.parts.halts,
+                flood=EntryFlood(self.parts.plan.flood),
                 desk=self,
             )
         )
@@ -148,8 +162,6 @@ class Desk:
             lambda db: DeskStateRepository(db).highest_order_id(self.parts.plan.client_id)
         )
         self.trading.numbers.used_id(highest)
-        self.trading.replay(self.parts.journal.open())
-        await self.ledger.settle()
 
     async def connect(self) -> None:
         """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
@@ -171,12 +183,12 @@ class Desk:
         self.recovery_due = False
         now, first = self.clock.now(), self._recovery is None
         if first:
-            await self._require_world(now)
+            await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
             await self._take_over(now)
         else:
             self.orders.doubt_all("reconnected")
-            sent = await self.parts.orders_database.insist(self.trading.record.sent)
-            self.orders.restore(sent)  # a claim may have been cut off by the end of the session
+            # a claim may have been cut off by the end of the session
+            self.orders.restore(await self.ledger.write(self.trading.record.sent))
         self._recovery = Recovery(
             self.parts.session,
             self.parts.orders_database,
@@ -187,16 +199,21 @@ class Desk:
         )
         history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
         if not first:
-            await self._require_world(now)
-        await self._refresh_session(now)
+            await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
+        await self.day.refresh(now)
         await self._store_bars(history, now)
         await self.follow_lines(now)
         await self.parts.halts.refresh(now)
-        await self.reconcile(now)
+        await self.upkeep.end_expired(now)
+        await self.reconcile(now, "start" if first else "reconnect")
+        if first:
+            self.upkeep.started(now)
 
     async def _take_over(self, now: datetime) -> None:
         """What an earlier desk has left: open trades, and sent orders, which are in doubt."""
         database = self.parts.orders_database
+        self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
+        await self.ledger.settle()
         stored = await database.insist(lambda db: open_trades(db, self.account))
         self.book.load(stored)
         for ref in await database.insist(lambda db: exits_of(db, [item.trade for item in stored])):
@@ -204,12 +221,7 @@ class Desk:
         self.orders.restore(await database.insist(lambda db: take_over(db, self.trading.record.epoch, now)))
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
-    async def adopt_strangers(self) -> None:
-        """Trades that the record has as open and memory does not know: filled after their end."""
-        for trade_id in tuple(self._strangers):
-            self.book.load([await self.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))])
-
-    async def reconcile(self, now: datetime) -> bool:
+    async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
         """Look up and compare once; trading is enabled when nothing is in doubt."""
         if self._recovery is None:
             return False
@@ -219,42 +231,21 @@ class Desk:
         if doubtful:
             self.reason = f"in doubt: {', '.join(live.intent.ref for live in doubtful)}"
             return False
-        findings = await self._recovery.compare(view)
-        if findings and not self._lasting(now):
+        look = Look(cause, at_rest=self.reason is not None, patience=self.parts.plan.patience)
+        self.judgement, self._standing = await self._recovery.judge(view, self._standing, now, look)
+        if self.judgement.verdict is Verdict.WATCH:
             return False
-        self._disagree_since = self._disagree_since if findings else None
-        if findings:
+        if not self.judgement.entries_allowed:
             self.reason = "books and broker disagree"
-            await self._recovery.tell(findings, now)
             return False
-        await self._refresh_session(now)
-        if self._day_known is None:
+        await self.day.refresh(now)
+        if not self.day.known:
             self.reason = "the table of sessions is not filled yet"
             return False
         self.reason = None
         epoch = self.trading.record.epoch
         await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(epoch))
         return True
-
-    def _lasting(self, now: datetime) -> bool:
-        """A running desk's fills may be under way: only a difference that stays is one (spec 05 section 6)."""
-        if self._disagree_since is None:
-            self._disagree_since = now
-        return self.reason is not None or now - self._disagree_since >= DISAGREE_FOR
-
-    async def _require_world(self, now: datetime) -> None:
-        """Refuse a world that is behind our books; remember the one that we are in."""
-        await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
-
-    async def _refresh_session(self, now: datetime) -> None:
-        day = now.astimezone(NEW_YORK).date()
-        if day == self._day_known:
-            return
-        near = await self.parts.market_database.insist(
-            lambda db: SessionRepository(db).between(day, day + timedelta(days=7))
-        )
-        self.session_today = next((session for session in near if session.day == day), None)
-        self._day_known = day if near else None
 
     # --- folding ---------------------------------------------------------------------------------------------------
 
@@ -319,6 +310,10 @@ class Desk:
         """A mail to a person, not the same again and again."""
         self.ledger.post(lambda db: tell_seldom(db, alert))
 
+    def blocked(self, symbol: str) -> str | None:
+        """Why nothing may be entered in a symbol: something in it is at the broker and is not ours (FAULTS 39)."""
+        return None if self.judgement is None else self.judgement.blocked.get(symbol)
+
     def order_ended(self) -> None:
         """Books and broker are compared after each order (spec 05 section 6)."""
         self.compare_due = True
@@ -326,6 +321,11 @@ class Desk:
     def stranger(self, trade_id: str) -> None:
         """A live trade that memory does not know."""
         self._strangers.add(trade_id)
+
+    def take_strangers(self) -> set[str]:
+        """Those that were named since the last call."""
+        taken, self._strangers = self._strangers, set()
+        return taken
 
     async def settle(self, now: datetime) -> None:
         """Store the bars that have closed."""
@@ -339,10 +339,10 @@ class Desk:
 
     async def follow_lines(self, now: datetime) -> None:
         """Subscribe what is needed from here on."""
-        await self._refresh_session(now)
+        await self.day.refresh(now)
         need = None
-        if self.session_today is not None:
-            window = trading_window(self.session_today, self.parts.plan.hours)
+        if self.day.session is not None:
+            window = trading_window(self.day.session, self.parts.plan.hours)
             need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
         await self.parts.watch.follow(self.parts.session, need, self.guard.held, now)
 
@@ -378,6 +378,7 @@ class Desk:
                 self.orders.cancel(live)
             await asyncio.sleep(0.05)
         await self.guard.settle()
+        self.upkeep.stopped("told to stop")
         await self.ledger.settle()
 
     # --- reading ---------------------------------------------------------------------------------------------------
@@ -386,10 +387,6 @@ class Desk:
         """What these legs cost now."""
         con_ids = [leg.con_id for leg in legs]
         return mark_spread(legs, self.parts.watch.quotes(self.parts.session, con_ids, now), now)
-
-    def market_open(self, instant: datetime) -> bool:
-        """Regular hours. Without a table of sessions nobody knows, and an exit is not held up by that."""
-        return self._day_known is None or (self.session_today is not None and self.session_today.contains(instant))
 
     def holdings(self, account: str) -> dict[int, int]:
         """What the broker shows of an account, by contract id."""

@@ -13,7 +13,10 @@ from htbot.execution.states import ORDER_OVER
 
 @dataclass(slots=True)
 class LiveOrder:
-    """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17)."""
+    """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
+
+    `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15).
+    """
 
     intent: OrderIntent
     order_id: int
@@ -25,7 +28,7 @@ class LiveOrder:
     asked: Asked = Asked.PLACE
     filled: int = 0
     average_price: Decimal | None = None
-    perm_ids: set[int] = field(default_factory=set)
+    perm_ids: dict[int, OrderState] = field(default_factory=dict)
     last_error: int | None = None
     error_text: str = ""
     style: PriceStyle | None = None

@@ -10,7 +10,7 @@ from decimal import Decimal
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook, OpenTrade
-from htbot.desk.orders import OrderDesk
+from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.record import DeskRecord, check_executions
 from htbot.execution.broker_events import OrderReport, event_of_error, event_of_status
 from htbot.execution.messages import (
@@ -22,7 +22,7 @@ from htbot.execution.messages import (
     OrderMessage,
     OrderStatusMessage,
 )
-from htbot.execution.reconciliation import REF_PREFIX
+from htbot.execution.reconciliation import REF_PREFIX, state_of_status
 from htbot.execution.states import OrderEvent
 from htbot.telemetry.failpoints import reach
 
@@ -64,7 +64,7 @@ class OrderNews:
         if message.filled:
             live.average_price = message.average_price
         if message.perm_id:
-            live.perm_ids.add(message.perm_id)
+            live.perm_ids[message.perm_id] = state_of_status(message.status, message.filled)
         report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
         self._reported(live, report, now, message.why_held)
 
@@ -73,7 +73,8 @@ class OrderNews:
         if live is None:
             return
         if message.perm_id:
-            live.perm_ids.add(message.perm_id)
+            state = state_of_status(message.status, live.filled, completed=message.completed)
+            live.perm_ids[message.perm_id] = state
         if message.completed:
             live.filled = max(live.filled, message.filled)
         remaining = live.intent.quantity - live.filled
@@ -131,6 +132,8 @@ class OrderNews:
         if live is None:
             return
         live.last_error, live.error_text = message.code, message.text
+        if message.code == DUPLICATE_ID:  # what has used the id may be our own order, and not be shown yet
+            live.asked_at_s = self.orders.host_s()
         event = event_of_error(message.code, live.asked)
         if event is OrderEvent.CANCEL and live.expired(now):
             event = OrderEvent.EXPIRE

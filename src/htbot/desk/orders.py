@@ -34,10 +34,12 @@ from htbot.execution.reconciliation import Outcome
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent
 from htbot.portfolio.marks import Marks
+from htbot.risk.flood import EntryFlood, fingerprint
 from htbot.services.trade_record import settle_trade
 from htbot.telemetry.failpoints import reach
 
 ANSWER_WITHIN_S = 10.0
+SETTLE_S = 10.0
 DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
@@ -77,8 +79,9 @@ class OrderSession(Protocol):
 class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
-    While `enabled` is False entries wait, and expire if that takes too long; exits leave. `broken` is told of a broken
-    invariant, `stranger` of a live trade that is not in memory, `ended` of the end of an order.
+    While `enabled` is False entries wait, and expire if that takes too long; exits leave. `blocked` says why nothing
+    may be entered in a symbol; `broken`, `stranger` and `ended` are told of a broken invariant, of a live trade that is
+    not in memory, and of the end of an order.
     """
 
     session: OrderSession
@@ -88,6 +91,8 @@ class OrderParts:
     book: OpenBook
     numbers: OrderNumbers
     halts: HaltWatch
+    flood: EntryFlood
+    blocked: Callable[[str], str | None]
     marks_of: Callable[[OrderIntent], Marks]
     enabled: Callable[[], bool]
     holdings: Callable[[str], Mapping[int, int]]
@@ -104,6 +109,7 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
+        self._unfilled: set[str] = set()
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -117,6 +123,14 @@ class OrderDesk:
     def of_ref(self, ref: str) -> LiveOrder | None:
         """The live order of a reference."""
         return self._live.get(ref)
+
+    def ended_unfilled(self, ref: str) -> bool:
+        """True for a reference that ended here without being filled whole: news of it would be news."""
+        return ref in self._unfilled
+
+    def host_s(self) -> float:
+        """Host seconds, for measuring silence."""
+        return self._parts.monotonic()
 
     def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
         """The live order of an id of this client."""
@@ -161,7 +175,7 @@ class OrderDesk:
             try:
                 claim = await self._parts.database.run(self._claim(order_id))
             except Retryable:  # the claim may have been committed without our hearing of it
-                self.restore(await self._parts.database.insist(self._parts.record.sent))
+                self.restore(await self._parts.ledger.write(self._parts.record.sent))
                 raise
             if claim is None:
                 self._parts.numbers.give_back(order_id)
@@ -200,7 +214,7 @@ class OrderDesk:
         if intent.purpose is Purpose.ENTRY:
             if not self._parts.enabled():
                 return "trading is not enabled any more"
-            return self._parts.halts.entries_halted_by() or stale_entry(intent, now)
+            return self._parts.halts.entries_halted_by() or stale_entry(intent, now) or self._flood(intent, now)
         working = next((live for live in self.live_of_trade(intent.trade_id) if not live.is_entry), None)
         if working is not None:
             return f"{working.intent.ref} closes it already"
@@ -212,6 +226,16 @@ class OrderDesk:
     def first_limit(self, intent: OrderIntent) -> Decimal:
         """The limit that an order leaves with: on the quotes of now, else the one it was decided with."""
         return limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
+
+    def _flood(self, intent: OrderIntent, now: datetime) -> str | None:
+        """Symbols in which something is not ours, and a strategy gone mad, end before the wire (FAULTS 39, 42)."""
+        foreign = self._parts.blocked(intent.symbol)
+        if foreign is not None:
+            return foreign
+        flood = self._parts.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
+        if flood is not None:
+            self._parts.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
+        return flood
 
     def closable(self, trade_id: str, intent: OrderIntent) -> int:
         """Spreads that an exit may close: what both books hold (RULINGS 10)."""
@@ -230,6 +254,14 @@ class OrderDesk:
         self._parts.session.place(live.intent, live.order_id, live.limit)
         reach("after_send")
         _log.info("sent %s as order %s at %s", live.intent.ref, live.order_id, live.limit)
+
+    def place_promised(self, live: LiveOrder) -> None:
+        """To the socket, unless the session has ended since, or the lease: then it is in doubt and looked up."""
+        if live.state is not OrderState.SENDING or self.silent_s(live) > LEASE_S:
+            live.state = OrderState.UNKNOWN
+            _log.warning("not sent yet: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
+            return
+        self.place(live)
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again, under the order id that it reserved and no other."""
@@ -275,13 +307,15 @@ class OrderDesk:
     def happened(self, live: LiveOrder, event: OrderEvent, now: datetime, why: str) -> None:
         """An event of an order: its state, its record, its trade."""
         live.state = next_order_state(live.state, event)
-        intent, order, perm_ids = live.intent, live.as_order(), frozenset(live.perm_ids)
+        intent, order, perm_ids = live.intent, live.as_order(), dict(live.perm_ids)
         _log.info("%s: %s, filled %s of %s", intent.ref, live.state, live.filled, intent.quantity)
         self._parts.ledger.post(
             lambda session: self._parts.record.save_order(session, order, perm_ids, now, why), key=("order", intent.ref)
         )
         if live.over:
             self._live.pop(intent.ref, None)
+            if live.state is not OrderState.FILLED:
+                self._unfilled.add(intent.ref)
             self._parts.ended()
         self.settle(intent.trade_id, now)
 
@@ -312,6 +346,10 @@ class OrderDesk:
     def silent_s(self, live: LiveOrder) -> float:
         """Host seconds since the broker was last asked something about this order."""
         return self._parts.monotonic() - live.asked_at_s
+
+    def settled_by(self, live: LiveOrder, asked_s: float) -> bool:
+        """Whether an answer that was asked for at this host second came after the order's settle time."""
+        return asked_s - live.asked_at_s >= SETTLE_S
 
     def doubt_all(self, why: str) -> None:
         """The session is gone: nothing is known of any order until it has been looked up.

@@ -17,6 +17,7 @@ from htbot.desk.desk import Desk
 from htbot.desk.doorbell import Doorbell
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import floor_to
+from htbot.execution.disagreement import DEFAULT_PATIENCE, Verdict
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.persistence.listener import COMMANDS, HALTS, INTENTS
@@ -25,6 +26,7 @@ _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 30.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
+_COMPARE_EVERY = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,8 @@ class SteppedPace:
         desk.protection.look(now, exposed=desk.guard.exposed(now))
         await self._written(desk)
         if now == floor_to(now, GRID_S) and self._last_step != now:
-            await desk.refresh_halts(now)
+            await desk.upkeep.look(now)
+            await self._written(desk)
             await desk.notices.publish_grid(now)
             await self._barrier.wait(now)
             self._last_step = now
@@ -118,6 +121,7 @@ class PacedPace:
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
+        await self._doorbell.hold(desk.account)
         await _first(self._hear(desk), self._keep(desk), self._beat(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
@@ -188,6 +192,7 @@ class PacedPace:
                 await desk.recover()
             try:
                 if self._rung():
+                    await desk.refresh_halts(desk.clock.now())
                     await desk.act(desk.clock.now())
                 await self._grid(desk)
                 if self._monotonic() - kept_s >= self.IDLE_S:
@@ -228,16 +233,15 @@ class PacedPace:
     async def _chores(self, desk: Desk, now: datetime) -> None:
         await self._doorbell.ensure()
         await desk.follow_lines(now)
-        if await desk.refresh_halts(now):
-            desk.parts.watch.forget_extremes(now)
-        await desk.adopt_strangers()
+        await desk.upkeep.look(now)
         if self._due_reconcile(desk, now):
-            await desk.reconcile(now)
+            await desk.reconcile(now, "order" if desk.compare_due else "interval")
         await desk.act(now)
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at
-        periodic = last is None or abs(now - last) >= timedelta(seconds=60)
+        watching = desk.judgement is not None and desk.judgement.verdict is Verdict.WATCH
+        periodic = last is None or abs(now - last) >= (DEFAULT_PATIENCE.tell_after if watching else _COMPARE_EVERY)
         due = periodic or desk.compare_due or bool(desk.orders.doubtful) or not desk.enabled
         if due and desk.connection == "connected":
             self._reconciled_at = now

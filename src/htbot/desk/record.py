@@ -5,7 +5,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from htbot.desk.open_book import StoredTrade
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import IntentState, Order, OrderIntent, Purpose
+from htbot.domain.orders import IntentState, Order, OrderIntent, OrderState, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
@@ -153,17 +153,14 @@ class DeskRecord:
             self._move(session, other.intent.ref, other.state, IntentEvent.WITHDRAW, at, why)
 
     def save_order(
-        self, session: Session, order: Order, perm_ids: Collection[int], now: datetime, reason: str = ""
+        self, session: Session, order: Order, perm_ids: Mapping[int, OrderState], now: datetime, reason: str = ""
     ) -> None:
         """Store an order as the broker told it, with every permanent id of its reference, and move its intent."""
         DeskStateRepository(session).require_epoch(self.epoch)
         stored = IntentRepository(session).get(order.ref)
         if stored is None:
             return
-        orders = OrderRepository(session)
-        orders.upsert(order, now)
-        for perm_id in perm_ids:
-            orders.see_perm_id(order.ref, perm_id, order.state, now)
+        OrderRepository(session).upsert(order, now, perm_ids)
         event = intent_event_for(order.state)
         if event is not None and next_intent_state(stored.state, event) is not stored.state:
             self._move(session, order.ref, stored.state, event, now, reason)

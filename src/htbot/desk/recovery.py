@@ -10,32 +10,31 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from htbot.alerts.wording import error_alert
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
+from htbot.domain.orders import IntentState
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Judgement, Patience, Standing, judge
 from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage, OrderMessage
 from htbot.execution.reconciliation import (
+    REF_PREFIX,
     Books,
     BrokerView,
-    Finding,
-    FindingKind,
     Holding,
     Outcome,
     reconcile,
     resolve,
 )
+from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import FillRepository, IntentRepository
 from htbot.portfolio.positions import fold, newest
-from htbot.services.outbox import tell_seldom
 from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
 
-SETTLE_S = 10.0
+ENDED_UNFILLED = frozenset({IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REJECTED})
 _log = logging.getLogger(__name__)
 
 
@@ -67,11 +66,12 @@ class Look:
 Fold = Callable[[OrderMessage, datetime], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recovery:
     """Brings the desk's books and the broker's together. It books and looks up; it never trades by itself.
 
-    `fold` takes one message as if the session had told it, broken invariants included.
+    `fold` takes one message as if the session had told it, broken invariants included. `looked` is True after the first
+    look of a session, which goes through every execution of the day.
     """
 
     session: RecoverySession
@@ -80,20 +80,39 @@ class Recovery:
     orders: OrderDesk
     account: str
     fold: Fold
+    looked: bool = False
 
     async def look_up(self, now: datetime) -> BrokerView:
         """Ask for orders and executions, book what is missing, and bring every order in doubt up to date.
 
         After the settle time, silence proves absence: an entry expires, a close is sent again under its own id.
         """
+        asked_s = self.orders.host_s()
         view, told = await self._ask()
         reach("during_reconcile")
         for execution in told:
             self.fold(execution, now)
+        self.orders.restore(await self.ledger.write(lambda session: self._revived(session, view)))
+        self.looked = True
         self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
-            self._resolve(live, view, now)
+            self._resolve(live, view, asked_s, now)
         return view
+
+    def _revived(self, session: Session, view: BrokerView) -> list[StoredIntent]:
+        """Intents that our books have as ended, and that the broker shows working or filled all the same."""
+        intents, found = IntentRepository(session), []
+        for ref in sorted(self._shown(view)):
+            stored = intents.get(ref)
+            if stored is not None and stored.order_id is not None and stored.state in ENDED_UNFILLED:
+                found.append(stored)
+        return found
+
+    def _shown(self, view: BrokerView) -> set[str]:
+        """References of ours that nobody here follows, among working orders and executions."""
+        filled = {fill.ref for fill in view.executions if not self.looked or self.orders.ended_unfilled(fill.ref)}
+        shown = {order.ref for order in view.open_orders} | filled
+        return {ref for ref in shown if ref.startswith(REF_PREFIX) and self.orders.of_ref(ref) is None}
 
     async def _ask(self) -> tuple[BrokerView, Sequence[LegExecutionMessage | BagExecutionMessage]]:
         orders = await self.session.open_orders()
@@ -109,26 +128,15 @@ class Recovery:
         )
         return view, executions
 
-    def _resolve(self, live: LiveOrder, view: BrokerView, now: datetime) -> None:
-        settled = self.orders.silent_s(live) >= SETTLE_S
-        resolution = resolve(live.intent, view, settled=settled)
-        live.perm_ids |= resolution.perm_ids
+    def _resolve(self, live: LiveOrder, view: BrokerView, asked_s: float, now: datetime) -> None:
+        resolution = resolve(live.intent, view, settled=self.orders.settled_by(live, asked_s))
+        live.perm_ids |= dict.fromkeys(resolution.perm_ids - live.perm_ids.keys(), live.state) | dict(resolution.states)
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
             self.orders.resolve_absent(live, now)
         elif resolution.outcome is not Outcome.WAIT:
             self.orders.resolved(live, resolution.outcome, now)
-
-    async def compare(self, view: BrokerView) -> list[Finding]:
-        """What casts doubt on our books, empty when they agree with the broker's."""
-        await self.ledger.settle()
-        books = await self.database.insist(self._books)
-        findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
-        for finding in findings:
-            if finding.kind is not FindingKind.MATCH:
-                _log.warning("reconciliation: %s %s", finding.kind.value, finding.detail)
-        return [finding for finding in findings if not finding.agrees]
 
     async def judge(
         self, view: BrokerView, standing: Standing, now: datetime, look: Look
@@ -142,12 +150,6 @@ class Recovery:
             _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
         await self.database.insist(lambda session: record_look(session, self.account, judgement, look.cause))
         return judgement, after
-
-    async def tell(self, findings: Sequence[Finding], now: datetime) -> None:
-        """Tell a person what does not agree, at most once each 15 minutes."""
-        text = "; ".join(f"{item.kind.value} {item.symbol or item.ref}: {item.detail}" for item in findings)
-        alert = error_alert("reconciliation", text, now)
-        await self.database.insist(lambda session: tell_seldom(session, alert))
 
     def _books(self, session: Session) -> Books:
         fills: list[Fill] = FillRepository(session).of_account(self.account)

@@ -21,9 +21,11 @@ from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk, OrderParts
 from htbot.desk.record import DeskRecord
 from htbot.desk.threads import DatabaseThread
+from htbot.desk.trading_day import TradingDay
 from htbot.domain.errors import StopTrading
 from htbot.domain.signals import SpreadLeg
 from htbot.portfolio.marks import Marks
+from htbot.risk.flood import EntryFlood
 
 
 class TradingFloor(Protocol):
@@ -31,6 +33,7 @@ class TradingFloor(Protocol):
 
     connection: str
     clock: DeskClock
+    day: TradingDay
 
     @property
     def enabled(self) -> bool:
@@ -39,10 +42,6 @@ class TradingFloor(Protocol):
 
     def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
         """What these legs cost now."""
-        ...
-
-    def market_open(self, instant: datetime) -> bool:
-        """Whether orders may be sent at all."""
         ...
 
     def holdings(self, account: str) -> Mapping[int, int]:
@@ -55,6 +54,10 @@ class TradingFloor(Protocol):
 
     def broken(self, error: StopTrading) -> None:
         """An invariant is broken."""
+        ...
+
+    def blocked(self, symbol: str) -> str | None:
+        """Why nothing may be entered in a symbol."""
         ...
 
     def order_ended(self) -> None:
@@ -77,6 +80,7 @@ class TradingParts:
     record: DeskRecord
     book: OpenBook
     halts: HaltWatch
+    flood: EntryFlood
     desk: TradingFloor
 
 
@@ -113,6 +117,8 @@ def build_trading(parts: TradingParts) -> Trading:
             book=parts.book,
             numbers=numbers,
             halts=parts.halts,
+            flood=parts.flood,
+            blocked=desk.blocked,
             marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
             enabled=lambda: desk.enabled,
             holdings=desk.holdings,
@@ -130,7 +136,7 @@ def build_trading(parts: TradingParts) -> Trading:
             book=parts.book,
             closing=closing,
             marks_of=desk.marks,
-            market_open=desk.market_open,
+            market_open=desk.day.is_open,
             next_valid_id=lambda: session.next_valid_id,
             connected=lambda: session.connected and desk.connection == "connected",
         )
@@ -145,7 +151,7 @@ def build_trading(parts: TradingParts) -> Trading:
             book=parts.book,
             numbers=numbers,
             strangers=desk.strangers_at_broker,
-            market_open=desk.market_open,
+            market_open=desk.day.is_open,
         )
     )
     news = OrderNews(orders, parts.book, parts.ledger, parts.record)

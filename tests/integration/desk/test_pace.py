@@ -255,6 +255,10 @@ class Bells:
 
     def __init__(self) -> None:
         self.bells = {channel: Bell() for channel in (INTENTS, TASKS, COMMANDS, HALTS)}
+        self.held: list[str] = []
+
+    async def hold(self, account: str) -> None:
+        self.held.append(account)
 
     def bell(self, channel: str) -> Bell:
         return self.bells[channel]

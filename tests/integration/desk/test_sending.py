@@ -13,6 +13,7 @@ from htbot.domain.orders import ExitReason, IntentState, OrderIntent, OrderState
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import BagExecutionMessage
 from htbot.persistence.repositories import DeskStateRepository, HaltRepository, HaltRequest, PositionRepository
+from htbot.risk.flood import FloodLimits
 
 
 @pytest.mark.fault(3)
@@ -290,3 +291,17 @@ async def test_an_exit_leaves_while_books_and_broker_disagree(world: World) -> N
     await desk.turn()
     [exit_] = world.exits(intent.trade_id)
     assert exit_.state is IntentState.WORKING
+
+
+@pytest.mark.fault(42)
+async def test_a_strategy_gone_mad_is_stopped_before_the_wire(world: World) -> None:
+    """The same entry again and again: what the gate let through ends here, and nothing leaves until a person looks."""
+    world.flood = FloodLimits(per_minute=10, repeats=2, window_s=60)
+    desk = await world.desk()
+    intents = [world.enter(number, strategy=f"mad{number}") for number in range(1, 5)]
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [intent.ref for intent in intents[:2]]
+    assert world.state(intents[2].ref) is IntentState.WITHDRAWN
+    await desk.turn()
+    assert [halt.source for halt in world.halts()] == ["desk"]
+    assert len(desk.session.placed) == 2

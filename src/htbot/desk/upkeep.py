@@ -1,0 +1,159 @@
+"""What the desk looks at beside its orders, each second or each instant: halts, the breaker, its own standing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
+from htbot.desk.halts import PATIENCE_S
+from htbot.desk.record import stored_trade_of
+from htbot.domain.errors import Retryable
+from htbot.domain.sessions import NEW_YORK
+from htbot.domain.trades import Trade
+from htbot.execution.expiry import Settlement
+from htbot.persistence.repositories import CommandRequest, DeskStateRepository, SessionRepository
+from htbot.risk.breaker import BreakerLimits
+from htbot.services.anchors import AnchorFile
+from htbot.services.audit import note_heads
+from htbot.services.commands import CLOSE_ALL
+from htbot.services.expiry import BrokerSide, book_expiry
+from htbot.services.halt_record import TRIPPED_BY
+from htbot.services.trail import TradingSwitch, tell_epoch, tell_started, tell_stopped, write_act
+
+if TYPE_CHECKING:
+    from htbot.desk.desk import Desk
+
+ACTOR = "desk"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepPlan:
+    """Limits of the breaker, whether a trip closes everything, where chain heads are noted, what this desk is."""
+
+    limits: BreakerLimits
+    flatten: bool
+    anchors: AnchorFile
+    facts: dict[str, Any]
+
+
+class Upkeep:
+    """Keeps the desk honest about itself."""
+
+    def __init__(self, desk: Desk, plan: UpkeepPlan) -> None:
+        self._desk = desk
+        self._plan = plan
+        self._switch = TradingSwitch(ACTOR)
+        self._anchored: date | None = None
+        self._breaker = BreakerWatch(
+            BreakerParts(
+                database=desk.parts.orders_database,
+                halts=desk.parts.halts,
+                limits=plan.limits,
+                flatten=plan.flatten,
+                trades=lambda: desk.guard.trades,
+                marks_of=desk.marks,
+                holdings=desk.holdings,
+                patience_s=None if desk.clock.stepped else PATIENCE_S,
+            )
+        )
+
+    async def look(self, now: datetime) -> None:
+        """One look at everything; `Retryable` when PostgreSQL is away and the rest has to wait."""
+        if await self._desk.refresh_halts(now):
+            self._desk.parts.watch.forget_extremes(now)
+        await self._judge_day(now)
+        self._note_flip(now)
+        await self._desk.parts.orders_database.run(self._require_epoch)
+        await self._adopt_strangers()
+        await self._note_heads(now)
+
+    def _require_epoch(self, session: Transaction) -> None:
+        """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
+        DeskStateRepository(session).require_epoch(self._desk.trading.record.epoch)
+
+    # --- the breaker -----------------------------------------------------------------------------------------------
+
+    async def _judge_day(self, now: datetime) -> None:
+        seen = Seen(self._desk.account, self._desk.day.session, self._desk.notices.amounts())
+        trip = await self._breaker.look(now, seen)
+        if trip is None:
+            return
+        _log.critical("the breaker trips: %s", trip.reason)
+        for live in self._desk.orders.live:
+            if live.is_entry:
+                self._desk.orders.cancel(live)
+        if self._plan.flatten:
+            await self._flatten(now)
+
+    async def _flatten(self, now: datetime) -> None:
+        """The trip has written the command; with PostgreSQL away the journal takes it."""
+        try:
+            await self._desk.act(now)
+        except Retryable as error:
+            _log.warning("the breaker's flatten is promised by the journal: %s", error)
+        if self._desk.trading.commands.busy:
+            return
+        scope = {"scope": self._desk.account, "exit_reason": TRIPPED_BY}
+        key = f"{TRIPPED_BY}:{self._desk.account}:{now.isoformat()}"
+        if self._desk.guard.trades:
+            await self._desk.trading.commands.hear(CommandRequest(key, CLOSE_ALL, TRIPPED_BY, now, scope))
+
+    # --- the trail -------------------------------------------------------------------------------------------------
+
+    def begun(self, session: Transaction, epoch: int) -> None:
+        """This desk has begun an epoch; host time, for nobody has told the market's yet."""
+        tell_epoch(session, epoch, ACTOR, datetime.now(UTC))
+
+    def started(self, now: datetime) -> None:
+        """The desk is connected and has taken over."""
+        facts = self._plan.facts | {"account": self._desk.account, "world": self._desk.world_id}
+        self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
+
+    def stopped(self, why: str) -> None:
+        """The desk ends in an orderly way."""
+        now = self._desk.clock.now() if self._desk.clock.known else datetime.now(UTC)
+        self._desk.ledger.post(lambda db: tell_stopped(db, ACTOR, now, why))
+        self._desk.ledger.post(lambda db: note_heads(db, self._plan.anchors, "stop", datetime.now(UTC)))
+
+    def _note_flip(self, now: datetime) -> None:
+        act = self._switch.flipped(now, enabled=self._desk.enabled, reason=self._desk.reason)
+        if act is not None:
+            self._desk.ledger.post(partial(write_act, entry=act))
+
+    async def _note_heads(self, now: datetime) -> None:
+        """Once a session day the heads of the chains go to a file: a tail cut off later shows."""
+        day = now.astimezone(NEW_YORK).date()
+        if day != self._anchored:
+            self._anchored = day
+            await self._desk.ledger.write(lambda db: note_heads(db, self._plan.anchors, "day", datetime.now(UTC)))
+
+    # --- trades ----------------------------------------------------------------------------------------------------
+
+    async def _adopt_strangers(self) -> None:
+        """Trades that the record has as open and memory does not know: filled after their end."""
+        for trade_id in self._desk.take_strangers():
+            stored = await self._desk.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))
+            self._desk.book.load([stored])
+
+    async def end_expired(self, now: datetime) -> None:
+        """Trades of sessions before this one, whose options are gone at the broker: booked, or handed to a person."""
+        today = now.astimezone(NEW_YORK).date()
+        epoch = self._desk.trading.record.epoch
+        for trade in self._desk.guard.trades:
+            if trade.session >= today:
+                continue
+            side = BrokerSide(self._desk.holdings(trade.account))
+            await self._desk.ledger.write(partial(_end, trade=trade, side=side, now=now, epoch=epoch))
+
+
+def _end(session: Transaction, trade: Trade, side: BrokerSide, now: datetime, epoch: int) -> None:
+    day = SessionRepository(session).get(trade.session)
+    if day is not None:
+        book_expiry(session, trade.id, side, Settlement(day.closes, None), now, epoch)
