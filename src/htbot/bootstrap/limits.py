@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import time
 from decimal import Decimal
+from typing import Any
 
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
@@ -16,6 +19,17 @@ from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
 
 _PERCENT = Decimal(100)
+# RISK_PROFILE=chaos: what a load or chaos run must not be stopped by. Everything else of the gate stays as it is.
+_UNLIMITED_USD = Decimal(1_000_000_000)
+_CHAOS: Mapping[str, Any] = {
+    "max_risk_per_day_usd": _UNLIMITED_USD,
+    "strategy_daily_loss_limit_usd": _UNLIMITED_USD,
+    "account_daily_loss_limit_usd": _UNLIMITED_USD,
+    "max_net_liquidation_fraction": _UNLIMITED_USD,
+    "max_open_orders": 1_000_000,
+    "max_orders_per_minute": 1_000_000,
+    "max_entries_per_day": 1_000_000,
+}
 
 
 def risk_limits(settings: Settings, symbol: str) -> Limits:
@@ -23,7 +37,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
     chosen, account = settings.strategy, settings.risk
     facts = UNDERLYINGS[symbol]
     own = symbol == chosen.symbol
-    return Limits(
+    limits = Limits(
         profit_target_usd=(chosen.profit_target if own else None) or facts.profit_target_usd,
         stop_loss_usd=(chosen.stop_loss if own else None) or facts.stop_loss_usd,
         max_risk_per_day_usd=settings.max_risk_per_day_usd,
@@ -40,6 +54,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         ),
         hours=trading_hours(settings, symbol),
     )
+    return replace(limits, **_CHAOS) if account.profile == "chaos" else limits
 
 
 def trading_hours(settings: Settings, symbol: str) -> TradingHours:
