@@ -150,7 +150,7 @@ def _holds_secret(annotation: Any) -> bool:
 def _arguments(key: str, section: type[Section], values: Mapping[str, str], root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {name: values[name] for name, _ in variables(section) if name in values}
     if key == "ib" and not {"IB_HOST", "IB_PORT"} & values.keys():
-        port = values.get("PAPER_CONNECT_PORT") or values.get("PAPER_PORT", PaperSettings().port)
+        port = values.get("PAPER_CONNECT_PORT") or values.get("PAPER_PORT") or str(PaperSettings().port)
         found |= {"builtin_paper": True, "IB_PORT": port}
     elif key == "ib" and "IB_PORT" not in values and values.get("IB_TRADING_MODE", "").lower() == "live":
         found["IB_PORT"] = 4001

@@ -66,7 +66,7 @@ class Disturbance:
     """One disturbance, in force until it is lifted or has met `times` messages.
 
     `messages` are the ids that it meets, none named: all but the handshake. `pause_s` is the delay of each message, or
-    the pause after each 16 bytes of a slow line. REFUSE closes the port and resets what is connected, RESET resets once.
+    the pause after each 16 bytes of a slow line. REFUSE closes the port and resets all connections, RESET resets once.
     """
 
     kind: Kind

@@ -1,0 +1,274 @@
+"""`htbot chaos`: starts an instance behind the proxy, loads and breaks it, and compares the books at the end."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+from htbot.adapters.live import LiveReader
+from htbot.bootstrap.chaos.backlog import Backlog
+from htbot.bootstrap.chaos.books import read_broker, read_record
+from htbot.bootstrap.chaos.faults import Injector
+from htbot.bootstrap.chaos.health import Health
+from htbot.bootstrap.chaos.load import Load, LoadParts, LoadPlan
+from htbot.bootstrap.chaos.proxy import ProxyThread
+from htbot.bootstrap.chaos.report import ChaosResult, Measured, by_kind
+from htbot.bootstrap.chaos.schedule import plan_faults
+from htbot.bootstrap.chaos.site import Site
+from htbot.bootstrap.chaos.verdict import Verdict, judge_books
+from htbot.bootstrap.install.ports import free_port
+from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.isolation import hear_nothing, interruptible, isolated_environ, temporary_place
+from htbot.bootstrap.limits import risk_limits
+from htbot.domain.errors import CallerMistake, HtbotError, Retryable
+from htbot.paper.faults.talk import NoControlPort
+from htbot.persistence.engine import Database, EngineOptions
+from htbot.settings import project_root
+
+SYMBOL = "SPX"
+SPEED = 3.0
+"""Market seconds per second: a ladder from mid to natural takes some fifteen seconds, as long as a few faults."""
+
+_BEGIN = "2026-03-04T10:01"
+_INTENTS_PER_S, _S_PER_FAULT = 2.6, 1.9
+_READY_WITHIN_S, _DONE_WITHIN_S, _QUIET_WITHIN_S = 60.0, 90.0, 60.0
+_LOOK_EVERY_S, _TELL_EVERY_S = 0.05, 1.0
+_THREAD_PATIENCE_S = 20.0
+
+
+class ChaosFailed(HtbotError):
+    """The run came to its end and something was not as it must be; `result` says what."""
+
+    def __init__(self, result: ChaosResult, folder: Path) -> None:
+        super().__init__(f"chaos found faults of ours; logs and both books are in {folder}")
+        self.result = result
+        self.folder = folder
+
+
+class NotStarted(HtbotError):
+    """The instance did not come up, so nothing was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosOptions:
+    """The options of `htbot chaos`."""
+
+    intents: int = 300
+    faults: int = 62
+    seed: int = 1
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def span_s(self) -> float:
+        """Host seconds over which load and faults are spread."""
+        return max(self.intents / _INTENTS_PER_S, self.faults * _S_PER_FAULT, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands, for whoever shows it."""
+
+    elapsed_s: float
+    intents: int
+    faults: int
+    last_fault: str
+    live_trades: int
+    complaints: tuple[str, ...]
+
+
+Progress = Callable[[Standing], None]
+
+
+def quiet(_standing: Standing) -> None:
+    """Show no progress."""
+
+
+def run(options: ChaosOptions, progress: Progress = quiet) -> ChaosResult:
+    """Run once, from the main thread. Nothing is left running, and the folder goes unless something was wrong.
+
+    Raises:
+        ChaosFailed: something was sent twice, lost, unknown or different in the two books, or did not come back.
+        NotStarted: the instance did not come up.
+    """
+    began_s = time.monotonic()
+    with interruptible(), temporary_place("htbot-chaos-") as folder, _instance(options, folder) as site:
+        with _databases(site) as databases:
+            result = _Run(site, options, databases).play(progress, began_s)
+        if not result.passed:
+            raise ChaosFailed(result, folder)
+        return result
+
+
+@contextmanager
+def _instance(options: ChaosOptions, folder: Path) -> Iterator[Site]:
+    """The whole stack, its desk behind the proxy; all of it is stopped at the end."""
+    environ = isolated_environ(options.environ, folder)
+    proxy = ProxyThread(int(environ["PAPER_PORT"]))
+    stack = Stack(project_root(), environ | _settings(options, proxy.start()))
+    try:
+        stack.start()
+        yield Site(stack, proxy)
+    finally:
+        hear_nothing()
+        stack.stop_all()
+        proxy.stop()
+
+
+def _settings(options: ChaosOptions, connect_port: int) -> dict[str, str]:
+    return {
+        "HTBOT_SYMBOL": SYMBOL,
+        "HTBOT_BAR_MINUTES": "1",
+        "HTBOT_TREND_WARMUP": "seeded",
+        "HTBOT_PROFIT_TARGET": "100",
+        "HTBOT_STOP_LOSS": "400",
+        "RISK_PROFILE": "chaos",
+        "PAPER_CONNECT_PORT": str(connect_port),
+        "PAPER_CONTROL_PORT": str(free_port()),
+        "PAPER_START": _BEGIN,
+        "PAPER_SPEED": f"{SPEED:g}",
+        "PAPER_SEED": str(options.seed),
+        "PAPER_CASH": "100000000",
+        "PAPER_LINES": "400",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Databases:
+    """One for each thread."""
+
+    main: Database
+    load: Database
+    health: Database
+
+
+@contextmanager
+def _databases(site: Site) -> Iterator[_Databases]:
+    url = site.settings.database.url
+    opened = [
+        Database(url, EngineOptions(application_name=f"htbot-chaos-{name}", pool_size=1))
+        for name in ("main", "load", "health")
+    ]
+    try:
+        yield _Databases(*opened)
+    finally:
+        for database in opened:
+            database.close()
+
+
+class _Run:
+    """One run on a started instance: three threads, of which this one makes the faults."""
+
+    def __init__(self, site: Site, options: ChaosOptions, databases: _Databases) -> None:
+        self._site = site
+        self._options = options
+        self._databases = databases
+        settings = site.settings
+        self._live = LiveReader(settings.redis.url)
+        _wait_ready(self._live)
+        self._began_s = time.monotonic()
+        backlog = Backlog(settings, LiveReader(settings.redis.url), databases.main)
+        plan = plan_faults(options.seed, options.faults, options.span_s)
+        self._injector = Injector(site, databases.main, backlog, plan, SPEED, self._began_s)
+        self._health = Health(site, databases.health, self._live, lambda: tuple(self._injector.happened))
+        queue = Backlog(settings, LiveReader(settings.redis.url), databases.load)
+        parts = LoadParts(
+            settings, databases.load, LiveReader(settings.redis.url), queue, risk_limits(settings, SYMBOL), SYMBOL
+        )
+        load = LoadPlan(options.intents, options.span_s, options.seed, SPEED)
+        self._load = Load(parts, load, self._began_s)
+
+    def play(self, progress: Progress, started_s: float) -> ChaosResult:
+        """Load and break until both are done, then wait for quiet and judge."""
+        threads = [threading.Thread(target=work.run, name=f"chaos-{name}", daemon=True)
+                   for name, work in (("load", self._load), ("health", self._health))]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        try:
+            self._break(progress)
+            self._lift()
+            verdict = self._settle(progress)
+        finally:
+            self._load.stop()
+            self._health.stop()
+            for thread in threads:
+                thread.join(_THREAD_PATIENCE_S)
+        return ChaosResult(verdict, self._measured(time.monotonic() - started_s))
+
+    def _break(self, progress: Progress) -> None:
+        deadline_s = self._began_s + self._options.span_s + _DONE_WITHIN_S
+        told_s = 0.0
+        while not (self._injector.done and self._load.done) and time.monotonic() < deadline_s:
+            self._injector.step()
+            told_s = self._tell(progress, told_s)
+            time.sleep(_LOOK_EVERY_S)
+
+    def _lift(self) -> None:
+        self._injector.lift_all()
+        with suppress(NoControlPort, CallerMistake):  # a gateway on its way back has none in force but what it kept
+            self._site.clear_gateway()
+
+    def _settle(self, progress: Progress) -> Verdict:
+        """The last verdict: the first that is clean with everything back, or the one when patience ends."""
+        deadline_s, told_s = time.monotonic() + _QUIET_WITHIN_S, 0.0
+        while True:
+            with suppress(Retryable):
+                verdict = self._verdict()
+                over = verdict.clean and self._health.recovered and not self._health.complaints
+                if over or time.monotonic() > deadline_s:
+                    return verdict
+            told_s = self._tell(progress, told_s)
+            time.sleep(1.0)
+
+    def _verdict(self) -> Verdict:
+        broker = read_broker(self._site.books)
+        with self._databases.main.transaction() as transaction:
+            return judge_books(broker, read_record(transaction))
+
+    def _tell(self, progress: Progress, told_s: float) -> float:
+        now_s = time.monotonic()
+        if now_s - told_s < _TELL_EVERY_S:
+            return told_s
+        happened = self._injector.happened
+        last = happened[-1].kind if happened else "none"
+        load = self._load
+        elapsed_s = now_s - self._began_s
+        progress(Standing(elapsed_s, load.intents, len(happened), last, load.live_trades, self._health.complaints))
+        return now_s
+
+    def _measured(self, wall_s: float) -> Measured:
+        health, injector = self._health, self._injector
+        recoveries = [math.inf if item.recovered_s is None else item.recovered_s for item in health.recoveries]
+        return Measured(
+            seed=self._options.seed,
+            faults=by_kind([item.kind for item in injector.happened]),
+            faults_missed=tuple(item.kind for item in injector.missed),
+            recoveries_s=tuple(recoveries),
+            doubts_s=tuple(health.doubts_s),
+            complaints=health.complaints,
+            refused=dict(self._load.refused),
+            closed_by=dict(self._load.closed_by),
+            disturbed=self._site.proxy.met,
+            wall_s=wall_s,
+        )
+
+
+def _wait_ready(live: LiveReader) -> None:
+    """Until the desk has enabled trading and published its chain."""
+    deadline_s = time.monotonic() + _READY_WITHIN_S
+    said = "it has not spoken"
+    while time.monotonic() < deadline_s:
+        with suppress(redis.RedisError):
+            clock, chart = live.clock(), live.snapshot(SYMBOL)
+            if clock is not None and clock.trading_enabled and chart is not None and chart.options:
+                return
+            said = "it has not spoken" if clock is None else f"{clock.connection}, {clock.reason}"
+        time.sleep(0.2)
+    raise NotStarted(f"the desk did not enable trading within {_READY_WITHIN_S:.0f} s: {said}")
