@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from htbot.bootstrap.chaos.run import Standing
 
 _FACTS = (
-    "intents", "faults", "broker_orders", "not_placed", "duplicates", "lost_closes", "unknown", "ledger_equals_broker",
-    "recovery_p50_s", "recovery_p99_s", "doubts", "doubt_p50_s", "doubt_p99_s", "seed", "wall_s",
+    "intents", "intents_under_faults", "faults", "broker_orders", "not_placed",
+    "duplicates", "lost_closes", "unknown", "ledger_equals_broker",
+    "recovery_p50_s", "recovery_p99_s", "longest_broken_s", "doubts", "doubt_p50_s", "doubt_p99_s", "seed", "wall_s",
 )  # fmt: skip
 _WIDE = 110
 

@@ -51,7 +51,8 @@ class Recovery:
 class Health:
     """Runs in a thread of its own. `faults` answers with what has happened so far.
 
-    `doubts_s` are how long each order in doubt was so; `complaints` is what the last look found.
+    `doubts_s` are how long each order in doubt was so; `complaints` is what the last look found, `longest_broken_s` the
+    longest time without a whole instance, the lasting of faults included.
     """
 
     site: Site
@@ -61,6 +62,8 @@ class Health:
     recoveries: list[Recovery] = field(default_factory=list)
     doubts_s: list[float] = field(default_factory=list)
     complaints: tuple[str, ...] = ("nobody has looked yet",)
+    longest_broken_s: float = 0.0
+    _broken_from: float | None = None
     _in_doubt: dict[str, float] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -89,7 +92,12 @@ class Health:
         for item in self.recoveries:
             over_at = item.fault.over_at
             if item.recovered_s is None and over_at is not None and whole_since(look, over_at):
-                item.recovered_s = max((now - over_at).total_seconds(), 0.0)
+                item.recovered_s = recovery_s(item.fault, happened, now)
+        if look.complaints:
+            self._broken_from = self._broken_from or now_s
+            self.longest_broken_s = max(self.longest_broken_s, now_s - self._broken_from)
+        else:
+            self._broken_from = None
         for ref in look.doubtful - self._in_doubt.keys():
             self._in_doubt[ref] = now_s
         if "postgres" not in {complaint.partition(" ")[0] for complaint in look.complaints}:
@@ -142,6 +150,22 @@ class Health:
         if clock.connection != "connected":
             complaints.append(f"desk is {clock.connection}: {clock.reason}")
         return clock.written_at
+
+
+def recovery_s(fault: Happened, all_faults: Sequence[Happened], now: datetime) -> float:
+    """Seconds from the end of a fault until now, without those in which another one still lasted.
+
+    A desk that is frozen or cut off by the next fault cannot be whole, however fast it had been.
+    """
+    over_at = fault.over_at or now
+    spans = [(item.at, item.over_at or now) for item in all_faults if item is not fault]
+    counted, upto = (now - over_at).total_seconds(), over_at
+    for at, ended_at in sorted(spans):
+        begin, end = max(at, upto), min(ended_at, now)
+        if end > begin:
+            counted -= (end - begin).total_seconds()
+            upto = end
+    return max(counted, 0.0)
 
 
 def whole_since(look: Look, over_at: datetime) -> bool:

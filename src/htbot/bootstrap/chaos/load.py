@@ -111,6 +111,11 @@ class Load:
         """True when all intents have been made and no trade is live."""
         return self._known and self.intents >= self.plan.intents and self.live_trades == 0
 
+    @property
+    def _late(self) -> bool:
+        """After its time the load closes at once, and no limit walks for long."""
+        return time.monotonic() - self.began_s > self.plan.span_s
+
     def stop(self) -> None:
         """End the loop of `run`."""
         self._stop.set()
@@ -166,7 +171,7 @@ class Load:
         if chosen is None:
             return None
         direction, short, long = chosen
-        by_guard = self._rng.random() < 1 / 3
+        by_guard = self._rng.random() < 1 / 3 and not self._late
         after = timedelta(seconds=self._rng.uniform(*_HOLD_S) * self.plan.speed) if by_guard else None
         return Lane(name, direction, short, long, self._rng.randint(1, MOST_QUANTITY), after)
 
@@ -198,7 +203,7 @@ class Load:
             if want is None or want.closer is not Closer.MARKER:
                 continue
             want.asked_s = time.monotonic()
-            reason = self._rng.choice((ExitReason.TIME, ExitReason.MANUAL))
+            reason = ExitReason.MANUAL if self._late else self._rng.choice((ExitReason.TIME, ExitReason.MANUAL))
             decision = manual_decision(reason, self._market_now(), "load")
             if request_exit(transaction, trade.id, decision) is not None:
                 self.closed_by[want.closer] += 1

@@ -31,6 +31,8 @@ class Measured:
     faults_missed: tuple[str, ...]
     recoveries_s: tuple[float, ...]
     doubts_s: tuple[float, ...]
+    longest_broken_s: float
+    intents_under_faults: int
     complaints: tuple[str, ...]
     refused: dict[str, int]
     closed_by: dict[str, int]
@@ -68,6 +70,8 @@ class ChaosResult:
             "seed": measured.seed,
             "passed": self.passed,
             "not_placed": verdict.not_placed,
+            "longest_broken_s": round(measured.longest_broken_s, 2),
+            "intents_under_faults": measured.intents_under_faults,
             "doubts": len(measured.doubts_s),
             "doubt_p50_s": _told(percentile(measured.doubts_s, 50)),
             "doubt_p99_s": _told(percentile(measured.doubts_s, 99)),

@@ -184,6 +184,7 @@ class _Run:
         )
         load = LoadPlan(options.intents, options.span_s, options.seed, SPEED)
         self._load = Load(parts, load, self._began_s)
+        self._under_faults = 0
 
     def play(self, progress: Progress, started_s: float) -> ChaosResult:
         """Load and break until both are done, then wait for quiet and judge."""
@@ -207,6 +208,8 @@ class _Run:
         told_s = 0.0
         while not (self._injector.done and self._load.done) and time.monotonic() < deadline_s:
             self._injector.step()
+            if not self._injector.done:
+                self._under_faults = self._load.intents
             told_s = self._tell(progress, told_s)
             time.sleep(_LOOK_EVERY_S)
 
@@ -252,6 +255,8 @@ class _Run:
             faults_missed=tuple(item.kind for item in injector.missed),
             recoveries_s=tuple(recoveries),
             doubts_s=tuple(health.doubts_s),
+            longest_broken_s=health.longest_broken_s,
+            intents_under_faults=self._under_faults,
             complaints=health.complaints,
             refused=dict(self._load.refused),
             closed_by=dict(self._load.closed_by),

@@ -11,6 +11,7 @@ Choices = Mapping[str, float]
 NONE: Choices = MappingProxyType({})
 # Starting everything again takes a good part of a short run.
 _WHOLE_STACK_FROM = 40
+_BLOW, _BLOW_S, _JITTER = (3, 5), 2.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +105,29 @@ KINDS: tuple[FaultKind, ...] = (
 def plan_faults(seed: int, count: int, span_s: float) -> tuple[PlannedFault, ...]:
     """`count` faults over `span_s` seconds, in order of time; the same arguments give the same faults.
 
-    Every kind happens at least once when there are enough of them; the rest are drawn by weight. Each has its own
-    slice of the time and a random moment in it.
+    Every kind happens at least once when there are enough of them; the rest are drawn by weight. They come in blows of
+    three to five within two seconds, with a pause in which the system can recover and trade: what is broken while it
+    recovers is broken within a blow, and each blow meets orders that are on their way.
     """
     rng = Random(f"faults {seed}")
     chosen = _choose(rng, count)
     rng.shuffle(chosen)
-    width = span_s / max(count, 1)
-    return tuple(
-        PlannedFault(round((number + rng.random()) * width, 3), kind.name, MappingProxyType(dict(kind.draw(rng))))
-        for number, kind in enumerate(chosen)
-    )
+    blows: list[list[FaultKind]] = []
+    while chosen:
+        size = rng.randint(*_BLOW)
+        blows.append(chosen[:size])
+        chosen = chosen[size:]
+    width = span_s / max(len(blows), 1)
+    planned = [
+        PlannedFault(
+            round((number + rng.uniform(0, _JITTER)) * width + rng.uniform(0, _BLOW_S), 3),
+            kind.name,
+            MappingProxyType(dict(kind.draw(rng))),
+        )
+        for number, blow in enumerate(blows)
+        for kind in blow
+    ]
+    return tuple(sorted(planned, key=lambda fault: fault.at_s))
 
 
 def _choose(rng: Random, count: int) -> list[FaultKind]:
