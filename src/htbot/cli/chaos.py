@@ -21,7 +21,7 @@ _FACTS = (
     "duplicates", "lost_closes", "unknown", "ledger_equals_broker",
     "recovery_p50_s", "recovery_p99_s", "longest_broken_s", "doubts", "doubt_p50_s", "doubt_p99_s", "seed", "wall_s",
 )  # fmt: skip
-_WIDE = 110
+_WIDE, _MOST = 110, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,9 @@ def _print(result: ChaosResult, *, as_json: bool) -> None:
     print_facts((name.replace("_", " "), shape[name]) for name in _FACTS)
     print("faults: " + ", ".join(f"{count} {kind}" for kind, count in shape["faults_by_kind"].items()))
     for kind in ("findings", "halts", "not_back", "faults_missed"):
-        for text in shape[kind]:
+        for text in shape[kind][:_MOST]:
             print(f"{kind.replace('_', ' ')}: {text}")
+        if len(shape[kind]) > _MOST:
+            print(f"{kind.replace('_', ' ')}: and {len(shape[kind]) - _MOST} more, --json lists them all")
     print()
     print_table("300 intents under 62 faults, by bot", COLUMNS, result.table())

@@ -16,6 +16,7 @@ from htbot.bootstrap.chaos.frames import CANCEL_ORDER, PLACE_ORDER
 from htbot.bootstrap.chaos.proxy import Disturbance, Kind
 from htbot.bootstrap.chaos.schedule import Choices, PlannedFault
 from htbot.bootstrap.chaos.site import NotNow, Site
+from htbot.bootstrap.install.outcome import NotReady
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.paper.faults.talk import NoControlPort
 from htbot.persistence.engine import Database
@@ -26,6 +27,7 @@ _AGAIN_S = 0.3
 _ORDERS = frozenset({PLACE_ORDER, CANCEL_ORDER})
 _SLOW_PAUSE_S, _DELAY_S = 0.02, 0.4
 _COPY_PATIENCE_S = 10.0
+_STARTS = 3
 
 Lift = Callable[[], None]
 
@@ -188,7 +190,19 @@ def _kill_supervisord(to: Injector, _choices: Choices) -> Lift | None:
     if pid is None:
         raise NotNow("supervisord does not run")
     to.site.signal_pid(pid, signal.SIGKILL)
-    return to.site.stack.start
+    return lambda: _start_again(to.site)
+
+
+def _start_again(site: Site) -> None:
+    """As a person does: a start that comes to nothing, because the gateway is cut off meanwhile, is tried again."""
+    for attempts_left in range(_STARTS - 1, -1, -1):
+        try:
+            site.stack.start()
+        except NotReady:
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from sqlalchemy import make_url, select
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.chaos.faults import Happened
-from htbot.bootstrap.chaos.site import Site
+from htbot.bootstrap.chaos.site import NotNow, Site
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState
 from htbot.persistence.engine import Database
@@ -118,9 +118,9 @@ class Health:
 
     def _programs(self, complaints: list[str]) -> dict[str, int]:
         try:
-            states = self.site.stack.supervisor().states()
-        except OSError as error:
-            complaints.append(f"supervisord does not answer: {error}")
+            states = self.site.states()
+        except NotNow as error:
+            complaints.append(str(error))
             return {}
         complaints += [f"{row.name} is {row.state}" for row in states if row.state not in _UP or not row.pid]
         return {row.name: row.pid for row in states}

@@ -85,13 +85,17 @@ class _Want:
 
 @dataclass(slots=True)
 class Load:
-    """Drives entries and closes; `intents` is how many intents the record holds so far."""
+    """Drives entries and closes; `intents` is how many intents the record holds so far.
+
+    `changes` is what the last step found, to be compared with what the one before it found.
+    """
 
     parts: LoadParts
     plan: LoadPlan
     began_s: float
     intents: int = 0
     live_trades: int = 0
+    changes: tuple[object, ...] = ()
     refused: Counter[str] = field(default_factory=Counter)
     closed_by: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
@@ -135,6 +139,7 @@ class Load:
             self.intents, unclosed = _count(transaction, trades)
             self._mark(transaction, trades)
         self.live_trades, self._known = len(trades), True
+        self.changes = (self.intents, *((trade.id, trade.state.value) for trade in trades))
         self._queue_exits(trades)
         self._flatten()
         self._enter(trades, unclosed)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
+import xmlrpc.client
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from htbot.bootstrap.chaos.proxy import ProxyThread
 from htbot.bootstrap.install.processes import MARK, belongs_to, is_alive, parent_of, processes_of
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.install.supervisor import ProgramState
 from htbot.domain.errors import Retryable
 from htbot.paper.faults.talk import ask
 from htbot.settings import Settings
@@ -39,16 +42,24 @@ class Site:
         """The gateway's own file."""
         return self.settings.paths.paper / "gateway.sqlite"
 
+    def states(self) -> list[ProgramState]:
+        """All programs.
+
+        Raises:
+            NotNow: supervisord does not answer, or is on its way out.
+        """
+        try:
+            return self.stack.supervisor().states()
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise NotNow(f"supervisord does not answer: {error}") from error
+
     def pid(self, program: str) -> int:
         """Pid of a running program.
 
         Raises:
             NotNow: it does not run, or supervisord does not.
         """
-        try:
-            pid = next(row.pid for row in self.stack.supervisor().states() if row.name == program)
-        except (OSError, StopIteration) as error:
-            raise NotNow(f"supervisord does not answer: {error}") from error
+        pid = next((row.pid for row in self.states() if row.name == program), 0)
         if not pid or not is_alive(pid):
             raise NotNow(f"{program} does not run")
         return pid
