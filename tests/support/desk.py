@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy.orm import Session as Transaction
 from tests.support import record
 from tests.support.broker import FakeBroker, FakeSession
 
@@ -14,8 +17,10 @@ from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.halts import HaltWatch
+from htbot.desk.journal import Journal
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.watch import MarketWatch, WatchPlan
+from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.orders import IntentState, Order, OrderIntent
@@ -39,6 +44,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 
+T = TypeVar("T")
 CLIENT = 17
 HOURS = TradingHours(time(10), time(15), time(15), time(15, 45))
 SESSION = Session(record.DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
@@ -67,12 +73,27 @@ class BorrowedThread(DatabaseThread):
         self._executor.shutdown(wait=True)
 
 
+class MortalThread(BorrowedThread):
+    """A database thread whose PostgreSQL dies, and comes back, when a test says so."""
+
+    dead = False
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        if self.dead:
+            raise Retryable("PostgreSQL did not answer: connection refused")
+        return await super().run(work)
+
+    async def insist(self, work: Callable[[Transaction], T], *, pause_s: float = 0.005) -> T:
+        return await super().insist(work, pause_s=pause_s)
+
+
 class World:
     """What outlives a desk: the record, the broker, the time, the STOP file."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.stop_file = folder / "STOP"
+        self.journal_file = folder / "desk" / "journal.jsonl"
         self.now = record.at(1, 2)
         self.host_s = 1000.0
         self.broker = FakeBroker(record.ACCOUNT, lambda: self.now, record.WORLD, quotes=dict(QUOTES))
@@ -158,8 +179,9 @@ class Running:
         inbox: asyncio.Queue[object] = asyncio.Queue()
         self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
         self.live = LiveRecorder()
-        orders = BorrowedThread("orders", world.database)
-        market = BorrowedThread("market", world.database)
+        self.journal = Journal(world.journal_file)
+        orders = MortalThread("orders", world.database)
+        market = MortalThread("market", world.database)
         world.threads += [orders, market]
         self.desk = Desk(
             DeskParts(
@@ -170,6 +192,7 @@ class Running:
                 bulletin=Bulletin(self.live, orders),
                 orders_database=orders,
                 market_database=market,
+                journal=self.journal,
                 halts=HaltWatch(world.stop_file, orders),
                 watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=clock.stepped),
             )
@@ -189,14 +212,31 @@ class Running:
         inbox = self.desk.parts.inbox
         inbox.put_nowait(TimeMessage(self.world.now))
         while not inbox.empty():
-            await self.desk.process(inbox.get_nowait())
+            self.desk.fold(inbox.get_nowait())
+            await self.desk.ledger.settle()
+            if self.desk.recovery_due and self.desk.connection == "connected":
+                await self.desk.recover()
+
+    async def look(self, ticked: set[int] | None = None) -> int:
+        """Guard; what it begins has left and is in the record when this returns."""
+        begun = self.desk.guard.look(self.world.now, ticked)
+        await self.desk.guard.settle()
+        await self.desk.ledger.settle()
+        return begun
 
     async def turn(self) -> None:
         """Hear, guard, act, hear: one round of the desk at the present time."""
         await self.hear()
-        await self.desk.guard.look(self.world.now)
+        await self.look()
         await self.desk.act(self.world.now)
+        await self.desk.guard.settle()
         await self.hear()
+        await self.desk.ledger.settle()
+
+    async def doubt_silent(self) -> None:
+        """Nobody has answered for too long."""
+        self.desk.orders.doubt_silent(self.world.now)
+        await self.desk.ledger.settle()
 
     async def look_up(self, *, after_s: float = 0.0) -> bool:
         """Reconcile after some host seconds."""
@@ -204,6 +244,11 @@ class Running:
         done = await self.desk.reconcile(self.world.now)
         await self.hear()
         return done
+
+    def postgres(self, *, dead: bool) -> None:
+        """PostgreSQL dies, or is back."""
+        for thread in (self.desk.parts.orders_database, self.desk.parts.market_database):
+            thread.dead = dead  # type: ignore[attr-defined]
 
     def die(self) -> None:
         """kill -9: nothing more is heard or said."""

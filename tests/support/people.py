@@ -152,7 +152,7 @@ def furnish(
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, desk, switch, None, now)),
+        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder))),
         manual_signals=ManualSignals(ManualParts(database, desk, _terms, now, halted_by=switch.halted_by)),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),

@@ -16,6 +16,7 @@ from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.metrics import SystemMetrics
@@ -72,7 +73,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     return People(
         database=database,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, live, switch, account, host_now)),
+        commands=Commands(CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run))),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         metrics=SystemMetrics(sources),

@@ -150,7 +150,11 @@ def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool)
         HtbotError: it failed.
     """
     deadline = time.monotonic() + wait_s
-    found = opened.queries.command(accepted.command_id)
+    try:
+        found = opened.queries.command(accepted.command_id)
+    except Retryable as error:  # the desk has promised it in its journal and goes on without the record
+        print_json(accepted) if as_json else print(f"command {accepted.command_id} was taken by the desk: {error}")
+        return
     while found.state in {"PENDING", "RUNNING"} and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
         try:

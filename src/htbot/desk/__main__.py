@@ -17,6 +17,9 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
 from htbot.desk.halts import HaltWatch
+from htbot.desk.heartbeat import beat
+from htbot.desk.journal import Journal
+from htbot.desk.line import Line
 from htbot.desk.pace import PacedPace, SteppedPace, run
 from htbot.desk.requests import RequestDesk
 from htbot.desk.threads import DatabaseThread
@@ -26,8 +29,11 @@ from htbot.marketdata.clock_state import Mode
 from htbot.services.schedule import schedule
 from htbot.settings import Settings, load_settings
 from htbot.telemetry import configure_logging
+from htbot.telemetry.failpoints import arm
 
 EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
+# An orderly end stays well within the 30 s after which a supervisor may lose patience.
+WIND_DOWN_S = 20.0
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +45,7 @@ async def serve(settings: Settings) -> None:
     address = IbAddress(settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped)
     orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
     market_database = DatabaseThread("market", reserved_database(settings, "market"))
+    journal = Journal(settings.paths.desk / "journal.jsonl")
     live = LiveWriter(settings.redis.url)
     plan = WatchPlan(
         underlying=underlying_of(settings),
@@ -60,6 +67,7 @@ async def serve(settings: Settings) -> None:
             bulletin=Bulletin(live, orders_database),
             orders_database=orders_database,
             market_database=market_database,
+            journal=journal,
             halts=HaltWatch(settings.paths.kill_switch_file, orders_database),
             watch=MarketWatch(plan, exact=stepped),
         )
@@ -69,28 +77,57 @@ async def serve(settings: Settings) -> None:
     rows = schedule(settings.schedule.poll_seconds)
     pace = SteppedPace(Barrier(live, market_database, rows, doorbell)) if stepped else PacedPace(doorbell)
     requests = RequestDesk(desk, live)
-    served = asyncio.ensure_future(requests.serve())
+    line = Line(desk, settings.paths.run, settings.paths.kill_switch_file)
+    served, *beside = [asyncio.ensure_future(part) for part in (requests.serve(), beat(), line.serve())]
     try:
-        await _until_told(asyncio.ensure_future(run(desk, pace)))
+        await _until_told(asyncio.ensure_future(run(desk, pace)), desk)
     finally:
         requests.stop()
         served.cancel()
+        for part in beside:
+            part.cancel()
         desk.parts.session.disconnect()
         doorbell.close()
         await live.close()
+        journal.close()
         orders_database.close()
         market_database.close()
 
 
-async def _until_told(work: asyncio.Future[None]) -> None:
-    """Wait for the work; SIGTERM and SIGINT end it in an orderly way."""
-    loop = asyncio.get_running_loop()
+async def _until_told(work: asyncio.Future[None], desk: Desk) -> None:
+    """Wait for the work. SIGTERM and SIGINT end it in an orderly way, a second one at once."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell() -> None:
+        if told.is_set() or desk.clock.stepped:  # a stepped world does not move on while its desk ends
+            work.cancel()
+        told.set()
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, work.cancel)
+        loop.add_signal_handler(name, tell)
+    ending = asyncio.ensure_future(_heard(told))
     try:
+        await asyncio.wait([work, ending], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            await _wind_down(desk, work)
         await work
     except asyncio.CancelledError:
-        _log.info("told to stop: working orders and positions stay at the broker")
+        _log.info("told to stop: working closes and positions stay at the broker")
+    finally:
+        ending.cancel()
+
+
+async def _heard(told: asyncio.Event) -> None:
+    await told.wait()
+
+
+async def _wind_down(desk: Desk, work: asyncio.Future[None]) -> None:
+    ending = asyncio.ensure_future(desk.wind_down())
+    await asyncio.wait([work, ending], timeout=WIND_DOWN_S, return_when=asyncio.FIRST_COMPLETED)
+    if not ending.done():
+        _log.warning("not everything could be ended within %.0f s: what is left is looked up at the start", WIND_DOWN_S)
+    ending.cancel()
+    work.cancel()
 
 
 def main() -> int:
@@ -98,6 +135,8 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("desk", level=settings.paths.log_level)
+        if settings.paths.failpoints is not None:
+            arm(settings.paths.failpoints)
         asyncio.run(serve(settings))
     except ConfigurationError as error:
         print(f"desk: {error}", file=sys.stderr)

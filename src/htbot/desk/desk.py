@@ -6,9 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-
-from sqlalchemy.orm import Session as Transaction
+from functools import partial
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
@@ -16,36 +14,35 @@ from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
-from htbot.desk.commands import CommandDesk
-from htbot.desk.guard import ExitGuard, GuardParts
+from htbot.desk.guard import ExitGuard
 from htbot.desk.halts import HaltWatch
-from htbot.desk.opening import await_time, choose_account, choose_world
-from htbot.desk.orders import OrderDesk, OrderParts
-from htbot.desk.record import DeskRecord, begin_epoch, halt_trading, open_trades, take_over
+from htbot.desk.journal import Journal
+from htbot.desk.ledger import Ledger
+from htbot.desk.notices import Notices
+from htbot.desk.open_book import OpenBook
+from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
+from htbot.desk.orders import OrderDesk
+from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, stored_trade_of, take_over
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
-from htbot.desk.watch import MarketWatch, Standing
-from htbot.domain.alerts import Severity
+from htbot.desk.trading import Trading, TradingParts, build_trading
+from htbot.desk.watch import MarketWatch
+from htbot.domain.alerts import Alert, Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import SpreadLeg
-from htbot.domain.trades import Trade
 from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
-from htbot.execution.messages import ErrorMessage, OrderMessage
-from htbot.marketdata.clock_state import ClockState
+from htbot.execution.messages import ErrorMessage
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
-from htbot.marketdata.snapshot import ListedOption, Snapshot
-from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
     BarRepository,
     CommandRepository,
     DeskStateRepository,
     SessionRepository,
 )
-from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID, Superseded
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.services.outbox import tell_seldom
 
@@ -53,7 +50,6 @@ _log = logging.getLogger(__name__)
 DISAGREE_FOR = timedelta(seconds=15)
 # RULINGS 17: no entries above it.
 MOST_SKEW = timedelta(seconds=2)
-_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,7 @@ class DeskParts:
     bulletin: Bulletin
     orders_database: DatabaseThread
     market_database: DatabaseThread
+    journal: Journal
     halts: HaltWatch
     watch: MarketWatch
 
@@ -93,61 +90,69 @@ class Desk:
         self.account = parts.plan.account or ""
         self.session_today: Session | None = None
         self.skew = timedelta(0)
+        self.recovery_due = True
+        self.notices = Notices(self)
+        self.book = OpenBook()
+        self.ledger = Ledger(parts.orders_database, self.broken)
         self._day_known: date | None = None
         self._disagree_since: datetime | None = None
-        self._epoch = 0
-        self._orders: OrderDesk | None = None
-        self._guard: ExitGuard | None = None
-        self._commands: CommandDesk | None = None
+        self._broken: str | None = None
+        self._strangers: set[str] = set()
+        self._winding_down = False
+        self._trading: Trading | None = None
         self._recovery: Recovery | None = None
 
     @property
-    def orders(self) -> OrderDesk:
-        """The sender; there once the epoch has begun."""
-        if self._orders is None:
+    def trading(self) -> Trading:
+        """Everything that trades; there once the epoch has begun."""
+        if self._trading is None:
             raise StopTrading("the desk was used before it was opened")
-        return self._orders
+        return self._trading
+
+    @property
+    def orders(self) -> OrderDesk:
+        """The sender."""
+        return self.trading.orders
 
     @property
     def guard(self) -> ExitGuard:
-        """The exit guard; there once the epoch has begun."""
-        if self._guard is None:
-            raise StopTrading("the desk was used before it was opened")
-        return self._guard
+        """The exit guard."""
+        return self.trading.guard
 
     @property
     def enabled(self) -> bool:
         """True when books and broker agree, the session stands and the clocks agree: entries may leave."""
-        return self.reason is None and self.connection == "connected" and self.skew <= MOST_SKEW
-
-    def _on_trade(self, trade: Trade) -> None:
-        self.guard.follow(trade)
+        sound = self.reason is None and self._broken is None and not self._winding_down
+        return sound and self.connection == "connected" and self.skew <= MOST_SKEW
 
     # --- opening ---------------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Start an epoch and take over what an earlier desk has left."""
-        self._epoch = await self.parts.orders_database.insist(begin_epoch)
-        record = DeskRecord(self._epoch, self.parts.plan.client_id)
-        self._orders = OrderDesk(
-            OrderParts(
+        """Start an epoch, and tell the record what the journal has promised."""
+        epoch = await self.parts.orders_database.insist(begin_epoch)
+        self._trading = build_trading(
+            TradingParts(
                 session=self.parts.session,
                 database=self.parts.orders_database,
-                record=record,
+                ledger=self.ledger,
+                journal=self.parts.journal,
+                record=DeskRecord(epoch, self.parts.plan.client_id),
+                book=self.book,
                 halts=self.parts.halts,
-                marks_of=lambda intent: self.marks(intent.legs, self.clock.now()),
-                on_trade=self._on_trade,
-                enabled=lambda: self.enabled,
-                holdings=self.holdings,
+                desk=self,
             )
         )
-        guarding = GuardParts(self.parts.orders_database, self._orders, self.marks, self.holdings, self.market_open)
-        self._guard = ExitGuard(guarding)
-        self._commands = CommandDesk(self.parts.orders_database, self._orders, self._guard)
+        highest = await self.parts.orders_database.insist(
+            lambda db: DeskStateRepository(db).highest_order_id(self.parts.plan.client_id)
+        )
+        self.trading.numbers.used_id(highest)
+        self.trading.replay(self.parts.journal.open())
+        await self.ledger.settle()
 
     async def connect(self) -> None:
         """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
-        self.connection = "connecting"
+        self.connection, self.recovery_due = "connecting", True
+        forget_ended(self.parts.inbox)
         await self.parts.session.connect()
         self.account = choose_account(self.parts.session, self.parts.plan.account)
         self.world_id = choose_world(self.parts.session, self.account, required=self.parts.plan.world_required)
@@ -157,25 +162,49 @@ class Desk:
         self.connection = "connected"
 
     async def recover(self) -> None:
-        """Take over, look up, compare, load the market; trading is enabled when all of it agrees."""
-        now = self.clock.now()
-        await self._require_world(now)
-        await self._refresh_session(now)
-        if self._recovery is None:
-            sent = await self.parts.orders_database.insist(lambda db: take_over(db, self._epoch, now))
-            self.orders.restore(sent)
-            for trade in await self.parts.orders_database.insist(lambda db: open_trades(db, self.account)):
-                self.guard.follow(trade)
+        """Take over, look up, compare, load the market; trading is enabled when all of it agrees.
+
+        What is held is streamed before anything that takes long, so that it is guarded again at once (RULINGS 9).
+        """
+        self.recovery_due = False
+        now, first = self.clock.now(), self._recovery is None
+        if first:
+            await self._require_world(now)
+            await self._take_over(now)
         else:
             self.orders.doubt_all("reconnected")
+            sent = await self.parts.orders_database.insist(self.trading.record.sent)
+            self.orders.restore(sent)  # a claim may have been cut off by the end of the session
         self._recovery = Recovery(
-            self.parts.session, self.parts.orders_database, self.orders, self.account, self._on_order
+            self.parts.session,
+            self.parts.orders_database,
+            self.ledger,
+            self.orders,
+            self.account,
+            self.trading.news.on_message,
         )
-        history = await self.parts.watch.start(self.parts.session, now)
+        history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
+        if not first:
+            await self._require_world(now)
+        await self._refresh_session(now)
         await self._store_bars(history, now)
         await self.follow_lines(now)
         await self.parts.halts.refresh(now)
         await self.reconcile(now)
+
+    async def _take_over(self, now: datetime) -> None:
+        """What an earlier desk has left: open trades, and sent orders, which are in doubt."""
+        database = self.parts.orders_database
+        stored = await database.insist(lambda db: open_trades(db, self.account))
+        self.book.load(stored)
+        for ref in await database.insist(lambda db: exits_of(db, [item.trade for item in stored])):
+            self.trading.numbers.used_exit(ref)
+        self.orders.restore(await database.insist(lambda db: take_over(db, self.trading.record.epoch, now)))
+
+    async def adopt_strangers(self) -> None:
+        """Trades that the record has as open and memory does not know: filled after their end."""
+        for trade_id in tuple(self._strangers):
+            self.book.load([await self.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))])
 
     async def reconcile(self, now: datetime) -> bool:
         """Look up and compare once; trading is enabled when nothing is in doubt."""
@@ -199,7 +228,8 @@ class Desk:
             self.reason = "the table of sessions is not filled yet"
             return False
         self.reason = None
-        await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(self._epoch))
+        epoch = self.trading.record.epoch
+        await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(epoch))
         return True
 
     def _lasting(self, now: datetime) -> bool:
@@ -210,17 +240,7 @@ class Desk:
 
     async def _require_world(self, now: datetime) -> None:
         """Refuse a world that is behind our books; remember the one that we are in."""
-
-        def check(db: Transaction) -> None:
-            state = DeskStateRepository(db)
-            last = state.get(LAST_INSTANT)
-            if state.get(WORLD_ID) == self.world_id and last is not None:
-                behind = datetime.fromisoformat(last) - now
-                if behind.total_seconds() > 60:
-                    raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
-            state.set(WORLD_ID, self.world_id)
-
-        await self.parts.orders_database.insist(check)
+        await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
 
     async def _refresh_session(self, now: datetime) -> None:
         day = now.astimezone(NEW_YORK).date()
@@ -234,8 +254,8 @@ class Desk:
 
     # --- folding ---------------------------------------------------------------------------------------------------
 
-    async def process(self, message: SessionMessage) -> None:
-        """One message of the session, in order of arrival."""
+    def fold(self, message: SessionMessage) -> None:
+        """One message of the session, in order of arrival. Nothing here waits."""
         now = self.clock.now()
         match message:
             case BarMessage():
@@ -245,55 +265,62 @@ class Desk:
             case TimeMessage():
                 self.told_time(message.market_time)
             case ConnectionMessage():
-                await self._on_connection(message, now)
+                self._on_connection(message, now)
             case _:
-                await self._on_order(message, now)
+                if isinstance(message, ErrorMessage) and message.code in DATA_TROUBLE:
+                    self.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
+                self.trading.news.on_message(message, now)
 
     def told_time(self, market_time: datetime) -> bool:
         """Take the broker's clock; True when market time has jumped. Live, the host's clock is held against it."""
         self.skew = self.clock.skew(market_time)
         return self.clock.told(market_time)
 
-    async def _on_order(self, message: OrderMessage, now: datetime) -> None:
-        if isinstance(message, ErrorMessage) and message.code in DATA_TROUBLE:
-            alert = error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING)
-            await self.parts.orders_database.insist(lambda db: tell_seldom(db, alert))
-        try:
-            await self.orders.on_message(message, now)
-        except Superseded:
-            raise
-        except StopTrading as error:
-            await self.stop_trading(error, now)
-
-    async def stop_trading(self, error: StopTrading, now: datetime) -> None:
+    def broken(self, error: StopTrading) -> None:
         """An invariant is broken: nothing is originated until a person has looked; exits go on."""
         _log.critical("trading stops: %s", error)
-        await self.parts.orders_database.insist(lambda db: halt_trading(db, str(error), now))
-        await self.parts.halts.refresh(now)
+        now, text = self.clock.now(), str(error)
+        self._broken = text
+        self.ledger.post(lambda db: halt_trading(db, text, now))
 
-    async def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
+    async def refresh_halts(self, now: datetime) -> bool:
+        """Read the halts; True when one has just ended. A broken invariant is a row like others once it is written."""
+        written = self.ledger.behind == 0
+        ended = await self.parts.halts.refresh(now)
+        if written:
+            self._broken = None
+        return ended
+
+    def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
         detail = f"{message.code} {message.text}" if message.code else message.text
         if not message.connected:
             self.connection, self.reason = "lost", f"connection lost: {detail}"
             self.orders.doubt_all(detail)
-            await self.tell_connection(connected=False, detail=detail)
+            self.tell_connection(connected=False, detail=detail)
         elif message.code is not None:
             self.connection = "connected"
             if message.data_lost:  # 1101: the broker has forgotten our lines, recovering takes them anew
                 for con_id in self.parts.session.subscribed:
                     self.parts.session.unsubscribe(con_id)
             self.parts.watch.forget_extremes(now)
-            await self.tell_connection(connected=True, detail=detail)
-            await self.recover()
+            self.tell_connection(connected=True, detail=detail)
+            self.recovery_due = True
 
-    async def tell_connection(self, *, connected: bool, detail: str) -> None:
+    def tell_connection(self, *, connected: bool, detail: str) -> None:
         """A mail to a person, at most one of a kind each 15 minutes."""
         now = self.clock.now() if self.clock.known else datetime.now(UTC)
-        alert = connection_alert(connected, detail, now, self.account)
-        await self.parts.orders_database.insist(lambda db: tell_seldom(db, alert))
+        self.tell(connection_alert(connected, detail, now, self.account))
+
+    def tell(self, alert: Alert) -> None:
+        """A mail to a person, not the same again and again."""
+        self.ledger.post(lambda db: tell_seldom(db, alert))
+
+    def stranger(self, trade_id: str) -> None:
+        """A live trade that memory does not know."""
+        self._strangers.add(trade_id)
 
     async def settle(self, now: datetime) -> None:
-        """Store what has closed."""
+        """Store the bars that have closed."""
         closed = self.parts.watch.settle(now)
         if closed:
             await self._store_bars(closed, now)
@@ -315,75 +342,37 @@ class Desk:
 
     async def act(self, now: datetime) -> None:
         """Execute commands, send what waits, walk what works."""
-        if self._commands is None or self.connection != "connected":
+        if self._trading is None or self.connection != "connected":
             return
         waits = await self.parts.orders_database.run(lambda db: CommandRepository(db).work_waits())
-        if waits:
-            await self._commands.run(now)
+        if waits or self.trading.commands.busy:
+            await self.trading.commands.run(now)
         self.orders.work(now)
         if waits:
-            await self.orders.pump(now)
+            if self.ledger.behind:
+                await self.ledger.write(
+                    lambda _db: None
+                )  # what the journal has promised comes before anything new (RULINGS 1)
+            await self.orders.pump()
 
-    # --- publishing ------------------------------------------------------------------------------------------------
+    async def wind_down(self) -> None:
+        """An orderly end: no entry leaves any more, working ones are cancelled, the record is brought up to date.
 
-    async def publish_grid(self, as_of: datetime) -> None:
-        """The one snapshot of a grid instant, for every decision of it."""
-        closed = self.parts.watch.take_last_closed()
-        standing = self._standing(as_of)
-        snapshot = self.parts.watch.snapshot(self.parts.session, as_of, standing, last_closed=closed)
-        account = Account(
-            account=self.account,
-            name="main",
-            world_id=self.world_id,
-            mode=self.clock.mode.value,
-            as_of=as_of,
-            net_liquidation_usd=standing.amounts.get("NetLiquidation"),
-            buying_power_usd=standing.amounts.get("BuyingPower"),
-            cash_usd=standing.amounts.get("TotalCashValue"),
-        )
-        await self.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
-
-    def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
-        return Standing(
-            world_id=self.world_id,
-            account=self.account,
-            connected=self.connection == "connected",
-            trading_enabled=self.enabled and (bool(asked) or self.parts.watch.ready(self.parts.session, as_of)),
-            amounts=self.amounts(),
-            held=frozenset(self.guard.held),
-            asked=asked,
-        )
-
-    def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
-        """The market at this moment, for somebody who asks; grid instants are published."""
-        now = self.clock.now()
-        return self.parts.watch.snapshot(self.parts.session, now, self._standing(now, asked))
-
-    async def publish_clock(self) -> None:
-        """Market time and standing; before the broker has told the time there is nothing to say."""
-        if self.clock.known:
-            await self.parts.bulletin.clock(self.clock_state(self.clock.now()))
-
-    def clock_state(self, market_time: datetime) -> ClockState:
-        """What `htbot:clock` says."""
-        return ClockState(
-            market_time=market_time,
-            written_at=datetime.now(UTC),
-            mode=self.clock.mode,
-            speed=self.clock.speed,
-            world_id=self.world_id,
-            account=self.account,
-            connection=self.connection,
-            trading_enabled=self.enabled,
-            reason=self.reason,
-        )
+        Closes stay at the broker. It takes as long as the broker and PostgreSQL take; the caller sets the limit.
+        """
+        self._winding_down = True
+        if self._trading is None:
+            return
+        while entries := [live for live in self.orders.live if live.is_entry]:
+            if self.connection != "connected" or not self.parts.session.connected:
+                break
+            for live in entries:
+                self.orders.cancel(live)
+            await asyncio.sleep(0.05)
+        await self.guard.settle()
+        await self.ledger.settle()
 
     # --- reading ---------------------------------------------------------------------------------------------------
-
-    def amounts(self) -> dict[str, Decimal]:
-        """Account figures that the broker has told."""
-        told = {tag: self.parts.session.account_amount(self.account, tag) for tag in _AMOUNTS}
-        return {tag: amount for tag, amount in told.items() if amount is not None}
 
     def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
         """What these legs cost now."""
@@ -398,3 +387,7 @@ class Desk:
         """What the broker shows of an account, by contract id."""
         held = self.parts.session.positions()
         return {con_id: quantity for (owner, con_id), (_contract, quantity) in held.items() if owner == account}
+
+    def strangers_at_broker(self, scope: str) -> list[str]:
+        """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""
+        return self.book.strangers(self.parts.session.positions(), scope)

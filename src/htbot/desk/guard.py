@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from htbot.alerts.wording import error_alert
+from htbot.desk.closing import Closing, as_close
+from htbot.desk.ledger import Ledger
+from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import OrderDesk
-from htbot.desk.threads import DatabaseThread
+from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, PriceStyle
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
-from htbot.persistence.records import StoredIntent
-from htbot.persistence.repositories import TradeRepository
 from htbot.portfolio.marks import Marks
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import request_exit
 
 # Between two exits of a trade: 1 s of market time after the first, twice as long each time, at most a cycle.
 LONGEST_PAUSE_S = 30
 _log = logging.getLogger(__name__)
-_GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 
 
 @dataclass(slots=True)
-class _Guarded:
-    trade: Trade
-    watch: ExitWatch
+class _Watched:
+    watch: ExitWatch = field(default_factory=ExitWatch)
     exits: int = 0
     asked_at: datetime | None = None
 
@@ -44,97 +41,116 @@ class _Guarded:
 
 @dataclass(frozen=True, slots=True)
 class GuardParts:
-    """What the guard works with: prices of legs, what the broker holds of a contract, whether the market is open."""
+    """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
 
-    database: DatabaseThread
+    While `connected` is False nothing can be sent, and a close is begun at the first look after that.
+    """
+
+    ledger: Ledger
     orders: OrderDesk
+    book: OpenBook
+    closing: Closing
     marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks]
-    broker_holdings: Callable[[str], Mapping[int, int]]
     market_open: Callable[[datetime], bool]
+    next_valid_id: Callable[[], int]
+    connected: Callable[[], bool]
 
 
 class ExitGuard:
-    """Open trades in memory, kept in step with the record by `follow`."""
+    """Watches every trade that holds something. Looking never waits; what it starts is awaited by `settle`."""
 
     def __init__(self, parts: GuardParts) -> None:
         self._parts = parts
-        self._guarded: dict[str, _Guarded] = {}
-
-    def follow(self, trade: Trade) -> None:
-        """The record of a trade has changed."""
-        if trade.state in _GUARDED:
-            self._guarded.setdefault(trade.id, _Guarded(trade, ExitWatch())).trade = trade
-        else:
-            self._guarded.pop(trade.id, None)
+        self._watched: dict[str, _Watched] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def trades(self) -> list[Trade]:
         """Trades that are guarded now."""
-        return [guarded.trade for guarded in self._guarded.values()]
+        return [held.trade for held in self._parts.book.guarded]
 
     @property
     def held(self) -> set[int]:
         """Contracts whose quotes the guard needs."""
-        return {leg.con_id for guarded in self._guarded.values() for leg in guarded.trade.legs}
+        return {leg.con_id for trade in self.trades for leg in trade.legs}
 
-    async def look(self, now: datetime, ticked: Collection[int] | None = None) -> int:
-        """Look at every open trade, or at those with a leg that has ticked; returns how many exits were asked for."""
-        asked = 0
-        for guarded in tuple(self._guarded.values()):
-            if ticked is not None and not any(leg.con_id in ticked for leg in guarded.trade.legs):
-                continue
-            marks = self._parts.marks_of(guarded.trade.legs, now)
-            decision, guarded.watch = exit_decision(guarded.trade, marks, guarded.watch, now)
-            if decision is not None:
-                asked += await self._close(guarded, decision)
-        return asked
+    def look(self, now: datetime, ticked: Collection[int] | None = None) -> int:
+        """Look at every open trade, or at those with a leg that has ticked; returns how many exits were begun."""
+        return sum(self._look_at(held, now) for held in self._concerned(ticked))
 
-    async def _close(self, guarded: _Guarded, decision: ExitDecision) -> int:
-        trade = guarded.trade
-        working = self._parts.orders.live_of_trade(trade.id)
+    def _concerned(self, ticked: Collection[int] | None) -> Iterable[OpenTrade]:
+        guarded = self._parts.book.guarded
+        if ticked is None:
+            return guarded
+        return [held for held in guarded if any(leg.con_id in ticked for leg in held.trade.legs)]
+
+    def _look_at(self, held: OpenTrade, now: datetime) -> int:
+        watched = self._watched.setdefault(held.trade.id, _Watched())
+        marks = self._parts.marks_of(held.trade.legs, now)
+        decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
+        return 0 if decision is None else self._close(held, decision)
+
+    def _close(self, held: OpenTrade, decision: ExitDecision) -> int:
+        working = self._parts.orders.live_of_trade(held.trade.id)
         for live in working:
             if live.is_entry:
                 self._parts.orders.cancel(live)
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 self._parts.orders.hurry(live, decision.as_of)
-        if trade.state is not TradeState.OPEN or working:
-            return 0
-        return await self.ask_exit(trade, decision)
+        return 0 if working else self.ask_exit(held, decision)
 
-    async def _page(self, guarded: _Guarded, decision: ExitDecision) -> None:
-        """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
-        guarded.asked_at, guarded.exits = decision.as_of, guarded.exits + 1
-        text = f"{guarded.trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
-        alert = error_alert("open after hours", text, decision.as_of)
-        await self._parts.database.insist(lambda session: tell_seldom(session, alert))
-
-    async def ask_exit(self, trade: Trade, decision: ExitDecision) -> int:
-        """Write the exit of a trade; 1 when this call wrote it. A second exit means that the first has failed: told."""
-        guarded = self._guarded.get(trade.id) or _Guarded(trade, ExitWatch())
-        if not guarded.may_ask(decision.as_of):
+    def ask_exit(self, held: OpenTrade, decision: ExitDecision) -> int:
+        """Begin the close of a trade; 1 when this call began it. A second one means that the first failed: told."""
+        watched = self._watched.setdefault(held.trade.id, _Watched())
+        ready = held.trade.state is TradeState.OPEN and held.entry_over and self._parts.connected()
+        if not ready or not watched.may_ask(decision.as_of):
             return 0
+        watched.asked_at = decision.as_of
         if not self._parts.market_open(decision.as_of):
-            await self._page(guarded, decision)
+            watched.exits += 1
+            self._page(held.trade, decision)
             return 0
-        holdings = self._parts.broker_holdings(trade.account)
-        gain, again = guarded.watch.max_gain_usd, guarded.exits > 0
-
-        def write(session: Session) -> StoredIntent | None:
-            if gain is not None:
-                TradeRepository(session).raise_max_gain(trade.id, gain)
-            intent = request_exit(session, trade.id, decision, holdings)
-            if decision.reason is ExitReason.OTHER and intent is not None:
-                tell_seldom(session, error_alert("blind exit", f"{trade.id}: {decision.detail}", decision.as_of))
-            if again and intent is not None:
-                text = f"the exit of {trade.id} has ended and the trade is open: trying again as {intent.intent.ref}"
-                tell_seldom(session, error_alert("close failed", text, decision.as_of))
-            return intent
-
-        stored = await self._parts.database.insist(write)
-        guarded.asked_at = decision.as_of
-        if stored is None:
-            _log.warning("nothing to close for %s (%s): broker holds %s", trade.id, decision.reason, dict(holdings))
+        live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())
+        if live is None:
+            _log.warning("nothing to close for %s (%s)", held.trade.id, decision.reason)
             return 0
-        guarded.exits += 1
-        _log.info("exit of %s: %s, %s", trade.id, decision.reason.value, decision.detail)
+        close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
+        watched.exits += 1
+        self._start(self._parts.closing.send(live, close, decision.as_of))
+        _log.info("exit of %s: %s, %s", held.trade.id, decision.reason.value, decision.detail)
         return 1
+
+    def _page(self, trade: Trade, decision: ExitDecision) -> None:
+        """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
+        text = f"{trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
+        alert = error_alert("open after hours", text, decision.as_of)
+        self._parts.ledger.post(lambda session: tell_seldom(session, alert))
+
+    def _start(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(sending)
+        self._leaving.add(task)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._leaving.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ConnectionError):  # the order is in doubt, and looked up after the reconnect
+            _log.warning("a close met a broken session: %s", error)
+        elif error is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "a close failed", "exception": error})
+
+    async def settle(self) -> None:
+        """Return when every close that was begun has left."""
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+
+def _alerts(watched: _Watched, ref: str, decision: ExitDecision) -> tuple[Alert, ...]:
+    """What a person should hear about a close besides that it happens."""
+    alerts = []
+    if decision.reason is ExitReason.OTHER:
+        alerts.append(error_alert("blind exit", f"{ref}: {decision.detail}", decision.as_of))
+    if watched.exits:
+        text = f"the exit before {ref} has ended and its trade is open: trying again"
+        alerts.append(error_alert("close failed", text, decision.as_of))
+    return tuple(alerts)

@@ -1,4 +1,4 @@
-"""One working order in the desk's memory; the record in PostgreSQL is what counts."""
+"""One order in the desk's memory, from its reserved id to its end."""
 
 from __future__ import annotations
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Protocol
+
+from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.clock import DeskClock
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.messages import ConnectionMessage, TimeMessage
+from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID
 
 TIME_WITHIN_S = 15.0
 
@@ -49,6 +54,17 @@ def choose_world(session: Login, account: str, *, required: bool) -> str:
     return world or "live"
 
 
+def forget_ended(inbox: asyncio.Queue[SessionMessage]) -> None:
+    """Drop what sessions before this one have told of their time and of their end; the rest stays, in order.
+
+    An end that is told behind a time would end the new session, and the next one would find the same again.
+    """
+    for message in [inbox.get_nowait() for _ in range(inbox.qsize())]:
+        ended = isinstance(message, ConnectionMessage) and not message.connected and message.code is None
+        if not (ended or isinstance(message, TimeMessage)):
+            inbox.put_nowait(message)
+
+
 async def await_time(session: Login, inbox: asyncio.Queue[SessionMessage], clock: DeskClock) -> None:
     """Wait for the first time message; whatever else has come stays in the inbox, in order.
 
@@ -75,3 +91,18 @@ async def await_time(session: Login, inbox: asyncio.Queue[SessionMessage], clock
         rest = [inbox.get_nowait() for _ in range(inbox.qsize())]
         for message in (*waiting, *rest):
             inbox.put_nowait(message)
+
+
+def require_world(db: Transaction, world_id: str, now: datetime) -> None:
+    """Refuse a world that is behind our books; remember the one that we are in.
+
+    Raises:
+        StopTrading: market time has gone back more than a minute.
+    """
+    state = DeskStateRepository(db)
+    last = state.get(LAST_INSTANT)
+    if state.get(WORLD_ID) == world_id and last is not None:
+        behind = datetime.fromisoformat(last) - now
+        if behind.total_seconds() > 60:
+            raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
+    state.set(WORLD_ID, world_id)

@@ -1,4 +1,4 @@
-"""The single sender: claims intents, sends each as one order, walks its limit, and follows what the broker says of it.
+"""The single sender: claims intents, sends each as one order, walks its limit, and keeps its state.
 
 An order's state comes from the broker's messages only. Whatever leaves doubt - no answer, a lost socket, an error that
 proves nothing - makes it UNKNOWN, and an UNKNOWN order is looked up by its reference before anything else is done about
@@ -18,29 +18,29 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from htbot.desk.halts import HaltWatch
+from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.record import Claim, ClaimTerms, DeskRecord, check_executions
+from htbot.desk.open_book import GUARDED, OpenBook
+from htbot.desk.order_numbers import OrderNumbers
+from htbot.desk.record import Claim, DeskRecord, stale_entry
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.errors import Retryable
-from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
-from htbot.execution.broker_events import Asked, OrderReport, event_of_error, event_of_status
+from htbot.execution.broker_events import Asked
+from htbot.execution.intents import closable_quantity
 from htbot.execution.ladder import limit_at, next_change_s
-from htbot.execution.messages import (
-    BagExecutionMessage,
-    CommissionMessage,
-    ErrorMessage,
-    LegExecutionMessage,
-    OpenOrderMessage,
-    OrderMessage,
-    OrderStatusMessage,
-)
-from htbot.execution.reconciliation import REF_PREFIX, Outcome
+from htbot.execution.reconciliation import Outcome
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent
 from htbot.portfolio.marks import Marks
+from htbot.services.trade_record import settle_trade
+from htbot.telemetry.failpoints import reach
 
 ANSWER_WITHIN_S = 10.0
+DUPLICATE_ID = 103
+# A sender that was held up for longer between claim and socket may have been replaced: it does not send.
+LEASE_S = 5.0
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _LOOKED_UP = {
     Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
@@ -48,7 +48,6 @@ _LOOKED_UP = {
     Outcome.CANCELLED: OrderEvent.CANCEL,
     Outcome.REJECTED: OrderEvent.REJECT,
 }
-_ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
 _log = logging.getLogger(__name__)
 
 
@@ -78,29 +77,35 @@ class OrderSession(Protocol):
 class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
-    While `enabled` is False entries wait, and expire if that takes too long; exits leave.
+    While `enabled` is False entries wait, and expire if that takes too long; exits leave. `broken` is told of a broken
+    invariant, `stranger` of a live trade that is not in memory.
     """
 
     session: OrderSession
     database: DatabaseThread
+    ledger: Ledger
     record: DeskRecord
+    book: OpenBook
+    numbers: OrderNumbers
     halts: HaltWatch
     marks_of: Callable[[OrderIntent], Marks]
-    on_trade: Callable[[Trade], None]
     enabled: Callable[[], bool]
     holdings: Callable[[str], Mapping[int, int]]
+    broken: Callable[[StopTrading], None]
+    stranger: Callable[[str], None]
+    clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
 
 
 class OrderDesk:
-    """Live orders by reference, and everything that happens to them."""
+    """Live orders by reference, and everything that is done about them."""
 
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
 
     @property
-    def live(self) -> Iterable[LiveOrder]:
+    def live(self) -> tuple[LiveOrder, ...]:
         """Orders that are not over."""
         return tuple(self._live.values())
 
@@ -108,84 +113,124 @@ class OrderDesk:
         """Orders of one trade that are not over."""
         return [live for live in self._live.values() if live.intent.trade_id == trade_id]
 
+    def of_ref(self, ref: str) -> LiveOrder | None:
+        """The live order of a reference."""
+        return self._live.get(ref)
+
+    def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
+        """The live order of an id of this client."""
+        if client_id != self._parts.record.client_id:
+            return None
+        return next((live for live in self._live.values() if live.order_id == order_id), None)
+
     def restore(self, stored: Iterable[StoredIntent]) -> None:
         """What the record has as sent and nobody here knows of is in doubt until it has been looked up."""
         for item in stored:
             if item.order_id is None or item.intent.ref in self._live:
                 continue
-            self._live[item.intent.ref] = LiveOrder(
-                intent=item.intent,
-                order_id=item.order_id,
-                client_id=self._parts.record.client_id,
-                state=OrderState.UNKNOWN,
-                walks_since=item.changed_at,
-                limit=item.intent.limit,
-                asked_at_s=self._parts.monotonic(),
-            )
+            live = self.adopt(item.intent, item.order_id, item.intent.limit, item.changed_at)
+            live.state = OrderState.UNKNOWN
 
-    def doubt_all(self, why: str) -> None:
-        """The session is gone: nothing is known of any order until it has been looked up.
-
-        The settle time begins anew: a broker that has just come back may not show yet what it holds.
-        """
-        for live in self._live.values():
-            if not live.over:
-                live.state = OrderState.UNKNOWN
-                live.error_text = why
-                live.asked_at_s = self._parts.monotonic()
-
-    @property
-    def doubtful(self) -> list[LiveOrder]:
-        """Orders whose state is unknown."""
-        return [live for live in self._live.values() if live.state is OrderState.UNKNOWN]
-
-    # --- sending ---------------------------------------------------------------------------------------------------
-
-    async def pump(self, now: datetime) -> int:
-        """Claim and send what waits; returns how many orders went to the socket."""
-        sent = 0
-        while self._parts.session.connected:
-            try:
-                claim = await self._parts.database.run(self._claim_at(now))
-            except Retryable:  # the claim may have been committed without our hearing of it
-                self.restore(await self._parts.database.insist(self._parts.record.sent))
-                raise
-            if claim is None:
-                break
-            sent += await self._send(claim, now)
-        return sent
-
-    def _claim_at(self, now: datetime) -> Callable[[Session], Claim | None]:
-        terms = ClaimTerms(self._parts.enabled(), self._parts.halts.entries_halted_by(), self._parts.holdings)
-        next_id = self._parts.session.next_valid_id
-        return lambda session: self._parts.record.claim(session, now, next_id, terms)
-
-    async def _send(self, claim: Claim, now: datetime) -> int:
-        intent = claim.stored.intent
-        if claim.order_id is None:
-            _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
-            return 0
-        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
+    def adopt(self, intent: OrderIntent, order_id: int, limit: Decimal, now: datetime) -> LiveOrder:
+        """From now on this order is followed; it is about to be sent."""
         live = LiveOrder(
             intent=intent,
-            order_id=claim.order_id,
+            order_id=order_id,
             client_id=self._parts.record.client_id,
             state=OrderState.SENDING,
             walks_since=now,
             limit=limit,
             asked_at_s=self._parts.monotonic(),
         )
-        # The last look at the kill switch, between the commit and the socket.
-        halted = self._parts.halts.entries_halted_by() if live.is_entry else None
-        if halted is not None:
-            await self._parts.database.insist(lambda session: self._parts.record.withdraw(session, live, now, halted))
-            return 0
         self._live[intent.ref] = live
-        self._parts.session.place(intent, claim.order_id, limit)
-        _log.info("sent %s as order %s at %s", intent.ref, claim.order_id, limit)
+        self._parts.book.ordered(live)
+        self._parts.numbers.used_id(order_id)
+        self._parts.numbers.used_exit(intent.ref)
+        return live
+
+    # --- sending ---------------------------------------------------------------------------------------------------
+
+    async def pump(self) -> int:
+        """Claim and send what waits; returns how many orders went to the socket."""
+        sent = 0
+        while self._parts.session.connected:
+            order_id = self._parts.numbers.reserve_id(self._parts.session.next_valid_id)
+            began_s = self._parts.monotonic()
+            reach("before_claim")
+            try:
+                claim = await self._parts.database.run(self._claim(order_id))
+            except Retryable:  # the claim may have been committed without our hearing of it
+                self.restore(await self._parts.database.insist(self._parts.record.sent))
+                raise
+            if claim is None:
+                self._parts.numbers.give_back(order_id)
+                break
+            reach("after_claim")
+            sent += self._send(claim, began_s)
+        return sent
+
+    def _claim(self, order_id: int) -> Callable[[Session], Claim | None]:
+        now, enabled, halted = self._parts.clock(), self._parts.enabled(), self._parts.halts.entries_halted_by()
+        return lambda session: self._parts.record.claim(session, now, order_id, enabled=enabled, halted_by=halted)
+
+    def _send(self, claim: Claim, began_s: float) -> int:
+        intent, now = claim.stored.intent, self._parts.clock()
+        if intent.ref in self._live:  # the guard was faster with the same close
+            return 0
+        if claim.order_id is None:
+            _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
+            return 0
+        if claim.trade is not None:
+            self._parts.book.begin(claim.trade, intent)
+        why_not = self._why_not(intent, now)
+        if why_not is not None:
+            self._withdraw(intent, now, why_not)
+            return 0
+        live = self.adopt(intent, claim.order_id, self.first_limit(intent), now)
+        if self._parts.monotonic() - began_s > LEASE_S:
+            live.state = OrderState.UNKNOWN
+            _log.warning("not sent: %s was claimed %.0f s ago", intent.ref, self._parts.monotonic() - began_s)
+            return 0
+        self.place(live)
         return 1
 
-    async def send_again(self, live: LiveOrder, now: datetime) -> None:
+    def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
+        """The last look between the commit and the socket: the kill switch first, nothing opened by an exit."""
+        if intent.purpose is Purpose.ENTRY:
+            if not self._parts.enabled():
+                return "trading is not enabled any more"
+            return self._parts.halts.entries_halted_by() or stale_entry(intent, now)
+        working = next((live for live in self.live_of_trade(intent.trade_id) if not live.is_entry), None)
+        if working is not None:
+            return f"{working.intent.ref} closes it already"
+        closable = self.closable(intent.trade_id, intent)
+        if closable < intent.quantity:
+            return f"closes {intent.quantity}, but only {closable} are held by us and shown by the broker"
+        return None
+
+    def first_limit(self, intent: OrderIntent) -> Decimal:
+        """The limit that an order leaves with: on the quotes of now, else the one it was decided with."""
+        return limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
+
+    def closable(self, trade_id: str, intent: OrderIntent) -> int:
+        """Spreads that an exit may close: what both books hold (RULINGS 10)."""
+        held = self._parts.book.get(trade_id)
+        shown = self._parts.holdings(intent.account)
+        return closable_quantity(intent.legs, shown if held is None else held.held, shown)
+
+    def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
+        _log.warning("not sent: %s: %s", intent.ref, why)
+        self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
+        self.settle(intent.trade_id, now)
+
+    def place(self, live: LiveOrder) -> None:
+        """To the socket. Raises ConnectionError when it is gone: the order is in doubt then."""
+        reach("before_send")
+        self._parts.session.place(live.intent, live.order_id, live.limit)
+        reach("after_send")
+        _log.info("sent %s as order %s at %s", live.intent.ref, live.order_id, live.limit)
+
+    def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again, under the order id that it reserved and no other."""
         live.asked_at_s = self._parts.monotonic()
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
@@ -199,7 +244,7 @@ class OrderDesk:
     def work(self, now: datetime) -> int:
         """Walk the limits that are due; returns how many orders were modified."""
         modified = 0
-        for live in self._live.values():
+        for live in self.live:
             if live.state not in _WALKING or live.cancel_asked or not live.walk_due(now):
                 continue
             elapsed_s = live.elapsed_s(now)
@@ -224,139 +269,89 @@ class OrderDesk:
             live.asked_at_s = self._parts.monotonic()
             self._parts.session.cancel(live.order_id)
 
-    async def doubt_silent(self, now: datetime) -> None:
-        """Orders that the broker has not answered in time are UNKNOWN."""
-        for live in tuple(self._live.values()):
-            waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
-                await self._happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
+    # --- what becomes of them --------------------------------------------------------------------------------------
 
-    async def doubt_missing(self, working: Collection[str], now: datetime) -> None:
-        """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
-        for live in self.live:
-            missing = live.intent.ref not in working and live.state not in {OrderState.SENDING, OrderState.UNKNOWN}
-            if missing and self.silent_s(live) > ANSWER_WITHIN_S:
-                live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
-                await self._happened(live, OrderEvent.DOUBT, now, "not open at the broker")
-
-    # --- the broker's messages -------------------------------------------------------------------------------------
-
-    async def on_message(self, message: OrderMessage, now: datetime) -> None:
-        """One message, in order of arrival."""
-        match message:
-            case OrderStatusMessage():
-                await self._on_status(message, now)
-            case OpenOrderMessage():
-                await self._on_open_order(message, now)
-            case LegExecutionMessage():
-                await self._on_leg(message, now)
-            case BagExecutionMessage():
-                self._on_bag(message)
-            case CommissionMessage():
-                await self._book(
-                    lambda session: self._parts.record.book_commission(
-                        session, message.exec_id, message.commission_usd, now
-                    )
-                )
-            case ErrorMessage():
-                await self._on_error(message, now)
-
-    def _by_order_id(self, order_id: int, client_id: int) -> LiveOrder | None:
-        if client_id != self._parts.record.client_id:
-            return None
-        return next((live for live in self._live.values() if live.order_id == order_id), None)
-
-    async def _on_status(self, message: OrderStatusMessage, now: datetime) -> None:
-        live = self._by_order_id(message.order_id, message.client_id)
-        if live is None:
-            return
-        live.filled = max(live.filled, message.filled)
-        if message.filled:
-            live.average_price = message.average_price
-        if message.perm_id:
-            live.perm_ids.add(message.perm_id)
-        report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
-        await self._reported(live, report, now, message.why_held)
-
-    async def _on_open_order(self, message: OpenOrderMessage, now: datetime) -> None:
-        live = self._live.get(message.ref)
-        if live is None:
-            return
-        if message.perm_id:
-            live.perm_ids.add(message.perm_id)
-        if message.completed:
-            live.filled = max(live.filled, message.filled)
-        remaining = live.intent.quantity - live.filled
-        report = OrderReport(message.status, live.filled, remaining, live.last_error, live.expired(now))
-        await self._reported(live, report, now, "")
-
-    async def _reported(self, live: LiveOrder, report: OrderReport, now: datetime, why: str) -> None:
-        event = event_of_status(report)
-        if event in _ENDS and len(live.perm_ids) > 1:
-            event = OrderEvent.DOUBT  # another permId of the reference may still work (ARCHITECTURE section 7.5)
-        if event is not None:
-            await self._happened(live, event, now, why)
-
-    async def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
-        fill = message.fill
-        if not fill.ref.startswith(REF_PREFIX):
-            _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
-            return
-        # Booked first, judged after: what the broker did stands, however strange it is.
-        await self._parts.database.insist(lambda session: self._parts.record.book_fill(session, fill, now))
-        await self._book(lambda session: self._parts.record.settle_fill(session, fill, now))
-        bag_price = self._bag_price(fill.ref)
-        await self._parts.database.insist(lambda session: check_executions(session, fill.ref, bag_price))
-
-    def _bag_price(self, ref: str) -> Decimal | None:
-        """The combination's price once all of it is executed, None before and for a changing average."""
-        live = self._live.get(ref)
-        return live.average_price if live is not None and live.filled == live.intent.quantity == 1 else None
-
-    def _on_bag(self, message: BagExecutionMessage) -> None:
-        live = self._live.get(message.ref)
-        if live is not None:
-            live.filled = max(live.filled, message.cumulative)
-            live.average_price = message.price
-
-    async def _on_error(self, message: ErrorMessage, now: datetime) -> None:
-        live = self._by_order_id(message.request_id, self._parts.record.client_id)
-        if live is None:
-            return
-        live.last_error, live.error_text = message.code, message.text
-        event = event_of_error(message.code, live.asked)
-        if event is OrderEvent.CANCEL and live.expired(now):
-            event = OrderEvent.EXPIRE
-        if event is not None:
-            await self._happened(live, event, now, f"{message.code} {message.text}")
-
-    async def _happened(self, live: LiveOrder, event: OrderEvent, now: datetime, why: str) -> None:
+    def happened(self, live: LiveOrder, event: OrderEvent, now: datetime, why: str) -> None:
+        """An event of an order: its state, its record, its trade."""
         live.state = next_order_state(live.state, event)
-        _log.info("%s: %s, filled %s of %s", live.intent.ref, live.state, live.filled, live.intent.quantity)
-        await self._book(lambda session: self._parts.record.save_order(session, live, now, why))
+        intent, order, perm_ids = live.intent, live.as_order(), frozenset(live.perm_ids)
+        _log.info("%s: %s, filled %s of %s", intent.ref, live.state, live.filled, intent.quantity)
+        self._parts.ledger.post(
+            lambda session: self._parts.record.save_order(session, order, perm_ids, now, why), key=("order", intent.ref)
+        )
         if live.over:
-            self._live.pop(live.intent.ref, None)
+            self._live.pop(intent.ref, None)
+        self.settle(intent.trade_id, now)
 
-    async def _book(self, work: Callable[..., Trade | None]) -> None:
-        trade = await self._parts.database.insist(work)
-        if trade is not None:
-            self._parts.on_trade(trade)
+    def settle(self, trade_id: str, now: datetime) -> None:
+        """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""
+        held = self._parts.book.get(trade_id)
+        if held is not None:
+            try:
+                held.fold(now)
+            except StopTrading as error:
+                self._parts.broken(error)
+        self._parts.ledger.post(
+            lambda session: settle_trade(session, trade_id, now), self.settled, key=("trade", trade_id)
+        )
+
+    def settled(self, trade: Trade | None) -> None:
+        """The record has brought a trade up to date; None for one that is not ours."""
+        if trade is not None and trade.state in GUARDED and self._parts.book.get(trade.id) is None:
+            self._parts.stranger(trade.id)
 
     # --- doubt -----------------------------------------------------------------------------------------------------
+
+    @property
+    def doubtful(self) -> list[LiveOrder]:
+        """Orders whose state is unknown."""
+        return [live for live in self._live.values() if live.state is OrderState.UNKNOWN]
 
     def silent_s(self, live: LiveOrder) -> float:
         """Host seconds since the broker was last asked something about this order."""
         return self._parts.monotonic() - live.asked_at_s
 
-    async def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
+    def doubt_all(self, why: str) -> None:
+        """The session is gone: nothing is known of any order until it has been looked up.
+
+        The settle time begins anew: a broker that has just come back may not show yet what it holds.
+        """
+        for live in self._live.values():
+            if not live.over:
+                live.state = OrderState.UNKNOWN
+                live.error_text = why
+                live.asked_at_s = self._parts.monotonic()
+
+    def doubt_silent(self, now: datetime) -> None:
+        """Orders that the broker has not answered in time are UNKNOWN."""
+        for live in self.live:
+            waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
+            if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
+                self.happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
+
+    def doubt_missing(self, working: Collection[str], now: datetime) -> None:
+        """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
+        for live in self.live:
+            missing = live.intent.ref not in working and live.state not in {OrderState.SENDING, OrderState.UNKNOWN}
+            if missing and self.silent_s(live) > ANSWER_WITHIN_S:
+                live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
+                self.happened(live, OrderEvent.DOUBT, now, "not open at the broker")
+
+    def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
         """The look-up has told what became of an order in doubt."""
         if outcome is Outcome.WORKING:
             live.cancel_asked = False  # a cancel that was lost or refused may be asked again
-        await self._happened(live, _LOOKED_UP[outcome], now, "looked up")
+        self.happened(live, _LOOKED_UP[outcome], now, "looked up")
 
-    async def resolve_absent(self, live: LiveOrder, now: datetime) -> None:
-        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again."""
+    def resolve_absent(self, live: LiveOrder, now: datetime) -> None:
+        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again.
+
+        A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
+        may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
+        """
         if live.is_entry:
-            await self._happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
+            self.happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
+        elif live.last_error == DUPLICATE_ID:
+            self.happened(live, OrderEvent.REJECT, now, f"order id {live.order_id} is refused as used, and is not ours")
         else:
-            await self.send_again(live, now)
+            self.send_again(live, now)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis import RedisError
 
@@ -23,6 +23,8 @@ from htbot.persistence.listener import COMMANDS, HALTS, INTENTS
 
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 30.0
+# A session that breaks sooner was no good one: the next try waits longer.
+_GOOD_SESSION_S = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +32,7 @@ class Pace(Protocol):
     """One way to drive a connected desk until its session ends."""
 
     async def drive(self, desk: Desk) -> None:
-        """Return when the session is lost."""
+        """Recover, then go on; return when the session is lost."""
         ...
 
 
@@ -49,26 +51,37 @@ class SteppedPace:
     async def drive(self, desk: Desk) -> None:
         """Fold up to a marker, guard, decide at grid instants, act, answer."""
         while True:
+            if desk.recovery_due and desk.connection == "connected":
+                await desk.recover()
             message = await desk.parts.inbox.get()
-            await desk.process(message)
+            desk.fold(message)
             if socket_closed(message):
                 return
             if isinstance(message, TimeMessage):
                 await self._instant(desk, desk.clock.now())
 
     async def _instant(self, desk: Desk, now: datetime) -> None:
+        await desk.ledger.settle()
         await desk.settle(now)
         if desk.orders.doubtful or not desk.enabled:
             await desk.reconcile(now)
-        await desk.guard.look(now)
+        desk.guard.look(now)
+        await self._written(desk)
         if now == floor_to(now, GRID_S) and self._last_step != now:
-            await desk.parts.halts.refresh(now)
-            await desk.publish_grid(now)
+            await desk.refresh_halts(now)
+            await desk.notices.publish_grid(now)
             await self._barrier.wait(now)
             self._last_step = now
         await _until_done(lambda: desk.act(now))
+        await self._written(desk)
         await desk.follow_lines(now)
         desk.parts.session.request_time()
+
+    @staticmethod
+    async def _written(desk: Desk) -> None:
+        """Whatever was begun has left, and the record has it: nothing hangs over into another instant."""
+        await desk.guard.settle()
+        await desk.ledger.settle()
 
 
 async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
@@ -82,7 +95,11 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
 
 
 class PacedPace:
-    """Market time flows; nothing waits for anyone. Housekeeping once a host second, quotes as they come."""
+    """Market time flows; nothing waits for anyone. Three lanes in one thread, so that no exit waits for a chore.
+
+    Hearing takes messages, guards and walks limits; it waits for the broker only. Keeping does what needs PostgreSQL:
+    entries, commands, comparing, publishing. Beating tells market time.
+    """
 
     HEARTBEAT_S = 5.0
     SILENT_S = 15.0
@@ -93,7 +110,6 @@ class PacedPace:
         self._bells = tuple(doorbell.bell(channel) for channel in (INTENTS, COMMANDS, HALTS))
         self._monotonic = monotonic
         self._last_grid: datetime | None = None
-        self._housekept_s = 0.0
         self._asked_s = 0.0
         self._unanswered_s: float | None = None
         self._reconciled_at: datetime | None = None
@@ -101,31 +117,91 @@ class PacedPace:
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
-        self._housekept_s = 0.0
+        await _first(self._hear(desk), self._keep(desk), self._beat(desk))
+
+    # --- hearing ---------------------------------------------------------------------------------------------------
+
+    async def _hear(self, desk: Desk) -> None:
+        looked_s = 0.0
         while True:
             message = await self._next(desk)
             while message is not None:
-                await self._take(desk, message)
+                if self._take(desk, message):
+                    await asyncio.sleep(0)  # a close has begun: it goes before the next message
                 if socket_closed(message):
                     return
                 message = None if desk.parts.inbox.empty() else desk.parts.inbox.get_nowait()
-            if await self._silent(desk):
+            if self._silent(desk):
                 return
-            await self._grid(desk)
-            if self._rung():
-                await self._retryable(desk.act(desk.clock.now()))
-            await self._housekeeping(desk)
+            if self._monotonic() - looked_s >= self.IDLE_S:
+                looked_s = self._monotonic()
+                self._look(desk, desk.clock.now())
 
     async def _next(self, desk: Desk) -> SessionMessage | None:
         """The next message, or None when it is time to look at the clock."""
-        timeout_s = self._until_next_look_s(desk)
-        getter = asyncio.ensure_future(desk.parts.inbox.get())
+        try:
+            async with asyncio.timeout(self.IDLE_S):
+                return await desk.parts.inbox.get()
+        except TimeoutError:
+            return None
+
+    def _take(self, desk: Desk, message: SessionMessage) -> int:
+        """Fold one message; returns how many closes it has begun."""
+        if isinstance(message, TimeMessage):
+            self._unanswered_s = None
+            if desk.told_time(message.market_time):
+                _log.info("market time has jumped to %s", desk.clock.now().isoformat())
+            return 0
+        desk.fold(message)
+        return desk.guard.look(desk.clock.now(), message.con_ids) if isinstance(message, QuoteMessage) else 0
+
+    @staticmethod
+    def _look(desk: Desk, now: datetime) -> None:
+        """What time alone makes due."""
+        desk.orders.doubt_silent(now)
+        desk.guard.look(now)
+        if desk.connection == "connected":
+            desk.trading.commands.drive(now)
+            desk.orders.work(now)
+
+    def _silent(self, desk: Desk) -> bool:
+        """Ask the time now and then; a broker that does not answer is a half-open socket (FAULTS 20)."""
+        now_s = self._monotonic()
+        if now_s - self._asked_s >= self.HEARTBEAT_S:
+            self._asked_s = now_s
+            self._unanswered_s = self._unanswered_s or now_s
+            desk.parts.session.request_time()
+        if self._unanswered_s is None or now_s - self._unanswered_s <= self.SILENT_S:
+            return False
+        _log.warning("the broker has been silent for %.0f s: reconnecting", now_s - self._unanswered_s)
+        desk.parts.session.disconnect()
+        return True
+
+    # --- keeping ---------------------------------------------------------------------------------------------------
+
+    async def _keep(self, desk: Desk) -> None:
+        kept_s = 0.0
+        while True:
+            if desk.recovery_due and desk.connection == "connected":
+                await desk.recover()
+            try:
+                if self._rung():
+                    await desk.act(desk.clock.now())
+                await self._grid(desk)
+                if self._monotonic() - kept_s >= self.IDLE_S:
+                    kept_s = self._monotonic()
+                    await self._chores(desk, desk.clock.now())
+            except Retryable as error:  # nothing is lost: the next look does it
+                _log.warning("later: %s", error)
+                await asyncio.sleep(_RECONNECT_FIRST_S)
+            await self._until_rung(self._until_next_look_s(desk))
+
+    async def _until_rung(self, timeout_s: float) -> None:
         rings = [asyncio.ensure_future(bell.wait()) for bell in self._bells]
         try:
-            await asyncio.wait([getter, *rings], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            return getter.result() if getter.done() else None
+            await asyncio.wait(rings, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for waiter in (getter, *rings):
+            for waiter in rings:
                 waiter.cancel()
 
     def _until_next_look_s(self, desk: Desk) -> float:
@@ -140,41 +216,22 @@ class PacedPace:
             bell.clear()
         return rung
 
-    async def _take(self, desk: Desk, message: SessionMessage) -> None:
-        if isinstance(message, TimeMessage):
-            self._unanswered_s = None
-            if desk.told_time(message.market_time):
-                _log.info("market time has jumped to %s", desk.clock.now().isoformat())
-            return
-        await desk.process(message)
-        if isinstance(message, QuoteMessage):
-            asked = await desk.guard.look(desk.clock.now(), message.con_ids)
-            if asked:
-                await self._retryable(desk.act(desk.clock.now()))
-
     async def _grid(self, desk: Desk) -> None:
         as_of = floor_to(desk.clock.now(), GRID_S)
         if self._last_grid != as_of:
             self._last_grid = as_of
             await desk.settle(desk.clock.now())
-            await desk.publish_grid(as_of)
+            await desk.notices.publish_grid(as_of)
 
-    async def _housekeeping(self, desk: Desk) -> None:
-        now_s = self._monotonic()
-        if now_s - self._housekept_s < self.IDLE_S:
-            return
-        self._housekept_s = now_s
-        now = desk.clock.now()
+    async def _chores(self, desk: Desk, now: datetime) -> None:
         await self._doorbell.ensure()
-        await desk.publish_clock()
         await desk.follow_lines(now)
-        if await desk.parts.halts.refresh(now):
+        if await desk.refresh_halts(now):
             desk.parts.watch.forget_extremes(now)
-        await desk.orders.doubt_silent(now)
-        await desk.guard.look(now)
+        await desk.adopt_strangers()
         if self._due_reconcile(desk, now):
             await desk.reconcile(now)
-        await self._retryable(desk.act(now))
+        await desk.act(now)
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at
@@ -184,52 +241,60 @@ class PacedPace:
             return True
         return False
 
-    async def _silent(self, desk: Desk) -> bool:
-        """Ask the time now and then; a broker that does not answer is a half-open socket (FAULTS 20)."""
-        now_s = self._monotonic()
-        if now_s - self._asked_s >= self.HEARTBEAT_S:
-            self._asked_s = now_s
-            self._unanswered_s = self._unanswered_s or now_s
-            desk.parts.session.request_time()
-        if self._unanswered_s is None or now_s - self._unanswered_s <= self.SILENT_S:
-            return False
-        _log.warning("the broker has been silent for %.0f s: reconnecting", now_s - self._unanswered_s)
-        desk.parts.session.disconnect()
-        return True
+    # --- beating ---------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    async def _retryable(work: Awaitable[None]) -> None:
-        """Nothing is lost when the database is away for a moment: the next look does it."""
-        try:
-            await work
-        except Retryable as error:
-            _log.warning("later: %s", error)
+    async def _beat(self, desk: Desk) -> None:
+        while True:
+            await desk.notices.publish_clock()
+            await asyncio.sleep(self.IDLE_S)
+
+
+async def _first(*lanes: Coroutine[Any, Any, None]) -> None:
+    """Until one of them ends, with its error if it has one; then all of them have ended."""
+    tasks = [asyncio.ensure_future(lane) for lane in lanes]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def run(desk: Desk, pace: Pace) -> None:
-    """Connect, recover, drive; again and again with back-off, until a person or `StopTrading` ends it."""
+    """Begin, then drive session after session until a person or `StopTrading` ends it."""
     await desk.begin()
+    await _first(desk.ledger.run(), _sessions(desk, pace))
+
+
+async def _sessions(desk: Desk, pace: Pace) -> None:
+    """Connect and drive, again and again with back-off."""
     pause_s, told = _RECONNECT_FIRST_S, False
     while True:
         try:
             await desk.connect()
-            await desk.recover()
         except (Retryable, ConnectionError, TimeoutError) as error:
             desk.connection, desk.reason = "down", str(error)
             _log.warning("not connected: %s; next try in %.1f s", error, pause_s)
-            await desk.publish_clock()
+            await desk.notices.publish_clock()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _RECONNECT_LONGEST_S)
             continue
         if told:
-            await desk.tell_connection(connected=True, detail="reconnected")
-        pause_s, told = _RECONNECT_FIRST_S, True
+            desk.tell_connection(connected=True, detail="reconnected")
+        told, began_s = True, time.monotonic()
         try:
             await pace.drive(desk)
         except (Retryable, RedisError, ConnectionError, TimeoutError) as error:
-            _log.warning("session broke: %s", error)
+            _log.warning("session broke: %s", str(error) or type(error).__name__)
             desk.parts.session.disconnect()
         if desk.connection == "connected":  # we hung up: nobody has told of it yet
-            await desk.tell_connection(connected=False, detail="the session broke or went silent")
+            desk.tell_connection(connected=False, detail="the session broke or went silent")
         desk.connection, desk.reason = "lost", desk.reason or "connection lost"
         desk.orders.doubt_all("session ended")
+        if time.monotonic() - began_s >= _GOOD_SESSION_S:
+            pause_s = _RECONNECT_FIRST_S
+            continue
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, _RECONNECT_LONGEST_S)

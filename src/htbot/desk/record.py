@@ -1,24 +1,26 @@
-"""What the desk writes about orders: each function is one transaction of its database thread.
+"""What the desk writes about orders: each function runs in one transaction of its database thread.
 
 Every write after the claim is conditional on the desk's epoch (ARCHITECTURE section 7.4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from htbot.alerts.wording import error_alert
-from htbot.desk.live_order import LiveOrder
+from htbot.desk.open_book import StoredTrade
+from htbot.domain.alerts import Alert
+from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import IntentState, Purpose
+from htbot.domain.orders import IntentState, Order, OrderIntent, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
-from htbot.execution.intents import closable_quantity
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import (
@@ -32,7 +34,8 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.portfolio.pnl import assert_net_price
-from htbot.services.trade_record import held_by_trade, refold_positions, settle_trade
+from htbot.services.outbox import tell_seldom
+from htbot.services.trade_record import close_trade, refold_position, rows_of, settle_trade
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
@@ -41,29 +44,35 @@ HALT_SOURCE = "desk"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One intent taken for sending, its order id durably reserved; or withdrawn, with `order_id` None."""
+    """One intent taken for sending, its order id durably reserved; or ended here, with `order_id` None.
+
+    `trade` is the trade that an entry opens.
+    """
 
     stored: StoredIntent
     order_id: int | None
     why_not: str = ""
+    trade: Trade | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimTerms:
-    """What stands at the moment of a claim; `holdings` tells what the broker shows of an account, by contract id."""
+class Close:
+    """A close that the desk has decided, and made durable in its journal, before it went to the socket."""
 
-    enabled: bool
-    entries_halted_by: str | None
-    holdings: Callable[[str], Mapping[int, int]]
+    intent: OrderIntent
+    order_id: int
+    evidence: Mapping[str, Any]
+    max_gain_usd: Decimal | None = None
+    alerts: tuple[Alert, ...] = ()
 
 
-def _too_much(session: Session, stored: StoredIntent, broker: Mapping[int, int]) -> str | None:
-    """Why an exit would open something, None when both books hold what it closes."""
-    fills = FillRepository(session).of_trade(stored.intent.trade_id)
-    held = closable_quantity(stored.intent.legs, held_by_trade(fills), broker)
-    if held >= stored.intent.quantity:
-        return None
-    return f"closes {stored.intent.quantity}, but only {held} are held by us and shown by the broker"
+def stale_entry(intent: OrderIntent, now: datetime) -> str | None:
+    """Why an approved entry is too old to be sent, None while it is fresh."""
+    if intent.good_till is not None and now >= intent.good_till:
+        return f"good till {intent.good_till.isoformat()}, which has passed"
+    if now - intent.created_at > APPROVAL_AGE:
+        return f"approved at {intent.created_at.isoformat()}, more than {APPROVAL_AGE.seconds} s ago"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,94 +83,113 @@ class DeskRecord:
     client_id: int
 
     def claim(
-        self,
-        session: Session,
-        now: datetime,
-        next_valid_id: int,
-        terms: ClaimTerms,
+        self, session: Session, now: datetime, order_id: int, *, enabled: bool, halted_by: str | None
     ) -> Claim | None:
-        """Take the next waiting intent and reserve its order id.
+        """Take the next waiting intent under a reserved order id, which is durable at the commit.
 
-        Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here, and
-        so does an exit of more than both books hold (RULINGS 10): whoever asked for it asks again.
+        Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here.
         """
         intents = IntentRepository(session)
-        stored = intents.claim_next(self.epoch, now, purpose=None if terms.enabled else Purpose.EXIT)
+        stored = intents.claim_next(self.epoch, now, purpose=None if enabled else Purpose.EXIT)
         if stored is None:
             return None
         # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        if stored.intent.purpose is Purpose.ENTRY:
-            late, why_not = self._stale(stored, now), terms.entries_halted_by
-        else:
-            late, why_not = None, _too_much(session, stored, terms.holdings(stored.intent.account))
-        if late is not None or why_not is not None:
-            event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
-            why_not = late or why_not or ""
-            self._move(session, stored.intent.ref, IntentState.CLAIMED, event, now, why_not)
-            settle_trade(session, stored.intent.trade_id, now)
-            return Claim(stored, None, why_not)
-        order_id = stored.order_id or intents.reserve_order_id(self.client_id, next_valid_id)
-        intents.begin_sending(stored.intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
-        return Claim(stored, order_id)
+        intent = stored.intent
+        if intent.purpose is Purpose.ENTRY:
+            late = stale_entry(intent, now)
+            if late is not None or halted_by is not None:
+                event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
+                why_not = late or halted_by or ""
+                self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
+                settle_trade(session, intent.trade_id, now)
+                return Claim(stored, None, why_not)
+        order_id = stored.order_id or order_id
+        DeskStateRepository(session).use_order_id(self.client_id, order_id)
+        intents.begin_sending(intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
+        trade = TradeRepository(session).get(intent.trade_id) if intent.purpose is Purpose.ENTRY else None
+        return Claim(stored, order_id, trade=trade)
 
     def sent(self, session: Session) -> list[StoredIntent]:
         """What this desk has claimed for sending and what has not ended, as the record has it."""
         live = IntentRepository(session).live()
         return [stored for stored in live if stored.order_id is not None and stored.claim_epoch == self.epoch]
 
-    @staticmethod
-    def _stale(stored: StoredIntent, now: datetime) -> str | None:
-        intent = stored.intent
-        if intent.purpose is not Purpose.ENTRY:
-            return None
-        if intent.good_till is not None and now >= intent.good_till:
-            return f"good till {intent.good_till.isoformat()}, which has passed"
-        if now - intent.created_at > APPROVAL_AGE:
-            return f"approved at {intent.created_at.isoformat()}, more than {APPROVAL_AGE.seconds} s ago"
-        return None
+    def withdraw(self, session: Session, ref: str, now: datetime, why: str) -> None:
+        """Something came between the commit and the socket: nothing was sent."""
+        self._move(session, ref, IntentState.SENDING, IntentEvent.WITHDRAW, now, why)
 
-    def withdraw(self, session: Session, live: LiveOrder, now: datetime, why: str) -> None:
-        """A halt came between the commit and the socket: nothing was sent."""
-        self._move(session, live.intent.ref, IntentState.SENDING, IntentEvent.WITHDRAW, now, why)
-        settle_trade(session, live.intent.trade_id, now)
+    def store_close(self, session: Session, close: Close) -> None:
+        """Take over a close from the journal: it is sent, or was about to be when the desk died.
 
-    def save_order(self, session: Session, live: LiveOrder, now: datetime, reason: str = "") -> Trade | None:
-        """Store an order as the broker told it, move its intent, and bring its trade up to date."""
+        A waiting exit of the same reference is this close; one of another reference was never sent and is withdrawn.
+
+        Raises:
+            StopTrading: the record has no such trade.
+        """
+        intent, at = close.intent, close.intent.created_at
         DeskStateRepository(session).require_epoch(self.epoch)
-        OrderRepository(session).upsert(live.as_order(), now)
-        stored = IntentRepository(session).get(live.intent.ref)
-        event = intent_event_for(live.state)
-        if stored is None or event is None:
-            return None
-        if next_intent_state(stored.state, event) is not stored.state:
-            self._move(session, live.intent.ref, stored.state, event, now, reason)
-        return settle_trade(session, live.intent.trade_id, now)
+        trade = TradeRepository(session).get(intent.trade_id, lock=True)
+        if trade is None:
+            raise StopTrading(f"{intent.ref} closes {intent.trade_id}, which is not in the record: restore it")
+        intents = IntentRepository(session)
+        for other in intents.of_trade(intent.trade_id):
+            if other.intent.purpose is Purpose.EXIT and other.intent.ref != intent.ref:
+                self._pass_over(session, other, intent.ref, at)
+        DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
+        intents.add(intent, close.evidence)
+        if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
+            close_trade(session, trade, intent)
+        if close.max_gain_usd is not None:
+            TradeRepository(session).raise_max_gain(trade.id, close.max_gain_usd)
+        for alert in close.alerts:
+            tell_seldom(session, alert)
 
-    def book_fill(self, session: Session, fill: Fill, now: datetime) -> bool:
+    def _pass_over(self, session: Session, other: StoredIntent, instead: str, at: datetime) -> None:
+        why = f"{instead} closes it"
+        if other.state is IntentState.PENDING:
+            IntentRepository(session).withdraw(other.intent.ref, at, why)
+        elif other.state in {IntentState.CLAIMED, IntentState.SENDING} and other.claim_epoch == self.epoch:
+            self._move(session, other.intent.ref, other.state, IntentEvent.WITHDRAW, at, why)
+
+    def save_order(
+        self, session: Session, order: Order, perm_ids: Collection[int], now: datetime, reason: str = ""
+    ) -> None:
+        """Store an order as the broker told it, with every permanent id of its reference, and move its intent."""
+        DeskStateRepository(session).require_epoch(self.epoch)
+        stored = IntentRepository(session).get(order.ref)
+        if stored is None:
+            return
+        orders = OrderRepository(session)
+        orders.upsert(order, now)
+        for perm_id in perm_ids:
+            orders.see_perm_id(order.ref, perm_id, order.state, now)
+        event = intent_event_for(order.state)
+        if event is not None and next_intent_state(stored.state, event) is not stored.state:
+            self._move(session, order.ref, stored.state, event, now, reason)
+
+    def book_fill(self, session: Session, fill: Fill, now: datetime) -> None:
         """Book one leg execution once. What follows from it is another transaction: what the broker did stands."""
         DeskStateRepository(session).require_epoch(self.epoch)
-        if not FillRepository(session).add(fill, now):
-            return False
-        refold_positions(session, fill.account, now)
-        return True
+        if FillRepository(session).add(fill, now):
+            refold_position(session, fill.account, fill.con_id, now)
 
-    def settle_fill(self, session: Session, fill: Fill, now: datetime) -> Trade | None:
-        """Bring the trade of a booked fill up to date, also when the fill was booked before."""
-        DeskStateRepository(session).require_epoch(self.epoch)
-        return self._settle_ref(session, fill.ref, now)
-
-    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> Trade | None:
-        """Attach a commission; None when the execution is not ours."""
+    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> None:
+        """Attach a commission to an execution of ours."""
         fills = FillRepository(session)
         fill = fills.get(exec_id)
-        if fill is None or fill.commission == commission:
-            return None
-        fills.set_commission(exec_id, commission)
-        refold_positions(session, fill.account, now)
-        return self._settle_ref(session, fill.ref, now)
+        if fill is not None and fill.commission != commission:
+            fills.set_commission(exec_id, commission)
+            refold_position(session, fill.account, fill.con_id, now)
 
-    def _settle_ref(self, session: Session, ref: str, now: datetime) -> Trade | None:
+    def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
+        """Bring the trade of an execution up to date; None when the execution is not ours."""
+        fill = FillRepository(session).get(exec_id)
+        return None if fill is None else self.settle_ref(session, fill.ref, now)
+
+    def settle_ref(self, session: Session, ref: str, now: datetime) -> Trade | None:
+        """Bring the trade of a reference up to date; None when the reference is not ours."""
+        DeskStateRepository(session).require_epoch(self.epoch)
         stored = IntentRepository(session).get(ref)
         return None if stored is None else settle_trade(session, stored.intent.trade_id, now)
 
@@ -213,6 +241,38 @@ def halt_trading(session: Session, reason: str, now: datetime) -> None:
         AlertRepository(session).add(error_alert(HALT_SOURCE, reason, now))
 
 
-def open_trades(session: Session, account: str) -> list[Trade]:
-    """Trades that are not over."""
-    return TradeRepository(session).live(account=account)
+def open_trades(session: Session, account: str) -> list[StoredTrade]:
+    """Trades of an account that are not over, with their fills."""
+    return [stored_trade(session, trade) for trade in TradeRepository(session).live(account=account)]
+
+
+def stored_trade(session: Session, trade: Trade) -> StoredTrade:
+    """A trade as the desk's memory takes it over."""
+    rows = rows_of(session, trade)
+    return StoredTrade(
+        trade=trade,
+        fills=(*rows.entry_fills, *rows.exit_fills),
+        entry_ref=rows.entry.intent.ref,
+        entry_over=rows.entry_over,
+        exit_reason=rows.facts.exit_reason,
+    )
+
+
+def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:
+    """One trade as the desk's memory takes it over.
+
+    Raises:
+        StopTrading: the record has no such trade.
+    """
+    trade = TradeRepository(session).get(trade_id)
+    if trade is None:
+        raise StopTrading(f"trade {trade_id} is not in the record")
+    return stored_trade(session, trade)
+
+
+def exits_of(session: Session, trades: Iterable[Trade]) -> list[str]:
+    """Every reference of an exit that the series (strategy, account, session) of these trades have used."""
+    intents = IntentRepository(session)
+    days = {(trade.session, trade.account) for trade in trades}
+    used = [stored.intent for day, account in sorted(days) for stored in intents.of_session(day, account)]
+    return [intent.ref for intent in used if intent.purpose is Purpose.EXIT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from htbot.alerts.wording import error_alert
+from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
@@ -30,6 +31,7 @@ from htbot.execution.reconciliation import (
 from htbot.persistence.repositories import FillRepository, IntentRepository
 from htbot.portfolio.positions import fold
 from htbot.services.outbox import tell_seldom
+from htbot.telemetry.failpoints import reach
 
 SETTLE_S = 10.0
 _log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class RecoverySession(Protocol):
         ...
 
 
-Fold = Callable[[OrderMessage, datetime], Awaitable[None]]
+Fold = Callable[[OrderMessage, datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Recovery:
 
     session: RecoverySession
     database: DatabaseThread
+    ledger: Ledger
     orders: OrderDesk
     account: str
     fold: Fold
@@ -73,11 +76,12 @@ class Recovery:
         After the settle time, silence proves absence: an entry expires, a close is sent again under its own id.
         """
         view, told = await self._ask()
+        reach("during_reconcile")
         for execution in told:
-            await self.fold(execution, now)
-        await self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
+            self.fold(execution, now)
+        self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
-            await self._resolve(live, view, now)
+            self._resolve(live, view, now)
         return view
 
     async def _ask(self) -> tuple[BrokerView, Sequence[LegExecutionMessage | BagExecutionMessage]]:
@@ -94,19 +98,20 @@ class Recovery:
         )
         return view, executions
 
-    async def _resolve(self, live: LiveOrder, view: BrokerView, now: datetime) -> None:
+    def _resolve(self, live: LiveOrder, view: BrokerView, now: datetime) -> None:
         settled = self.orders.silent_s(live) >= SETTLE_S
         resolution = resolve(live.intent, view, settled=settled)
         live.perm_ids |= resolution.perm_ids
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
-            await self.orders.resolve_absent(live, now)
+            self.orders.resolve_absent(live, now)
         elif resolution.outcome is not Outcome.WAIT:
-            await self.orders.resolved(live, resolution.outcome, now)
+            self.orders.resolved(live, resolution.outcome, now)
 
     async def compare(self, view: BrokerView) -> list[Finding]:
         """What casts doubt on our books, empty when they agree with the broker's."""
+        await self.ledger.settle()
         books = await self.database.insist(self._books)
         findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
         for finding in findings:

@@ -114,7 +114,7 @@ class RequestDesk:
         while waited_s < _QUOTES_WITHIN_S and any(parts.session.quote(item.con_id, now) is None for item in asked):
             await asyncio.sleep(_LOOK_EVERY_S)
             waited_s += _LOOK_EVERY_S
-        return snapshot.encode(self._desk.snapshot_now(asked))
+        return snapshot.encode(self._desk.notices.snapshot_now(asked))
 
     async def _contract(self, params: Mapping[str, Any]) -> object:
         self._require_connection()

@@ -91,11 +91,16 @@ class MarketWatch:
             raise StopTrading(f"{self.plan.underlying.symbol} was used before the broker resolved it")
         return self._contract
 
-    async def start(self, session: MarketSession, now: datetime) -> list[Bar]:
-        """Resolve, load history, stream; returns the closed bars of the history. Also after each reconnect."""
-        self._contract = await session.qualify(self.plan.underlying)
+    async def start(self, session: MarketSession, now: datetime, held: Iterable[int] = ()) -> list[Bar]:
+        """Resolve, load history, stream; returns the closed bars of the history. Also after each reconnect.
+
+        What is held is streamed first: it is guarded again while the history is still on its way.
+        """
         self._ticked.clear()
         self._window = ()
+        for con_id in sorted(held):
+            session.subscribe(con_id, "SMART")
+        self._contract = await session.qualify(self.plan.underlying)
         session.subscribe(self.contract.con_id, self.contract.exchange)
         history = await session.stream_bars(self.contract, self.plan.bar_minutes, self.plan.history_days)
         self.watching_since = now
@@ -188,7 +193,7 @@ class MarketWatch:
         own = self._ticked.get(con_id)
         if own is None:
             return None
-        pulse = self._ticked.get(self.contract.con_id, own)
+        pulse = own if self._contract is None else self._ticked.get(self._contract.con_id, own)
         return session.quote(con_id, min(max(own, pulse), now))
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:

@@ -43,6 +43,12 @@ class Contract:
     trading_class: str = ""
     multiplier: int = 1
 
+    @property
+    def described(self) -> str:
+        """As people name it: `SPX 2026-11-19 4995 P`."""
+        parts = (self.symbol, self.expiry, self.strike, self.right)
+        return " ".join(str(part) for part in parts if part is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Underlying:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Right
+from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import ExitRules
 
@@ -47,6 +48,55 @@ def legs_from_json(raw: Iterable[JsonObject]) -> tuple[SpreadLeg, ...]:
             multiplier=leg["multiplier"],
         )
         for leg in raw
+    )
+
+
+def intent_to_json(intent: OrderIntent) -> JsonObject:
+    """A whole intent."""
+    return {
+        "ref": intent.ref,
+        "trade_id": intent.trade_id,
+        "strategy": intent.strategy,
+        "account": intent.account,
+        "session": intent.session.isoformat(),
+        "purpose": intent.purpose.value,
+        "action": intent.action.value,
+        "symbol": intent.symbol,
+        "quantity": intent.quantity,
+        "legs": legs_to_json(intent.legs),
+        "limit": str(intent.limit),
+        "worst_limit": str(intent.worst_limit),
+        "tick": str(intent.tick),
+        "style": intent.style.value,
+        "created_at": intent.created_at.isoformat(),
+        "good_till": None if intent.good_till is None else intent.good_till.isoformat(),
+        "decision_id": None if intent.decision_id is None else str(intent.decision_id),
+        "exit_reason": None if intent.exit_reason is None else intent.exit_reason.value,
+    }
+
+
+def intent_from_json(raw: Mapping[str, Any]) -> OrderIntent:
+    """A whole intent."""
+    good_till, decision_id, reason = raw["good_till"], raw["decision_id"], raw["exit_reason"]
+    return OrderIntent(
+        ref=raw["ref"],
+        trade_id=raw["trade_id"],
+        strategy=raw["strategy"],
+        account=raw["account"],
+        session=date.fromisoformat(raw["session"]),
+        purpose=Purpose(raw["purpose"]),
+        action=Action(raw["action"]),
+        symbol=raw["symbol"],
+        quantity=raw["quantity"],
+        legs=legs_from_json(raw["legs"]),
+        limit=Decimal(raw["limit"]),
+        worst_limit=Decimal(raw["worst_limit"]),
+        tick=Decimal(raw["tick"]),
+        style=PriceStyle(raw["style"]),
+        created_at=datetime.fromisoformat(raw["created_at"]),
+        good_till=None if good_till is None else datetime.fromisoformat(good_till),
+        decision_id=None if decision_id is None else UUID(decision_id),
+        exit_reason=None if reason is None else ExitReason(reason),
     )
 
 

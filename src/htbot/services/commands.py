@@ -24,6 +24,7 @@ from htbot.persistence.repositories import (
     IntentRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
+from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
 
@@ -75,13 +76,14 @@ class HaltAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CommandParts:
-    """What commands work with. `host_now` is wall time; `account` the configured account."""
+    """What commands work with. `host_now` is wall time; `account` the configured account; `line` the desk's own."""
 
     database: Database
     live: Live
     kill_switch: KillSwitch
     account: str | None
     host_now: Callable[[], datetime]
+    line: DeskLine
 
 
 class Commands:
@@ -155,13 +157,22 @@ class Commands:
     def close(self, scope: str, caller: Caller) -> Accepted:
         """Close every position of an account, or of all: one row, which the desk executes.
 
-        Without a key it joins a close of the same scope, or of everything, that is under way.
+        Without a key it joins a close of the same scope, or of everything, that is under way. With PostgreSQL dead the
+        desk is told directly, and promises it in its journal (RULINGS 1).
 
         Raises:
             NotFound: there is no such account.
             DeskAway: nobody is there to execute it.
             Conflict: the key was used for another command.
+            Retryable: neither PostgreSQL nor the desk answers.
         """
+        try:
+            return self._close_by_row(scope, caller)
+        except Retryable:
+            told = self._parts.line.ask({"do": FLATTEN, "scope": scope, "key": caller.key, "by": caller.actor})
+            return Accepted(UUID(told["command_id"]), str(told["state"]))
+
+    def _close_by_row(self, scope: str, caller: Caller) -> Accepted:
         at = self._now()
         with self._parts.database.transaction() as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(_JOIN_LOCK))))

@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 from htbot.alerts.wording import entry_alert, exit_alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import ExitReason, Purpose
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
+from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.persistence.records import DailyPnl, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
@@ -33,7 +34,6 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.persistence.states import TERMINAL_INTENT_STATES
-from htbot.portfolio.pnl import TradeResult, trade_result
 from htbot.portfolio.positions import fold
 
 # A commission that the broker has not reported by then is told as unknown, so that the mail is not late for ever.
@@ -41,7 +41,7 @@ COMMISSION_PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class TradeFacts:
+class TradeRows:
     """What the record holds of one trade."""
 
     entry: StoredIntent
@@ -60,12 +60,22 @@ class TradeFacts:
         """The exit that is under way, if any."""
         return next((exit_ for exit_ in self.exits if not self._over(exit_)), None)
 
+    @property
+    def facts(self) -> TradeFacts:
+        """The same as the fold wants it."""
+        return TradeFacts(
+            entry_fills=self.entry_fills,
+            exit_fills=self.exit_fills,
+            entry_over=self.entry_over,
+            exit_live=self.live_exit is not None,
+            exit_reason=self.exits[-1].intent.exit_reason if self.exits else None,
+        )
+
     def _over(self, stored: StoredIntent) -> bool:
-        """An ended order whose executions have not all come is not over: its status may be told before them."""
         return stored.state in TERMINAL_INTENT_STATES and stored.intent.ref not in self.awaited
 
 
-def facts_of(session: Session, trade: Trade) -> TradeFacts:
+def rows_of(session: Session, trade: Trade) -> TradeRows:
     """Intents and fills of a trade."""
     intents = IntentRepository(session).of_trade(trade.id)
     entry = next((stored for stored in intents if stored.intent.purpose is Purpose.ENTRY), None)
@@ -76,7 +86,7 @@ def facts_of(session: Session, trade: Trade) -> TradeFacts:
     entered = tuple(fill for fill in fills if fill.ref == entry.intent.ref)
     exited = tuple(fill for fill in fills if fill.ref != entry.intent.ref)
     awaited = frozenset(stored.intent.ref for stored in intents if _awaited(session, stored, fills))
-    return TradeFacts(entry, exits, entered, exited, awaited)
+    return TradeRows(entry, exits, entered, exited, awaited)
 
 
 def _awaited(session: Session, stored: StoredIntent, fills: Sequence[Fill]) -> bool:
@@ -94,13 +104,12 @@ def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
     before = trades.get(trade_id, lock=True)
     if before is None:
         raise StopTrading(f"trade {trade_id} is not in the record")
-    facts = facts_of(session, before)
-    result = trade_result(before.legs, facts.entry_fills, facts.exit_fills)
-    after = _folded(before, facts, result, as_of)
+    rows = rows_of(session, before)
+    after = fold_trade(before, rows.facts, as_of)
     if after != before:
         _require_alone(trades, before, after)
         trades.save(after, before.state)
-    _tell(session, after, facts, as_of)
+    _tell(session, after, rows, as_of)
     if after.state is TradeState.CLOSED:
         save_day(session, after, as_of)
     return after
@@ -116,41 +125,28 @@ def _require_alone(trades: TradeRepository, before: Trade, after: Trade) -> None
         raise StopTrading(f"{after.id} was filled after its end, and {live[0]} is live: close one of them by hand")
 
 
-def _folded(trade: Trade, facts: TradeFacts, result: TradeResult, as_of: datetime) -> Trade:
-    if result.opened == 0:
-        if not facts.entry_over:
-            return trade
-        return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or as_of)
-    filled = replace(
-        trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd, closed_at=None
-    )
-    if result.closed:
-        filled = replace(filled, debit=result.debit, gross_pnl_usd=result.gross_usd)
-    if result.closed == result.opened and facts.entry_over:
-        last = max(fill.executed_at for fill in facts.exit_fills)
-        reason = facts.exits[-1].intent.exit_reason
-        return replace(filled, state=TradeState.CLOSED, closed_at=max(last, trade.opened_at), exit_reason=reason)
-    return replace(filled, state=TradeState.OPEN if facts.live_exit is None else TradeState.CLOSING)
-
-
-def _tell(session: Session, trade: Trade, facts: TradeFacts, as_of: datetime) -> None:
+def _tell(session: Session, trade: Trade, rows: TradeRows, as_of: datetime) -> None:
     """The mail of the entry once its order is over, of the exit once its commissions are known."""
     alerts = AlertRepository(session)
-    decision_id = facts.entry.intent.decision_id
-    if facts.entry_over and trade.state is not TradeState.VOID and decision_id is not None:
+    decision_id = rows.entry.intent.decision_id
+    if rows.entry_over and trade.state is not TradeState.VOID and decision_id is not None:
         stored = SignalRepository(session).of_decision(decision_id)
         if stored is not None:
-            alerts.add(entry_alert(trade, stored.signal, facts.entry_fills, as_of))
+            alerts.add(entry_alert(trade, stored.signal, rows.entry_fills, as_of))
     if trade.state is TradeState.CLOSED and trade.closed_at is not None:
         waited = as_of - trade.closed_at
         if trade.commissions_usd is not None or waited >= COMMISSION_PATIENCE:
-            alerts.add(exit_alert(trade, facts.exit_fills, trade.closed_at))
+            alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at))
 
 
-def refold_positions(session: Session, account: str, as_of: datetime) -> None:
-    """Positions of an account from all its fills."""
-    fills = FillRepository(session).of_account(account)
-    PositionRepository(session).replace(account, fold(fills).values(), as_of)
+def refold_position(session: Session, account: str, con_id: int, as_of: datetime) -> None:
+    """The position in one contract from all its fills."""
+    positions = PositionRepository(session)
+    held = fold(FillRepository(session).of_contract(account, con_id))
+    if held:
+        positions.put(held.values(), as_of)
+    else:  # every execution of it was busted
+        positions.drop(account, con_id)
 
 
 def save_day(session: Session, trade: Trade, as_of: datetime) -> None:
@@ -176,37 +172,35 @@ def request_exit(
     trade = trades.get(trade_id, lock=True)
     if trade is None or trade.state not in {TradeState.OPEN, TradeState.CLOSING}:
         return None
-    facts = facts_of(session, trade)
-    if facts.live_exit is not None or not facts.entry_over:
+    rows = rows_of(session, trade)
+    if rows.live_exit is not None or not rows.entry_over:
         return None
-    ours = held_by_trade((*facts.entry_fills, *facts.exit_fills))
+    ours = net_by_contract((*rows.entry_fills, *rows.exit_fills))
     quantity = closable_quantity(trade.legs, ours, broker)
     if quantity == 0:
         return None
     sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
     intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, sequence)
-    evidence = {"limit": decision.limit, "value": decision.value, "detail": decision.detail, "marks": _quoted(decision)}
-    if not intents.add(intent, evidence):
+    if not intents.add(intent, exit_evidence(decision)):
         return None
-    trades.save(replace(trade, state=TradeState.CLOSING, exit_reason=decision.reason), trade.state)
+    close_trade(session, trade, intent)
     return intents.get(intent.ref)
 
 
-def held_by_trade(fills: Sequence[Fill]) -> dict[int, int]:
-    """Net quantity by contract id of one trade's fills."""
-    held: dict[int, int] = {}
-    for fill in fills:
-        held[fill.con_id] = held.get(fill.con_id, 0) + fill.signed_quantity
-    return held
+def close_trade(session: Session, trade: Trade, intent: OrderIntent) -> None:
+    """An exit of this trade is under way."""
+    if trade.state is TradeState.OPEN:
+        closing = replace(trade, state=TradeState.CLOSING, exit_reason=intent.exit_reason)
+        TradeRepository(session).save(closing, trade.state)
 
 
-def _quoted(decision: ExitDecision) -> list[dict[str, object]]:
-    if decision.marks is None:
-        return []
-    return [
-        {"con_id": leg.con_id, "ratio": leg.ratio, "bid": leg.bid, "ask": leg.ask, "as_of": leg.as_of}
-        for leg in decision.marks.legs
+def exit_evidence(decision: ExitDecision) -> dict[str, object]:
+    """What an exit was decided on, for people: limit, value and the quotes of the legs (RULINGS 6)."""
+    legs = () if decision.marks is None else decision.marks.legs
+    quotes = [
+        {"con_id": leg.con_id, "ratio": leg.ratio, "bid": leg.bid, "ask": leg.ask, "as_of": leg.as_of} for leg in legs
     ]
+    return {"limit": decision.limit, "value": decision.value, "detail": decision.detail, "marks": quotes}
 
 
 def manual_decision(reason: ExitReason, as_of: datetime, why: str) -> ExitDecision:

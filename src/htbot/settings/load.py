@@ -194,6 +194,10 @@ def _check_across(settings: Settings) -> None:
         problems += [f"PAPER_DATA={path}: no such file" for path in settings.paper.data if not path.is_file()]
     if settings.ib.builtin_paper and settings.paper.faults is not None and not settings.paper.faults.is_file():
         problems.append(f"PAPER_FAULTS={settings.paper.faults}: no such file")
+    if settings.paths.failpoints is not None and not settings.ib.builtin_paper:
+        problems.append(
+            f"HTBOT_FAILPOINTS={settings.paths.failpoints} is for the built-in paper gateway only: remove it"
+        )
     if problems:
         raise ConfigurationError("\n".join(problems))
 

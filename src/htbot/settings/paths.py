@@ -24,6 +24,9 @@ class PathSettings(Section):
     kill_switch_file: Path = variable(
         "KILL_SWITCH_FILE", "trading halts while this file exists; only a person removes it", default=Path("STOP")
     )
+    failpoints: Path | None = variable(
+        "HTBOT_FAILPOINTS", "for tests: a file that names edges of a send at which the desk is killed or frozen"
+    )
     log_level: LogLevel = variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO")
 
     @property

@@ -59,7 +59,7 @@ def opened(house: House) -> Trade:
             Position(record.ACCOUNT, leg.con_id, "SPX", leg.expiry, leg.strike, leg.right, 100, leg.ratio, price)
             for leg, price in ((record.SHORT, Decimal("5.80")), (record.LONG, Decimal("1.50")))
         ]
-        PositionRepository(session).replace(record.ACCOUNT, held, record.at(2))
+        PositionRepository(session).put(held, record.at(2))
         PnlRepository(session).add_snapshot(
             PnlSnapshot(trade.id, record.at(3), Decimal("3.90"), Decimal("4.10"), Decimal(40), Decimal(20), Decimal(40))
         )
@@ -86,7 +86,8 @@ def closed(house: House, opened: Trade) -> Trade:
         FillRepository(session).add(record.fill(leaving, record.SHORT, "e3.01", "0.50"), record.at(31))
         FillRepository(session).add(record.fill(leaving, record.LONG, "e4.01", "0.10"), record.at(31))
         TradeRepository(session).save(after, TradeState.OPEN)
-        PositionRepository(session).replace(record.ACCOUNT, [], record.at(31))
+        for leg in opened.legs:
+            PositionRepository(session).drop(record.ACCOUNT, leg.con_id)
     return after
 
 

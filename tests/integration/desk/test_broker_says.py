@@ -173,7 +173,8 @@ async def test_a_late_fill_beside_another_live_trade_halts_and_the_desk_lives_on
     await desk.hear()
     assert [halt.source for halt in world.halts()] == ["desk"]
     assert world.trade(first.trade_id).state is TradeState.VOID
-    assert [guarded.id for guarded in desk.desk.guard.trades] == [second.trade_id]
+    guarded = [trade.id for trade in desk.desk.guard.trades]
+    assert guarded == [first.trade_id, second.trade_id], "what we hold is guarded, whatever the record may store"
     await desk.look_up()
     world.after(market_s=15)
     await desk.hear()

@@ -42,7 +42,7 @@ async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     world.broker.fill(exit_.intent.ref)
     await desk.turn()
     done = command(world, asked)
-    assert (done.state, done.result) == (CommandState.DONE, {"flat": True})
+    assert (done.state, done.result) == (CommandState.DONE, {"flat": True, "withdrawn": [], "left_alone": []})
     assert len(world.exits(intent.trade_id)) == 1
     assert (len(desk.session.placed), world.broker.held) == (2, {})
 
@@ -157,7 +157,7 @@ async def test_a_lost_cancel_is_asked_again(world: World) -> None:
     await desk.turn()
     assert world.state(intent.ref) is IntentState.WORKING
     world.after(host_s=11)
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     assert world.state(intent.ref) is IntentState.UNKNOWN
     await desk.look_up()
     await desk.turn()

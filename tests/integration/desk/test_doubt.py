@@ -14,11 +14,12 @@ from tests.support.desk import BorrowedThread, Running, World
 
 from htbot.desk.record import Claim
 from htbot.domain.errors import Retryable, StopTrading
-from htbot.domain.orders import IntentState, OrderIntent
+from htbot.domain.orders import ExitReason, IntentState, OrderIntent
 from htbot.domain.trades import Trade, TradeState
 from htbot.marketdata.messages import ConnectionMessage
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import DeskStateRepository, IntentRepository
+from htbot.services.trade_record import manual_decision, request_exit
 
 T = TypeVar("T")
 STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
@@ -42,7 +43,7 @@ class Unheard(BorrowedThread):
 async def silent(world: World, desk: Running) -> None:
     """Nobody has answered for longer than the desk waits."""
     world.after(host_s=11)
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
 
 
 async def sent_into_silence(world: World, desk: Running) -> OrderIntent:
@@ -57,10 +58,10 @@ async def test_an_order_waits_ten_seconds_for_its_answer(world: World) -> None:
     desk = await world.desk()
     intent = await sent_into_silence(world, desk)
     world.after(host_s=10)
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     assert world.state(intent.ref) is IntentState.SENDING
     world.after(host_s=1)
-    await desk.desk.orders.doubt_silent(world.now)
+    await desk.doubt_silent()
     stored = world.stored(intent.ref)
     assert (stored.state, stored.reason) == (IntentState.UNKNOWN, "no answer within 10 s")
 
@@ -263,8 +264,8 @@ async def test_a_close_whose_claim_was_committed_unheard_is_sent_all_the_same(wo
     """The commit arrives, its answer does not: the intent is SENDING in the record and in nobody's memory."""
     desk = await world.desk()
     intent = await desk.opened()
-    world.broker.quotes |= STOP
-    world.after(market_s=5)
+    with world.database.transaction() as session:
+        assert request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "a task"))
     orders = desk.desk.orders
     orders._parts = replace(orders._parts, database=Unheard("unheard", world.database, Claim))
     world.threads.append(orders._parts.database)

@@ -35,7 +35,7 @@ async def test_a_stop_is_asked_for_once_however_often_one_looks(world: World) ->
     world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
     world.after(market_s=5)
     await desk.hear()
-    asked = [await desk.desk.guard.look(world.now) for _ in range(5)]
+    asked = [await desk.look() for _ in range(5)]
     assert asked == [1, 0, 0, 0, 0]
     assert len(world.exits(intent.trade_id)) == 1
 
@@ -46,8 +46,8 @@ async def test_only_legs_that_have_ticked_are_looked_at(world: World) -> None:
     world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
     world.after(market_s=5)
     await desk.hear()
-    assert await desk.desk.guard.look(world.now, {1, 99}) == 0
-    assert await desk.desk.guard.look(world.now, {record.LONG.con_id}) == 1
+    assert await desk.look({1, 99}) == 0
+    assert await desk.look({record.LONG.con_id}) == 1
 
 
 async def test_a_target_at_mid_wants_two_quotes_a_second_apart(world: World) -> None:
@@ -63,7 +63,7 @@ async def test_a_target_at_mid_wants_two_quotes_a_second_apart(world: World) -> 
     for market_s, wanted in ((5.0, 0), (0.9, 0), (0.1, 1)):
         world.after(market_s=market_s)
         await desk.hear()
-        assert await desk.desk.guard.look(world.now) == wanted
+        assert await desk.look() == wanted
     [exit_] = world.exits(intent.trade_id)
     assert (exit_.intent.exit_reason, exit_.intent.style) == (ExitReason.PROFIT_TARGET, PriceStyle.LADDER)
     assert exit_.evidence["limit"] == "212.50"
@@ -266,7 +266,7 @@ async def test_an_epoch_begins_unreconciled_and_ends_so_with_the_desk(world: Wor
 
 async def test_a_world_behind_our_books_is_refused(world: World) -> None:
     desk = await world.desk()
-    await desk.desk.publish_grid(world.now)
+    await desk.desk.notices.publish_grid(world.now)
     desk.die()
     world.now -= timedelta(seconds=60)
     await (await world.desk()).hear()
@@ -283,7 +283,7 @@ async def test_a_world_behind_our_books_is_refused(world: World) -> None:
 async def test_an_instant_is_one_snapshot_with_the_account_beside_it(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
-    await desk.desk.publish_grid(world.now)
+    await desk.desk.notices.publish_grid(world.now)
     [snapshot] = desk.live.snapshots
     assert (snapshot.as_of, snapshot.world_id, snapshot.account) == (world.now, record.WORLD, record.ACCOUNT)
     assert {leg.con_id for leg in intent.legs} <= set(snapshot.quotes)
@@ -302,8 +302,8 @@ async def test_redis_away_costs_the_decision_and_not_the_desk(world: World) -> N
         raise redis.ConnectionError("refused")
 
     desk.live.publish_snapshot = desk.live.publish_clock = away  # type: ignore[method-assign]
-    await desk.desk.publish_grid(world.now)
-    await desk.desk.publish_clock()
+    await desk.desk.notices.publish_grid(world.now)
+    await desk.desk.notices.publish_clock()
     assert desk.desk.enabled
 
 
@@ -333,8 +333,8 @@ async def test_the_bar_that_closes_at_an_instant_is_told_in_its_snapshot_only(wo
     desk.session.sink(BarMessage(Bar("SPX", record.NOON, 5, 4150, 4152, 4149, 4151, 0)))
     await desk.hear()
     await desk.desk.settle(world.now)
-    await desk.desk.publish_grid(world.now)
-    await desk.desk.publish_grid(record.at(5.5))
+    await desk.desk.notices.publish_grid(world.now)
+    await desk.desk.notices.publish_grid(record.at(5.5))
     first, second = desk.live.snapshots
     assert first.last_closed is not None
     assert (first.last_closed.bar.high, second.last_closed) == (4152, None)

@@ -286,6 +286,7 @@ async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World
     running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
     running.session.sink(QuoteMessage(frozenset({record.SHORT.con_id, record.LONG.con_id})))
     await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)
+    await running.desk.ledger.settle()
     [exit_] = world.exits(intent.trade_id)
     assert running.session.placed[0][0] == exit_.intent.ref
 
@@ -315,6 +316,8 @@ class Failing:
         self.seen: list[str] = []
         self.parts = SimpleNamespace(session=SimpleNamespace(disconnect=lambda: self.seen.append("disconnect")))
         self.orders = SimpleNamespace(doubt_all=lambda why: self.seen.append(f"doubt: {why}"))
+        self.ledger = SimpleNamespace(run=asyncio.Event().wait)
+        self.notices = SimpleNamespace(publish_clock=self.publish_clock)
 
     async def begin(self) -> None:
         self.seen.append("begin")
@@ -325,13 +328,10 @@ class Failing:
             raise failure
         self.connection, self.reason = "connected", None
 
-    async def recover(self) -> None:
-        self.seen.append("recover")
-
     async def publish_clock(self) -> None:
         self.seen.append(f"{self.connection}: {self.reason}")
 
-    async def tell_connection(self, *, connected: bool, detail: str) -> None:
+    def tell_connection(self, *, connected: bool, detail: str) -> None:
         self.seen.append(f"mail {connected}: {detail}")
 
 
@@ -358,7 +358,7 @@ async def test_it_tries_until_somebody_answers_and_says_so(pauses: None) -> None
     desk = Failing(Retryable("no IB gateway"), ConnectionError("refused"), None)
     with pytest.raises(StopTrading, match="enough"):
         await paces.run(desk, Drives([StopTrading("enough")]))
-    assert desk.seen == ["begin", "down: no IB gateway", "down: refused", "recover", "drive"]
+    assert desk.seen == ["begin", "down: no IB gateway", "down: refused", "drive"]
 
 
 async def test_a_broken_session_leaves_doubt_is_told_and_begun_again(pauses: None) -> None:
@@ -367,12 +367,10 @@ async def test_a_broken_session_leaves_doubt_is_told_and_begun_again(pauses: Non
         await paces.run(desk, Drives([ConnectionError("reset"), StopTrading("enough")]))
     assert desk.seen == [
         "begin",
-        "recover",
         "drive",
         "disconnect",
         "mail False: the session broke or went silent",
         "doubt: session ended",
-        "recover",
         "mail True: reconnected",
         "drive",
     ]

@@ -151,8 +151,8 @@ async def test_a_stop_file_between_commit_and_socket_stops_the_order(world: Worl
     record_of_desk = desk.desk.orders._parts.record
 
     class Interrupted(type(record_of_desk)):  # type: ignore[misc]
-        def claim(self, *arguments: object) -> object:
-            claim = super().claim(*arguments)
+        def claim(self, *arguments: object, **terms: object) -> object:
+            claim = super().claim(*arguments, **terms)
             world.stop_file.touch()
             return claim
 

@@ -125,20 +125,6 @@ def test_twenty_exits_at_once_make_one_intent(database_url: str, enter: Enter) -
     database.close()
 
 
-def test_twenty_reservations_at_once_give_twenty_order_ids(database_url: str) -> None:
-    database = Database(database_url, EngineOptions(pool_size=20))
-    reserved = []
-
-    def reserve(_number: int) -> bool:
-        with database.transaction() as session:
-            reserved.append(IntentRepository(session).reserve_order_id(1, 100))
-        return True
-
-    at_once(20, reserve)
-    assert sorted(reserved) == list(range(100, 120))
-    database.close()
-
-
 def test_claim_takes_exits_first_then_the_oldest(database: Database, enter: Enter, epoch: int) -> None:
     first, first_entry = enter(1)
     _, second_entry = enter(2, account="DU2")
@@ -250,23 +236,23 @@ def test_a_sent_intent_without_a_claim_cannot_be(database: Database, enter: Ente
         IntentRepository(session).withdraw(intent.ref, at(41), "x", to_state=S.SENDING)
 
 
-def test_order_ids_only_grow(database: Database) -> None:
-    def reserve(client_id: int, next_valid_id: int) -> int:
+def test_used_order_ids_only_grow(database: Database) -> None:
+    def use(client_id: int, order_id: int) -> int:
         with database.transaction() as session:
-            return IntentRepository(session).reserve_order_id(client_id, next_valid_id)
+            DeskStateRepository(session).use_order_id(client_id, order_id)
+        with database.transaction() as session:
+            return DeskStateRepository(session).highest_order_id(client_id)
 
-    assert reserve(1, 38103) == 38103
-    assert reserve(1, 38103) == 38104
-    assert reserve(1, 38099) == 38105, "the broker's counter went back (LEAN.IB 242)"
-    assert reserve(1, 40000) == 40000
-    assert reserve(2, 1) == 1
+    assert use(1, 38103) == 38103
+    assert use(1, 38099) == 38103, "a late word about an older order"
+    assert use(2, 1) == 1
 
 
-def test_a_reserved_id_that_was_not_committed_is_free_again(database: Database) -> None:
+def test_a_used_id_that_was_not_committed_is_free_again(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.transaction() as session:
-        die_after(IntentRepository(session).reserve_order_id, 1, 5)
+        die_after(DeskStateRepository(session).use_order_id, 1, 5)
     with database.transaction() as session:
-        assert IntentRepository(session).reserve_order_id(1, 5) == 5
+        assert DeskStateRepository(session).highest_order_id(1) == 0
 
 
 def test_sequences_go_on_over_the_trades_of_a_session(database: Database, enter: Enter) -> None:

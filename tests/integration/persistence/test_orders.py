@@ -111,22 +111,17 @@ def position(con_id: int, quantity: int, account: str = ACCOUNT) -> Position:
     )
 
 
-def test_the_fold_replaces_what_was_stored(database: Database) -> None:
+def test_the_fold_takes_the_place_of_what_was_stored(database: Database) -> None:
     with database.transaction() as session:
         positions = PositionRepository(session)
-        positions.replace("DU2", [position(11, 3, "DU2")], at())
-        positions.replace(ACCOUNT, [position(11, -1), position(12, 1)], at())
-        positions.replace(ACCOUNT, [position(12, 0), position(13, 2)], at(1))
+        positions.put([position(11, 3, "DU2"), position(11, -1), position(12, 1)], at())
+        positions.put([position(12, 0), position(13, 2)], at(1))
+        assert positions.of_account(ACCOUNT) == [position(11, -1), position(13, 2)]
+        assert positions.of_account(ACCOUNT, flat=True) == [position(11, -1), position(12, 0), position(13, 2)]
+        assert len(positions.of_account()) == 3
+        positions.drop(ACCOUNT, 11)
         assert positions.of_account(ACCOUNT) == [position(13, 2)]
-        assert positions.of_account(ACCOUNT, flat=True) == [position(12, 0), position(13, 2)]
-        assert len(positions.of_account()) == 2
-        positions.replace(ACCOUNT, [], at(2))
-        assert positions.of_account(ACCOUNT, flat=True) == []
-
-
-def test_positions_of_another_account_are_refused(database: Database) -> None:
-    with database.transaction() as session, pytest.raises(ValueError, match="positions of DU2 given for account"):
-        PositionRepository(session).replace(ACCOUNT, [position(11, 1, "DU2")], at())
+        assert len(positions.of_account("DU2")) == 1
 
 
 def test_one_mark_per_trade_and_time_and_unknown_stays_unknown(database: Database, enter: Enter) -> None:

@@ -72,6 +72,7 @@ class IbSession:
             self._client.optCapab = "stepped"
             self._client.MaxRequests = 0
         self.next_valid_id = 0
+        self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
         self._bar_lists: list[ib.BarDataList] = []
 
@@ -100,6 +101,7 @@ class IbSession:
             place = f"{self._address.host}:{self._address.port}"
             reason = str(error) or type(error).__name__
             raise Retryable(f"no IB gateway at {place} as client {self.client_id}: {reason}") from error
+        self._leaving = False
         self._tickers.clear()
         self._bar_lists.clear()
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
@@ -107,11 +109,13 @@ class IbSession:
         self._client.updateReqId(_FIRST_REQUEST_ID)
 
     def disconnect(self) -> None:
-        """Leave; orders at the broker go on."""
+        """Leave; orders at the broker go on. An end that we make ourselves is not told."""
+        self._leaving = True
         self._ib.disconnect()
 
     def _on_disconnected(self) -> None:
-        self._sink(ConnectionMessage(connected=False, text="socket closed"))
+        if not self._leaving:
+            self._sink(ConnectionMessage(connected=False, text="socket closed"))
 
     def request_time(self) -> None:
         """Ask for the broker's time: heartbeat, and in a stepped world the answer to an instant."""

@@ -31,13 +31,14 @@ _WORK_WAITS = select(
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """What a person asks for."""
+    """What a person asks for; `id` is given when the desk has promised the command before the record has it."""
 
     idempotency_key: str
     kind: str
     requested_by: str
     created_at: datetime
     params: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=uuid4)
 
 
 class CommandRepository(Repository):
@@ -52,7 +53,6 @@ class CommandRepository(Repository):
         params = plain(request.params)
         values = {
             **asdict(request),
-            "id": uuid4(),
             "params": params,
             "state": CommandState.PENDING,
             "changed_at": request.created_at,

@@ -55,6 +55,14 @@ class DeskStateRepository(Repository):
         upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
         return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
 
+    def use_order_id(self, client_id: int, order_id: int) -> None:
+        """This order id of a client is used, durably at the commit."""
+        self.raise_to(order_id_key(client_id), order_id)
+
+    def highest_order_id(self, client_id: int) -> int:
+        """The highest order id that a client has ever used, 0 before the first."""
+        return int(self.get(order_id_key(client_id)) or 0)
+
     def begin_epoch(self) -> int:
         """Start the next epoch, not reconciled: writes of any desk before this one are refused from now on."""
         epoch = self.raise_to(EPOCH, 1, step=1)

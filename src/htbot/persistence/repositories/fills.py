@@ -80,6 +80,10 @@ class FillRepository(Repository):
         """Every fill of an account in order of time: what positions are folded from."""
         return self._where(FillRow.account == account)
 
+    def of_contract(self, account: str, con_id: int) -> list[Fill]:
+        """Every fill of one contract in an account in order of time."""
+        return self._where(FillRow.account == account, FillRow.con_id == con_id)
+
     def _where(self, *conditions: ColumnElement[bool]) -> list[Fill]:
         later = aliased(FillRow)
         corrected = select(later.exec_id).where(

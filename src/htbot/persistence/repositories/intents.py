@@ -13,7 +13,7 @@ from htbot.domain.orders import IntentState, OrderIntent, Purpose
 from htbot.persistence.codecs import legs_from_json, legs_to_json, plain
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories.base import Repository
-from htbot.persistence.repositories.desk_state import EPOCH, DeskStateRepository, order_id_key
+from htbot.persistence.repositories.desk_state import EPOCH
 from htbot.persistence.rows.control import DeskStateRow
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.states import LIVE_INTENT_STATES, UNRESOLVED_INTENT_STATES
@@ -106,6 +106,14 @@ class IntentRepository(Repository):
         values = {"state": IntentState.SENDING, "changed_at": at, "client_id": client_id, "order_id": order_id}
         return self._move(ref, IntentState.CLAIMED, epoch, values)
 
+    def take_as_sent(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
+        """What left from the desk's journal is SENDING under this id; False when the record knows more already."""
+        unsent = IntentRow.state.in_((IntentState.PENDING, IntentState.CLAIMED))
+        claimed_twice = (IntentRow.state == IntentState.SENDING) & (IntentRow.order_id != order_id)
+        statement = update(IntentRow).where(IntentRow.ref == ref, unsent | claimed_twice, _present(epoch))
+        ids = {"client_id": client_id, "order_id": order_id, "claim_epoch": epoch}
+        return self._count(statement.values(state=IntentState.SENDING, changed_at=at, **ids)) == 1
+
     def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
         statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, _present(epoch))
         if from_state in LIVE_INTENT_STATES:
@@ -122,10 +130,6 @@ class IntentRepository(Repository):
         live = (IntentRow.state.in_(LIVE_INTENT_STATES), IntentRow.state != IntentState.PENDING)
         self._count(update(IntentRow).where(*live, _present(epoch)).values(claim_epoch=epoch))
         return [stored for stored in self.live() if stored.claim_epoch == epoch]
-
-    def reserve_order_id(self, client_id: int, next_valid_id: int) -> int:
-        """The next order id of a client, durable at commit: max(next_valid_id, our highest + 1)."""
-        return DeskStateRepository(self._session).raise_to(order_id_key(client_id), next_valid_id, step=1)
 
     def get(self, ref: str) -> StoredIntent | None:
         """One intent."""

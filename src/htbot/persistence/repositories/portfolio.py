@@ -19,23 +19,18 @@ from htbot.persistence.rows.portfolio import PnlDailyRow, PnlSnapshotRow, Positi
 class PositionRepository(Repository):
     """The fold of fills, stored for readers; it can be thrown away and folded again."""
 
-    def replace(self, account: str, positions: Iterable[Position], as_of: datetime) -> None:
-        """Put the fold of an account's fills in place of the stored one.
-
-        Raises:
-            ValueError: a position is of another account.
-        """
+    def put(self, positions: Iterable[Position], as_of: datetime) -> None:
+        """Put folds in place of the stored ones, contract by contract."""
         rows = [{**asdict(position), "as_of": as_of} for position in positions]
-        strangers = {row["account"] for row in rows} - {account}
-        if strangers:
-            raise ValueError(f"positions of {', '.join(sorted(strangers))} given for account {account}")
-        held = [row["con_id"] for row in rows]
-        self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id.not_in(held)))
         if not rows:
             return
         statement = insert(PositionRow).values(rows)
         changed = {name: statement.excluded[name] for name in rows[0] if name not in {"account", "con_id"}}
         self._count(statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed))
+
+    def drop(self, account: str, con_id: int) -> None:
+        """Forget a contract of which no execution is left."""
+        self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id == con_id))
 
     def of_account(self, account: str | None = None, *, flat: bool = False) -> list[Position]:
         """Positions by account and contract; those of quantity 0 only when `flat`."""

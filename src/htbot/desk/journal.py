@@ -1,0 +1,150 @@
+"""The desk's own journal: closes and commands leave from here, whatever has become of PostgreSQL (RULINGS 1).
+
+One JSON array a line, after the checksum of its text: number, kind, body. Appended, forced to the disk, never changed;
+what the record has taken over is marked by a line of its own. A torn last line was never forced, and nothing followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from htbot.domain.errors import HtbotError
+
+CLOSE, COMMAND, TAKEN = "close", "command", "taken"
+_log = logging.getLogger(__name__)
+
+
+class JournalStuck(HtbotError):
+    """The journal could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that was promised: its number, its kind and what it says."""
+
+    number: int
+    kind: str
+    body: Mapping[str, Any]
+
+
+class Journal:
+    """Append-only file of one desk. Its writes have a thread of their own: a slow disk does not stop the event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk-journal")
+        self._descriptor: int | None = None
+        self._number = 0
+
+    def open(self) -> list[Entry]:
+        """What the record has not taken over yet, oldest first. One that cannot be opened is tried again later."""
+        promised: dict[int, Entry] = {}
+        for entry in self._read():
+            self._number = max(self._number, entry.number)
+            if entry.kind == TAKEN:
+                promised.pop(int(entry.body["number"]), None)
+            else:
+                promised[entry.number] = entry
+        try:
+            if not promised:
+                self._begin_anew()
+            self._descriptor = self._descriptor_for_appending()
+            self._end_torn_line()
+        except OSError as error:
+            _log.critical("journal %s cannot be opened: %s", self._path, error.strerror)
+        return list(promised.values())
+
+    async def promise(self, kind: str, body: Mapping[str, Any]) -> int:
+        """Write one entry through to the disk; returns its number.
+
+        Raises:
+            JournalStuck: the disk refuses; nothing was promised.
+        """
+        self._number += 1
+        number = self._number
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._append, number, kind, body, True)
+        return number
+
+    def taken(self, number: int) -> None:
+        """The record has this entry: it need not be told again. Lost marks are harmless."""
+        self._number += 1
+        self._executor.submit(self._append, self._number, TAKEN, {"number": number}, False).add_done_callback(_marked)
+
+    def close(self) -> None:
+        """Finish what is being written and close the file."""
+        self._executor.shutdown(wait=True)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append(self, number: int, kind: str, body: Mapping[str, Any], force: bool) -> None:
+        line = _line(Entry(number, kind, body))
+        try:
+            if self._descriptor is None:
+                self._descriptor = self._descriptor_for_appending()
+            if os.write(self._descriptor, line) != len(line):
+                os.write(self._descriptor, b"\n")  # a torn line of its own
+                raise JournalStuck(f"{self._path}: the disk is full")
+            if force:
+                os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise JournalStuck(f"{self._path}: {error.strerror}") from error
+
+    def _descriptor_for_appending(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+    def _end_torn_line(self) -> None:
+        """What is appended begins on a line of its own."""
+        text = self._path.read_bytes()
+        if text and not text.endswith(b"\n") and self._descriptor is not None:
+            os.write(self._descriptor, b"\n")
+
+    def _begin_anew(self) -> None:
+        """Everything is in the record: the old file is kept as it was beside the new one."""
+        if self._path.exists() and self._path.stat().st_size:
+            self._path.replace(self._path.with_suffix(".old"))
+
+    def _read(self) -> Iterator[Entry]:
+        try:
+            text = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        lines = text.split(b"\n")
+        for place, line in enumerate(lines):
+            if not line:
+                continue
+            entry = _entry(line)
+            if entry is not None:
+                yield entry
+            elif place >= len(lines) - 2:
+                _log.warning("journal %s: the last line is torn, nothing followed from it", self._path)
+            else:
+                _log.error("journal %s: line %d is damaged and passed over", self._path, place + 1)
+
+
+def _marked(done: Future[None]) -> None:
+    if (error := done.exception()) is not None:
+        _log.warning("a mark of the journal was lost, the entry will be told again: %s", error)
+
+
+def _line(entry: Entry) -> bytes:
+    text = json.dumps([entry.number, entry.kind, dict(entry.body)], sort_keys=True, separators=(",", ":"))
+    return f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+
+
+def _entry(line: bytes) -> Entry | None:
+    checksum, _, text = line.partition(b" ")
+    if checksum.decode("ascii", "replace") != f"{zlib.crc32(text):08x}":
+        return None
+    number, kind, body = json.loads(text)
+    return Entry(number, kind, body)

@@ -1,0 +1,134 @@
+"""The desk's writes, in their order, behind what it does: nothing that the broker tells waits for PostgreSQL.
+
+The desk works from memory; the record follows. What waits is written in one transaction, so a burst of news costs one
+commit. A write is repeated until PostgreSQL has taken it, and must be harmless when an earlier try was committed
+without our hearing of it. What is lost with the process is asked of the broker again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+from htbot.desk.threads import DatabaseThread
+from htbot.domain.errors import HtbotError, StopTrading
+from htbot.persistence.repositories.desk_state import Superseded
+from htbot.telemetry.failpoints import reach
+
+T = TypeVar("T")
+MOST_AT_ONCE = 64
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    work: Callable[[Session], Any]
+    then: Callable[[Any], None] | None
+    done: asyncio.Future[Any]
+    key: object | None
+
+
+class Ledger:
+    """What is still to be written. `broken` is told of a work that found an invariant broken."""
+
+    def __init__(self, database: DatabaseThread, broken: Callable[[StopTrading], None]) -> None:
+        self._database = database
+        self._broken = broken
+        self._waiting: deque[_Entry] = deque()
+        self._newest: dict[object, _Entry] = {}
+        self._writing = asyncio.Lock()
+        self._posted = asyncio.Event()
+
+    @property
+    def behind(self) -> int:
+        """How many writes the record does not have yet."""
+        return len(self._waiting)
+
+    def post(
+        self,
+        work: Callable[[Session], T],
+        then: Callable[[T], None] | None = None,
+        *,
+        key: object | None = None,
+    ) -> asyncio.Future[T]:
+        """Write this after everything posted before.
+
+        Args:
+            work: what to do in the transaction; it must not look at anything that the event loop changes.
+            then: called in the event loop once it is committed.
+            key: takes the place of a waiting work of the same key, which is dropped.
+
+        Returns:
+            What `work` returns, once it is committed. Never resolved for a work that was dropped.
+        """
+        entry = _Entry(work, then, asyncio.get_running_loop().create_future(), key)
+        if key is not None:
+            older = self._newest.get(key)
+            if older is not None and older in self._waiting:
+                self._waiting.remove(older)
+            self._newest[key] = entry
+        self._waiting.append(entry)
+        self._posted.set()
+        return entry.done
+
+    async def write(self, work: Callable[[Session], T]) -> T:
+        """Write this after everything posted before, and wait until it is committed."""
+        done = self.post(work)
+        while not done.done():
+            await self._write_some()
+        return done.result()
+
+    async def settle(self) -> None:
+        """Return when everything that was posted is committed, however long PostgreSQL is away."""
+        while self._waiting:
+            await self._write_some()
+
+    async def _write_some(self) -> None:
+        async with self._writing:
+            await self._write([self._waiting[n] for n in range(min(MOST_AT_ONCE, len(self._waiting)))])
+
+    async def run(self) -> None:
+        """Write whenever something is posted; ends with the error that the desk cannot go on with."""
+        while True:
+            await self._posted.wait()
+            self._posted.clear()
+            await self.settle()
+
+    async def _write(self, batch: list[_Entry]) -> None:
+        if not batch:
+            return
+        for entry in batch:
+            self._newest.pop(entry.key, None)
+        try:
+            reach("before_commit")
+            results = await self._database.insist(lambda session: [entry.work(session) for entry in batch])
+            reach("after_commit")
+        except HtbotError as error:
+            if len(batch) == 1:
+                self._refused(batch[0], error)
+                return
+            for entry in batch:  # one of them is the culprit, the others count
+                await self._write([entry])
+            return
+        for entry, result in zip(batch, results, strict=True):
+            self._waiting.remove(entry)
+            entry.done.set_result(result)
+            if entry.then is not None:
+                entry.then(result)
+
+    def _refused(self, entry: _Entry, error: HtbotError) -> None:
+        self._waiting.remove(entry)
+        entry.done.set_exception(error)
+        entry.done.exception()  # heard: whoever waits for it is told all the same
+        if isinstance(error, Superseded):
+            raise error
+        if isinstance(error, StopTrading):
+            self._broken(error)
+        else:
+            _log.warning("the record refused a write: %s", error)

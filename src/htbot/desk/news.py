@@ -1,0 +1,138 @@
+"""What the broker says about orders, folded in order of arrival: the only sources of an order's state (RULINGS 4)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from htbot.desk.ledger import Ledger
+from htbot.desk.live_order import LiveOrder
+from htbot.desk.open_book import OpenBook, OpenTrade
+from htbot.desk.orders import OrderDesk
+from htbot.desk.record import DeskRecord, check_executions
+from htbot.execution.broker_events import OrderReport, event_of_error, event_of_status
+from htbot.execution.messages import (
+    BagExecutionMessage,
+    CommissionMessage,
+    ErrorMessage,
+    LegExecutionMessage,
+    OpenOrderMessage,
+    OrderMessage,
+    OrderStatusMessage,
+)
+from htbot.execution.reconciliation import REF_PREFIX
+from htbot.execution.states import OrderEvent
+from htbot.telemetry.failpoints import reach
+
+_ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNews:
+    """Tells orders, trades and the record what has happened. Nothing here waits."""
+
+    orders: OrderDesk
+    book: OpenBook
+    ledger: Ledger
+    record: DeskRecord
+
+    def on_message(self, message: OrderMessage, now: datetime) -> None:
+        """One message."""
+        reach("after_reply")
+        match message:
+            case OrderStatusMessage():
+                self._on_status(message, now)
+            case OpenOrderMessage():
+                self._on_open_order(message, now)
+            case LegExecutionMessage():
+                self._on_leg(message, now)
+            case BagExecutionMessage():
+                self._on_bag(message)
+            case CommissionMessage():
+                self._on_commission(message, now)
+            case ErrorMessage():
+                self._on_error(message, now)
+
+    def _on_status(self, message: OrderStatusMessage, now: datetime) -> None:
+        live = self.orders.of_id(message.order_id, message.client_id)
+        if live is None:
+            return
+        live.filled = max(live.filled, message.filled)
+        if message.filled:
+            live.average_price = message.average_price
+        if message.perm_id:
+            live.perm_ids.add(message.perm_id)
+        report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
+        self._reported(live, report, now, message.why_held)
+
+    def _on_open_order(self, message: OpenOrderMessage, now: datetime) -> None:
+        live = self.orders.of_ref(message.ref)
+        if live is None:
+            return
+        if message.perm_id:
+            live.perm_ids.add(message.perm_id)
+        if message.completed:
+            live.filled = max(live.filled, message.filled)
+        remaining = live.intent.quantity - live.filled
+        report = OrderReport(message.status, live.filled, remaining, live.last_error, live.expired(now))
+        self._reported(live, report, now, "")
+
+    def _reported(self, live: LiveOrder, report: OrderReport, now: datetime, why: str) -> None:
+        event = event_of_status(report)
+        if event in _ENDS and len(live.perm_ids) > 1:
+            event = OrderEvent.DOUBT  # another permId of the reference may still work (ARCHITECTURE section 7.5)
+        if event is not None:
+            self.orders.happened(live, event, now, why)
+
+    def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
+        fill = message.fill
+        if not fill.ref.startswith(REF_PREFIX):
+            _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            return
+        # Booked first, judged after: what the broker did stands, however strange it is.
+        self.ledger.post(lambda session: self.record.book_fill(session, fill, now))
+        price = self._bag_price(fill.ref)
+        self._settle(self.book.filled(fill), fill.ref, now)
+        self.ledger.post(lambda session: check_executions(session, fill.ref, price), key=("check", fill.ref))
+
+    def _settle(self, held: OpenTrade | None, ref: str, now: datetime) -> None:
+        """The trade that something happened to; one that is not in memory is settled where it is known."""
+        if held is not None:
+            self.orders.settle(held.trade.id, now)
+        else:
+            self.ledger.post(lambda session: self.record.settle_ref(session, ref, now), self.orders.settled)
+
+    def _bag_price(self, ref: str) -> Decimal | None:
+        """The combination's price once all of it is executed, None before and for a changing average."""
+        held = self.book.of_ref(ref)
+        live = None if held is None else held.orders.get(ref)
+        return live.average_price if live is not None and live.filled == live.intent.quantity == 1 else None
+
+    def _on_bag(self, message: BagExecutionMessage) -> None:
+        live = self.orders.of_ref(message.ref)
+        if live is not None:
+            live.filled = max(live.filled, message.cumulative)
+            live.average_price = message.price
+
+    def _on_commission(self, message: CommissionMessage, now: datetime) -> None:
+        exec_id, amount = message.exec_id, message.commission_usd
+        held = self.book.charged(exec_id, amount)
+        self.ledger.post(lambda session: self.record.book_commission(session, exec_id, amount, now))
+        if held is not None:
+            self.orders.settle(held.trade.id, now)
+        else:
+            self.ledger.post(lambda session: self.record.settle_execution(session, exec_id, now), self.orders.settled)
+
+    def _on_error(self, message: ErrorMessage, now: datetime) -> None:
+        live = self.orders.of_id(message.request_id, self.record.client_id)
+        if live is None:
+            return
+        live.last_error, live.error_text = message.code, message.text
+        event = event_of_error(message.code, live.asked)
+        if event is OrderEvent.CANCEL and live.expired(now):
+            event = OrderEvent.EXPIRE
+        if event is not None:
+            self.orders.happened(live, event, now, f"{message.code} {message.text}")

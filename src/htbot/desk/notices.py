@@ -1,0 +1,82 @@
+"""What the desk tells everybody: snapshots of grid instants, market time, where it stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from htbot.desk.watch import Standing
+from htbot.marketdata.clock_state import ClockState
+from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.persistence.records import Account
+
+if TYPE_CHECKING:
+    from htbot.desk.desk import Desk
+
+_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
+
+
+class Notices:
+    """Reads the desk and publishes; changes nothing."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def publish_grid(self, as_of: datetime) -> None:
+        """The one snapshot of a grid instant, for every decision of it."""
+        closed = self._desk.parts.watch.take_last_closed()
+        standing = self._standing(as_of)
+        snapshot = self._desk.parts.watch.snapshot(self._desk.parts.session, as_of, standing, last_closed=closed)
+        account = Account(
+            account=self._desk.account,
+            name="main",
+            world_id=self._desk.world_id,
+            mode=self._desk.clock.mode.value,
+            as_of=as_of,
+            net_liquidation_usd=standing.amounts.get("NetLiquidation"),
+            buying_power_usd=standing.amounts.get("BuyingPower"),
+            cash_usd=standing.amounts.get("TotalCashValue"),
+        )
+        await self._desk.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
+
+    def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
+        return Standing(
+            world_id=self._desk.world_id,
+            account=self._desk.account,
+            connected=self._desk.connection == "connected",
+            trading_enabled=self._desk.enabled
+            and (bool(asked) or self._desk.parts.watch.ready(self._desk.parts.session, as_of)),
+            amounts=self.amounts(),
+            held=frozenset(self._desk.guard.held),
+            asked=asked,
+        )
+
+    def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
+        """The market at this moment, for somebody who asks; grid instants are published."""
+        now = self._desk.clock.now()
+        return self._desk.parts.watch.snapshot(self._desk.parts.session, now, self._standing(now, asked))
+
+    async def publish_clock(self) -> None:
+        """Market time and standing; before the broker has told the time there is nothing to say."""
+        if self._desk.clock.known:
+            await self._desk.parts.bulletin.clock(self.clock_state(self._desk.clock.now()))
+
+    def clock_state(self, market_time: datetime) -> ClockState:
+        """What `htbot:clock` says."""
+        return ClockState(
+            market_time=market_time,
+            written_at=datetime.now(UTC),
+            mode=self._desk.clock.mode,
+            speed=self._desk.clock.speed,
+            world_id=self._desk.world_id,
+            account=self._desk.account,
+            connection=self._desk.connection,
+            trading_enabled=self._desk.enabled,
+            reason=self._desk.reason,
+        )
+
+    def amounts(self) -> dict[str, Decimal]:
+        """Account figures that the broker has told."""
+        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in _AMOUNTS}
+        return {tag: amount for tag, amount in told.items() if amount is not None}

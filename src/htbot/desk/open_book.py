@@ -1,0 +1,147 @@
+"""The desk's memory of its trades: orders and fills of each, folded as they come, so that no exit waits for a database.
+
+The record holds the same and is behind by what the ledger has not written yet (decision 0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from htbot.desk.live_order import LiveOrder
+from htbot.domain.fills import Fill
+from htbot.domain.instruments import Contract
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.trades import Trade, TradeState
+from htbot.execution.fills import whole_spreads
+from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
+from htbot.portfolio.positions import latest
+
+GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrade:
+    """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further."""
+
+    trade: Trade
+    fills: tuple[Fill, ...]
+    entry_ref: str
+    entry_over: bool
+    exit_reason: ExitReason | None = None
+
+
+@dataclass(slots=True)
+class OpenTrade:
+    """One trade with everything that happened to it."""
+
+    trade: Trade
+    entry_ref: str
+    entry_over: bool = False
+    exit_reason: ExitReason | None = None
+    orders: dict[str, LiveOrder] = field(default_factory=dict)
+    fills: dict[str, Fill] = field(default_factory=dict)
+
+    @property
+    def held(self) -> dict[int, int]:
+        """Our net quantity by contract id."""
+        return net_by_contract(latest(self.fills.values()))
+
+    def fold(self, now: datetime) -> Trade:
+        """Bring the trade up to what its orders and fills say."""
+        for ref, live in tuple(self.orders.items()):
+            if live.over and self._booked(live) >= live.filled:
+                del self.orders[ref]
+                self.entry_over = self.entry_over or ref == self.entry_ref
+        fills = latest(self.fills.values())
+        facts = TradeFacts(
+            entry_fills=[fill for fill in fills if fill.ref == self.entry_ref],
+            exit_fills=[fill for fill in fills if fill.ref != self.entry_ref],
+            entry_over=self.entry_over,
+            exit_live=any(ref != self.entry_ref for ref in self.orders),
+            exit_reason=self.exit_reason,
+        )
+        self.trade = fold_trade(self.trade, facts, now)
+        return self.trade
+
+    def _booked(self, live: LiveOrder) -> int:
+        own = (fill for fill in self.fills.values() if fill.ref == live.intent.ref)
+        return whole_spreads(live.intent.legs, own)
+
+
+class OpenBook:
+    """Trades by id, and whose fills are whose. Trades that have ended stay: news of them may still come."""
+
+    def __init__(self) -> None:
+        self._trades: dict[str, OpenTrade] = {}
+        self._trade_of: dict[str, str] = {}
+        self._executed_by: dict[str, str] = {}
+
+    def load(self, stored: Iterable[StoredTrade]) -> None:
+        """Take over from the record what is not in memory."""
+        for item in stored:
+            if item.trade.id in self._trades:
+                continue
+            held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
+            held.fills = {fill.exec_id: fill for fill in item.fills}
+            self._trades[item.trade.id] = held
+            self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
+            self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
+
+    def begin(self, trade: Trade, entry: OrderIntent) -> None:
+        """An entry is about to be sent."""
+        if trade.id not in self._trades:
+            self._trades[trade.id] = OpenTrade(trade, entry.ref)
+
+    def ordered(self, live: LiveOrder) -> None:
+        """An order of a trade is under way."""
+        self._trade_of[live.intent.ref] = live.intent.trade_id
+        held = self._trades.get(live.intent.trade_id)
+        if held is None:
+            return
+        held.orders[live.intent.ref] = live
+        if live.intent.purpose is Purpose.EXIT:
+            held.exit_reason = live.intent.exit_reason
+
+    def filled(self, fill: Fill) -> OpenTrade | None:
+        """An execution, new or told again; the trade that it belongs to, None when that is not in memory."""
+        held = self.of_ref(fill.ref)
+        if held is not None:
+            held.fills.setdefault(fill.exec_id, fill)
+            self._executed_by[fill.exec_id] = held.trade.id
+        return held
+
+    def charged(self, exec_id: str, commission: Decimal) -> OpenTrade | None:
+        """A commission has been told."""
+        held = self._trades.get(self._executed_by.get(exec_id, ""))
+        if held is not None:
+            held.fills[exec_id] = replace(held.fills[exec_id], commission=commission)
+        return held
+
+    def of_ref(self, ref: str) -> OpenTrade | None:
+        """The trade of an order's reference."""
+        return self._trades.get(self._trade_of.get(ref, ""))
+
+    def get(self, trade_id: str) -> OpenTrade | None:
+        """One trade."""
+        return self._trades.get(trade_id)
+
+    def strangers(self, shown: Mapping[tuple[str, int], tuple[Contract, int]], scope: str) -> list[str]:
+        """What a broker shows in an account, or in `all`, beyond what our fills make."""
+        ours: dict[tuple[str, int], int] = {}
+        for held in self.guarded:
+            for con_id, quantity in held.held.items():
+                key = (held.trade.account, con_id)
+                ours[key] = ours.get(key, 0) + quantity
+        return [
+            f"{quantity - ours.get((account, con_id), 0)} {contract.described} in {account}"
+            for (account, con_id), (contract, quantity) in sorted(shown.items(), key=lambda item: item[0])
+            if scope in {"all", account} and quantity != ours.get((account, con_id), 0)
+        ]
+
+    @property
+    def guarded(self) -> list[OpenTrade]:
+        """Trades that hold something."""
+        return [held for held in self._trades.values() if held.trade.state in GUARDED]

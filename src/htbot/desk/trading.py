@@ -1,0 +1,147 @@
+"""What trades, built for one epoch: numbers, orders, news of them, closes, guard, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from htbot.adapters.ib.session import IbSession
+from htbot.desk.clock import DeskClock
+from htbot.desk.closing import Closing, ClosingParts
+from htbot.desk.commands import CommandDesk, CommandParts
+from htbot.desk.guard import ExitGuard, GuardParts
+from htbot.desk.halts import HaltWatch
+from htbot.desk.journal import CLOSE, Entry, Journal
+from htbot.desk.ledger import Ledger
+from htbot.desk.news import OrderNews
+from htbot.desk.open_book import OpenBook
+from htbot.desk.order_numbers import OrderNumbers
+from htbot.desk.orders import OrderDesk, OrderParts
+from htbot.desk.record import DeskRecord
+from htbot.desk.threads import DatabaseThread
+from htbot.domain.errors import StopTrading
+from htbot.domain.signals import SpreadLeg
+from htbot.portfolio.marks import Marks
+
+
+class TradingFloor(Protocol):
+    """What trading asks of the desk around it; `connection` is `connected` while orders get through."""
+
+    connection: str
+    clock: DeskClock
+
+    @property
+    def enabled(self) -> bool:
+        """Whether entries may leave."""
+        ...
+
+    def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
+        """What these legs cost now."""
+        ...
+
+    def market_open(self, instant: datetime) -> bool:
+        """Whether orders may be sent at all."""
+        ...
+
+    def holdings(self, account: str) -> Mapping[int, int]:
+        """What the broker shows of an account, by contract id."""
+        ...
+
+    def strangers_at_broker(self, scope: str) -> list[str]:
+        """What the broker holds that is not ours."""
+        ...
+
+    def broken(self, error: StopTrading) -> None:
+        """An invariant is broken."""
+        ...
+
+    def stranger(self, trade_id: str) -> None:
+        """A live trade that memory does not know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TradingParts:
+    """What trading is built from; `desk` is where it happens."""
+
+    session: IbSession
+    database: DatabaseThread
+    ledger: Ledger
+    journal: Journal
+    record: DeskRecord
+    book: OpenBook
+    halts: HaltWatch
+    desk: TradingFloor
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """Everything of one epoch that trades."""
+
+    record: DeskRecord
+    numbers: OrderNumbers
+    orders: OrderDesk
+    news: OrderNews
+    closing: Closing
+    guard: ExitGuard
+    commands: CommandDesk
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        """Take over what an earlier desk has promised in its journal."""
+        for entry in entries:
+            if entry.kind == CLOSE:
+                self.closing.replay(entry)
+            else:
+                self.commands.replay(entry)
+
+
+def build_trading(parts: TradingParts) -> Trading:
+    """Put the pieces together."""
+    desk, session, numbers = parts.desk, parts.session, OrderNumbers()
+    orders = OrderDesk(
+        OrderParts(
+            session=session,
+            database=parts.database,
+            ledger=parts.ledger,
+            record=parts.record,
+            book=parts.book,
+            numbers=numbers,
+            halts=parts.halts,
+            marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
+            enabled=lambda: desk.enabled,
+            holdings=desk.holdings,
+            broken=desk.broken,
+            stranger=desk.stranger,
+            clock=desk.clock.now,
+        )
+    )
+    closing = Closing(ClosingParts(orders, numbers, parts.journal, parts.ledger, parts.record))
+    guard = ExitGuard(
+        GuardParts(
+            ledger=parts.ledger,
+            orders=orders,
+            book=parts.book,
+            closing=closing,
+            marks_of=desk.marks,
+            market_open=desk.market_open,
+            next_valid_id=lambda: session.next_valid_id,
+            connected=lambda: session.connected and desk.connection == "connected",
+        )
+    )
+    commands = CommandDesk(
+        CommandParts(
+            database=parts.database,
+            ledger=parts.ledger,
+            journal=parts.journal,
+            orders=orders,
+            guard=guard,
+            book=parts.book,
+            numbers=numbers,
+            strangers=desk.strangers_at_broker,
+            market_open=desk.market_open,
+        )
+    )
+    news = OrderNews(orders, parts.book, parts.ledger, parts.record)
+    return Trading(parts.record, numbers, orders, news, closing, guard, commands)

@@ -1,0 +1,176 @@
+"""Exits leave whatever has become of PostgreSQL, once each, and the record learns of them (RULINGS 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from tests.support import record
+from tests.support.desk import Running, World
+
+from htbot.desk.line import Line
+from htbot.domain.errors import CallerMistake
+from htbot.domain.orders import ExitReason, IntentState
+from htbot.domain.trades import TradeState
+from htbot.persistence.repositories import CommandRepository
+from htbot.persistence.states import CommandState
+from htbot.services.desk_line import DeskLine
+
+STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+pytestmark = [pytest.mark.ruling(1), pytest.mark.fault(14)]
+
+
+async def stopped_out_in_the_dark(world: World) -> tuple[Running, str]:
+    """PostgreSQL is dead and the stop has been crossed."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    desk.postgres(dead=True)
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    hear(desk)
+    assert desk.desk.guard.look(world.now) == 1
+    await desk.desk.guard.settle()
+    return desk, intent.trade_id
+
+
+def hear(desk: Running) -> None:
+    """What the broker has told, with nothing written."""
+    inbox = desk.desk.parts.inbox
+    while not inbox.empty():
+        desk.desk.fold(inbox.get_nowait())
+
+
+async def test_the_stop_closes_once_and_the_record_learns_of_it(world: World) -> None:
+    desk, trade_id = await stopped_out_in_the_dark(world)
+    [_, (ref, order_id, _limit)] = desk.session.placed
+    assert world.exits(trade_id) == [], "the record knows nothing"
+    for _ in range(5):
+        world.after(market_s=1)
+        assert desk.desk.guard.look(world.now) == 0
+    world.broker.fill(ref)
+    world.broker.report_commissions(ref)
+    hear(desk)
+    assert desk.desk.guard.trades == [], "memory knows that it is closed"
+    desk.postgres(dead=False)
+    await desk.desk.ledger.settle()
+    [exit_] = world.exits(trade_id)
+    assert (exit_.intent.ref, exit_.order_id, exit_.state) == (ref, order_id, IntentState.FILLED)
+    assert exit_.evidence["marks"], "with the quotes that it was decided on (RULINGS 6)"
+    trade = world.trade(trade_id)
+    assert (trade.state, trade.exit_reason) == (TradeState.CLOSED, ExitReason.STOP_LOSS)
+    assert len(world.broker.of(ref)) == 1
+
+
+@pytest.mark.fault(9)
+async def test_a_desk_that_dies_in_the_dark_is_told_by_its_journal(world: World) -> None:
+    first, trade_id = await stopped_out_in_the_dark(world)
+    ref = first.session.placed[1][0]
+    first.die()
+    world.broker.fill(ref)
+    second = await world.desk()
+    await second.look_up()
+    assert [stored.intent.ref for stored in world.exits(trade_id)] == [ref]
+    assert world.trade(trade_id).state is TradeState.CLOSED
+    assert second.session.placed == []
+    third = Running(world, second.desk.clock)
+    assert third.journal.open() == [], "what the record has taken over is not told again"
+
+
+@pytest.mark.fault(3)
+async def test_a_close_that_was_promised_and_never_sent_leaves_under_its_own_id(world: World) -> None:
+    first = await world.desk()
+    intent = await first.opened()
+    first.session.broken = True  # the desk dies between its journal and the socket
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    hear(first)
+    first.desk.guard.look(world.now)
+    await first.desk.guard.settle()
+    promised = json.loads(world.journal_file.read_text().splitlines()[-1][9:])
+    second = await world.desk()
+    await second.turn()
+    assert second.session.placed == [], "not before the settle time is over"
+    await second.look_up(after_s=11)
+    [(ref, order_id, _)] = second.session.placed
+    assert (ref, order_id) == (promised[2]["intent"]["ref"], promised[2]["order_id"])
+    world.broker.fill(ref)
+    await second.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+
+
+@pytest.mark.fault(30)
+async def test_a_promised_id_that_the_broker_refuses_as_used_is_dead(world: World) -> None:
+    """103 to a close that nobody knows: the next close leaves under a new reference and a new id."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    desk.session.reject = (103, "Duplicate order id")
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.turn()
+    [first] = world.exits(intent.trade_id)
+    assert first.state is IntentState.UNKNOWN
+    desk.session.reject = None
+    await desk.look_up(after_s=11)
+    world.after(market_s=2)
+    await desk.turn()
+    first, second = world.exits(intent.trade_id)
+    assert (first.state, second.state) == (IntentState.REJECTED, IntentState.WORKING)
+    assert second.order_id > first.order_id
+
+
+async def test_a_full_disk_and_a_living_record_close_all_the_same(world: World) -> None:
+    """FAULTS 18 for the journal: the record promises instead."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.journal_file.unlink()
+    world.journal_file.mkdir()
+    desk.journal.close()
+    desk.journal.__init__(world.journal_file)  # type: ignore[misc]
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    assert [ref for ref, _, _ in desk.session.placed] == [intent.ref, exit_.intent.ref]
+
+
+async def test_flatten_by_the_line_and_by_file(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    folder = world.stop_file.parent
+    desk.postgres(dead=True)
+    line = asyncio.ensure_future(Line(desk.desk, folder, world.stop_file).serve())
+    try:
+        caller = DeskLine(folder)
+        told = await asyncio.to_thread(_patient, caller, {"do": "flatten", "by": "user:1"})
+        again = await asyncio.to_thread(caller.ask, {"do": "flatten", "by": "user:2"})
+        status = await asyncio.to_thread(caller.ask, {"do": "status"})
+        with pytest.raises(CallerMistake, match="unknown request"):
+            await asyncio.to_thread(caller.ask, {"do": "dance"})
+    finally:
+        line.cancel()
+    await desk.desk.guard.settle()
+    assert told["command_id"] == again["command_id"], "a second flatten joins"
+    assert status["open"] == [intent.trade_id]
+    [_, (ref, _, limit)] = desk.session.placed
+    assert limit == Decimal("-4.45")  # natural 4.40 and a tick
+    world.broker.fill(ref)
+    desk.postgres(dead=False)
+    await desk.turn()
+    await desk.turn()
+    with world.database.transaction() as session:
+        command = CommandRepository(session).get(UUID(str(told["command_id"])))
+    assert command is not None
+    assert command.state is CommandState.DONE
+    assert world.trade(intent.trade_id).exit_reason is ExitReason.MANUAL
+
+
+def _patient(caller: DeskLine, request: dict[str, str]) -> dict[str, object]:
+    for _ in range(200):
+        try:
+            return caller.ask(request)
+        except Exception as error:  # noqa: BLE001 - the line is not up yet
+            last = error
+    raise last
