@@ -10,11 +10,13 @@ from htbot.paper.faults.kinds import KINDS
 from htbot.paper.faults.reference import page as faults_page
 from htbot.paper.faults.script import read_script
 
-PAGE = DOCS / "reference/faults.md"
+PAGE = DOCS / "reference/paper-faults.md"
 
 
 def test_the_page_is_current() -> None:
-    assert text_of(PAGE) == faults_page(), "run: python -m htbot.paper.faults.reference > docs/reference/faults.md"
+    assert text_of(PAGE) == faults_page(), (
+        "run: python -m htbot.paper.faults.reference > docs/reference/paper-faults.md"
+    )
 
 
 def test_the_script_on_the_page_is_accepted(tmp_path: Path) -> None:

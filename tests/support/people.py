@@ -24,6 +24,7 @@ from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics

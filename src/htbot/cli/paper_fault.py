@@ -43,7 +43,9 @@ def _help_of_add() -> str:
     from htbot.paper.faults.kinds import KINDS
 
     paragraphs = [f"htbot paper fault add {kind.name} {kind.example}\n\n{kind.effect}" for kind in KINDS.values()]
-    return "\n\n".join(("Arm a fault. Fields are FIELD=VALUE; docs/reference/faults.md has them all.", *paragraphs))
+    return "\n\n".join(
+        ("Arm a fault. Fields are FIELD=VALUE; docs/reference/paper-faults.md has them all.", *paragraphs)
+    )
 
 
 def list_faults(as_json: Json = False) -> None:

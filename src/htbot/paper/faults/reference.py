@@ -1,4 +1,4 @@
-"""`python -m htbot.paper.faults.reference` prints `docs/reference/faults.md`: every fault with its fields."""
+"""`python -m htbot.paper.faults.reference` prints `docs/reference/paper-faults.md`: every fault with its fields."""
 
 from __future__ import annotations
 
