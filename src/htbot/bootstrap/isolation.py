@@ -50,9 +50,9 @@ def hear_nothing() -> None:
 
 
 @contextmanager
-def temporary_place(prefix: str) -> Iterator[Path]:
+def temporary_place(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """A folder that goes with its block. It stays only after a failure, for its logs; wrong settings are none."""
-    folder, failed = Path(tempfile.mkdtemp(prefix=prefix)), False
+    folder, failed = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), False
     try:
         yield folder
     except Exception as error:

@@ -60,11 +60,12 @@ class NotStarted(HtbotError):
 
 @dataclass(frozen=True, slots=True)
 class ChaosOptions:
-    """The options of `htbot chaos`."""
+    """The options of `htbot chaos`. The instance lives in a folder below `parent`, by default the host's for such."""
 
     intents: int = 300
     faults: int = 62
     seed: int = 1
+    parent: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
@@ -100,7 +101,7 @@ def run(options: ChaosOptions, progress: Progress = quiet) -> ChaosResult:
         NotStarted: the instance did not come up.
     """
     began_s = time.monotonic()
-    with interruptible(), temporary_place("htbot-chaos-") as folder, _instance(options, folder) as site:
+    with interruptible(), temporary_place("htbot-chaos-", options.parent) as folder, _instance(options, folder) as site:
         with _databases(site) as databases:
             result = _Run(site, options, databases).play(progress, began_s)
         if not result.passed:
