@@ -16,6 +16,7 @@ from htbot.bootstrap.chaos.frames import CANCEL_ORDER, PLACE_ORDER
 from htbot.bootstrap.chaos.proxy import Disturbance, Kind
 from htbot.bootstrap.chaos.schedule import Choices, PlannedFault
 from htbot.bootstrap.chaos.site import NotNow, Site
+from htbot.bootstrap.chaos.tempo import Tempo
 from htbot.bootstrap.install.outcome import NotReady
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.paper.faults.talk import NoControlPort
@@ -54,11 +55,12 @@ class _Waiting:
     fault: PlannedFault
     due_s: float
     gives_up_s: float
+    tried: bool = False
 
 
 @dataclass(slots=True)
 class Injector:
-    """Works off a plan of faults against a site; called from one thread. `began_s` is the monotonic start of the load.
+    """Works off a plan of faults against a site, blow by blow; called from one thread.
 
     `happened` are the faults made so far, `missed` those whose victim was not there for 45 s.
     """
@@ -68,29 +70,34 @@ class Injector:
     backlog: Backlog
     plan: Sequence[PlannedFault]
     speed: float
-    began_s: float
+    tempo: Tempo
     happened: list[Happened] = field(default_factory=list)
     missed: list[PlannedFault] = field(default_factory=list)
     _lasting: list[_Lasting] = field(default_factory=list)
     _waiting: list[_Waiting] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._waiting = [_Waiting(item, self.began_s + item.at_s, 0.0) for item in self.plan]
-        for item in self._waiting:
-            item.gives_up_s = item.due_s + PATIENCE_S
-
     @property
     def done(self) -> bool:
         """True when every fault has happened and been lifted."""
-        return not self._waiting and not self._lasting
+        return self.tempo.begun == self.tempo.blows and not self._waiting and not self._lasting
 
     def step(self) -> None:
         """Lift what is over, make what is due."""
         now_s = time.monotonic()
+        self._next_blow(now_s)
         for lasting in [item for item in self._lasting if item.until_s <= now_s]:
             self._end(lasting)
         for waiting in [item for item in self._waiting if item.due_s <= now_s]:
             self._try(waiting)
+
+    def _next_blow(self, now_s: float) -> None:
+        """Victims that are not there yet do not hold up the next blow."""
+        struck = all(item.tried for item in self._waiting)
+        number = self.tempo.next_blow(now_s, struck=struck)
+        for fault in self.plan:
+            if fault.blow == number:
+                due_s = now_s + fault.at_s
+                self._waiting.append(_Waiting(fault, due_s, due_s + PATIENCE_S))
 
     def lift_all(self) -> None:
         """End what still lasts; nothing more is made."""
@@ -109,7 +116,7 @@ class Injector:
             if now_s > waiting.gives_up_s:
                 self.missed.append(fault)
             else:
-                self._waiting.append(_Waiting(fault, now_s + _AGAIN_S, waiting.gives_up_s))
+                self._waiting.append(_Waiting(fault, now_s + _AGAIN_S, waiting.gives_up_s, tried=True))
             return
         self.happened.append(happened)
         hold_s = fault.choices.get("hold_s", 0.0)

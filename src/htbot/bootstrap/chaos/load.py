@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -56,12 +56,12 @@ class Closer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How much, over how many host seconds, and at which market speed."""
+    """How much, at which market speed, and what part of it may have been made by now."""
 
     intents: int
-    span_s: float
     seed: int
     speed: float
+    share: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ class Load:
 
     parts: LoadParts
     plan: LoadPlan
-    began_s: float
     intents: int = 0
     live_trades: int = 0
     changes: tuple[object, ...] = ()
@@ -117,8 +116,8 @@ class Load:
 
     @property
     def _late(self) -> bool:
-        """After its time the load closes at once, and no limit walks for long."""
-        return time.monotonic() - self.began_s > self.plan.span_s
+        """Towards the end the load closes at once, and no limit walks for long."""
+        return self.plan.share() >= 1.0
 
     def stop(self) -> None:
         """End the loop of `run`."""
@@ -148,8 +147,7 @@ class Load:
 
     def _enter(self, trades: Sequence[Trade], unclosed: int) -> None:
         """As many as the pace asks for; every trade without an exit counts as the close that it will need."""
-        share = min((time.monotonic() - self.began_s) / self.plan.span_s, 1.0)
-        missing = self.plan.intents * share - self.intents - unclosed
+        missing = self.plan.intents * self.plan.share() - self.intents - unclosed
         busy = {trade.strategy for trade in trades}
         free = [name for name in lane_names(LANES) if name not in busy]
         count = min(int((missing + 1) // 2), len(free), _AT_ONCE)
@@ -224,8 +222,7 @@ class Load:
 
     def _flatten(self) -> None:
         """`POST /close/all` a few times in the run; the same key until the API has taken it."""
-        share = (time.monotonic() - self.began_s) / self.plan.span_s
-        if self._flattened >= len(_FLATTEN_AT) or share < _FLATTEN_AT[self._flattened]:
+        if self._flattened >= len(_FLATTEN_AT) or self.plan.share() < _FLATTEN_AT[self._flattened]:
             return
         self._flatten_key = self._flatten_key or uuid4().hex
         if post_close_all(self.parts.settings, self._flatten_key):

@@ -23,6 +23,7 @@ from htbot.bootstrap.chaos.proxy import ProxyThread
 from htbot.bootstrap.chaos.report import ChaosResult, Measured, by_kind
 from htbot.bootstrap.chaos.schedule import plan_faults
 from htbot.bootstrap.chaos.site import Site
+from htbot.bootstrap.chaos.tempo import Tempo
 from htbot.bootstrap.chaos.verdict import Verdict, judge_books
 from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.stack import Stack
@@ -38,7 +39,6 @@ SPEED = 3.0
 """Market seconds per second: a ladder from mid to natural takes some fifteen seconds, as long as a few faults."""
 
 _BEGIN = "2026-03-04T10:01"
-_INTENTS_PER_S, _S_PER_FAULT = 2.6, 1.9
 _READY_WITHIN_S = 60.0
 # A slow host may take its time, one that gets no further may not.
 _STUCK_AFTER_S, _OVERTIME_S = 60.0, 600.0
@@ -69,9 +69,9 @@ class ChaosOptions:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
-    def span_s(self) -> float:
-        """Host seconds over which load and faults are spread."""
-        return max(self.intents / _INTENTS_PER_S, self.faults * _S_PER_FAULT, 20.0)
+    def longest_s(self) -> float:
+        """Host seconds after which a run is ended, however far it is."""
+        return self.intents + 10.0 * self.faults + _OVERTIME_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +177,15 @@ class _Run:
         _wait_ready(self._live)
         self._began_s = time.monotonic()
         backlog = Backlog(settings, LiveReader(settings.redis.url), databases.main)
-        plan = plan_faults(options.seed, options.faults, options.span_s)
-        self._injector = Injector(site, databases.main, backlog, plan, SPEED, self._began_s)
+        plan = plan_faults(options.seed, options.faults)
+        tempo = Tempo(options.intents, 1 + max((fault.blow for fault in plan), default=-1), lambda: self._load.intents)
+        self._injector = Injector(site, databases.main, backlog, plan, SPEED, tempo)
         self._health = Health(site, databases.health, self._live, lambda: tuple(self._injector.happened))
         queue = Backlog(settings, LiveReader(settings.redis.url), databases.load)
         parts = LoadParts(
             settings, databases.load, LiveReader(settings.redis.url), queue, risk_limits(settings, SYMBOL), SYMBOL
         )
-        load = LoadPlan(options.intents, options.span_s, options.seed, SPEED)
-        self._load = Load(parts, load, self._began_s)
+        self._load = Load(parts, LoadPlan(options.intents, options.seed, SPEED, lambda: tempo.share))
         self._under_faults = 0
         self._beside: list[Future[None]] = []
 
@@ -203,7 +203,7 @@ class _Run:
         return ChaosResult(verdict, self._measured(time.monotonic() - started_s))
 
     def _break(self, progress: Progress) -> None:
-        told_s, patience = 0.0, _Patience(self._began_s + self._options.span_s + _OVERTIME_S)
+        told_s, patience = 0.0, _Patience(self._began_s + self._options.longest_s)
         while not (self._injector.done and self._load.done):
             self._injector.step()
             if patience.over((self._load.changes, len(self._injector.happened))):

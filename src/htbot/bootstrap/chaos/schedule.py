@@ -11,7 +11,8 @@ Choices = Mapping[str, float]
 NONE: Choices = MappingProxyType({})
 # Starting everything again takes a good part of a short run.
 _WHOLE_STACK_FROM = 40
-_BLOW, _BLOW_S, _JITTER = (3, 5), 2.0, 0.2
+_LONG_BLOW, _SHORT_BLOW = (6, 8), (3, 4)
+BLOW_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class FaultKind:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """A fault and its moment, in seconds since the load began."""
+    """A fault, the blow that it belongs to, counted from 0, and its moment in seconds since that began."""
 
+    blow: int
     at_s: float
     kind: str
     choices: Choices = field(default_factory=lambda: NONE)
@@ -102,32 +104,26 @@ KINDS: tuple[FaultKind, ...] = (
 )
 
 
-def plan_faults(seed: int, count: int, span_s: float) -> tuple[PlannedFault, ...]:
-    """`count` faults over `span_s` seconds, in order of time; the same arguments give the same faults.
+def plan_faults(seed: int, count: int) -> tuple[PlannedFault, ...]:
+    """`count` faults in their order; the same arguments give the same faults.
 
-    Every kind happens at least once when there are enough of them; the rest are drawn by weight. They come in blows of
-    three to five within two seconds, with a pause in which the system can recover and trade: what is broken while it
-    recovers is broken within a blow, and each blow meets orders that are on their way.
+    Every kind happens at least once when there are enough of them; the rest are drawn by weight. They come in blows
+    within three seconds each, so that a system that recovers is hit again.
     """
     rng = Random(f"faults {seed}")
     chosen = _choose(rng, count)
     rng.shuffle(chosen)
-    blows: list[list[FaultKind]] = []
+    planned: list[PlannedFault] = []
+    blow = 0
     while chosen:
-        size = rng.randint(*_BLOW)
-        blows.append(chosen[:size])
-        chosen = chosen[size:]
-    width = span_s / max(len(blows), 1)
-    planned = [
-        PlannedFault(
-            round((number + rng.uniform(0, _JITTER)) * width + rng.uniform(0, _BLOW_S), 3),
-            kind.name,
-            MappingProxyType(dict(kind.draw(rng))),
-        )
-        for number, blow in enumerate(blows)
-        for kind in blow
-    ]
-    return tuple(sorted(planned, key=lambda fault: fault.at_s))
+        size = rng.randint(*(_LONG_BLOW if count >= _WHOLE_STACK_FROM else _SHORT_BLOW))
+        times = sorted(round(rng.uniform(0, BLOW_S), 3) for _ in chosen[:size])
+        planned += [
+            PlannedFault(blow, at_s, kind.name, MappingProxyType(dict(kind.draw(rng))))
+            for at_s, kind in zip(times, chosen[:size], strict=True)
+        ]
+        chosen, blow = chosen[size:], blow + 1
+    return tuple(planned)
 
 
 def _choose(rng: Random, count: int) -> list[FaultKind]:
