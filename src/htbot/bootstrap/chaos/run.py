@@ -35,8 +35,8 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.settings import project_root
 
 SYMBOL = "SPX"
-SPEED = 3.0
-"""Market seconds per second: a ladder from mid to natural takes some fifteen seconds, as long as a few faults."""
+SPEED = 2.0
+"""Market seconds per second: a ladder from mid to natural takes some twenty seconds, as long as a few faults."""
 
 _BEGIN = "2026-03-04T10:01"
 _READY_WITHIN_S = 60.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # Of the intents that a pause has room for, so many are made before the next blow.
 ENOUGH = 0.8
 # A system that cannot trade again by then is hit all the same.
-LONGEST_PAUSE_S = 13.0
+LONGEST_PAUSE_S = 20.0
 
 
 @dataclass(slots=True)
