@@ -35,6 +35,11 @@ def under_way(tmp_path: Path) -> object:
         yield instance
 
 
+@pytest.mark.fault(1)
+@pytest.mark.fault(5)
+@pytest.mark.fault(9)
+@pytest.mark.fault(11)
+@pytest.mark.fault(14)
 def test_the_trade_closes_exactly_once_whatever_was_killed(under_way: Instance) -> None:
     queries = under_way.people.queries
     until(lambda: [t for t in _open(under_way) if t.state == "open"], 90, "a trade was opened")

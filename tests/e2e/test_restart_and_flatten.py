@@ -79,6 +79,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(environ, instance)
 
 
+@pytest.mark.ruling(9)
 def test_a_trade_outlives_a_restart_and_is_flattened_once(place: Place) -> None:
     until(lambda: _state(place) == "open", 90, "a trade was opened")
     refuses_to_stop_under_it(place)

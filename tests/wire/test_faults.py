@@ -141,6 +141,7 @@ async def test_partial_fill_then_silence(process: PaperProcess, fault: Any) -> N
         assert sum(fill.execution.shares for fill in found) == 10
 
 
+@pytest.mark.ruling(4)
 async def test_a_refused_change_kills_only_the_librarys_trade(process: PaperProcess, fault: Any) -> None:
     """RULINGS 4: the library takes any error about an order for its end; the order works on."""
     async with client(process) as ib:
@@ -225,6 +226,7 @@ async def test_the_order_outlives_the_connection_that_went_with_it(process: Pape
         assert [found.order.orderRef for found in await again.reqOpenOrdersAsync()] == ["cut"]
 
 
+@pytest.mark.fault(26)
 async def test_fills_during_an_outage_are_told_after_1102(process: PaperProcess, fault: Any) -> None:
     async with client(process) as ib:
         contract = await spy(ib)

@@ -10,6 +10,8 @@ from htbot.desk.watch import Standing
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.records import Account
+from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 
 if TYPE_CHECKING:
     from htbot.desk.desk import Desk
@@ -38,6 +40,9 @@ class Notices:
             buying_power_usd=standing.amounts.get("BuyingPower"),
             cash_usd=standing.amounts.get("TotalCashValue"),
         )
+        unprotected = self._desk.protection.to_store()
+        if unprotected is not None:
+            self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
         await self._desk.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
 
     def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:

@@ -14,6 +14,8 @@ from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.queries import trades, watch
 from htbot.persistence.queries.shapes import Tally, TaskView
+from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 from htbot.services.desk_view import DeskView, look
 from htbot.services.queries import Sources
 
@@ -57,9 +59,13 @@ class _Scrape(Collector):
             tasks = watch.tasks(session, host_now)
             earned = trades.realized_by_account(session, day)
             open_trades = len(trades.open_trades(session))
+            unprotected_s = float(DeskStateRepository(session).get(UNPROTECTED_S) or 0)
         halted = bool(halts) or self._sources.kill_switch.present()
         yield GaugeMetricFamily("halt_active", "1 while a halt forbids entries", int(halted))
         yield GaugeMetricFamily("open_trades", "trades that are not closed", open_trades)
+        yield CounterMetricFamily(
+            "unprotected_seconds", "market seconds in which an open trade had no guard", unprotected_s
+        )
         yield _daily_pnl(earned)
         yield _task_ages(tasks)
         yield from _counts(tally)

@@ -103,12 +103,15 @@ def market(database: Database) -> World:
 DECISION = ("evaluations", "signals", "risk_decisions", "trades", "intents")
 
 
+@pytest.mark.fault(5)
+@pytest.mark.ruling(2)
 def test_twenty_readings_are_one_entry(database: Database, wide: Database, market: World) -> None:
     outcomes = at_once(wide, lambda session: reader().read(session, market.snapshot(BREAKOUT), BREAKOUT))
     assert rows(database, *DECISION) == dict.fromkeys(DECISION, 1)
     assert sum(outcome.intent is not None for outcome in outcomes) >= 1
 
 
+@pytest.mark.ruling(2)
 def test_a_reading_again_is_no_second_entry(database: Database, market: World) -> None:
     worker = reader()
     for _ in range(3):
@@ -179,6 +182,7 @@ def marked(as_of: datetime, short: tuple[float, float], long: tuple[float, float
     return Snapshot(as_of, record.WORLD, record.ACCOUNT, "SPX", 1, 4150.0, None, None, quotes=quotes)
 
 
+@pytest.mark.fault(1)
 def test_twenty_marks_are_one_exit(database: Database, wide: Database, open_trade: str) -> None:
     snapshot = marked(record.at(5), (8.60, 8.70))
     asked = at_once(wide, lambda session: PnlMarker().mark(session, snapshot, snapshot.as_of))
@@ -186,6 +190,7 @@ def test_twenty_marks_are_one_exit(database: Database, wide: Database, open_trad
     assert rows(database, "intents", "pnl_snapshots") == {"intents": 2, "pnl_snapshots": 1}
 
 
+@pytest.mark.fault(5)
 def test_twenty_who_want_out_are_one_exit(database: Database, wide: Database, open_trade: str) -> None:
     decision: ExitDecision = manual_decision(ExitReason.MANUAL, record.at(5), "at once")
     written = at_once(wide, lambda session: request_exit(session, open_trade, decision))

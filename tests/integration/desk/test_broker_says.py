@@ -18,6 +18,8 @@ STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
 
 
 @pytest.mark.parametrize("code", [201, 110, 203])
+@pytest.mark.fault(30)
+@pytest.mark.fault(36)
 async def test_a_refused_order_is_rejected_with_code_and_text(world: World, code: int) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -36,6 +38,8 @@ async def test_a_refused_order_is_rejected_with_code_and_text(world: World, code
 
 
 @pytest.mark.parametrize("code", [103, 104, 10147, 135, 505])
+@pytest.mark.fault(30)
+@pytest.mark.ruling(4)
 async def test_an_error_that_proves_nothing_is_doubt_and_looked_up(world: World, code: int) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -70,6 +74,7 @@ async def test_an_error_of_a_request_is_no_error_of_an_order(world: World) -> No
 
 
 @pytest.mark.parametrize("code", [201, 104, 105])
+@pytest.mark.ruling(4)
 async def test_a_refused_modification_leaves_the_order_working(world: World, code: int) -> None:
     """RULINGS 4: ib_async would call it cancelled."""
     desk = await world.desk()
@@ -117,6 +122,7 @@ async def test_a_cancelled_entry_voids_its_trade(world: World) -> None:
     assert list(desk.desk.orders.live) == []
 
 
+@pytest.mark.ruling(8)
 async def test_an_entry_that_the_broker_ends_at_its_time_has_expired(world: World) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -128,6 +134,7 @@ async def test_an_entry_that_the_broker_ends_at_its_time_has_expired(world: Worl
     assert world.state(intent.ref) is IntentState.EXPIRED
 
 
+@pytest.mark.fault(37)
 async def test_a_fill_that_beats_the_cancel_is_booked(world: World) -> None:
     """FAULTS 37."""
     desk = await world.desk()
@@ -142,6 +149,7 @@ async def test_a_fill_that_beats_the_cancel_is_booked(world: World) -> None:
     assert desk.desk.guard.held == {record.SHORT.con_id, record.LONG.con_id}
 
 
+@pytest.mark.fault(37)
 async def test_a_fill_told_after_the_cancel_opens_the_trade_again(world: World) -> None:
     desk = await world.desk()
     intent = world.enter(quantity=2)
@@ -218,6 +226,8 @@ async def test_no_second_exit_leaves_while_the_first_ones_executions_are_under_w
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
 
 
+@pytest.mark.fault(24)
+@pytest.mark.ruling(15)
 async def test_more_than_asked_is_booked_told_and_halts_entries(world: World) -> None:
     """RULINGS 15, FAULTS 24."""
     desk = await world.desk()
@@ -232,6 +242,7 @@ async def test_more_than_asked_is_booked_told_and_halts_entries(world: World) ->
     assert world.trade(intent.trade_id).quantity == 2
 
 
+@pytest.mark.fault(24)
 async def test_a_desk_lives_on_with_a_fill_of_more_than_asked(world: World) -> None:
     """The executions of the day are told at each look-up and after each start: exits must go on."""
     desk = await world.desk()
@@ -252,6 +263,7 @@ async def test_a_desk_lives_on_with_a_fill_of_more_than_asked(world: World) -> N
     assert exit_.intent.quantity == 2
 
 
+@pytest.mark.ruling(3)
 async def test_legs_that_do_not_sum_to_the_combination_halt_entries(world: World) -> None:
     """RULINGS 3."""
     desk = await world.desk()
@@ -266,6 +278,7 @@ async def test_legs_that_do_not_sum_to_the_combination_halt_entries(world: World
     assert len(world.fills(intent.ref)) == 2
 
 
+@pytest.mark.fault(40)
 async def test_an_execution_without_our_reference_is_not_booked(world: World) -> None:
     """FAULTS 40."""
     desk = await world.desk()
@@ -290,6 +303,7 @@ async def test_another_clients_order_with_the_same_number_is_not_ours(world: Wor
     assert world.state(intent.ref) is IntentState.WORKING
 
 
+@pytest.mark.fault(35)
 async def test_a_correction_takes_the_place_of_its_execution(world: World) -> None:
     """FAULTS 35."""
     desk = await world.desk()
@@ -303,6 +317,8 @@ async def test_a_correction_takes_the_place_of_its_execution(world: World) -> No
     assert len(world.fills(intent.ref)) == 2
 
 
+@pytest.mark.fault(40)
+@pytest.mark.fault(39)
 async def test_a_stranger_at_the_broker_is_told_of_and_left_alone(world: World) -> None:
     desk = await world.desk()
     world.broker.move(record.ACCOUNT, Contract(77, "AAPL", SecType.STOCK, "SMART"), 5)

@@ -30,6 +30,8 @@ def command(world: World, command_id: UUID) -> Command:
     return found
 
 
+@pytest.mark.fault(8)
+@pytest.mark.ruling(14)
 async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -47,6 +49,7 @@ async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     assert (len(desk.session.placed), world.broker.held) == (2, {})
 
 
+@pytest.mark.fault(8)
 async def test_a_close_survives_the_desk(world: World) -> None:
     first = await world.desk()
     intent = await first.opened()
@@ -66,6 +69,7 @@ async def test_a_close_survives_the_desk(world: World) -> None:
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
 
 
+@pytest.mark.fault(8)
 async def test_two_closes_are_one_exit(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()

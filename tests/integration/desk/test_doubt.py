@@ -66,6 +66,7 @@ async def test_an_order_waits_ten_seconds_for_its_answer(world: World) -> None:
     assert (stored.state, stored.reason) == (IntentState.UNKNOWN, "no answer within 10 s")
 
 
+@pytest.mark.fault(21)
 async def test_a_lost_reply_is_found_working(world: World) -> None:
     desk = await world.desk()
     intent = await sent_into_silence(world, desk)
@@ -76,6 +77,7 @@ async def test_a_lost_reply_is_found_working(world: World) -> None:
     assert desk.desk.enabled
 
 
+@pytest.mark.fault(21)
 async def test_a_lost_fill_is_found_filled_and_booked_once(world: World) -> None:
     desk = await world.desk()
     intent = await sent_into_silence(world, desk)
@@ -91,6 +93,7 @@ async def test_a_lost_fill_is_found_filled_and_booked_once(world: World) -> None
     assert world.mails("trade_entry") == 1
 
 
+@pytest.mark.fault(25)
 async def test_nothing_is_enabled_or_sent_again_while_in_doubt(world: World) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -104,6 +107,7 @@ async def test_nothing_is_enabled_or_sent_again_while_in_doubt(world: World) -> 
     assert len(desk.session.placed) == 1
 
 
+@pytest.mark.fault(22)
 async def test_an_absent_entry_expires_after_the_settle_time(world: World) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -116,6 +120,7 @@ async def test_an_absent_entry_expires_after_the_settle_time(world: World) -> No
     assert (len(desk.session.placed), world.broker.orders) == (1, [])
 
 
+@pytest.mark.fault(22)
 async def test_an_absent_close_goes_out_again_under_the_same_id_until_it_arrives(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -139,6 +144,7 @@ async def test_an_absent_close_goes_out_again_under_the_same_id_until_it_arrives
     assert world.broker.held == {}
 
 
+@pytest.mark.fault(22)
 async def test_a_close_that_arrived_is_never_sent_again(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -189,6 +195,7 @@ async def test_a_broker_that_has_just_come_back_is_given_its_settle_time(world: 
 
 
 @pytest.mark.parametrize("fate", ["lost", "working", "filled"])
+@pytest.mark.fault(3)
 async def test_a_desk_killed_after_the_send_is_taken_over(world: World, fate: str) -> None:
     first = await world.desk()
     intent = world.enter()
@@ -208,6 +215,7 @@ async def test_a_desk_killed_after_the_send_is_taken_over(world: World, fate: st
     assert len(world.broker.orders) == (fate != "lost")
 
 
+@pytest.mark.fault(3)
 async def test_an_intent_claimed_and_never_sent_waits_again(world: World) -> None:
     intent = world.enter()
     with world.database.transaction() as session:
@@ -220,6 +228,8 @@ async def test_an_intent_claimed_and_never_sent_waits_again(world: World) -> Non
     assert len(desk.session.placed) == 1
 
 
+@pytest.mark.fault(9)
+@pytest.mark.ruling(9)
 async def test_an_open_trade_is_guarded_after_a_restart(world: World) -> None:
     first = await world.desk()
     intent = await first.opened()
@@ -234,6 +244,7 @@ async def test_an_open_trade_is_guarded_after_a_restart(world: World) -> None:
     assert second.session.placed[0][:2] == (exit_.intent.ref, 2)
 
 
+@pytest.mark.fault(4)
 async def test_what_an_earlier_desk_writes_is_refused(world: World) -> None:
     """FAULTS 4: a sender that wakes up after its successor has begun."""
     first = await world.desk()
@@ -248,6 +259,7 @@ async def test_what_an_earlier_desk_writes_is_refused(world: World) -> None:
     assert (stored.state, stored.claim_epoch) == (IntentState.WORKING, 2)
 
 
+@pytest.mark.fault(6)
 async def test_two_desks_never_send_the_same_intent(world: World) -> None:
     first = await world.desk()
     second = await world.desk()
@@ -292,6 +304,7 @@ async def test_a_fill_whose_commit_was_not_heard_is_guarded(world: World) -> Non
     assert [trade.state for trade in desk.desk.guard.trades] == [TradeState.OPEN]
 
 
+@pytest.mark.fault(26)
 async def test_fills_during_an_outage_are_booked_when_it_ends(world: World) -> None:
     """FAULTS 26: 1100, a fill, 1102."""
     desk = await world.desk()
@@ -326,6 +339,7 @@ async def test_lines_that_the_broker_has_forgotten_are_taken_anew(world: World, 
     assert (streamed <= dropped) is taken_anew
 
 
+@pytest.mark.fault(26)
 async def test_a_new_entry_waits_while_the_broker_is_away(world: World) -> None:
     desk = await world.desk()
     desk.session.sink(ConnectionMessage(connected=False, code=1100, text="Connectivity lost"))
@@ -335,6 +349,7 @@ async def test_a_new_entry_waits_while_the_broker_is_away(world: World) -> None:
     assert (world.state(intent.ref), desk.session.placed) == (IntentState.PENDING, [])
 
 
+@pytest.mark.fault(38)
 async def test_an_order_under_two_permanent_ids_works_while_one_does(world: World) -> None:
     """FAULTS 38."""
     desk = await world.desk()
@@ -351,6 +366,7 @@ async def test_an_order_under_two_permanent_ids_works_while_one_does(world: Worl
     assert world.state(intent.ref) is IntentState.CANCELLED
 
 
+@pytest.mark.fault(38)
 async def test_an_end_under_one_of_two_permanent_ids_is_no_end(world: World) -> None:
     """FAULTS 38: what was cancelled is one of them, the other still works and may fill."""
     desk = await world.desk()
@@ -386,6 +402,7 @@ async def test_a_close_that_ends_unheard_is_looked_up_and_asked_for_again(world:
     assert world.exits(intent.trade_id)[-1].state is IntentState.WORKING
 
 
+@pytest.mark.fault(22)
 async def test_a_close_that_vanished_goes_out_again_under_its_id(world: World) -> None:
     """FAULTS: a paper server drops orders without a word. Silence has to last before it proves absence."""
     desk = await world.desk()
@@ -401,3 +418,17 @@ async def test_a_close_that_vanished_goes_out_again_under_its_id(world: World) -
     await desk.look_up(after_s=11)
     assert [order.order_id for order in world.broker.of(exit_.intent.ref)] == [dropped.order_id]
     assert world.state(exit_.intent.ref) is IntentState.WORKING
+
+
+async def test_a_trade_without_a_desk_is_counted_as_unprotected(world: World) -> None:
+    first = await world.desk()
+    await first.opened()
+    await first.desk.notices.publish_grid(world.now)
+    first.die()
+    world.after(market_s=40)
+    second = await world.desk()
+    assert second.desk.protection.unprotected_s == 40.0
+    await second.look()
+    assert not second.desk.guard.exposed(world.now)
+    second.session.hang_up()
+    assert second.desk.guard.exposed(world.now)

@@ -50,6 +50,7 @@ async def test_only_legs_that_have_ticked_are_looked_at(world: World) -> None:
     assert await desk.look({record.LONG.con_id}) == 1
 
 
+@pytest.mark.ruling(6)
 async def test_a_target_at_mid_wants_two_quotes_a_second_apart(world: World) -> None:
     """RULINGS 6."""
     desk = await world.desk()
@@ -82,6 +83,7 @@ async def test_the_best_gain_is_kept_with_the_trade(world: World) -> None:
     assert world.trade(intent.trade_id).max_gain_usd == Decimal(125)
 
 
+@pytest.mark.ruling(11)
 async def test_a_stop_hurries_a_slow_exit_and_adds_none(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -98,6 +100,7 @@ async def test_a_stop_hurries_a_slow_exit_and_adds_none(world: World) -> None:
     assert slow > world.broker.working(exit_.intent.ref).limit == Decimal("-6.75")  # natural 6.70 and a tick
 
 
+@pytest.mark.ruling(10)
 async def test_a_close_is_reduce_only_by_what_the_broker_shows(world: World) -> None:
     """RULINGS 10."""
     desk = await world.desk()
@@ -110,6 +113,7 @@ async def test_a_close_is_reduce_only_by_what_the_broker_shows(world: World) -> 
     assert exit_.intent.quantity == 2
 
 
+@pytest.mark.ruling(10)
 async def test_nothing_is_sent_for_what_the_broker_does_not_hold(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -232,6 +236,7 @@ async def test_a_breaker_ends_with_its_session(world: World, halts: HaltWatch) -
 # --- books and broker -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(39)
 async def test_a_difference_that_stays_disables_and_is_told(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -295,6 +300,7 @@ async def test_an_instant_is_one_snapshot_with_the_account_beside_it(world: Worl
     assert (account.net_liquidation_usd, account.cash_usd) == (Decimal(100_000), None)
 
 
+@pytest.mark.fault(11)
 async def test_redis_away_costs_the_decision_and_not_the_desk(world: World) -> None:
     desk = await world.desk()
 

@@ -196,6 +196,7 @@ async def test_committed_rows_ring_their_bell(world: World, doorbell: Doorbell) 
     assert await rung(doorbell) == {INTENTS, HALTS}
 
 
+@pytest.mark.fault(6)
 async def test_a_second_desk_on_the_login_ends_with_a_reason(database_url: str, doorbell: Doorbell) -> None:
     second = Doorbell(database_url, "desk:test")
     with pytest.raises(StopTrading, match="one desk per IB login"):
@@ -222,6 +223,7 @@ async def test_a_lost_connection_rings_every_bell_and_is_made_again(world: World
     assert await rung(doorbell) == {INTENTS}
 
 
+@pytest.mark.fault(10)
 async def test_without_a_database_the_desk_polls() -> None:
     lonely = Doorbell("postgresql://nobody@127.0.0.1:1/none", "desk:test")
     await lonely.ensure()
@@ -291,6 +293,7 @@ async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World
     assert running.session.placed[0][0] == exit_.intent.ref
 
 
+@pytest.mark.fault(20)
 async def test_a_broker_that_is_silent_for_fifteen_seconds_is_left(world: World) -> None:
     """FAULTS 20: a half-open socket."""
     running = await paced(world)
@@ -354,6 +357,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paces, "_RECONNECT_LONGEST_S", 0.002)
 
 
+@pytest.mark.fault(19)
+@pytest.mark.fault(10)
 async def test_it_tries_until_somebody_answers_and_says_so(pauses: None) -> None:
     desk = Failing(Retryable("no IB gateway"), ConnectionError("refused"), None)
     with pytest.raises(StopTrading, match="enough"):

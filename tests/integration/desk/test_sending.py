@@ -15,6 +15,7 @@ from htbot.execution.messages import BagExecutionMessage
 from htbot.persistence.repositories import DeskStateRepository, HaltRepository, HaltRequest, PositionRepository
 
 
+@pytest.mark.fault(3)
 async def test_sending_is_committed_before_the_socket(world: World) -> None:
     desk = await world.desk()
     intent = world.enter()
@@ -42,6 +43,7 @@ async def test_the_acknowledgement_makes_it_work(world: World) -> None:
     assert (order.state, order.order_id, order.client_id, order.perm_id) == (OrderState.SUBMITTED, 1, CLIENT, 9000)
 
 
+@pytest.mark.ruling(3)
 async def test_legs_are_booked_and_the_combination_never(world: World) -> None:
     """RULINGS 3."""
     desk = await world.desk()
@@ -85,6 +87,7 @@ async def test_a_trade_is_closed_once_and_told_once_its_commissions_are_known(wo
     assert world.broker.held == {}
 
 
+@pytest.mark.fault(35)
 async def test_executions_told_again_change_nothing(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()
@@ -95,6 +98,7 @@ async def test_executions_told_again_change_nothing(world: World) -> None:
     assert (world.halts(), world.mails("trade_entry")) == ([], 1)
 
 
+@pytest.mark.fault(34)
 async def test_partial_fills_add_up(world: World) -> None:
     desk = await world.desk()
     intent = world.enter(quantity=3)
@@ -144,6 +148,8 @@ async def test_a_halted_entry_is_withdrawn_and_its_trade_void(world: World, swit
     assert world.trade(intent.trade_id).state is TradeState.VOID
 
 
+@pytest.mark.fault(41)
+@pytest.mark.ruling(13)
 async def test_a_stop_file_between_commit_and_socket_stops_the_order(world: World) -> None:
     """ARCHITECTURE section 7.2: the last look is after the commit."""
     desk = await world.desk()
@@ -166,6 +172,8 @@ async def test_a_stop_file_between_commit_and_socket_stops_the_order(world: Worl
     assert world.trade(intent.trade_id).state is TradeState.VOID
 
 
+@pytest.mark.ruling(13)
+@pytest.mark.fault(41)
 async def test_exits_leave_while_halted(world: World) -> None:
     """RULINGS 13: nothing here stops a close."""
     desk = await world.desk()
@@ -180,6 +188,8 @@ async def test_exits_leave_while_halted(world: World) -> None:
 
 
 @pytest.mark.parametrize(("late_s", "reason"), [(31, "approved at"), (41, "good till")])
+@pytest.mark.ruling(17)
+@pytest.mark.ruling(8)
 async def test_an_entry_that_is_too_old_expires_unsent(world: World, late_s: float, reason: str) -> None:
     """RULINGS 17."""
     desk = await world.desk()
@@ -215,6 +225,7 @@ async def test_exits_are_sent_before_entries(world: World) -> None:
     assert len(desk.session.placed) == 3
 
 
+@pytest.mark.fault(29)
 async def test_an_id_is_never_used_twice_when_the_broker_counts_back(world: World) -> None:
     """FAULTS 29: 38103 became 38099 after a nightly restart."""
     world.broker.next_valid_id = 38103
@@ -258,6 +269,7 @@ async def test_the_limit_walks_and_modifies_under_the_same_id(world: World) -> N
     assert world.broker.working(intent.ref).limit == limits[-1]
 
 
+@pytest.mark.fault(9)
 async def test_an_entry_waits_until_books_and_broker_agree(world: World) -> None:
     """It was approved before the desk died; the next desk sends nothing before it has reconciled."""
     intent = world.enter()

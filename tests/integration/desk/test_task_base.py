@@ -99,6 +99,7 @@ def test_a_run_is_committed_with_its_row(worker: Worker, outbox: Outbox, databas
     assert run.finished_at is not None
 
 
+@pytest.mark.fault(1)
 def test_the_same_message_twice_changes_nothing(worker: Worker, outbox: Outbox, database: Database) -> None:
     base.run(outbox, NAME, writes, MESSAGE)
     before = stored(database)
@@ -142,6 +143,7 @@ def test_a_failed_run_leaves_its_reason_only_and_may_run_again(
     assert (again.state, again.error) == (TaskState.DONE, "")
 
 
+@pytest.mark.fault(14)
 def test_a_database_that_is_away_leaves_no_row(worker: Worker, outbox: Outbox, database: Database) -> None:
     def away(_run: Run) -> str:
         raise Retryable("PostgreSQL did not answer")
@@ -172,6 +174,7 @@ def test_follow_ups_are_sent_after_the_commit_and_named_in_the_row(
         assert TaskRunRepository(session).missing([(NAME, "all")], record.NOON) == {(FOLLOW_UP, "a"), (FOLLOW_UP, "b")}
 
 
+@pytest.mark.fault(5)
 def test_a_stale_message_does_nothing(worker: Worker, outbox: Outbox, database: Database) -> None:
     worker.state = clock()
     worker.host = record.at(0, 31)
