@@ -22,9 +22,6 @@ from htbot.domain.errors import CallerMistake, Retryable
 from htbot.paper.faults.talk import NoControlPort
 from htbot.persistence.engine import Database
 
-# A program that is on its way back is broken again as soon as it is there, but not waited for longer than this.
-PATIENCE_S = 45.0
-_AGAIN_S = 0.3
 _ORDERS = frozenset({PLACE_ORDER, CANCEL_ORDER})
 _SLOW_PAUSE_S, _DELAY_S = 0.02, 0.4
 _COPY_PATIENCE_S = 10.0
@@ -62,7 +59,8 @@ class _Waiting:
 class Injector:
     """Works off a plan of faults against a site, blow by blow; called from one thread.
 
-    `happened` are the faults made so far, `missed` those whose victim was not there for 45 s.
+    `happened` are the faults made so far, `missed` those whose victim was not there for `patience_s`, tried every
+    `again_s`.
     """
 
     site: Site
@@ -71,6 +69,8 @@ class Injector:
     plan: Sequence[PlannedFault]
     speed: float
     tempo: Tempo
+    patience_s: float = 45.0
+    again_s: float = 0.3
     happened: list[Happened] = field(default_factory=list)
     missed: list[PlannedFault] = field(default_factory=list)
     _lasting: list[_Lasting] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Injector:
         for fault in self.plan:
             if fault.blow == number:
                 due_s = now_s + fault.at_s
-                self._waiting.append(_Waiting(fault, due_s, due_s + PATIENCE_S))
+                self._waiting.append(_Waiting(fault, due_s, due_s + self.patience_s))
 
     def lift_all(self) -> None:
         """End what still lasts; nothing more is made."""
@@ -116,7 +116,7 @@ class Injector:
             if now_s > waiting.gives_up_s:
                 self.missed.append(fault)
             else:
-                self._waiting.append(_Waiting(fault, now_s + _AGAIN_S, waiting.gives_up_s, tried=True))
+                self._waiting.append(_Waiting(fault, now_s + self.again_s, waiting.gives_up_s, tried=True))
             return
         self.happened.append(happened)
         hold_s = fault.choices.get("hold_s", 0.0)
