@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -148,6 +149,19 @@ async def test_an_id_that_was_used_is_refused_and_the_first_order_stands(world: 
     await until(lambda: any(error.request_id == 50 for error in heard(world, ErrorMessage)))
     assert [error.code for error in heard(world, ErrorMessage) if error.request_id == 50] == [103]
     assert [order.ref for order in await world.session.open_orders()] == [entry(world).ref]
+
+
+@pytest.mark.ruling(4)
+async def test_an_error_about_a_working_order_does_not_end_it_in_the_look_up(world: World) -> None:
+    """ib_async calls it cancelled, the broker does not, and a second close beside a working one is one too many."""
+    await sent(world, entry(world), 11)
+    world.refuse_changes()
+    asking = asyncio.ensure_future(world.session.open_orders())
+    await asyncio.sleep(0)
+    world.session.place(entry(world), 11, FAR - 1)  # its refusal comes while the look-up is under way
+    (order,) = await asking
+    await until(lambda: any((error.request_id, error.code) == (11, 201) for error in heard(world, ErrorMessage)))
+    assert (order.status, order.completed, order.order_id, order.limit) == ("Submitted", False, 11, FAR)
 
 
 async def test_the_look_up_shows_working_and_completed_orders_and_executions(world: World) -> None:

@@ -20,6 +20,7 @@ from htbot.domain.orders import OrderIntent
 from htbot.domain.signals import SpreadLeg
 from htbot.marketdata.snapshot import ListedOption
 from htbot.paper.clock import PacedTime
+from htbot.paper.faults.stage import ControlBoard
 from htbot.paper.gateway import Gateway
 
 SHORT, LONG = option_id(4700, Right.PUT), option_id(4675, Right.PUT)
@@ -46,6 +47,10 @@ class World(Protocol):
         """The broker closes the connection."""
         ...
 
+    def refuse_changes(self) -> None:
+        """From now on changes of working orders are refused, and the orders work on."""
+        ...
+
     async def second(self, client_id: int) -> Any:
         """Another client's session, connected; `told` hears the first only."""
         ...
@@ -68,6 +73,9 @@ class FakeWorld:
 
     def hang_up(self) -> None:
         self.session.hang_up()
+
+    def refuse_changes(self) -> None:
+        self.session.refuse_modify = (201, "Order rejected - reason:not now")
 
     async def second(self, client_id: int) -> FakeSession:
         other = FakeSession(self.broker, client_id, lambda _message: None)
@@ -107,6 +115,9 @@ class TcpWorld:
     def hang_up(self) -> None:
         for session in self.gateway.sessions.values():
             session.close()
+
+    def refuse_changes(self) -> None:
+        ControlBoard(self.gateway, self.pace).add("refuse-modify", {"times": "always"})
 
     async def second(self, client_id: int) -> IbSession:
         other = IbSession(IbAddress("127.0.0.1", self.port, client_id), lambda _message: None)

@@ -6,9 +6,7 @@ Nothing of it touches the instance that trades: own state folder, own STOP file,
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from htbot.adapters.live import LiveReader
-from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.isolation import hear_nothing, interruptible, isolated_environ, temporary_place
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.bootstrap.people import build_people
 from htbot.domain.errors import ConfigurationError, HtbotError
@@ -39,9 +37,6 @@ BEFORE_OPEN = timedelta(minutes=5)
 AFTER_CLOSE = timedelta(minutes=5)
 _STUCK_AFTER_S = 90.0
 _LOOK_EVERY_S = 0.2
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "KILL_SWITCH_FILE", "ALERT_URLS", "LIVE_TRADING_CONFIRM")
-_FOREIGN_PREFIXES = ("IB_", "IBKR_", "PAPER_", "SMTP_", "TRADING_MODE", "HTBOT_API_", "HTBOT_ENV_FILE", "HTBOT_VAR_DIR")
 
 
 class DemoFailed(HtbotError):
@@ -85,7 +80,7 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
         DemoFailed: the day got stuck or a program died.
         KeyboardInterrupt: it was told to end.
     """
-    with _interruptible(), tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as checked:
+    with interruptible(), tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as checked:
         session = _session(options, Path(checked))
         started = time.monotonic()
         with _place(options.folder) as folder:
@@ -96,29 +91,8 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
                 _watch(stack, session, progress)
                 return _collect(stack, session, options.symbol, started)
             finally:
-                _hear_nothing()
+                hear_nothing()
                 stack.stop_all()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """The first signal to end interrupts; later ones are not heard, so that nothing cuts the stopping short."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        _hear_nothing()
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _hear_nothing() -> None:
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -137,15 +111,8 @@ def _place(chosen: Path | None) -> Iterator[Path]:
             raise ConfigurationError(f"--folder {chosen} is not empty: take a new one, the day begins from nothing")
         yield chosen
         return
-    folder, failed = Path(tempfile.mkdtemp(prefix="htbot-demo-")), False
-    try:
+    with temporary_place("htbot-demo-") as folder:
         yield folder
-    except Exception as error:
-        failed = not isinstance(error, ConfigurationError)
-        raise
-    finally:
-        if not failed:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _session(options: DemoOptions, folder: Path) -> Session:
@@ -169,16 +136,8 @@ def _session(options: DemoOptions, folder: Path) -> Session:
 
 
 def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
-    foreign = {name for name in options.environ if name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES)}
-    kept = {name: value for name, value in options.environ.items() if name not in foreign}
-    return kept | {
-        "HTBOT_ENV_FILE": os.devnull,
-        "HTBOT_VAR_DIR": str(folder),
-        "KILL_SWITCH_FILE": str(folder / "STOP"),
-        "HTBOT_API_PORT": str(free_port()),
-        "HTBOT_API_TOKEN": secrets.token_urlsafe(32),
+    return isolated_environ(options.environ, folder) | {
         "HTBOT_SYMBOL": options.symbol,
-        "PAPER_PORT": str(free_port()),
         "PAPER_SPEED": str(options.speed),
         "PAPER_SEED": str(options.seed),
         "PAPER_START": (session.opens - BEFORE_OPEN).isoformat(),

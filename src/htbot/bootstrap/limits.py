@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from htbot.domain.accounts import AccountKind
 from htbot.domain.errors import ConfigurationError
@@ -22,6 +25,30 @@ from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
 
 _PERCENT = Decimal(100)
+# RISK_PROFILE=chaos: what a load or chaos run must not be stopped by. Everything else of the gate stays as it is.
+_UNLIMITED_USD = Decimal(1_000_000_000)
+_CHAOS: Mapping[str, Any] = {
+    "max_risk_per_day_usd": _UNLIMITED_USD,
+    "strategy_daily_loss_limit_usd": _UNLIMITED_USD,
+    "account_daily_loss_limit_usd": _UNLIMITED_USD,
+    "max_net_liquidation_fraction": _UNLIMITED_USD,
+    "max_open_orders": 1_000_000,
+    "max_orders_per_minute": 1_000_000,
+    "max_entries_per_day": 1_000_000,
+    "max_signals_per_minute": 1_000_000,
+    "max_orders_per_day": 1_000_000,
+    "max_repeated_orders": 1_000_000,
+    "max_concurrent_trades": 1_000_000,
+    "daily_trade_limit": 1_000_000,
+    "weekly_trade_limit": 1_000_000,
+    "max_order_notional_usd": _UNLIMITED_USD,
+    "max_position_size_usd": _UNLIMITED_USD,
+    "max_single_position_fraction": _UNLIMITED_USD,
+    "max_symbol_exposure_fraction": _UNLIMITED_USD,
+    "max_leverage": _UNLIMITED_USD,
+    "max_drawdown_fraction": None,
+}
+_NEVER_TRIPS = BreakerLimits(daily_loss_usd=_UNLIMITED_USD, drawdown_fraction=_UNLIMITED_USD, most_rejects=1_000_000)
 
 
 def patience(settings: Settings) -> Patience:
@@ -34,7 +61,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
     chosen, account, gate = settings.strategy, settings.risk, settings.gate
     facts = UNDERLYINGS[symbol]
     own = symbol == chosen.symbol
-    return Limits(
+    limits = Limits(
         profit_target_usd=(chosen.profit_target if own else None) or facts.profit_target_usd,
         stop_loss_usd=(chosen.stop_loss if own else None) or facts.stop_loss_usd,
         max_risk_per_day_usd=settings.max_risk_per_day_usd,
@@ -77,6 +104,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         margin_formula_when_unknown=gate.margin_fallback == "formula",
         ex_dividends=None if gate.dividends is None else read_ex_dividends(gate.dividends),
     )
+    return replace(limits, **_CHAOS) if account.profile == "chaos" else limits
 
 
 def read_ex_dividends(path: Path) -> dict[str, tuple[date, ...]]:
@@ -104,11 +132,12 @@ def breaker_limits(settings: Settings) -> BreakerLimits:
     """What trips the breaker of the account."""
     account = settings.risk
     share = account.max_daily_loss_pct
-    return BreakerLimits(
+    limits = BreakerLimits(
         daily_loss_usd=account.daily_loss_limit_usd,
         daily_loss_fraction=None if share is None else Decimal(str(share)) / _PERCENT,
         drawdown_fraction=settings.gate.max_drawdown_pct / _PERCENT,
     )
+    return _NEVER_TRIPS if account.profile == "chaos" else limits
 
 
 def trading_hours(settings: Settings, symbol: str) -> TradingHours:

@@ -28,6 +28,8 @@ class ScheduleRow:
 READ_MARKET = "htbot.tasks.market_reader_tasks.read_market"
 MARK_PNL = "htbot.tasks.pnl_tasks.mark_pnl"
 DELIVER_ALERTS = "htbot.tasks.alert_tasks.deliver_alerts"
+EXIT_TRADE = "htbot.tasks.order_tasks.exit_trade"
+"""Not in the table: sent for one trade, which its key names."""
 
 
 def schedule(poll_s: int = GRID_S) -> tuple[ScheduleRow, ...]:

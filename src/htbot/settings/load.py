@@ -153,7 +153,8 @@ def _holds_secret(annotation: Any) -> bool:
 def _arguments(key: str, section: type[Section], values: Mapping[str, str], root: Path) -> dict[str, Any]:
     found: dict[str, Any] = {name: values[name] for name, _ in variables(section) if name in values}
     if key == "ib" and not {"IB_HOST", "IB_PORT"} & values.keys():
-        found |= {"builtin_paper": True, "IB_PORT": values.get("PAPER_PORT", PaperSettings().port)}
+        port = values.get("PAPER_CONNECT_PORT") or values.get("PAPER_PORT") or str(PaperSettings().port)
+        found |= {"builtin_paper": True, "IB_PORT": port}
     elif key == "ib" and "IB_PORT" not in values and values.get("IB_TRADING_MODE", "").lower() == "live":
         found["IB_PORT"] = 4001
     elif key == "paths":
@@ -180,7 +181,7 @@ def _with_embedded(settings: Settings) -> Settings:
 
 
 def _check_across(settings: Settings) -> None:
-    problems: list[str] = []
+    problems = _only_on_our_own_gateway(settings)
     if settings.strategy.daily_loss_limit_usd > settings.risk.daily_loss_limit_usd:
         problems.append(
             f"HTBOT_DAILY_LOSS_LIMIT={settings.strategy.daily_loss_limit_usd} is above the account's"
@@ -204,6 +205,24 @@ def _check_across(settings: Settings) -> None:
         )
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def _only_on_our_own_gateway(settings: Settings) -> list[str]:
+    """What is refused anywhere but on the built-in paper gateway (RULINGS 33)."""
+    if settings.ib.builtin_paper:
+        return []
+    problems = []
+    if settings.risk.profile != "standard":
+        problems.append(
+            f"RISK_PROFILE={settings.risk.profile} is for the built-in paper gateway only: it is refused beside"
+            f" IB_HOST and IB_PORT ({settings.ib.host}:{settings.ib.port}), remove it"
+        )
+    if settings.paper.connect_port is not None:
+        problems.append(
+            f"PAPER_CONNECT_PORT={settings.paper.connect_port} is for the built-in paper gateway only: set IB_PORT to"
+            " the proxy's port instead"
+        )
+    return problems
 
 
 def _follows(detail: ErrorDetails, given: Mapping[str, Variable]) -> bool:

@@ -115,6 +115,12 @@ class PaperSettings(Section):
         default="fixed",
     )
     port: int = variable("PAPER_PORT", "port on loopback", default=4102, ge=1024, le=65535)
+    connect_port: int | None = variable(
+        "PAPER_CONNECT_PORT",
+        "port that the desk connects to where a proxy stands before the paper gateway; unset: PAPER_PORT",
+        ge=1024,
+        le=65535,
+    )
     listing: Literal["modelled", "historical"] = variable(
         "PAPER_LISTING",
         "modelled: one expiry per session; historical: expiries listed at that date",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import SecretStr
 
@@ -18,6 +18,11 @@ class RiskSettings(Section):
 
     title: ClassVar[str] = "Account limits"
 
+    profile: Literal["standard", "chaos"] = variable(
+        "RISK_PROFILE",
+        "chaos lifts the limits of number and loss for load and chaos runs, on the built-in paper gateway only",
+        default="standard",
+    )
     daily_loss_limit_usd: Decimal = variable(
         "DAILY_LOSS_LIMIT",
         "loss of a day in USD, open trades and commissions included, that trips the breaker; realised: no entries",

@@ -7,13 +7,13 @@ its key names. Twice the same message is one effect, as for every task.
 from __future__ import annotations
 
 from htbot.domain.orders import ExitReason
+from htbot.services.schedule import EXIT_TRADE
 from htbot.services.trade_record import manual_decision, request_exit
 from htbot.tasks.app import app
 from htbot.tasks.base import Run, register
 from htbot.tasks.market_reader_tasks import look_at_market
 
 ENTER_TRADE = "htbot.tasks.order_tasks.enter_trade"
-EXIT_TRADE = "htbot.tasks.order_tasks.exit_trade"
 
 
 enter_trade = register(app, ENTER_TRADE, look_at_market)

@@ -149,3 +149,12 @@ def test_the_breaker_trips_as_the_settings_say(tmp_path: Path) -> None:
         Decimal("0.015"),
         Decimal("0.075"),
     )
+
+
+@pytest.mark.ruling(33)
+def test_the_chaos_profile_lifts_numbers_and_losses_and_nothing_else(tmp_path: Path) -> None:
+    usual, lifted = (risk_limits(read(tmp_path, RISK_PROFILE=name), "SPX") for name in ("standard", "chaos"))
+    for name in ("max_open_orders", "max_orders_per_minute", "max_entries_per_day", "max_risk_per_day_usd"):
+        assert getattr(lifted, name) > 1000 * getattr(usual, name)
+    for name in ("profit_target_usd", "stop_loss_usd", "max_order_quantity", "quotes", "hours", "snapshot_age_limit_s"):
+        assert getattr(lifted, name) == getattr(usual, name)

@@ -290,3 +290,26 @@ def test_names_are_unique_over_all_sections() -> None:
     aliases = declared_names().canonical
     assert len(names) == len(set(names))
     assert all(aliases[name] == name for name in names)
+
+
+def test_the_desk_goes_through_a_proxy_where_one_is_named(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {"PAPER_PORT": "24102", "PAPER_CONNECT_PORT": "24103"})
+    assert (settings.paper.port, settings.ib.port, settings.ib.builtin_paper) == (24102, 24103, True)
+
+
+@pytest.mark.ruling(33)
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"RISK_PROFILE": "chaos"}, "RISK_PROFILE=chaos"),
+        ({"PAPER_CONNECT_PORT": "24103"}, "PAPER_CONNECT_PORT=24103"),
+    ],
+)
+@pytest.mark.parametrize("place", [{"IB_PORT": "4002"}, {"IB_HOST": "127.0.0.1"}])
+def test_what_chaos_needs_is_refused_on_any_other_gateway(
+    tmp_path: Path, given: dict[str, str], named: str, place: dict[str, str]
+) -> None:
+    assert load_settings(tmp_path, given).ib.builtin_paper
+    with pytest.raises(ConfigurationError, match=named) as refused:
+        load_settings(tmp_path, {**given, **place})
+    assert len(str(refused.value).splitlines()) == 1

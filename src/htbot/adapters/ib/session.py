@@ -149,11 +149,16 @@ class IbSession:
         return decimal_or_none(self.account_value(account, tag))
 
     async def open_orders(self) -> list[OpenOrderMessage]:
-        """Working orders of every client, then the completed ones of today."""
-        trades = await self._within(self._ib.reqAllOpenOrdersAsync())
+        """Working orders of every client, then the completed ones of today.
+
+        A working order's state is what the broker answers now: ib_async's own calls it cancelled after any error that
+        carried its id, and keeps to that (RULINGS 4).
+        """
+        self._wrapper.open_orders.clear()
+        await self._within(self._ib.reqAllOpenOrdersAsync())
+        working = list(self._wrapper.open_orders.values())
         done = await self._within(self._ib.reqCompletedOrdersAsync(apiOnly=False))
-        working = [_trade_message(trade, completed=False) for trade in trades]
-        return working + [_trade_message(trade, completed=True) for trade in done]
+        return working + [_completed_message(trade) for trade in done]
 
     async def executions(self) -> list[LegExecutionMessage | BagExecutionMessage]:
         """Executions of today; their commission reports come through the sink."""
@@ -293,6 +298,5 @@ def _query(contract: Contract) -> ib.Contract:
     )
 
 
-def _trade_message(trade: ib.Trade, *, completed: bool) -> OpenOrderMessage:
-    state = ib.OrderState(status=trade.orderStatus.status)
-    return open_order_message(trade.order, state, completed=completed)
+def _completed_message(trade: ib.Trade) -> OpenOrderMessage:
+    return open_order_message(trade.order, ib.OrderState(status=trade.orderStatus.status), completed=True)

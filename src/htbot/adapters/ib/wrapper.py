@@ -74,6 +74,8 @@ class TellingWrapper(Wrapper):
     def attach(self, sink: Sink) -> None:
         """Name the receiver of the messages."""
         self.sink = sink
+        self.open_orders: dict[int, OpenOrderMessage] = {}
+        """What openOrder has told since this was last emptied, by permId: the broker's own word for each order."""
 
     def orderStatus(self, orderId: int, status: str, filled: float, remaining: float, *rest: Any) -> None:  # noqa: N802, N803
         """Tell an orderStatus."""
@@ -98,7 +100,9 @@ class TellingWrapper(Wrapper):
         if order.whatIf:  # ib_async waits for ever when the margins are left out
             self._endReq(orderId, orderState)  # type: ignore[no-untyped-call]
         else:
-            self.sink(open_order_message(order, orderState, completed=False))
+            message = open_order_message(order, orderState, completed=False)
+            self.open_orders[order.permId] = message
+            self.sink(message)
 
     def execDetails(self, reqId: int, contract: ib.Contract, execution: ib.Execution) -> None:  # noqa: N802, N803
         """execDetails, pushed or asked for."""
