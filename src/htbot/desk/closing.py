@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from htbot.desk.journal import CLOSE, Entry, Journal, JournalStuck
+from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenTrade
@@ -35,6 +36,7 @@ class ClosingParts:
     """What closes are made with."""
 
     orders: OrderDesk
+    last_look: LastLook
     numbers: OrderNumbers
     journal: Journal
     ledger: Ledger
@@ -52,7 +54,7 @@ class Closing:
         trade = held.trade
         number = self._parts.numbers.next_exit(trade)
         whole = exit_intent(trade, decision.reason, decision.marks, decision.as_of, trade.quantity, number)
-        quantity = self._parts.orders.closable(trade.id, whole)
+        quantity = self._parts.last_look.closable(whole)
         if quantity == 0:
             return None
         intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)

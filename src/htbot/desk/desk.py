@@ -210,15 +210,16 @@ class Desk:
             self.upkeep.started(now)
 
     async def _take_over(self, now: datetime) -> None:
-        """What an earlier desk has left: open trades, and sent orders, which are in doubt."""
+        """What an earlier desk has left, into memory at once: no guard sees a trade without the close sent for it."""
         database = self.parts.orders_database
         self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
         await self.ledger.settle()
+        sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
         stored = await database.insist(lambda db: open_trades(db, self.account))
-        self.book.load(stored)
         for ref in await database.insist(lambda db: exits_of(db, [item.trade for item in stored])):
             self.trading.numbers.used_exit(ref)
-        self.orders.restore(await database.insist(lambda db: take_over(db, self.trading.record.epoch, now)))
+        self.book.load(stored)
+        self.orders.restore(sent, errors)
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
@@ -350,7 +351,7 @@ class Desk:
 
     async def act(self, now: datetime) -> None:
         """Execute commands, send what waits, walk what works."""
-        if self._trading is None or self.connection != "connected":
+        if self._recovery is None or self.connection != "connected":  # what an earlier desk has sent comes first
             return
         waits = await self.parts.orders_database.run(lambda db: CommandRepository(db).work_waits())
         if waits or self.trading.commands.busy:

@@ -15,7 +15,8 @@ from htbot.execution.states import ORDER_OVER
 class LiveOrder:
     """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
 
-    `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15).
+    `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15). `recorded`
+    is what the record was last told of it.
     """
 
     intent: OrderIntent
@@ -34,6 +35,7 @@ class LiveOrder:
     style: PriceStyle | None = None
     next_walk_s: float | None = 0.0
     cancel_asked: bool = False
+    recorded: tuple[Order, dict[int, OrderState]] | None = None
 
     @property
     def over(self) -> bool:

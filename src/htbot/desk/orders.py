@@ -17,24 +17,22 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from htbot.desk.halts import HaltWatch
+from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED, OpenBook
 from htbot.desk.order_numbers import OrderNumbers
-from htbot.desk.record import Claim, DeskRecord, stale_entry
+from htbot.desk.record import Claim, DeskRecord
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
-from htbot.execution.intents import closable_quantity
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.reconciliation import Outcome
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent
 from htbot.portfolio.marks import Marks
-from htbot.risk.flood import EntryFlood, fingerprint
 from htbot.services.trade_record import settle_trade
 from htbot.telemetry.failpoints import reach
 
@@ -79,9 +77,8 @@ class OrderSession(Protocol):
 class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
-    While `enabled` is False entries wait, and expire if that takes too long; exits leave. `blocked` says why nothing
-    may be entered in a symbol; `broken`, `stranger` and `ended` are told of a broken invariant, of a live trade that is
-    not in memory, and of the end of an order.
+    `broken`, `stranger` and `ended` are told of a broken invariant, of a live trade that is not in memory, and of the
+    end of an order.
     """
 
     session: OrderSession
@@ -90,12 +87,8 @@ class OrderParts:
     record: DeskRecord
     book: OpenBook
     numbers: OrderNumbers
-    halts: HaltWatch
-    flood: EntryFlood
-    blocked: Callable[[str], str | None]
+    last_look: LastLook
     marks_of: Callable[[OrderIntent], Marks]
-    enabled: Callable[[], bool]
-    holdings: Callable[[str], Mapping[int, int]]
     broken: Callable[[StopTrading], None]
     stranger: Callable[[str], None]
     ended: Callable[[], None]
@@ -109,7 +102,8 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
-        self._unfilled: set[str] = set()
+        self._ended: set[str] = set()
+        self._filled: set[str] = set()
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -126,7 +120,7 @@ class OrderDesk:
 
     def ended_unfilled(self, ref: str) -> bool:
         """True for a reference that ended here without being filled whole: news of it would be news."""
-        return ref in self._unfilled
+        return ref in self._ended and ref not in self._filled
 
     def host_s(self) -> float:
         """Host seconds, for measuring silence."""
@@ -138,13 +132,23 @@ class OrderDesk:
             return None
         return next((live for live in self._live.values() if live.order_id == order_id), None)
 
-    def restore(self, stored: Iterable[StoredIntent]) -> None:
-        """What the record has as sent and nobody here knows of is in doubt until it has been looked up."""
+    def restore(self, stored: Iterable[StoredIntent], errors: Mapping[str, int] | None = None) -> None:
+        """What the record has as sent and nobody here knows of is in doubt until it has been looked up.
+
+        The record follows behind: what has ended here does not come back because the record has not heard of it.
+        """
         for item in stored:
-            if item.order_id is None or item.intent.ref in self._live:
+            ref = item.intent.ref
+            if item.order_id is None or ref in self._live or ref in self._ended:
                 continue
             live = self.adopt(item.intent, item.order_id, item.intent.limit, item.changed_at)
-            live.state = OrderState.UNKNOWN
+            live.state, live.last_error = OrderState.UNKNOWN, (errors or {}).get(ref)
+
+    def revive(self, stored: Iterable[StoredIntent]) -> None:
+        """What has ended for us and is shown by the broker all the same is in doubt again."""
+        kept = tuple(stored)
+        self._ended -= {item.intent.ref for item in kept}
+        self.restore(kept)
 
     def adopt(self, intent: OrderIntent, order_id: int, limit: Decimal, now: datetime) -> LiveOrder:
         """From now on this order is followed; it is about to be sent."""
@@ -185,7 +189,11 @@ class OrderDesk:
         return sent
 
     def _claim(self, order_id: int) -> Callable[[Session], Claim | None]:
-        now, enabled, halted = self._parts.clock(), self._parts.enabled(), self._parts.halts.entries_halted_by()
+        now, enabled, halted = (
+            self._parts.clock(),
+            self._parts.last_look.enabled(),
+            self._parts.last_look.halts.entries_halted_by(),
+        )
         return lambda session: self._parts.record.claim(session, now, order_id, enabled=enabled, halted_by=halted)
 
     def _send(self, claim: Claim, began_s: float) -> int:
@@ -210,38 +218,16 @@ class OrderDesk:
         return 1
 
     def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
-        """The last look between the commit and the socket: the kill switch first, nothing opened by an exit."""
         if intent.purpose is Purpose.ENTRY:
-            if not self._parts.enabled():
-                return "trading is not enabled any more"
-            return self._parts.halts.entries_halted_by() or stale_entry(intent, now) or self._flood(intent, now)
+            return self._parts.last_look.at_entry(intent, now)
         working = next((live for live in self.live_of_trade(intent.trade_id) if not live.is_entry), None)
         if working is not None:
             return f"{working.intent.ref} closes it already"
-        closable = self.closable(intent.trade_id, intent)
-        if closable < intent.quantity:
-            return f"closes {intent.quantity}, but only {closable} are held by us and shown by the broker"
-        return None
+        return self._parts.last_look.at_exit(intent)
 
     def first_limit(self, intent: OrderIntent) -> Decimal:
         """The limit that an order leaves with: on the quotes of now, else the one it was decided with."""
         return limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
-
-    def _flood(self, intent: OrderIntent, now: datetime) -> str | None:
-        """Symbols in which something is not ours, and a strategy gone mad, end before the wire (FAULTS 39, 42)."""
-        foreign = self._parts.blocked(intent.symbol)
-        if foreign is not None:
-            return foreign
-        flood = self._parts.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
-        if flood is not None:
-            self._parts.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
-        return flood
-
-    def closable(self, trade_id: str, intent: OrderIntent) -> int:
-        """Spreads that an exit may close: what both books hold (RULINGS 10)."""
-        held = self._parts.book.get(trade_id)
-        shown = self._parts.holdings(intent.account)
-        return closable_quantity(intent.legs, shown if held is None else held.held, shown)
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
         _log.warning("not sent: %s: %s", intent.ref, why)
@@ -308,14 +294,18 @@ class OrderDesk:
         """An event of an order: its state, its record, its trade."""
         live.state = next_order_state(live.state, event)
         intent, order, perm_ids = live.intent, live.as_order(), dict(live.perm_ids)
+        if live.recorded == (order, perm_ids):  # the broker repeats itself
+            return
+        live.recorded = (order, perm_ids)
         _log.info("%s: %s, filled %s of %s", intent.ref, live.state, live.filled, intent.quantity)
         self._parts.ledger.post(
             lambda session: self._parts.record.save_order(session, order, perm_ids, now, why), key=("order", intent.ref)
         )
         if live.over:
             self._live.pop(intent.ref, None)
-            if live.state is not OrderState.FILLED:
-                self._unfilled.add(intent.ref)
+            self._ended.add(intent.ref)
+            if live.state is OrderState.FILLED:
+                self._filled.add(intent.ref)
             self._parts.ended()
         self.settle(intent.trade_id, now)
 

@@ -23,7 +23,7 @@ from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessa
 from htbot.persistence.listener import COMMANDS, HALTS, INTENTS
 
 _RECONNECT_FIRST_S = 0.5
-_RECONNECT_LONGEST_S = 30.0
+_RECONNECT_LONGEST_S = 10.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
 _COMPARE_EVERY = timedelta(seconds=60)
@@ -99,10 +99,10 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
 
 
 class PacedPace:
-    """Market time flows; nothing waits for anyone. Three lanes in one thread, so that no exit waits for a chore.
+    """Market time flows; nothing waits for anyone. Four lanes in one thread, so that no order waits for a chore.
 
-    Hearing takes messages, guards and walks limits; it waits for the broker only. Keeping does what needs PostgreSQL:
-    entries, commands, comparing, publishing. Beating tells market time.
+    Hearing takes messages, guards and walks limits; it waits for the broker only. Acting does what PostgreSQL asks for:
+    entries, closes of tasks, commands. Keeping compares, publishes and looks after the desk. Beating tells market time.
     """
 
     HEARTBEAT_S = 5.0
@@ -122,7 +122,7 @@ class PacedPace:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
         await self._doorbell.hold(desk.account)
-        await _first(self._hear(desk), self._keep(desk), self._beat(desk))
+        await _first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
 
@@ -183,6 +183,19 @@ class PacedPace:
         desk.parts.session.disconnect()
         return True
 
+    # --- acting ----------------------------------------------------------------------------------------------------
+
+    async def _act(self, desk: Desk) -> None:
+        while True:
+            try:
+                if self._rung():
+                    await desk.refresh_halts(desk.clock.now())
+                await desk.act(desk.clock.now())
+            except Retryable as error:  # nothing is lost: the next look does it
+                _log.warning("later: %s", error)
+                await asyncio.sleep(_RECONNECT_FIRST_S)
+            await self._until_rung(self.IDLE_S)
+
     # --- keeping ---------------------------------------------------------------------------------------------------
 
     async def _keep(self, desk: Desk) -> None:
@@ -191,17 +204,14 @@ class PacedPace:
             if desk.recovery_due and desk.connection == "connected":
                 await desk.recover()
             try:
-                if self._rung():
-                    await desk.refresh_halts(desk.clock.now())
-                    await desk.act(desk.clock.now())
                 await self._grid(desk)
                 if self._monotonic() - kept_s >= self.IDLE_S:
                     kept_s = self._monotonic()
                     await self._chores(desk, desk.clock.now())
-            except Retryable as error:  # nothing is lost: the next look does it
+            except Retryable as error:
                 _log.warning("later: %s", error)
                 await asyncio.sleep(_RECONNECT_FIRST_S)
-            await self._until_rung(self._until_next_look_s(desk))
+            await asyncio.sleep(self._until_next_look_s(desk))
 
     async def _until_rung(self, timeout_s: float) -> None:
         rings = [asyncio.ensure_future(bell.wait()) for bell in self._bells]
@@ -236,7 +246,6 @@ class PacedPace:
         await desk.upkeep.look(now)
         if self._due_reconcile(desk, now):
             await desk.reconcile(now, "order" if desk.compare_due else "interval")
-        await desk.act(now)
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at

@@ -202,8 +202,11 @@ def begin_epoch(session: Session) -> int:
     return DeskStateRepository(session).begin_epoch()
 
 
-def take_over(session: Session, epoch: int, now: datetime) -> list[StoredIntent]:
-    """Every sent intent that has not ended, now this desk's; what was claimed but never sent waits again."""
+def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredIntent], dict[str, int]]:
+    """Every sent intent that has not ended, now this desk's, and the last error of each by reference.
+
+    What was claimed but never sent waits again.
+    """
     intents = IntentRepository(session)
     sent = []
     for stored in intents.take_over(epoch):
@@ -212,7 +215,8 @@ def take_over(session: Session, epoch: int, now: datetime) -> list[StoredIntent]
             intents.move(stored.intent.ref, stored.state, waiting, epoch=epoch, at=now, reason="claimant died")
         else:
             sent.append(stored)
-    return sent
+    told = {order.ref: order.error_code for order in OrderRepository(session).working() if order.error_code is not None}
+    return sent, told
 
 
 def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:

@@ -92,7 +92,7 @@ class Recovery:
         reach("during_reconcile")
         for execution in told:
             self.fold(execution, now)
-        self.orders.restore(await self.ledger.write(lambda session: self._revived(session, view)))
+        self.orders.revive(await self.ledger.write(lambda session: self._revived(session, view)))
         self.looked = True
         self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:

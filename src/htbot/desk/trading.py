@@ -14,6 +14,7 @@ from htbot.desk.commands import CommandDesk, CommandParts
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
 from htbot.desk.journal import CLOSE, Entry, Journal
+from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.news import OrderNews
 from htbot.desk.open_book import OpenBook
@@ -108,6 +109,15 @@ class Trading:
 def build_trading(parts: TradingParts) -> Trading:
     """Put the pieces together."""
     desk, session, numbers = parts.desk, parts.session, OrderNumbers()
+    last_look = LastLook(
+        halts=parts.halts,
+        flood=parts.flood,
+        book=parts.book,
+        enabled=lambda: desk.enabled,
+        blocked=desk.blocked,
+        holdings=desk.holdings,
+        broken=desk.broken,
+    )
     orders = OrderDesk(
         OrderParts(
             session=session,
@@ -116,19 +126,15 @@ def build_trading(parts: TradingParts) -> Trading:
             record=parts.record,
             book=parts.book,
             numbers=numbers,
-            halts=parts.halts,
-            flood=parts.flood,
-            blocked=desk.blocked,
+            last_look=last_look,
             marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
-            enabled=lambda: desk.enabled,
-            holdings=desk.holdings,
             broken=desk.broken,
             stranger=desk.stranger,
             ended=desk.order_ended,
             clock=desk.clock.now,
         )
     )
-    closing = Closing(ClosingParts(orders, numbers, parts.journal, parts.ledger, parts.record))
+    closing = Closing(ClosingParts(orders, last_look, numbers, parts.journal, parts.ledger, parts.record))
     guard = ExitGuard(
         GuardParts(
             ledger=parts.ledger,

@@ -1,0 +1,57 @@
+"""The last look at an order between its commit and the socket (ARCHITECTURE section 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from htbot.desk.halts import HaltWatch
+from htbot.desk.open_book import OpenBook
+from htbot.desk.record import stale_entry
+from htbot.domain.errors import StopTrading
+from htbot.domain.orders import OrderIntent
+from htbot.execution.intents import closable_quantity
+from htbot.risk.flood import EntryFlood, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """What may stop an order at the last moment: entries by many things, exits by their quantity alone.
+
+    `blocked` says why nothing may be entered in a symbol, `holdings` what the broker shows of an account by contract
+    id; `broken` is told of a strategy that floods.
+    """
+
+    halts: HaltWatch
+    flood: EntryFlood
+    book: OpenBook
+    enabled: Callable[[], bool]
+    blocked: Callable[[str], str | None]
+    holdings: Callable[[str], Mapping[int, int]]
+    broken: Callable[[StopTrading], None]
+
+    def at_entry(self, intent: OrderIntent, now: datetime) -> str | None:
+        """Why this entry may not leave: the kill switch first; None counts it as sent."""
+        if not self.enabled():
+            return "trading is not enabled any more"
+        halted = self.halts.entries_halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol)
+        if halted is not None:
+            return halted
+        flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
+        if flood is not None:  # a strategy that has lost its mind (FAULTS 42)
+            self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
+        return flood
+
+    def at_exit(self, intent: OrderIntent) -> str | None:
+        """Why this exit would open something."""
+        closable = self.closable(intent)
+        if closable >= intent.quantity:
+            return None
+        return f"closes {intent.quantity}, but only {closable} are held by us and shown by the broker"
+
+    def closable(self, intent: OrderIntent) -> int:
+        """Spreads that an exit may close: what both books hold (RULINGS 10)."""
+        held = self.book.get(intent.trade_id)
+        shown = self.holdings(intent.account)
+        return closable_quantity(intent.legs, shown if held is None else held.held, shown)
