@@ -103,6 +103,7 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
+        self._met: set[str] = set()  # every reference of this process, ended ones too: the record may be behind
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -126,7 +127,7 @@ class OrderDesk:
     def restore(self, stored: Iterable[StoredIntent]) -> None:
         """What the record has as sent and nobody here knows of is in doubt until it has been looked up."""
         for item in stored:
-            if item.order_id is None or item.intent.ref in self._live:
+            if item.order_id is None or item.intent.ref in self._met:
                 continue
             live = self.adopt(item.intent, item.order_id, item.intent.limit, item.changed_at)
             live.state = OrderState.UNKNOWN
@@ -143,6 +144,7 @@ class OrderDesk:
             asked_at_s=self._parts.monotonic(),
         )
         self._live[intent.ref] = live
+        self._met.add(intent.ref)
         self._parts.book.ordered(live)
         self._parts.numbers.used_id(order_id)
         self._parts.numbers.used_exit(intent.ref)
@@ -175,8 +177,9 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
-        if intent.ref in self._live:  # the guard was faster with the same close
+        if intent.ref in self._met:  # the guard was faster with the same close
             return 0
+        self._met.add(intent.ref)
         if claim.order_id is None:
             _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
             return 0

@@ -37,7 +37,7 @@ def fold_trade(trade: Trade, facts: TradeFacts, as_of: datetime) -> Trade:
     if result.opened == 0:
         if not facts.entry_over:
             return trade
-        return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or as_of)
+        return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or max(as_of, trade.opened_at))
     filled = replace(
         trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd, closed_at=None
     )
