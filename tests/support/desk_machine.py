@@ -186,7 +186,7 @@ class Machine:
         """A worker commits an approved entry of a lane of its own."""
         self.entries += 1
         lane = f"lane{self.entries}"
-        rules = ExitRules(Decimal(10_000), Decimal(200 * quantity), record.at(600), record.at(660))
+        rules = ExitRules(Decimal(10_000), Decimal(200), record.at(600), record.at(660))
         trade_id = f"{lane}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1"
         now = self.world.now
         trade = record.trade(

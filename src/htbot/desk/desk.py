@@ -205,6 +205,7 @@ class Desk:
         """Trades that the record has as open and memory does not know: filled after their end."""
         for trade_id in tuple(self._strangers):
             self.book.load([await self.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))])
+            self._strangers.discard(trade_id)
 
     async def reconcile(self, now: datetime) -> bool:
         """Look up and compare once; trading is enabled when nothing is in doubt."""

@@ -101,6 +101,7 @@ class Runner:
     rng: Random
     runs: list[Run] = field(default_factory=list)
     puts: list[ListedOption] = field(default_factory=list)
+    opened: list[Run] = field(default_factory=list)
     lanes: int = 0
 
     # --- a case ----------------------------------------------------------------------------------------------------
@@ -147,18 +148,38 @@ class Runner:
         self.site.arm(*case.armed)
         return self._approve(case)
 
+    def stock(self, count: int) -> None:
+        """Open some trades beforehand, for closes by task: they need not wait then for what is in doubt."""
+        self.site.until(self.site.enabled, "entries may leave")
+        asked = [self._approve(Case(What.TASK, "", KILL)) for _ in range(count)]
+        self._until_over(asked)
+        self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
+
     def _close(self, case: Case) -> Run:
         """Open first, unharmed; then arm, and let the close come."""
-        for _ in range(_TRIES):
-            self.site.until(self.site.enabled, "entries may leave")
-            run = self._approve(case)
-            self.site.until(lambda: self._trade(run).state is not TradeState.OPENING, f"{run.trade_id} is open or over")  # noqa: B023 - called at once
-            if self._trade(run).state is TradeState.OPEN:
-                break  # on a busy machine it may have expired unsent, or be due already
+        run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
+        run.case = case
         self.site.arm(*case.armed)
         if case.what is What.TASK:
             self._ask_task(run)
         return run
+
+    def _open(self, case: Case) -> Run:
+        """On a busy machine an entry may expire unsent, and a guarded trade may be due too early: once more then."""
+        for _ in range(_TRIES):
+            self.site.until(self.site.enabled, "entries may leave")
+            run = self._approve(case)
+            self._until_over([run])
+            if self._state(run) is TradeState.OPEN:
+                return run
+        raise AssertionError(f"no trade could be opened for {case}")
+
+    def _until_over(self, runs: list[Run]) -> None:
+        for run in runs:
+            self.site.until(lambda: self._state(run) is not TradeState.OPENING, f"{run.trade_id} is open or void")
+
+    def _state(self, run: Run) -> TradeState:
+        return self._trade(run).state
 
     def _ask_task(self, run: Run) -> None:
         decision = manual_decision(ExitReason.MANUAL, self._now(), "failpoints")
