@@ -14,8 +14,7 @@ import pytest
 from tests.proofs.failpoints.books import judge
 from tests.proofs.failpoints.cases import JOURNAL_ONLY, KILL, STOP, Case, Runner, What, comes_to
 from tests.proofs.failpoints.site import Site
-from tests.support.postgres import postgres_server, record_template  # noqa: F401 - fixtures
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, postgres_server, record_template  # noqa: F401 - fixtures
 
 from htbot.telemetry.failpoints import EDGES
 

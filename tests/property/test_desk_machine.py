@@ -11,7 +11,14 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.support.desk_machine import CALM, STOPPED, Machine, wipe
 from tests.support.postgres import (  # noqa: F401 - fixtures
     postgres_server,

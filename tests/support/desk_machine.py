@@ -62,7 +62,7 @@ def wipe(url: str) -> None:
     try:
         with connection, connection.cursor() as cursor:
             tables = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
-            cursor.execute(f"SET LOCAL session_replication_role = replica; {tables}")  # noqa: S608 - names of ours
+            cursor.execute(f"SET LOCAL session_replication_role = replica; {tables}")
     finally:
         connection.close()
 
@@ -189,9 +189,7 @@ class Machine:
         rules = ExitRules(Decimal(10_000), Decimal(200), record.at(600), record.at(660))
         trade_id = f"{lane}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1"
         now = self.world.now
-        trade = record.trade(
-            self.entries, id=trade_id, strategy=lane, quantity=quantity, rules=rules, opened_at=now
-        )
+        trade = record.trade(self.entries, id=trade_id, strategy=lane, quantity=quantity, rules=rules, opened_at=now)
         intent = record.entry(trade, 1, decision_id=record.decision_id(self.entries))
         self.intents[intent.ref] = self.world.approve(trade, intent, self.entries)
 

@@ -144,6 +144,8 @@ class DeskRecord:
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         intents.add(intent, close.evidence)
         if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
+            if known is not None and known.intent != intent:
+                intents.rewrite(intent, close.evidence)
             close_trade(session, trade, intent)
         if close.max_gain_usd is not None:
             TradeRepository(session).raise_max_gain(trade.id, close.max_gain_usd)

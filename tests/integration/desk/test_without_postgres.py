@@ -127,6 +127,25 @@ async def test_a_close_that_is_told_again_after_its_end_takes_no_other_exit_with
     assert world.state(waiting.intent.ref) is IntentState.WORKING
 
 
+async def test_what_left_is_what_the_record_shows_when_a_task_had_asked_for_the_same_exit(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    with world.database.transaction() as session:
+        waiting = request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "a person"))
+    assert waiting is not None
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    hear(desk)
+    assert desk.desk.guard.look(world.now) == 1
+    await desk.desk.guard.settle()
+    await desk.desk.ledger.settle()
+    [stored] = world.exits(intent.trade_id)
+    live = desk.desk.orders.of_ref(waiting.intent.ref)
+    assert live is not None
+    assert stored.intent == live.intent
+    assert stored.intent.exit_reason is ExitReason.STOP_LOSS
+
+
 @pytest.mark.fault(3)
 async def test_what_has_ended_in_memory_is_not_taken_over_from_a_record_that_is_behind(world: World) -> None:
     """A close was refused, the next one works, and a session ends before the record has heard of either."""

@@ -86,7 +86,10 @@ def table(runs: list[Run], verdicts: list[Verdict]) -> str:
     by_case: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
         by_case[run.case.what.value, run.case.edge, run.case.act].append(run)
-    lines = ["| what | edge | act | runs | resolved | back, median s | back, longest s | resolved, longest s |", "|" + "---|" * 8]
+    lines = [
+        "| what | edge | act | runs | resolved | back, median s | back, longest s | resolved, longest s |",
+        "|" + "---|" * 8,
+    ]
     for (what, edge, act), some in sorted(by_case.items()):
         back = [run.back_s for run in some if run.back_s is not None]
         done = [run.resolved_s for run in some if run.resolved_s is not None]

@@ -72,7 +72,9 @@ class Case:
     def armed(self) -> tuple[str, ...]:
         """The lines of the file. A look-up is interrupted while something is in doubt, so it comes behind a kill."""
         act = KILL if self.act == KILL else "stop"
-        return (f"after_send {KILL}", f"{self.edge} {act}") if self.edge == "during_reconcile" else (f"{self.edge} {act}",)
+        return (
+            (f"after_send {KILL}", f"{self.edge} {act}") if self.edge == "during_reconcile" else (f"{self.edge} {act}",)
+        )
 
 
 @dataclass(slots=True)
@@ -270,7 +272,12 @@ class Runner:
         )  # fmt: skip
         good_till = now + timedelta(seconds=60)
         intent = record.entry(
-            trade, 1, limit=_ANY_CREDIT, worst_limit=_ANY_CREDIT, good_till=good_till, decision_id=record.decision_id(number)
+            trade,
+            1,
+            limit=_ANY_CREDIT,
+            worst_limit=_ANY_CREDIT,
+            good_till=good_till,
+            decision_id=record.decision_id(number),
         )
         signal_ = replace(record.signal(4000.0 + number), strategy=strategy, as_of=now)
         with self.site.database.transaction() as transaction:

@@ -189,7 +189,7 @@ class Site:
     def _activity(self) -> list[str]:
         """What holds PostgreSQL up, if something does."""
         columns = "application_name, state, wait_event_type, wait_event, now() - xact_start, left(query, 120)"
-        query = f"SELECT {columns} FROM pg_stat_activity WHERE state <> 'idle'"  # noqa: S608 - names of ours
+        query = f"SELECT {columns} FROM pg_stat_activity WHERE state <> 'idle'"
         with self.database.transaction() as transaction:
             return [str(tuple(row)) for row in transaction.execute(text(query))]
 
