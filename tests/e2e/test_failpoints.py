@@ -18,7 +18,7 @@ from tests.support.postgres import PostgresServer, postgres_server, record_templ
 
 from htbot.telemetry.failpoints import EDGES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -37,8 +37,10 @@ def chosen() -> list[Case]:
     closes = [Case(What.GUARD if edge in JOURNAL_ONLY else What.TASK, edge, KILL) for edge in EDGES]
     entries = [Case(What.ENTRY, edge, KILL) for edge in EDGES if comes_to(What.ENTRY, edge)]
     frozen = [
-        Case(What.TASK, "before_send", STOP), Case(What.TASK, "after_send", STOP), Case(What.ENTRY, "before_commit", STOP)
-    ]  # fmt: skip
+        Case(What.TASK, "before_send", STOP),
+        Case(What.TASK, "after_send", STOP),
+        Case(What.ENTRY, "before_commit", STOP),
+    ]
     mixed = [case for pair in zip(closes, entries, strict=False) for case in pair]
     return [*mixed, *closes[len(entries) :], *frozen]
 
@@ -51,7 +53,8 @@ def test_every_edge_of_a_send_is_survived(site: Site) -> None:
     cases = chosen()
     runner.stock(sum(case.what is What.TASK for case in cases))
     for case in cases:
-        runner.run(case)
+        run = runner.run(case)
+        logging.getLogger(__name__).warning("%s: back after %.1f s", case, run.back_s)
     verdict = judge(runner, runner.finish())
     assert verdict.sound, verdict
     assert {(run.case.what is What.ENTRY, run.case.edge) for run in runner.runs} >= {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -32,6 +31,7 @@ from htbot.persistence.repositories import CommandRequest
 from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT
 
 MOST_ENTRIES = 4
+SHORT = 15  # the long form: --hypothesis-profile=long --hypothesis-seed=1
 REFUSALS = st.sampled_from([(201, "Order rejected - reason: margin"), (103, "Duplicate order id"), (2109, "a warning")])
 DOUBTS = st.sampled_from([(104, "Cannot modify a filled order"), (105, "Order being modified does not match")])
 quantities = st.integers(1, 3)
@@ -213,13 +213,14 @@ def machine(shared_database_url: str, shared_database: Database) -> Iterator[typ
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_sent_twice(machine: type[DeskMachine]) -> None:
+    long = settings.get_current_profile_name() == "long"
     chosen = settings(
-        max_examples=int(os.environ.get("HTBOT_MACHINE_EXAMPLES", "25")),
+        max_examples=settings().max_examples if long else SHORT,
+        derandomize=not long,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.generate),
-        verbosity=Verbosity.verbose if os.environ.get("V") else Verbosity.normal,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
         print_blob=True,
     )
     run_state_machine_as_test(machine, settings=chosen)

@@ -116,6 +116,7 @@ class Machine:
         """Another desk begins while this one lives: the broker hangs up on the old one, which does not know yet."""
         old = self.now
         old.session.connected = False
+        old.postgres(dead=False)
         self.before.append(old)
         self.now = self._start()
         sent = len(old.session.placed)

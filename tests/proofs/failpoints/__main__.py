@@ -14,7 +14,7 @@ from random import Random
 from statistics import median
 
 from tests.proofs.failpoints.books import Verdict, judge
-from tests.proofs.failpoints.cases import KILL, PAUSE, STOP, Run, Runner, all_cases
+from tests.proofs.failpoints.cases import KILL, PAUSE, STOP, Case, Run, Runner, all_cases
 from tests.proofs.failpoints.site import Site
 from tests.support.postgres import PostgresServer
 
@@ -32,24 +32,24 @@ def main() -> int:
     every = all_cases(tuple(options.acts))
     cases = [case for _ in range(options.rounds) for case in rng.sample(every, len(every))]
     folder = Path(tempfile.mkdtemp(prefix="htbot-failpoints-"))
-    print(f"{len(cases)} cases, seed {options.seed}, in {folder}", flush=True)
+    _say(f"{len(cases)} cases, seed {options.seed}, in {folder}")
     server = PostgresServer(prepare(folder / "pg"), folder / "postgres.log")
     runs: list[Run] = []
     verdicts: list[Verdict] = []
     try:
         for begin in range(0, len(cases), BLOCK):
             if options.minutes and time.monotonic() - _BEGAN_S > options.minutes * 60:
-                print(f"out of time after {begin} cases")
+                _say(f"out of time after {begin} cases")
                 break
             url = server.create()
             upgrade(url)
             runner, verdict = _block(Site(folder / f"site-{begin:05d}", url), cases[begin : begin + BLOCK], rng)
             runs += runner.runs
             verdicts.append(verdict)
-            print(f"{len(runs)} cases: {'sound' if verdict.sound else verdict}", flush=True)
+            _say(f"{len(runs)} cases: {'sound' if verdict.sound else verdict}")
     finally:
         server.stop()
-    print(table(runs, verdicts))
+    _say(table(runs, verdicts))
     sound = all(verdict.sound for verdict in verdicts)
     if sound:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,14 +59,19 @@ def main() -> int:
 _BEGAN_S = time.monotonic()
 
 
-def _block(site: Site, cases: list, rng: Random) -> tuple[Runner, Verdict]:  # type: ignore[type-arg]
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _block(site: Site, cases: list[Case], rng: Random) -> tuple[Runner, Verdict]:
     """Some cases on one world and one record."""
     try:
         site.start()
         runner = Runner(site, rng)
         for case in cases:
             run = runner.run(case)
-            print(f"{time.monotonic() - _BEGAN_S:6.0f} s {case}, back after {run.back_s:.1f} s", flush=True)
+            _say(f"{time.monotonic() - _BEGAN_S:6.0f} s {case}, back after {run.back_s:.1f} s")
         return runner, judge(runner, runner.finish())
     finally:
         site.stop()

@@ -177,8 +177,10 @@ class Runner:
         raise AssertionError(f"no trade could be opened for {case}")
 
     def _until_over(self, runs: list[Run]) -> None:
-        for run in runs:
-            self.site.until(lambda: self._state(run) is not TradeState.OPENING, f"{run.trade_id} is open or void")
+        def over() -> bool:
+            return all(self._state(run) is not TradeState.OPENING for run in runs)
+
+        self.site.until(over, f"{', '.join(run.trade_id for run in runs)} open or void")
 
     def _state(self, run: Run) -> TradeState:
         return self._trade(run).state

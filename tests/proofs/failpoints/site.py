@@ -183,7 +183,7 @@ class Site:
                 said = f"the desk says {self.status()}, PostgreSQL {self._activity()}"
                 self.desk.signal(signal.SIGABRT)  # where its threads are is in its log
                 raise AssertionError(f"never within {patience_s:.0f} s: {what}; {said}")
-            time.sleep(0.05)
+            time.sleep(0.2)
         return time.monotonic()
 
     def _activity(self) -> list[str]:
@@ -209,19 +209,21 @@ class Site:
         return _talk(self._puts())
 
     async def _puts(self) -> list[ListedOption]:
-        told: list[Any] = []
-        session = IbSession(IbAddress("127.0.0.1", self.port, OBSERVER), told.append)
+        told: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
+
+        def hear(message: object) -> None:
+            if isinstance(message, TimeMessage) and not told.done():
+                told.set_result(message.market_time)
+
+        session = IbSession(IbAddress("127.0.0.1", self.port, OBSERVER), hear)
         await session.connect()
         try:
             underlying = UNDERLYINGS[record.SYMBOL]
             spx = await session.qualify(underlying)
             spot = (await session.history(spx, 15, 1))[-1].close
             listed = await session.listed_options(underlying, record.DAY)
-            told.clear()
             session.request_time()
-            while not (times := [message for message in told if isinstance(message, TimeMessage)]):
-                await asyncio.sleep(0.01)
-            self._began = (times[0].market_time, time.monotonic())
+            self._began = (await told, time.monotonic())
         finally:
             session.disconnect()
         return [option for option in reversed(listed) if option.right is Right.PUT and float(option.strike) < spot]
