@@ -16,8 +16,9 @@ from htbot.domain.errors import CallerMistake
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import ErrorMessage
-from htbot.persistence.repositories import CommandRepository
+from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
+from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.desk_line import DeskLine
 from htbot.services.trade_record import manual_decision, request_exit
 
@@ -144,6 +145,24 @@ async def test_what_left_is_what_the_record_shows_when_a_task_had_asked_for_the_
     assert live is not None
     assert stored.intent == live.intent
     assert stored.intent.exit_reason is ExitReason.STOP_LOSS
+
+
+@pytest.mark.fault(20)
+async def test_a_command_is_taken_while_the_session_breaks(world: World) -> None:
+    """The line lives on, and the entry is cancelled once the broker is back."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    desk.session.broken = True
+    request = CommandRequest("line:1", CLOSE_ALL, "test", world.now, {"scope": EVERY_ACCOUNT})
+    command = await desk.desk.trading.commands.hear(request)
+    assert command.idempotency_key == "line:1"
+    desk.session.broken = False
+    await desk.desk.connect()
+    await desk.recover()
+    await desk.look_up(after_s=11)
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
 
 
 @pytest.mark.fault(3)

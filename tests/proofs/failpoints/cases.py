@@ -137,7 +137,11 @@ class Runner:
         def hit() -> bool:
             if case.what is What.LINE and not run.asked:
                 self._ask_line(run)
-            return not self.site.armed
+            armed = bool(self.site.armed)
+            if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
+                again = self._approve(case)  # the one before has expired unsent
+                run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
+            return not armed
 
         self.site.until(hit, f"somebody came to {case}")
 
