@@ -129,9 +129,13 @@ class World:
     def enter(self, number: int = 1, **changes: object) -> OrderIntent:
         """An approved entry waits, with its signal, decision and trade."""
         trade = record.trade(number, **changes)
-        intent = record.entry(trade, number)
+        return self.approve(trade, record.entry(trade, number), number)
+
+    def approve(self, trade: Trade, intent: OrderIntent, number: int) -> OrderIntent:
+        """What a worker commits with an entry: its signal, its decision, its trade."""
         with self.database.transaction() as session:
-            stored = SignalRepository(session).add(record.signal(4160.0 + number), None)
+            seen = record.signal(4160.0 + number, strategy=trade.strategy)
+            stored = SignalRepository(session).add(seen, None)
             RiskDecisionRepository(session).add(record.approval(number), stored)
             assert TradeRepository(session).add(trade)
             assert IntentRepository(session).add(intent)
@@ -179,14 +183,14 @@ class World:
 class Running:
     """One desk process, driven by hand."""
 
-    def __init__(self, world: World, clock: DeskClock) -> None:
+    def __init__(self, world: World, clock: DeskClock, thread: type[MortalThread] = MortalThread) -> None:
         self.world = world
         inbox: asyncio.Queue[object] = asyncio.Queue()
         self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
         self.live = LiveRecorder()
         self.journal = Journal(world.journal_file)
-        orders = MortalThread("orders", world.database)
-        market = MortalThread("market", world.database)
+        orders = thread("orders", world.database)
+        market = thread("market", world.database)
         world.threads += [orders, market]
         upkeep = UpkeepPlan(BreakerLimits(), True, AnchorFile(world.stop_file.parent / "audit.head"), {})
         self.desk = Desk(

@@ -76,7 +76,10 @@ class CommandDesk:
         command = _command(uuid4(), request)
         number = await self._parts.journal.promise(COMMAND, _to_json(command))
         self._take(command, number)
-        self.drive(request.created_at)
+        try:
+            self.drive(request.created_at)
+        except ConnectionError as error:  # taken all the same: it is driven on when the broker is back
+            _log.warning("command %s met a broken session: %s", command.id, error)
         return command
 
     def replay(self, entry: Entry) -> None:

@@ -93,7 +93,7 @@ class Line:
             "enabled": desk.enabled,
             "reason": desk.reason,
             "halted_by": halted,
-            "open": [trade.id for trade in desk.guard.trades],
+            "open": [held.trade.id for held in desk.book.guarded],
             "unwritten": desk.ledger.behind,
         }
 

@@ -162,6 +162,7 @@ class OrderDesk:
             asked_at_s=self._parts.monotonic(),
         )
         self._live[intent.ref] = live
+        self._met.add(intent.ref)
         self._parts.book.ordered(live)
         self._parts.numbers.used_id(order_id)
         self._parts.numbers.used_exit(intent.ref)
@@ -198,8 +199,9 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
-        if intent.ref in self._live:  # the guard was faster with the same close
+        if intent.ref in self._met:  # the guard was faster with the same close
             return 0
+        self._met.add(intent.ref)
         if claim.order_id is None:
             _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
             return 0

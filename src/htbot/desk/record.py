@@ -33,6 +33,7 @@ from htbot.persistence.repositories import (
     OrderRepository,
     TradeRepository,
 )
+from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.pnl import assert_net_price
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import close_trade, refold_position, rows_of, settle_trade
@@ -123,6 +124,7 @@ class DeskRecord:
         """Take over a close from the journal: it is sent, or was about to be when the desk died.
 
         A waiting exit of the same reference is this close; one of another reference was never sent and is withdrawn.
+        A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more.
 
         Raises:
             StopTrading: the record has no such trade.
@@ -133,12 +135,17 @@ class DeskRecord:
         if trade is None:
             raise StopTrading(f"{intent.ref} closes {intent.trade_id}, which is not in the record: restore it")
         intents = IntentRepository(session)
+        known = intents.get(intent.ref)
+        if known is not None and known.state in TERMINAL_INTENT_STATES:
+            return
         for other in intents.of_trade(intent.trade_id):
             if other.intent.purpose is Purpose.EXIT and other.intent.ref != intent.ref:
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         intents.add(intent, close.evidence)
         if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
+            if known is not None and known.intent != intent:
+                intents.rewrite(intent, close.evidence)
             close_trade(session, trade, intent)
         if close.max_gain_usd is not None:
             TradeRepository(session).raise_max_gain(trade.id, close.max_gain_usd)

@@ -9,15 +9,18 @@ from uuid import UUID
 
 import pytest
 from tests.support import record
-from tests.support.desk import Running, World
+from tests.support.desk import QUOTES, Running, World
 
 from htbot.desk.line import Line
 from htbot.domain.errors import CallerMistake
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import TradeState
-from htbot.persistence.repositories import CommandRepository
+from htbot.execution.messages import ErrorMessage
+from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
+from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.desk_line import DeskLine
+from htbot.services.trade_record import manual_decision, request_exit
 
 STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
 pytestmark = [pytest.mark.ruling(1), pytest.mark.fault(14)]
@@ -99,6 +102,90 @@ async def test_a_close_that_was_promised_and_never_sent_leaves_under_its_own_id(
     world.broker.fill(ref)
     await second.turn()
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
+
+
+@pytest.mark.fault(3)
+async def test_a_close_that_is_told_again_after_its_end_takes_no_other_exit_with_it(world: World) -> None:
+    """The desk died between its commit and the journal's mark, and a task has asked for the next exit since."""
+    first = await world.desk()
+    intent = await first.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await first.turn()
+    [ended] = world.exits(intent.trade_id)
+    world.broker.end(ended.intent.ref)
+    await first.hear()
+    first.die()
+    first.journal.close()
+    world.journal_file.write_bytes(world.journal_file.read_bytes().splitlines(keepends=True)[0])
+    asked = manual_decision(ExitReason.MANUAL, world.now, "a person")
+    with world.database.transaction() as session:
+        waiting = request_exit(session, intent.trade_id, asked)
+    assert waiting is not None
+    world.broker.quotes |= QUOTES  # the guard wants nothing
+    second = await world.desk()
+    await second.turn()
+    assert world.state(waiting.intent.ref) is IntentState.WORKING
+
+
+async def test_what_left_is_what_the_record_shows_when_a_task_had_asked_for_the_same_exit(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    with world.database.transaction() as session:
+        waiting = request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "a person"))
+    assert waiting is not None
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    hear(desk)
+    assert desk.desk.guard.look(world.now) == 1
+    await desk.desk.guard.settle()
+    await desk.desk.ledger.settle()
+    [stored] = world.exits(intent.trade_id)
+    live = desk.desk.orders.of_ref(waiting.intent.ref)
+    assert live is not None
+    assert stored.intent == live.intent
+    assert stored.intent.exit_reason is ExitReason.STOP_LOSS
+
+
+@pytest.mark.fault(20)
+async def test_a_command_is_taken_while_the_session_breaks(world: World) -> None:
+    """The line lives on, and the entry is cancelled once the broker is back."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    desk.session.broken = True
+    request = CommandRequest("line:1", CLOSE_ALL, "test", world.now, {"scope": EVERY_ACCOUNT})
+    command = await desk.desk.trading.commands.hear(request)
+    assert command.idempotency_key == "line:1"
+    desk.session.broken = False
+    await desk.desk.connect()
+    await desk.recover()
+    await desk.look_up(after_s=11)
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+
+
+@pytest.mark.fault(3)
+async def test_what_has_ended_in_memory_is_not_taken_over_from_a_record_that_is_behind(world: World) -> None:
+    """A close was refused, the next one works, and a session ends before the record has heard of either."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.turn()
+    [refused] = world.exits(intent.trade_id)
+    desk.postgres(dead=True)
+    world.broker.orders.remove(world.broker.working(refused.intent.ref))  # it never worked: nobody lists it
+    desk.session.sink(ErrorMessage(refused.order_id or 0, 201, "Order rejected - reason: margin"))
+    hear(desk)
+    world.after(market_s=5)
+    assert desk.desk.guard.look(world.now) == 1
+    await desk.desk.guard.settle()
+    desk.postgres(dead=False)
+    await desk.desk.recover()
+    world.after(host_s=11)
+    await desk.desk.reconcile(world.now)
+    assert [order.intent.ref for order in world.broker.orders if order.working] == [f"{refused.intent.ref[:-1]}2"]
 
 
 @pytest.mark.fault(30)

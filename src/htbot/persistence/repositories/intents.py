@@ -47,26 +47,7 @@ class IntentRepository(Repository):
 
     def _insert(self, intent: OrderIntent, evidence: Mapping[str, Any] | None, state: Mapping[str, Any]) -> bool:
         values = {
-            "ref": intent.ref,
-            "trade_id": intent.trade_id,
-            "strategy": intent.strategy,
-            "account": intent.account,
-            "session": intent.session,
-            "purpose": intent.purpose,
-            "sequence": sequence_of(intent.ref),
-            "action": intent.action,
-            "symbol": intent.symbol,
-            "quantity": intent.quantity,
-            "legs": legs_to_json(intent.legs),
-            "limit_price": intent.limit,
-            "worst_limit": intent.worst_limit,
-            "tick": intent.tick,
-            "style": intent.style,
-            "created_at": intent.created_at,
-            "good_till": intent.good_till,
-            "decision_id": intent.decision_id,
-            "exit_reason": intent.exit_reason,
-            "evidence": plain(evidence or {}),
+            **_decided(intent, evidence),
             "state": IntentState.PENDING,
             "changed_at": intent.created_at,
             "reason": "",
@@ -121,6 +102,10 @@ class IntentRepository(Repository):
         statement = update(IntentRow).where(IntentRow.ref == ref, unsent | claimed_twice, _present(epoch))
         ids = {"client_id": client_id, "order_id": order_id, "claim_epoch": epoch}
         return self._count(statement.values(state=IntentState.SENDING, changed_at=at, **ids)) == 1
+
+    def rewrite(self, intent: OrderIntent, evidence: Mapping[str, Any] | None = None) -> None:
+        """What left under a reference was decided by somebody else than whoever had stored it: this is the order."""
+        self._count(update(IntentRow).where(IntentRow.ref == intent.ref).values(_decided(intent, evidence)))
 
     def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
         statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, _present(epoch))
@@ -186,6 +171,32 @@ class IntentRepository(Repository):
         if purpose is not None:
             query = query.where(IntentRow.purpose == purpose)
         return self._all(query.order_by(IntentRow.created_at, IntentRow.ref), _to_intent)
+
+
+def _decided(intent: OrderIntent, evidence: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The columns of what was decided; the others say how far it has come."""
+    return {
+        "ref": intent.ref,
+        "trade_id": intent.trade_id,
+        "strategy": intent.strategy,
+        "account": intent.account,
+        "session": intent.session,
+        "purpose": intent.purpose,
+        "sequence": sequence_of(intent.ref),
+        "action": intent.action,
+        "symbol": intent.symbol,
+        "quantity": intent.quantity,
+        "legs": legs_to_json(intent.legs),
+        "limit_price": intent.limit,
+        "worst_limit": intent.worst_limit,
+        "tick": intent.tick,
+        "style": intent.style,
+        "created_at": intent.created_at,
+        "good_till": intent.good_till,
+        "decision_id": intent.decision_id,
+        "exit_reason": intent.exit_reason,
+        "evidence": plain(evidence or {}),
+    }
 
 
 def _present(epoch: int) -> ColumnElement[bool]:

@@ -1,0 +1,298 @@
+"""One case: a lane of its own, an edge, an act, and who asks for what is interrupted there."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from random import Random
+
+from sqlalchemy.orm import Session as Transaction
+from tests.proofs.failpoints.site import Site
+from tests.support import record
+
+from htbot.domain.errors import CallerMistake, Retryable
+from htbot.domain.instruments import Right
+from htbot.domain.orders import ExitReason, IntentState
+from htbot.domain.signals import SpreadLeg
+from htbot.domain.trades import ExitRules, Trade, TradeState
+from htbot.marketdata.snapshot import ListedOption
+from htbot.persistence.repositories import (
+    CommandRepository,
+    IntentRepository,
+    RiskDecisionRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.services.desk_line import FLATTEN
+from htbot.services.trade_record import manual_decision, request_exit
+from htbot.telemetry.failpoints import EDGES
+
+KILL, STOP, PAUSE = "kill", "stop", "pause"
+ENDED = frozenset({TradeState.VOID, TradeState.CLOSED})
+_ANY_CREDIT = Decimal("-0.05")
+# Indices from the money outwards, beyond what the desk streams: entries leave at their own limit and fill at once.
+_SOLD, _BOUGHT = range(9, 15), range(18, 27)
+_FAR = Decimal(1_000_000)
+_GUARD_WITHIN_S = 6.0
+_TRIES = 4
+_LONGEST_FREEZE_S = 20.0
+
+
+class What(StrEnum):
+    """What is interrupted, and on whose word it happens."""
+
+    ENTRY = "entry"
+    TASK = "close by task"
+    GUARD = "close by guard"
+    LINE = "close by line"
+
+
+CLAIMED_ONLY = frozenset({"before_claim", "after_claim"})
+JOURNAL_ONLY = frozenset({"before_journal", "after_journal"})
+
+
+def comes_to(what: What, edge: str) -> bool:
+    """Whether this way to the broker has that edge: what is claimed is not journalled, and the reverse."""
+    return edge not in (JOURNAL_ONLY if what in {What.ENTRY, What.TASK} else CLAIMED_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`act` is kill, stop (the watchdog has to kill) or pause (it is woken before the watchdog loses patience)."""
+
+    what: What
+    edge: str
+    act: str
+
+    @property
+    def armed(self) -> tuple[str, ...]:
+        """The lines of the file. A look-up is interrupted while something is in doubt, so it comes behind a kill."""
+        act = KILL if self.act == KILL else "stop"
+        return (
+            (f"after_send {KILL}", f"{self.edge} {act}") if self.edge == "during_reconcile" else (f"{self.edge} {act}",)
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """What became of a case. Monotonic seconds; `back_s` and `resolved_s` count from the kill or freeze."""
+
+    case: Case
+    trade_id: str
+    entry_ref: str
+    hit_s: float = 0.0
+    back_s: float | None = None
+    resolved_s: float | None = None
+    asked: list[str] = field(default_factory=list)
+
+
+def all_cases(acts: tuple[str, ...]) -> list[Case]:
+    """Every edge with every way that comes to it."""
+    return [Case(what, edge, act) for act in acts for edge in EDGES for what in What if comes_to(what, edge)]
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs cases one after the other; what they leave to be settled goes on meanwhile."""
+
+    site: Site
+    rng: Random
+    runs: list[Run] = field(default_factory=list)
+    puts: list[ListedOption] = field(default_factory=list)
+    opened: list[Run] = field(default_factory=list)
+    lanes: int = 0
+
+    # --- a case ----------------------------------------------------------------------------------------------------
+
+    def run(self, case: Case) -> Run:
+        """Bring the desk to the edge, let it die or freeze there, and wait until it is back."""
+        run = self._enter(case) if case.what is What.ENTRY else self._close(case)
+        self.runs.append(run)
+        lives = len(self.site.desk.lives)
+        self._until_hit(case, run)
+        run.hit_s = time.monotonic()
+        if case.act == PAUSE:
+            time.sleep(self.rng.uniform(0.5, 5.0))
+            self.site.desk.signal(signal.SIGCONT)
+        else:
+            self.site.until(lambda: self._died_since(lives, run), f"the desk died at {case}", _LONGEST_FREEZE_S)
+        if case.act == STOP:
+            self.site.desk.signal(signal.SIGCONT)  # too late: it is another one by now, and not frozen
+        run.back_s = self.site.until(self.site.connected, f"the desk came back after {case}") - run.hit_s
+        if case.what is What.LINE:  # until then no entry leaves
+            self.site.until(lambda: self._trade(run).state in ENDED, f"{run.trade_id} is closed by {run.asked}")
+            self.site.until(self._no_command, f"the command of {run.trade_id} is done")
+        self.look()
+        return run
+
+    def _no_command(self) -> bool:
+        with self.site.database.transaction() as transaction:
+            return not CommandRepository(transaction).open()
+
+    def _until_hit(self, case: Case, run: Run) -> None:
+        def hit() -> bool:
+            if case.what is What.LINE and not run.asked:
+                self._ask_line(run)
+            armed = bool(self.site.armed)
+            if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
+                again = self._approve(case)  # the one before has expired unsent
+                run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
+            return not armed
+
+        self.site.until(hit, f"somebody came to {case}")
+
+    def _died_since(self, lives: int, run: Run) -> bool:
+        ended = self.site.desk.lives[lives:]
+        return bool(ended) and ended[-1].ended_s >= run.hit_s - 1.0
+
+    def _enter(self, case: Case) -> Run:
+        self.site.until(self.site.enabled, "entries may leave")
+        self.site.arm(*case.armed)
+        return self._approve(case)
+
+    def stock(self, count: int) -> None:
+        """Open some trades beforehand, for closes by task: they need not wait then for what is in doubt."""
+        self.site.until(self.site.enabled, "entries may leave")
+        asked = [self._approve(Case(What.TASK, "", KILL)) for _ in range(count)]
+        self._until_over(asked)
+        self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
+
+    def _close(self, case: Case) -> Run:
+        """Open first, unharmed; then arm, and let the close come."""
+        run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
+        run.case = case
+        self.site.arm(*case.armed)
+        if case.what is What.TASK:
+            self._ask_task(run)
+        return run
+
+    def _open(self, case: Case) -> Run:
+        """On a busy machine an entry may expire unsent, and a guarded trade may be due too early: once more then."""
+        for _ in range(_TRIES):
+            self.site.until(self.site.enabled, "entries may leave")
+            run = self._approve(case)
+            self._until_over([run])
+            if self._state(run) is TradeState.OPEN:
+                return run
+        raise AssertionError(f"no trade could be opened for {case}")
+
+    def _until_over(self, runs: list[Run]) -> None:
+        def over() -> bool:
+            return all(self._state(run) is not TradeState.OPENING for run in runs)
+
+        self.site.until(over, f"{', '.join(run.trade_id for run in runs)} open or void")
+
+    def _state(self, run: Run) -> TradeState:
+        return self._trade(run).state
+
+    def _ask_task(self, run: Run) -> None:
+        decision = manual_decision(ExitReason.MANUAL, self._now(), "failpoints")
+        with self.site.database.transaction() as transaction:
+            stored = request_exit(transaction, run.trade_id, decision)
+        if stored is not None:
+            run.asked.append(stored.intent.ref)
+
+    def _ask_line(self, run: Run) -> None:
+        try:
+            answer = self.site.line.ask({"do": FLATTEN, "key": f"line:{run.trade_id}", "by": "failpoints"})
+        except (Retryable, CallerMistake):
+            return  # hung up on at the edge, or not there yet: asked again
+        run.asked.append(str(answer["command_id"]))
+
+    # --- what comes of them ----------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Note what has been resolved by now."""
+        for run in self.runs:
+            if run.resolved_s is None and run.hit_s and self._resolved(run):
+                run.resolved_s = time.monotonic() - run.hit_s
+
+    def _resolved(self, run: Run) -> bool:
+        if run.case.what is not What.ENTRY:
+            return self._trade(run).state in ENDED
+        with self.site.database.transaction() as transaction:
+            stored = IntentRepository(transaction).get(run.entry_ref)
+        return stored is not None and stored.state in {
+            IntentState.FILLED, IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.WITHDRAWN
+        }  # fmt: skip
+
+    def finish(self, patience_s: float = 90.0) -> list[str]:
+        """Close what entries have left, wait until nothing is live; what is still live is told.
+
+        Whatever was asked to close in its case gets no help here.
+        """
+        self.site.disarm()
+        deadline = time.monotonic() + patience_s
+        while True:
+            self.look()
+            with self.site.database.transaction() as transaction:
+                live = TradeRepository(transaction).live()
+                waits = IntentRepository(transaction).live()
+                for run in self.runs:
+                    if run.case.what is What.ENTRY and run.resolved_s is not None:
+                        request_exit(transaction, run.trade_id, manual_decision(ExitReason.MANUAL, self._now(), "end"))
+            status = self.site.status()
+            if not live and not waits and status.get("enabled") and not status.get("unwritten"):
+                return []
+            if time.monotonic() > deadline:
+                left = [f"{trade.id} is {trade.state.value}" for trade in live]
+                return [*left, *(f"{item.intent.ref} is {item.state.value}" for item in waits), f"the desk: {status}"]
+            time.sleep(0.5)
+
+    # --- the record ------------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        self.puts = self.puts or self.site.puts()
+        return self.site.market_now()
+
+    def _legs(self) -> tuple[SpreadLeg, SpreadLeg]:
+        """No contract is sold by one trade and bought by another: the broker would show nothing of either."""
+        short, long = self.puts[self.rng.choice(_SOLD)], self.puts[self.rng.choice(_BOUGHT)]
+        sold, bought = (
+            SpreadLeg(item.con_id, record.SYMBOL, record.DAY, item.strike, Right.PUT, ratio)
+            for item, ratio in ((short, -1), (long, 1))
+        )
+        return sold, bought
+
+    def _trade(self, run: Run) -> Trade:
+        with self.site.database.transaction() as transaction:
+            found = TradeRepository(transaction).get(run.trade_id)
+        assert found is not None
+        return found
+
+    def _approve(self, case: Case) -> Run:
+        self.lanes += 1
+        number, now = self.lanes, self._now()
+        legs = self._legs()
+        strategy = f"lane{number:04d}"
+        far = now + timedelta(hours=4)
+        due = now + timedelta(seconds=_GUARD_WITHIN_S * self.site.speed) if case.what is What.GUARD else far
+        trade = record.trade(
+            number, id=f"{strategy}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1", strategy=strategy, legs=legs,
+            quantity=1 + number % 3, width=abs(legs[0].strike - legs[1].strike), opened_at=now,
+            rules=ExitRules(_FAR, _FAR, due, due),
+        )  # fmt: skip
+        good_till = now + timedelta(seconds=60)
+        intent = record.entry(
+            trade,
+            1,
+            limit=_ANY_CREDIT,
+            worst_limit=_ANY_CREDIT,
+            good_till=good_till,
+            decision_id=record.decision_id(number),
+        )
+        signal_ = replace(record.signal(4000.0 + number), strategy=strategy, as_of=now)
+        with self.site.database.transaction() as transaction:
+            _store(transaction, signal_, number, trade, intent)
+        return Run(case, trade.id, intent.ref)
+
+
+def _store(transaction: Transaction, signal_: object, number: int, trade: Trade, intent: object) -> None:
+    stored = SignalRepository(transaction).add(signal_, None)  # type: ignore[arg-type]
+    RiskDecisionRepository(transaction).add(record.approval(number), stored)  # type: ignore[arg-type]
+    assert TradeRepository(transaction).add(trade)
+    assert IntentRepository(transaction).add(intent)  # type: ignore[arg-type]
