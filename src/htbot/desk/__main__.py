@@ -10,7 +10,7 @@ import sys
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
-from htbot.bootstrap.desk import desk_world, history_days, reserved_database, trading_hours, underlying_of
+from htbot.bootstrap.desk import desk_world, history_days, reserved_database, throttled, trading_hours, underlying_of
 from htbot.desk.barrier import Barrier
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
@@ -42,7 +42,9 @@ async def serve(settings: Settings) -> None:
     world = desk_world(settings)
     stepped = world.mode is Mode.STEPPED
     inbox: asyncio.Queue[SessionMessage] = asyncio.Queue()
-    address = IbAddress(settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped)
+    address = IbAddress(
+        settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped, throttled=throttled(settings)
+    )
     orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
     market_database = DatabaseThread("market", reserved_database(settings, "market"))
     journal = Journal(settings.paths.desk / "journal.jsonl")
