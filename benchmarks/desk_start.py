@@ -20,7 +20,7 @@ from htbot.persistence.engine import Database
 
 MOST_RATIO, MOST_PSS_MB = 1.25, 120.0
 SETTLED_S = 15.0
-_RUNS = 8
+_RUNS = 5
 _LIST = """
 import sys
 import htbot.desk.__main__

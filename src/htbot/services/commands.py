@@ -24,15 +24,11 @@ from htbot.persistence.repositories import (
     IntentRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT, HALT, RESUME
 from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
 
-CLOSE_ALL = "close_all"
-CANCEL = "cancel"
-HALT = "halt"
-RESUME = "resume"
-EVERY_ACCOUNT = "all"
 _CONNECTED = "connected"
 _JOIN_LOCK = "htbot:commands"
 
