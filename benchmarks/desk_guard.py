@@ -114,7 +114,9 @@ def _desk_on(stack: Stack) -> Callable[[int], AbstractContextManager[object]]:
     return lambda port: desk(stack, desk_environ(stack, port))
 
 
-def _bare(stack: Stack, program: str, trades: list[Trade], *first: str) -> Callable[[int], AbstractContextManager[object]]:
+def _bare(
+    stack: Stack, program: str, trades: list[Trade], *first: str
+) -> Callable[[int], AbstractContextManager[object]]:
     con_ids = [str(leg.con_id) for trade in trades for leg in trade.legs]
     log = stack.settings.paths.log / "bench-bare.out"
     return lambda port: process(

@@ -23,6 +23,7 @@ from tests.support import record
 from htbot.bootstrap.install.stack import Stack
 from htbot.domain.instruments import Right
 from htbot.domain.orders import OrderIntent
+from htbot.domain.sessions import Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.engine import Database, libpq_url
@@ -30,6 +31,7 @@ from htbot.persistence.repositories import (
     FillRepository,
     IntentRepository,
     RiskDecisionRepository,
+    SessionRepository,
     SignalRepository,
     TradeRepository,
 )
@@ -51,12 +53,22 @@ def stage(programs: Sequence[str] = ("postgres", "redis"), **settings: str) -> I
             with stack.exclusive():
                 stack.start_servers(programs)
                 stack.migrate()
+            _fill_calendar(stack)
             yield stack
         finally:
             stack.stop_all()
             if os.environ.get("BENCH_LOGS"):
                 import shutil
+
                 shutil.copytree(stack.settings.paths.log, os.environ["BENCH_LOGS"], dirs_exist_ok=True)
+
+
+def _fill_calendar(stack: Stack) -> None:
+    database = Database(stack.settings.database.url)
+    day = Session(record.DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
+    with database.transaction() as session:
+        SessionRepository(session).upsert([day])
+    database.close()
 
 
 @contextlib.contextmanager

@@ -216,10 +216,11 @@ class Session(asyncio.Protocol):
                 "orderRef": values["orderRef"],
             }
             self.tell(messages.EXECUTION, {**self.market.contracts[leg["conId"]], **execution})
-            self.tell(messages.COMMISSION_REPORT, {"execId": exec_id, "commission": 1.1, "realizedPNL": "", "yield": ""})
+            self.tell(
+                messages.COMMISSION_REPORT, {"execId": exec_id, "commission": 1.1, "realizedPNL": "", "yield": ""}
+            )
         self.tell_positions(*order.con_ids)
         self.status(order, "Filled", 1)
-
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -41,6 +41,8 @@ ANSWER_WITHIN_S = 10.0
 DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
+# Intents that share a transaction; each has an order id of its own, and its own last look before the socket.
+MOST_CLAIMED = 16
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _LOOKED_UP = {
     Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
@@ -103,6 +105,7 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
+        self._ref_of: dict[int, str] = {}
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -121,7 +124,8 @@ class OrderDesk:
         """The live order of an id of this client."""
         if client_id != self._parts.record.client_id:
             return None
-        return next((live for live in self._live.values() if live.order_id == order_id), None)
+        live = self._live.get(self._ref_of.get(order_id, ""))
+        return live if live is not None and live.order_id == order_id else None
 
     def restore(self, stored: Iterable[StoredIntent]) -> None:
         """What the record has as sent and nobody here knows of is in doubt until it has been looked up."""
@@ -143,6 +147,7 @@ class OrderDesk:
             asked_at_s=self._parts.monotonic(),
         )
         self._live[intent.ref] = live
+        self._ref_of[order_id] = intent.ref
         self._parts.book.ordered(live)
         self._parts.numbers.used_id(order_id)
         self._parts.numbers.used_exit(intent.ref)
@@ -151,27 +156,40 @@ class OrderDesk:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     async def pump(self) -> int:
-        """Claim and send what waits; returns how many orders went to the socket."""
+        """Claim and send what waits, some at a time; returns how many orders went to the socket."""
         sent = 0
         while self._parts.session.connected:
-            order_id = self._parts.numbers.reserve_id(self._parts.session.next_valid_id)
+            order_ids = [self._parts.numbers.reserve_id(self._parts.session.next_valid_id) for _ in range(MOST_CLAIMED)]
             began_s = self._parts.monotonic()
             reach("before_claim")
             try:
-                claim = await self._parts.database.run(self._claim(order_id))
+                claims = await self._parts.database.run(self._claim(order_ids))
             except Retryable:  # the claim may have been committed without our hearing of it
                 self.restore(await self._parts.database.insist(self._parts.record.sent))
                 raise
-            if claim is None:
+            for order_id in reversed(order_ids[len(claims) :]):
                 self._parts.numbers.give_back(order_id)
+            if not claims:
                 break
-            reach("after_claim")
-            sent += self._send(claim, began_s)
+            for number, claim in enumerate(claims):
+                reach("after_claim")
+                sent += self._send_or_doubt(claim, claims[number + 1 :], began_s)
         return sent
 
-    def _claim(self, order_id: int) -> Callable[[Session], Claim | None]:
+    def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:
         now, enabled, halted = self._parts.clock(), self._parts.enabled(), self._parts.halts.entries_halted_by()
-        return lambda session: self._parts.record.claim(session, now, order_id, enabled=enabled, halted_by=halted)
+        return lambda session: self._parts.record.claim(session, now, order_ids, enabled=enabled, halted_by=halted)
+
+    def _send_or_doubt(self, claim: Claim, others: Sequence[Claim], began_s: float) -> int:
+        """Send one. With the socket gone, the others that were claimed with it are in doubt as it is."""
+        try:
+            return self._send(claim, began_s)
+        except ConnectionError:
+            for other in others:
+                if other.trade is not None:
+                    self._parts.book.begin(other.trade, other.stored.intent)
+            self.restore([replace(other.stored, order_id=other.order_id) for other in others])
+            raise
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
@@ -281,7 +299,9 @@ class OrderDesk:
         )
         if live.over:
             self._live.pop(intent.ref, None)
-        self.settle(intent.trade_id, now)
+            self._ref_of.pop(live.order_id, None)
+        if live.over or live.filled:  # nothing else about an order changes its trade
+            self.settle(intent.trade_id, now)
 
     def settle(self, trade_id: str, now: datetime) -> None:
         """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""

@@ -5,7 +5,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,18 +83,30 @@ class DeskRecord:
     client_id: int
 
     def claim(
-        self, session: Session, now: datetime, order_id: int, *, enabled: bool, halted_by: str | None
-    ) -> Claim | None:
-        """Take the next waiting intent under a reserved order id, which is durable at the commit.
+        self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted_by: str | None
+    ) -> list[Claim]:
+        """Take the next waiting intents, each under a reserved order id of its own, which are durable at the commit.
 
         Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here.
         """
-        intents = IntentRepository(session)
-        stored = intents.claim_next(self.epoch, now, purpose=None if enabled else Purpose.EXIT)
-        if stored is None:
-            return None
-        # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
+        purpose = None if enabled else Purpose.EXIT
+        waiting = IntentRepository(session).claim_some(self.epoch, now, len(order_ids), purpose=purpose)
+        if not waiting:
+            return []
+        # Held until the commit: a desk that begins meanwhile waits, and finds these intents as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
+        claims = [
+            self._claimed(session, stored, order_id, now, halted_by)
+            for stored, order_id in zip(waiting, order_ids, strict=False)
+        ]
+        used = [claim.order_id for claim in claims if claim.order_id is not None]
+        if used:
+            DeskStateRepository(session).use_order_id(self.client_id, max(used))
+        return claims
+
+    def _claimed(
+        self, session: Session, stored: StoredIntent, order_id: int, now: datetime, halted_by: str | None
+    ) -> Claim:
         intent = stored.intent
         if intent.purpose is Purpose.ENTRY:
             late = stale_entry(intent, now)
@@ -105,8 +117,7 @@ class DeskRecord:
                 settle_trade(session, intent.trade_id, now)
                 return Claim(stored, None, why_not)
         order_id = stored.order_id or order_id
-        DeskStateRepository(session).use_order_id(self.client_id, order_id)
-        intents.begin_sending(intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
+        IntentRepository(session).begin_sending(intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
         trade = TradeRepository(session).get(intent.trade_id) if intent.purpose is Purpose.ENTRY else None
         return Claim(stored, order_id, trade=trade)
 
