@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from desk_flatten import flattening
 from desk_guard import guarding
 from desk_intents import sending
-from desk_start import starting
 from desk_stage import Figure
+from desk_start import starting
 
 PARTS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, list[Figure]]]] = {
     "guard": guarding,

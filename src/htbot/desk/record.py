@@ -95,31 +95,36 @@ class DeskRecord:
             return []
         # Held until the commit: a desk that begins meanwhile waits, and finds these intents as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        claims = [
-            self._claimed(session, stored, order_id, now, halted_by)
+        ended = {
+            stored.intent.ref: why_not
+            for stored in waiting
+            if (why_not := self._end_unsent(session, stored.intent, now, halted_by)) is not None
+        }
+        ids = {
+            stored.intent.ref: stored.order_id or order_id
             for stored, order_id in zip(waiting, order_ids, strict=False)
+            if stored.intent.ref not in ended
+        }
+        entered = [item.intent.trade_id for item in waiting if item.intent.purpose is Purpose.ENTRY]
+        trades = TradeRepository(session).of_ids(entered) if ids and entered else {}
+        if ids:
+            DeskStateRepository(session).use_order_id(self.client_id, max(ids.values()))
+            IntentRepository(session).begin_sending_all(ids, self.client_id, epoch=self.epoch, at=now)
+        return [
+            Claim(item, ids.get(ref), ended.get(ref, ""), trades.get(item.intent.trade_id) if ref in ids else None)
+            for item in waiting
+            if (ref := item.intent.ref)
         ]
-        used = [claim.order_id for claim in claims if claim.order_id is not None]
-        if used:
-            DeskStateRepository(session).use_order_id(self.client_id, max(used))
-        return claims
 
-    def _claimed(
-        self, session: Session, stored: StoredIntent, order_id: int, now: datetime, halted_by: str | None
-    ) -> Claim:
-        intent = stored.intent
-        if intent.purpose is Purpose.ENTRY:
-            late = stale_entry(intent, now)
-            if late is not None or halted_by is not None:
-                event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
-                why_not = late or halted_by or ""
-                self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
-                settle_trade(session, intent.trade_id, now)
-                return Claim(stored, None, why_not)
-        order_id = stored.order_id or order_id
-        IntentRepository(session).begin_sending(intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
-        trade = TradeRepository(session).get(intent.trade_id) if intent.purpose is Purpose.ENTRY else None
-        return Claim(stored, order_id, trade=trade)
+    def _end_unsent(self, session: Session, intent: OrderIntent, now: datetime, halted_by: str | None) -> str | None:
+        """End a claimed entry that is halted or too old; why it does not leave, None when it may."""
+        late = stale_entry(intent, now) if intent.purpose is Purpose.ENTRY else None
+        if intent.purpose is Purpose.EXIT or (late is None and halted_by is None):
+            return None
+        event, why_not = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE, late or halted_by or ""
+        self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
+        settle_trade(session, intent.trade_id, now)
+        return why_not
 
     def sent(self, session: Session) -> list[StoredIntent]:
         """What this desk has claimed for sending and what has not ended, as the record has it."""
@@ -173,7 +178,7 @@ class DeskRecord:
             return
         orders = OrderRepository(session)
         orders.upsert(order, now)
-        for perm_id in perm_ids:
+        for perm_id in set(perm_ids) - {order.perm_id}:  # its newest is stored with the order
             orders.see_perm_id(order.ref, perm_id, order.state, now)
         event = intent_event_for(order.state)
         if event is not None and next_intent_state(stored.state, event) is not stored.state:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.orders import IntentState, OrderIntent, Purpose
@@ -115,6 +115,15 @@ class IntentRepository(Repository):
         """CLAIMED to SENDING with the reserved order id; commit before anything goes to the broker."""
         values = {"state": IntentState.SENDING, "changed_at": at, "client_id": client_id, "order_id": order_id}
         return self._move(ref, IntentState.CLAIMED, epoch, values)
+
+    def begin_sending_all(self, order_ids: Mapping[str, int], client_id: int, *, epoch: int, at: datetime) -> int:
+        """Like `begin_sending`, for several by reference, in one statement; how many moved."""
+        claimed = (IntentRow.ref.in_(order_ids), IntentRow.state == IntentState.CLAIMED, IntentRow.claim_epoch == epoch)
+        statement = update(IntentRow).where(*claimed, _present(epoch))
+        own = case(dict(order_ids), value=IntentRow.ref)
+        return self._count(
+            statement.values(state=IntentState.SENDING, changed_at=at, client_id=client_id, order_id=own)
+        )
 
     def take_as_sent(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
         """What left from the desk's journal is SENDING under this id; False when the record knows more already."""
