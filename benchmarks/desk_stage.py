@@ -57,10 +57,6 @@ def stage(programs: Sequence[str] = ("postgres", "redis"), **settings: str) -> I
             yield stack
         finally:
             stack.stop_all()
-            if os.environ.get("BENCH_LOGS"):
-                import shutil
-
-                shutil.copytree(stack.settings.paths.log, os.environ["BENCH_LOGS"], dirs_exist_ok=True)
 
 
 def _fill_calendar(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from htbot.paper.wire import messages, requests
 from htbot.paper.wire.framing import ClientVersions, FrameReader, frame
@@ -147,7 +147,7 @@ class Session(asyncio.Protocol):
         bars = [{**shape, "date": int((last - timedelta(minutes=5 * back)).timestamp())} for back in range(3, 0, -1)]
         self.tell(messages.HISTORICAL_DATA, {"reqId": values["reqId"], "bars": bars})
 
-    _ANSWERS = {6: _account, 7: _executed, 9: _details, 20: _history, 49: _time, 71: _start}
+    _ANSWERS: ClassVar[dict[int, Any]] = {6: _account, 7: _executed, 9: _details, 20: _history, 49: _time, 71: _start}
 
     # --- news ------------------------------------------------------------------------------------------------------
 
