@@ -48,6 +48,11 @@ def trading_hours(settings: Settings) -> TradingHours:
     return TradingHours(chosen.entry_start, chosen.entry_end, chosen.exit_time, chosen.flat_deadline)
 
 
+def throttled(settings: Settings) -> bool:
+    """Whether to keep to the broker's messages a second: always, but for a paper gateway that does not count them."""
+    return not (settings.ib.builtin_paper and settings.paper.pace == "off")
+
+
 def reserved_database(settings: Settings, name: str) -> Database:
     """A database with one connection of its own."""
     options = EngineOptions(application_name=f"htbot-desk-{name}", pool_size=1, max_overflow=0, ping_first=False)

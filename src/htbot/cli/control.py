@@ -147,7 +147,8 @@ def flatten(
     as_json: Json = False,
 ) -> None:
     """Close every position and withdraw every entry, then wait until the books are flat."""
-    from htbot.services.commands import EVERY_ACCOUNT, Caller
+    from htbot.services.command_kinds import EVERY_ACCOUNT
+    from htbot.services.commands import Caller
 
     if not yes:
         raise CallerMistake("flatten closes every position: say --yes")
@@ -174,7 +175,8 @@ def cancel(
 
 def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> None:
     """Cancel every working order, closes included."""
-    from htbot.services.commands import EVERY_ACCOUNT, Caller
+    from htbot.services.command_kinds import EVERY_ACCOUNT
+    from htbot.services.commands import Caller
 
     with people() as opened:
         with _desk_needed():

@@ -26,7 +26,7 @@ from htbot.domain.orders import ExitReason, Purpose
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
 from htbot.persistence.states import CommandState
-from htbot.services.commands import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.trade_record import manual_decision, settle_trade
 
 _log = logging.getLogger(__name__)

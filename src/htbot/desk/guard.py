@@ -66,6 +66,11 @@ class ExitGuard:
         self._leaving: set[asyncio.Task[None]] = set()
 
     @property
+    def leaving(self) -> bool:
+        """True while a close is on its way to the socket."""
+        return bool(self._leaving)
+
+    @property
     def trades(self) -> list[Trade]:
         """Trades that are guarded now."""
         return [held.trade for held in self._parts.book.guarded]
@@ -128,7 +133,8 @@ class ExitGuard:
         close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
         watched.exits += 1
         self._start(self._parts.closing.send(live, close, decision.as_of))
-        _log.info("exit of %s: %s, %s", held.trade.id, decision.reason.value, decision.detail)
+        told = (held.trade.id, decision.reason.value, decision.detail)
+        asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # while the disk takes the promise
         return 1
 
     def _page(self, trade: Trade, decision: ExitDecision) -> None:

@@ -24,12 +24,13 @@ from htbot.domain.errors import Retryable
 from htbot.persistence.records import Halt
 from htbot.persistence.repositories import HaltRepository, HaltRequest
 from htbot.persistence.states import HaltKind
+from htbot.services.command_kinds import REDIS_SOURCE
 from htbot.services.halt_journal import HaltJournal
 from htbot.services.halt_record import HeldHalt, keep_halt
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
 from htbot.services.versions import Version, version_trouble
 
-REDIS_SOURCE, SIGNAL_SOURCE = "redis", "signal"
+SIGNAL_SOURCE = "signal"
 NOT_KNOWN = "halts are not known: the database has not answered"
 # Host seconds: what one look may hold its caller up, and how long an old answer counts while a new one is awaited.
 PATIENCE_S, BELIEVED_S = 0.25, 1.0

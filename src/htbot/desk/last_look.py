@@ -31,11 +31,15 @@ class LastLook:
     holdings: Callable[[str], Mapping[int, int]]
     broken: Callable[[StopTrading], None]
 
+    def halted_by(self) -> str | None:
+        """Why no entry may leave, None while nothing halts."""
+        return self.halts.entries_halted_by()
+
     def at_entry(self, intent: OrderIntent, now: datetime) -> str | None:
         """Why this entry may not leave: the kill switch first; None counts it as sent."""
         if not self.enabled():
             return "trading is not enabled any more"
-        halted = self.halts.entries_halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol)
+        halted = self.halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol)
         if halted is not None:
             return halted
         flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)

@@ -14,7 +14,7 @@ from uuid import uuid4
 from htbot.desk.desk import Desk
 from htbot.domain.errors import CallerMistake, HtbotError, Retryable
 from htbot.persistence.repositories import CommandRequest
-from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.command_kinds import CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.desk_line import FLATTEN, SOCKET, STATUS, short_path
 
 FILE = "FLATTEN"

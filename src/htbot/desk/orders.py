@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -41,6 +41,8 @@ SETTLE_S = 10.0
 DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
+# Intents that share a transaction; each has an order id of its own, and its own last look before the socket.
+MOST_CLAIMED = 16
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _LOOKED_UP = {
     Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
@@ -102,7 +104,8 @@ class OrderDesk:
     def __init__(self, parts: OrderParts) -> None:
         self._parts = parts
         self._live: dict[str, LiveOrder] = {}
-        self._ended: set[str] = set()
+        self._ref_of: dict[int, str] = {}
+        self._met: set[str] = set()  # every reference of this process, ended ones too: the record may be behind
         self._filled: set[str] = set()
 
     @property
@@ -120,7 +123,7 @@ class OrderDesk:
 
     def ended_unfilled(self, ref: str) -> bool:
         """True for a reference that ended here without being filled whole: news of it would be news."""
-        return ref in self._ended and ref not in self._filled
+        return ref in self._met and ref not in self._live and ref not in self._filled
 
     def host_s(self) -> float:
         """Host seconds, for measuring silence."""
@@ -130,7 +133,8 @@ class OrderDesk:
         """The live order of an id of this client."""
         if client_id != self._parts.record.client_id:
             return None
-        return next((live for live in self._live.values() if live.order_id == order_id), None)
+        live = self._live.get(self._ref_of.get(order_id, ""))
+        return live if live is not None and live.order_id == order_id else None
 
     def restore(self, stored: Iterable[StoredIntent], errors: Mapping[str, int] | None = None) -> None:
         """What the record has as sent and nobody here knows of is in doubt until it has been looked up.
@@ -139,7 +143,7 @@ class OrderDesk:
         """
         for item in stored:
             ref = item.intent.ref
-            if item.order_id is None or ref in self._live or ref in self._ended:
+            if item.order_id is None or ref in self._met:
                 continue
             live = self.adopt(item.intent, item.order_id, item.intent.limit, item.changed_at)
             live.state, live.last_error = OrderState.UNKNOWN, (errors or {}).get(ref)
@@ -147,7 +151,7 @@ class OrderDesk:
     def revive(self, stored: Iterable[StoredIntent]) -> None:
         """What has ended for us and is shown by the broker all the same is in doubt again."""
         kept = tuple(stored)
-        self._ended -= {item.intent.ref for item in kept}
+        self._met -= {item.intent.ref for item in kept}
         self.restore(kept)
 
     def adopt(self, intent: OrderIntent, order_id: int, limit: Decimal, now: datetime) -> LiveOrder:
@@ -163,6 +167,7 @@ class OrderDesk:
         )
         self._live[intent.ref] = live
         self._met.add(intent.ref)
+        self._ref_of[order_id] = intent.ref
         self._parts.book.ordered(live)
         self._parts.numbers.used_id(order_id)
         self._parts.numbers.used_exit(intent.ref)
@@ -171,31 +176,40 @@ class OrderDesk:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     async def pump(self) -> int:
-        """Claim and send what waits; returns how many orders went to the socket."""
+        """Claim and send what waits, some at a time; returns how many orders went to the socket."""
         sent = 0
         while self._parts.session.connected:
-            order_id = self._parts.numbers.reserve_id(self._parts.session.next_valid_id)
+            order_ids = [self._parts.numbers.reserve_id(self._parts.session.next_valid_id) for _ in range(MOST_CLAIMED)]
             began_s = self._parts.monotonic()
             reach("before_claim")
             try:
-                claim = await self._parts.database.run(self._claim(order_id))
+                claims = await self._parts.database.run(self._claim(order_ids))
             except Retryable:  # the claim may have been committed without our hearing of it
                 self.restore(await self._parts.ledger.write(self._parts.record.sent))
                 raise
-            if claim is None:
+            for order_id in reversed(order_ids[len(claims) :]):
                 self._parts.numbers.give_back(order_id)
+            if not claims:
                 break
-            reach("after_claim")
-            sent += self._send(claim, began_s)
+            for number, claim in enumerate(claims):
+                reach("after_claim")
+                sent += self._send_or_doubt(claim, claims[number + 1 :], began_s)
         return sent
 
-    def _claim(self, order_id: int) -> Callable[[Session], Claim | None]:
-        now, enabled, halted = (
-            self._parts.clock(),
-            self._parts.last_look.enabled(),
-            self._parts.last_look.halts.entries_halted_by(),
-        )
-        return lambda session: self._parts.record.claim(session, now, order_id, enabled=enabled, halted_by=halted)
+    def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:
+        now, enabled, halted = self._parts.clock(), self._parts.last_look.enabled(), self._parts.last_look.halted_by()
+        return lambda session: self._parts.record.claim(session, now, order_ids, enabled=enabled, halted_by=halted)
+
+    def _send_or_doubt(self, claim: Claim, others: Sequence[Claim], began_s: float) -> int:
+        """Send one. With the socket gone, the others that were claimed with it are in doubt as it is."""
+        try:
+            return self._send(claim, began_s)
+        except ConnectionError:
+            for other in others:
+                if other.trade is not None:
+                    self._parts.book.begin(other.trade, other.stored.intent)
+            self.restore([replace(other.stored, order_id=other.order_id) for other in others])
+            raise
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
@@ -212,12 +226,8 @@ class OrderDesk:
             self._withdraw(intent, now, why_not)
             return 0
         live = self.adopt(intent, claim.order_id, self.first_limit(intent), now)
-        if self._parts.monotonic() - began_s > LEASE_S:
-            live.state = OrderState.UNKNOWN
-            _log.warning("not sent: %s was claimed %.0f s ago", intent.ref, self._parts.monotonic() - began_s)
-            return 0
-        self.place(live)
-        return 1
+        live.asked_at_s = began_s
+        return self.place_promised(live)
 
     def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
         if intent.purpose is Purpose.ENTRY:
@@ -243,13 +253,15 @@ class OrderDesk:
         reach("after_send")
         _log.info("sent %s as order %s at %s", live.intent.ref, live.order_id, live.limit)
 
-    def place_promised(self, live: LiveOrder) -> None:
+    def place_promised(self, live: LiveOrder) -> int:
         """To the socket, unless the session has ended since, or the lease: then it is in doubt and looked up."""
         if live.state is not OrderState.SENDING or self.silent_s(live) > LEASE_S:
             live.state = OrderState.UNKNOWN
-            _log.warning("not sent yet: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
-            return
+            _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
+            return 0
+        live.asked_at_s = self._parts.monotonic()
         self.place(live)
+        return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again, under the order id that it reserved and no other."""
@@ -305,11 +317,12 @@ class OrderDesk:
         )
         if live.over:
             self._live.pop(intent.ref, None)
-            self._ended.add(intent.ref)
+            self._ref_of.pop(live.order_id, None)
             if live.state is OrderState.FILLED:
                 self._filled.add(intent.ref)
             self._parts.ended()
-        self.settle(intent.trade_id, now)
+        if live.over or live.filled:  # nothing else about an order changes its trade
+            self.settle(intent.trade_id, now)
 
     def settle(self, trade_id: str, now: datetime) -> None:
         """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""

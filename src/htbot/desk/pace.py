@@ -131,8 +131,9 @@ class PacedPace:
         while True:
             message = await self._next(desk)
             while message is not None:
-                if self._take(desk, message):
-                    await asyncio.sleep(0)  # a close has begun: it goes before the next message
+                self._take(desk, message)
+                if desk.guard.leaving:
+                    await asyncio.sleep(0)  # a close is on its way: it goes before the next message
                 if socket_closed(message):
                     return
                 message = None if desk.parts.inbox.empty() else desk.parts.inbox.get_nowait()
@@ -150,15 +151,16 @@ class PacedPace:
         except TimeoutError:
             return None
 
-    def _take(self, desk: Desk, message: SessionMessage) -> int:
-        """Fold one message; returns how many closes it has begun."""
+    def _take(self, desk: Desk, message: SessionMessage) -> None:
+        """Fold one message, and look at the trades whose legs have ticked in it."""
         if isinstance(message, TimeMessage):
             self._unanswered_s = None
             if desk.told_time(message.market_time):
                 _log.info("market time has jumped to %s", desk.clock.now().isoformat())
-            return 0
+            return
         desk.fold(message)
-        return desk.guard.look(desk.clock.now(), message.con_ids) if isinstance(message, QuoteMessage) else 0
+        if isinstance(message, QuoteMessage):
+            desk.guard.look(desk.clock.now(), message.con_ids)
 
     @staticmethod
     def _look(desk: Desk, now: datetime) -> None:

@@ -5,7 +5,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -84,32 +84,48 @@ class DeskRecord:
     client_id: int
 
     def claim(
-        self, session: Session, now: datetime, order_id: int, *, enabled: bool, halted_by: str | None
-    ) -> Claim | None:
-        """Take the next waiting intent under a reserved order id, which is durable at the commit.
+        self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted_by: str | None
+    ) -> list[Claim]:
+        """Take the next waiting intents, each under a reserved order id of its own, which are durable at the commit.
 
         Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here.
         """
-        intents = IntentRepository(session)
-        stored = intents.claim_next(self.epoch, now, purpose=None if enabled else Purpose.EXIT)
-        if stored is None:
-            return None
-        # Held until the commit: a desk that begins meanwhile waits, and finds this intent as sent.
+        purpose = None if enabled else Purpose.EXIT
+        waiting = IntentRepository(session).claim_some(self.epoch, now, len(order_ids), purpose=purpose)
+        if not waiting:
+            return []
+        # Held until the commit: a desk that begins meanwhile waits, and finds these intents as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        intent = stored.intent
-        if intent.purpose is Purpose.ENTRY:
-            late = stale_entry(intent, now)
-            if late is not None or halted_by is not None:
-                event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
-                why_not = late or halted_by or ""
-                self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
-                settle_trade(session, intent.trade_id, now)
-                return Claim(stored, None, why_not)
-        order_id = stored.order_id or order_id
-        DeskStateRepository(session).use_order_id(self.client_id, order_id)
-        intents.begin_sending(intent.ref, self.client_id, order_id, epoch=self.epoch, at=now)
-        trade = TradeRepository(session).get(intent.trade_id) if intent.purpose is Purpose.ENTRY else None
-        return Claim(stored, order_id, trade=trade)
+        ended = {
+            stored.intent.ref: why_not
+            for stored in waiting
+            if (why_not := self._end_unsent(session, stored.intent, now, halted_by)) is not None
+        }
+        ids = {
+            stored.intent.ref: stored.order_id or order_id
+            for stored, order_id in zip(waiting, order_ids, strict=False)
+            if stored.intent.ref not in ended
+        }
+        entered = [item.intent.trade_id for item in waiting if item.intent.purpose is Purpose.ENTRY]
+        trades = TradeRepository(session).of_ids(entered) if ids and entered else {}
+        if ids:
+            DeskStateRepository(session).use_order_id(self.client_id, max(ids.values()))
+            IntentRepository(session).begin_sending_all(ids, self.client_id, epoch=self.epoch, at=now)
+        return [
+            Claim(item, ids.get(ref), ended.get(ref, ""), trades.get(item.intent.trade_id) if ref in ids else None)
+            for item in waiting
+            if (ref := item.intent.ref)
+        ]
+
+    def _end_unsent(self, session: Session, intent: OrderIntent, now: datetime, halted_by: str | None) -> str | None:
+        """End a claimed entry that is halted or too old; why it does not leave, None when it may."""
+        late = stale_entry(intent, now) if intent.purpose is Purpose.ENTRY else None
+        if intent.purpose is Purpose.EXIT or (late is None and halted_by is None):
+            return None
+        event, why_not = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE, late or halted_by or ""
+        self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
+        settle_trade(session, intent.trade_id, now)
+        return why_not
 
     def sent(self, session: Session) -> list[StoredIntent]:
         """What this desk has claimed for sending and what has not ended, as the record has it."""

@@ -21,7 +21,7 @@ from htbot.persistence.repositories import CommandRequest, DeskStateRepository, 
 from htbot.risk.breaker import BreakerLimits
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import note_heads
-from htbot.services.commands import CLOSE_ALL
+from htbot.services.command_kinds import CLOSE_ALL
 from htbot.services.expiry import BrokerSide, book_expiry
 from htbot.services.halt_record import TRIPPED_BY
 from htbot.services.trail import TradingSwitch, tell_epoch, tell_started, tell_stopped, write_act

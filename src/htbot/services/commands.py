@@ -27,17 +27,12 @@ from htbot.persistence.repositories import (
     IntentRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT, HALT, REDIS_SOURCE, RESUME
 from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
 from htbot.services.pin import require_pin
 
-CLOSE_ALL = "close_all"
-CANCEL = "cancel"
-HALT = "halt"
-RESUME = "resume"
-EVERY_ACCOUNT = "all"
-REDIS_SOURCE = "redis"
 _CONNECTED = "connected"
 JOIN_LOCK = "htbot:commands"
 """Whoever makes or joins a close holds this lock, so that two at once become one."""

@@ -26,7 +26,8 @@ from htbot.persistence.repositories import (
     HaltRequest,
 )
 from htbot.persistence.states import HaltKind
-from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT, JOIN_LOCK
+from htbot.services.command_kinds import CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.commands import JOIN_LOCK
 
 CIRCUIT_BREAKER = "circuit_breaker"
 TRIPPED_BY = "breaker"

@@ -34,7 +34,8 @@ class Unheard(BorrowedThread):
 
     async def run(self, work: Callable[[Session], T]) -> T:
         done = await super().run(work)
-        if isinstance(done, self._kind) and work not in self._lost:
+        told = done if isinstance(done, list) else [done]
+        if any(isinstance(item, self._kind) for item in told) and work not in self._lost:
             self._lost.add(work)
             raise Retryable("PostgreSQL did not answer: server closed the connection unexpectedly")
         return done

@@ -305,3 +305,39 @@ async def test_a_strategy_gone_mad_is_stopped_before_the_wire(world: World) -> N
     await desk.turn()
     assert [halt.source for halt in world.halts()] == ["desk"]
     assert len(desk.session.placed) == 2
+
+
+async def test_intents_that_share_a_claim_leave_in_order_each_under_its_own_id(world: World) -> None:
+    """One transaction takes several; a stop between two of them holds back the rest."""
+    desk = await world.desk()
+    first, second = world.enter(1), world.enter(2, strategy="other", id="other-1", opened_at=record.at(1, 1))
+    third = world.enter(3, strategy="third", id="third-1", opened_at=record.at(1, 2))
+    place, sent = desk.session.place, []
+
+    def place_and_stop(*arguments: object) -> None:
+        place(*arguments)  # type: ignore[arg-type]
+        sent.append(arguments)
+        if len(sent) == 2:
+            world.stop_file.touch()
+
+    desk.session.place = place_and_stop  # type: ignore[method-assign]
+    await desk.turn()
+    states = [world.state(intent.ref) for intent in (first, second, third)]
+    assert states == [IntentState.WORKING, IntentState.WORKING, IntentState.WITHDRAWN]
+    assert [world.stored(intent.ref).order_id for intent in (first, second, third)] == [1, 2, 3]
+
+
+async def test_a_socket_that_breaks_between_two_of_a_claim_leaves_both_in_doubt(world: World) -> None:
+    desk = await world.desk()
+    first, second = world.enter(1), world.enter(2, strategy="other", id="other-1", opened_at=record.at(1, 1))
+
+    def broken(*_arguments: object) -> None:
+        raise ConnectionError("Not connected")
+
+    desk.session.place = broken  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        await desk.turn()
+    assert {live.intent.ref for live in desk.desk.orders.live} == {first.ref, second.ref}
+    assert [live.intent.ref for live in desk.desk.orders.doubtful] == [second.ref]
+    assert world.state(second.ref) is IntentState.SENDING
+    assert desk.desk.book.get(second.trade_id) is not None

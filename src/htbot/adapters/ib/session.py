@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import ib_async as ib
-from ib_async.client import Client
 
+from htbot.adapters.ib.lanes import LaneClient
 from htbot.adapters.ib.translation import (
     bag_contract,
     bar_from_ib,
@@ -51,12 +51,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IbAddress:
-    """Where the gateway listens, who we are; `stepped` opts in to market time by barrier (ARCHITECTURE section 5)."""
+    """Where the gateway listens, who we are; `stepped` opts in to market time by barrier (ARCHITECTURE section 5).
+
+    `throttled` keeps to the broker's messages a second; a stepped gateway does not count them.
+    """
 
     host: str
     port: int
     client_id: int
     stepped: bool = False
+    throttled: bool = True
 
 
 class IbSession:
@@ -69,13 +73,12 @@ class IbSession:
         self._wrapper = TellingWrapper(self._ib)
         self._wrapper.attach(sink)
         self._ib.wrapper = self._wrapper
-        self._client: Any = Client(self._wrapper)  # type: ignore[no-untyped-call]
+        self._client: Any = LaneClient(self._wrapper, throttled=address.throttled and not address.stepped)
         self._ib.client = self._client
         self._client.apiEnd += self._on_disconnected
         self._ib.RaiseRequestErrors = True
         if address.stepped:
             self._client.optCapab = "stepped"
-            self._client.MaxRequests = 0
         self.next_valid_id = 0
         self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Path
 from htbot.api.auth import Operator, admit
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.requests import HaltBody, ResumeBody, TradeSignalBody
-from htbot.services.commands import EVERY_ACCOUNT, Accepted, HaltAnswer
+from htbot.services.command_kinds import EVERY_ACCOUNT
+from htbot.services.commands import Accepted, HaltAnswer
 from htbot.services.manual_signal import ManualAnswer, ManualRequest
 from htbot.services.tokens import Role
 

@@ -66,6 +66,7 @@ class DeskStateRepository(Repository):
 
     def begin_epoch(self) -> int:
         """Start the next epoch, not reconciled: writes of any desk before this one are refused from now on."""
+        self._session.info.pop(EPOCH, None)
         epoch = self.raise_to(EPOCH, 1, step=1)
         self.set(RECONCILED, "no")
         return epoch
@@ -80,10 +81,13 @@ class DeskStateRepository(Repository):
         Raises:
             Superseded: another desk has begun an epoch since.
         """
+        if self._session.info.get(EPOCH) == epoch:  # held already: a unit of work has a session of its own
+            return
         query = select(DeskStateRow.value).where(DeskStateRow.key == EPOCH).with_for_update(read=True)
         present = int(self._session.scalar(query) or 0)
         if present != epoch:
             raise Superseded(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
+        self._session.info[EPOCH] = epoch
 
     def set_reconciled(self, epoch: int) -> None:
         """Books and broker agree in this epoch: entries may be decided."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.orders import IntentState, OrderIntent, Purpose
@@ -58,21 +58,31 @@ class IntentRepository(Repository):
     def claim_next(self, epoch: int, at: datetime, *, purpose: Purpose | None = None) -> StoredIntent | None:
         """Claim the next PENDING intent for the desk of this epoch, exits first, then the oldest.
 
-        Rows that another transaction holds are passed over. None when nothing waits or the epoch is over.
+        None when nothing waits or the epoch is over.
+        """
+        claimed = self.claim_some(epoch, at, 1, purpose=purpose)
+        return claimed[0] if claimed else None
+
+    def claim_some(self, epoch: int, at: datetime, most: int, *, purpose: Purpose | None = None) -> list[StoredIntent]:
+        """Claim up to `most` PENDING intents in one statement, exits first, then the oldest.
+
+        Rows that another transaction holds are passed over. None of them when the epoch is over.
         """
         waiting = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING)
         if purpose is not None:
             waiting = waiting.where(IntentRow.purpose == purpose)
         order = ((IntentRow.purpose == Purpose.EXIT).desc(), IntentRow.created_at, IntentRow.ref)
-        chosen = waiting.where(_present(epoch)).order_by(*order).limit(1).with_for_update(skip_locked=True)
+        chosen = waiting.where(_present(epoch)).order_by(*order).limit(most).with_for_update(skip_locked=True)
+        picked = chosen.cte("picked")
         statement = (
             update(IntentRow)
-            .where(IntentRow.ref == chosen.scalar_subquery())
+            .where(IntentRow.ref.in_(select(picked.c.ref)))
             .values(state=IntentState.CLAIMED, claim_epoch=epoch, changed_at=at)
-            .returning(IntentRow.ref)
+            .returning(IntentRow)
         )
-        ref = self._session.scalar(statement, execution_options={"synchronize_session": False})
-        return None if ref is None else self.get(ref)
+        options = {"synchronize_session": False, "populate_existing": True}
+        claimed = [_to_intent(row) for row in self._session.scalars(statement, execution_options=options)]
+        return sorted(claimed, key=_urgency)
 
     def move(
         self,
@@ -94,6 +104,15 @@ class IntentRepository(Repository):
         """CLAIMED to SENDING with the reserved order id; commit before anything goes to the broker."""
         values = {"state": IntentState.SENDING, "changed_at": at, "client_id": client_id, "order_id": order_id}
         return self._move(ref, IntentState.CLAIMED, epoch, values)
+
+    def begin_sending_all(self, order_ids: Mapping[str, int], client_id: int, *, epoch: int, at: datetime) -> int:
+        """Like `begin_sending`, for several by reference, in one statement; how many moved."""
+        claimed = (IntentRow.ref.in_(order_ids), IntentRow.state == IntentState.CLAIMED, IntentRow.claim_epoch == epoch)
+        statement = update(IntentRow).where(*claimed, _present(epoch))
+        own = case(dict(order_ids), value=IntentRow.ref)
+        return self._count(
+            statement.values(state=IntentState.SENDING, changed_at=at, client_id=client_id, order_id=own)
+        )
 
     def take_as_sent(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
         """What left from the desk's journal is SENDING under this id; False when the record knows more already."""
@@ -203,6 +222,11 @@ def _present(epoch: int) -> ColumnElement[bool]:
     """SQL condition: the record is still in this epoch."""
     stored = select(cast(DeskStateRow.value, BigInteger)).where(DeskStateRow.key == EPOCH).scalar_subquery()
     return stored == epoch
+
+
+def _urgency(stored: StoredIntent) -> tuple[bool, datetime, str]:
+    """Exits first, then the oldest."""
+    return stored.intent.purpose is not Purpose.EXIT, stored.intent.created_at, stored.intent.ref
 
 
 def _to_intent(row: IntentRow) -> StoredIntent:

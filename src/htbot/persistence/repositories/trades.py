@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -53,6 +54,11 @@ class TradeRepository(Repository):
         """One trade; `lock` holds the row until the transaction ends."""
         query = select(TradeRow).where(TradeRow.id == trade_id)
         return self._first(query.with_for_update() if lock else query, _to_trade)
+
+    def of_ids(self, trade_ids: Iterable[str]) -> dict[str, Trade]:
+        """Trades by id; one that there is not is absent."""
+        found = self._all(select(TradeRow).where(TradeRow.id.in_(set(trade_ids))), _to_trade)
+        return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
         """Trades that are opening, open or closing, oldest first."""

@@ -1,0 +1,182 @@
+"""Intents through the whole chain: committed, claimed, sent, acknowledged by the paper gateway, recorded."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import ib_async
+import psycopg2
+from desk_stage import Figure, approve, desk, stage, trade_of
+from tests.support import record
+
+from htbot.adapters.live import LiveReader
+from htbot.bootstrap.install.stack import Stack
+from htbot.domain.instruments import Right
+from htbot.domain.orders import OrderIntent
+from htbot.domain.signals import SpreadLeg
+from htbot.domain.trades import Trade
+from htbot.persistence.engine import Database, libpq_url
+from htbot.persistence.repositories import DeskStateRepository
+
+# No gateway counts messages or requests here, and the desk's own budget is off with them.
+SETTINGS = {"PAPER_PACE": "off", "PAPER_PACING": "off", "PAPER_CASH": "1000000000"}
+PATIENCE_S = 60.0
+_LOOK_EVERY_S = 0.25
+_ACKNOWLEDGED = "SELECT count(*) FROM intents WHERE state NOT IN ('PENDING', 'CLAIMED', 'SENDING')"
+
+
+async def sending(chosen: argparse.Namespace) -> list[Figure]:
+    """A steady load, then a heap that was committed at once."""
+    count = int(chosen.rate * chosen.seconds)
+    heap = int(chosen.rate * 5)
+    with stage(("postgres", "redis", "paper"), **SETTINGS) as stack:
+        stack.waiting().for_gateway(PATIENCE_S)
+        target = await _legs(stack)
+        database = Database(stack.settings.database.url)
+        with desk(stack, {**stack.environ, "PYTHONUNBUFFERED": "1"}):
+            await _enabled(database)
+            clock = MarketTime(stack)
+            lags = await asyncio.to_thread(_steady, database, (clock, target), chosen.rate, count)
+            drained_s = await asyncio.to_thread(_heap, database, (clock, target), range(count + 1, count + heap + 1))
+        database.close()
+    half = len(lags) // 2
+    first, second = statistics.median(lags[:half]), statistics.median(lags[half:])
+    note = f"{first:.0f} wait in the first half, {second:.0f} in the second"
+    return [
+        Figure(f"growth of what waits, {chosen.rate:.0f} intents/s", second - first, "intents", chosen.rate, note=note),
+        Figure(f"{heap} intents committed at once", heap / drained_s, "/s", chosen.rate, most=False),
+    ]
+
+
+async def _legs(stack: Stack) -> tuple[tuple[SpreadLeg, ...], str]:
+    """Two listed options of today's expiry, and the account."""
+    client = ib_async.IB()
+    await client.connectAsync("127.0.0.1", stack.settings.paper.port, clientId=50)
+    query = ib_async.Contract(symbol="SPX", secType="OPT", lastTradeDateOrContractMonth=f"{record.DAY:%Y%m%d}",
+                              exchange="SMART", currency="USD", right="P")  # fmt: skip
+    details = await client.reqContractDetailsAsync(query)
+    known = sorted((item.contract for item in details), key=lambda contract: contract.strike)
+    account = client.managedAccounts()[0]
+    client.disconnect()
+    low, high = known[len(known) // 2], known[len(known) // 2 + 8]
+    legs = tuple(
+        SpreadLeg(contract.conId, "SPX", record.DAY, Decimal(str(contract.strike)), Right.PUT, ratio)
+        for contract, ratio in ((high, -1), (low, 1))
+    )
+    return legs, account
+
+
+async def _enabled(database: Database) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with database.transaction() as session:
+                if DeskStateRepository(session).reconciled():
+                    return
+            await asyncio.sleep(0.2)
+
+
+Target = tuple[tuple[SpreadLeg, ...], str]
+
+
+class MarketTime:
+    """The gateway's time, at speed 1."""
+
+    def __init__(self, stack: Stack) -> None:
+        told = LiveReader(stack.settings.redis.url).market_now()
+        assert told is not None
+        self._told, self._at_s = told, time.monotonic()
+
+    def now(self) -> datetime:
+        """Market time, aware UTC."""
+        return self._told + timedelta(seconds=time.monotonic() - self._at_s)
+
+
+def _made(clock: MarketTime, target: Target, number: int) -> tuple[Trade, OrderIntent, int]:
+    """An entry that rests: nobody pays that credit. It expires by itself and frees its strategy."""
+    legs, account = target
+    now = clock.now()
+    trade = replace(trade_of(number, now, legs), account=account)
+    trade = replace(trade, id=f"{trade.strategy}-{account}-{record.DAY:%Y%m%d}-1")
+    wanted = Decimal(-30)
+    intent = record.entry(
+        trade,
+        number,
+        account=account,
+        ref=f"htbot-{trade.strategy}-{account}-{record.DAY:%Y%m%d}-E1",
+        limit=wanted,
+        worst_limit=wanted,
+        created_at=now,
+        good_till=now + timedelta(seconds=25),
+    )
+    return trade, intent, number
+
+
+class Acknowledged:
+    """How many intents the record has as answered by the broker."""
+
+    def __init__(self, database: Database) -> None:
+        self._connection = psycopg2.connect(libpq_url(database.engine.url.render_as_string(hide_password=False)))
+        self._connection.autocommit = True
+
+    def count(self) -> int:
+        """So far."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(_ACKNOWLEDGED)
+            return int(cursor.fetchone()[0])
+
+    def close(self) -> None:
+        """Done."""
+        self._connection.close()
+
+
+def _steady(database: Database, world: tuple[MarketTime, Target], rate: float, count: int) -> list[int]:
+    """Commit at a steady rate, ten at a time; what waits at each look."""
+    clock, target = world
+    acknowledged, waiting = Acknowledged(database), []
+    began, made, looked = time.monotonic(), 0, 0.0
+    while made < count:
+        passed = time.monotonic() - began
+        if made < passed * rate:
+            batch = [_made(clock, target, made + number + 1) for number in range(10)]
+            approve(database, batch)
+            made += len(batch)
+        else:
+            time.sleep(0.005)
+        if passed - looked >= _LOOK_EVERY_S:
+            looked = passed
+            waiting.append(made - acknowledged.count())
+    took = time.monotonic() - began
+    left = made - acknowledged.count()
+    print(f"    {made} intents in {took:.1f} s ({made / took:.0f}/s), {left} left: {waiting}", file=sys.stderr)
+    _drained(acknowledged, made)
+    acknowledged.close()
+    return waiting
+
+
+def _heap(database: Database, world: tuple[MarketTime, Target], numbers: Sequence[int]) -> float:
+    """Commit all of them together; seconds until the last is acknowledged."""
+    clock, target = world
+    acknowledged = Acknowledged(database)
+    approve(database, [_made(clock, target, number) for number in numbers])
+    began = time.monotonic()
+    _drained(acknowledged, numbers[-1])
+    acknowledged.close()
+    return time.monotonic() - began
+
+
+def _drained(acknowledged: Acknowledged, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while acknowledged.count() < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"{count - acknowledged.count()} intents were not acknowledged within {PATIENCE_S:.0f} s"
+            )
+        time.sleep(0.02)

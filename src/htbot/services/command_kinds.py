@@ -1,0 +1,12 @@
+"""What people can ask the desk for, in the words of the record."""
+
+from __future__ import annotations
+
+CLOSE_ALL = "close_all"
+CANCEL = "cancel"
+HALT = "halt"
+RESUME = "resume"
+# A scope beside the accounts' own names.
+EVERY_ACCOUNT = "all"
+REDIS_SOURCE = "redis"
+"""The source of a halt that was rung for in Redis."""
