@@ -21,6 +21,7 @@ from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
 from htbot.portfolio.marks import Marks
 from htbot.services.outbox import tell_seldom
+from htbot.services.trade_record import manual_decision
 
 # Between two exits of a trade: 1 s of market time after the first, twice as long each time, at most a cycle.
 LONGEST_PAUSE_S = 30
@@ -104,6 +105,8 @@ class ExitGuard:
         watched = self._watched.setdefault(held.trade.id, _Watched())
         marks = self._parts.marks_of(held.trade.legs, now)
         decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
+        if decision is None and held.refused is not None:  # whoever wanted it out still does
+            decision = manual_decision(held.refused, now, "the broker has refused the exit before")
         return 0 if decision is None else self._close(held, decision)
 
     def _close(self, held: OpenTrade, decision: ExitDecision) -> int:

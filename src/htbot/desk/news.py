@@ -133,7 +133,7 @@ class OrderNews:
             return
         live.last_error, live.error_text = message.code, message.text
         if message.code == DUPLICATE_ID:  # what has used the id may be our own order, and not be shown yet
-            live.asked_at_s = self.orders.host_s()
+            live.asked_at_s = self.orders.host_s
         event = event_of_error(message.code, live.asked)
         if event is OrderEvent.CANCEL and live.expired(now):
             event = OrderEvent.EXPIRE

@@ -13,7 +13,7 @@ from decimal import Decimal
 from htbot.desk.live_order import LiveOrder
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
-from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.orders import ExitReason, OrderIntent, OrderState, Purpose
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.fills import whole_spreads
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
@@ -24,23 +24,28 @@ GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 
 @dataclass(frozen=True, slots=True)
 class StoredTrade:
-    """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further."""
+    """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
+
+    `refused` says that the broker has refused its last exit.
+    """
 
     trade: Trade
     fills: tuple[Fill, ...]
     entry_ref: str
     entry_over: bool
     exit_reason: ExitReason | None = None
+    refused: bool = False
 
 
 @dataclass(slots=True)
 class OpenTrade:
-    """One trade with everything that happened to it."""
+    """One trade and all that happened to it; `refused` is the reason of a close that was refused and is still wanted."""
 
     trade: Trade
     entry_ref: str
     entry_over: bool = False
     exit_reason: ExitReason | None = None
+    refused: ExitReason | None = None
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
 
@@ -55,6 +60,8 @@ class OpenTrade:
             if live.over and self._booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
+                if ref != self.entry_ref and live.state is OrderState.REJECTED:
+                    self.refused = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
             entry_fills=[fill for fill in fills if fill.ref == self.entry_ref],
@@ -85,6 +92,7 @@ class OpenBook:
             if item.trade.id in self._trades:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
+            held.refused = item.exit_reason if item.refused else None
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._trades[item.trade.id] = held
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
@@ -103,7 +111,7 @@ class OpenBook:
             return
         held.orders[live.intent.ref] = live
         if live.intent.purpose is Purpose.EXIT:
-            held.exit_reason = live.intent.exit_reason
+            held.exit_reason, held.refused = live.intent.exit_reason, None
 
     def filled(self, fill: Fill) -> OpenTrade | None:
         """An execution, new or told again; the trade that it belongs to, None when that is not in memory."""

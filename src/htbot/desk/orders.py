@@ -109,6 +109,11 @@ class OrderDesk:
         self._filled: set[str] = set()
 
     @property
+    def host_s(self) -> float:
+        """Host seconds, for measuring silence."""
+        return self._parts.monotonic()
+
+    @property
     def live(self) -> tuple[LiveOrder, ...]:
         """Orders that are not over."""
         return tuple(self._live.values())
@@ -124,10 +129,6 @@ class OrderDesk:
     def ended_unfilled(self, ref: str) -> bool:
         """True for a reference that ended here without being filled whole: news of it would be news."""
         return ref in self._met and ref not in self._live and ref not in self._filled
-
-    def host_s(self) -> float:
-        """Host seconds, for measuring silence."""
-        return self._parts.monotonic()
 
     def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
         """The live order of an id of this client."""
@@ -351,10 +352,6 @@ class OrderDesk:
     def silent_s(self, live: LiveOrder) -> float:
         """Host seconds since the broker was last asked something about this order."""
         return self._parts.monotonic() - live.asked_at_s
-
-    def settled_by(self, live: LiveOrder, asked_s: float) -> bool:
-        """Whether an answer that was asked for at this host second came after the order's settle time."""
-        return asked_s - live.asked_at_s >= SETTLE_S
 
     def doubt_all(self, why: str) -> None:
         """The session is gone: nothing is known of any order until it has been looked up.

@@ -279,6 +279,7 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         entry_ref=rows.entry.intent.ref,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
+        refused=bool(rows.exits) and rows.exits[-1].state is IntentState.REJECTED,
     )
 
 

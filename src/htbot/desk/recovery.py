@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.orders import OrderDesk
+from htbot.desk.orders import SETTLE_S, OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
@@ -87,7 +87,7 @@ class Recovery:
 
         After the settle time, silence proves absence: an entry expires, a close is sent again under its own id.
         """
-        asked_s = self.orders.host_s()
+        asked_s = self.orders.host_s
         view, told = await self._ask()
         reach("during_reconcile")
         for execution in told:
@@ -129,7 +129,7 @@ class Recovery:
         return view, executions
 
     def _resolve(self, live: LiveOrder, view: BrokerView, asked_s: float, now: datetime) -> None:
-        resolution = resolve(live.intent, view, settled=self.orders.settled_by(live, asked_s))
+        resolution = resolve(live.intent, view, settled=asked_s - live.asked_at_s >= SETTLE_S)
         live.perm_ids |= dict.fromkeys(resolution.perm_ids - live.perm_ids.keys(), live.state) | dict(resolution.states)
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)

@@ -208,6 +208,26 @@ async def test_a_promised_id_that_the_broker_refuses_as_used_is_dead(world: Worl
     assert second.order_id > first.order_id
 
 
+async def test_a_close_that_somebody_asked_for_outlives_its_dead_id(world: World) -> None:
+    """Nobody's condition holds here: a task has asked once, and the refusal must not be the end of it."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    with world.database.transaction() as session:
+        request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "a task"))
+    desk.session.reject = (103, "Duplicate order id")
+    await desk.turn()
+    await desk.look_up(after_s=11)
+    [first] = world.exits(intent.trade_id)
+    assert first.state is IntentState.REJECTED
+    desk.die()
+    world.after(market_s=5)
+    second = await world.desk()
+    await second.turn()
+    first, again = world.exits(intent.trade_id)
+    assert (again.intent.exit_reason, again.state) == (ExitReason.MANUAL, IntentState.WORKING)
+    assert again.order_id > first.order_id
+
+
 async def test_a_full_disk_and_a_living_record_close_all_the_same(world: World) -> None:
     """FAULTS 18 for the journal: the record promises instead."""
     desk = await world.desk()
