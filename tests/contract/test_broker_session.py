@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from tests.support.broker_worlds import CLIENT, LONG, SHORT, World, entry, exit_, until
 from tests.support.paper_world import DAYS
 
 from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.margin import MarginQuestion
 from htbot.domain.orders import Action, OrderIntent
 from htbot.execution.messages import (
     BagExecutionMessage,
@@ -190,6 +193,35 @@ async def reconnected(world: World) -> None:
     sessions = getattr(getattr(world, "gateway", None), "sessions", {})
     await until(lambda: not sessions)
     await world.session.connect()
+
+
+async def test_a_what_if_shows_margin_and_places_nothing(world: World) -> None:
+    question = MarginQuestion.of(entry(world, limit=Decimal("-4.70")))
+    answer = await world.session.what_if(question, 50)
+    assert (answer.rejected, answer.unknown) == ("", "")
+    assert answer.free_after is not None
+    assert answer.excess_after is not None
+    assert 0 < answer.free_after < 100_470, "the width less the credit is tied up"
+    assert await world.session.open_orders() == []
+    assert heard(world, OpenOrderMessage) + heard(world, OrderStatusMessage) == []
+    status = await sent(world, entry(world), 51)
+    assert status.remaining == 1
+
+
+async def test_a_what_if_that_the_broker_does_not_take_is_rejected_with_its_words(world: World) -> None:
+    question = MarginQuestion.of(entry(world))
+    strange = replace(question, legs=(replace(question.legs[0], con_id=987_654_321), question.legs[1]))
+    answer = await world.session.what_if(strange, 50)
+    assert answer.rejected.startswith("broker error 200: ")
+    assert answer.free_after is None
+    assert await world.session.open_orders() == []
+
+
+async def test_a_what_if_without_a_socket_is_an_error(world: World) -> None:
+    world.session.disconnect()
+    await until(lambda: not world.session.connected)
+    with pytest.raises(ConnectionError):
+        await world.session.what_if(MarginQuestion.of(entry(world)), 50)
 
 
 async def test_options_are_listed_and_streamed(world: World) -> None:

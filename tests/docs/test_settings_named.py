@@ -17,7 +17,18 @@ from htbot.settings.load import declared_names
 from htbot.settings.reference import page as settings_page
 
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-NO_SETTINGS = {"TRADE_ID", "TASK_MODULES", *OUTSIDE_NAMES, *IntentState, *OrderState, *FindingKind, *SHOWS}
+NO_SETTINGS = {
+    "HYPOTHESIS_PROFILE",
+    "TRADE_ID",
+    "TASK_MODULES",
+    "NO_MARGIN",
+    "BROKER_RULES",
+    *OUTSIDE_NAMES,
+    *IntentState,
+    *OrderState,
+    *FindingKind,
+    *SHOWS,
+}
 EXAMPLES = [(named(page), block) for page in PAGES for block in fences(page, "ini")]
 
 

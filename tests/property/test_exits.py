@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.spreads import AS_OF, LEGS, SESSION, Sides, quotes, trade
@@ -22,6 +23,7 @@ Look = tuple[int, int, Sides, Sides]
 looks = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 8), legs, legs), min_size=1, max_size=12)
 
 
+@pytest.mark.ruling(6)
 @given(looks)
 def test_a_price_exit_always_rests_on_a_believable_price_that_reached_its_limit(seen: list[Look]) -> None:
     held, watch, now = trade("4.20"), ExitWatch(), AS_OF
@@ -41,6 +43,7 @@ def test_a_price_exit_always_rests_on_a_believable_price_that_reached_its_limit(
             assert pnl >= Decimal(400)
 
 
+@pytest.mark.ruling(6)
 @given(looks)
 def test_a_believable_stop_never_waits(seen: list[Look]) -> None:
     held, watch, now = trade("4.20"), ExitWatch(), AS_OF

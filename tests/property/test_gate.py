@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.accounts import FIGURES
 from tests.support.spreads import ACCOUNT, AS_OF, SESSION, Sides, plan, quotes, signal
 
 from htbot.domain.decisions import Approved
@@ -40,7 +41,7 @@ longs = st.sampled_from([(2.00, 2.10), (2.00, 2.10), (0.0, 0.05), (2.00, None), 
 
 @given(snapshots, books, shorts, longs)
 def test_whatever_is_approved_keeps_every_bound(changes: dict[str, Any], book: Book, short: Sides, long: Sides) -> None:
-    base = Snapshot(AS_OF, "w1", ACCOUNT, "SPX", 1, 4191.25, None, None, quotes=quotes(short, long))
+    base = Snapshot(AS_OF, "w1", ACCOUNT, "SPX", 1, 4191.25, None, None, quotes=quotes(short, long), figures=FIGURES)
     snapshot = replace(base, **changes)
     decision = judge(Proposal(signal(), plan(), snapshot, SESSION), book, LIMITS, AS_OF)
     assert len(decision.outcomes) <= len(RULES)

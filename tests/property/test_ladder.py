@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import some_hundred
 from tests.support.spreads import AS_OF, LEGS, LONG, SHORT, intent, quotes
 
 from htbot.domain.orders import OrderIntent, PriceStyle, Purpose
-from htbot.execution.ladder import DEFAULT_PACE, limit_at, next_change_s
+from htbot.execution.ladder import DEFAULT_PACE, LadderPace, limit_at, next_change_s
 from htbot.portfolio.marks import Marks, mark_spread
 
 ticks = st.sampled_from(["0.01", "0.05"])
@@ -32,6 +35,16 @@ def intents(draw: st.DrawFn) -> OrderIntent:
     return intent(purpose, draw(st.sampled_from(PriceStyle)), limit, worst, draw(ticks))
 
 
+def check_limit(order: OrderIntent, limit: Decimal) -> None:
+    """On the grid, never beyond the floor or the strike width."""
+    assert limit % order.tick == 0
+    if order.purpose is Purpose.ENTRY:
+        assert limit <= order.worst_limit < 0  # receives at least the floor
+    else:
+        assert order.worst_limit <= limit <= -order.tick  # pays at most the width
+
+
+@some_hundred
 @given(intents(), st.lists(spread_marks(), min_size=1, max_size=4), st.floats(0, 200))
 def test_every_limit_is_on_the_grid_and_within_the_worst(
     order: OrderIntent, seen: list[Marks], elapsed_s: float
@@ -40,13 +53,62 @@ def test_every_limit_is_on_the_grid_and_within_the_worst(
     for step, marks in enumerate(seen):
         current = limit_at(order, marks, elapsed_s + step, current)
         assert current is not None
-        assert current % order.tick == 0
-        if order.purpose is Purpose.ENTRY:
-            assert current <= order.worst_limit < 0  # receives at least the floor
-        else:
-            assert order.worst_limit <= current <= -order.tick  # pays at most the width
+        check_limit(order, current)
 
 
+paces = st.builds(LadderPace, step_s=st.sampled_from([0.5, 1.0, 5.0, 7.5]), attempts=st.integers(1, 25))
+
+
+@pytest.mark.ruling(11)
+@pytest.mark.ruling(28)
+@some_hundred
+@given(intents(), paces, spread_marks(), st.lists(st.one_of(st.none(), spread_marks()), min_size=30, max_size=30))
+def test_a_walk_over_any_books_keeps_its_promises(
+    order: OrderIntent, pace: LadderPace, first: Marks, later: list[Marks | None]
+) -> None:
+    """Quotes move, widen, turn upside down and go missing between any two steps."""
+    current = limit_at(order, first, 0.0, None, pace)
+    assert current is not None
+    check_limit(order, current)
+    elapsed_s, steps = 0.0, 1
+    for marks in later:
+        following = next_change_s(order, elapsed_s, pace)
+        if following is None:
+            break
+        assert following > elapsed_s
+        elapsed_s, steps = following, steps + 1
+        limit = limit_at(order, marks, elapsed_s, current, pace)
+        assert limit is not None
+        if marks is None:
+            assert limit == current, "without quotes the last limit stands"
+        check_limit(order, limit)
+        current = limit
+    if order.purpose is Purpose.ENTRY:
+        assert steps <= pace.attempts
+        assert elapsed_s < pace.budget_s
+        assert steps == min(pace.attempts, 31)
+
+
+@pytest.mark.ruling(11)
+@some_hundred
+@given(intents(), paces, spread_marks())
+def test_while_quotes_stand_a_limit_only_gives_way(order: OrderIntent, pace: LadderPace, marks: Marks) -> None:
+    """An entry asks for less and less, an exit pays more and more."""
+    walk, elapsed_s = [limit_at(order, marks, 0.0, None, pace)], 0.0
+    for _ in range(30):
+        following = next_change_s(order, elapsed_s, pace)
+        if following is None:
+            break
+        elapsed_s = following
+        walk.append(limit_at(order, marks, elapsed_s, walk[-1], pace))
+    sign = 1 if order.purpose is Purpose.ENTRY else -1
+    for before, after in pairwise(walk):
+        assert before is not None
+        assert after is not None
+        assert sign * after >= sign * before
+
+
+@some_hundred
 @given(spread_marks(), ticks)
 def test_an_entry_only_gives_way_and_ends_at_natural_within_its_budget(marks: Marks, tick: str) -> None:
     order = intent(worst="-0.05", tick=tick)
@@ -68,6 +130,7 @@ def test_an_entry_only_gives_way_and_ends_at_natural_within_its_budget(marks: Ma
     assert -walk[-1] <= natural or walk[-1] == order.worst_limit
 
 
+@some_hundred
 @given(spread_marks(), ticks, st.sampled_from([PriceStyle.LADDER, PriceStyle.TIME]))
 def test_an_exit_reaches_natural_within_60_s(marks: Marks, tick: str, style: PriceStyle) -> None:
     order = intent(Purpose.EXIT, style, worst="-40", tick=tick)
@@ -78,6 +141,7 @@ def test_an_exit_reaches_natural_within_60_s(marks: Marks, tick: str, style: Pri
     assert costs[-1] >= min(marks.natural_cost, Decimal(40))
 
 
+@some_hundred
 @given(spread_marks(), ticks, st.floats(0, 120))
 def test_an_urgent_exit_is_always_marketable(marks: Marks, tick: str, elapsed_s: float) -> None:
     order = intent(Purpose.EXIT, PriceStyle.URGENT, worst="-40", tick=tick)

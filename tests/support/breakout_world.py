@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.support.accounts import FIGURES
 from tests.support.breakout_reading import GRID, Episode, Row, seen_until
 
 from htbot.domain.bars import Bar
@@ -41,6 +42,7 @@ def limits_of(symbol: str) -> Limits:
         stop_loss_usd=facts.stop_loss_usd,
         max_risk_per_day_usd=Decimal(1_000_000),
         max_entries_per_day=50,
+        daily_trade_limit=50,
     )
 
 
@@ -141,6 +143,7 @@ class World:
             net_liquidation=Decimal(100_000),
             buying_power=Decimal(100_000),
             watching_since=self.session.opens,
+            figures=FIGURES,
         )
 
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from tests.support.accounts import ENOUGH
+
 from htbot.domain.bars import Bar
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract, Right, SecType, Underlying
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.execution.messages import (
@@ -26,6 +29,16 @@ from htbot.marketdata.snapshot import ListedOption
 
 UNDERLYING_ID = 1
 LONG_PRICE = Decimal("2.00")
+VALUES = {
+    "NetLiquidation": "100000.00",
+    "BuyingPower": "100000.00",
+    "AvailableFunds": "25000.00",
+    "ExcessLiquidity": "100000.00",
+    "EquityWithLoanValue": "100000.00",
+    "GrossPositionValue": "0.00",
+    "SettledCash": "100000.00",
+    "DayTradesRemaining": "-1",
+}
 OVER = ("Filled", "Cancelled", "Inactive")
 Execution = LegExecutionMessage | BagExecutionMessage
 Sink = Callable[[OrderMessage | MarketMessage], None]
@@ -83,6 +96,8 @@ class FakeBroker:
     sessions: list[FakeSession] = field(default_factory=list)
     options: list[ListedOption] = field(default_factory=list)
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=lambda: dict(VALUES))
+    margin: WhatIf = ENOUGH
 
     def working(self, ref: str) -> HeldOrder:
         """The order of a reference that works."""
@@ -201,6 +216,7 @@ class FakeSession:
         self.on_place: Callable[[OrderIntent, int, Decimal], None] | None = None
         self.placed: list[tuple[str, int, Decimal]] = []
         self.cancels: list[int] = []
+        self.asked_margin: list[tuple[MarginQuestion, int]] = []
         self.next_valid_id = 0
         self._lines: set[int] = set()
         broker.sessions.append(self)
@@ -226,7 +242,7 @@ class FakeSession:
         return (self.broker.account,)
 
     def account_value(self, account: str, tag: str) -> str | None:
-        values = {"HtbotWorld": self.broker.world_id, "NetLiquidation": "100000.00", "BuyingPower": "100000.00"}
+        values = {"HtbotWorld": self.broker.world_id, **self.broker.values}
         return values.get(tag) if account == self.broker.account else None
 
     def account_amount(self, account: str, tag: str) -> Decimal | None:
@@ -252,6 +268,14 @@ class FakeSession:
         else:
             order = self.broker.accept(intent, order_id, self.client_id, limit)
             self._tell(order.as_message(), order.as_status())
+
+    async def what_if(self, question: MarginQuestion, order_id: int) -> WhatIf:
+        self.asked_margin.append((question, order_id))
+        if not self._arrives():
+            return WhatIf(unknown="the broker did not answer within 10 s")
+        if any(leg.con_id not in self.broker.quotes for leg in question.legs):
+            return WhatIf(rejected="broker error 200: No security definition has been found for the request")
+        return WhatIf(rejected="broker error {}: {}".format(*self.reject)) if self.reject else self.broker.margin
 
     def _modify(self, order: HeldOrder, intent: OrderIntent, limit: Decimal) -> None:
         if not order.working or order.intent.ref != intent.ref:

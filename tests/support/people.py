@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 from fastapi import FastAPI
 from tests.support import record
+from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
 from htbot.api.auth import Brake, Doorman, TokenBook
@@ -28,10 +29,12 @@ from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
+from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+PIN = "482913"
 FIRST = "first-token-of-thirty-two-letters"
 
 
@@ -74,6 +77,7 @@ def chain(spot: float = 4152.0) -> Snapshot:
         quotes=quotes,
         net_liquidation=Decimal(100_000),
         buying_power=Decimal(100_000),
+        figures=FIGURES,
     )
 
 
@@ -84,6 +88,7 @@ class FakeLive:
     said: ClockState | None = field(default_factory=clock)
     seen: Snapshot | None = None
     away: bool = False
+    rung: str | None = None
 
     def _require(self) -> None:
         if self.away:
@@ -96,6 +101,14 @@ class FakeLive:
     def snapshot(self, symbol: str) -> Snapshot | None:
         self._require()
         return self.seen if self.seen is not None and self.seen.symbol == symbol else None
+
+    def raise_halt(self, reason: str) -> None:
+        self._require()
+        self.rung = reason
+
+    def drop_halt(self) -> None:
+        self._require()
+        self.rung = None
 
     def ping(self) -> bool:
         self._require()
@@ -114,6 +127,7 @@ class House:
     manual_signals: ManualSignals
     tokens: Tokens
     metrics: SystemMetrics
+    broker: AskedBroker
     monotonic: float = 0.0
 
     def app(self) -> FastAPI:
@@ -148,13 +162,16 @@ def furnish(
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
+    broker = AskedBroker()
+    manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
     return House(
+        broker=broker,
         database=database,
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder))),
-        manual_signals=ManualSignals(ManualParts(database, desk, _terms, now, halted_by=switch.halted_by)),
+        commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
+        manual_signals=ManualSignals(manual),
         tokens=Tokens(database, now),
         metrics=SystemMetrics(sources),
     )

@@ -20,6 +20,8 @@ from htbot.marketdata.snapshot import Snapshot
 CLOCK_KEY = "htbot:clock"
 STEP_CHANNEL = "htbot:step"
 REQUEST_LIST = "htbot:requests"
+HALT_KEY = "htbot:halt"
+"""Whoever sets it halts the desk; it is a doorbell, what counts is the record (RULINGS 13)."""
 _EXPIRY_S = 3600
 
 
@@ -98,6 +100,14 @@ class LiveReader:
         failure = Retryable if answer["error"]["retryable"] else CallerMistake
         raise failure(str(answer["error"]["message"]))
 
+    def raise_halt(self, reason: str) -> None:
+        """Ring for a halt: the desk copies it to the record and keeps it, whatever happens to Redis."""
+        self._redis.set(HALT_KEY, reason)
+
+    def drop_halt(self) -> None:
+        """Stop ringing. What was heard stays in force until a person lifts it."""
+        self._redis.delete(HALT_KEY)
+
     def ping(self) -> bool:
         """True when Redis answers."""
         return bool(self._redis.ping())
@@ -123,6 +133,11 @@ class LiveWriter:
     async def publish_step(self, step: Step) -> None:
         """Tell beat which barrier stands."""
         await self._redis.publish(STEP_CHANNEL, step.encode())
+
+    async def halt_flag(self) -> str | None:
+        """What somebody halts the desk for through Redis, None while nobody does."""
+        found: bytes | None = await self._redis.get(HALT_KEY)
+        return None if found is None else found.decode("utf-8", "replace")
 
     async def next_request(self, timeout_s: float) -> dict[str, object] | None:
         """The next data request, waiting at most `timeout_s`."""

@@ -159,14 +159,23 @@ def _caller(
 def require(needed: Role) -> Callable[..., Principal]:
     """A dependency that lets a role through, or answers 401 or 403."""
 
-    def admit(principal: Annotated[Principal, Depends(_caller)]) -> Principal:
-        if not principal.role.may(needed):
-            raise HTTPException(
-                HTTPStatus.FORBIDDEN, f"token {principal.name!r} is a {principal.role}'s: this needs role {needed}"
-            )
+    def admitted(principal: Annotated[Principal, Depends(_caller)]) -> Principal:
+        admit(principal, needed)
         return principal
 
-    return admit
+    return admitted
+
+
+def admit(principal: Principal, needed: Role) -> None:
+    """Let a role through.
+
+    Raises:
+        HTTPException: 403, it is too small.
+    """
+    if not principal.role.may(needed):
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, f"token {principal.name!r} is a {principal.role}'s: this needs role {needed}"
+        )
 
 
 Viewer = Annotated[Principal, Depends(require(Role.VIEWER))]

@@ -15,11 +15,14 @@ from starlette.exceptions import HTTPException
 
 from htbot.domain.errors import CallerMistake, HtbotError, NotFound, Refused, Retryable
 from htbot.services.commands import Conflict
+from htbot.services.pin import PinLocked, PinRefused
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[HtbotError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (PinRefused, HTTPStatus.FORBIDDEN),
+    (PinLocked, HTTPStatus.TOO_MANY_REQUESTS),
     (CallerMistake, HTTPStatus.BAD_REQUEST),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Retryable, HTTPStatus.SERVICE_UNAVAILABLE),

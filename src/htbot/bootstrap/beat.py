@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from htbot.adapters.live import LiveReader
+from htbot.persistence.singleton import SingletonLock
 from htbot.services.schedule import ScheduleRow, schedule
 from htbot.settings import Settings, load_settings
 
@@ -15,9 +16,14 @@ class BeatParts:
 
     live: LiveReader
     schedule: tuple[ScheduleRow, ...]
+    lock: SingletonLock
 
 
 def build_beat(settings: Settings | None = None) -> BeatParts:
     """Beat's parts from the settings."""
     chosen = settings or load_settings()
-    return BeatParts(LiveReader(chosen.redis.url), schedule(chosen.schedule.poll_seconds))
+    return BeatParts(
+        LiveReader(chosen.redis.url),
+        schedule(chosen.schedule.poll_seconds),
+        SingletonLock(chosen.database.url, "beat"),
+    )

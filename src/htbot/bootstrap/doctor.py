@@ -41,7 +41,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", FAIL, " · ".join(str(error).splitlines()))
         return
     yield Finding("settings", OK, f"mode {read.mode}, broker {read.ib.host}:{read.ib.port}")
-    for check in (_env_file, _disk, _kill_switch, _record, _redis, _api, _gateway, _mail, _precautions):
+    for check in (_env_file, _disk, _kill_switch, _record, _versions, _redis, _api, _gateway, _mail, _precautions):
         yield _guarded(check, read)
 
 
@@ -73,6 +73,7 @@ def _kill_switch(read: Settings) -> Finding:
     from htbot.services.kill_switch import KillSwitch
 
     switch = KillSwitch(read.paths.kill_switch_file)
+    switch.require_safe()
     return Finding("kill_switch", WARN, switch.told()) if switch.present() else Finding("kill_switch", OK, "no file")
 
 
@@ -86,6 +87,31 @@ def _record(read: Settings) -> Finding:
     except OperationalError as error:
         return Finding("record", FAIL, f"PostgreSQL does not answer: {' '.join(str(error.orig).split())}")
     return Finding("record", OK, "PostgreSQL answers, the schema is this code's")
+
+
+def _versions(read: Settings) -> Finding:
+    """The desk runs this code, and so does every process that ever started here (FAULTS 43)."""
+    from htbot.persistence.engine import Database
+    from htbot.persistence.repositories import ProcessRepository
+    from htbot.services.versions import DESK, own_version
+
+    own = own_version()
+    database = Database(read.database.url)
+    try:
+        with database.transaction() as session:
+            processes = ProcessRepository(session)
+            found, desk = processes.all(), processes.newest(DESK)
+    finally:
+        database.close()
+    others = [
+        f"{process.name} (pid {process.pid}) is {process.version} at {process.revision}"
+        for process in found
+        if (process.version, process.revision) != (own.code, own.revision)
+    ]
+    if others:
+        state = FAIL if desk is not None and (desk.version, desk.revision) != (own.code, own.revision) else WARN
+        return Finding("versions", state, f"{'; '.join(others)}; this is {own.code} at {own.revision}: ./restart.sh")
+    return Finding("versions", OK, f"htbot {own.code}, schema {own.revision}")
 
 
 def _redis(read: Settings) -> Finding:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
+from pathlib import Path
 
+from htbot.domain.accounts import AccountKind
+from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.execution.disagreement import Patience
 from htbot.portfolio.marks import Tolerance
-from htbot.risk.limits import Limits
+from htbot.risk.breaker import BreakerLimits
+from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
@@ -26,7 +31,7 @@ def patience(settings: Settings) -> Patience:
 
 def risk_limits(settings: Settings, symbol: str) -> Limits:
     """What the gate compares with. Dollars set for the strategy's own underlying do not fit another one's spreads."""
-    chosen, account = settings.strategy, settings.risk
+    chosen, account, gate = settings.strategy, settings.risk, settings.gate
     facts = UNDERLYINGS[symbol]
     own = symbol == chosen.symbol
     return Limits(
@@ -45,6 +50,64 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
             width_fraction=Decimal(str(account.max_spread_width_pct)) / _PERCENT,
         ),
         hours=trading_hours(settings, symbol),
+        max_signals_per_minute=gate.max_signals_per_minute,
+        max_orders_per_day=gate.max_orders_per_day,
+        max_repeated_orders=gate.max_repeated_orders,
+        repeated_order_window_s=gate.repeated_order_window_s,
+        max_concurrent_trades=gate.max_concurrent_trades,
+        daily_trade_limit=gate.daily_trade_limit,
+        weekly_trade_limit=gate.weekly_trade_limit,
+        trade_limits_for_cash_only=gate.trade_limits_scope == "cash",
+        max_order_notional_usd=gate.max_order_notional_usd,
+        max_position_size_usd=gate.max_position_size_usd,
+        max_single_position_fraction=gate.max_single_position_pct / _PERCENT,
+        max_symbol_exposure_fraction=gate.max_symbol_exposure_pct / _PERCENT,
+        max_leverage=gate.max_leverage,
+        max_drawdown_fraction=gate.max_drawdown_pct / _PERCENT,
+        price_collar_fraction=gate.price_collar_pct / _PERCENT,
+        price_collar_ticks=gate.price_collar_ticks,
+        no_trade_windows=gate.no_trade_windows,
+        account_kind=None if gate.account_type == "auto" else AccountKind(gate.account_type),
+        day_trade_regime=DayTradeRegime(gate.daytrade_regime),
+        pdt_strict=gate.pdt_enforcement == "strict",
+        intraday_margin_buffer_fraction=gate.intraday_margin_buffer_pct / _PERCENT,
+        settlement_days=gate.settlement_days,
+        gfv_strict=gate.gfv_enforcement == "strict",
+        margin_buffer_fraction=gate.margin_buffer_pct / _PERCENT,
+        margin_formula_when_unknown=gate.margin_fallback == "formula",
+        ex_dividends=None if gate.dividends is None else read_ex_dividends(gate.dividends),
+    )
+
+
+def read_ex_dividends(path: Path) -> dict[str, tuple[date, ...]]:
+    """Ex-dates by symbol, from a CSV with the columns `symbol` and `ex_date` (ISO).
+
+    Raises:
+        ConfigurationError: there is no such file, or a row is not one.
+    """
+    named = f"RISK_DIVIDENDS_FILE={path}: needs rows of symbol,ex_date such as SPY,2026-12-18"
+    found: dict[str, list[date]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            table = csv.DictReader(lines)
+            columns = set(table.fieldnames or ())
+            for row in table:
+                found.setdefault(row["symbol"].strip().upper(), []).append(date.fromisoformat(row["ex_date"].strip()))
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{named} ({error})") from error
+    if not {"symbol", "ex_date"} <= columns:
+        raise ConfigurationError(f"{named}, below a line that names these columns")
+    return {symbol: tuple(sorted(dates)) for symbol, dates in found.items()}
+
+
+def breaker_limits(settings: Settings) -> BreakerLimits:
+    """What trips the breaker of the account."""
+    account = settings.risk
+    share = account.max_daily_loss_pct
+    return BreakerLimits(
+        daily_loss_usd=account.daily_loss_limit_usd,
+        daily_loss_fraction=None if share is None else Decimal(str(share)) / _PERCENT,
+        drawdown_fraction=settings.gate.max_drawdown_pct / _PERCENT,
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from redis import RedisError
 
 from htbot.adapters.live import LiveReader
-from htbot.bootstrap.limits import manual_terms
+from htbot.bootstrap.limits import breaker_limits, manual_terms
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
@@ -21,9 +21,12 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
+from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
+from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Tokens
+from htbot.services.versions import Version, own_version, version_trouble
 from htbot.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -59,6 +62,21 @@ def ask_market(live: LiveReader, request: ManualRequest) -> Snapshot | None:
     return snapshot if snapshot.symbol == request.symbol else None
 
 
+def _halted_by(switch: KillSwitch, database: Database, own: Version) -> str | None:
+    """Why nothing may be proposed besides the rows of `halts`: the STOP file, or code of another version."""
+    told = switch.halted_by()
+    if told is not None:
+        return told
+    with database.transaction() as session:
+        return version_trouble(session, own)
+
+
+def _pin(settings: Settings) -> str | None:
+    """Digest of the PIN, None when none is set."""
+    pin = settings.risk.pin
+    return None if pin is None else pin_digest(pin.get_secret_value())
+
+
 def build_people(settings: Settings, options: EngineOptions) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
 
@@ -69,14 +87,23 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     live = LiveReader(settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now)
+    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
+    halted_by = partial(_halted_by, switch, database, own_version())
     manual = ManualParts(
-        database, live, partial(manual_terms, settings), host_now, partial(ask_market, live), switch.halted_by
+        database=database,
+        live=live,
+        terms=partial(manual_terms, settings),
+        host_now=host_now,
+        ask=partial(ask_market, live),
+        halted_by=halted_by,
+        ask_margin=partial(ask_margin, live),
     )
     return People(
         database=database,
         queries=Queries(sources),
-        commands=Commands(CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run))),
+        commands=Commands(
+            CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run), _pin(settings))
+        ),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),

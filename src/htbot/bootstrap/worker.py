@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from htbot import __version__
 from htbot.adapters.live import LiveReader
@@ -20,8 +21,10 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
 from htbot.services.alert_delivery import DeliveryParts
+from htbot.services.margin import ask_margin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
+from htbot.services.versions import Version, own_version, register
 from htbot.settings import Settings, load_settings
 
 # The calendar is made again when less than eleven months of it are left.
@@ -30,7 +33,7 @@ AHEAD = timedelta(days=335)
 
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
-    """What tasks work with."""
+    """What tasks work with; `version` is compared with the record's and the desk's before anything is originated."""
 
     settings: Settings
     database: Database
@@ -39,6 +42,7 @@ class WorkerParts:
     marker: PnlMarker
     delivery: DeliveryParts
     host_now: Callable[[], datetime]
+    version: Version | None = None
 
 
 def build_worker(settings: Settings | None = None) -> WorkerParts:
@@ -48,16 +52,21 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         chosen.database.url,
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
+    live = LiveReader(chosen.redis.url)
     return WorkerParts(
         settings=chosen,
         database=database,
-        live=LiveReader(chosen.redis.url),
+        live=live,
         reader=MarketReader(
-            build_strategy(chosen), risk_limits(chosen, chosen.strategy.symbol), enabled=chosen.strategy_enabled
+            build_strategy(chosen),
+            risk_limits(chosen, chosen.strategy.symbol),
+            partial(ask_margin, live),
+            enabled=chosen.strategy_enabled,
         ),
         marker=PnlMarker(),
         delivery=DeliveryParts(database, build_channels(chosen), host_now),
         host_now=host_now,
+        version=own_version(),
     )
 
 
@@ -80,6 +89,7 @@ def announce_ready(settings: Settings, tasks: tuple[str, ...]) -> None:
         with database.transaction() as transaction:
             name = f"worker@{host}:{settings.paths.var}"
             WorkerRepository(transaction).ready(Worker(name, host, os.getpid(), __version__, tasks, now, now))
+            register(transaction, name, own_version(), now)
     finally:
         database.close()
 

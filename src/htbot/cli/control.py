@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.25
 _HALT_STATEMENT_MS = 3_000
+_LONGEST_PIN = 200
 
 Key = Annotated[str | None, typer.Option(help="Idempotency key: the same key has one effect.")]
 Wait = Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the end; 0: do not wait.")]
@@ -31,6 +34,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(resume)
     app.command()(flatten)
     app.command()(cancel)
+    app.command("cash-flow")(cash_flow)
     app.command("cancel-all")(cancel_all)
 
 
@@ -69,14 +73,61 @@ def _halt_by_file(reason: str, error: HtbotError) -> HaltAnswer:
     return HaltAnswer(halted=True, by=[FILE_SOURCE], warning=f"halted by {path} only: {error}")
 
 
-def resume(key: Key = None, as_json: Json = False) -> int:
+def resume(
+    breaker: Annotated[
+        bool, typer.Option("--breaker", help="Lift the breaker's trips instead; needs the PIN.")
+    ] = False,
+    pin_file: Annotated[str | None, typer.Option(help="File with the PIN; - reads standard input.")] = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> int:
     """Lift the halts that people set. A STOP file made by hand stays; the exit code is 1 while anything still halts."""
     from htbot.services.commands import Caller
 
+    pin = _pin(pin_file) if breaker else None
     with people() as opened:
-        answer = opened.commands.resume(Caller(actor(), key))
+        who = Caller(actor(), key)
+        answer = opened.commands.reset_breaker(who, pin) if breaker else opened.commands.resume(who)
     _tell(answer, as_json)
     return ExitCode.ERROR if answer.halted else ExitCode.OK
+
+
+def _pin(source: str | None) -> str:
+    """The PIN from a file or standard input, never from the command line.
+
+    Raises:
+        CallerMistake: neither was named, or it cannot be read.
+    """
+    if source is None:
+        raise CallerMistake("--breaker needs the PIN of HTBOT_PIN: --pin-file FILE, or --pin-file - for standard input")
+    try:
+        text = sys.stdin.read(_LONGEST_PIN) if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CallerMistake(f"--pin-file {source}: cannot be read") from error
+    return text.strip()
+
+
+def cash_flow(
+    amount: Annotated[str, typer.Option(help="Dollars; negative for a withdrawal.")],
+    note: Annotated[str, typer.Option(help="What it was.")],
+    account: Annotated[str | None, typer.Option(help="Account; default: the one that is traded.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Note a deposit or withdrawal, so that the breaker does not take it for a gain or a loss."""
+    from decimal import Decimal, InvalidOperation
+
+    from htbot.services.commands import Caller
+
+    try:
+        dollars = Decimal(amount)
+    except InvalidOperation as error:
+        raise CallerMistake(f"--amount {amount}: must be a number of dollars") from error
+    with people() as opened:
+        flow = opened.commands.note_cash_flow(dollars, note, account, Caller(actor()))
+    if as_json:
+        print_json(flow)
+    else:
+        print(f"{flow.account}: {flow.amount_usd} USD noted, the breaker's peak moves with it")
 
 
 def _tell(answer: HaltAnswer, as_json: bool) -> None:

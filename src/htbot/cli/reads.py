@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (status, positions, orders, fills, trades, signals, pnl, account, alerts, why):
+    for command in (status, positions, orders, fills, trades, signals, pnl, risk, account, alerts, why):
         app.command()(command)
 
 
@@ -178,6 +178,27 @@ def pnl(account: Account = None, day: Day = None, as_json: Json = False) -> None
             ("Commissions", closed.commissions),
             ("Net", closed.net),
             ("Open", f"{still_open.trades} trades, mid {plain(still_open.mid)}, natural {plain(still_open.natural)}"),
+        ]
+    )
+
+
+def risk(account: Account = None, as_json: Json = False) -> None:
+    """The breaker: day's P&L and its limit, drawdown from the peak, what has tripped."""
+    with people() as opened:
+        found = opened.queries.risk(account)
+    if as_json:
+        print_json(found)
+        return
+    print_facts(
+        [
+            ("Account", f"{plain(found.account)}, session {plain(found.day)}, judged at {plain(found.as_of)}"),
+            ("Day's P&L", f"{plain(found.daily_pnl)}, trips at -{found.daily_loss_limit}"),
+            ("May still lose", plain(found.remaining)),
+            ("Equity", f"{plain(found.equity)}, at the start {plain(found.start_equity)}"),
+            ("Peak", f"{plain(found.peak_equity)}, today {plain(found.intraday_peak)}"),
+            ("Drawdown", f"{plain(found.drawdown_pct)} %, trips at {found.max_drawdown_pct} %"),
+            ("Breaker", found.breaker_reason or "has not tripped"),
+            ("Tripped", f"{plain(found.tripped_at)}, ends {plain(found.ends_at)}"),
         ]
     )
 

@@ -22,6 +22,7 @@ from htbot.desk.notices import Notices
 from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
+from htbot.desk.protection import Protection
 from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, stored_trade_of, take_over
 from htbot.desk.recovery import Recovery
 from htbot.desk.threads import DatabaseThread
@@ -90,8 +91,9 @@ class Desk:
         self.account = parts.plan.account or ""
         self.session_today: Session | None = None
         self.skew = timedelta(0)
-        self.recovery_due = True
+        self.recovery_due, self.compare_due = True, False
         self.notices = Notices(self)
+        self.protection = Protection()
         self.book = OpenBook()
         self.ledger = Ledger(parts.orders_database, self.broken)
         self._day_known: date | None = None
@@ -200,6 +202,7 @@ class Desk:
         for ref in await database.insist(lambda db: exits_of(db, [item.trade for item in stored])):
             self.trading.numbers.used_exit(ref)
         self.orders.restore(await database.insist(lambda db: take_over(db, self.trading.record.epoch, now)))
+        await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def adopt_strangers(self) -> None:
         """Trades that the record has as open and memory does not know: filled after their end."""
@@ -210,6 +213,7 @@ class Desk:
         """Look up and compare once; trading is enabled when nothing is in doubt."""
         if self._recovery is None:
             return False
+        self.compare_due = False
         view = await self._recovery.look_up(now)
         doubtful = self.orders.doubtful
         if doubtful:
@@ -314,6 +318,10 @@ class Desk:
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
         self.ledger.post(lambda db: tell_seldom(db, alert))
+
+    def order_ended(self) -> None:
+        """Books and broker are compared after each order (spec 05 section 6)."""
+        self.compare_due = True
 
     def stranger(self, trade_id: str) -> None:
         """A live trade that memory does not know."""

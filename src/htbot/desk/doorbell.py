@@ -1,11 +1,11 @@
-"""The desk's lock, and PostgreSQL's notifications as asyncio events: hints to look, never the thing itself."""
+"""The desk's locks, and PostgreSQL's notifications as asyncio events: hints to look, never the thing itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.errors import Retryable
 from htbot.persistence.listener import COMMANDS, HALTS, INTENTS, TASKS, Listener
 from htbot.persistence.singleton import SingletonLock
 
@@ -31,7 +31,7 @@ class Doorbell:
 
     def __init__(self, url: str, lock: str) -> None:
         self._url = url
-        self._lock = SingletonLock(url, lock)
+        self._locks = {SingletonLock(url, lock): "desk on this login"}
         self._bells = {channel: Bell() for channel in _CHANNELS}
         self._listener: Listener | None = None
         self._socket = -1
@@ -40,19 +40,33 @@ class Doorbell:
         """Set when something was announced on the channel; whoever waits clears it first and looks after."""
         return self._bells[channel]
 
-    async def ensure(self) -> None:
-        """Hold the lock and listen; without a database it goes without, and callers poll.
+    async def hold(self, account: str) -> None:
+        """One desk per account too, whatever login it came by; held from now on as the login's lock is.
 
         Raises:
-            StopTrading: another desk holds the lock.
+            StopTrading: another desk trades the account.
+        """
+        lock = SingletonLock(self._url, f"account:{account}")
+        if any(lock.name == held.name for held in self._locks):
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, lock.require, f"desk for account {account}")
+        except Retryable as error:
+            _log.warning("the account is not locked yet: %s", error)
+        self._locks[lock] = f"desk for account {account}"
+
+    async def ensure(self) -> None:
+        """Hold the locks and listen; without a database it goes without, and callers poll.
+
+        Raises:
+            StopTrading: another desk holds a lock of ours; the text names it.
         """
         if self._listener is not None:
             return
         loop = asyncio.get_running_loop()
         try:
-            taken = await loop.run_in_executor(None, self._lock.acquire)
-            if not taken:
-                raise StopTrading("another desk runs on this login: stop it first, one desk per IB login")
+            for lock, what in self._locks.items():
+                await loop.run_in_executor(None, lock.require, what)
             self._listener = await loop.run_in_executor(None, Listener, self._url, _CHANNELS)
         except Retryable as error:
             _log.warning("no notifications, polling: %s", error)
@@ -82,6 +96,7 @@ class Doorbell:
             self._listener = None
 
     def close(self) -> None:
-        """Stop listening and free the lock."""
+        """Stop listening and free the locks."""
         self._stop_listening()
-        self._lock.release()
+        for lock in self._locks:
+            lock.release()

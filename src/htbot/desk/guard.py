@@ -24,6 +24,7 @@ from htbot.services.outbox import tell_seldom
 
 # Between two exits of a trade: 1 s of market time after the first, twice as long each time, at most a cycle.
 LONGEST_PAUSE_S = 30
+BLIND_AFTER = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +74,16 @@ class ExitGuard:
     def held(self) -> set[int]:
         """Contracts whose quotes the guard needs."""
         return {leg.con_id for trade in self.trades for leg in trade.legs}
+
+    def exposed(self, now: datetime) -> bool:
+        """True while something is held that cannot be closed, or whose price has not been believable for 5 s."""
+        guarded = self._parts.book.guarded
+        return bool(guarded) and (not self._parts.connected() or any(self._blind(held, now) for held in guarded))
+
+    def _blind(self, held: OpenTrade, now: datetime) -> bool:
+        watched = self._watched.get(held.trade.id)
+        seen = None if watched is None or watched.watch.last_good is None else watched.watch.last_good.quoted_at
+        return seen is None or now - seen > BLIND_AFTER
 
     def look(self, now: datetime, ticked: Collection[int] | None = None) -> int:
         """Look at every open trade, or at those with a leg that has ticked; returns how many exits were begun."""

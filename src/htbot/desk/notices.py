@@ -7,14 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from htbot.desk.watch import Standing
+from htbot.domain.accounts import ACCOUNT_TAGS
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.records import Account
+from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 
 if TYPE_CHECKING:
     from htbot.desk.desk import Desk
-
-_AMOUNTS = ("NetLiquidation", "BuyingPower", "TotalCashValue")
 
 
 class Notices:
@@ -38,6 +39,9 @@ class Notices:
             buying_power_usd=standing.amounts.get("BuyingPower"),
             cash_usd=standing.amounts.get("TotalCashValue"),
         )
+        unprotected = self._desk.protection.to_store()
+        if unprotected is not None:
+            self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
         await self._desk.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
 
     def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
@@ -78,5 +82,5 @@ class Notices:
 
     def amounts(self) -> dict[str, Decimal]:
         """Account figures that the broker has told."""
-        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in _AMOUNTS}
+        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in ACCOUNT_TAGS}
         return {tag: amount for tag, amount in told.items() if amount is not None}

@@ -78,7 +78,7 @@ class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
     While `enabled` is False entries wait, and expire if that takes too long; exits leave. `broken` is told of a broken
-    invariant, `stranger` of a live trade that is not in memory.
+    invariant, `stranger` of a live trade that is not in memory, `ended` of the end of an order.
     """
 
     session: OrderSession
@@ -93,6 +93,7 @@ class OrderParts:
     holdings: Callable[[str], Mapping[int, int]]
     broken: Callable[[StopTrading], None]
     stranger: Callable[[str], None]
+    ended: Callable[[], None]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
 
@@ -281,6 +282,7 @@ class OrderDesk:
         )
         if live.over:
             self._live.pop(intent.ref, None)
+            self._parts.ended()
         self.settle(intent.trade_id, now)
 
     def settle(self, trade_id: str, now: datetime) -> None:

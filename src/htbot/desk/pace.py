@@ -63,9 +63,10 @@ class SteppedPace:
     async def _instant(self, desk: Desk, now: datetime) -> None:
         await desk.ledger.settle()
         await desk.settle(now)
-        if desk.orders.doubtful or not desk.enabled:
+        if desk.orders.doubtful or not desk.enabled or desk.compare_due:
             await desk.reconcile(now)
         desk.guard.look(now)
+        desk.protection.look(now, exposed=desk.guard.exposed(now))
         await self._written(desk)
         if now == floor_to(now, GRID_S) and self._last_step != now:
             await desk.refresh_halts(now)
@@ -160,6 +161,7 @@ class PacedPace:
         """What time alone makes due."""
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
+        desk.protection.look(now, exposed=desk.guard.exposed(now))
         if desk.connection == "connected":
             desk.trading.commands.drive(now)
             desk.orders.work(now)
@@ -235,7 +237,8 @@ class PacedPace:
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at
-        due = last is None or abs(now - last) >= timedelta(seconds=60) or bool(desk.orders.doubtful) or not desk.enabled
+        periodic = last is None or abs(now - last) >= timedelta(seconds=60)
+        due = periodic or desk.compare_due or bool(desk.orders.doubtful) or not desk.enabled
         if due and desk.connection == "connected":
             self._reconciled_at = now
             return True

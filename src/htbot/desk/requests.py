@@ -21,8 +21,10 @@ from htbot.adapters.live import LiveWriter
 from htbot.desk.desk import Desk
 from htbot.domain.errors import CallerMistake, HtbotError, Retryable
 from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata import snapshot
+from htbot.persistence.repositories import DeskStateRepository
 
 _POLL_S = 1.0
 _QUOTES_WITHIN_S = 3.0
@@ -46,7 +48,7 @@ class _Request:
 
 
 class RequestDesk:
-    """Answers `snapshot`, `contract` and `history`."""
+    """Answers `snapshot`, `contract`, `history` and `whatif`."""
 
     def __init__(self, desk: Desk, live: LiveWriter) -> None:
         self._desk = desk
@@ -56,6 +58,7 @@ class RequestDesk:
             "snapshot": self._snapshot,
             "contract": self._contract,
             "history": self._history,
+            "whatif": self._what_if,
         }
 
     async def serve(self) -> None:
@@ -129,6 +132,16 @@ class RequestDesk:
         parts = self._desk.parts
         bars = await parts.session.history(parts.watch.contract, int(params["minutes"]), int(params["days"]))
         return [[bar.start.isoformat(), bar.open, bar.high, bar.low, bar.close, bar.volume] for bar in bars]
+
+    async def _what_if(self, params: Mapping[str, Any]) -> object:
+        """The broker's margins for an order that is not placed. It takes an order id of its own, as any order does."""
+        self._require_connection()
+        question, parts = MarginQuestion.of_params(params), self._desk.parts
+        if question.account != self._desk.account:
+            raise CallerMistake(f"account {question.account}: the desk trades {self._desk.account}")
+        order_id = self._desk.trading.numbers.reserve_id(parts.session.next_valid_id)
+        await parts.orders_database.run(lambda db: DeskStateRepository(db).use_order_id(parts.plan.client_id, order_id))
+        return (await parts.session.what_if(question, order_id)).as_texts()
 
     def _require_connection(self) -> None:
         if self._desk.connection != "connected":

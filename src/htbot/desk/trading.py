@@ -57,6 +57,10 @@ class TradingFloor(Protocol):
         """An invariant is broken."""
         ...
 
+    def order_ended(self) -> None:
+        """An order is over."""
+        ...
+
     def stranger(self, trade_id: str) -> None:
         """A live trade that memory does not know."""
         ...
@@ -114,6 +118,7 @@ def build_trading(parts: TradingParts) -> Trading:
             holdings=desk.holdings,
             broken=desk.broken,
             stranger=desk.stranger,
+            ended=desk.order_ended,
             clock=desk.clock.now,
         )
     )

@@ -12,11 +12,13 @@ from typing import Protocol
 
 from htbot.desk.bars import BarFold
 from htbot.desk.chain import ChainNeed, window
+from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Underlying
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
 
 # Host seconds after which a line without any price is taken for one that has none.
@@ -82,6 +84,7 @@ class MarketWatch:
         self._lines_taken_s = 0.0
         self._lines_taken_at: datetime | None = None
         self._chain_missing = False
+        self.sieve = QuoteSieve()
         self.watching_since: datetime | None = None
 
     @property
@@ -177,24 +180,28 @@ class MarketWatch:
 
     def spot(self, session: MarketSession, now: datetime) -> float | None:
         """The underlying's last price, its mid when there is none."""
-        quote = session.quote(self.contract.con_id, now)
-        if quote is None:
+        told = session.quote(self.contract.con_id, now)
+        if told is None:
             return None
+        quote = self.sieve.admit(told)
         return quote.last if quote.last is not None else quote.mid
 
     def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
         """The quote with the market time at which it is known to stand.
 
         A broker sends changes only: an unchanged line stands as long as its feed lives, and the underlying, which ticks
-        all the time, is the feed's pulse. In an exact world the marker itself says that everything stands.
+        all the time, is the feed's pulse. In an exact world the marker itself says that everything stands. A quote that
+        jumps beyond belief is not the one that is told (FAULTS 32).
         """
-        if self._exact:
-            return session.quote(con_id, now)
-        own = self._ticked.get(con_id)
-        if own is None:
-            return None
-        pulse = own if self._contract is None else self._ticked.get(self._contract.con_id, own)
-        return session.quote(con_id, min(max(own, pulse), now))
+        stands_at = now
+        if not self._exact:
+            own = self._ticked.get(con_id)
+            if own is None:
+                return None
+            pulse = own if self._contract is None else self._ticked.get(self._contract.con_id, own)
+            stands_at = min(max(own, pulse), now)
+        quote = session.quote(con_id, stands_at)
+        return None if quote is None else self.sieve.admit(quote)
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
         """The quotes there are of these contracts."""
@@ -227,12 +234,13 @@ class MarketWatch:
             connected=standing.connected,
             trading_enabled=standing.trading_enabled,
             watching_since=self.watching_since,
+            figures=AccountFigures.of_tags(standing.amounts),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands: dollars (unknown ones absent), contracts held, options somebody has asked for."""
+    """Where the desk stands: account values by tag (unknown ones absent), contracts held, options asked for."""
 
     world_id: str
     account: str

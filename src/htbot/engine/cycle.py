@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from htbot.domain.bars import Bar
-from htbot.domain.decisions import RiskDecision, RiskRefusal, RuleOutcome
+from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal, RuleOutcome
 from htbot.domain.errors import CallerMistake, Refused
 from htbot.domain.instruments import UNDERLYINGS
+from htbot.domain.margin import WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import Evaluation, Signal, SpreadPlan
@@ -22,7 +23,7 @@ from htbot.execution.intents import EntryTerms, entry_intent
 from htbot.marketdata.sessions import trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.risk.book import Book
-from htbot.risk.gate import Proposal, decision_id, judge
+from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
 from htbot.strategies.base import Fired, Look, Measures, Standing, Strategy
 
@@ -84,6 +85,22 @@ def decide(inputs: CycleInputs) -> CycleOutcome:
         return CycleOutcome(evaluation, scene.memory, signal, plan, decision)
     intent, trade = entry_intent(decision, proposal, _terms(inputs, inputs.session, plan))
     return CycleOutcome(evaluation, scene.memory, signal, plan, decision, intent, trade)
+
+
+def confirm(inputs: CycleInputs, outcome: CycleOutcome, answer: WhatIf) -> CycleOutcome:
+    """What becomes of an entry when the broker has answered its what-if: as it was, with two rules more, or refused.
+
+    Raises:
+        CallerMistake: the outcome has no entry that could be confirmed.
+    """
+    signal, plan, session = outcome.signal, outcome.plan, inputs.session
+    if not isinstance(outcome.decision, Approved) or signal is None or plan is None or session is None:
+        raise CallerMistake("only an approved entry is shown to the broker")
+    proposal = Proposal(signal, plan, inputs.snapshot, session)
+    decision = judge_margin(outcome.decision, proposal, inputs.book, inputs.limits, answer)
+    if isinstance(decision, RiskRefusal):
+        return replace(outcome, decision=decision, intent=None, trade=None)
+    return replace(outcome, decision=decision)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -249,7 +249,8 @@ def resolve(intent: OrderIntent, broker: BrokerView, *, settled: bool) -> Resolu
     """What became of an intent in state UNKNOWN.
 
     One ref may own several permIds, and it works as long as one of them does. `settled` says that the settle time since
-    the doubt is over: only then does silence prove absence, and a partial fill without an order its end.
+    the doubt was over when the broker was asked: only then does silence prove absence, a partial fill without an order
+    its end, and a cancelled order the end of the ref, which may work under a permId that is not shown yet.
     """
     orders = broker.known_as(intent.ref)
     executed = [fill for fill in latest(broker.executions) if fill.ref == intent.ref]
@@ -286,7 +287,8 @@ def _outcome(quantity: int, orders: Sequence[OpenOrderMessage], filled: int, set
         return Outcome.WORKING
     if filled >= quantity:
         return Outcome.FILLED
-    if any(order.status in CANCELLED_STATUSES for order in orders):
+    # another permId of the ref may work and not show yet: no end before the settle time is over
+    if settled and any(order.status in CANCELLED_STATUSES for order in orders):
         return Outcome.CANCELLED
     inactive = bool(orders) and all(order.status == "Inactive" for order in orders)
     # still listed as open it may be held instead of refused: only time tells

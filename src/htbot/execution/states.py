@@ -56,6 +56,13 @@ _BROKER_SAYS: dict[IntentEvent, IntentState] = {
     _IE.EXPIRE: _I.EXPIRED,
 }
 
+# What was concluded is not what the broker says: late fills are booked, signs of life are looked up.
+_AFTER_THE_END: dict[IntentEvent, IntentState] = {
+    _IE.FILL: _I.FILLED,
+    _IE.ACKNOWLEDGE: _I.UNKNOWN,
+    _IE.DOUBT: _I.UNKNOWN,
+}
+
 INTENT_MOVES: dict[IntentState, dict[IntentEvent, IntentState]] = {
     _I.PENDING: {_IE.CLAIM: _I.CLAIMED, _IE.WITHDRAW: _I.WITHDRAWN, _IE.EXPIRE: _I.EXPIRED},
     _I.CLAIMED: {
@@ -70,13 +77,15 @@ INTENT_MOVES: dict[IntentState, dict[IntentEvent, IntentState]] = {
     # only a close is sent again, and only under the order id that it reserved
     _I.UNKNOWN: {**_BROKER_SAYS, _IE.SEND: _I.SENDING},
     _I.FILLED: {_IE.FILL: _I.FILLED, _IE.ACKNOWLEDGE: _I.FILLED, _IE.DOUBT: _I.FILLED},
-    _I.CANCELLED: {_IE.CANCEL: _I.CANCELLED, _IE.FILL: _I.FILLED, _IE.ACKNOWLEDGE: _I.UNKNOWN},
-    _I.REJECTED: {_IE.REJECT: _I.REJECTED, _IE.ACKNOWLEDGE: _I.UNKNOWN},
+    _I.CANCELLED: {**_AFTER_THE_END, _IE.CANCEL: _I.CANCELLED, _IE.REJECT: _I.CANCELLED},
+    # a refusal is definite: a fill after it breaks an invariant and raises
+    _I.REJECTED: {_IE.REJECT: _I.REJECTED, _IE.ACKNOWLEDGE: _I.UNKNOWN, _IE.DOUBT: _I.UNKNOWN},
+    # a request that comes after its expiry may be refused or cancelled: it stays expired
     _I.EXPIRED: {
+        **_AFTER_THE_END,
         _IE.EXPIRE: _I.EXPIRED,
         _IE.CANCEL: _I.EXPIRED,
-        _IE.FILL: _I.FILLED,
-        _IE.ACKNOWLEDGE: _I.UNKNOWN,
+        _IE.REJECT: _I.EXPIRED,
     },
     _I.WITHDRAWN: {_IE.WITHDRAW: _I.WITHDRAWN},
 }
@@ -98,6 +107,7 @@ def _over(state: OrderState) -> dict[OrderEvent, OrderState]:
     return {
         _OE.CANCEL: state,
         _OE.EXPIRE: state,
+        _OE.REJECT: state,
         _OE.CANCEL_PENDING: state,
         _OE.PARTIAL_FILL: state,
         _OE.FULL_FILL: _O.FILLED,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from htbot.domain.accounts import NO_FIGURES, AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
@@ -39,7 +40,8 @@ class Snapshot:
 
     `options` is the listed chain of the session's expiry around the spot, ordered by strike; `quotes` is keyed by
     contract id and holds the underlying and every streamed option; `net_liquidation` and `buying_power` are None while
-    the broker has not told them. `watching_since` is when the desk began (or resumed) watching without a gap.
+    the broker has not told them, `figures` are its other account values. `watching_since` is when the desk began (or
+    resumed) watching without a gap.
     """
 
     as_of: datetime
@@ -57,6 +59,7 @@ class Snapshot:
     connected: bool = True
     trading_enabled: bool = True
     watching_since: datetime | None = None
+    figures: AccountFigures = NO_FIGURES
 
 
 def _bar_to_json(watched: OpenBar | None) -> list[object] | None:
@@ -80,7 +83,7 @@ def _bar_from_json(fields: list[object] | None) -> OpenBar | None:
 def encode(snapshot: Snapshot) -> str:
     """The snapshot as compact JSON text."""
     quotes = [
-        [q.con_id, q.as_of.isoformat(), q.bid, q.ask, q.bid_size, q.ask_size, q.last, q.modelled]
+        [q.con_id, q.as_of.isoformat(), q.bid, q.ask, q.bid_size, q.ask_size, q.last, q.modelled, q.data_type]
         for q in snapshot.quotes.values()
     ]
     options = [
@@ -103,6 +106,7 @@ def encode(snapshot: Snapshot) -> str:
         "connected": snapshot.connected,
         "trading_enabled": snapshot.trading_enabled,
         "watching_since": None if snapshot.watching_since is None else snapshot.watching_since.isoformat(),
+        "figures": snapshot.figures.as_texts(),
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -110,10 +114,7 @@ def encode(snapshot: Snapshot) -> str:
 def decode(text: str | bytes) -> Snapshot:
     """The snapshot back from its JSON text."""
     raw = json.loads(text)
-    quotes = {
-        con_id: Quote(con_id, datetime.fromisoformat(as_of), bid, ask, bid_size, ask_size, last, modelled)
-        for con_id, as_of, bid, ask, bid_size, ask_size, last, modelled in raw["quotes"]
-    }
+    quotes = {con_id: Quote(con_id, datetime.fromisoformat(as_of), *rest) for con_id, as_of, *rest in raw["quotes"]}
     options = tuple(
         ListedOption(con_id, date.fromisoformat(expiry), Decimal(strike), Right(right), trading_class)
         for con_id, expiry, strike, right, trading_class in raw["options"]
@@ -134,4 +135,5 @@ def decode(text: str | bytes) -> Snapshot:
         connected=raw["connected"],
         trading_enabled=raw["trading_enabled"],
         watching_since=None if raw["watching_since"] is None else datetime.fromisoformat(raw["watching_since"]),
+        figures=AccountFigures.of_texts(raw["figures"]),
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import Session
 
+from htbot.persistence.codecs import JsonObject, legs_from_json
 from htbot.persistence.columns import plain_money
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
-from htbot.risk.book import Book
+from htbot.risk.book import Book, RecentOrder
+from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
 # quantity and the least credit it accepts, whatever part of it is filled.
@@ -18,11 +21,16 @@ _BOOK = text(
     """
 WITH account_trades AS (
     SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
+           state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
-    WHERE account = :account AND opened_at <= :as_of AND (session = :session OR state = ANY(:live_trades))
+    WHERE account = :account AND opened_at <= :as_of
+      AND (session BETWEEN :week_begins AND :session OR state = ANY(:live_trades))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
+           count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
+           count(*) FILTER (WHERE this_week AND today) AS trades_today,
+           count(*) FILTER (WHERE this_week) AS trades_this_week,
            count(*) FILTER (WHERE mine AND today) AS entries_today,
            max(closed_at) FILTER (WHERE mine AND today AND state = 'closed' AND closed_at <= :as_of) AS last_exit_at,
            max(opened_at) FILTER (WHERE mine AND today) AS last_entry_at,
@@ -31,31 +39,55 @@ WITH account_trades AS (
     FROM account_trades
 ), ordered AS (
     SELECT count(*) FILTER (WHERE state = ANY(:live_intents)) AS working_orders,
-           count(*) FILTER (WHERE created_at > CAST(:as_of AS timestamptz) - interval '1 minute') AS orders_last_minute
+           count(*) FILTER (WHERE created_at > CAST(:as_of AS timestamptz) - interval '1 minute') AS orders_last_minute,
+           count(*) FILTER (WHERE session = :session) AS orders_today
     FROM intents
     WHERE account = :account AND created_at <= :as_of
-      AND (state = ANY(:live_intents) OR created_at > CAST(:as_of AS timestamptz) - interval '1 minute')
+      AND (state = ANY(:live_intents) OR session = :session
+           OR created_at > CAST(:as_of AS timestamptz) - interval '1 minute')
+), recent AS (
+    SELECT jsonb_build_array(created_at, action, quantity, legs) AS entry
+    FROM intents
+    WHERE account = :account AND purpose = 'entry' AND created_at <= :as_of
+      AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
+    ORDER BY created_at DESC
+    LIMIT 1000
 ), at_risk AS (
-    SELECT coalesce(sum(
+    SELECT trade.symbol, sum(
         (trade.width - CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END)
         * (trade.legs -> 0 ->> 'multiplier')::integer
         * greatest(trade.quantity, entry.quantity)
-    ), 0) AS open_maximum_loss_usd
+    ) AS loss_usd
     FROM trades AS trade
     LEFT JOIN intents AS entry
         ON entry.trade_id = trade.id AND entry.purpose = 'entry' AND entry.state = ANY(:live_intents)
     WHERE trade.account = :account AND trade.opened_at <= :as_of AND trade.state = ANY(:live_trades)
+    GROUP BY trade.symbol
 )
-SELECT traded.*, ordered.*, at_risk.*,
+SELECT traded.*, ordered.*,
+    (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
+    (SELECT coalesce(jsonb_object_agg(symbol, loss_usd::text), '{}') FROM at_risk) AS maximum_loss_by_symbol_usd,
+    (SELECT count(*) FROM signals
+     WHERE strategy = :strategy AND account = :account AND as_of <= :as_of
+       AND as_of > CAST(:as_of AS timestamptz) - interval '1 minute') AS signals_last_minute,
     (SELECT coalesce(max(sequence), 0) + 1 FROM intents
      WHERE strategy = :strategy AND account = :account AND session = :session AND purpose = 'entry') AS next_sequence,
+    (SELECT coalesce(jsonb_object_agg(day, usd::text), '{}') FROM (
+        SELECT (executed_at AT TIME ZONE 'America/New_York')::date AS day, sum(price * quantity * multiplier) AS usd
+        FROM fills
+        WHERE account = :account AND side = 'SELL' AND executed_at <= :as_of
+          AND executed_at > CAST(:as_of AS timestamptz) - interval '14 days'
+        GROUP BY 1
+    ) AS sold) AS sale_proceeds_usd,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
      WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
+    (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
+     ORDER BY day DESC LIMIT 1) AS peak_equity_usd,
     coalesce((SELECT value FROM desk_state WHERE key = 'reconciled')
            = (SELECT value FROM desk_state WHERE key = 'epoch'), false) AS reconciled
-FROM traded, ordered, at_risk
+FROM traded, ordered
 """
 )
 
@@ -88,6 +120,7 @@ class BookQuery:
             "strategy": key.strategy,
             "account": key.account,
             "session": key.session,
+            "week_begins": key.session - timedelta(days=key.session.weekday()),
             "as_of": as_of,
             "live_trades": list(LIVE_TRADE_STATES),
             "live_intents": list(LIVE_INTENT_STATES),
@@ -96,6 +129,7 @@ class BookQuery:
 
 
 def _to_book(row: RowMapping) -> Book:
+    losses = {symbol: plain_money(Decimal(loss)) for symbol, loss in row["maximum_loss_by_symbol_usd"].items()}
     return Book(
         open_trades=row["open_trades"],
         working_orders=row["working_orders"],
@@ -106,11 +140,27 @@ def _to_book(row: RowMapping) -> Book:
         last_entry_at=_utc(row["last_entry_at"]),
         strategy_realized_today_usd=plain_money(row["strategy_realized_today_usd"]),
         account_realized_today_usd=plain_money(row["account_realized_today_usd"]),
-        open_maximum_loss_usd=plain_money(row["open_maximum_loss_usd"]),
+        open_maximum_loss_usd=sum(losses.values(), Decimal(0)),
+        maximum_loss_by_symbol_usd=losses,
         orders_last_minute=row["orders_last_minute"],
+        account_open_trades=row["account_open_trades"],
+        trades_today=row["trades_today"],
+        trades_this_week=row["trades_this_week"],
+        orders_today=row["orders_today"],
+        signals_last_minute=row["signals_last_minute"],
+        recent_orders=tuple(_recent(*fields) for fields in row["recent_orders"]),
+        sale_proceeds_usd={
+            date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
+        },
+        peak_equity_usd=None if row["peak_equity_usd"] is None else plain_money(row["peak_equity_usd"]),
         halted_by=row["halted_by"],
         reconciled=row["reconciled"],
     )
+
+
+def _recent(created_at: str, action: str, quantity: int, legs: list[JsonObject]) -> RecentOrder:
+    at = datetime.fromisoformat(created_at).astimezone(UTC)
+    return RecentOrder(fingerprint(action, quantity, legs_from_json(legs)), at)
 
 
 def _utc(value: datetime | None) -> datetime | None:

@@ -224,3 +224,43 @@ class ReconciliationRun:
     foreign: int
     since: datetime | None
     items: tuple[ReconciliationItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EquityDay:
+    """One account on one session day, dollars; None = not known yet. `loss_base_usd` is 0 until a person resets."""
+
+    account: str
+    day: date
+    as_of: datetime
+    start_net_liquidation_usd: Decimal | None = None
+    start_unrealized_usd: Decimal | None = None
+    equity_usd: Decimal | None = None
+    daily_pnl_usd: Decimal | None = None
+    peak_equity_usd: Decimal | None = None
+    intraday_peak_usd: Decimal | None = None
+    loss_base_usd: Decimal = Decimal(0)
+    reset_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CashFlow:
+    """One deposit (positive) or withdrawal (negative), dollars, at a market time."""
+
+    account: str
+    at: datetime
+    amount_usd: Decimal
+    note: str
+    recorded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process that has started; `revision` is the schema that its code was written for. Wall time."""
+
+    name: str
+    host: str
+    pid: int
+    version: str
+    revision: str
+    started_at: datetime

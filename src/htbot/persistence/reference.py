@@ -19,8 +19,8 @@ this page, the row classes and the migrations in `alembic/` equal.
 - Money is `numeric(18,6)`: dollars, or dollars per unit for prices of options. Market data and indicators are
   `double precision`. Unknown is null, never 0.
 - Times are `timestamptz`. `as_of`, `known_at`, `opens`, `created_at`, `changed_at`, `set_at` and their like are market
-  time; `recorded_at`, `started_at`, `finished_at`, `ready_at`, `seen_at`, `sent_at`, `next_attempt_at` and the times
-  of `api_tokens` are wall time.
+  time, `reset_at` and the `at` of `cash_flows` too; `recorded_at`, `started_at`, `finished_at`, `ready_at`, `seen_at`,
+  `sent_at`, `next_attempt_at` and the times of `api_tokens` are wall time.
 - Prices of orders are signed as IB signs them (negative = receive); `credit` and `debit` are positive per unit.
 - Committed rows ring: `NOTIFY htbot_intents` (ref), `htbot_tasks` (task), `htbot_commands` (id) and `htbot_halts`
   (source).

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from htbot.domain.errors import StopTrading
@@ -48,6 +49,19 @@ def open_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
     if trade.credit is None or cost is None:
         return None
     return (trade.credit - cost) * trade.legs[0].multiplier * trade.quantity
+
+
+def open_result(
+    trades: Iterable[Trade], marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks], as_of: datetime
+) -> Decimal | None:
+    """Unrealised dollars of open trades, each on its own basis; 0 without any, None while one is unknown."""
+    total = Decimal(0)
+    for trade in trades:
+        result = open_pnl(trade, marks_of(trade.legs, as_of), trade.rules.pnl_basis)
+        if result is None:
+            return None
+        total += result
+    return total
 
 
 def trade_result(legs: Sequence[SpreadLeg], entry: Iterable[Fill], exits: Iterable[Fill]) -> TradeResult:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RecentOrder:
+    """An entry of the account and when it was decided; `fingerprint` is the same for the same legs, side and size."""
+
+    fingerprint: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,13 @@ class Book:
     commissions known so far and negative for losses. `open_maximum_loss_usd` is positive: what the account's open and
     opening trades can still lose. `halted_by` is the text of the halt in force, None when there is none; `reconciled`
     is False until books and broker agree.
+
+    `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
+    week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
+    intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
+    `signals_last_minute` counts what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits
+    `open_maximum_loss_usd`. `peak_equity_usd` is the highest equity on record, shifted by deposits and withdrawals,
+    None before the first record. `sale_proceeds_usd` is what the sales of the last two weeks brought, by New York day.
     """
 
     open_trades: int = 0
@@ -30,5 +46,14 @@ class Book:
     account_realized_today_usd: Decimal = Decimal(0)
     open_maximum_loss_usd: Decimal = Decimal(0)
     orders_last_minute: int = 0
+    account_open_trades: int = 0
+    trades_today: int = 0
+    trades_this_week: int = 0
+    orders_today: int = 0
+    signals_last_minute: int = 0
+    recent_orders: tuple[RecentOrder, ...] = ()
+    maximum_loss_by_symbol_usd: Mapping[str, Decimal] = field(default_factory=dict)
+    peak_equity_usd: Decimal | None = None
+    sale_proceeds_usd: Mapping[date, Decimal] = field(default_factory=dict)
     halted_by: str | None = None
     reconciled: bool = False

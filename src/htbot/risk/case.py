@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from htbot.domain.accounts import AccountKind, kind_of
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Underlying
+from htbot.domain.margin import WhatIf
 from htbot.portfolio.marks import Marks
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
@@ -18,7 +20,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One proposal with everything that rules compare. `underlying` is None for a symbol that is not configured."""
+    """One proposal with everything that rules compare. `underlying` is None for a symbol that is not configured.
+
+    `what_if` is the broker's answer, None while it has not been asked.
+    """
 
     proposal: Proposal
     book: Book
@@ -26,6 +31,20 @@ class Case:
     as_of: datetime
     underlying: Underlying | None
     marks: Marks
+    what_if: WhatIf | None = None
+
+    @property
+    def account_kind(self) -> AccountKind | None:
+        """Cash or margin: as configured, else as the broker's figures tell, None when they do not."""
+        if self.limits.account_kind is not None:
+            return self.limits.account_kind
+        snapshot = self.proposal.snapshot
+        return kind_of(snapshot.buying_power, snapshot.figures.available_funds)
+
+    @property
+    def symbol_loss_usd(self) -> Decimal:
+        """What open trades on this underlying can still lose."""
+        return self.book.maximum_loss_by_symbol_usd.get(self.proposal.signal.symbol, Decimal(0))
 
     @property
     def natural_credit(self) -> Decimal | None:
@@ -70,6 +89,10 @@ class Verdict:
     def refused(self, value: object, reason: str) -> RuleOutcome:
         """The value breaks the limit, or there is no value."""
         return RuleOutcome(self.rule, passed=False, limit=self.limit, value=str(value), reason=reason)
+
+    def warned(self, value: object, reason: str) -> RuleOutcome:
+        """The value breaks a limit that is set to warn: passed, and a person is told why."""
+        return RuleOutcome(self.rule, passed=True, limit=self.limit, value=str(value), reason=reason)
 
     def when(self, kept: bool, value: object, reason: str) -> RuleOutcome:
         """Passed when `kept`, otherwise refused with `reason`."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from htbot.domain.errors import CallerMistake, NotFound, Retryable
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch
-from htbot.persistence.records import AuditEntry, Command
+from htbot.persistence.records import AuditEntry, CashFlow, Command
 from htbot.persistence.repositories import (
     AuditRepository,
     CommandRepository,
     CommandRequest,
+    EquityRepository,
     HaltRepository,
     HaltRequest,
     IntentRepository,
@@ -27,14 +30,17 @@ from htbot.persistence.states import CommandState, HaltKind
 from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
+from htbot.services.pin import require_pin
 
 CLOSE_ALL = "close_all"
 CANCEL = "cancel"
 HALT = "halt"
 RESUME = "resume"
 EVERY_ACCOUNT = "all"
+REDIS_SOURCE = "redis"
 _CONNECTED = "connected"
-_JOIN_LOCK = "htbot:commands"
+JOIN_LOCK = "htbot:commands"
+"""Whoever makes or joins a close holds this lock, so that two at once become one."""
 
 
 class Conflict(CallerMistake):
@@ -76,7 +82,10 @@ class HaltAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CommandParts:
-    """What commands work with. `host_now` is wall time; `account` the configured account; `line` the desk's own."""
+    """What commands work with. `host_now` is wall time; `account` the configured account; `line` the desk's own.
+
+    `pin_digest` is that of the PIN, None when none is set.
+    """
 
     database: Database
     live: Live
@@ -84,6 +93,7 @@ class CommandParts:
     account: str | None
     host_now: Callable[[], datetime]
     line: DeskLine
+    pin_digest: str | None = None
 
 
 class Commands:
@@ -108,12 +118,22 @@ class Commands:
         try:
             answer, repeated = self._halt_row(reason, caller, at, problem)
         except Retryable as error:
-            if problem is not None:
+            by = [] if problem is not None else [FILE_SOURCE]
+            by += [REDIS_SOURCE] if self._ring(reason) else []
+            if not by:
                 raise Retryable(f"not halted: {problem}; {error}") from error
-            return HaltAnswer(halted=True, by=[FILE_SOURCE], warning=str(error))
+            return HaltAnswer(halted=True, by=by, warning="; ".join(filter(None, (problem, str(error)))))
         if made and repeated:
             self._parts.kill_switch.clear_ours()
         return answer
+
+    def _ring(self, reason: str) -> bool:
+        """Tell the desk through Redis when there is no other way; False when it cannot be told so."""
+        try:
+            self._parts.live.raise_halt(reason)
+        except redis.RedisError:
+            return False
+        return True
 
     def _halt_row(self, reason: str, caller: Caller, at: datetime, problem: str | None) -> tuple[HaltAnswer, bool]:
         """The answer, and True when an earlier call with this key had the effect already."""
@@ -138,12 +158,76 @@ class Commands:
             command, created = self._take(session, RESUME, {}, caller, at)
             if not created:
                 return _answer(command)
+            rung = REDIS_SOURCE in self._sources(session, at)
+            rings = self._silence() if rung else None
             HaltRepository(session).clear(caller.actor, at, kind=HaltKind.HALT)
             self._parts.kill_switch.clear_ours()
-            sources = self._sources(session, at)
-            answer = HaltAnswer(halted=bool(sources), by=sources, warning=self._left(sources))
-            self._finish(session, command, at, answer)
-            return answer
+            return self._resumed(session, command, at, rings)
+
+    def reset_breaker(self, caller: Caller, pin: str | None) -> HaltAnswer:
+        """Lift every trip of the breaker, and nothing else; equity and day are judged from where they stand now.
+
+        Raises:
+            PinRefused: without the right PIN (RULINGS 14).
+            PinLocked: after five wrong ones within a minute.
+            Retryable: PostgreSQL does not answer; nothing was lifted.
+        """
+        at = self._now()
+        require_pin(self._parts.database, self._parts.pin_digest, pin, caller.actor, at)
+        with self._parts.database.transaction() as session:
+            command, created = self._take(session, RESUME, {"breaker": True}, caller, at)
+            if not created:
+                return _answer(command)
+            HaltRepository(session).clear(caller.actor, at, kind=HaltKind.BREAKER)
+            for before in EquityRepository(session).reset(at):
+                detail = {
+                    "day": before.day,
+                    "daily_pnl_usd": before.daily_pnl_usd,
+                    "equity_usd": before.equity_usd,
+                    "peak_equity_usd": before.peak_equity_usd,
+                }
+                entry = AuditEntry(at, caller.actor, "breaker.reset", before.account, detail)
+                AuditRepository(session).add(entry)
+            return self._resumed(session, command, at, None)
+
+    def _resumed(self, session: Session, command: Command, at: datetime, rings: str | None) -> HaltAnswer:
+        """What halts still, after something was lifted."""
+        sources = self._sources(session, at)
+        warning = "; ".join(filter(None, (self._left(sources), rings))) or None
+        answer = HaltAnswer(halted=bool(sources), by=sources, warning=warning)
+        self._finish(session, command, at, answer)
+        return answer
+
+    def _silence(self) -> str | None:
+        """Take the flag out of Redis before the halt that it rang for is lifted; why it may ring again, or None."""
+        try:
+            self._parts.live.drop_halt()
+        except redis.RedisError:
+            return "redis does not answer: a halt that stands there will count again"
+        return None
+
+    def note_cash_flow(self, amount_usd: Decimal, note: str, account: str | None, caller: Caller) -> CashFlow:
+        """A person took money out (negative) or paid it in: the breaker's peak and start move with it.
+
+        Raises:
+            CallerMistake: the amount is zero, or no account is known.
+            NotFound: there is no such account.
+        """
+        at = self._now()
+        if not amount_usd.is_finite() or amount_usd == 0:
+            raise CallerMistake(f"amount {amount_usd}: name dollars, negative for a withdrawal")
+        with self._parts.database.transaction() as session:
+            desk = look(self._parts.live, self._parts.host_now())
+            told = [view.account for view in watch.accounts(session)]
+            chosen = account or desk.account or self._parts.account or next(iter(told), None)
+            if chosen is None:
+                raise CallerMistake("no account is known yet: name one with --account")
+            self._require_account(session, chosen, desk)
+            flow = CashFlow(chosen, at, amount_usd, _one_line(note), caller.actor)
+            EquityRepository(session).add_flow(flow)
+            detail = {"amount_usd": amount_usd, "note": flow.note}
+            AuditRepository(session).add(AuditEntry(at, caller.actor, "cash_flow", chosen, detail))
+        return flow
 
     def _left(self, sources: list[str]) -> str | None:
         if FILE_SOURCE in sources:
@@ -175,7 +259,7 @@ class Commands:
     def _close_by_row(self, scope: str, caller: Caller) -> Accepted:
         at = self._now()
         with self._parts.database.transaction() as session:
-            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(_JOIN_LOCK))))
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(JOIN_LOCK))))
             if caller.key is None:
                 for running in CommandRepository(session).open(CLOSE_ALL):
                     if running.params.get("scope") in {scope, EVERY_ACCOUNT}:
@@ -217,7 +301,7 @@ class Commands:
     def _finish(self, session: Session, command: Command, at: datetime, answer: HaltAnswer) -> None:
         result = {"halted": answer.halted, "by": answer.by, "warning": answer.warning}
         CommandRepository(session).advance(command.id, CommandState.PENDING, CommandState.DONE, at, result)
-        subject = str(command.params.get("reason", ""))
+        subject = str(command.params.get("reason", "breaker" if "breaker" in command.params else ""))
         AuditRepository(session).add(AuditEntry(at, command.requested_by, command.kind, subject, result))
 
     def _audit(self, session: Session, caller: Caller, action: str, subject: str, at: datetime) -> None:

@@ -27,6 +27,14 @@ class Live(Protocol):
         """The latest snapshot of an underlying."""
         ...
 
+    def raise_halt(self, reason: str) -> None:
+        """Ring for a halt."""
+        ...
+
+    def drop_halt(self) -> None:
+        """Stop ringing."""
+        ...
+
     def ping(self) -> bool:
         """True when Redis answers."""
         ...

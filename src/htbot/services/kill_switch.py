@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from htbot.domain.errors import HtbotError
+from htbot.domain.errors import ConfigurationError, HtbotError
 
 FILE_SOURCE = "file"
 """The word for the file in `halts.source`; that row follows the file and is the desk's to write."""
@@ -36,6 +36,27 @@ class KillSwitch:
         except OSError:
             return True
         return True
+
+    def require_safe(self) -> None:
+        """See that nobody else can take the file away (FAULTS 62).
+
+        A link in its place is a halt and is not followed; a folder in which everybody may remove what is not theirs
+        makes every halt anybody's to lift.
+
+        Raises:
+            ConfigurationError: the folder is writable by everybody and not sticky, or is none.
+        """
+        folder = self.path.parent
+        try:
+            mode = folder.stat().st_mode
+        except OSError as error:
+            raise ConfigurationError(f"KILL_SWITCH_FILE={self.path}: {folder}: {error.strerror}") from error
+        if not stat.S_ISDIR(mode):
+            raise ConfigurationError(f"KILL_SWITCH_FILE={self.path}: {folder} is no folder")
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigurationError(
+                f"KILL_SWITCH_FILE={self.path}: anybody may remove files from {folder}: chmod o-w {folder}"
+            )
 
     def told(self) -> str:
         """What the file says, on one line."""

@@ -11,20 +11,20 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from htbot.domain.decisions import RiskDecision, RiskRefusal, RuleOutcome
+from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal, RuleOutcome
 from htbot.domain.errors import CallerMistake, NotFound, Refused
 from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.margin import MarginQuestion, WhatIf
+from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.sessions import Session as TradingSession
-from htbot.domain.signals import Direction, Signal, SpreadPlan
-from htbot.domain.trades import ExitRules
-from htbot.domain.verticals import VerticalRequest
+from htbot.domain.signals import Direction, Signal
+from htbot.domain.trades import ExitRules, Trade
 from htbot.domain.windows import TradingWindow
-from htbot.engine.plans import plan_spread
 from htbot.execution.intents import EntryTerms, entry_intent
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.sessions import trading_window
-from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database
 from htbot.persistence.records import AuditEntry, Command
@@ -40,15 +40,16 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.states import CommandState
 from htbot.risk.book import Book
-from htbot.risk.gate import Proposal, decision_id, judge
+from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
 from htbot.services.commands import Caller, Conflict, DeskAway
 from htbot.services.desk_view import Live, look, snapshot_of
+from htbot.services.manual_plan import Strikes, plan_strikes
+from htbot.services.margin import AskMargin
 from htbot.services.trade_record import store_quotes
 
 KIND = "manual_signal"
 STRATEGY = "vertical_spread"
-_ANY_DISTANCE = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ def nobody_to_ask(_request: ManualRequest) -> Snapshot | None:
     return None
 
 
+def no_margin(_question: MarginQuestion) -> WhatIf:
+    """Nobody can ask the broker."""
+    return WhatIf(unknown="there is no desk to ask the broker")
+
+
 def no_file() -> str | None:
     """No kill switch file is known."""
     return None
@@ -122,7 +128,8 @@ class ManualParts:
     """What proposals work with; `host_now` is wall time.
 
     `terms` gives an underlying's limits, `ask` the desk's market of this moment with the strikes of a request (None
-    when it cannot be had). `halted_by` is what the kill switch file says: the record follows the file a second later.
+    when it cannot be had), `ask_margin` the broker's what-if of an order. `halted_by` is what the kill switch file
+    says: the record follows the file a second later.
     """
 
     database: Database
@@ -131,6 +138,7 @@ class ManualParts:
     host_now: Callable[[], datetime]
     ask: Callable[[ManualRequest], Snapshot | None] = nobody_to_ask
     halted_by: Callable[[], str | None] = no_file
+    ask_margin: AskMargin = no_margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,17 @@ class _Scene:
     def as_of(self) -> datetime:
         """The decision's time is that of its quotes."""
         return self.snapshot.as_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A proposal after the first door of the gate; intent and trade when it got through."""
+
+    proposal: Proposal
+    book: Book
+    decision: RiskDecision
+    intent: OrderIntent | None = None
+    trade: Trade | None = None
 
 
 class ManualSignals:
@@ -164,6 +183,7 @@ class ManualSignals:
         """
         direction = request.direction
         asked = self._parts.ask(request)  # before the transaction: nothing waits for the desk inside one
+        margin = self._ask_margin(request, direction, asked)
         answer: ManualAnswer | Refused
         with self._parts.database.transaction() as session:
             command, created = self._take(session, request, caller)
@@ -171,7 +191,8 @@ class ManualSignals:
                 return _repeated(command)
             scene = self._scene(session, request, asked)
             try:
-                answer = self._judge(session, request, direction, scene, command)
+                weighed = self._confirm(self._weigh(session, request, direction, scene), scene, margin)
+                answer = _stored(session, weighed, command)
                 result = dataclasses.asdict(answer)
             except Refused as refused:
                 answer = refused
@@ -215,23 +236,31 @@ class ManualSignals:
             raise Refused("session", f"{today} is not a session of the exchange", limit="a session", value=str(today))
         return _Scene(snapshot, trading_session, terms)
 
-    def _judge(
-        self, session: Session, request: ManualRequest, direction: Direction, scene: _Scene, command: Command
-    ) -> ManualAnswer:
-        plan = _plan(request, direction, scene)
+    def _ask_margin(
+        self, request: ManualRequest, direction: Direction, asked: Snapshot | None
+    ) -> tuple[MarginQuestion | None, WhatIf]:
+        """The order that the proposal would become, and what the broker says of it; nothing is written."""
+        try:
+            with self._parts.database.transaction() as session:
+                weighed = self._weigh(session, request, direction, self._scene(session, request, asked))
+        except (Refused, NotFound, DeskAway):
+            return None, WhatIf(unknown="there was no order to ask about")  # the same is found, and told, once more
+        if weighed.intent is None:
+            return None, WhatIf(unknown="there was no order to ask about")
+        question = MarginQuestion.of(weighed.intent)
+        return question, self._parts.ask_margin(question)
+
+    def _weigh(self, session: Session, request: ManualRequest, direction: Direction, scene: _Scene) -> _Weighed:
+        """Everything that the record and the quotes can say."""
+        wanted = Strikes(request.strike_short, request.strike_long, request.quantity, request.expiry)
+        plan = plan_strikes(wanted, direction, scene.snapshot, scene.session.day)
         key = BookKey(STRATEGY, scene.snapshot.account, scene.session.day)
         recorded = BookQuery(session).read(key, scene.as_of)
         book = dataclasses.replace(recorded, halted_by=recorded.halted_by or self._parts.halted_by())
-        signal = _signal(request, direction, scene, book)
-        proposal = Proposal(signal, plan, scene.snapshot, scene.session)
+        proposal = Proposal(_signal(request, direction, scene, book), plan, scene.snapshot, scene.session)
         decision = judge(proposal, book, scene.terms.limits, scene.as_of)
-        signal_id = SignalRepository(session).add(signal, _words(decision))
-        if signal_id is None:
-            raise Refused("open_trade", "another proposal was made at the same moment", limit="1", value="2")
-        RiskDecisionRepository(session).add(decision, signal_id)
         if isinstance(decision, RiskRefusal):
-            rule = decision.refused_by
-            raise Refused(rule.rule, rule.reason, limit=rule.limit, value=rule.value)
+            return _Weighed(proposal, book, decision)
         window = trading_window(scene.session, scene.terms.limits.hours)
         entry = EntryTerms(
             sequence=book.next_sequence,
@@ -240,60 +269,52 @@ class ManualSignals:
             floor_credit=scene.terms.limits.floor_credit(UNDERLYINGS[plan.underlying], plan),
             entry_ends=window.entry_until,
         )
-        intent, trade = entry_intent(decision, proposal, entry)
-        store_quotes(session, scene.snapshot, intent.legs)
-        if not (TradeRepository(session).add(trade) and IntentRepository(session).add(intent)):
-            raise Refused("open_trade", "the strategy has a trade that is not closed", limit="0", value="1")
-        return ManualAnswer(
-            command_id=command.id,
-            decision_id=decision_id(signal),
-            accepted=True,
-            ref=intent.ref,
-            trade_id=trade.id,
-            limit=intent.limit,
-            worst_limit=intent.worst_limit,
-            credit_mid=plan.mid_credit,
-            credit_natural=plan.natural_credit,
-            maximum_loss=plan.maximum_loss_usd,
-            outcomes=list(decision.outcomes),
-        )
+        return _Weighed(proposal, book, decision, *entry_intent(decision, proposal, entry))
+
+    @staticmethod
+    def _confirm(weighed: _Weighed, scene: _Scene, margin: tuple[MarginQuestion | None, WhatIf]) -> _Weighed:
+        """The second door: the answer counts for the very order that was asked about."""
+        if not isinstance(weighed.decision, Approved) or weighed.intent is None:
+            return weighed
+        question, answer = margin
+        if question != MarginQuestion.of(weighed.intent):
+            answer = WhatIf(unknown="the market moved while the broker was asked: try again")
+        limits = scene.terms.limits
+        decision = judge_margin(weighed.decision, weighed.proposal, weighed.book, limits, answer)
+        return dataclasses.replace(weighed, decision=decision)
 
 
-def _plan(request: ManualRequest, direction: Direction, scene: _Scene) -> SpreadPlan:
-    """The named strikes, priced as every spread is: the chain is narrowed to the two of them."""
-    expiry = request.expiry or scene.session.day
-    wanted = VerticalRequest(
-        direction=direction,
-        expiry=expiry,
-        short_index=0,
-        long_index=1,
-        width=abs(request.strike_long - request.strike_short),
-        strike_range=_ANY_DISTANCE,
-        quantity=request.quantity,
+def _stored(session: Session, weighed: _Weighed, command: Command) -> ManualAnswer:
+    """Signal, decision and what came of it; a refusal is stored and raised."""
+    decision, signal, plan = weighed.decision, weighed.proposal.signal, weighed.proposal.plan
+    signal_id = SignalRepository(session).add(signal, _words(decision))
+    if signal_id is None:
+        raise Refused("open_trade", "another proposal was made at the same moment", limit="1", value="2")
+    RiskDecisionRepository(session).add(decision, signal_id)
+    if isinstance(decision, RiskRefusal):
+        rule = decision.refused_by
+        raise Refused(rule.rule, rule.reason, limit=rule.limit, value=rule.value)
+    intent, trade = weighed.intent, weighed.trade
+    if (
+        intent is None
+        or trade is None
+        or not (TradeRepository(session).add(trade) and IntentRepository(session).add(intent))
+    ):
+        raise Refused("open_trade", "the strategy has a trade that is not closed", limit="0", value="1")
+    store_quotes(session, weighed.proposal.snapshot, intent.legs)
+    return ManualAnswer(
+        command_id=command.id,
+        decision_id=decision_id(signal),
+        accepted=True,
+        ref=intent.ref,
+        trade_id=intent.trade_id,
+        limit=intent.limit,
+        worst_limit=intent.worst_limit,
+        credit_mid=plan.mid_credit,
+        credit_natural=plan.natural_credit,
+        maximum_loss=plan.maximum_loss_usd,
+        outcomes=list(decision.outcomes),
     )
-    short, long = (_listed(scene, wanted, strike) for strike in (request.strike_short, request.strike_long))
-    _require_out_of_the_money(scene, wanted, short)
-    return plan_spread(wanted, dataclasses.replace(scene.snapshot, options=(short, long)))
-
-
-def _listed(scene: _Scene, wanted: VerticalRequest, strike: Decimal) -> ListedOption:
-    option_class = UNDERLYINGS[scene.snapshot.symbol].option_class
-    for option in scene.snapshot.options:
-        named = (option.expiry, option.right, option.strike) == (wanted.expiry, wanted.right, strike)
-        if named and option.trading_class == option_class:
-            return option
-    name = f"{option_class} {wanted.expiry} {strike}{wanted.right.value}"
-    raise Refused("chain", f"the desk streams no {name}", limit="a streamed option", value=name)
-
-
-def _require_out_of_the_money(scene: _Scene, wanted: VerticalRequest, short: ListedOption) -> None:
-    spot = scene.snapshot.spot
-    if spot is None:
-        return
-    beyond = short.strike >= Decimal(str(spot)) if wanted.right is Right.PUT else short.strike <= Decimal(str(spot))
-    if beyond:
-        limit = f"{'below' if wanted.right is Right.PUT else 'above'} {spot:g}"
-        raise Refused("spread_shape", "the short strike is in the money", limit=limit, value=str(short.strike))
 
 
 def _signal(request: ManualRequest, direction: Direction, scene: _Scene, book: Book) -> Signal:

@@ -9,17 +9,22 @@ from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.alerts.wording import error_alert
+from htbot.domain.alerts import Severity
 from htbot.domain.bars import Bar
-from htbot.domain.decisions import RiskRefusal
+from htbot.domain.decisions import RiskDecision, RiskRefusal
 from htbot.domain.errors import StopTrading
+from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.engine.cycle import CycleInputs, CycleOutcome, decide
+from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
 from htbot.engine.memory import Memory
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import (
     BarRepository,
     EvaluationRepository,
+    HaltRepository,
+    HaltRequest,
     IntentRepository,
     RiskDecisionRepository,
     Series,
@@ -27,7 +32,10 @@ from htbot.persistence.repositories import (
     SignalRepository,
     TradeRepository,
 )
+from htbot.risk.gate import RUNAWAY
 from htbot.risk.limits import Limits
+from htbot.services.margin import AskMargin
+from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import store_quotes
 from htbot.strategies.base import Strategy
 
@@ -43,15 +51,16 @@ class DayRange:
 
 
 class MarketReader:
-    """Reads for one strategy; `enabled` is the person's switch (RULINGS 27).
+    """Reads for one strategy; `enabled` is the person's switch (RULINGS 27), `ask_margin` shows the broker an entry.
 
     The strategy's state is kept between readings, so that each folds only what is new (RULINGS 20). It is never more
     than a copy of what the bars say: another process, or this one after a restart, folds the same state from the bars.
     """
 
-    def __init__(self, strategy: Strategy[Any], limits: Limits, *, enabled: bool) -> None:
+    def __init__(self, strategy: Strategy[Any], limits: Limits, ask_margin: AskMargin, *, enabled: bool) -> None:
         self._strategy = strategy
         self._limits = limits
+        self._ask_margin = ask_margin
         self._enabled = enabled
         self._memories: dict[Series, Memory] = {}
         self._session_today: Session | None = None
@@ -62,7 +71,11 @@ class MarketReader:
         return self._strategy.needs.symbol
 
     def read(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> CycleOutcome:
-        """Decide at `as_of` and store what came of it, in the caller's transaction."""
+        """Decide at `as_of` and store what came of it, in the caller's transaction.
+
+        An entry that every other rule has let through is shown to the broker meanwhile: the book stays locked, so that
+        the answer belongs to it, and one entry is asked about once.
+        """
         session = self._session(transaction, as_of)
         series = Series(snapshot.world_id, self.symbol, self._strategy.needs.bar_minutes)
         memory = self._memories.get(series)
@@ -85,6 +98,8 @@ class MarketReader:
             memory=memory,
         )
         outcome = decide(inputs)
+        if outcome.intent is not None:
+            outcome = confirm(inputs, outcome, self._ask_margin(MarginQuestion.of(outcome.intent)))
         self._memories[series] = outcome.memory
         self._store(transaction, outcome, snapshot)
         return outcome
@@ -133,6 +148,7 @@ class MarketReader:
         if signal_id is None:
             return
         RiskDecisionRepository(transaction).add(decision, signal_id)
+        _tell(transaction, decision)
         _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
         if outcome.trade is None or outcome.intent is None:
             return
@@ -142,3 +158,17 @@ class MarketReader:
             outcome.intent, evidence
         ):
             raise StopTrading(f"{outcome.trade.id} was approved beside a live trade or under a reference that is used")
+
+
+def _tell(transaction: Transaction, decision: RiskDecision) -> None:
+    """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42)."""
+    at, told = decision.as_of, [outcome for outcome in decision.outcomes if outcome.passed and outcome.reason]
+    if isinstance(decision, RiskRefusal):
+        last = decision.refused_by
+        told += [last] if last.rule in {"what_if", "intraday_margin"} else []
+        if last.rule in RUNAWAY:
+            reason = f"{last.rule}: {last.reason}"
+            HaltRepository(transaction).set(HaltRequest("risk gate", reason, "htbot", at))
+            tell_seldom(transaction, error_alert("risk gate", f"trading is halted: {reason}", at))
+    for outcome in told:
+        tell_seldom(transaction, error_alert(f"risk {outcome.rule}", outcome.reason, at, Severity.WARNING))

@@ -14,8 +14,11 @@ from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.queries import trades, watch
 from htbot.persistence.queries.shapes import Tally, TaskView
+from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 from htbot.services.desk_view import DeskView, look
 from htbot.services.queries import Sources
+from htbot.services.risk_view import RiskView, risk_of
 
 
 class SystemMetrics:
@@ -57,9 +60,16 @@ class _Scrape(Collector):
             tasks = watch.tasks(session, host_now)
             earned = trades.realized_by_account(session, day)
             open_trades = len(trades.open_trades(session))
+            unprotected_s = float(DeskStateRepository(session).get(UNPROTECTED_S) or 0)
+            chosen = desk.account or self._sources.account
+            risk = risk_of(session, chosen, self._sources.breaker, desk.market_time or host_now)
         halted = bool(halts) or self._sources.kill_switch.present()
         yield GaugeMetricFamily("halt_active", "1 while a halt forbids entries", int(halted))
         yield GaugeMetricFamily("open_trades", "trades that are not closed", open_trades)
+        yield CounterMetricFamily(
+            "unprotected_seconds", "market seconds in which an open trade had no guard", unprotected_s
+        )
+        yield from _of_breaker(risk)
         yield _daily_pnl(earned)
         yield _task_ages(tasks)
         yield from _counts(tally)
@@ -74,6 +84,15 @@ def _of_desk(desk: DeskView) -> Iterator[Metric]:
     yield age
     enabled = desk.state == "running" and desk.clock is not None and desk.clock.trading_enabled
     yield GaugeMetricFamily("trading_enabled", "1 while the desk originates orders", int(enabled))
+
+
+def _of_breaker(risk: RiskView) -> Iterator[Metric]:
+    yield GaugeMetricFamily("breaker_active", "1 while the circuit breaker has tripped", int(risk.breaker_active))
+    if risk.account is None or risk.drawdown_pct is None:
+        return
+    family = GaugeMetricFamily("drawdown_pct", "fall of the equity from its peak, percent", labels=["account"])
+    family.add_metric([risk.account], float(risk.drawdown_pct))
+    yield family
 
 
 def _daily_pnl(earned: dict[str, Decimal]) -> Metric:
@@ -99,6 +118,10 @@ def _counts(tally: Tally) -> Iterator[Metric]:
     for (strategy, outcome), count in sorted(tally.signals.items()):
         signals.add_metric([strategy, outcome], count)
     yield signals
+    refusals = CounterMetricFamily("risk_refusals", "entries refused, by the rule that did", labels=["rule"])
+    for rule, count in sorted(tally.refusals.items()):
+        refusals.add_metric([rule], count)
+    yield refusals
     yield CounterMetricFamily("fills", "leg executions", tally.fills)
     alerts = GaugeMetricFamily("alerts", "alerts by state of delivery", labels=["state"])
     for state, count in sorted(tally.alerts.items()):

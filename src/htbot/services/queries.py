@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -38,8 +38,10 @@ from htbot.persistence.queries.shapes import (
     TradeView,
     WhyView,
 )
+from htbot.risk.breaker import BreakerLimits
 from htbot.services.desk_view import DeskView, Live, look, snapshot_of
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
+from htbot.services.risk_view import RiskView, risk_of
 
 EVERY_ACCOUNT = "all"
 
@@ -58,6 +60,7 @@ class Sources:
     mode: str
     account: str | None
     host_now: Callable[[], datetime]
+    breaker: BreakerLimits = field(default_factory=BreakerLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,13 @@ class Queries:
                 open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
                 account=account,
             )
+
+    def risk(self, account: str | None = None) -> RiskView:
+        """The breaker's figures of an account, and the trip in force."""
+        desk = self.desk()
+        with self._sources.database.transaction() as session:
+            chosen = self._account(session, account, desk)
+            return risk_of(session, chosen, self._sources.breaker, desk.market_time or self._sources.host_now())
 
     def account(self) -> AccountView:
         """The account that is traded.

@@ -18,6 +18,7 @@ from htbot.settings.api import ApiSettings
 from htbot.settings.database import DatabaseSettings
 from htbot.settings.endpoint import read_endpoint
 from htbot.settings.environment import Names, Variable, read_environment
+from htbot.settings.gate import GateSettings
 from htbot.settings.ib import IbSettings
 from htbot.settings.mail import MailSettings
 from htbot.settings.paper import PaperSettings, split_paths
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "paper": PaperSettings,
     "strategy": StrategySettings,
     "risk": RiskSettings,
+    "gate": GateSettings,
     "mail": MailSettings,
     "api": ApiSettings,
     "schedule": ScheduleSettings,
@@ -61,6 +63,7 @@ class Settings(BaseModel):
     paper: PaperSettings
     strategy: StrategySettings
     risk: RiskSettings
+    gate: GateSettings
     mail: MailSettings
     api: ApiSettings
     schedule: ScheduleSettings
@@ -159,6 +162,8 @@ def _arguments(key: str, section: type[Section], values: Mapping[str, str], root
             found[name] = root / Path(values.get(name, "var" if name == "HTBOT_VAR_DIR" else "STOP")).expanduser()
     elif key == "paper" and "PAPER_DATA" in values:
         found["PAPER_DATA"] = tuple(root / path for path in split_paths(values["PAPER_DATA"]))
+    if key == "gate" and "RISK_DIVIDENDS_FILE" in values:
+        found["RISK_DIVIDENDS_FILE"] = root / Path(values["RISK_DIVIDENDS_FILE"]).expanduser()
     if key == "paper" and "PAPER_FAULTS" in values:
         found["PAPER_FAULTS"] = root / values["PAPER_FAULTS"]
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
+from pydantic import SecretStr
+
 from htbot.settings.section import Section, variable
 
 PAPER_MAX_RISK_PER_DAY_USD = Decimal(12_000)
@@ -18,7 +20,7 @@ class RiskSettings(Section):
 
     daily_loss_limit_usd: Decimal = variable(
         "DAILY_LOSS_LIMIT",
-        "realised loss of a day in USD after which nothing is entered",
+        "loss of a day in USD, open trades and commissions included, that trips the breaker; realised: no entries",
         default=Decimal(1000),
         gt=0,
         le=1_000_000,
@@ -33,6 +35,18 @@ class RiskSettings(Section):
         "RECON_HALT",
         "entries are halted, until a person resumes, when books and broker have disagreed for five minutes",
         default=True,
+    )
+    max_daily_loss_pct: float | None = variable(
+        "MAX_DAILY_LOSS_PCT",
+        "the same as percent of the net liquidation at the session's start; unset: only USD counts",
+        gt=0,
+        le=100,
+    )
+    breaker_flatten: bool = variable(
+        "BREAKER_FLATTEN", "a trip of the breaker closes every position; false: it only ends entries", default=True
+    )
+    pin: SecretStr | None = variable(
+        "HTBOT_PIN", "number or word that resets a tripped breaker; unset: nobody can", min_length=6, max_length=64
     )
     max_order_qty: int = variable("MAX_ORDER_QTY", "contracts or combos per order", default=10, ge=1, le=1000)
     max_open_orders: int = variable("MAX_OPEN_ORDERS", "orders working at once", default=20, ge=1, le=500)

@@ -21,6 +21,7 @@ from htbot.domain.errors import Retryable
 from htbot.marketdata.clock_state import GRID_S, Mode
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import TaskRunRepository
+from htbot.services.versions import version_trouble
 from htbot.telemetry import bind_context, clear_context
 
 # A desk publishes the snapshot of an instant within moments of it; host seconds.
@@ -86,6 +87,15 @@ def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
         return run(app, name, work, Message(datetime.fromisoformat(as_of), step, key))
 
     return task
+
+
+def refused(current: Run) -> str | None:
+    """Why this worker may originate nothing: its code is not the record's or not the desk's (FAULTS 43)."""
+    version = current.parts.version
+    trouble = None if version is None else version_trouble(current.transaction, version)
+    if trouble is not None:
+        _log.error("refused: %s", trouble)
+    return trouble
 
 
 @dataclass(frozen=True, slots=True)

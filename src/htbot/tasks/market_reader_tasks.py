@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from htbot.services.schedule import READ_MARKET
 from htbot.tasks.app import app
-from htbot.tasks.base import Run, register
+from htbot.tasks.base import Run, refused, register
 
 
 def look_at_market(run: Run) -> str:
     """Decide at the run's instant and store what came of it."""
+    trouble = refused(run)
+    if trouble is not None:
+        return f"refused: {trouble}"
     reader = run.parts.reader
     snapshot = run.snapshot(reader.symbol)
     if snapshot is None:

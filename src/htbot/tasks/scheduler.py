@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +13,15 @@ from kombu.exceptions import OperationalError
 
 from htbot.adapters.live import LiveReader, Step
 from htbot.bootstrap.beat import build_beat
+from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.clock_state import GRID_S, ClockState, Mode, step_number
+from htbot.persistence.singleton import SingletonLock
 from htbot.services.schedule import ScheduleRow
 
 _DESK_SILENT_S = 15.0
 _POLL_S = 0.2
+_LOCK_EVERY_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -28,6 +32,9 @@ class MarketScheduler(Scheduler):
         parts = build_beat()
         self._live: LiveReader = parts.live
         self._rows = parts.schedule
+        self._lock: SingletonLock = parts.lock
+        self._locked_at_s: float | None = None
+        self._require_alone()
         self._steps: redis.client.PubSub | None = None
         self._last_sent: datetime | None = None
         super().__init__(*args, **kwargs)
@@ -37,12 +44,32 @@ class MarketScheduler(Scheduler):
 
     def tick(self, *_args: Any, **_kwargs: Any) -> float:
         """Send what is due; returns the seconds until the next look."""
+        self._require_alone()
         try:
             return self._look()
         except (redis.RedisError, OperationalError) as error:
             _log.warning("redis is away, nothing can be scheduled: %s", error)
             self._steps = None
             return 1.0
+
+    def _require_alone(self) -> None:
+        """One beat per record (FAULTS 6). Without an answer it goes on: what two beats send is done once all the same.
+
+        Raises:
+            SystemExit: another beat runs; the text names it.
+        """
+        now_s = time.monotonic()
+        if self._locked_at_s is not None and now_s - self._locked_at_s < _LOCK_EVERY_S:
+            return
+        self._locked_at_s = now_s
+        try:
+            if not self._lock.held():
+                self._lock.require("beat")
+        except Retryable as error:
+            _log.warning("nobody knows whether this is the only beat: %s", error)
+        except StopTrading as error:
+            _log.critical("%s", error)
+            raise SystemExit(f"beat: {error}") from error
 
     def _look(self) -> float:
         step = self._next_step(_POLL_S)

@@ -23,6 +23,7 @@ from htbot.persistence.repositories import (
     TaskRunRepository,
     TradeRepository,
 )
+from htbot.services.versions import Version, own_version, register
 
 Shell = Callable[..., tuple[int, str, str]]
 
@@ -142,3 +143,20 @@ def test_doctor_finds_the_record_in_order(shell: Shell) -> None:
     findings = {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])}
     assert findings["record"]["state"] == "ok"
     assert findings["redis"]["state"] == "FAIL"
+
+
+@pytest.mark.fault(43)
+def test_doctor_names_processes_of_another_version(shell: Shell, database: Database) -> None:
+    def versions() -> dict[str, str]:
+        return {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])}["versions"]
+
+    own = own_version()
+    with database.transaction() as session:
+        register(session, "desk:a:1", own, record.NOON)
+    assert versions()["state"] == "ok"
+    with database.transaction() as session:
+        register(session, "worker@a", Version("0.0.1", own.revision), record.NOON)
+    assert (versions()["state"], "worker@a" in versions()["detail"]) == ("warn", True)
+    with database.transaction() as session:
+        register(session, "desk:a:1", Version(own.code, "0001"), record.at(1))
+    assert versions()["state"] == "FAIL"

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.support import record
+from tests.support.accounts import ENOUGH, enough_margin
 from tests.support.asgi import TestClient
 from tests.support.people import FIRST, FakeLive, House, chain, clock, furnish
 
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.sessions import Session
 from htbot.persistence.engine import Database
 from htbot.persistence.records import Account
@@ -275,6 +277,39 @@ def test_model_is_strict(api: TestClient, change: dict[str, Any]) -> None:
     answer = api.post("/trade/signal", json={**SPREAD, **change})
     assert answer.status_code == 422
     assert next(iter(change)) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(ENOUGH, 202), (WhatIf(unknown="the desk is lost"), 422), (WhatIf(rejected="broker error 201: margin"), 422)],
+)
+def test_the_broker_is_asked_before_a_spread_by_hand(
+    api: TestClient, market: House, answer: WhatIf, status: int
+) -> None:
+    market.broker.answer = answer
+    told = api.post("/trade/signal", json=SPREAD)
+    assert told.status_code == status
+    assert (told.json().get("rule") == "what_if") is (status == 422)
+    assert len(rows(market, "SELECT 1 FROM intents")) == int(status == 202)
+    [question] = market.broker.asked
+    assert (question.account, question.quantity, len(question.legs)) == (record.ACCOUNT, 1, 2)
+
+
+def test_an_answer_about_another_order_does_not_count(api: TestClient, market: House) -> None:
+    def moving(question: MarginQuestion) -> WhatIf:
+        seen = chain()
+        quotes = {
+            con_id: replace(quote, bid=round(quote.bid + 0.5, 2), ask=round(quote.ask + 0.5, 2))
+            for con_id, quote in seen.quotes.items()
+            if quote.bid is not None and quote.ask is not None and quote.bid > 3
+        }
+        market.live.seen = replace(seen, quotes={**seen.quotes, **quotes})
+        return enough_margin(question)
+
+    market.broker.ask = moving
+    told = api.post("/trade/signal", json=SPREAD).json()
+    assert (told["rule"], "the market moved" in told["detail"]) == ("what_if", True), told
+    assert rows(market, "SELECT 1 FROM intents") == []
 
 
 def test_stale_quotes_and_missing_desk_price_nothing(api: TestClient, market: House) -> None:

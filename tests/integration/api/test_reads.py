@@ -10,6 +10,7 @@ from tests.support import record
 from tests.support.asgi import TestClient
 from tests.support.people import HOST_NOW, House, chain, clock
 
+from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.orders import ExitReason, OrderState
 from htbot.domain.positions import Position
 from htbot.domain.quotes import Quote
@@ -274,6 +275,19 @@ def test_metrics_page(api: TestClient, closed: Trade) -> None:
         "fills_total 4.0",
     ):
         assert line in page
+
+
+@pytest.mark.fault(32)
+def test_refusals_are_counted_by_their_rule(api: TestClient, house: House) -> None:
+    with house.database.transaction() as session:
+        for number, rule in enumerate(("quote_sanity", "quote_sanity", "what_if")):
+            stored = SignalRepository(session).add(record.signal(4200.0 + number), f"{rule}: because")
+            outcome = RuleOutcome(rule, passed=False, limit="l", value="v", reason="because")
+            refusal = RiskRefusal(record.decision_id(number), record.NOON, (outcome,))
+            RiskDecisionRepository(session).add(refusal, stored)
+    page = api.get("/metrics").text
+    assert 'risk_refusals_total{rule="quote_sanity"} 2.0' in page
+    assert 'risk_refusals_total{rule="what_if"} 1.0' in page
 
 
 def test_unknown_command_is_404(api: TestClient) -> None:

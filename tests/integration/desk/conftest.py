@@ -13,6 +13,7 @@ from tests.support.postgres import (  # noqa: F401 - fixtures
     shared_database,
     shared_database_url,
 )
+from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtures
 
 from htbot.persistence.engine import Database
 

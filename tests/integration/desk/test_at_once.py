@@ -15,10 +15,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from tests.support import record
-from tests.support.breakout_world import World, limits_of, session_on
+from tests.support.accounts import ENOUGH, FIGURES, AskedBroker, enough_margin
+from tests.support.breakout_world import ACCOUNT, World, limits_of, session_on
 from tests.support.desk import World as DeskWorld
 
 from htbot.domain.bars import Bar
+from htbot.domain.decisions import RiskRefusal
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import ExitReason
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
@@ -27,13 +30,18 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.queries.why import explain
 from htbot.persistence.repositories import (
+    AlertRepository,
     BarRepository,
     DeskStateRepository,
+    HaltRepository,
     PnlRepository,
     SessionRepository,
+    SignalRepository,
     TradeRepository,
 )
 from htbot.persistence.rows import Base
+from htbot.persistence.states import HaltKind
+from htbot.services.margin import AskMargin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
 from htbot.services.trade_record import manual_decision, request_exit
@@ -84,10 +92,10 @@ def climbing() -> list[Bar]:
     return [Bar("SPX", SESSION.opens + number * FIVE, 5, *shape) for number, shape in enumerate(shapes)]
 
 
-def reader(**changes: Any) -> MarketReader:
+def reader(ask_margin: AskMargin = enough_margin, **changes: Any) -> MarketReader:
     """One worker's reader."""
     strategy = SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2))
-    return MarketReader(strategy, replace(limits_of("SPX"), **changes), enabled=True)
+    return MarketReader(strategy, replace(limits_of("SPX"), **changes), ask_margin, enabled=True)
 
 
 @pytest.fixture
@@ -143,9 +151,79 @@ def test_a_refused_signal_is_stored_with_its_reason_and_no_order(database: Datab
     assert counted == {"evaluations": 1, "signals": 1, "risk_decisions": 1, "trades": 0, "intents": 0}
 
 
+def test_the_broker_is_asked_once_about_the_very_order(database: Database, market: World) -> None:
+    broker = AskedBroker(ENOUGH)
+    with database.transaction() as session:
+        outcome = reader(broker).read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert outcome.intent is not None
+    assert broker.asked == [MarginQuestion.of(outcome.intent)]
+    with database.transaction() as session:
+        stored = session.scalars(select(Base.metadata.tables["risk_decisions"].c.outcomes)).one()
+    assert [outcome["rule"] for outcome in stored][-2:] == ["intraday_margin", "what_if"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (WhatIf(unknown="the desk did not answer"), "NO_MARGIN(reason=unknown): the desk did not answer"),
+        (WhatIf(rejected="broker error 201: no"), "NO_MARGIN(reason=rejected): broker error 201: no"),
+        (replace(ENOUGH, initial_margin_after=Decimal(99_000)), "NO_MARGIN(reason=insufficient): 1480.00 USD"),
+    ],
+)
+def test_an_entry_without_margin_is_refused_stored_and_told(
+    database: Database, market: World, answer: WhatIf, why: str
+) -> None:
+    with database.transaction() as session:
+        outcome = reader(AskedBroker(answer)).read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert (outcome.intent, outcome.trade) == (None, None)
+    assert rows(database, *DECISION) == {**dict.fromkeys(DECISION, 1), "trades": 0, "intents": 0}
+    with database.transaction() as session:
+        [alert] = AlertRepository(session).recent()
+    assert alert.alert.kind == "error.risk what_if"
+    assert why in alert.alert.text
+
+
+def test_the_broker_is_not_asked_about_what_is_refused_anyway(database: Database, market: World) -> None:
+    broker = AskedBroker(ENOUGH)
+    with database.transaction() as session:
+        reader(broker, max_entries_per_day=0).read(session, market.snapshot(BREAKOUT), BREAKOUT)
+    assert broker.asked == []
+
+
+@pytest.mark.fault(42)
+def test_a_strategy_that_has_lost_its_mind_is_halted_before_the_wire(database: Database, market: World) -> None:
+    """A thousand signals in a second: the gate stops at the limit, and trading stops with it."""
+    at = BREAKOUT
+    with database.transaction() as session:
+        for number in range(1000):
+            wild = record.signal(5000.0 + number, account=ACCOUNT, as_of=at - timedelta(milliseconds=number + 1))
+            SignalRepository(session).add(replace(wild, strategy="spx_breakout", session=SESSION.day), "not looked at")
+        outcome = reader().read(session, market.snapshot(at), at)
+    assert isinstance(outcome.decision, RiskRefusal)
+    assert (outcome.decision.refused_by.rule, outcome.decision.refused_by.value) == ("signals_per_minute", "1000")
+    assert rows(database, "intents") == {"intents": 0}
+    with database.transaction() as session:
+        [halt] = HaltRepository(session).active(at)
+        assert (halt.source, halt.kind) == ("risk gate", HaltKind.HALT)
+        again = reader().read(session, market.snapshot(at + timedelta(seconds=30)), at + timedelta(seconds=30))
+    assert again.evaluation.why_not is not None
+    assert again.evaluation.why_not.startswith("halted: halt by risk gate: signals_per_minute")
+
+
+def test_a_rule_that_only_warns_is_told(database: Database, market: World) -> None:
+    none_left = replace(market.snapshot(BREAKOUT), figures=replace(FIGURES, day_trades_remaining=Decimal(0)))
+    with database.transaction() as session:
+        outcome = reader(pdt_strict=False).read(session, none_left, BREAKOUT)
+        [alert] = AlertRepository(session).recent()
+    assert outcome.intent is not None
+    assert alert.alert.kind == "error.risk day_trades"
+
+
 def test_a_strategy_that_is_switched_off_enters_nothing(database: Database, market: World) -> None:
     """RULINGS 27."""
-    off = MarketReader(SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enabled=False)
+    off = MarketReader(
+        SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enough_margin, enabled=False
+    )
     with database.transaction() as session:
         outcome = off.read(session, market.snapshot(BREAKOUT), BREAKOUT)
     assert outcome.intent is None

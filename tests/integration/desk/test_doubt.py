@@ -363,6 +363,8 @@ async def test_an_order_under_two_permanent_ids_works_while_one_does(world: Worl
     twin.status = "Cancelled"
     desk.desk.orders.doubt_all("reconnected")
     await desk.look_up()
+    assert world.state(intent.ref) is IntentState.WORKING, "a third may not be shown yet"
+    await desk.look_up(after_s=11)
     assert world.state(intent.ref) is IntentState.CANCELLED
 
 
@@ -395,6 +397,7 @@ async def test_a_close_that_ends_unheard_is_looked_up_and_asked_for_again(world:
     assert exit_.state is IntentState.WORKING
     world.broker.working(exit_.intent.ref).status = "Cancelled"
     await desk.look_up(after_s=60)
+    await desk.look_up(after_s=11)
     assert world.state(exit_.intent.ref) is IntentState.CANCELLED
     await desk.turn()
     world.after(market_s=5)
@@ -418,3 +421,17 @@ async def test_a_close_that_vanished_goes_out_again_under_its_id(world: World) -
     await desk.look_up(after_s=11)
     assert [order.order_id for order in world.broker.of(exit_.intent.ref)] == [dropped.order_id]
     assert world.state(exit_.intent.ref) is IntentState.WORKING
+
+
+async def test_a_trade_without_a_desk_is_counted_as_unprotected(world: World) -> None:
+    first = await world.desk()
+    await first.opened()
+    await first.desk.notices.publish_grid(world.now)
+    first.die()
+    world.after(market_s=40)
+    second = await world.desk()
+    assert second.desk.protection.unprotected_s == 40.0
+    await second.look()
+    assert not second.desk.guard.exposed(world.now)
+    second.session.hang_up()
+    assert second.desk.guard.exposed(world.now)

@@ -188,8 +188,9 @@ async def test_the_file_halts_at_once_and_its_row_follows(world: World, halts: H
     await halts.refresh(world.now)
     assert [halt.source for halt in world.halts()] == ["file"]
     world.stop_file.unlink()
+    assert halts.entries_halted_by() == f"STOP file {world.stop_file}"  # until the record says so too
+    assert await halts.refresh(world.now)
     assert halts.entries_halted_by() is None
-    await halts.refresh(world.now)
     assert world.halts() == []
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 import redis
 from tests.support import record
+from tests.support.accounts import ENOUGH
 from tests.support.broker import listed
 from tests.support.desk import Running, World
 from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtures
@@ -18,9 +19,11 @@ from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtur
 from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, LiveReader, LiveWriter, Step, snapshot_key
 from htbot.desk.requests import RequestDesk
 from htbot.domain.errors import CallerMistake, Retryable
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.snapshot import decode as snapshot_from
+from htbot.services.margin import ask_margin
 
 STATE = ClockState(
     record.NOON, datetime.now(UTC), Mode.PAPER, 10.0, record.WORLD, record.ACCOUNT, "connected", trading_enabled=True
@@ -121,9 +124,37 @@ async def test_a_snapshot_has_the_options_that_were_named(world: World, desk: Ru
     assert told.quotes[41501].ask == 5.2
 
 
+QUESTION = MarginQuestion.of(record.entry(record.trade()))
+
+
+async def test_a_what_if_is_asked_of_the_broker_under_an_order_id_of_its_own(desk: Running, reader: LiveReader) -> None:
+    answer = WhatIf.of_texts(await ask(reader, "whatif", **QUESTION.as_params()))  # type: ignore[arg-type]
+    assert answer == ENOUGH
+    await ask(reader, "whatif", **QUESTION.as_params())
+    (first, first_id), (second, second_id) = desk.session.asked_margin
+    assert first == second == QUESTION
+    assert 1 <= first_id < second_id
+    sent = await desk.opened()
+    assert desk.session.placed[0][:2] == (sent.ref, second_id + 1), "no order uses the id of a what-if"
+
+
+async def test_a_worker_that_gets_no_answer_knows_why(desk: Running, reader: LiveReader) -> None:
+    desk.session.reject = (201, "Order rejected - reason:margin")
+    told = await asyncio.to_thread(ask_margin, reader, QUESTION)
+    assert told == WhatIf(rejected="broker error 201: Order rejected - reason:margin")
+    desk.desk.connection = "lost"
+    assert await asyncio.to_thread(ask_margin, reader, QUESTION) == WhatIf(unknown="the desk is lost")
+    assert len(desk.session.asked_margin) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "params", "message"),
     [
+        ("whatif", {**QUESTION.as_params(), "account": "DU9"}, "account DU9: the desk trades"),
+        ("whatif", {**QUESTION.as_params(), "legs": [[11]]}, "malformed whatif"),
+        ("whatif", {**QUESTION.as_params(), "limit": "cheap"}, "malformed whatif"),
+        ("whatif", {**QUESTION.as_params(), "action": "HOLD"}, "malformed whatif"),
+        ("whatif", {}, "malformed whatif"),
         ("orders", {}, "unknown request 'orders'"),
         ("contract", {"symbol": "NVDA"}, "symbol NVDA"),
         ("contract", {}, "symbol"),

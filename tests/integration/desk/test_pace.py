@@ -199,7 +199,7 @@ async def test_committed_rows_ring_their_bell(world: World, doorbell: Doorbell) 
 @pytest.mark.fault(6)
 async def test_a_second_desk_on_the_login_ends_with_a_reason(database_url: str, doorbell: Doorbell) -> None:
     second = Doorbell(database_url, "desk:test")
-    with pytest.raises(StopTrading, match="one desk per IB login"):
+    with pytest.raises(StopTrading, match="another desk on this login runs: htbot pid "):
         await second.ensure()
     await doorbell.ensure()
     other = Doorbell(database_url, "desk:another")

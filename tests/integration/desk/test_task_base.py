@@ -19,6 +19,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.records import TaskRun
 from htbot.persistence.repositories import AlertRepository, TaskRunRepository
 from htbot.persistence.states import TaskState
+from htbot.services.versions import Version, own_version, register
 from htbot.tasks import base
 from htbot.tasks.base import Message, Run
 
@@ -49,6 +50,8 @@ class Worker:
     database: Database
     state: ClockState | None = None
     host: datetime = record.NOON
+
+    version: Version | None = None
 
     @property
     def live(self) -> Any:
@@ -200,3 +203,18 @@ def test_age_counts_on_the_market_clock(
 ) -> None:
     worker = Worker(database, state, record.NOON + timedelta(seconds=host_s))
     assert base.stale(worker, record.NOON) is expected
+
+
+@pytest.mark.fault(43)
+def test_a_worker_of_another_version_originates_nothing(worker: Worker) -> None:
+    own = own_version()
+    with worker.database.transaction() as session:
+        run = Run(record.NOON, 7, "all", session, worker)
+        assert base.refused(run) is None
+        worker.version = own
+        assert base.refused(run) is None
+        register(session, "desk:a:1", Version("0.0.1", own.revision), record.NOON)
+        assert "restart every process" in (base.refused(run) or "")
+        register(session, "desk:a:1", own, record.NOON)
+        worker.version = Version(own.code, "0001")
+        assert "this process needs 0001" in (base.refused(run) or "")

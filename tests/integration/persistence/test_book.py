@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from tests.integration.persistence.conftest import Enter
-from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, signal
+from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, fill, signal
 
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState
@@ -15,6 +15,7 @@ from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.repositories import (
     DeskStateRepository,
+    FillRepository,
     HaltRepository,
     HaltRequest,
     IntentRepository,
@@ -22,6 +23,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.risk.book import Book
+from htbot.risk.flood import fingerprint
 
 KEY = BookKey(STRATEGY, ACCOUNT, DAY)
 
@@ -117,6 +119,69 @@ def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
     assert book(database, at(2)).orders_last_minute == 1, "a minute is half open"
     assert book(database, at(2, 30)).orders_last_minute == 0
     assert intent.created_at == at(1)
+
+
+def test_orders_of_the_day_and_the_entries_that_may_be_repeated(database: Database, enter: Enter) -> None:
+    opened, intent = enter(1)
+    same, _ = enter(8, strategy="second")
+    enter(9, strategy="third", quantity=2)
+    with database.transaction() as session:
+        IntentRepository(session).add(exit_of(opened, created_at=at(5)))
+    found = book(database, at(9))
+    assert found.orders_today == 4
+    own = fingerprint(intent.action, 1, intent.legs)
+    assert [order.at for order in found.recent_orders if order.fingerprint == own] == [same.opened_at, at(1)]
+    assert len(found.recent_orders) == 3, "closes are repeated when they must be"
+    later = book(database, at(11))
+    assert [order.at for order in later.recent_orders] == [at(9), at(8)], "ten minutes, half open"
+    assert later.orders_today == 4
+    assert book(database, at(0)).orders_today == 0
+
+
+def test_trades_of_the_account_by_day_and_week(database: Database, enter: Enter) -> None:
+    friday, monday = DAY, DAY - timedelta(days=4)
+    enter(1)
+    enter(2, strategy="other", session=monday, opened_at=at(-4 * 24 * 60))
+    void, _ = enter(3, strategy="third")
+    save(database, replace(void, state=TradeState.VOID, closed_at=at(4)), TradeState.OPENING)
+    gone, _ = enter(4, strategy="fourth", session=monday - timedelta(days=3), opened_at=at(-7 * 24 * 60))
+    assert friday.isoweekday() == 5
+    found = book(database, at(9))
+    assert (found.trades_today, found.trades_this_week, found.account_open_trades) == (1, 2, 3)
+    save(database, replace(gone, state=TradeState.CLOSED, closed_at=at(5)), TradeState.OPENING)
+    assert book(database, at(9)).account_open_trades == 2
+    next_monday = BookKey(STRATEGY, ACCOUNT, DAY + timedelta(days=3))
+    assert book(database, at(3 * 24 * 60), next_monday).trades_this_week == 0
+
+
+def test_what_can_be_lost_is_split_by_underlying(database: Database, enter: Enter) -> None:
+    enter(1)
+    enter(2, strategy="other", symbol="SPY", quantity=2)
+    found = book(database, at(9))
+    assert found.maximum_loss_by_symbol_usd == {"SPX": Decimal(3600), "SPY": Decimal(7200)}
+    assert found.open_maximum_loss_usd == Decimal(10800)
+
+
+def test_what_sales_have_brought_by_day(database: Database, enter: Enter) -> None:
+    opened, intent = enter(1)
+    short, long = opened.legs
+    with database.transaction() as session:
+        fills = FillRepository(session)
+        fills.add(fill(intent, short, "1.01.01", "6.10"), at(1))
+        fills.add(fill(intent, long, "1.02.01", "1.90"), at(1))
+        late = datetime(2022, 8, 26, 3, 59, tzinfo=UTC)  # 23:59 of the day before in New York
+        fills.add(fill(intent, short, "2.01.01", "1.00", executed_at=late), at(1))
+        fills.add(fill(intent, short, "3.01.01", "9.00", executed_at=at(-14 * 24 * 60)), at(1))
+    assert book(database, at(5)).sale_proceeds_usd == {DAY: Decimal(610), DAY - timedelta(days=1): Decimal(100)}
+
+
+def test_signals_of_the_last_minute_count_whatever_came_of_them(database: Database) -> None:
+    with database.transaction() as session:
+        for seconds in (0, 1, 59, 60):
+            SignalRepository(session).add(signal(4160.0 + seconds, as_of=at(0, seconds)), "refused")
+        SignalRepository(session).add(signal(4300.0, strategy="other", as_of=at(0, 30)), None)
+    assert book(database, at(0, 59)).signals_last_minute == 3
+    assert book(database, at(1)).signals_last_minute == 3, "a minute is half open"
 
 
 def test_levels_halts_and_reconciliation(database: Database, epoch: int) -> None:

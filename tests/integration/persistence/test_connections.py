@@ -15,7 +15,7 @@ from htbot.persistence.repositories import (
     HaltRequest,
     TaskRunRepository,
 )
-from htbot.persistence.singleton import SingletonLock
+from htbot.persistence.singleton import SingletonLock, signature
 
 KILL_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
 
@@ -119,7 +119,7 @@ def test_one_process_of_a_kind(database: Database, database_url: str) -> None:
     assert other.acquire()
     first.release()
     assert second.acquire()
-    kill(database, "desk")
+    kill(database, signature())
     assert not second.held()
     assert first.acquire(), "the lock dies with the connection that held it"
     first.release()

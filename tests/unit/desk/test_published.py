@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.record import NOON, at
 
 from htbot.adapters.live import Step
+from htbot.domain.accounts import FIGURE_TAGS, AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
@@ -27,7 +28,16 @@ amounts = st.none() | st.decimals(-(10**9), 10**9, places=2)
 bars = st.builds(Bar, words, instants, st.sampled_from([1, 5, 60]), prices, prices, prices, prices, prices)
 open_bars = st.none() | st.builds(OpenBar, bars, maybe_prices, maybe_prices)
 quotes = st.builds(
-    Quote, st.integers(1, 2**31), instants, maybe_prices, maybe_prices, prices, prices, maybe_prices, st.booleans()
+    Quote,
+    st.integers(1, 2**31),
+    instants,
+    maybe_prices,
+    maybe_prices,
+    prices,
+    prices,
+    maybe_prices,
+    st.booleans(),
+    st.integers(1, 4),
 )
 options = st.builds(
     ListedOption,
@@ -54,6 +64,7 @@ snapshots = st.builds(
     connected=st.booleans(),
     trading_enabled=st.booleans(),
     watching_since=st.none() | instants,
+    figures=st.builds(AccountFigures, *[amounts] * len(FIGURE_TAGS)),
 )
 speeds = st.none() | st.floats(0.1, 1000)
 states = st.builds(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -175,3 +176,24 @@ async def test_forgetting_extremes_begins_the_watch_anew(session: FakeSession) -
     assert snapshot.watching_since == at(2)
     assert snapshot.open_bar is not None
     assert snapshot.open_bar.seen_high is None
+
+
+@pytest.mark.fault(32)
+@pytest.mark.parametrize("exact", [True, False])
+async def test_a_quote_that_jumps_is_not_told_before_it_has_lasted(session: FakeSession, exact: bool) -> None:
+    watch = await started(session, exact=exact)
+    session.broker.quotes |= {PUT: (6.90, 7.00), UNDERLYING_ID: (4149.0, 4151.0)}
+
+    def told(seconds: float) -> tuple[float | None, float | None]:
+        now = NOON + timedelta(seconds=seconds)
+        watch.on_ticks([PUT, UNDERLYING_ID], now)
+        quote = watch.quote(session, PUT, now)
+        assert quote is not None
+        return quote.ask, watch.spot(session, now)
+
+    assert told(0) == (7.00, 4150.0)
+    session.broker.quotes |= {PUT: (690.0, 700.0), UNDERLYING_ID: (41.49, 41.51)}
+    assert told(1) == (7.00, 4150.0)
+    assert watch.sieve.rejected == 2
+    assert told(3.9) == (7.00, 4150.0)
+    assert told(4) == (700.0, 41.5)

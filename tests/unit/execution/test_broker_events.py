@@ -22,6 +22,7 @@ REJECTED, CANCELLED, AMBIGUOUS, INFORMATIONAL = (
 )
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(
     ("code", "place", "modify", "cancel"),
     [
@@ -57,6 +58,7 @@ def test_faults_30_each_code_is_definitive_or_ambiguous(
     assert [meaning_of_error(code, asked) for asked in Asked] == [place, modify, cancel]
 
 
+@pytest.mark.ruling(4)
 def test_rulings_4_a_refused_modification_is_doubt_not_the_end() -> None:
     assert event_of_error(201, Asked.PLACE) is OrderEvent.REJECT
     assert event_of_error(201, Asked.MODIFY) is OrderEvent.DOUBT
@@ -89,6 +91,7 @@ def test_status(report: OrderReport, event: OrderEvent | None) -> None:
     assert event_of_status(report) is event
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize(
     ("code", "event"),
     [

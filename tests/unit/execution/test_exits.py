@@ -42,6 +42,7 @@ def test_the_basis_is_mid_unless_natural_is_asked_for() -> None:
     assert decision.reason is ExitReason.STOP_LOSS
 
 
+@pytest.mark.ruling(6)
 def test_rulings_6_a_target_at_mid_wants_a_second_quote() -> None:
     first, watch = exit_decision(trade("4.20"), marks_at("0.20"), NEW, AS_OF)
     assert first is None
@@ -60,6 +61,7 @@ def test_rulings_6_a_target_at_mid_wants_a_second_quote() -> None:
     assert watch.pending is None
 
 
+@pytest.mark.ruling(6)
 def test_rulings_6_a_quote_between_starts_again() -> None:
     _, watch = exit_decision(trade("4.20"), marks_at("0.20"), NEW, AS_OF)
     _, watch = exit_decision(trade("4.20"), marks_at("0.30", later(1)), watch, later(1))
@@ -68,12 +70,14 @@ def test_rulings_6_a_quote_between_starts_again() -> None:
     assert watch.since == later(2)
 
 
+@pytest.mark.ruling(6)
 def test_rulings_6_a_target_on_the_natural_price_is_taken_at_once() -> None:
     decision, _ = exit_decision(trade("4.20"), marks_at("0.10", half_width="0.10"), NEW, AS_OF)
     assert decision is not None
     assert decision.reason is ExitReason.PROFIT_TARGET
 
 
+@pytest.mark.ruling(6)
 @pytest.mark.parametrize("cost", ["9.00", "0.05"])
 def test_rulings_6_prices_that_are_not_believed_close_nothing(cost: str) -> None:
     stale = marks_at(cost)
@@ -87,6 +91,7 @@ def test_rulings_6_prices_that_are_not_believed_close_nothing(cost: str) -> None
         assert watch.pending is None
 
 
+@pytest.mark.ruling(5)
 def test_rulings_5_a_worthless_wing_does_not_disable_the_stop() -> None:
     marks = mark_spread(LEGS, quotes((6.10, 6.40), (-1.0, 0.05)), AS_OF)
     decision, _ = exit_decision(trade("4.20"), marks, NEW, AS_OF)
@@ -114,6 +119,7 @@ def test_time_needs_no_price() -> None:
         assert (decision.reason, decision.pnl_usd) == (reason, None)
 
 
+@pytest.mark.ruling(5)
 def test_rulings_5_a_sold_leg_without_ask_holds_15_s_then_closes() -> None:
     good = marks_at("4.00")
     _, watch = exit_decision(trade("4.20"), good, NEW, AS_OF)

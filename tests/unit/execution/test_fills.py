@@ -19,6 +19,7 @@ def test_what_was_asked_for_passes() -> None:
     check_fills(intent(Purpose.EXIT), exit_fills())
 
 
+@pytest.mark.ruling(15)
 def test_rulings_15_more_than_the_intent_stops_at_once() -> None:
     twice = [*entry_fills(), fill("e9.01.01", SHORT, Action.SELL, "6.10")]
     with pytest.raises(StopTrading, match="-2 of 11 filled, -1 asked for"):

@@ -42,6 +42,7 @@ def test_an_entry_buys_the_combination_at_a_negative_limit() -> None:
     assert (trade_.session, trade_.width, trade_.config_hash) == (DAY, Decimal(40), "abc123")
 
 
+@pytest.mark.ruling(8)
 def test_rulings_8_good_for_the_ladder_and_10_s_never_beyond_the_window() -> None:
     intent, _ = entry_intent(DECISION, Asked(signal(), plan()), TERMS)
     assert intent.good_till == AS_OF + timedelta(seconds=60)
@@ -71,6 +72,7 @@ def test_an_exit_sells_the_same_combination() -> None:
     assert (intent.decision_id, intent.good_till, intent.exit_reason) == (None, None, ExitReason.PROFIT_TARGET)
 
 
+@pytest.mark.ruling(11)
 @pytest.mark.parametrize(
     ("reason", "style"),
     [
@@ -97,12 +99,14 @@ def test_without_prices_time_starts_at_the_stop_and_urgent_at_the_width() -> Non
     assert exit_intent(trade("4.20"), ExitReason.MANUAL, None, AS_OF, 1).limit == Decimal(-40)
 
 
+@pytest.mark.ruling(10)
 @pytest.mark.parametrize("quantity", [0, -1, 2])
 def test_rulings_10_an_exit_never_closes_more_than_the_trade_holds(quantity: int) -> None:
     with pytest.raises(StopTrading, match="which holds 1"):
         exit_intent(trade(), ExitReason.TIME, None, AS_OF, quantity)
 
 
+@pytest.mark.ruling(10)
 @pytest.mark.parametrize(
     ("ours", "broker", "quantity"),
     [

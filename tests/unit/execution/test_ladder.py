@@ -15,6 +15,7 @@ TIME = intent(Purpose.EXIT, PriceStyle.TIME, limit="-2.00", worst="-40")
 URGENT = intent(Purpose.EXIT, PriceStyle.URGENT, limit="-6.40", worst="-40")
 
 
+@pytest.mark.ruling(28)
 def test_rulings_28_entry_walks_from_mid_to_natural_in_ticks_of_the_combination() -> None:
     marks = marks_at("5.00", half_width="0.40")  # natural credit 4.60
     walk = [limit_at(ENTRY, marks, 5.0 * attempt, None) for attempt in range(10)]
@@ -49,12 +50,14 @@ def test_prices_between_ticks_round_in_our_favour_until_natural() -> None:
     assert limit_at(ENTRY, marks, 45.0, None) == Decimal("-4.90")
 
 
+@pytest.mark.ruling(11)
 def test_rulings_11_target_walks_from_mid_up_to_natural() -> None:
     marks = marks_at("0.20", half_width="0.10")
     assert limit_at(TARGET, marks, 0.0, None) == Decimal("-0.20")
     assert limit_at(TARGET, marks, 45.0, None) == Decimal("-0.30")
 
 
+@pytest.mark.ruling(11)
 def test_rulings_11_time_reaches_natural_within_60_s() -> None:
     marks = marks_at("2.00", half_width="0.60")
     slow = LadderPace(step_s=5.0, attempts=60)
@@ -64,6 +67,7 @@ def test_rulings_11_time_reaches_natural_within_60_s() -> None:
     assert limit_at(TARGET, marks, 60.0, None, slow) > Decimal("-2.60")
 
 
+@pytest.mark.ruling(11)
 @pytest.mark.parametrize(
     ("elapsed_s", "cost"), [(0.0, "6.35"), (2.9, "6.35"), (3.0, "6.45"), (6.0, "6.55"), (30.0, "7.35")]
 )
@@ -71,6 +75,7 @@ def test_rulings_11_urgent_is_natural_and_a_tick_then_two_more_every_3_s(elapsed
     assert limit_at(URGENT, marks_at("6.20"), elapsed_s, None) == -Decimal(cost)
 
 
+@pytest.mark.ruling(10)
 def test_rulings_10_the_debit_is_capped_at_the_width() -> None:
     assert limit_at(URGENT, marks_at("39.90"), 60.0, None) == Decimal(-40)
     assert limit_at(TARGET, marks_at("41.00"), 0.0, None) == Decimal(-40)

@@ -54,6 +54,7 @@ def test_flat_on_both_sides_is_no_finding() -> None:
     assert reconcile(books([*entry_fills(), *exit_fills()]), BrokerView()) == ()
 
 
+@pytest.mark.fault(26)
 def test_missing_fills_are_explained_by_executions() -> None:
     findings = reconcile(books(), BrokerView(holdings=HELD, executions=entry_fills()))
     assert kinds(findings) == [FindingKind.MISSING_FILL, FindingKind.MISSING_FILL]
@@ -67,12 +68,14 @@ def test_executions_that_do_not_add_up_explain_nothing() -> None:
     assert kinds(findings) == [FindingKind.EXTERNAL_POSITION] * 2
 
 
+@pytest.mark.fault(39)
 def test_external_positions_are_told_but_cast_no_doubt() -> None:
     findings = reconcile(books(), BrokerView(holdings=[Holding(ACCOUNT, 77, "AAPL", 100)]))
     assert kinds(findings) == [FindingKind.EXTERNAL_POSITION]
     assert books_agree(findings)
 
 
+@pytest.mark.ruling(12)
 def test_rulings_12_a_close_by_the_broker_is_a_phantom_with_its_execution() -> None:
     by_broker = [replace(fill, ref="", exec_id=f"b{fill.exec_id}") for fill in exit_fills()]
     findings = reconcile(books(entry_fills()), BrokerView(executions=[*entry_fills(), *by_broker]))
@@ -87,6 +90,7 @@ def test_quantities_that_differ() -> None:
     assert (findings[0].ours, findings[0].broker) == (-1, -3)
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize(
     ("orders", "refs", "kind", "agrees"),
     [
@@ -114,7 +118,8 @@ def test_orders(orders: list[OpenOrderMessage], refs: frozenset[str], kind: Find
         (BrokerView(executions=entry_fills()), False, Outcome.FILLED),
         (BrokerView(executions=entry_fills()[:1]), False, Outcome.WAIT),
         (BrokerView(orders=[order(status="Filled", completed=True, filled=1)]), False, Outcome.FILLED),
-        (BrokerView(orders=[order(status="Cancelled", completed=True)]), False, Outcome.CANCELLED),
+        (BrokerView(orders=[order(status="Cancelled", completed=True)]), False, Outcome.WAIT),
+        (BrokerView(orders=[order(status="Cancelled", completed=True)]), True, Outcome.CANCELLED),
         (BrokerView(orders=[order(status="Inactive", completed=True)]), False, Outcome.REJECTED),
         (BrokerView(orders=[order(status="Inactive")]), True, Outcome.REJECTED),
         (BrokerView(orders=[order(ref="htbot-other")]), True, Outcome.ABSENT),
@@ -124,10 +129,20 @@ def test_what_became_of_an_order_in_doubt(view: BrokerView, settled: bool, outco
     assert resolve(intent(), view, settled=settled).outcome is outcome
 
 
+@pytest.mark.fault(38)
 def test_faults_38_one_permid_that_works_keeps_the_ref_working() -> None:
     both = [order(status="Cancelled", completed=True, perm_id=900), order(perm_id=901)]
     resolution = resolve(intent(), BrokerView(orders=both), settled=True)
     assert (resolution.outcome, resolution.perm_ids) == (Outcome.WORKING, frozenset({900, 901}))
+
+
+@pytest.mark.fault(38)
+def test_a_cancelled_permid_ends_nothing_while_another_may_not_be_shown_yet() -> None:
+    gone = order(status="Cancelled", completed=True, perm_id=900)
+    assert resolve(intent(), BrokerView(orders=[gone]), settled=False).event(Purpose.EXIT) is IntentEvent.DOUBT
+    both = BrokerView(orders=[gone, order(perm_id=901)])
+    assert resolve(intent(), both, settled=False).outcome is Outcome.WORKING
+    assert resolve(intent(), BrokerView(orders=[gone]), settled=True).outcome is Outcome.CANCELLED
 
 
 def test_an_absent_entry_expires_and_an_absent_close_is_sent_again() -> None:

@@ -61,11 +61,13 @@ def test_an_intent_that_may_be_at_the_broker_is_never_withdrawn() -> None:
             next_intent_state(state, IntentEvent.WITHDRAW)
 
 
+@pytest.mark.ruling(4)
 @pytest.mark.parametrize("state", [IntentState.SENDING, IntentState.WORKING])
 def test_doubt_is_unknown_never_rejected(state: IntentState) -> None:
     assert next_intent_state(state, IntentEvent.DOUBT) is IntentState.UNKNOWN
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("state", sorted(ORDER_OVER - {OrderState.FILLED, OrderState.REJECTED}))
 def test_faults_37_a_fill_after_the_end_is_booked(state: OrderState) -> None:
     assert next_order_state(state, OrderEvent.FULL_FILL) is OrderState.FILLED
@@ -107,3 +109,28 @@ def test_an_order_s_end_is_its_intent_s_end(state: OrderState) -> None:
         assert event is not None
         moved = next_intent_state(IntentState.WORKING, event)
         assert (moved in INTENT_OVER) is (state in ORDER_OVER)
+
+
+def test_the_two_tables_agree_whatever_the_broker_says() -> None:
+    """From the send on, no sequence of news brings an order to a state that its intent cannot follow to."""
+    seen = {(IntentState.SENDING, OrderState.SENDING)}
+    todo = list(seen)
+    while todo:
+        intent, order = todo.pop()
+        for moved in ORDER_MOVES[order].values():
+            event = intent_event_for(moved)
+            pair = (intent if event is None else next_intent_state(intent, event), moved)
+            if pair not in seen:
+                seen.add(pair)
+                todo.append(pair)
+    assert {order for _, order in seen} == set(OrderState)
+    assert all((order in ORDER_OVER) is (intent in INTENT_OVER) for intent, order in seen)
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.EXPIRED])
+def test_a_late_refusal_of_what_has_ended_changes_nothing(state: OrderState) -> None:
+    assert next_order_state(state, OrderEvent.REJECT) is state
+    event = intent_event_for(state)
+    assert event is not None
+    ended = next_intent_state(IntentState.WORKING, event)
+    assert next_intent_state(ended, IntentEvent.REJECT) is ended

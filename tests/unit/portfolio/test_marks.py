@@ -21,6 +21,7 @@ def test_prices_come_from_the_legs() -> None:
     assert marks.quoted_at == AS_OF
 
 
+@pytest.mark.ruling(5)
 @pytest.mark.parametrize("bid", [None, 0.0, -1.0])
 def test_rulings_5_a_worthless_long_leg_closes_at_nothing(bid: float | None) -> None:
     marks = mark_spread(LEGS, quotes((0.30, 0.40), (bid, 0.05)), AS_OF)
@@ -40,6 +41,7 @@ def test_a_missing_bid_with_a_size_is_no_worthless_wing() -> None:
     assert mark_spread(LEGS, odd, AS_OF).natural_cost is None
 
 
+@pytest.mark.ruling(5)
 def test_rulings_5_a_short_leg_without_ask_is_unknown() -> None:
     marks = mark_spread(LEGS, quotes((6.0, None), (1.8, 2.0)), AS_OF)
     assert marks.natural_cost is None
@@ -48,6 +50,7 @@ def test_rulings_5_a_short_leg_without_ask_is_unknown() -> None:
     assert marks.short_without_ask
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, -1.0, 0.0, None])
 def test_a_number_that_is_no_price_prices_nothing(bad: float | None) -> None:
     marks = mark_spread(LEGS, quotes((6.0, bad), (1.8, 2.0)), AS_OF)
@@ -55,23 +58,28 @@ def test_a_number_that_is_no_price_prices_nothing(bad: float | None) -> None:
     assert not marks.believable
 
 
+@pytest.mark.ruling(6)
 @pytest.mark.parametrize(("age_s", "believable"), [(5.0, True), (5.1, False)])
 def test_rulings_6_freshness_in_market_time(age_s: float, believable: bool) -> None:
     stale = quotes((6.0, 6.2), (1.8, 2.0), AS_OF - timedelta(seconds=age_s))
     assert mark_spread(LEGS, stale, AS_OF).believable is believable
 
 
+@pytest.mark.ruling(6)
 def test_rulings_6_the_age_counts_for_each_leg() -> None:
     mixed = quotes((6.0, 6.2), (1.8, 2.0))
     mixed[LONG.con_id] = quote(LONG.con_id, 1.8, 2.0, AS_OF - timedelta(seconds=9))
     assert mark_spread(LEGS, mixed, AS_OF).doubt == "quote of SPX 4110 P is 9.0 s old, limit 5 s"
 
 
+@pytest.mark.ruling(6)
+@pytest.mark.fault(32)
 def test_rulings_6_crossed() -> None:
     marks = mark_spread(LEGS, quotes((6.3, 6.2), (1.8, 2.0)), AS_OF)
     assert marks.doubt == "quote of SPX 4150 P is crossed: bid 6.30 above ask 6.20"
 
 
+@pytest.mark.ruling(6)
 @pytest.mark.parametrize(
     ("short", "long", "believable"),
     [

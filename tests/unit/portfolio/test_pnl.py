@@ -46,6 +46,7 @@ def test_half_a_spread_is_no_spread() -> None:
     assert (result.opened, result.credit) == (0, None)
 
 
+@pytest.mark.fault(34)
 def test_partial_fills_average() -> None:
     more = [
         fill("e3.01.01", SHORT, Action.SELL, "6.30", seconds=1),
@@ -67,6 +68,7 @@ def test_a_fill_of_another_contract_stops() -> None:
         trade_result(LEGS, [*entry_fills(), fill("s.1.01", stranger, Action.BUY, "1.00")], [])
 
 
+@pytest.mark.ruling(3)
 def test_rulings_3_sum_of_legs_is_the_net_price() -> None:
     assert net_price(LEGS, entry_fills()) == Decimal("-4.20")
     assert net_price(LEGS, exit_fills()) == Decimal("-0.20")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from tests.support.spreads import ACCOUNT, LONG, SHORT, entry_fills, exit_fills, fill
 
 from htbot.domain.orders import Action
@@ -40,10 +41,12 @@ def test_a_fill_through_zero_opens_the_other_side_at_its_price() -> None:
     assert (book[KEY].quantity, book[KEY].average_price, book[KEY].realized_usd) == (2, Decimal("5.00"), Decimal(100))
 
 
+@pytest.mark.fault(35)
 def test_a_repeated_execution_counts_once() -> None:
     assert fold([*entry_fills(), *entry_fills()]) == fold(entry_fills())
 
 
+@pytest.mark.fault(35)
 def test_a_correction_replaces_its_original_and_keeps_its_commission() -> None:
     original = fill("0001.65.01.01", SHORT, Action.SELL, "6.00")
     corrected = fill("0001.65.01.02", SHORT, Action.SELL, "6.05", commission=None)
@@ -52,16 +55,19 @@ def test_a_correction_replaces_its_original_and_keeps_its_commission() -> None:
         assert (kept.exec_id, kept.price, kept.commission) == ("0001.65.01.02", Decimal("6.05"), Decimal("1.10"))
 
 
+@pytest.mark.fault(35)
 def test_corrections_are_counted_as_numbers() -> None:
     ninth, tenth = (fill(f"0001.65.01.{number}", SHORT, Action.SELL, "6.00") for number in ("9", "10"))
     assert latest([tenth, ninth]) == [tenth]
 
 
+@pytest.mark.fault(35)
 def test_a_bust_removes_the_execution() -> None:
     original = fill("0001.65.01.01", SHORT, Action.SELL, "6.00")
     assert fold([original, replace(original, exec_id="0001.65.01.02", quantity=0)]) == {}
 
 
+@pytest.mark.fault(35)
 def test_a_commission_that_comes_later_is_taken() -> None:
     bare = fill("a.1.01", SHORT, Action.SELL, "6.00", commission=None)
     known = replace(bare, commission=Decimal("1.25"))

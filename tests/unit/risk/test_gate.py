@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.support.accounts import FIGURES
 from tests.support.spreads import ACCOUNT, AS_OF, DAY, LONG, SESSION, SHORT, plan, quotes, signal
 
 from htbot.domain.decisions import Approved, RiskRefusal
@@ -35,6 +36,7 @@ def snapshot(**changes: Any) -> Snapshot:
         quotes=quotes((6.90, 7.00), (2.00, 2.10)),
         net_liquidation=Decimal(100_000),
         buying_power=Decimal(100_000),
+        figures=FIGURES,
     )
     return replace(base, **changes)
 

@@ -62,6 +62,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path, {"HTBOT_ENV_FILE": "other.env"})[0]
 
 
+@pytest.mark.fault(44)
 def test_windows_lines_quotes_comments_and_exports_are_accepted(tmp_path: Path) -> None:
     text = (
         "\ufeff# mine\r\n\r\nexport IB_HOST='10.0.0.5'\r\nIB_PORT=\"4002\"   # paper\r\nIB_CLIENT_ID=9     # Unique\r\n"
@@ -71,12 +72,14 @@ def test_windows_lines_quotes_comments_and_exports_are_accepted(tmp_path: Path) 
     assert (ib.host, ib.port, ib.client_id) == ("10.0.0.5", 4002, 9)
 
 
+@pytest.mark.fault(44)
 def test_each_malformed_line_is_named_by_its_number(tmp_path: Path) -> None:
     text = '\n# comment\nIB_HOST\n\n\nSMTP_PASSWORD="abc\nIB_PORT=4002\n'
     lines = refusal(tmp_path, {}, text)
     assert lines == [".env line 3: not NAME=value", ".env line 6: not NAME=value, unbalanced quote in SMTP_PASSWORD"]
 
 
+@pytest.mark.fault(44)
 def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"IB_HOST=\xff\xfe\n")
     assert len(refusal(tmp_path, {})) == 1
@@ -98,6 +101,7 @@ def test_unknown_names_in_the_environment_are_refused_only_when_they_are_ours(tm
     assert "HTBOT_PROFIT_TARGET" in refusal(tmp_path, {"HTBOT_PROFIT_TARGT": "300"})[0]
 
 
+@pytest.mark.fault(44)
 def test_empty_means_unset(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("IB_HOST=\nIB_PORT=\nHTBOT_QTY=\n")
     settings = load_settings(tmp_path, {})

@@ -27,6 +27,7 @@ def refused(environ: dict[str, str], root: Path = Path("/nonexistent")) -> str:
     return str(error.value)
 
 
+@pytest.mark.fault(44)
 def test_with_nothing_set_it_is_the_built_in_paper_gateway(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {})
     assert settings.ib.builtin_paper
@@ -54,6 +55,7 @@ def test_live_with_everything_that_it_needs(tmp_path: Path) -> None:
     assert settings.max_risk_per_day_usd == 5000
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -72,11 +74,13 @@ def test_live_without_one_of_them_is_refused(change: dict[str, str], named: str)
     assert named in refused({**LIVE, **change})
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("port", ["7496", "4001", "4003"])
 def test_a_live_port_in_paper_mode_is_refused(port: str) -> None:
     assert f"IB_PORT={port} is a live port" in refused({"IB_PORT": port})
 
 
+@pytest.mark.fault(44)
 def test_a_live_account_in_paper_mode_is_refused() -> None:
     assert "IB_ACCOUNT=U1234567" in refused({"IB_PORT": "4002", "IB_ACCOUNT": "U1234567"})
 
@@ -92,6 +96,9 @@ def test_a_live_account_in_paper_mode_is_refused() -> None:
         ("HTBOT_API_PORT", "80", "1024 to 65535"),
         ("PAPER_SPEED", "0", "0.1 to 3600"),
         ("HTBOT_BAR_MINUTES", "4", "1, 2, 3, 5, 10 or 15"),
+        ("RISK_MAX_SINGLE_POSITION_PCT", "0", "above 0 up to 100"),
+        ("MARGIN_BUFFER_PCT", "101", "0 to 100"),
+        ("MAX_REPEATED_ORDERS", "0", "1 to 1000"),
     ],
 )
 def test_out_of_range_names_variable_value_and_range(name: str, value: str, allowed: str) -> None:
@@ -114,6 +121,14 @@ def test_out_of_range_names_variable_value_and_range(name: str, value: str, allo
         ("LOG_LEVEL", "loud"),
         ("IB_TRADING_MODE", "test"),
         ("NOTIFICATION_EMAIL", "me@x.org\nBcc: you@x.org"),
+        ("NO_TRADE_WINDOWS", "23:45"),
+        ("NO_TRADE_WINDOWS", "23:45-24:45"),
+        ("NO_TRADE_WINDOWS", "a-b-c"),
+        ("MAX_LEVERAGE", "nan"),
+        ("RISK_ACCOUNT_TYPE", "ira"),
+        ("RISK_DAYTRADE_REGIME", "none"),
+        ("MARGIN_FALLBACK", "yes"),
+        ("RISK_DIVIDENDS_FILE", "missing.csv"),
     ],
 )
 def test_wrong_values_name_the_variable(name: str, value: str) -> None:
@@ -243,6 +258,18 @@ def test_a_damaged_endpoint_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "endpoint.json").write_text("{")
     with pytest.raises(ConfigurationError, match=r"endpoint\.json is damaged"):
         read_endpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("", ((time(23, 45), time(0, 45)),)),
+        ("none", ()),
+        (" 12:00 - 12:05 , 23:30-01:00", ((time(12), time(12, 5)), (time(23, 30), time(1)))),
+    ],
+)
+def test_windows_without_trades(tmp_path: Path, text: str, windows: object) -> None:
+    assert load_settings(tmp_path, {"NO_TRADE_WINDOWS": text}).gate.no_trade_windows == windows
 
 
 def test_settings_are_frozen(tmp_path: Path) -> None:

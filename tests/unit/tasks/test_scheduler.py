@@ -11,6 +11,7 @@ from celery.beat import Scheduler
 from tests.support.record import NOON, at
 
 from htbot.adapters.live import Step
+from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.clock_state import ClockState, Mode, step_number
 from htbot.services.schedule import DELIVER_ALERTS, MARK_PNL, READ_MARKET, ScheduleRow, schedule
 from htbot.tasks.scheduler import MarketScheduler
@@ -51,12 +52,33 @@ class App:
         self.sent.append((name, kwargs, expires))
 
 
+@dataclass
+class Lock:
+    """The lock of the only beat, as a test wants it."""
+
+    answers: list[Exception | None] = field(default_factory=list)
+    asked: int = 0
+    lost: bool = True
+
+    def held(self) -> bool:
+        return not self.lost
+
+    def require(self, what: str) -> None:
+        assert what == "beat"
+        self.asked += 1
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+        self.lost = False
+
+
 class Beat(MarketScheduler):
     """The scheduler without Celery's set-up."""
 
     def __init__(self, live: Live, rows: tuple[ScheduleRow, ...]) -> None:
         self._live, self._rows = live, rows
         self._steps, self._last_sent = None, None
+        self._lock, self._locked_at_s = Lock(), None
         self.app = App()
 
     def names(self) -> list[str]:
@@ -179,3 +201,29 @@ def test_the_schedule_has_the_three_rows_in_order() -> None:
 def test_a_row_is_due_at_multiples_of_its_period(period_s: int, due: bool) -> None:
     assert ScheduleRow("t", period_s).due(at(0.5)) is due
     assert ScheduleRow("t", period_s).due(NOON)
+
+
+# --- one beat ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault(6)
+def test_a_second_beat_exits_and_says_why() -> None:
+    beat = Beat(Live(paced(NOON)), schedule())
+    beat._lock = Lock([StopTrading("another beat runs: htbot pid 7 on alpha; stop it first")])
+    with pytest.raises(SystemExit) as told:
+        beat.tick()
+    assert told.value.code == "beat: another beat runs: htbot pid 7 on alpha; stop it first"
+    assert beat.app.sent == []
+
+
+def test_a_beat_that_nobody_can_tell_of_goes_on_and_asks_again() -> None:
+    beat = Beat(Live(paced(NOON)), schedule())
+    beat._lock = Lock([Retryable("PostgreSQL did not answer")])
+    beat.tick()
+    beat.tick()
+    assert (beat._lock.asked, len(beat.app.sent)) == (1, len(schedule()))
+    beat._locked_at_s = -100.0
+    beat.tick()
+    beat._locked_at_s = -100.0
+    beat.tick()  # held: it asks no more
+    assert beat._lock.asked == 2

@@ -19,14 +19,18 @@ from htbot.adapters.ib.translation import (
     contract_from_ib,
     decimal_or_none,
     limit_order,
+    listed_among,
     option_query,
     quote_from_ticker,
     underlying_contract,
+    what_if_from_ib,
+    what_if_order,
 )
 from htbot.adapters.ib.wrapper import Sink, TellingWrapper, execution_message, open_order_message
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError, Retryable
 from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage
@@ -39,6 +43,7 @@ _FIRST_REQUEST_ID = 1_000_000_000
 _NO_CONTRACT = 200
 _CONNECT_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 20.0
+_WHAT_IF_TIMEOUT_S = 10.0
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -61,10 +66,10 @@ class IbSession:
         self._address = address
         self._sink = sink
         self._ib = ib.IB()
-        wrapper = TellingWrapper(self._ib)
-        wrapper.attach(sink)
-        self._ib.wrapper = wrapper
-        self._client: Any = Client(wrapper)  # type: ignore[no-untyped-call]
+        self._wrapper = TellingWrapper(self._ib)
+        self._wrapper.attach(sink)
+        self._ib.wrapper = self._wrapper
+        self._client: Any = Client(self._wrapper)  # type: ignore[no-untyped-call]
         self._ib.client = self._client
         self._client.apiEnd += self._on_disconnected
         self._ib.RaiseRequestErrors = True
@@ -179,12 +184,7 @@ class IbSession:
                 raise Retryable(f"options of {underlying.symbol}: {error}") from error
             _log.warning("no options of %s for %s: %s", underlying.symbol, expiry, error)
             return []
-        options = [
-            ListedOption(c.con_id, c.expiry, c.strike, c.right, c.trading_class)
-            for c in _contracts(details)
-            if c.expiry == expiry and c.strike is not None and c.right is not None and c.expiry is not None
-        ]
-        return sorted(options, key=lambda option: (option.strike, option.right))
+        return listed_among(_contracts(details), underlying, expiry)
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open.
@@ -258,6 +258,21 @@ class IbSession:
     def cancel(self, order_id: int) -> None:
         """Ask the broker to cancel one order of this client."""
         self._client.cancelOrder(order_id, "")
+
+    async def what_if(self, question: MarginQuestion, order_id: int, within_s: float = _WHAT_IF_TIMEOUT_S) -> WhatIf:
+        """The account as it would stand after an order that is not placed; `order_id` is one that nothing else uses.
+
+        Raises:
+            ConnectionError: the socket is gone.
+        """
+        answer: asyncio.Future[ib.OrderState] = self._wrapper.startReq(order_id)  # type: ignore[no-untyped-call]
+        self._client.placeOrder(order_id, bag_contract(question), what_if_order(question, order_id))
+        try:
+            return what_if_from_ib(await asyncio.wait_for(answer, within_s))
+        except TimeoutError:
+            return WhatIf(unknown=f"the broker did not answer within {within_s:g} s")
+        except ib.RequestError as error:
+            return WhatIf(rejected=f"broker error {error.code}: {error.message}")
 
     @staticmethod
     async def _within(request: Awaitable[_T]) -> _T:

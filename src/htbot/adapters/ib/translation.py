@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Protocol
 
 import ib_async as ib
 
 from htbot.domain.bars import Bar
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract, Right, SecType, Underlying
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.snapshot import ListedOption
 
 _UNSET = 1.7e308
 # How the paper gateway marks an execution at a modelled price; a real broker leaves the field to fixed income.
@@ -79,7 +83,46 @@ def contract_from_ib(contract: ib.Contract) -> Contract:
     )
 
 
-def bag_contract(intent: OrderIntent) -> ib.Contract:
+def listed_among(contracts: Iterable[Contract], underlying: Underlying, expiry: date) -> list[ListedOption]:
+    """The options of one expiry by strike; what is in other money or of another size is not one of them (FAULTS 32)."""
+    found = []
+    for contract in contracts:
+        alike = (contract.expiry, contract.currency, contract.multiplier) == (expiry, "USD", underlying.multiplier)
+        if alike and contract.strike is not None and contract.right is not None:
+            named = (contract.con_id, expiry, contract.strike, contract.right, contract.trading_class)
+            found.append(ListedOption(*named))
+    return sorted(found, key=lambda option: (option.strike, option.right))
+
+
+class Leg(Protocol):
+    """One leg of a combination."""
+
+    @property
+    def con_id(self) -> int:
+        """The contract."""
+        ...
+
+    @property
+    def ratio(self) -> int:
+        """Units per combination, negative when sold."""
+        ...
+
+
+class Combination(Protocol):
+    """An intent, or a question about one."""
+
+    @property
+    def symbol(self) -> str:
+        """The underlying."""
+        ...
+
+    @property
+    def legs(self) -> Sequence[Leg]:
+        """What is bought and sold."""
+        ...
+
+
+def bag_contract(intent: Combination) -> ib.Contract:
     """The combination of an intent: long legs BUY, short legs SELL (spec 02 section 3)."""
     legs = [
         ib.ComboLeg(
@@ -104,6 +147,26 @@ def limit_order(intent: OrderIntent, order_id: int, limit: Decimal) -> ib.Order:
         order.tif = "GTD"
         order.goodTillDate = intent.good_till.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")
     return order
+
+
+def what_if_order(question: MarginQuestion, order_id: int) -> ib.Order:
+    """An order that the broker is shown and never places."""
+    order = ib.LimitOrder(question.action.value, question.quantity, float(question.limit))
+    order.orderId = order_id
+    order.account = question.account
+    order.tif = "DAY"
+    order.whatIf = True
+    return order
+
+
+def what_if_from_ib(state: ib.OrderState) -> WhatIf:
+    """The margins of a what-if's answer; IB writes what it does not know as the largest float."""
+    return WhatIf(
+        equity_with_loan_after=decimal_or_none(state.equityWithLoanAfter),
+        initial_margin_after=decimal_or_none(state.initMarginAfter),
+        maintenance_margin_after=decimal_or_none(state.maintMarginAfter),
+        commission=decimal_or_none(state.commission),
+    )
 
 
 def fill_from_ib(contract: ib.Contract, execution: ib.Execution) -> Fill:
@@ -151,4 +214,5 @@ def quote_from_ticker(ticker: ib.Ticker, as_of: datetime) -> Quote:
         bid_size=ticker.bidSize if math.isfinite(ticker.bidSize) else 0.0,
         ask_size=ticker.askSize if math.isfinite(ticker.askSize) else 0.0,
         last=price_or_none(ticker.last),
+        data_type=ticker.marketDataType,
     )

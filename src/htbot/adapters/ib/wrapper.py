@@ -95,7 +95,9 @@ class TellingWrapper(Wrapper):
     def openOrder(self, orderId: int, contract: ib.Contract, order: ib.Order, orderState: ib.OrderState) -> None:  # noqa: N802, N803
         """Tell an openOrder."""
         super().openOrder(orderId, contract, order, orderState)
-        if not order.whatIf:
+        if order.whatIf:  # ib_async waits for ever when the margins are left out
+            self._endReq(orderId, orderState)  # type: ignore[no-untyped-call]
+        else:
             self.sink(open_order_message(order, orderState, completed=False))
 
     def execDetails(self, reqId: int, contract: ib.Contract, execution: ib.Execution) -> None:  # noqa: N802, N803

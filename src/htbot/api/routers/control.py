@@ -7,11 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from htbot.api.auth import Operator
+from htbot.api.auth import Operator, admit
 from htbot.api.parts import Key, Parts, caller
-from htbot.api.schemas.requests import HaltBody, TradeSignalBody
+from htbot.api.schemas.requests import HaltBody, ResumeBody, TradeSignalBody
 from htbot.services.commands import EVERY_ACCOUNT, Accepted, HaltAnswer
 from htbot.services.manual_signal import ManualAnswer, ManualRequest
+from htbot.services.tokens import Role
 
 router = APIRouter(tags=["control"])
 
@@ -23,9 +24,13 @@ def halt(parts: Parts, principal: Operator, body: HaltBody, key: Key = None) -> 
 
 
 @router.post("/resume", summary="Lift the halts that people set; a STOP file made by hand stays")
-def resume(parts: Parts, principal: Operator, key: Key = None) -> HaltAnswer:
-    """Lifts halts, and says what still halts."""
-    return parts.commands.resume(caller(principal, key))
+def resume(parts: Parts, principal: Operator, body: ResumeBody | None = None, key: Key = None) -> HaltAnswer:
+    """Lifts halts, and says what still halts. With `breaker` it lifts trips instead: role admin, and the PIN."""
+    if body is None or not body.breaker:
+        return parts.commands.resume(caller(principal, key))
+    admit(principal, Role.ADMIN)
+    pin = None if body.pin is None else body.pin.get_secret_value()
+    return parts.commands.reset_breaker(caller(principal, key), pin)
 
 
 @router.post("/close/all", status_code=HTTPStatus.ACCEPTED, summary="Close every position")

@@ -23,6 +23,7 @@ from htbot.persistence.queries.shapes import (
     WhyView,
 )
 from htbot.services.queries import StatusView
+from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
 
 router = APIRouter(tags=["reads"], dependencies=[Depends(require(Role.VIEWER))])
@@ -74,6 +75,12 @@ def signals(parts: Parts, chosen: Chosen) -> list[SignalView]:
 def pnl(parts: Parts, chosen: Chosen) -> PnlView:
     """P&L."""
     return parts.queries.pnl(chosen)
+
+
+@router.get("/risk/metrics", summary="The breaker: day's P&L, limits, drawdown, what has tripped")
+def risk(parts: Parts, chosen: Chosen) -> RiskView:
+    """Risk figures."""
+    return parts.queries.risk(chosen.account)
 
 
 @router.get("/account", summary="The traded account as the broker told it")

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Strike = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=12, decimal_places=4, allow_inf_nan=False)]
@@ -22,6 +22,13 @@ class HaltBody(Request):
     """Why trading is halted."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class ResumeBody(Request):
+    """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed."""
+
+    breaker: bool = False
+    pin: Annotated[SecretStr, Field(max_length=64)] | None = None
 
 
 class TradeSignalBody(Request):

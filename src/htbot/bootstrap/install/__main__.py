@@ -12,7 +12,7 @@ from pathlib import Path
 
 from htbot.alerts.message import Fact, Message
 from htbot.bootstrap.install.checks import OpenTrade
-from htbot.bootstrap.install.env_file import is_readable_by_others, prepare_env_file
+from htbot.bootstrap.install.env_file import prepare_env_file, require_private
 from htbot.bootstrap.install.outcome import NotReady, PositionsOpen, exit_code
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.readiness import print_readiness
@@ -52,8 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def start() -> None:
     """Bring the project's instance up and say where it is."""
     path = prepare_env_file(project_root(), os.environ)
-    if is_readable_by_others(path):
-        print(f"warning: {path} holds secrets and others can read it: chmod 600 {path}", file=sys.stderr)
+    require_private(path)
     stack = Stack(project_root())
     stack.start(lambda line: print(line, flush=True))
     print_readiness(stack)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from htbot.domain.errors import ConfigurationError
 from htbot.settings.environment import env_file
 
 _TOKEN_LINE = re.compile(r"^HTBOT_API_TOKEN=[ \t]*$", re.MULTILINE)
@@ -43,6 +45,11 @@ def prepare_env_file(root: Path, environ: Mapping[str, str]) -> Path:
     return path
 
 
-def is_readable_by_others(path: Path) -> bool:
-    """Whether somebody else on this machine can read the secrets in the file."""
-    return path.is_file() and bool(path.stat().st_mode & 0o077)
+def require_private(path: Path) -> None:
+    """Refuse a settings file that somebody else on this machine can read (FAULTS 44, 62).
+
+    Raises:
+        ConfigurationError: it is readable or writable by others than its owner.
+    """
+    if path.is_file() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+        raise ConfigurationError(f"{path} holds secrets and has mode {mode:o}, others can read it: chmod 600 {path}")

@@ -345,6 +345,7 @@ class Tally:
 
     orders: dict[str, int]
     signals: dict[tuple[str, str], int]
+    refusals: dict[str, int]
     fills: int
     alerts: dict[str, int]
     open_positions: int

@@ -150,6 +150,7 @@ def tally(session: Session) -> Tally:
                 )
             )
         },
+        refusals={rule: count for rule, count in _grouped(session, RiskDecisionRow.refused_by) if rule is not None},
         fills=session.scalar(select(func.count()).select_from(FillRow).where(in_force())) or 0,
         alerts={state.value: count for state, count in _grouped(session, AlertRow.state)},
         open_positions=session.scalar(

@@ -8,12 +8,14 @@ from htbot.persistence.repositories.audit import AuditRepository
 from htbot.persistence.repositories.commands import CommandRepository, CommandRequest
 from htbot.persistence.repositories.decisions import DecisionJournal
 from htbot.persistence.repositories.desk_state import DeskStateRepository
+from htbot.persistence.repositories.equity import EquityRepository
 from htbot.persistence.repositories.fills import FillRepository
 from htbot.persistence.repositories.halts import HaltRepository, HaltRequest
 from htbot.persistence.repositories.intents import IntentRepository, sequence_of
 from htbot.persistence.repositories.market import BarRepository, Series, SessionRepository, TickRepository
 from htbot.persistence.repositories.orders import OrderRepository
 from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepository
+from htbot.persistence.repositories.processes import ProcessRepository
 from htbot.persistence.repositories.reconciliation import ReconciliationRepository
 from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
 from htbot.persistence.repositories.task_runs import TaskRunRepository
@@ -29,6 +31,7 @@ __all__ = [
     "CommandRequest",
     "DecisionJournal",
     "DeskStateRepository",
+    "EquityRepository",
     "EvaluationRepository",
     "FillRepository",
     "HaltRepository",
@@ -37,6 +40,7 @@ __all__ = [
     "OrderRepository",
     "PnlRepository",
     "PositionRepository",
+    "ProcessRepository",
     "ReconciliationRepository",
     "RiskDecisionRepository",
     "Series",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.codecs import plain
@@ -30,6 +30,12 @@ class AuditRepository(Repository):
             family = AuditRow.action.startswith(f"{action}.", autoescape=True)
             query = query.where(or_(AuditRow.action == action, family))
         return self._all(query, _to_entry)[::-1]
+
+    def count_recent(self, action: str, within_s: int) -> int:
+        """How often an act was done in the last seconds, wall time of the database."""
+        since = func.clock_timestamp() - timedelta(seconds=within_s)
+        query = select(func.count()).where(AuditRow.action == action, AuditRow.recorded_at > since)
+        return self._session.scalar(query) or 0
 
     def recent(self, limit: int = 100, action: str | None = None) -> list[AuditEntry]:
         """The last acts, newest first."""

@@ -16,6 +16,7 @@ EPOCH = "epoch"
 RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
+UNPROTECTED_S = "unprotected_s"
 
 
 class Superseded(StopTrading):
@@ -37,7 +38,7 @@ _SET = _set()
 
 
 class DeskStateRepository(Repository):
-    """Key and value; known keys are `epoch`, `reconciled`, `world_id`, `last_instant`, `order_id:<client>`."""
+    """Key and value; keys: `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `order_id:<client>`."""
 
     def get(self, key: str) -> str | None:
         """The value of a key, None when it was never set."""

@@ -51,6 +51,11 @@ class HaltRepository(Repository):
         self._tell(AuditEntry(request.set_at, request.set_by, "halt.set", request.source, facts))
         return True
 
+    def known(self, request: HaltRequest) -> bool:
+        """True when exactly this halt was set before, in force or not."""
+        same = (HaltRow.kind == request.kind, HaltRow.source == request.source, HaltRow.set_at == request.set_at)
+        return self._session.scalar(select(HaltRow.id).where(*same).limit(1)) is not None
+
     def active(self, as_of: datetime) -> list[Halt]:
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
         return self._all(_ACTIVE, _to_halt, {"at": as_of})

@@ -57,6 +57,7 @@ class FillRow(Base):
         CheckConstraint("quantity >= 0 AND multiplier > 0", name="size"),
         CheckConstraint("price >= 0", name="price"),
         Index("ix_fills_account_executed_at", "account", "executed_at"),
+        Index("ix_fills_account_con_id", "account", "con_id"),
     )
 
     exec_id: Mapped[str] = mapped_column(primary_key=True)

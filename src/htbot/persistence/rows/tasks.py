@@ -40,3 +40,16 @@ class WorkerRow(Base):
     tasks: Mapped[JsonList]
     ready_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class ProcessRow(Base):
+    """One process that has started, with the version of its code and the schema it was written for (wall time)."""
+
+    __tablename__ = "processes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    version: Mapped[str]
+    revision: Mapped[str]
+    started_at: Mapped[datetime]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -16,12 +17,16 @@ from htbot.adapters.ib.translation import (
     decimal_or_none,
     fill_from_ib,
     limit_order,
+    listed_among,
     option_query,
     price_or_none,
     quote_from_ticker,
     underlying_contract,
+    what_if_from_ib,
+    what_if_order,
 )
-from htbot.domain.instruments import UNDERLYINGS, Right, SecType
+from htbot.domain.instruments import UNDERLYINGS, Contract, Right, SecType
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action
 
 ENTRY = record.entry(record.trade())
@@ -155,3 +160,39 @@ def test_a_ticker_is_a_quote_as_of_a_market_time() -> None:
 def test_a_ticker_that_has_not_ticked_is_a_quote_of_nothing() -> None:
     quote = quote_from_ticker(ib.Ticker(contract=ib.Contract(conId=11)), record.NOON)
     assert (quote.bid, quote.ask, quote.bid_size, quote.ask_size, quote.last) == (None, None, 0.0, 0.0, None)
+
+
+def test_a_what_if_is_the_very_order_and_never_placed() -> None:
+    order = what_if_order(MarginQuestion.of(ENTRY), 77)
+    placed = limit_order(ENTRY, 77, ENTRY.limit)
+    assert order.whatIf
+    assert not placed.whatIf
+    same = ("orderId", "account", "action", "totalQuantity", "orderType", "lmtPrice")
+    assert [getattr(order, name) for name in same] == [getattr(placed, name) for name in same]
+    assert bag_contract(MarginQuestion.of(ENTRY)) == bag_contract(ENTRY)
+
+
+def test_margins_that_the_broker_leaves_out_are_unknown() -> None:
+    unset = "1.7976931348623157E308"
+    state = ib.OrderState(equityWithLoanAfter="100470.00", initMarginAfter=unset, maintMarginAfter="", commission=2.2)
+    assert what_if_from_ib(state) == WhatIf(Decimal("100470.00"), None, None, Decimal("2.2"))
+
+
+def test_a_quote_says_what_kind_of_data_it_is() -> None:
+    assert [quote_from_ticker(ib.Ticker(marketDataType=kind), record.NOON).data_type for kind in (1, 3)] == [1, 3]
+
+
+@pytest.mark.fault(32)
+def test_options_in_other_money_or_of_another_size_are_not_listed() -> None:
+    day, other = date(2022, 8, 26), date(2022, 8, 29)
+    right = Contract(2, "SPX", SecType.OPTION, "SMART", "USD", day, Decimal(4150), Right.PUT, "SPXW", 100)
+    wrong = [
+        replace(right, currency="EUR"),
+        replace(right, multiplier=10),
+        replace(right, expiry=other),
+        replace(right, strike=None),
+        replace(right, right=None),
+    ]
+    lower = replace(right, con_id=1, strike=Decimal(4145))
+    found = listed_among([right, *wrong, lower], UNDERLYINGS["SPX"], day)
+    assert [(option.con_id, option.strike) for option in found] == [(1, 4145), (2, 4150)]

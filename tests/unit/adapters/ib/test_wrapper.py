@@ -121,3 +121,14 @@ async def test_an_error_with_an_orders_id_is_told_raw(told: Told) -> None:
     wrapper, messages = told
     wrapper.error(50, 201, "Order rejected", "")
     assert messages == [ErrorMessage(50, 201, "Order rejected")]
+
+
+async def test_the_answer_to_a_what_if_ends_the_request_and_is_told_to_nobody(told: Told) -> None:
+    """ib_async itself waits for ever when the broker leaves the margins out."""
+    wrapper, messages = told
+    unset = "1.7976931348623157E308"
+    state = ib.OrderState(status="PreSubmitted", initMarginChange=unset, initMarginAfter=unset)
+    asked = wrapper.startReq(50)
+    wrapper.openOrder(50, BAG, ib.Order(orderId=50, clientId=7, whatIf=True), state)
+    assert (await asked).initMarginAfter == unset
+    assert messages == []

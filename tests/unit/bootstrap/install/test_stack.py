@@ -66,6 +66,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(7)
 def test_servers_come_up_survive_kills_and_go_down(stack: Stack) -> None:
     bring_up(stack)
     password = stack.settings.database.url

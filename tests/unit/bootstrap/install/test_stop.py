@@ -52,6 +52,7 @@ def restart_sh(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
+@pytest.mark.ruling(9)
 def test_an_open_trade_refuses_the_stop_until_a_flag_says_what_to_do(stack: Stack) -> None:
     engine = create_engine(stack.settings.database.url)
     with engine.begin() as connection:
@@ -73,6 +74,7 @@ def test_an_open_trade_refuses_the_stop_until_a_flag_says_what_to_do(stack: Stac
 
 
 @pytest.mark.slow
+@pytest.mark.ruling(9)
 def test_closed_trades_do_not_hinder_a_stop(stack: Stack) -> None:
     engine = create_engine(stack.settings.database.url)
     with engine.begin() as connection:
@@ -85,6 +87,7 @@ def test_closed_trades_do_not_hinder_a_stop(stack: Stack) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.ruling(9)
 def test_without_the_record_nobody_can_tell(stack: Stack) -> None:
     stack.supervisor().stop("postgres")
     assert wait_until(lambda: all(row.state == "STOPPED" for row in stack.states() if row.name == "postgres"), 20)

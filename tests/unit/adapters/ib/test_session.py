@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import ib_async as ib
+from tests.support import record
+
+from htbot.adapters.ib.session import IbAddress, IbSession
+from htbot.domain.margin import MarginQuestion, WhatIf
+
+QUESTION = MarginQuestion.of(record.entry(record.trade()))
+
+
+class Line:
+    """A socket whose other end a test plays."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[int, ib.Contract, ib.Order]] = []
+
+    def placeOrder(self, order_id: int, contract: ib.Contract, order: ib.Order) -> None:  # noqa: N802 - ib_async's name
+        self.orders.append((order_id, contract, order))
+
+
+def connected() -> tuple[IbSession, Line]:
+    session, line = IbSession(IbAddress("127.0.0.1", 1, 7), lambda _message: None), Line()
+    session._client = line
+    return session, line
+
+
+async def test_a_broker_that_is_silent_about_a_what_if_leaves_it_unknown() -> None:
+    session, line = connected()
+    answer = await session.what_if(QUESTION, 50, within_s=0.01)
+    assert answer == WhatIf(unknown="the broker did not answer within 0.01 s")
+    [(order_id, _contract, order)] = line.orders
+    assert (order_id, order.whatIf, order.totalQuantity) == (50, True, QUESTION.quantity)
+
+
+async def test_margins_that_are_left_out_do_not_wait_for_the_time_out() -> None:
+    session, line = connected()
+    unset = "1.7976931348623157E308"
+
+    def answering(order_id: int, contract: ib.Contract, order: ib.Order) -> None:
+        line.orders.append((order_id, contract, order))
+        state = ib.OrderState(initMarginChange=unset, initMarginAfter=unset, equityWithLoanAfter="100470.00")
+        session._wrapper.openOrder(order_id, contract, order, state)
+
+    line.placeOrder = answering  # type: ignore[method-assign]
+    answer = await session.what_if(QUESTION, 50, within_s=60)
+    assert answer == WhatIf(equity_with_loan_after=Decimal("100470.00"))
+
+
+async def test_a_late_answer_is_nobodys() -> None:
+    session, line = connected()
+    assert (await session.what_if(QUESTION, 50, within_s=0.01)).unknown
+    state: Any = ib.OrderState(initMarginChange="1", initMarginAfter="1", equityWithLoanAfter="2")
+    session._wrapper.openOrder(50, *line.orders[0][1:], state)
+    assert (await session.what_if(QUESTION, 51, within_s=0.01)).unknown
