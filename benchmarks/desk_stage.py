@@ -240,8 +240,8 @@ async def main(port, level, con_ids):
             session.send(frames[fields[2]])
     session = await join(port, 4, look)
     for number, con_id in enumerate(con_ids):
-        contract = ("", "", "", 0, "", "", "SMART", "", "USD", "", "")
-        session.send(framed(1, 11, number + 1, con_id, *contract, 0, "", 0, 0, ""))
+        contract = (con_id, "", "", "", 0, "", "", "SMART", "", "USD", "", "")
+        session.send(framed(1, 11, number + 1, *contract, 0, "", 0, 0, ""))
     await asyncio.Event().wait()
 
 asyncio.run(main(int(sys.argv[2]), float(sys.argv[3]), [int(text) for text in sys.argv[4:]]))
