@@ -39,7 +39,7 @@ class StoredTrade:
 
 @dataclass(slots=True)
 class OpenTrade:
-    """One trade and all that happened to it; `refused` is the reason of a close that was refused and is still wanted."""
+    """One trade and all that happened to it; `refused` is the reason of a close that was refused and is wanted."""
 
     trade: Trade
     entry_ref: str
