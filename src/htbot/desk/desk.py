@@ -13,6 +13,7 @@ from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
+from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
 from htbot.desk.halts import HaltWatch
 from htbot.desk.journal import Journal
@@ -97,12 +98,12 @@ class Desk:
         self.recovery_due, self.compare_due = True, False
         self.notices = Notices(self)
         self.protection = Protection()
+        self.data_trouble = DataTrouble()
         self.book = OpenBook()
         self.ledger = Ledger(parts.orders_database, self.broken)
         self._standing = Standing()
         self.judgement: Judgement | None = None
         self._broken: str | None = None
-        self._strangers: set[str] = set()
         self._winding_down = False
         self._trading: Trading | None = None
         self._upkeep: Upkeep | None = None
@@ -135,7 +136,7 @@ class Desk:
     @property
     def enabled(self) -> bool:
         """True when books and broker agree, the session stands and the clocks agree: entries may leave."""
-        sound = self.reason is None and self._broken is None and not self._winding_down
+        sound = self.reason is self._broken is self.data_trouble.reason is None and not self._winding_down
         return sound and self.connection == "connected" and self.skew <= MOST_SKEW
 
     # --- opening ---------------------------------------------------------------------------------------------------
@@ -166,6 +167,7 @@ class Desk:
     async def connect(self) -> None:
         """Connect, learn account, world and time. Raises `Retryable` while nobody answers."""
         self.connection, self.recovery_due = "connecting", True
+        self.data_trouble.began()
         forget_ended(self.parts.inbox)
         await self.parts.session.connect()
         self.account = choose_account(self.parts.session, self.parts.plan.account)
@@ -257,15 +259,21 @@ class Desk:
             case BarMessage():
                 self.parts.watch.on_bar(message.bar)
             case QuoteMessage():
+                self.data_trouble.ticked()
                 self.parts.watch.on_ticks(message.con_ids, now)
             case TimeMessage():
                 self.told_time(message.market_time)
             case ConnectionMessage():
                 self._on_connection(message, now)
             case _:
-                if isinstance(message, ErrorMessage) and message.code in DATA_TROUBLE:
-                    self.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
+                if isinstance(message, ErrorMessage):
+                    self._on_error(message, now)
                 self.trading.news.on_message(message, now)
+
+    def _on_error(self, message: ErrorMessage, now: datetime) -> None:
+        self.data_trouble.heard(message.code, message.text)
+        if message.code in DATA_TROUBLE:
+            self.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
 
     def told_time(self, market_time: datetime) -> bool:
         """Take the broker's clock; True when market time has jumped. Live, the host's clock is held against it."""
@@ -318,15 +326,6 @@ class Desk:
     def order_ended(self) -> None:
         """Books and broker are compared after each order (spec 05 section 6)."""
         self.compare_due = True
-
-    def stranger(self, trade_id: str) -> None:
-        """A live trade that memory does not know."""
-        self._strangers.add(trade_id)
-
-    def take_strangers(self) -> set[str]:
-        """Those that were named since the last call."""
-        taken, self._strangers = self._strangers, set()
-        return taken
 
     async def settle(self, now: datetime) -> None:
         """Store the bars that have closed."""

@@ -85,6 +85,7 @@ class OpenBook:
         self._trades: dict[str, OpenTrade] = {}
         self._trade_of: dict[str, str] = {}
         self._executed_by: dict[str, str] = {}
+        self._missed: set[str] = set()
 
     def load(self, stored: Iterable[StoredTrade]) -> None:
         """Take over from the record what is not in memory."""
@@ -97,6 +98,15 @@ class OpenBook:
             self._trades[item.trade.id] = held
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
             self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
+
+    def miss(self, trade_id: str) -> None:
+        """The record has this trade as open and memory does not know it: it was filled after its end."""
+        self._missed.add(trade_id)
+
+    def take_missed(self) -> set[str]:
+        """Trades that were missed since the last call, to be loaded."""
+        taken, self._missed = self._missed, set()
+        return taken
 
     def begin(self, trade: Trade, entry: OrderIntent) -> None:
         """An entry is about to be sent."""

@@ -79,8 +79,7 @@ class OrderSession(Protocol):
 class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
-    `broken`, `stranger` and `ended` are told of a broken invariant, of a live trade that is not in memory, and of the
-    end of an order.
+    `broken` and `ended` are told of a broken invariant and of the end of an order.
     """
 
     session: OrderSession
@@ -92,7 +91,6 @@ class OrderParts:
     last_look: LastLook
     marks_of: Callable[[OrderIntent], Marks]
     broken: Callable[[StopTrading], None]
-    stranger: Callable[[str], None]
     ended: Callable[[], None]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
@@ -340,7 +338,7 @@ class OrderDesk:
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""
         if trade is not None and trade.state in GUARDED and self._parts.book.get(trade.id) is None:
-            self._parts.stranger(trade.id)
+            self._parts.book.miss(trade.id)
 
     # --- doubt -----------------------------------------------------------------------------------------------------
 

@@ -65,10 +65,6 @@ class TradingFloor(Protocol):
         """An order is over."""
         ...
 
-    def stranger(self, trade_id: str) -> None:
-        """A live trade that memory does not know."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class TradingParts:
@@ -129,7 +125,6 @@ def build_trading(parts: TradingParts) -> Trading:
             last_look=last_look,
             marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
             broken=desk.broken,
-            stranger=desk.stranger,
             ended=desk.order_ended,
             clock=desk.clock.now,
         )

@@ -71,7 +71,7 @@ class Upkeep:
         await self._judge_day(now)
         self._note_flip(now)
         await self._desk.parts.orders_database.run(self._require_epoch)
-        await self._adopt_strangers()
+        await self._load_missed()
         await self._note_heads(now)
 
     def _require_epoch(self, session: Transaction) -> None:
@@ -136,9 +136,9 @@ class Upkeep:
 
     # --- trades ----------------------------------------------------------------------------------------------------
 
-    async def _adopt_strangers(self) -> None:
-        """Trades that the record has as open and memory does not know: filled after their end."""
-        for trade_id in self._desk.take_strangers():
+    async def _load_missed(self) -> None:
+        """Trades that the record has as open and memory does not know."""
+        for trade_id in self._desk.book.take_missed():
             stored = await self._desk.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))
             self._desk.book.load([stored])
 

@@ -54,6 +54,7 @@ class Outbox:
             return [tuple(row) for row in session.execute(query)]
 
 
+@pytest.mark.fault(45)
 def test_alerts_go_out_in_order_once(database: Database) -> None:
     outbox, channel = Outbox(database, 3), FakeChannel()
     assert outbox.deliver(channel) == 3
@@ -62,6 +63,7 @@ def test_alerts_go_out_in_order_once(database: Database) -> None:
     assert outbox.rows() == [("SENT", 1, "")] * 3
 
 
+@pytest.mark.fault(45)
 def test_blocked_way_is_tried_once_per_run_and_again_after_a_pause(database: Database) -> None:
     outbox, channel = Outbox(database, 2), FakeChannel(Retryable("server away"))
     assert outbox.deliver(channel) == 0

@@ -11,7 +11,8 @@ from tests.support.desk import CLIENT, World
 
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, OrderState
 from htbot.domain.trades import TradeState
-from htbot.execution.messages import BagExecutionMessage
+from htbot.execution.messages import BagExecutionMessage, ErrorMessage
+from htbot.marketdata.messages import QuoteMessage
 from htbot.persistence.repositories import DeskStateRepository, HaltRepository, HaltRequest, PositionRepository
 from htbot.risk.flood import FloodLimits
 
@@ -291,6 +292,30 @@ async def test_an_exit_leaves_while_books_and_broker_disagree(world: World) -> N
     await desk.turn()
     [exit_] = world.exits(intent.trade_id)
     assert exit_.state is IntentState.WORKING
+
+
+@pytest.mark.fault(28)
+@pytest.mark.parametrize(
+    ("trouble", "text", "end"),
+    [
+        (2103, "Market data farm connection is broken:usopt", (2104, "Market data farm connection is OK:usopt")),
+        (10197, "No market data during competing live session", None),
+    ],
+)
+async def test_nothing_is_entered_on_data_that_cannot_be_trusted(
+    world: World, trouble: int, text: str, end: tuple[int, str] | None
+) -> None:
+    """A farm until it is back, a competing session until quotes come again; another farm changes nothing."""
+    desk = await world.desk()
+    intent = world.enter()
+    desk.session.sink(ErrorMessage(-1, trouble, text))
+    desk.session.sink(ErrorMessage(-1, 2104, "Market data farm connection is OK:eufarm"))
+    await desk.turn()
+    assert (desk.session.placed, world.state(intent.ref)) == ([], IntentState.PENDING)
+    assert world.mails("error.market data") == 1
+    desk.session.sink(QuoteMessage(frozenset({1})) if end is None else ErrorMessage(-1, *end))
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [intent.ref]
 
 
 @pytest.mark.fault(42)

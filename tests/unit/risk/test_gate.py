@@ -194,6 +194,7 @@ def test_a_signal_from_the_future_is_refused() -> None:
     assert decision.refused_by.rule == "entry_window"
 
 
+@pytest.mark.ruling(7)
 def test_rulings_7_the_trade_counts_at_the_worst_credit_of_its_order() -> None:
     decision = judge(proposal(), BOOK, replace(LIMITS, max_risk_per_day_usd=Decimal(3_599)), AS_OF)
     assert isinstance(decision, RiskRefusal)
@@ -247,6 +248,7 @@ def spy(buying_power: Decimal, quantity: int = 1) -> tuple[Proposal, Limits]:
 
 
 @pytest.mark.parametrize(("power", "approved"), [("41900.00", True), ("41899.99", False)])
+@pytest.mark.ruling(12)
 def test_rulings_12_delivery_must_be_affordable(power: str, approved: bool) -> None:
     asked, limits = spy(Decimal(power))
     decision = judge(asked, BOOK, limits, AS_OF)

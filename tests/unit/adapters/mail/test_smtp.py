@@ -132,11 +132,13 @@ def test_loopback_relay_needs_neither_tls_nor_login() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else f"{value.answer}/{value.rcpt}",
 )
+@pytest.mark.fault(45)
 def test_servers_answer_decides_whether_it_is_tried_again(mailbox: Mailbox, error: type[Exception]) -> None:
     with _serve(mailbox) as port, pytest.raises(error, match="rejected the mail"):
         _delivery(port).deliver(ALERT)
 
 
+@pytest.mark.fault(45)
 def test_server_that_is_away_is_retryable() -> None:
     with _serve(Mailbox()) as port:
         pass
