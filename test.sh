@@ -17,11 +17,23 @@ run() {
   results+=("$(printf '%-8s %-10s %4d s' "$outcome" "$name" $((SECONDS - began)))")
 }
 
+# Whole instances mostly wait, so they run beside the rest; their output comes after it.
+both_halves() {
+  local output rest=0 instances=0
+  output=$(mktemp)
+  .venv/bin/python -m pytest tests/e2e >"$output" 2>&1 &
+  .venv/bin/python -m pytest --ignore tests/e2e || rest=$?
+  wait $! || instances=$?
+  cat "$output"
+  rm -f "$output"
+  return $((rest | instances))
+}
+
 run format .venv/bin/python -m ruff format --check --quiet .
 run lint .venv/bin/python -m ruff check --quiet .
 run types .venv/bin/python -m mypy
 run imports .venv/bin/lint-imports
-run tests .venv/bin/python -m pytest "$@"
+if [ $# -eq 0 ]; then run tests both_halves; else run tests .venv/bin/python -m pytest "$@"; fi
 
 echo
 printf '%s\n' "${results[@]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.support.postgres import (  # noqa: F401 - fixtures
     shared_database_url,
 )
 
+from htbot.domain.errors import Retryable
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import CommandRequest
 from htbot.services.commands import CLOSE_ALL, EVERY_ACCOUNT
@@ -73,7 +75,8 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(number=st.integers(1, 2))
     def flatten(self, number: int) -> None:
         request = CommandRequest(f"line:{number}", CLOSE_ALL, "test", self.m.world.now, {"scope": EVERY_ACCOUNT})
-        self.m.do(self.m.now.desk.trading.commands.hear(request))
+        with contextlib.suppress(Retryable):  # it has not taken over yet: people try again
+            self.m.do(self.m.now.desk.trading.commands.hear(request))
 
     @rule(crossed=st.booleans())
     def quotes_move(self, crossed: bool) -> None:

@@ -167,7 +167,7 @@ class Machine:
         if desk.recovery_due and desk.connection == "connected":
             await desk.recover()
         await desk.refresh_halts(now)
-        await desk.adopt_strangers()
+        await desk.upkeep.load_missed()
         await desk.ledger.settle()
         if desk.orders.doubtful or not desk.enabled:
             await desk.reconcile(now)

@@ -59,7 +59,8 @@ class Closing:
             return None
         intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)
         order_id = self._parts.numbers.reserve_id(next_valid_id)
-        return self._parts.orders.adopt(intent, order_id, self._parts.orders.first_limit(intent), decision.as_of)
+        limit = self._parts.orders.first_limit(intent) or intent.limit
+        return self._parts.orders.adopt(intent, order_id, limit, decision.as_of)
 
     async def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
         """Promise, send, tell the record.

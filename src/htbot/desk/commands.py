@@ -6,22 +6,25 @@ back. What a command asks for is done from memory; the record is told what becam
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
 from htbot.desk.guard import ExitGuard
-from htbot.desk.journal import COMMAND, Entry, Journal
+from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
 from htbot.desk.ledger import Ledger
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
+from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.orders import ExitReason, Purpose
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
@@ -29,12 +32,16 @@ from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.trade_record import manual_decision, settle_trade
 
+RECORD_WITHIN_S = 0.25
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandParts:
-    """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours."""
+    """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours.
+
+    `account` is the one that this desk trades.
+    """
 
     database: DatabaseThread
     ledger: Ledger
@@ -44,6 +51,7 @@ class CommandParts:
     book: OpenBook
     numbers: OrderNumbers
     strangers: Callable[[str], list[str]]
+    account: Callable[[], str]
     market_open: Callable[[datetime], bool]
 
 
@@ -53,6 +61,7 @@ class CommandDesk:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._open: dict[UUID, Command] = {}
+        self._by_key: dict[str, Command] = {}
 
     @property
     def busy(self) -> bool:
@@ -64,36 +73,62 @@ class CommandDesk:
     async def hear(self, request: CommandRequest) -> Command:
         """Take a command by the desk's own line: promised in the journal before it is answered.
 
-        The same key is the same command; a close of a scope joins one of it, or of everything, that is under way.
+        The same key is the same command, also when that has ended; a close of a scope joins one of it, or of
+        everything, that is under way. With the journal stuck it is promised by the record.
+
+        Raises:
+            Retryable: the desk has not taken over yet.
         """
-        for known in self._open.values():
-            joins = request.kind == known.kind == CLOSE_ALL and known.params["scope"] in {
-                request.params["scope"],
-                EVERY_ACCOUNT,
-            }
-            if known.idempotency_key == request.idempotency_key or joins:
-                return known
+        if not self._parts.journal.opened:
+            raise Retryable("the desk has not taken over yet: try again in a moment")
+        known = self._known(request) or await self._recorded(request)
+        if known is not None:
+            return known
         command = _command(uuid4(), request)
-        number = await self._parts.journal.promise(COMMAND, _to_json(command))
-        self._take(command, number)
+        self._open[command.id] = self._by_key[request.idempotency_key] = command
+        try:
+            number = await self._parts.journal.promise(COMMAND, _to_json(command))
+        except JournalStuck as error:
+            _log.critical("command %s is promised by the record: %s", command.id, error)
+            number = None
+        self._store(command, number)
         try:
             self.drive(request.created_at)
         except ConnectionError as error:  # taken all the same: it is driven on when the broker is back
             _log.warning("command %s met a broken session: %s", command.id, error)
         return command
 
-    def replay(self, entry: Entry) -> None:
-        """A command that the journal has and the record may not have."""
-        self._take(_from_json(entry.body), entry.number)
+    def _known(self, request: CommandRequest) -> Command | None:
+        """The command that this request is or joins, as far as memory knows."""
+        for known in self._open.values():
+            if request.kind == known.kind == CLOSE_ALL and _scope(known) in {request.params["scope"], EVERY_ACCOUNT}:
+                return known
+        return self._by_key.get(request.idempotency_key)
 
-    def _take(self, command: Command, number: int) -> None:
-        self._open[command.id] = command
-        request = CommandRequest(
-            command.idempotency_key, command.kind, command.requested_by, command.created_at, command.params, command.id
-        )
-        self._parts.ledger.post(
-            lambda session: CommandRepository(session).create(request), lambda _made: self._parts.journal.taken(number)
-        )
+    async def _recorded(self, request: CommandRequest) -> Command | None:
+        """The same for the record, which is not waited for: with PostgreSQL dead memory has to do."""
+        reading = self._parts.database.run(lambda session: CommandRepository(session).of_key(request.idempotency_key))
+        try:
+            return await asyncio.wait_for(reading, RECORD_WITHIN_S)
+        except (Retryable, TimeoutError):
+            return None
+
+    def replay(self, entry: Entry) -> None:
+        """A command that the journal has and the record may not have; one that has ended there is not done again."""
+        command = _from_json(entry.body)
+        self._by_key[command.idempotency_key] = command
+        self._store(command, entry.number)
+
+    def _store(self, command: Command, number: int | None) -> None:
+        self._parts.ledger.post(partial(_create, command=command), lambda stored: self._stored(command, stored, number))
+
+    def _stored(self, command: Command, stored: Command | None, number: int | None) -> None:
+        """The record has it: under this id, under that of an earlier call, or not, because the key was another's."""
+        self._open.pop(command.id, None)
+        if stored is not None and stored.state in {CommandState.PENDING, CommandState.RUNNING}:
+            self._open[stored.id] = stored
+        if number is not None:
+            self._parts.journal.taken(number)
 
     # --- doing -----------------------------------------------------------------------------------------------------
 
@@ -136,9 +171,11 @@ class CommandDesk:
         scope = _scope(command)
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
         gone = await self._parts.ledger.write(lambda session: _withdraw_entries(session, scope, now))
-        left = await self._parts.database.run(lambda session: _live_trades(session, scope))
+        left, elsewhere = await self._parts.database.run(partial(_live_trades, scope=scope, own=self._parts.account()))
         if not left and not any(_in_scope(held.trade.account, scope) for held in self._parts.book.guarded):
-            result = {"flat": True, "withdrawn": gone, "left_alone": self._parts.strangers(scope)}
+            alone = self._parts.strangers(scope)
+            result: dict[str, Any] = {"flat": not elsewhere, "withdrawn": gone, "left_alone": alone}
+            result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
             _log.info("command %s: %s is flat", command.id, scope)
         elif not self._parts.market_open(now) and not self._parts.orders.live:
@@ -171,8 +208,23 @@ def _in_scope(account: str, scope: str) -> bool:
     return scope in {EVERY_ACCOUNT, account}
 
 
-def _live_trades(session: Session, scope: str) -> list[str]:
-    return [trade.id for trade in TradeRepository(session).live() if _in_scope(trade.account, scope)]
+def _live_trades(session: Session, scope: str, own: str) -> tuple[list[str], list[str]]:
+    """Trades in a scope that are not over: of the account that this desk trades, and of others."""
+    live = [trade for trade in TradeRepository(session).live() if _in_scope(trade.account, scope)]
+    ours = [trade.id for trade in live if trade.account == own]
+    return ours, [trade.id for trade in live if trade.account != own]
+
+
+def _create(session: Session, command: Command) -> Command | None:
+    """The row of a command; None when its key belongs to another."""
+    request = CommandRequest(
+        command.idempotency_key, command.kind, command.requested_by, command.created_at, command.params, command.id
+    )
+    try:
+        return CommandRepository(session).create(request)[0]
+    except CallerMistake as error:
+        _log.warning("command %s was not taken: %s", command.id, error)
+        return None
 
 
 def _withdraw_named(session: Session, ref: str, now: datetime) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.wording import connection_alert, error_alert
+from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
@@ -33,10 +35,11 @@ from htbot.desk.watch import MarketWatch
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
-from htbot.execution.disagreement import DEFAULT_PATIENCE, Judgement, Patience, Standing, Verdict
+from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
@@ -101,10 +104,10 @@ class Desk:
         self.data_trouble = DataTrouble()
         self.book = OpenBook()
         self.ledger = Ledger(parts.orders_database, self.broken)
-        self._standing = Standing()
-        self.judgement: Judgement | None = None
+        self.agreement = Agreement()
         self._broken: str | None = None
         self._winding_down = False
+        self._outages = 0
         self._trading: Trading | None = None
         self._upkeep: Upkeep | None = None
         self._recovery: Recovery | None = None
@@ -136,8 +139,8 @@ class Desk:
     @property
     def enabled(self) -> bool:
         """True when books and broker agree, the session stands and the clocks agree: entries may leave."""
-        sound = self.reason is self._broken is self.data_trouble.reason is None and not self._winding_down
-        return sound and self.connection == "connected" and self.skew <= MOST_SKEW
+        sound = self.reason is self._broken is self.data_trouble.reason is None and self.skew <= MOST_SKEW
+        return sound and self.connection == "connected" and not (self.recovery_due or self._winding_down)
 
     # --- opening ---------------------------------------------------------------------------------------------------
 
@@ -182,7 +185,7 @@ class Desk:
 
         What is held is streamed before anything that takes long, so that it is guarded again at once (RULINGS 9).
         """
-        self.recovery_due = False
+        self.recovery_due, self.reason = False, self.reason or "recovering"
         now, first = self.clock.now(), self._recovery is None
         if first:
             await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
@@ -218,37 +221,32 @@ class Desk:
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
         stored = await database.insist(lambda db: open_trades(db, self.account))
-        for ref in await database.insist(lambda db: exits_of(db, [item.trade for item in stored])):
+        used = partial(exits_of, trades=[item.trade for item in stored], account=self.account, today=_day(now))
+        for ref in await database.insist(used):
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
-        """Look up and compare once; trading is enabled when nothing is in doubt."""
+        """Look up and compare once; trading is enabled when nothing is in doubt and no outage has come between."""
         if self._recovery is None:
             return False
-        self.compare_due = False
-        view = await self._recovery.look_up(now)
-        doubtful = self.orders.doubtful
-        if doubtful:
-            self.reason = f"in doubt: {', '.join(live.intent.ref for live in doubtful)}"
-            return False
+        self.compare_due, outages = False, self._outages
         look = Look(cause, at_rest=self.reason is not None, patience=self.parts.plan.patience)
-        self.judgement, self._standing = await self._recovery.judge(view, self._standing, now, look)
-        if self.judgement.verdict is Verdict.WATCH:
-            return False
-        if not self.judgement.entries_allowed:
-            self.reason = "books and broker disagree"
+        agreed, why_not = await self.agreement.reached(self._recovery, self.orders, now, look)
+        if not agreed:
+            self.reason = why_not or self.reason
             return False
         await self.day.refresh(now)
         if not self.day.known:
             self.reason = "the table of sessions is not filled yet"
             return False
-        self.reason = None
-        epoch = self.trading.record.epoch
-        await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(epoch))
-        return True
+        if outages == self._outages:
+            self.reason = None
+            epoch = self.trading.record.epoch
+            await self.parts.orders_database.insist(lambda db: DeskStateRepository(db).set_reconciled(epoch))
+        return outages == self._outages
 
     # --- folding ---------------------------------------------------------------------------------------------------
 
@@ -289,15 +287,16 @@ class Desk:
 
     async def refresh_halts(self, now: datetime) -> bool:
         """Read the halts; True when one has just ended. A broken invariant is a row like others once it is written."""
-        written = self.ledger.behind == 0
+        broken, written = self._broken, self.ledger.behind == 0
         ended = await self.parts.halts.refresh(now)
-        if written:
+        if written and self.parts.halts.known and self._broken is broken:
             self._broken = None
         return ended
 
     def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
         detail = f"{message.code} {message.text}" if message.code else message.text
         if not message.connected:
+            self._outages += 1
             self.connection, self.reason = "lost", f"connection lost: {detail}"
             self.orders.doubt_all(detail)
             self.tell_connection(connected=False, detail=detail)
@@ -318,10 +317,6 @@ class Desk:
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
         self.ledger.post(lambda db: tell_seldom(db, alert))
-
-    def blocked(self, symbol: str) -> str | None:
-        """Why nothing may be entered in a symbol: something in it is at the broker and is not ours (FAULTS 39)."""
-        return None if self.judgement is None else self.judgement.blocked.get(symbol)
 
     def order_ended(self) -> None:
         """Books and broker are compared after each order (spec 05 section 6)."""
@@ -396,3 +391,7 @@ class Desk:
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""
         return self.book.strangers(self.parts.session.positions(), scope)
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(NEW_YORK).date()

@@ -66,7 +66,8 @@ class Doorbell:
         loop = asyncio.get_running_loop()
         try:
             for lock, what in self._locks.items():
-                await loop.run_in_executor(None, lock.require, what)
+                if not await loop.run_in_executor(None, lock.held):
+                    await loop.run_in_executor(None, lock.require, what)
             self._listener = await loop.run_in_executor(None, Listener, self._url, _CHANNELS)
         except Retryable as error:
             _log.warning("no notifications, polling: %s", error)

@@ -104,6 +104,11 @@ class HaltWatch:
         return waits and self._parts.monotonic() - self._reading_since_s > BELIEVED_S
 
     @property
+    def known(self) -> bool:
+        """True when the rows have been read and no answer is owed."""
+        return self._rows_known and (self._reading is None or self._reading.done())
+
+    @property
     def trips(self) -> tuple[Halt, ...]:
         """Trips of the breaker that are in force by the record, as last read."""
         return tuple(halt for halt in self._rows if halt.kind is HaltKind.BREAKER)
@@ -116,7 +121,9 @@ class HaltWatch:
         False when this source is in force already. Never raises: a disk that is full does not let an entry through.
         """
         request = held.request
-        in_force = [(halt.kind, halt.source) for halt in self._rows]
+        # A person may have lifted what the rows of a second ago still show: who asks by signal asks anew.
+        rows = () if request.source == SIGNAL_SOURCE else self._rows
+        in_force = [(halt.kind, halt.source) for halt in rows]
         in_force += [(other.request.kind, other.request.source) for other in self._held]
         if (request.kind, request.source) in in_force:
             return False

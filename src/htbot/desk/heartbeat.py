@@ -24,8 +24,9 @@ async def beat(lease_s: float = LEASE_S) -> None:
     while True:
         try:
             await _beat(lease_s)
-        except BrokenPipeError:
-            _log.warning("the watchdog has died: starting another")
+        except OSError as error:  # it has died, or cannot be started
+            _log.critical("no watchdog, starting another: %s", error)
+            await asyncio.sleep(BEAT_S)
 
 
 async def _beat(lease_s: float) -> None:
@@ -39,4 +40,4 @@ async def _beat(lease_s: float) -> None:
             await asyncio.sleep(BEAT_S)
     finally:
         os.close(writing)  # the end of the pipe is the watchdog's end
-        process.wait(timeout=lease_s)
+        process.poll()

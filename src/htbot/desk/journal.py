@@ -37,16 +37,21 @@ class Entry:
 
 
 class Journal:
-    """Append-only file of one desk. Its writes have a thread of their own: a slow disk does not stop the event loop."""
+    """Append-only file of one desk, read once (`opened`) before anything is promised.
+
+    Its writes have a thread of their own: a slow disk does not stop the event loop.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk-journal")
         self._descriptor: int | None = None
         self._number = 0
+        self.opened = False
 
     def open(self) -> list[Entry]:
         """What the record has not taken over yet, oldest first. One that cannot be opened is tried again later."""
+        self.opened = True
         promised: dict[int, Entry] = {}
         for entry in self._read():
             self._number = max(self._number, entry.number)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from htbot.desk.threads import DatabaseThread
@@ -109,9 +110,9 @@ class Ledger:
             reach("before_commit")
             results = await self._database.insist(lambda session: [entry.work(session) for entry in batch])
             reach("after_commit")
-        except HtbotError as error:
+        except (HtbotError, SQLAlchemyError) as error:
             if len(batch) == 1:
-                self._refused(batch[0], error)
+                self._refused(batch[0], error if isinstance(error, HtbotError) else _told(error))
                 return
             for entry in batch:  # one of them is the culprit, the others count
                 await self._write([entry])
@@ -132,3 +133,9 @@ class Ledger:
             self._broken(error)
         else:
             _log.warning("the record refused a write: %s", error)
+
+
+def _told(error: SQLAlchemyError) -> StopTrading:
+    """What the record does not take breaks an invariant: trading halts, and the desk lives on."""
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return StopTrading(f"the record refuses what the desk has to write: {reason}")

@@ -36,7 +36,15 @@ class Line:
         self._file = stop_file.with_name(FILE)
 
     async def serve(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; what fails is tried again."""
+        while True:
+            try:
+                await self._serve()
+            except OSError as error:
+                _log.critical("nobody can reach the desk by its line, trying again: %s", error)
+                await asyncio.sleep(_PATIENCE_S)
+
+    async def _serve(self) -> None:
         (self._folder / SOCKET).unlink(missing_ok=True)
         with short_path(self._folder) as path:
             server = await asyncio.start_unix_server(self._on_caller, path, limit=_LONGEST)
@@ -79,6 +87,8 @@ class Line:
     async def _take(self, scope: str, key: str, actor: str) -> str:
         if not self._desk.clock.known:
             raise Retryable("the desk has not been connected to the broker yet: try again")
+        if scope not in {EVERY_ACCOUNT, self._desk.account}:
+            raise CallerMistake(f"account {scope} is not traded here: it is {self._desk.account}, or all")
         now = self._desk.clock.now()
         request = CommandRequest(key, CLOSE_ALL, actor, now, {"scope": scope})
         command = await self._desk.trading.commands.hear(request)

@@ -35,6 +35,7 @@ class StoredTrade:
     entry_over: bool
     exit_reason: ExitReason | None = None
     refused: bool = False
+    exit_refs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,6 +98,7 @@ class OpenBook:
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._trades[item.trade.id] = held
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
+            self._trade_of |= dict.fromkeys(item.exit_refs, item.trade.id)
             self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
 
     def miss(self, trade_id: str) -> None:

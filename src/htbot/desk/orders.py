@@ -29,7 +29,6 @@ from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
-from htbot.execution.reconciliation import Outcome
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent
 from htbot.portfolio.marks import Marks
@@ -44,12 +43,6 @@ LEASE_S = 5.0
 # Intents that share a transaction; each has an order id of its own, and its own last look before the socket.
 MOST_CLAIMED = 16
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
-_LOOKED_UP = {
-    Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
-    Outcome.FILLED: OrderEvent.FULL_FILL,
-    Outcome.CANCELLED: OrderEvent.CANCEL,
-    Outcome.REJECTED: OrderEvent.REJECT,
-}
 _log = logging.getLogger(__name__)
 
 
@@ -149,7 +142,7 @@ class OrderDesk:
 
     def revive(self, stored: Iterable[StoredIntent]) -> None:
         """What has ended for us and is shown by the broker all the same is in doubt again."""
-        kept = tuple(stored)
+        kept = [item for item in stored if item.intent.ref not in self._live]
         self._met -= {item.intent.ref for item in kept}
         self.restore(kept)
 
@@ -215,6 +208,7 @@ class OrderDesk:
         if intent.ref in self._met:  # the guard was faster with the same close
             return 0
         self._met.add(intent.ref)
+        self._parts.numbers.used_exit(intent.ref)
         if claim.order_id is None:
             _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
             return 0
@@ -224,9 +218,17 @@ class OrderDesk:
         if why_not is not None:
             self._withdraw(intent, now, why_not)
             return 0
-        live = self.adopt(intent, claim.order_id, self.first_limit(intent), now)
+        limit = self.first_limit(intent)
+        if limit is None:
+            self._withdraw(intent, now, "its legs have no price now")
+            return 0
+        live = self.adopt(intent, claim.order_id, limit, now)
         live.asked_at_s = began_s
         return self.place_promised(live)
+
+    def would_open(self, live: LiveOrder) -> str | None:
+        """Why a close that was never seen may not go out again: it would open something by now."""
+        return self._parts.last_look.at_exit(live.intent)
 
     def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
         if intent.purpose is Purpose.ENTRY:
@@ -236,9 +238,9 @@ class OrderDesk:
             return f"{working.intent.ref} closes it already"
         return self._parts.last_look.at_exit(intent)
 
-    def first_limit(self, intent: OrderIntent) -> Decimal:
-        """The limit that an order leaves with: on the quotes of now, else the one it was decided with."""
-        return limit_at(intent, self._parts.marks_of(intent), 0.0, None) or intent.limit
+    def first_limit(self, intent: OrderIntent) -> Decimal | None:
+        """The limit that an order leaves with, on the quotes of now; None for an entry without any."""
+        return limit_at(intent, self._parts.marks_of(intent), 0.0, None)
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
         _log.warning("not sent: %s: %s", intent.ref, why)
@@ -274,9 +276,11 @@ class OrderDesk:
     # --- working ---------------------------------------------------------------------------------------------------
 
     def work(self, now: datetime) -> int:
-        """Walk the limits that are due; returns how many orders were modified."""
-        modified = 0
+        """Walk the limits that are due; returns how many orders were modified. Entries do not walk while halted."""
+        modified, halted = 0, self._parts.last_look.halted_by()
         for live in self.live:
+            if live.is_entry and halted is not None:
+                self.cancel(live)
             if live.state not in _WALKING or live.cancel_asked or not live.walk_due(now):
                 continue
             elapsed_s = live.elapsed_s(now)
@@ -376,22 +380,3 @@ class OrderDesk:
             if missing and self.silent_s(live) > ANSWER_WITHIN_S:
                 live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
                 self.happened(live, OrderEvent.DOUBT, now, "not open at the broker")
-
-    def resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
-        """The look-up has told what became of an order in doubt."""
-        if outcome is Outcome.WORKING:
-            live.cancel_asked = False  # a cancel that was lost or refused may be asked again
-        self.happened(live, _LOOKED_UP[outcome], now, "looked up")
-
-    def resolve_absent(self, live: LiveOrder, now: datetime) -> None:
-        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again.
-
-        A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
-        may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
-        """
-        if live.is_entry:
-            self.happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
-        elif live.last_error == DUPLICATE_ID:
-            self.happened(live, OrderEvent.REJECT, now, f"order id {live.order_id} is refused as used, and is not ours")
-        else:
-            self.send_again(live, now)

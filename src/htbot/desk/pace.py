@@ -15,12 +15,13 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.barrier import Barrier
 from htbot.desk.desk import Desk
 from htbot.desk.doorbell import Doorbell
-from htbot.domain.errors import Retryable
+from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.sessions import floor_to
-from htbot.execution.disagreement import DEFAULT_PATIENCE, Verdict
+from htbot.execution.disagreement import DEFAULT_PATIENCE
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.persistence.listener import COMMANDS, HALTS, INTENTS
+from htbot.persistence.repositories.desk_state import Superseded
 
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 10.0
@@ -193,9 +194,8 @@ class PacedPace:
                 if self._rung():
                     await desk.refresh_halts(desk.clock.now())
                 await desk.act(desk.clock.now())
-            except Retryable as error:  # nothing is lost: the next look does it
-                _log.warning("later: %s", error)
-                await asyncio.sleep(_RECONNECT_FIRST_S)
+            except (Retryable, StopTrading) as error:
+                await _later(error)
             await self._until_rung(self.IDLE_S)
 
     # --- keeping ---------------------------------------------------------------------------------------------------
@@ -210,9 +210,8 @@ class PacedPace:
                 if self._monotonic() - kept_s >= self.IDLE_S:
                     kept_s = self._monotonic()
                     await self._chores(desk, desk.clock.now())
-            except Retryable as error:
-                _log.warning("later: %s", error)
-                await asyncio.sleep(_RECONNECT_FIRST_S)
+            except (Retryable, StopTrading) as error:
+                await _later(error)
             await asyncio.sleep(self._until_next_look_s(desk))
 
     async def _until_rung(self, timeout_s: float) -> None:
@@ -251,8 +250,8 @@ class PacedPace:
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at
-        watching = desk.judgement is not None and desk.judgement.verdict is Verdict.WATCH
-        periodic = last is None or abs(now - last) >= (DEFAULT_PATIENCE.tell_after if watching else _COMPARE_EVERY)
+        pause = DEFAULT_PATIENCE.tell_after if desk.agreement.watching else _COMPARE_EVERY
+        periodic = last is None or abs(now - last) >= pause
         due = periodic or desk.compare_due or bool(desk.orders.doubtful) or not desk.enabled
         if due and desk.connection == "connected":
             self._reconciled_at = now
@@ -265,6 +264,14 @@ class PacedPace:
         while True:
             await desk.notices.publish_clock()
             await asyncio.sleep(self.IDLE_S)
+
+
+async def _later(error: Retryable | StopTrading) -> None:
+    """Nothing is lost: the next look does it. A write that broke an invariant has halted trading already."""
+    if isinstance(error, Superseded):
+        raise error
+    _log.warning("later: %s", error)
+    await asyncio.sleep(_RECONNECT_FIRST_S)
 
 
 async def _first(*lanes: Coroutine[Any, Any, None]) -> None:

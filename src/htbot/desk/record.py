@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,7 @@ from htbot.persistence.repositories import (
     OrderRepository,
     TradeRepository,
 )
+from htbot.persistence.repositories.intents import sequence_of
 from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.pnl import assert_net_price
 from htbot.services.outbox import tell_seldom
@@ -139,11 +140,12 @@ class DeskRecord:
     def store_close(self, session: Session, close: Close) -> None:
         """Take over a close from the journal: it is sent, or was about to be when the desk died.
 
-        A waiting exit of the same reference is this close; one of another reference was never sent and is withdrawn.
+        A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
+        what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away.
         A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more.
 
         Raises:
-            StopTrading: the record has no such trade.
+            StopTrading: the record has no such trade, or knows another close under this reference.
         """
         intent, at = close.intent, close.intent.created_at
         DeskStateRepository(session).require_epoch(self.epoch)
@@ -153,18 +155,29 @@ class DeskRecord:
         intents = IntentRepository(session)
         known = intents.get(intent.ref)
         if known is not None and known.state in TERMINAL_INTENT_STATES:
+            if known.order_id not in {None, close.order_id} or known.intent.trade_id != intent.trade_id:
+                raise StopTrading(
+                    f"{intent.ref} left as order {close.order_id}, and the record has another close of it"
+                )
             return
         for other in intents.of_trade(intent.trade_id):
-            if other.intent.purpose is Purpose.EXIT and other.intent.ref != intent.ref:
+            if other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref):
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         intents.add(intent, close.evidence)
+        if intents.get(intent.ref) is None:
+            raise StopTrading(f"{intent.ref} left, and a later close of {trade.id} keeps it out of the record")
         if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
             if known is not None and known.intent != intent:
                 intents.rewrite(intent, close.evidence)
             close_trade(session, trade, intent)
+        self._note(session, close)
+
+    @staticmethod
+    def _note(session: Session, close: Close) -> None:
+        """What a close brings along: the best gain of its trade, and what a person should hear."""
         if close.max_gain_usd is not None:
-            TradeRepository(session).raise_max_gain(trade.id, close.max_gain_usd)
+            TradeRepository(session).raise_max_gain(close.intent.trade_id, close.max_gain_usd)
         for alert in close.alerts:
             tell_seldom(session, alert)
 
@@ -174,6 +187,8 @@ class DeskRecord:
             IntentRepository(session).withdraw(other.intent.ref, at, why)
         elif other.state in {IntentState.CLAIMED, IntentState.SENDING} and other.claim_epoch == self.epoch:
             self._move(session, other.intent.ref, other.state, IntentEvent.WITHDRAW, at, why)
+        elif other.state not in TERMINAL_INTENT_STATES:
+            IntentRepository(session).end_overtaken(other.intent.ref, self.epoch, at, why)
 
     def save_order(
         self, session: Session, order: Order, perm_ids: Mapping[int, OrderState], now: datetime, reason: str = ""
@@ -218,6 +233,17 @@ class DeskRecord:
     ) -> bool:
         following = next_intent_state(state, event)
         return IntentRepository(session).move(ref, state, following, epoch=self.epoch, at=now, reason=reason)
+
+
+def _require_same(known: StoredIntent, close: Close) -> None:
+    """What has ended under the reference of a close is that close.
+
+    Raises:
+        StopTrading: it is another one.
+    """
+    ids = {None, close.order_id}
+    if known.order_id not in ids or known.intent.trade_id != close.intent.trade_id:
+        raise StopTrading(f"{known.intent.ref} left as order {close.order_id}, and the record has another one")
 
 
 def begin_epoch(session: Session) -> int:
@@ -277,6 +303,7 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         trade=trade,
         fills=(*rows.entry_fills, *rows.exit_fills),
         entry_ref=rows.entry.intent.ref,
+        exit_refs=tuple(stored.intent.ref for stored in rows.exits),
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
         refused=bool(rows.exits) and rows.exits[-1].state is IntentState.REJECTED,
@@ -295,9 +322,9 @@ def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:
     return stored_trade(session, trade)
 
 
-def exits_of(session: Session, trades: Iterable[Trade]) -> list[str]:
-    """Every reference of an exit that the series (strategy, account, session) of these trades have used."""
+def exits_of(session: Session, trades: Iterable[Trade], account: str, today: date) -> list[str]:
+    """Every reference of an exit that the account has used today, and in the sessions of trades that are not over."""
     intents = IntentRepository(session)
-    days = {(trade.session, trade.account) for trade in trades}
+    days = {(today, account)} | {(trade.session, trade.account) for trade in trades}
     used = [stored.intent for day, account in sorted(days) for stored in intents.of_session(day, account)]
     return [intent.ref for intent in used if intent.purpose is Purpose.EXIT]

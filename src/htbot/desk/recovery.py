@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.orders import SETTLE_S, OrderDesk
+from htbot.desk.orders import DUPLICATE_ID, SETTLE_S, OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
@@ -28,12 +28,19 @@ from htbot.execution.reconciliation import (
     reconcile,
     resolve,
 )
+from htbot.execution.states import OrderEvent
 from htbot.persistence.records import StoredIntent
 from htbot.persistence.repositories import FillRepository, IntentRepository
 from htbot.portfolio.positions import fold, newest
 from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
 
+_LOOKED_UP = {
+    Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
+    Outcome.FILLED: OrderEvent.FULL_FILL,
+    Outcome.CANCELLED: OrderEvent.CANCEL,
+    Outcome.REJECTED: OrderEvent.REJECT,
+}
 ENDED_UNFILLED = frozenset({IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REJECTED})
 _log = logging.getLogger(__name__)
 
@@ -92,21 +99,14 @@ class Recovery:
         reach("during_reconcile")
         for execution in told:
             self.fold(execution, now)
-        self.orders.revive(await self.ledger.write(lambda session: self._revived(session, view)))
+        shown = sorted(self._shown(view))
+        if shown:
+            self.orders.revive(await self.ledger.write(lambda session: _revived(session, shown)))
         self.looked = True
         self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
             self._resolve(live, view, asked_s, now)
         return view
-
-    def _revived(self, session: Session, view: BrokerView) -> list[StoredIntent]:
-        """Intents that our books have as ended, and that the broker shows working or filled all the same."""
-        intents, found = IntentRepository(session), []
-        for ref in sorted(self._shown(view)):
-            stored = intents.get(ref)
-            if stored is not None and stored.order_id is not None and stored.state in ENDED_UNFILLED:
-                found.append(stored)
-        return found
 
     def _shown(self, view: BrokerView) -> set[str]:
         """References of ours that nobody here follows, among working orders and executions."""
@@ -134,9 +134,32 @@ class Recovery:
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
-            self.orders.resolve_absent(live, now)
+            self._absent(live, now)
         elif resolution.outcome is not Outcome.WAIT:
-            self.orders.resolved(live, resolution.outcome, now)
+            self._resolved(live, resolution.outcome, now)
+
+    def _resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
+        """The look-up has told what became of an order in doubt."""
+        if outcome is Outcome.WORKING:
+            live.cancel_asked = False  # a cancel that was lost or refused may be asked again
+        self.orders.happened(live, _LOOKED_UP[outcome], now, "looked up")
+
+    def _absent(self, live: LiveOrder, now: datetime) -> None:
+        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again.
+
+        A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
+        may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
+        """
+        if live.is_entry:
+            self.orders.happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
+        elif live.last_error == DUPLICATE_ID:
+            self.orders.happened(
+                live, OrderEvent.REJECT, now, f"order id {live.order_id} is refused as used, and is not ours"
+            )
+        elif (too_much := self.orders.would_open(live)) is not None:
+            self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
+        else:
+            self.orders.send_again(live, now)
 
     async def judge(
         self, view: BrokerView, standing: Standing, now: datetime, look: Look
@@ -155,3 +178,9 @@ class Recovery:
         fills: list[Fill] = FillRepository(session).of_account(self.account)
         live = frozenset(stored.intent.ref for stored in IntentRepository(session).live() if stored.order_id)
         return Books(fold(fills), frozenset(fill.execution_key for fill in fills), live, newest(fills))
+
+
+def _revived(session: Session, shown: Sequence[str]) -> list[StoredIntent]:
+    """Intents that our books have as ended, and that the broker shows working or filled all the same."""
+    stored = [IntentRepository(session).get(ref) for ref in shown]
+    return [item for item in stored if item is not None and item.order_id and item.state in ENDED_UNFILLED]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from htbot.adapters.ib.session import IbSession
+from htbot.desk.agreement import Agreement
 from htbot.desk.clock import DeskClock
 from htbot.desk.closing import Closing, ClosingParts
 from htbot.desk.commands import CommandDesk, CommandParts
@@ -33,8 +34,10 @@ class TradingFloor(Protocol):
     """What trading asks of the desk around it; `connection` is `connected` while orders get through."""
 
     connection: str
+    account: str
     clock: DeskClock
     day: TradingDay
+    agreement: Agreement
 
     @property
     def enabled(self) -> bool:
@@ -55,10 +58,6 @@ class TradingFloor(Protocol):
 
     def broken(self, error: StopTrading) -> None:
         """An invariant is broken."""
-        ...
-
-    def blocked(self, symbol: str) -> str | None:
-        """Why nothing may be entered in a symbol."""
         ...
 
     def order_ended(self) -> None:
@@ -110,7 +109,7 @@ def build_trading(parts: TradingParts) -> Trading:
         flood=parts.flood,
         book=parts.book,
         enabled=lambda: desk.enabled,
-        blocked=desk.blocked,
+        blocked=desk.agreement.blocked,
         holdings=desk.holdings,
         broken=desk.broken,
     )
@@ -152,6 +151,7 @@ def build_trading(parts: TradingParts) -> Trading:
             book=parts.book,
             numbers=numbers,
             strangers=desk.strangers_at_broker,
+            account=lambda: desk.account,
             market_open=desk.day.is_open,
         )
     )

@@ -71,8 +71,8 @@ class Upkeep:
         await self._judge_day(now)
         self._note_flip(now)
         await self._desk.parts.orders_database.run(self._require_epoch)
-        await self._load_missed()
-        await self._note_heads(now)
+        await self.load_missed()
+        self._note_heads(now)
 
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
@@ -127,16 +127,16 @@ class Upkeep:
         if act is not None:
             self._desk.ledger.post(partial(write_act, entry=act))
 
-    async def _note_heads(self, now: datetime) -> None:
+    def _note_heads(self, now: datetime) -> None:
         """Once a session day the heads of the chains go to a file: a tail cut off later shows."""
         day = now.astimezone(NEW_YORK).date()
         if day != self._anchored:
             self._anchored = day
-            await self._desk.ledger.write(lambda db: note_heads(db, self._plan.anchors, "day", datetime.now(UTC)))
+            self._desk.ledger.post(lambda db: note_heads(db, self._plan.anchors, "day", datetime.now(UTC)))
 
     # --- trades ----------------------------------------------------------------------------------------------------
 
-    async def _load_missed(self) -> None:
+    async def load_missed(self) -> None:
         """Trades that the record has as open and memory does not know."""
         for trade_id in self._desk.book.take_missed():
             stored = await self._desk.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))

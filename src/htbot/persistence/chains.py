@@ -52,8 +52,8 @@ JOURNALED: dict[str, Journaled] = {
         "intents",
         ("ref",),
         _fixed(
-            "ref trade_id strategy account session purpose sequence action symbol quantity legs limit_price "
-            "worst_limit tick created_at good_till decision_id exit_reason evidence"
+            # the rest may be written once more: a close of the guard and one of a task may be the same
+            "ref trade_id strategy account session purpose sequence action symbol legs tick good_till decision_id"
         ),
     ),
     "order": Journaled("orders", ("ref",), _fixed("ref account purpose action submitted_at")),

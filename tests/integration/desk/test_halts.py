@@ -350,9 +350,7 @@ async def test_stop_at_a_hundred_moments_of_a_send(world: World) -> None:
         assert after_stop.ref not in {ref for ref, _id, _limit in desk.session.placed}
         if seen_at_send:
             sent_before += 1
-            live = next(live for live in desk.desk.orders.live if live.intent.ref == intent.ref)
-            desk.desk.orders.cancel(live)
-            await desk.hear()
+            await desk.hear()  # a halt cancels what works
             assert world.state(intent.ref) is IntentState.CANCELLED
         else:
             halted_before += 1

@@ -275,6 +275,7 @@ async def paced(world: World) -> Running:
 async def test_a_bell_wakes_the_paced_desk_and_the_order_leaves(world: World) -> None:
     running, bells = await paced(world), Bells()
     world.enter()
+    running.desk.parts.watch.on_ticks({record.SHORT.con_id, record.LONG.con_id}, running.desk.clock.now())
     running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
     bells.bell(INTENTS).ring()
     await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)

@@ -281,3 +281,93 @@ def _patient(caller: DeskLine, request: dict[str, str]) -> dict[str, object]:
         except Exception as error:  # noqa: BLE001 - the line is not up yet
             last = error
     raise last
+
+
+async def test_a_new_desk_knows_every_number_that_the_day_has_used(world: World) -> None:
+    """Nothing is open when it starts: the next close is X2 all the same, for X1 stands for another trade."""
+    first = await world.desk()
+    intent = await first.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await first.turn()
+    [exit_] = world.exits(intent.trade_id)
+    world.broker.fill(exit_.intent.ref)
+    world.broker.report_commissions(exit_.intent.ref)
+    await first.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    first.die()
+    second = await world.desk()
+    later = await second.opened(number=2)
+    world.after(market_s=5)
+    await second.turn()
+    [again] = world.exits(later.trade_id)
+    assert again.intent.ref == exit_.intent.ref.replace("-X1", "-X2")
+    assert world.halts() == []
+
+
+@pytest.mark.ruling(10)
+async def test_a_close_that_was_never_seen_does_not_open_what_is_gone_by_now(world: World) -> None:
+    """Promised, not sent, and a person has closed it in TWS meanwhile."""
+    first = await world.desk()
+    intent = await first.opened()
+    first.session.broken = True
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    hear(first)
+    first.desk.guard.look(world.now)
+    await first.desk.guard.settle()
+    first.die()
+    world.broker.held.clear()
+    second = await world.desk()
+    await second.look_up(after_s=11)
+    [exit_] = world.exits(intent.trade_id)
+    assert (exit_.state, second.session.placed) == (IntentState.EXPIRED, [])
+
+
+@pytest.mark.fault(9)
+async def test_a_close_that_followed_another_in_the_dark_is_in_the_record(world: World) -> None:
+    """X1 was cancelled and X2 sent while PostgreSQL was away, and the desk died: X2 is looked up, nothing is sent."""
+    first = await world.desk()
+    intent = await first.opened()
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await first.turn()
+    [x1] = world.exits(intent.trade_id)
+    first.postgres(dead=True)
+    world.broker.end(x1.intent.ref)
+    hear(first)
+    world.after(market_s=5)
+    hear(first)
+    assert first.desk.guard.look(world.now) == 1
+    await first.desk.guard.settle()
+    x2 = first.session.placed[-1][0]
+    assert x2 != x1.intent.ref
+    first.die()
+    second = await world.desk()
+    await second.look_up()
+    states = {stored.intent.ref: stored.state for stored in world.exits(intent.trade_id)}
+    assert states == {x1.intent.ref: IntentState.CANCELLED, x2: IntentState.WORKING}
+    assert (second.session.placed, world.halts()) == ([], [])
+
+
+async def test_the_flatten_file_asks_once_and_its_key_stays_used(world: World) -> None:
+    desk = await world.desk()
+    first = await desk.opened()
+    line = Line(desk.desk, world.stop_file.parent, world.stop_file)
+    world.stop_file.with_name("FLATTEN").touch()
+    await line._look_at_file()
+    await desk.desk.guard.settle()
+    [(_, _, _), (ref, _, _)] = desk.session.placed
+    world.broker.fill(ref)
+    for _ in range(3):
+        await desk.turn()
+    assert world.trade(first.trade_id).state is TradeState.CLOSED
+    second = await desk.opened(number=2)
+    await line._look_at_file()
+    await desk.turn()
+    assert world.trade(second.trade_id).state is TradeState.OPEN, "the file has asked before"
+    desk.die()
+    restarted = await world.desk()
+    await Line(restarted.desk, world.stop_file.parent, world.stop_file)._look_at_file()
+    await restarted.turn()
+    assert world.trade(second.trade_id).state is TradeState.OPEN

@@ -71,6 +71,10 @@ class CommandRepository(Repository):
         """One command."""
         return self._first(select(CommandRow).where(CommandRow.id == command_id), _to_command)
 
+    def of_key(self, idempotency_key: str) -> Command | None:
+        """The command of a key."""
+        return self._first(select(CommandRow).where(CommandRow.idempotency_key == idempotency_key), _to_command)
+
     def open(self, kind: str | None = None) -> list[Command]:
         """Commands that are not finished, oldest first."""
         query = select(CommandRow).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING)))

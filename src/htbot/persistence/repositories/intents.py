@@ -126,6 +126,13 @@ class IntentRepository(Repository):
         """What left under a reference was decided by somebody else than whoever had stored it: this is the order."""
         self._count(update(IntentRow).where(IntentRow.ref == intent.ref).values(_decided(intent, evidence)))
 
+    def end_overtaken(self, ref: str, epoch: int, at: datetime, reason: str) -> bool:
+        """A sent close that a later one has followed is over, whichever desk has sent it."""
+        live = IntentRow.state.in_([state for state in LIVE_INTENT_STATES if state is not IntentState.PENDING])
+        statement = update(IntentRow).where(IntentRow.ref == ref, live, _present(epoch))
+        values = {"state": IntentState.CANCELLED, "claim_epoch": epoch, "changed_at": at, "reason": reason}
+        return self._count(statement.values(**values)) == 1
+
     def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
         statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, _present(epoch))
         if from_state in LIVE_INTENT_STATES:
