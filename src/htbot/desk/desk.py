@@ -339,7 +339,7 @@ class Desk:
         if self.day.session is not None:
             window = trading_window(self.day.session, self.parts.plan.hours)
             need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
-        await self.parts.watch.follow(self.parts.session, need, self.guard.held, now)
+        await self.parts.watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now)
 
     # --- acting ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -37,6 +37,8 @@ from htbot.telemetry.failpoints import reach
 
 ANSWER_WITHIN_S = 10.0
 SETTLE_S = 10.0
+# Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
+PRICES_STAND = timedelta(seconds=5)
 DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
@@ -112,6 +114,11 @@ class OrderDesk:
     def live_of_trade(self, trade_id: str) -> list[LiveOrder]:
         """Orders of one trade that are not over."""
         return [live for live in self._live.values() if live.intent.trade_id == trade_id]
+
+    @property
+    def legs(self) -> set[int]:
+        """Contracts of orders that are not over: their limits walk on these quotes."""
+        return {leg.con_id for live in self._live.values() for leg in live.intent.legs}
 
     def of_ref(self, ref: str) -> LiveOrder | None:
         """The live order of a reference."""
@@ -239,8 +246,13 @@ class OrderDesk:
         return self._parts.last_look.at_exit(intent)
 
     def first_limit(self, intent: OrderIntent) -> Decimal | None:
-        """The limit that an order leaves with, on the quotes of now; None for an entry without any."""
-        return limit_at(intent, self._parts.marks_of(intent), 0.0, None)
+        """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
+
+        None for an entry whose prices are gone.
+        """
+        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None)
+        fresh = self._parts.clock() - intent.created_at <= PRICES_STAND
+        return intent.limit if limit is None and fresh else limit
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
         _log.warning("not sent: %s: %s", intent.ref, why)

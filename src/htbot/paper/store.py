@@ -43,14 +43,15 @@ class Store:
     def __init__(self, path: Path) -> None:
         if str(path) != ":memory:":
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_SCHEMA)
         self._open = False
 
     def __del__(self) -> None:
-        # A gateway that is thrown away closes its file; nothing is lost, every turn is committed by itself.
+        # A gateway that is thrown away closes its file, in whichever thread that is noticed; every turn is committed by
+        # itself, so nothing is lost.
         self._database.close()
 
     def close(self) -> None:

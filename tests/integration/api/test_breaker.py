@@ -60,7 +60,8 @@ def tripped(house: House) -> House:
 
 def actions(house: House) -> list[str]:
     with house.database.transaction() as session:
-        return [row.action for row in session.execute(text("SELECT action FROM audit_log ORDER BY id"))]
+        acts = session.execute(text("SELECT action FROM audit_log WHERE action NOT LIKE 'halt.%' ORDER BY id"))
+        return [row.action for row in acts]
 
 
 def equity(house: House) -> EquityDay:

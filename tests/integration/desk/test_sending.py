@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -366,3 +367,20 @@ async def test_a_socket_that_breaks_between_two_of_a_claim_leaves_both_in_doubt(
     assert [live.intent.ref for live in desk.desk.orders.doubtful] == [second.ref]
     assert world.state(second.ref) is IntentState.SENDING
     assert desk.desk.book.get(second.trade_id) is not None
+
+
+async def test_an_entry_whose_prices_are_gone_is_not_sent(world: World) -> None:
+    """Fresh prices of the decision stand for five seconds of market time."""
+    desk = await world.desk()
+    world.broker.quotes.clear()
+    fresh = world.enter()
+    world.now = fresh.created_at + timedelta(seconds=5)
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [fresh.ref]
+    stale = world.enter(2, strategy="other", id="other-1", opened_at=record.at(1, 20))
+    world.now = stale.created_at + timedelta(seconds=6)
+    await desk.turn()
+    assert (world.state(stale.ref), world.stored(stale.ref).reason) == (
+        IntentState.WITHDRAWN,
+        "its legs have no price now",
+    )

@@ -188,7 +188,7 @@ def test_a_row_that_is_not_what_the_journal_says(
             "risk_decisions",
             "outcomes was changed from [{",
         ),
-        ("UPDATE intents SET limit_price = -4.30", "intents", "limit_price was changed from -4.250000 by htbot"),
+        ("UPDATE intents SET tick = 0.10", "intents", "tick was changed from 0.050000 by htbot"),
         ("UPDATE trades SET legs = '[]'", "trades", "legs was changed from"),
         ("UPDATE fills SET price = 9 WHERE exec_id = '11.01'", "fills", "price was changed from 5.100000 by htbot"),
         ("UPDATE halts SET reason = 'nothing'", "halts", 'reason was changed from "looks wrong" by htbot'),

@@ -109,6 +109,7 @@ class Site:
             "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",  # nobody listens
             "PAPER_PORT": str(self.port),
             "PAPER_SPEED": str(speed),
+            "RISK_PROFILE": "chaos",
             "PAPER_START": f"{record.DAY}T11:00",
             "PAPER_ACCOUNTS": record.ACCOUNT,
             "PAPER_CASH": "100000000",  # no case is refused for want of margin
