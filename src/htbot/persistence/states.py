@@ -10,7 +10,6 @@ from htbot.execution.states import INTENT_OVER, ORDER_OVER
 
 TERMINAL_INTENT_STATES = tuple(state for state in IntentState if state in INTENT_OVER)
 LIVE_INTENT_STATES = tuple(state for state in IntentState if state not in INTENT_OVER)
-UNRESOLVED_INTENT_STATES = (IntentState.CLAIMED, IntentState.SENDING, IntentState.UNKNOWN)
 LIVE_TRADE_STATES = (TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING)
 TERMINAL_ORDER_STATES = tuple(state for state in OrderState if state in ORDER_OVER)
 

@@ -192,7 +192,8 @@ def test_take_over_makes_unfinished_intents_the_new_desks(database: Database, en
         intents = IntentRepository(session)
         assert not intents.move(intent.ref, S.SENDING, S.UNKNOWN, epoch=epoch, at=at(41))
         assert intents.move(intent.ref, S.SENDING, S.UNKNOWN, epoch=following, at=at(41), reason="restart")
-        assert [one.reason for one in intents.unresolved()] == ["restart"]
+        (doubted,) = [one for one in intents.live() if one.state is S.UNKNOWN]
+        assert doubted.reason == "restart"
         assert len(intents.live()) == 2
 
 
@@ -284,9 +285,6 @@ def test_an_epoch_that_is_over_stops_the_desk(database: Database, epoch: int) ->
         assert not state.reconciled()
         state.set_reconciled(epoch)
         assert state.reconciled()
-        state.clear_reconciled()
-        assert not state.reconciled()
-        state.set_reconciled(epoch)
         state.begin_epoch()
         assert not state.reconciled(), "a new desk has to reconcile first"
     with database.transaction() as session, pytest.raises(StopTrading, match="another desk took over"):

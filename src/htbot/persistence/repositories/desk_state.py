@@ -94,10 +94,6 @@ class DeskStateRepository(Repository):
         self.require_epoch(epoch)
         self.set(RECONCILED, str(epoch))
 
-    def clear_reconciled(self) -> None:
-        """Books and broker may disagree: no entries."""
-        self.set(RECONCILED, "no")
-
     def reconciled(self) -> bool:
         """True when books and broker agreed in the present epoch."""
         stored = self.get(RECONCILED)

@@ -16,7 +16,7 @@ from htbot.persistence.repositories.base import Repository
 from htbot.persistence.repositories.desk_state import EPOCH
 from htbot.persistence.rows.control import DeskStateRow
 from htbot.persistence.rows.intents import IntentRow
-from htbot.persistence.states import LIVE_INTENT_STATES, UNRESOLVED_INTENT_STATES
+from htbot.persistence.states import LIVE_INTENT_STATES
 
 
 def sequence_of(ref: str) -> int:
@@ -167,10 +167,6 @@ class IntentRepository(Repository):
     def live(self, account: str | None = None, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Intents that have not ended, oldest first."""
         return self._in_states(LIVE_INTENT_STATES, account, purpose)
-
-    def unresolved(self) -> list[StoredIntent]:
-        """Intents of which the broker's answer is not known: claimed, sending, unknown."""
-        return self._in_states(UNRESOLVED_INTENT_STATES)
 
     def pending(self, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Intents that nobody has claimed."""

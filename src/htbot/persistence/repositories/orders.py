@@ -89,22 +89,6 @@ class OrderRepository(Repository):
         order = self.get(ref)
         return order is not None and order.state not in TERMINAL_ORDER_STATES
 
-    def working_perm_ids(self, account: str | None = None) -> dict[str, frozenset[int]]:
-        """Permanent ids that may still trade, by reference."""
-        query = select(OrderPermIdRow.ref, OrderPermIdRow.perm_id).where(
-            OrderPermIdRow.state.not_in(TERMINAL_ORDER_STATES)
-        )
-        if account is not None:
-            query = query.join(IntentRow, IntentRow.ref == OrderPermIdRow.ref).where(IntentRow.account == account)
-        found: dict[str, frozenset[int]] = {}
-        for ref, perm_id in self._session.execute(query):
-            found[ref] = found.get(ref, frozenset()) | {perm_id}
-        return found
-
-    def ref_of(self, perm_id: int) -> str | None:
-        """The reference that owns a permanent id."""
-        return self._session.scalar(select(OrderPermIdRow.ref).where(OrderPermIdRow.perm_id == perm_id).limit(1))
-
     def get(self, ref: str) -> Order | None:
         """The order of a reference."""
         return self._first(select(OrderRow).where(OrderRow.ref == ref), _to_order)
