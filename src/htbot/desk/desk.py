@@ -226,6 +226,7 @@ class Desk:
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
+        self.trading.news.begin()
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:

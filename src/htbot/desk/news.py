@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -30,17 +30,31 @@ _ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OrderNews:
-    """Tells orders, trades and the record what has happened. Nothing here waits."""
+    """Tells orders, trades and the record what has happened. Nothing here waits.
+
+    A broker tells of executions as soon as the session stands. What comes before the desk has taken over is kept until
+    `begin`: the intent that an execution belongs to may be known to the journal only.
+    """
 
     orders: OrderDesk
     book: OpenBook
     ledger: Ledger
     record: DeskRecord
+    _early: list[tuple[OrderMessage, datetime]] | None = field(default_factory=list)
+
+    def begin(self) -> None:
+        """The desk has taken over: fold what came before, in order of arrival, and from now on at once."""
+        early, self._early = self._early or [], None
+        for message, heard_at in early:
+            self.on_message(message, heard_at)
 
     def on_message(self, message: OrderMessage, now: datetime) -> None:
         """One message."""
+        if self._early is not None:
+            self._early.append((message, now))
+            return
         reach("after_reply")
         match message:
             case OrderStatusMessage():

@@ -6,7 +6,9 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_ready
+from kombu.utils.functional import retry_over_time
 
+from htbot.domain.errors import Retryable
 from htbot.settings import load_settings
 from htbot.telemetry import configure_logging
 
@@ -62,7 +64,18 @@ def _fresh_parts(**_options: Any) -> None:
 
 @worker_ready.connect
 def _say_ready(**_options: Any) -> None:
-    """Tell the record which tasks this worker has registered (RULINGS 35)."""
+    """Tell the record which tasks this worker has registered (RULINGS 35), however long PostgreSQL takes to answer."""
+    from celery.worker import state
+
     from htbot.bootstrap.worker import announce_ready
 
-    announce_ready(load_settings(), tuple(sorted(name for name in app.tasks if name.startswith("htbot."))))
+    tasks = tuple(sorted(name for name in app.tasks if name.startswith("htbot.")))
+    retry_over_time(
+        announce_ready,
+        Retryable,
+        args=[load_settings(), tasks],
+        interval_start=0.5,
+        interval_step=0.5,
+        interval_max=5,
+        callback=state.maybe_shutdown,
+    )

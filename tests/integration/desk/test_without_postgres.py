@@ -46,6 +46,22 @@ def hear(desk: Running) -> None:
         desk.desk.fold(inbox.get_nowait())
 
 
+async def test_a_fill_that_is_told_before_the_journal_is_read_is_booked_and_halts_nothing(world: World) -> None:
+    """The broker tells of executions as soon as the session stands; the record has not heard of the close by then."""
+    first, trade_id = await stopped_out_in_the_dark(world)
+    [_, (ref, _, _)] = first.session.placed
+    first.die()
+    second = await world.desk(recover=False)
+    world.broker.fill(ref)
+    world.broker.report_commissions(ref)
+    hear(second)
+    await second.desk.ledger.settle()
+    await second.recover()
+    await second.turn()
+    assert world.halts() == []
+    assert world.trade(trade_id).state is TradeState.CLOSED
+
+
 async def test_the_stop_closes_once_and_the_record_learns_of_it(world: World) -> None:
     desk, trade_id = await stopped_out_in_the_dark(world)
     [_, (ref, order_id, _limit)] = desk.session.placed
