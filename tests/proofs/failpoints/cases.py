@@ -105,6 +105,7 @@ class Runner:
     puts: list[ListedOption] = field(default_factory=list)
     opened: list[Run] = field(default_factory=list)
     lanes: int = 0
+    lives: int = 0
 
     # --- a case ----------------------------------------------------------------------------------------------------
 
@@ -112,14 +113,13 @@ class Runner:
         """Bring the desk to the edge, let it die or freeze there, and wait until it is back."""
         run = self._enter(case) if case.what is What.ENTRY else self._close(case)
         self.runs.append(run)
-        lives = len(self.site.desk.lives)
         self._until_hit(case, run)
         run.hit_s = time.monotonic()
         if case.act == PAUSE:
             time.sleep(self.rng.uniform(0.5, 5.0))
             self.site.desk.signal(signal.SIGCONT)
         else:
-            self.site.until(lambda: self._died_since(lives, run), f"the desk died at {case}", _LONGEST_FREEZE_S)
+            self.site.until(self._died, f"the desk died at {case}", _LONGEST_FREEZE_S)
         if case.act == STOP:
             self.site.desk.signal(signal.SIGCONT)  # too late: it is another one by now, and not frozen
         run.back_s = self.site.until(self.site.connected, f"the desk came back after {case}") - run.hit_s
@@ -145,13 +145,17 @@ class Runner:
 
         self.site.until(hit, f"somebody came to {case}")
 
-    def _died_since(self, lives: int, run: Run) -> bool:
-        ended = self.site.desk.lives[lives:]
-        return bool(ended) and ended[-1].ended_s >= run.hit_s - 1.0
+    def _arm(self, case: Case) -> None:
+        """From here on the desk may die: some edges are come to all the time, others only by what is asked for next."""
+        self.lives = len(self.site.desk.lives)
+        self.site.arm(*case.armed)
+
+    def _died(self) -> bool:
+        return len(self.site.desk.lives) > self.lives
 
     def _enter(self, case: Case) -> Run:
         self.site.until(self.site.enabled, "entries may leave")
-        self.site.arm(*case.armed)
+        self._arm(case)
         return self._approve(case)
 
     def stock(self, count: int) -> None:
@@ -165,7 +169,7 @@ class Runner:
         """Open first, unharmed; then arm, and let the close come."""
         run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
         run.case = case
-        self.site.arm(*case.armed)
+        self._arm(case)
         if case.what is What.TASK:
             self._ask_task(run)
         return run
