@@ -114,8 +114,8 @@ def life(database: Database, number: int, epoch: int) -> list[float]:
 
     def claim(session: Session) -> None:
         intents = IntentRepository(session)
-        intents.claim_next(epoch, record.at(number))
-        intents.begin_sending(intent.ref, 1, number, epoch=epoch, at=record.at(number))
+        intents.claim_some(epoch, record.at(number), 1)
+        intents.begin_sending({intent.ref: number}, 1, epoch=epoch, at=record.at(number))
 
     def tell(state: OrderState, intent_from: IntentState, intent_to: IntentState) -> Callable[..., None]:
         def write(session: Session) -> None:

@@ -111,7 +111,7 @@ class DeskRecord:
         trades = TradeRepository(session).of_ids(entered) if ids and entered else {}
         if ids:
             DeskStateRepository(session).use_order_id(self.client_id, max(ids.values()))
-            IntentRepository(session).begin_sending_all(ids, self.client_id, epoch=self.epoch, at=now)
+            IntentRepository(session).begin_sending(ids, self.client_id, epoch=self.epoch, at=now)
         return [
             Claim(item, ids.get(ref), ended.get(ref, ""), trades.get(item.intent.trade_id) if ref in ids else None)
             for item in waiting

@@ -221,7 +221,7 @@ async def test_an_intent_claimed_and_never_sent_waits_again(world: World) -> Non
     intent = world.enter()
     with world.database.transaction() as session:
         epoch = DeskStateRepository(session).begin_epoch()
-        assert IntentRepository(session).claim_next(epoch, world.now) is not None
+        assert len(IntentRepository(session).claim_some(epoch, world.now, 1)) == 1
     desk = await world.desk()
     assert world.state(intent.ref) is IntentState.PENDING
     await desk.turn()

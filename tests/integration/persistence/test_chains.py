@@ -64,8 +64,8 @@ def written(database: Database, enter: Enter, epoch: int) -> None:
             AuditRepository(session).add(act(number))
     with database.transaction() as session:
         intents = IntentRepository(session)
-        intents.claim_next(epoch, at(1))
-        intents.begin_sending(intent.ref, 17, 5, epoch=epoch, at=at(1))
+        intents.claim_some(epoch, at(1), 1)
+        intents.begin_sending({intent.ref: 5}, 17, epoch=epoch, at=at(1))
     with database.transaction() as session:
         signal_id = SignalRepository(session).add(signal(), "minimum_credit")
         RiskDecisionRepository(session).add(refusal(2), signal_id)

@@ -133,8 +133,8 @@ def test_claim_takes_exits_first_then_the_oldest(database: Database, enter: Ente
         IntentRepository(session).add(close)
     claimed = []
     with database.transaction() as session:
-        while (stored := IntentRepository(session).claim_next(epoch, at(40))) is not None:
-            claimed.append(stored)
+        while one := IntentRepository(session).claim_some(epoch, at(40), 1):
+            claimed += one
     assert [one.intent.ref for one in claimed] == [close.ref, first_entry.ref, second_entry.ref]
     assert {(one.state, one.claim_epoch, one.changed_at) for one in claimed} == {(S.CLAIMED, epoch, at(40))}
 
@@ -142,36 +142,33 @@ def test_claim_takes_exits_first_then_the_oldest(database: Database, enter: Ente
 def test_claim_can_be_held_to_exits(database: Database, enter: Enter, epoch: int) -> None:
     enter()
     with database.transaction() as session:
-        assert IntentRepository(session).claim_next(epoch, at(40), purpose=Purpose.EXIT) is None
+        assert IntentRepository(session).claim_some(epoch, at(40), 1, purpose=Purpose.EXIT) == []
 
 
 def test_two_connections_never_claim_the_same_intent(database: Database, enter: Enter, epoch: int) -> None:
     enter(1)
     enter(2, account="DU2")
     with database.transaction() as one, database.transaction() as other:
-        first = IntentRepository(one).claim_next(epoch, at(40))
-        second = IntentRepository(other).claim_next(epoch, at(40))
-        third = IntentRepository(other).claim_next(epoch, at(40))
-    assert first is not None
-    assert second is not None
+        (first,) = IntentRepository(one).claim_some(epoch, at(40), 1)
+        (second,) = IntentRepository(other).claim_some(epoch, at(40), 1)
+        third = IntentRepository(other).claim_some(epoch, at(40), 1)
     assert first.intent.ref != second.intent.ref
-    assert third is None
+    assert third == []
 
 
 def test_a_desk_of_an_old_epoch_claims_and_moves_nothing(database: Database, enter: Enter, epoch: int) -> None:
     _, intent = enter()
     enter(2, account="DU2")
     with database.transaction() as session:
-        stored = IntentRepository(session).claim_next(epoch, at(40))
-        assert stored is not None
+        (stored,) = IntentRepository(session).claim_some(epoch, at(40), 1)
         assert stored.intent.ref == intent.ref
     with database.transaction() as session:
         following = DeskStateRepository(session).begin_epoch()
     assert following == epoch + 1
     with database.transaction() as session:
         intents = IntentRepository(session)
-        assert intents.claim_next(epoch, at(41)) is None
-        assert not intents.begin_sending(intent.ref, 1, 7, epoch=epoch, at=at(41))
+        assert intents.claim_some(epoch, at(41), 1) == []
+        assert intents.begin_sending({intent.ref: 7}, 1, epoch=epoch, at=at(41)) == 0
         assert not intents.move(intent.ref, S.CLAIMED, S.WITHDRAWN, epoch=epoch, at=at(41))
         assert not intents.move(intent.ref, S.CLAIMED, S.WITHDRAWN, epoch=following, at=at(41)), "not taken over yet"
 
@@ -181,8 +178,8 @@ def test_take_over_makes_unfinished_intents_the_new_desks(database: Database, en
     enter(2, account="DU2")
     with database.transaction() as session:
         intents = IntentRepository(session)
-        assert intents.claim_next(epoch, at(40)) is not None
-        assert intents.begin_sending(intent.ref, 1, 7, epoch=epoch, at=at(40))
+        assert len(intents.claim_some(epoch, at(40), 1)) == 1
+        assert intents.begin_sending({intent.ref: 7}, 1, epoch=epoch, at=at(40)) == 1
     with database.transaction() as session:
         following = DeskStateRepository(session).begin_epoch()
         (taken,) = IntentRepository(session).take_over(following)
@@ -211,8 +208,8 @@ def test_late_news_of_an_ended_intent_belong_to_the_present_desk(database: Datab
     _, intent = enter()
     with database.transaction() as session:
         intents = IntentRepository(session)
-        assert intents.claim_next(epoch, at(40)) is not None
-        assert intents.begin_sending(intent.ref, 1, 7, epoch=epoch, at=at(40))
+        assert len(intents.claim_some(epoch, at(40), 1)) == 1
+        assert intents.begin_sending({intent.ref: 7}, 1, epoch=epoch, at=at(40)) == 1
         assert intents.move(intent.ref, S.SENDING, S.EXPIRED, epoch=epoch, at=at(41))
         following = DeskStateRepository(session).begin_epoch()
         assert not intents.move(intent.ref, S.EXPIRED, S.FILLED, epoch=epoch, at=at(42))
@@ -223,7 +220,7 @@ def test_only_a_pending_intent_is_withdrawn(database: Database, enter: Enter, ep
     _, intent = enter()
     with database.transaction() as session:
         intents = IntentRepository(session)
-        assert intents.claim_next(epoch, at(40)) is not None
+        assert len(intents.claim_some(epoch, at(40), 1)) == 1
         assert not intents.withdraw(intent.ref, at(41), "halt")
     enter(2, account="DU2")
     with database.transaction() as session:

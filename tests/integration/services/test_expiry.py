@@ -35,7 +35,7 @@ def held(database: Database, enter: Enter, epoch: int) -> Trade:
     trade, intent = enter()
     with database.transaction() as session:
         intents = IntentRepository(session)
-        intents.claim_next(epoch, at(1))
+        intents.claim_some(epoch, at(1), 1)
         intents.move(intent.ref, IntentState.CLAIMED, IntentState.FILLED, epoch=epoch, at=at(2))
         for leg, price in ((SHORT, "5.10"), (LONG, "0.90")):
             one = fill(intent, leg, f"{leg.con_id}.01", price, commission=Decimal("1.10"))

@@ -55,14 +55,6 @@ class IntentRepository(Repository):
         }
         return self._count(insert(IntentRow).values(values).on_conflict_do_nothing()) == 1
 
-    def claim_next(self, epoch: int, at: datetime, *, purpose: Purpose | None = None) -> StoredIntent | None:
-        """Claim the next PENDING intent for the desk of this epoch, exits first, then the oldest.
-
-        None when nothing waits or the epoch is over.
-        """
-        claimed = self.claim_some(epoch, at, 1, purpose=purpose)
-        return claimed[0] if claimed else None
-
     def claim_some(self, epoch: int, at: datetime, most: int, *, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Claim up to `most` PENDING intents in one statement, exits first, then the oldest.
 
@@ -100,13 +92,11 @@ class IntentRepository(Repository):
         """
         return self._move(ref, from_state, epoch, {"state": to_state, "changed_at": at, "reason": reason})
 
-    def begin_sending(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
-        """CLAIMED to SENDING with the reserved order id; commit before anything goes to the broker."""
-        values = {"state": IntentState.SENDING, "changed_at": at, "client_id": client_id, "order_id": order_id}
-        return self._move(ref, IntentState.CLAIMED, epoch, values)
+    def begin_sending(self, order_ids: Mapping[str, int], client_id: int, *, epoch: int, at: datetime) -> int:
+        """CLAIMED to SENDING, each reference with its reserved order id, in one statement; how many moved.
 
-    def begin_sending_all(self, order_ids: Mapping[str, int], client_id: int, *, epoch: int, at: datetime) -> int:
-        """Like `begin_sending`, for several by reference, in one statement; how many moved."""
+        Commit before anything goes to the broker.
+        """
         claimed = (IntentRow.ref.in_(order_ids), IntentRow.state == IntentState.CLAIMED, IntentRow.claim_epoch == epoch)
         statement = update(IntentRow).where(*claimed, _present(epoch))
         own = case(dict(order_ids), value=IntentRow.ref)
