@@ -4,13 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.broker_worlds import QUOTES, FakeWorld, HandClock, TcpWorld, World, until
-from tests.support.paper_world import HandMarket
-
-from htbot.paper.clock import PacedTime
-from htbot.paper.gateway import Gateway, GatewayConfig
-from htbot.paper.server import serving
-from htbot.paper.store import Store
+from tests.support.broker_worlds import FakeWorld, World, tcp_world
 
 
 @pytest.fixture(params=["fake", "tcp"])
@@ -20,14 +14,5 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await made.session.connect()
         yield made
         return
-    market = HandMarket()
-    market.quotes |= QUOTES
-    gateway = Gateway(market, Store(tmp_path / "gateway.sqlite"), GatewayConfig(latency_s=0.0))
-    pace = PacedTime(gateway, 1.0, HandClock(gateway.now))
-    async with serving(gateway, pace, "127.0.0.1", 0) as port:
-        over_tcp = TcpWorld(gateway, market, pace, port)
-        await over_tcp.session.connect()
+    async with tcp_world(tmp_path / "gateway.sqlite") as over_tcp:
         yield over_tcp
-        for session in (over_tcp.session, *over_tcp.others):
-            session.disconnect()
-        await until(lambda: not gateway.sessions)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support import record
@@ -21,7 +23,9 @@ from htbot.domain.signals import SpreadLeg
 from htbot.marketdata.snapshot import ListedOption
 from htbot.paper.clock import PacedTime
 from htbot.paper.faults.stage import ControlBoard
-from htbot.paper.gateway import Gateway
+from htbot.paper.gateway import Gateway, GatewayConfig
+from htbot.paper.server import serving
+from htbot.paper.store import Store
 
 SHORT, LONG = option_id(4700, Right.PUT), option_id(4675, Right.PUT)
 LEGS = tuple(
@@ -124,6 +128,22 @@ class TcpWorld:
         await other.connect()
         self.others.append(other)
         return other
+
+
+@asynccontextmanager
+async def tcp_world(file: Path) -> AsyncIterator[TcpWorld]:
+    """A gateway that keeps its book in `file`, served on a free port, and a session that is connected to it."""
+    market = HandMarket()
+    market.quotes |= QUOTES
+    gateway = Gateway(market, Store(file), GatewayConfig(latency_s=0.0))
+    pace = PacedTime(gateway, 1.0, HandClock(gateway.now))
+    async with serving(gateway, pace, "127.0.0.1", 0) as port:
+        world = TcpWorld(gateway, market, pace, port)
+        await world.session.connect()
+        yield world
+        for session in (world.session, *world.others):
+            session.disconnect()
+        await until(lambda: not gateway.sessions)
 
 
 async def until(condition: Callable[[], object]) -> None:

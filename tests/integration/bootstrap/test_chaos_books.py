@@ -7,32 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.support.broker_worlds import LONG, QUOTES, SHORT, HandClock, TcpWorld, entry, exit_, until
-from tests.support.paper_world import HandMarket
+from tests.support.broker_worlds import LONG, SHORT, TcpWorld, entry, exit_, tcp_world, until
 
 from htbot.bootstrap.chaos.books import BrokerOrder, read_broker
 from htbot.domain.errors import Retryable
-from htbot.paper.clock import PacedTime
 from htbot.paper.faults.stage import ControlBoard
-from htbot.paper.gateway import Gateway, GatewayConfig
-from htbot.paper.server import serving
-from htbot.paper.store import Store
 
 FAR = Decimal("-9.00")
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[TcpWorld]:
-    market = HandMarket()
-    market.quotes |= QUOTES
-    gateway = Gateway(market, Store(tmp_path / "gateway.sqlite"), GatewayConfig(latency_s=0.0))
-    pace = PacedTime(gateway, 1.0, HandClock(gateway.now))
-    async with serving(gateway, pace, "127.0.0.1", 0) as port:
-        over_tcp = TcpWorld(gateway, market, pace, port)
-        await over_tcp.session.connect()
+    async with tcp_world(tmp_path / "gateway.sqlite") as over_tcp:
         yield over_tcp
-        over_tcp.session.disconnect()
-        await until(lambda: not gateway.sessions)
 
 
 def orders(path: Path) -> list[BrokerOrder]:
