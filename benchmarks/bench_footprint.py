@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import shutil
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from pathlib import Path
 
 from process_tree import cpu_by_program, memory_by_program, supervisor_of, table
 
-from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.isolation import isolated_environ
 from htbot.settings import project_root
 
 MOST_PSS_MB = 800.0
@@ -31,16 +30,7 @@ START = {"open": "2022-08-26T14:30:00+00:00", "closed": "2022-08-26T10:00:00+00:
 
 def environ_of(folder: Path, session: str) -> dict[str, str]:
     """The environment of a stranger's machine, without the project's own .env."""
-    return dict(os.environ) | {
-        "HTBOT_ENV_FILE": os.devnull,
-        "HTBOT_VAR_DIR": str(folder),
-        "KILL_SWITCH_FILE": str(folder / "STOP"),
-        "HTBOT_API_PORT": str(free_port()),
-        "HTBOT_API_TOKEN": secrets.token_urlsafe(32),
-        "PAPER_PORT": str(free_port()),
-        "PAPER_SPEED": "1",
-        "PAPER_START": START[session],
-    }
+    return isolated_environ(os.environ, folder) | {"PAPER_SPEED": "1", "PAPER_START": START[session]}
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.isolation import isolated_environ
 from htbot.bootstrap.people import People, build_people
 from htbot.domain.errors import Retryable
 from htbot.persistence.engine import EngineOptions
@@ -64,15 +63,7 @@ def _met(condition: Callable[[], object]) -> bool:
 
 def environment(folder: Path, **chosen: str) -> dict[str, str]:
     keep = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    return keep | {
-        "HTBOT_ENV_FILE": os.devnull,
-        "HTBOT_VAR_DIR": str(folder),
-        "KILL_SWITCH_FILE": str(folder / "STOP"),
-        "HTBOT_API_PORT": str(free_port()),
-        "HTBOT_API_TOKEN": secrets.token_urlsafe(32),
-        "PAPER_PORT": str(free_port()),
-        **chosen,
-    }
+    return isolated_environ(keep, folder) | chosen
 
 
 @contextmanager
