@@ -12,7 +12,7 @@ import pytest
 from tests.support.shared_data import shared_file
 
 from htbot.indicators import batch
-from htbot.indicators.stream import TrendState
+from htbot.indicators.trend import TrendState
 
 TOLERANCE = 1e-9
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,25 @@ class Bar:
     def end(self) -> datetime:
         """The instant from which the bar is closed and usable."""
         return self.start + timedelta(minutes=self.minutes)
+
+
+class TapeBar(NamedTuple):
+    """A closed bar of regular hours as strategies on plain instruments are shown it, all numbers.
+
+    `start_s` is the bar's start in seconds since the epoch, `session` the New York day's ordinal (`date.toordinal`),
+    `minute` and `end_minute` its start and end in minutes since midnight New York, `close_minute` the session's close.
+    `ends_session` marks the last bar that the data have of its session: for the engine, which leaves then; a strategy
+    cannot know it.
+    """
+
+    start_s: int
+    session: int
+    minute: int
+    end_minute: int
+    close_minute: int
+    ends_session: bool
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float

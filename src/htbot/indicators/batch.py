@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from htbot.indicators.stream import NEUTRAL_RSI
+from htbot.indicators.trend import NEUTRAL_RSI
 
 Series = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from htbot.domain.signals import Direction, Signal
 from htbot.domain.trades import ExitRules
 from htbot.domain.verticals import VerticalRequest
 from htbot.domain.windows import TradingHours, TradingWindow
-from htbot.indicators.stream import TrendState
+from htbot.indicators.trend import TrendState
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
 from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htbot.indicators import batch
-from htbot.indicators.stream import TrendState
+from htbot.indicators.trend import TrendState
 
 prices = st.lists(st.integers(10_000, 60_000).map(lambda cents: cents / 100), min_size=0, max_size=150)
 

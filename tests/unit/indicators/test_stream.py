@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htbot.indicators.stream import Ema, SimpleRsi, TrendState
+from htbot.indicators.trend import Ema, SimpleRsi, TrendState
 
 closes = st.lists(st.floats(1, 10_000, allow_nan=False), max_size=60)
 

@@ -1,0 +1,1 @@
+"""Backtests: tapes of bars, the event loop, the compiled loop, results."""

@@ -1,0 +1,267 @@
+"""The loop of a strategy on a plain instrument: decide, gate, fill, book; one bar a turn (dialect of `domain.numeric`).
+
+The event loop of a backtest runs this source, and so does the compiled backtest. At each closed bar the strategy is
+shown the bar and its position; then, with a position, the exits are looked at, and without one its entry passes the
+limits. Under the rule `close` orders fill at the close of the bar that decided, under `next_open` at the open of the
+next bar of the tape. A position that may not stay over night leaves at the last bar of its session.
+"""
+
+from __future__ import annotations
+
+import math
+
+from htbot.domain.bars import TapeBar
+from htbot.domain.numeric import UNKNOWN, Numeric
+from htbot.engine.bar_account import BIG, BarAccount, BarFees, BarLimits, Refusal, to_micro
+from htbot.engine.bar_parts import LEVELS, SHARES, Deal, ExitPlan, Fill, Happened, Leave, Sizing
+from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Holding
+
+REFUSALS = len(Refusal)
+
+
+class BarLoop(Numeric):
+    """One strategy, one instrument, one account."""
+
+    strategy: BarStrategy
+    holding: Holding
+    account: BarAccount
+    limits: BarLimits
+    exits: ExitPlan
+    sizing: Sizing
+    fees: BarFees
+    deal: Deal
+    refusals: list[float]
+    fill: int
+    point_value: int
+    allow_short: bool
+    entry_from: int
+    entry_until: int
+    cooldown_s: int
+    entry_u: int
+    opened_s: int
+    opened_session: int
+    entry_fees_u: int
+    best_u: int
+    worst_u: int
+    level: int
+    gain_u: int
+    wanted: int
+    number: int
+    left_s: int
+    ordered: int
+    leaving: int
+    stop: float
+    target: float
+
+    def __init__(self, strategy: BarStrategy, account: BarAccount, fees: BarFees) -> None:
+        self.strategy = strategy
+        self.holding = Holding()
+        self.account = account
+        self.limits = BarLimits()
+        self.exits = ExitPlan()
+        self.sizing = Sizing(1, False)
+        self.fees = fees
+        self.deal = Deal()
+        self.refusals = [0.0] * REFUSALS
+        self.fill = Fill.CLOSE
+        self.point_value = 1
+        self.allow_short = True
+        self.entry_from = 0
+        self.entry_until = 24 * 60
+        self.cooldown_s = 0
+        self.entry_u = self.opened_s = self.opened_session = self.entry_fees_u = 0
+        self.best_u = self.worst_u = self.gain_u = self.wanted = self.level = self.number = 0
+        self.left_s = -(1 << 60)
+        self.ordered = 0
+        self.leaving = Leave.STAY
+        self.stop = self.target = UNKNOWN
+
+    def step(self, bar: TapeBar) -> int:
+        """Run one bar; CLOSED says that `deal` holds a position, or a part of one, that has just been closed."""
+        if bar.session != self.account.session:
+            self.account.begin_day(bar.session)
+        happened = 0
+        if self.ordered != 0 or self.leaving != 0:
+            happened = self._fill_at_open(bar)
+        held = self.holding
+        if held.side == NONE:
+            advice = self.strategy.on_bar(bar, held)
+            if advice.side != NONE and self._admits(bar, advice):
+                self._order(bar, advice)
+        else:
+            held.bars += 1
+            self._mark(to_micro(bar.close))
+            advice = self.strategy.on_bar(bar, held)
+            reason = self._reason(bar, advice)
+            if reason != 0:
+                return self._depart(bar, reason)
+        return happened
+
+    # --- entries ----------------------------------------------------------------------------------------------------
+
+    def _admits(self, bar: TapeBar, advice: Advice) -> bool:
+        """Whether an entry is looked at now at all."""
+        if bar.ends_session and not self.exits.overnight:
+            return False
+        if advice.side == SHORT and not self.allow_short:
+            return False
+        at = bar.end_minute
+        if at < self.entry_from or at >= self.entry_until:
+            return False
+        if not self.exits.overnight and (at >= bar.close_minute or at >= self.exits.exit_minute):
+            return False
+        return bar.start_s + (at - bar.minute) * 60 - self.left_s >= self.cooldown_s
+
+    def _order(self, bar: TapeBar, advice: Advice) -> None:
+        price_u = to_micro(bar.close)
+        account = self.account
+        units = self.sizing.units(advice.confidence, price_u, self.point_value, account.equity_u)
+        refusal = account.refusal(self.limits, units, units * price_u * self.point_value)
+        if refusal != 0:
+            self.refusals[refusal] += 1.0
+            return
+        account.entries += 1
+        self.stop = advice.stop
+        self.target = advice.target
+        if self.fill == Fill.CLOSE:
+            self._open(bar, advice.side * units, price_u, bar.start_s + (bar.end_minute - bar.minute) * 60)
+        else:
+            self.ordered = advice.side * units
+
+    def _open(self, bar: TapeBar, signed: int, price_u: int, at_s: int) -> None:
+        held = self.holding
+        held.side = 1 if signed > 0 else -1
+        held.quantity = abs(signed)
+        held.entered = held.quantity
+        held.price = price_u / 1e6
+        held.stop = self.stop
+        held.target = self.target
+        held.bars = 0
+        self.entry_u = price_u
+        self.opened_s = at_s
+        self.opened_session = bar.session
+        self.best_u = 0
+        self.worst_u = 0
+        self.level = 0
+        self.number += 1
+        self.entry_fees_u = self.fees.of(held.quantity, held.quantity * price_u * self.point_value)
+        self.account.book(-self.entry_fees_u)
+
+    def _fill_at_open(self, bar: TapeBar) -> int:
+        price_u = to_micro(bar.open)
+        if self.ordered != 0:
+            signed = self.ordered
+            self.ordered = 0
+            self._open(bar, signed, price_u, bar.start_s)
+            return Happened.OPENED
+        reason = self.leaving
+        self.leaving = 0
+        return self._close(reason, price_u, bar.start_s)
+
+    # --- exits ------------------------------------------------------------------------------------------------------
+
+    def _mark(self, price_u: int) -> None:
+        """Open P&L of what is held, and its extremes so far."""
+        held = self.holding
+        gain_u = held.side * held.quantity * (price_u - self.entry_u) * self.point_value
+        self.gain_u = gain_u
+        self.best_u = max(self.best_u, gain_u)
+        self.worst_u = min(self.worst_u, gain_u)
+
+    def _reason(self, bar: TapeBar, advice: Advice) -> int:
+        """The first reason to close, in the order money, price, strategy, time, level; 0 to stay."""
+        plan = self.exits
+        if self.gain_u >= plan.target_u:
+            return Leave.PROFIT_TARGET
+        if self.gain_u <= -plan.stop_u:
+            return Leave.STOP_LOSS
+        reason = self._price_reason(bar.close)
+        if reason == 0 and advice.leave:
+            reason = Leave.SIGNAL
+        if reason == 0:
+            reason = self._time_reason(bar)
+        if reason == 0 and plan.levels and self._wanted() > 0:
+            reason = Leave.PROFIT_LEVEL
+        return reason
+
+    def _time_reason(self, bar: TapeBar) -> int:
+        plan = self.exits
+        if plan.exit_minute != BIG and bar.end_minute >= min(plan.exit_minute, bar.close_minute):
+            return Leave.TIME
+        if bar.ends_session and not plan.overnight:
+            return Leave.MARKET_CLOSE
+        if bar.session - self.opened_session >= plan.hold_days:
+            return Leave.TIME
+        return 0
+
+    def _price_reason(self, close: float) -> int:
+        """The stop or target price of the entry; an UNKNOWN one compares false."""
+        held = self.holding
+        if held.side > 0:
+            if close <= held.stop:
+                return Leave.STOP_LOSS
+            if close >= held.target:
+                return Leave.PROFIT_TARGET
+        else:
+            if close >= held.stop:
+                return Leave.STOP_LOSS
+            if close <= held.target:
+                return Leave.PROFIT_TARGET
+        return 0
+
+    def _wanted(self) -> int:
+        """Units that the profit levels reached since the last sale ask for, as shares of the original quantity.
+
+        At least 1 while more than 1 is left, so that a small lot is not held for ever; each level serves once.
+        """
+        held = self.holding
+        basis_u = self.entry_u * held.quantity * self.point_value
+        share = 0.0
+        reached = self.level
+        for level in range(len(LEVELS)):
+            if level >= self.level and self.gain_u >= LEVELS[level] * basis_u:
+                share += SHARES[level]
+                reached = level + 1
+        if reached == self.level:
+            return 0
+        self.level = reached
+        if reached == len(LEVELS):
+            self.wanted = held.quantity
+            return self.wanted
+        least = 1 if held.quantity > 1 else 0
+        self.wanted = min(held.quantity, max(least, math.floor(share * held.entered)))
+        return self.wanted
+
+    def _depart(self, bar: TapeBar, reason: int) -> int:
+        """Close now, or at the next open; what cannot wait for it leaves at this close."""
+        if self.fill == Fill.CLOSE or (bar.ends_session and not self.exits.overnight):
+            return self._close(reason, to_micro(bar.close), bar.start_s + (bar.end_minute - bar.minute) * 60)
+        self.leaving = reason
+        return 0
+
+    def _close(self, reason: int, price_u: int, at_s: int) -> int:
+        held = self.holding
+        quantity = self.wanted if reason == Leave.PROFIT_LEVEL else held.quantity
+        fees_u = self.fees.of(quantity, quantity * price_u * self.point_value)
+        deal = self.deal
+        deal.number = self.number
+        deal.side = held.side
+        deal.quantity = quantity
+        deal.opened_s = self.opened_s
+        deal.closed_s = at_s
+        deal.entry_u = self.entry_u
+        deal.exit_u = price_u
+        deal.gross_u = held.side * quantity * (price_u - self.entry_u) * self.point_value
+        deal.fees_u = self.entry_fees_u + fees_u
+        deal.reason = reason
+        deal.best_u = self.best_u
+        deal.worst_u = self.worst_u
+        deal.bars = held.bars
+        self.account.book(deal.gross_u - fees_u)
+        self.entry_fees_u = 0
+        held.quantity -= quantity
+        if held.quantity == 0:
+            held.side = NONE
+            held.price = UNKNOWN
+            self.left_s = at_s
+        return Happened.CLOSED

@@ -1,0 +1,131 @@
+"""What a strategy on a plain instrument is: a frozen configuration, declared inputs, and one pure hook.
+
+`on_bar` is called once for every closed bar, oldest first, and answers with an `Advice`. What it needs to remember are
+annotated fields of `self`; indicators come from `indicators.stream`. It never reads a clock, a file or a broker, and
+sees nothing younger than the bar. Because it keeps to the dialect of `domain.numeric`, the same source runs live, in
+the event loop of a backtest, and compiled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from typing import Annotated, ClassVar, NamedTuple
+
+from htbot.domain.bars import TapeBar
+from htbot.domain.numeric import UNKNOWN, Numeric
+from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+
+LONG, SHORT, NONE = 1, -1, 0
+
+
+class Advice(NamedTuple):
+    """What a strategy says to one bar.
+
+    `side` LONG or SHORT asks for an entry, NONE for nothing; it is looked at when there is no position. `leave` asks
+    for the position to be closed. `stop` and `target` are prices that close the new position, UNKNOWN for none.
+    `confidence` from 0 to 1 sizes it where the configuration says so.
+    """
+
+    side: int
+    leave: bool
+    stop: float
+    target: float
+    confidence: float
+
+
+WAIT = Advice(0, False, UNKNOWN, UNKNOWN, 0.0)
+LEAVE = Advice(0, True, UNKNOWN, UNKNOWN, 0.0)
+
+
+class Holding(Numeric):
+    """The position that a strategy holds, as it is shown to its hook.
+
+    `side` is LONG, SHORT or NONE; `price` the average entry price, `quantity` what is still held of `entered`;
+    `bars` counts the bars seen since the entry.
+    """
+
+    side: int
+    quantity: int
+    entered: int
+    price: float
+    stop: float
+    target: float
+    bars: int
+
+    def __init__(self) -> None:
+        self.side = NONE
+        self.quantity = 0
+        self.entered = 0
+        self.price = UNKNOWN
+        self.stop = UNKNOWN
+        self.target = UNKNOWN
+        self.bars = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BarInputs:
+    """What a strategy must be given: the length of the bars that decide, and how many make its indicators whole."""
+
+    bar_minutes: int
+    warm_up_bars: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarConfig(StrategyConfig):
+    """Settings that every strategy on a plain instrument has. Times are New York's; None switches a rule off.
+
+    Dollars are for the whole position, `point_value` is what a point of one unit is worth. Entries are taken in
+    [entry_start, entry_end), and never from the exit time on; `exit_time` None holds over night.
+    """
+
+    quantity: Annotated[int, Range(1, 1_000_000)] = 10
+    point_value: Annotated[int, Range(1, 10_000)] = 1
+    sizing: Annotated[str, OneOf(("fixed", "confidence"))] = "fixed"
+    allow_short: bool = True
+    entry_start: time = time(9, 30)
+    entry_end: time = time(16)
+    exit_time: time | None = None
+    profit_target_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = None
+    stop_loss_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = None
+    profit_levels: bool = False
+    max_hold_days: Annotated[int | None, Range(1, 1000)] = None
+    cooldown_minutes: Annotated[int, Range(0, 1440)] = 0
+    max_entries_per_day: Annotated[int | None, Range(1, 1000)] = None
+
+    def check(self) -> None:
+        """The times are in order."""
+        if not self.entry_start < self.entry_end:
+            raise reject("entry_end", self.entry_end, f"after entry_start={self.entry_start}")
+        if self.exit_time is not None and not self.entry_start < self.exit_time:
+            raise reject("exit_time", self.exit_time, f"after entry_start={self.entry_start}")
+
+
+class BarStrategy(Numeric):
+    """Base of strategies on plain instruments. A subclass names itself, its configuration, and writes `on_bar`."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[BarConfig]]
+
+    def __init__(self, config: BarConfig) -> None:
+        self.config = config
+
+    @property
+    def config_hash(self) -> str:
+        """Identity of the configuration, stored with every trade."""
+        return config_hash(self.name, self.config)
+
+    @property
+    def inputs(self) -> BarInputs:
+        """What the strategy must be given."""
+        raise NotImplementedError
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        """What to do now that `bar` has closed; `held` is the position as it stands before this answer."""
+        raise NotImplementedError
+
+
+def minutes_of(clock: time) -> int:
+    """Minutes since midnight."""
+    return clock.hour * 60 + clock.minute
