@@ -14,6 +14,7 @@ class Fill(IntEnum):
 
     CLOSE = 0
     NEXT_OPEN = 1
+    BOOK = 2
 
 
 class Leave(IntEnum):

@@ -58,8 +58,12 @@ class SimpleRsi(Numeric):
         if last != last:  # noqa: PLR0124 - the first close has no change
             return self.value
         change = close - last
-        gain = self.gains.add(max(0.0, change))
-        loss = self.losses.add(max(0.0, -change))
+        if change > 0.0:
+            gain = self.gains.add(change)
+            loss = self.losses.add(0.0)
+        else:
+            gain = self.gains.add(0.0)
+            loss = self.losses.add(-change)
         if self.gains.full:
             moved = gain + loss
             self.value = NEUTRAL_RSI if moved == 0.0 else 100.0 * gain / moved

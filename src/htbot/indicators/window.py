@@ -70,20 +70,22 @@ class RollingSum(Numeric):
         if number != 0.0:
             self.nonzero += 1
             self._take(number)
-        if fallen == fallen and fallen != 0.0:  # noqa: PLR0124 - a number, not UNKNOWN
+        if fallen != 0.0 and fallen == fallen:  # noqa: PLR0124 - a number, not UNKNOWN
             self.nonzero -= 1
-            self._take(-fallen)
-        if self.nonzero == 0:
-            self.total = 0.0
-            self.lost = 0.0
+            if self.nonzero == 0:
+                self.total = 0.0
+                self.lost = 0.0
+            else:
+                self._take(-fallen)
         return self.total + self.lost
 
     def _take(self, number: float) -> None:
-        total = self.total + number
-        if abs(self.total) >= abs(number):
-            self.lost += (self.total - total) + number
+        before = self.total
+        total = before + number
+        if abs(before) >= abs(number):
+            self.lost += (before - total) + number
         else:
-            self.lost += (number - total) + self.total
+            self.lost += (number - total) + before
         self.total = total
 
     @property
