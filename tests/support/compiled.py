@@ -46,12 +46,10 @@ def run_compiled(holder: Any, bars: np.ndarray, folder: Path) -> np.ndarray:
     return told[:count]
 
 
-def bits(record: np.ndarray) -> bytes:
-    """The bits of records; every NaN counts as the same one."""
-    same = record.copy()
-    for name in same.dtype.names or ():
-        if same[name].dtype.kind == "f":
-            same[name][np.isnan(same[name])] = np.nan
+def bits(column: np.ndarray) -> bytes:
+    """The bits of a column of numbers; every NaN counts as the same one."""
+    same = column.copy()
+    same[np.isnan(same)] = np.nan
     return same.tobytes()
 
 

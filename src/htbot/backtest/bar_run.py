@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -64,7 +64,8 @@ def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
     row_of = attrgetter(*(DEAL_RECORD.names or ()))
     deals: list[tuple[Any, ...]] = []
     for rows, done in _slices(tape):
-        bars = map(TapeBar._make, rows.tolist())
+        columns = [rows[name].tolist() for name in TapeBar._fields]
+        bars = map(partial(tuple.__new__, TapeBar), zip(*columns, strict=True))
         deals.extend(row_of(told) for bar in bars if step(bar) == _CLOSED)
         progress(done)
     return np.array(deals, DEAL_RECORD)

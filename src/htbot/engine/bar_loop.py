@@ -3,7 +3,8 @@
 The event loop of a backtest runs this source, and so does the compiled backtest. At each closed bar the strategy is
 shown the bar and its position; then, with a position, the exits are looked at, and without one its entry passes the
 limits. Under the rule `close` orders fill at the close of the bar that decided, under `next_open` at the open of the
-next bar of the tape. A position that may not stay over night leaves at the last bar of its session.
+next bar of the tape, under `book` at the touch around the close, and stops and targets inside the bar (`bar_path`). A
+position that may not stay over night leaves at the last bar of its session.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import math
 
 from htbot.domain.bars import TapeBar
-from htbot.domain.numeric import UNKNOWN, Numeric
+from htbot.domain.numeric import UNKNOWN, Numeric, known
 from htbot.engine.bar_account import BIG, BarAccount, BarFees, BarLimits, Refusal, to_micro
 from htbot.engine.bar_parts import LEVELS, SHARES, Deal, ExitPlan, Fill, Happened, Leave, Sizing
+from htbot.engine.bar_path import first_hit, touch_u
 from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Holding
 
 REFUSALS = len(Refusal)
@@ -37,6 +39,8 @@ class BarLoop(Numeric):
     entry_from: int
     entry_until: int
     cooldown_s: int
+    first_session: int
+    decided_s: int
     entry_u: int
     opened_s: int
     opened_session: int
@@ -68,7 +72,7 @@ class BarLoop(Numeric):
         self.allow_short = True
         self.entry_from = 0
         self.entry_until = 24 * 60
-        self.cooldown_s = 0
+        self.cooldown_s = self.first_session = self.decided_s = 0
         self.entry_u = self.opened_s = self.opened_session = self.entry_fees_u = 0
         self.best_u = self.worst_u = self.gain_u = self.wanted = self.level = self.number = 0
         self.left_s = -(1 << 60)
@@ -90,9 +94,11 @@ class BarLoop(Numeric):
                 self._order(bar, advice)
         else:
             held.bars += 1
+            if self.fill == Fill.BOOK:
+                happened = self._watch(bar)
             self._mark(to_micro(bar.close))
             advice = self.strategy.on_bar(bar, held)
-            reason = self._reason(bar, advice)
+            reason = self._reason(bar, advice) if held.side != NONE else 0
             if reason != 0:
                 return self._depart(bar, reason)
         return happened
@@ -101,7 +107,7 @@ class BarLoop(Numeric):
 
     def _admits(self, bar: TapeBar, advice: Advice) -> bool:
         """Whether an entry is looked at now at all."""
-        if bar.ends_session and not self.exits.overnight:
+        if bar.session < self.first_session or (bar.ends_session and not self.exits.overnight):
             return False
         if advice.side == SHORT and not self.allow_short:
             return False
@@ -110,7 +116,7 @@ class BarLoop(Numeric):
             return False
         if not self.exits.overnight and (at >= bar.close_minute or at >= self.exits.exit_minute):
             return False
-        return bar.start_s + (at - bar.minute) * 60 - self.left_s >= self.cooldown_s
+        return end_s(bar) - self.left_s >= self.cooldown_s
 
     def _order(self, bar: TapeBar, advice: Advice) -> None:
         price_u = to_micro(bar.close)
@@ -123,12 +129,15 @@ class BarLoop(Numeric):
         account.entries += 1
         self.stop = advice.stop
         self.target = advice.target
-        if self.fill == Fill.CLOSE:
-            self._open(bar, advice.side * units, price_u, bar.start_s + (bar.end_minute - bar.minute) * 60)
-        else:
+        self.decided_s = end_s(bar)
+        if self.fill == Fill.NEXT_OPEN:
             self.ordered = advice.side * units
+            return
+        if self.fill == Fill.BOOK:
+            price_u = touch_u(price_u, advice.side)
+        self._open(bar, advice.side * units, price_u)
 
-    def _open(self, bar: TapeBar, signed: int, price_u: int, at_s: int) -> None:
+    def _open(self, bar: TapeBar, signed: int, price_u: int) -> None:
         held = self.holding
         held.side = 1 if signed > 0 else -1
         held.quantity = abs(signed)
@@ -138,7 +147,7 @@ class BarLoop(Numeric):
         held.target = self.target
         held.bars = 0
         self.entry_u = price_u
-        self.opened_s = at_s
+        self.opened_s = self.decided_s
         self.opened_session = bar.session
         self.best_u = 0
         self.worst_u = 0
@@ -152,7 +161,7 @@ class BarLoop(Numeric):
         if self.ordered != 0:
             signed = self.ordered
             self.ordered = 0
-            self._open(bar, signed, price_u, bar.start_s)
+            self._open(bar, signed, price_u)
             return Happened.OPENED
         reason = self.leaving
         self.leaving = 0
@@ -234,10 +243,31 @@ class BarLoop(Numeric):
 
     def _depart(self, bar: TapeBar, reason: int) -> int:
         """Close now, or at the next open; what cannot wait for it leaves at this close."""
-        if self.fill == Fill.CLOSE or (bar.ends_session and not self.exits.overnight):
-            return self._close(reason, to_micro(bar.close), bar.start_s + (bar.end_minute - bar.minute) * 60)
-        self.leaving = reason
-        return 0
+        if self.fill == Fill.NEXT_OPEN and (self.exits.overnight or not bar.ends_session):
+            self.leaving = reason
+            return 0
+        price_u = to_micro(bar.close)
+        if self.fill == Fill.BOOK:
+            price_u = touch_u(price_u, -self.holding.side)
+        return self._close(reason, price_u, end_s(bar))
+
+    def _watch(self, bar: TapeBar) -> int:
+        """A stop or target inside the bar, as the desk's guard sees it; dollars become the price they stand for."""
+        held = self.holding
+        unit = held.quantity * self.point_value
+        room_u = self.exits.stop_u // unit
+        gain_u = -(-self.exits.target_u // unit)
+        stop_u = self.entry_u - held.side * room_u
+        target_u = self.entry_u + held.side * gain_u
+        if known(held.stop):
+            stop_u = held.side * max(held.side * stop_u, held.side * to_micro(held.stop))
+        if known(held.target):
+            target_u = held.side * min(held.side * target_u, held.side * to_micro(held.target))
+        hit = first_hit(bar, held.side, stop_u, target_u)
+        if hit.reason == 0:
+            return 0
+        self._mark(hit.price_u)
+        return self._close(hit.reason, touch_u(hit.price_u, -held.side), end_s(bar))
 
     def _close(self, reason: int, price_u: int, at_s: int) -> int:
         held = self.holding
@@ -265,3 +295,8 @@ class BarLoop(Numeric):
             held.price = UNKNOWN
             self.left_s = at_s
         return Happened.CLOSED
+
+
+def end_s(bar: TapeBar) -> int:
+    """The instant at which a bar has closed, in seconds since the epoch."""
+    return bar.start_s + (bar.end_minute - bar.minute) * 60

@@ -14,6 +14,7 @@ class Fill(IntEnum):
 
     CLOSE = 0
     NEXT_OPEN = 1
+    BOOK = 2
 
 
 class Leave(IntEnum):
@@ -86,7 +87,7 @@ class Sizing(Numeric):
             share = self.high
         elif confidence >= 0.4:
             share = self.medium
-        return math.floor(share * equity_u * 100.0 / (price_u * point_value))
+        return math.floor(share * equity_u / (price_u * point_value))
 
 
 class Deal(Numeric):

@@ -39,16 +39,21 @@ class BarBuilder(Numeric):
 
     def add(self, bar: TapeBar) -> None:
         """Take a bar in; one that lies behind the bar being built begins the next."""
-        if self.count == 0 or bar.session != self.session or bar.minute >= self.ends:
+        minute = bar.minute
+        if self.count == 0 or minute >= self.ends or bar.session != self.session:
             self.session = bar.session
-            self.ends = bar.minute - (bar.minute - self.offset) % self.minutes + self.minutes
-            self.count = 0
+            self.ends = minute - (minute - self.offset) % self.minutes + self.minutes
+            self.count = 1
             self.open = bar.open
             self.high = bar.high
             self.low = bar.low
-            self.volume = 0.0
+            self.close = bar.close
+            self.volume = bar.volume
+            return
         self.count += 1
-        self.high = max(self.high, bar.high)
-        self.low = min(self.low, bar.low)
+        if bar.high > self.high:  # cheaper than max() at every bar
+            self.high = bar.high
+        if bar.low < self.low:
+            self.low = bar.low
         self.close = bar.close
         self.volume += bar.volume

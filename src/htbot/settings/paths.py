@@ -27,7 +27,15 @@ class PathSettings(Section):
     failpoints: Path | None = variable(
         "HTBOT_FAILPOINTS", "for tests: a file that names edges of a send at which the desk is killed or frozen"
     )
+    strategy_path: str | None = variable(
+        "HTBOT_STRATEGY_PATH", "folders with strategies of your own, separated by : as in PATH"
+    )
     log_level: LogLevel = variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", default="INFO")
+
+    @property
+    def strategy_folders(self) -> tuple[Path, ...]:
+        """Folders that are searched for strategies, beside `examples/strategies`."""
+        return tuple(self.root / folder for folder in (self.strategy_path or "").split(":") if folder)
 
     @property
     def log(self) -> Path:

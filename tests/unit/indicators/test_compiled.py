@@ -148,7 +148,7 @@ def test_compiled_is_plain_to_the_last_bit(seed: int, folder: Path) -> None:
     found = run_compiled(compiled, bars, folder)
     assert len(expected) == 3000
     for name in expected.dtype.names or ():
-        assert bits(found[[name]]) == bits(expected[[name]]), name
+        assert bits(found[name]) == bits(expected[name]), name
     assert state_of(compiled) == state_of(plain)
 
 

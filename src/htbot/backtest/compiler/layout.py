@@ -17,8 +17,18 @@ Kinds = Mapping[tuple[type[Numeric], str], type[Numeric]]
 _NUMBERS: dict[type, str] = {int: "i8", float: "f8", bool: "?"}
 
 
-def fields_of(kind: type[Numeric], kinds: Kinds) -> dict[str, Any]:
+def fields_of(kind: type[Numeric], kinds: Kinds) -> Mapping[str, Any]:
     """Name and type of each field of the dialect; others (a configuration) are not part of the compiled state."""
+    key = (kind, tuple(kinds.items()))
+    if key not in _known:
+        _known[key] = _read_fields(kind, kinds)
+    return _known[key]
+
+
+_known: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+
+
+def _read_fields(kind: type[Numeric], kinds: Kinds) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         declared = next(((one, name) for one in kind.__mro__ if (one, name) in kinds), None)

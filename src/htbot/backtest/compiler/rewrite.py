@@ -156,6 +156,8 @@ class _Rewriter(ast.NodeTransformer):
         kind = self._class_of(node.value.value) if isinstance(node.value, ast.Attribute) else None
         if kind is None or not isinstance(node.value, ast.Attribute):
             return self.generic_visit(node)
+        if fields_of(kind, self._need.kinds).get(node.value.attr) is not list:
+            self._fail(node, f"{kind.__name__}.{node.value.attr}, which is no annotated field of numbers")
         start = ast.Attribute(self.visit(node.value.value), node.value.attr)
         return ast.Subscript(ast.Name(ARENA), ast.BinOp(start, ast.Add(), self.visit(node.slice)))
 

@@ -1,0 +1,158 @@
+"""A backtest on a plain instrument from request to result: the loop is set up, run, and its deals become trades."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from htbot.backtest.bar_run import BarRun, Progress, run_bars
+from htbot.backtest.bar_trades import curve_of, trades_of
+from htbot.backtest.request import BacktestRequest
+from htbot.backtest.result import BacktestResult
+from htbot.backtest.tape import Tape
+from htbot.domain.errors import ConfigurationError
+from htbot.engine.bar_account import BIG, MICRO, BarAccount, BarFees, BarLimits, Refusal
+from htbot.engine.bar_loop import BarLoop
+from htbot.engine.bar_parts import Fill
+from htbot.strategies.bar_strategy import BarConfig, BarStrategy, minutes_of
+
+_FEES: Mapping[str, tuple[int, int, int]] = {"fixed": (5_000, 1_000_000, 100), "none": (0, 0, 0)}
+"""USD 0.005 a share, at least 1.00, at most 1 % of the value (`matching.fees`)."""
+
+
+def _whole(value: Decimal) -> int:
+    return int(value)
+
+
+def _micro(value: Decimal) -> int:
+    return int(value * MICRO)
+
+
+def _fraction(value: Decimal) -> float:
+    return float(value) / 100
+
+
+LIMITS: Mapping[str, tuple[str, Callable[[Decimal], Any]]] = {
+    "order_quantity": ("quantity", _whole),
+    "order_notional_usd": ("notional_u", _micro),
+    "leverage": ("leverage", float),
+    "entries_per_day": ("entries_per_day", _whole),
+    "daily_loss_usd": ("daily_loss_u", _micro),
+    "drawdown_pct": ("drawdown", _fraction),
+}
+"""Limits by the name that a person gives: the field of `BarLimits`, and how its value is read."""
+
+_ASSUMED = {
+    "close": "orders fill at the close of the bar that decided, whole",
+    "next_open": "orders fill at the open of the next bar, whole; at the last bar of a session at its close",
+    "book": "orders fill at the touch around the close, half a tick away at least, and stops and targets inside the bar"
+    " on the path open, nearer extreme, other extreme, close: the paper gateway's rules",
+}
+
+
+def run_backtest(
+    request: BacktestRequest, strategy: BarStrategy, tape: Tape, progress: Progress = lambda _: None
+) -> BacktestResult:
+    """Run a strategy over a tape that begins at the first bar of its data.
+
+    Raises:
+        ConfigurationError: a limit of an unknown name or value, or no session between `start` and `end`.
+    """
+    began = time.perf_counter()
+    config: BarConfig = strategy.config
+    loop = set_up(request, strategy)
+    played = tape.between(None, request.end)
+    if not len(played) or int(played.bars["session"][-1]) < loop.first_session:
+        raise ConfigurationError(f"the data have no session of {tape.symbol} from {request.start} to {request.end}")
+    run = run_bars(loop, played, request.folder, request.engine, progress)
+    curve = curve_of(run, played, request.cash, loop.first_session)
+    return BacktestResult(
+        strategy=strategy.name,
+        config_hash=strategy.config_hash,
+        config=config.as_fields(),
+        symbol=tape.symbol,
+        data=request.data,
+        bars=len(played),
+        trades=trades_of(run, strategy, tape.symbol, request.account),
+        curve=curve,
+        cash=request.cash,
+        assumptions=_assumptions(request, run, played),
+        engine="compiled" if run.compiled else "events",
+        why_not=run.why_not,
+        wall_s=time.perf_counter() - began,
+        refusals=_refusals(loop),
+    )
+
+
+def set_up(request: BacktestRequest, strategy: BarStrategy) -> BarLoop:
+    """The loop as the request and the strategy's configuration want it.
+
+    Raises:
+        ConfigurationError: a limit of an unknown name or value.
+    """
+    config: BarConfig = strategy.config
+    loop = BarLoop(strategy, BarAccount(_micro(request.cash)), BarFees(*_FEES[request.commission]))
+    loop.fill = Fill[request.fill.upper()]
+    loop.point_value = config.point_value
+    loop.allow_short = config.allow_short
+    loop.entry_from, loop.entry_until = minutes_of(config.entry_start), minutes_of(config.entry_end)
+    loop.cooldown_s = config.cooldown_minutes * 60
+    loop.first_session = 0 if request.start is None else request.start.toordinal()
+    loop.sizing.fixed = config.quantity
+    loop.sizing.by_confidence = config.sizing == "confidence"
+    _plan_exits(loop, config)
+    _set_limits(loop.limits, request.limits)
+    if config.max_entries_per_day is not None:
+        loop.limits.entries_per_day = min(loop.limits.entries_per_day, config.max_entries_per_day)
+    return loop
+
+
+def _plan_exits(loop: BarLoop, config: BarConfig) -> None:
+    plan = loop.exits
+    plan.overnight = config.exit_time is None
+    plan.exit_minute = BIG if config.exit_time is None else minutes_of(config.exit_time)
+    plan.target_u = BIG if config.profit_target_usd is None else _micro(config.profit_target_usd)
+    plan.stop_u = BIG if config.stop_loss_usd is None else _micro(config.stop_loss_usd)
+    plan.levels = config.profit_levels
+    plan.hold_days = BIG if config.max_hold_days is None else config.max_hold_days
+
+
+def _set_limits(limits: BarLimits, wanted: Mapping[str, object]) -> None:
+    for name, text in wanted.items():
+        if name not in LIMITS:
+            near = difflib.get_close_matches(name, LIMITS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(LIMITS)}"
+            raise ConfigurationError(f"unknown limit {name}: {hint}")
+        field, read = LIMITS[name]
+        try:
+            value = Decimal(str(text))
+        except InvalidOperation:
+            raise ConfigurationError(f"limit {name}={text} is no number") from None
+        if not value.is_finite() or value <= 0:
+            raise ConfigurationError(f"limit {name}={text} is out of range: a number above 0")
+        setattr(limits, field, read(value))
+
+
+def _refusals(loop: BarLoop) -> dict[str, int]:
+    return {rule.name.lower(): int(count) for rule, count in zip(Refusal, loop.refusals, strict=True) if count}
+
+
+def _assumptions(request: BacktestRequest, run: BarRun, tape: Tape) -> dict[str, str]:
+    on = {name: getattr(run.loop.limits, field) for name, (field, _) in LIMITS.items()}
+    limits = [name for name, value in on.items() if value != BIG and not math.isinf(value)]
+    told = {
+        "fills": f"{request.fill}: {_ASSUMED[request.fill]}",
+        "commissions": "IB's fixed plan for US shares" if request.commission == "fixed" else "none",
+        "bars": "whole sessions" if tape.seconds == 86_400 else f"{tape.seconds // 60} min, regular hours only",
+        "account": f"USD {request.cash} at the start; nothing is paid for borrowing, and no interest earned",
+        "limits": ", ".join(limits) if limits else "none",
+        "prices": "as recorded: splits and dividends are not adjusted for",
+    }
+    held = run.loop.holding
+    if held.side:
+        told["at the end"] = f"{held.side * held.quantity:+d} {tape.symbol} still held, marked at the last close"
+    return told

@@ -1,0 +1,99 @@
+"""Composition root of backtests: settings, strategies by name, data files and calendar become a request that runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from htbot.adapters.calendar import load_sessions
+from htbot.adapters.replay.reader import read_market_data
+from htbot.backtest.bars import run_backtest
+from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
+from htbot.backtest.result import BacktestResult
+from htbot.backtest.tape import Tape, make_tape
+from htbot.domain.errors import ConfigurationError
+from htbot.settings import Settings, load_settings, project_root
+from htbot.strategies.registry import Entry, create_bar, discover
+
+Progress = Callable[[float], None]
+
+
+def _silent(_fraction: float) -> None:
+    """Nobody is looking."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """The options of `htbot backtest`. `settings` are the strategy's, `limits` the gate's, as given: name and text."""
+
+    strategy: str
+    data: tuple[Path, ...]
+    symbol: str
+    bar: str | None = None
+    start: date | None = None
+    end: date | None = None
+    fill: FillRule = "book"
+    commission: Commission = "fixed"
+    cash: Decimal = Decimal(100_000)
+    engine: Engine = "auto"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+def strategies(settings: Settings | None = None) -> dict[str, Entry]:
+    """Every strategy by name: built in, in `examples/strategies`, and in the folders of HTBOT_STRATEGY_PATH.
+
+    Raises:
+        ConfigurationError: a folder or a file that cannot be used.
+    """
+    chosen = settings or load_settings()
+    examples = project_root() / "examples" / "strategies"
+    return discover([*([examples] if examples.is_dir() else []), *chosen.paths.strategy_folders])
+
+
+def backtest(options: BacktestOptions, progress: Progress = _silent) -> BacktestResult:
+    """Run a backtest.
+
+    Raises:
+        NotFound: no strategy has this name.
+        ConfigurationError: data, settings or limits that cannot be used; one line each.
+    """
+    settings = load_settings()
+    strategy = create_bar(options.strategy, options.settings, strategies(settings))
+    tape = read_tape(options, settings.paths.var / "cache")
+    request = BacktestRequest(
+        strategy=strategy.name,
+        symbol=options.symbol,
+        folder=settings.paths.var / "cache" / "compiled",
+        settings=options.settings,
+        data=tuple(str(path) for path in options.data),
+        start=options.start,
+        end=options.end,
+        fill=options.fill,
+        commission=options.commission,
+        cash=options.cash,
+        limits=options.limits,
+        engine=options.engine,
+    )
+    return run_backtest(request, strategy, tape, progress)
+
+
+def read_tape(options: BacktestOptions, cache: Path) -> Tape:
+    """The bars of the symbol in the files, in regular hours.
+
+    Raises:
+        ConfigurationError: files that cannot be used, or without bars of the symbol.
+    """
+    if not options.data:
+        raise ConfigurationError("a backtest needs data: --data FILE (Parquet or CSV)")
+    data = read_market_data(options.data, options.bar)
+    columns = data.bars.get(options.symbol)
+    if columns is None:
+        have = ", ".join(sorted(data.bars)) or "no bars at all"
+        raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}; it has {have}")
+    first, last = (datetime.fromtimestamp(columns.start_s[at], UTC).date() for at in (0, -1))
+    return make_tape(options.symbol, columns, load_sessions(first, last, cache))

@@ -1,0 +1,150 @@
+"""`htbot backtest`: a strategy over recorded bars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from htbot.cli.flags import taking
+from htbot.cli.output import Json, print_facts, print_json
+from htbot.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from htbot.bootstrap.research import BacktestOptions, Progress
+
+
+class Fill(StrEnum):
+    """Where orders fill."""
+
+    BOOK = "book"
+    CLOSE = "close"
+    NEXT_OPEN = "next_open"
+
+
+class Fees(StrEnum):
+    """Whose commissions."""
+
+    FIXED = "fixed"
+    NONE = "none"
+
+
+class Runs(StrEnum):
+    """What runs the strategy."""
+
+    AUTO = "auto"
+    COMPILED = "compiled"
+    EVENTS = "events"
+
+
+Pairs = list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestFlags:
+    """Options of `htbot backtest`."""
+
+    strategy: Annotated[str, typer.Argument(help="Name of the strategy; without one they are listed.")] = ""
+    data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None
+    symbol: Annotated[str, typer.Option(help="Which of the file's symbols.")] = "SPY"
+    bar: Annotated[str | None, typer.Option(help="Bar length of the data; default: the commonest gap.")] = None
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First session with entries.")] = None
+    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last session.")] = None
+    fill: Annotated[Fill, typer.Option(help="book: as the paper gateway; close; next_open.")] = Fill.BOOK
+    commission: Annotated[Fees, typer.Option(help="fixed: IB's fixed plan; none.")] = Fees.FIXED
+    cash: Annotated[str, typer.Option(help="USD at the start.")] = "100000"
+    settings: Annotated[Pairs, typer.Option("--set", help="A setting of the strategy: name=value; repeatable.")] = None
+    limits: Annotated[Pairs, typer.Option("--limit", help="A limit of the gate: name=value; repeatable.")] = None
+    engine: Annotated[Runs, typer.Option(help="auto: compiled where the strategy allows it.")] = Runs.AUTO
+    csv: Annotated[Path | None, typer.Option(help="Write the trades to this CSV file.")] = None
+    report: Annotated[Path | None, typer.Option(help="Write a report to this HTML file.")] = None
+    as_json: Json = False
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(taking(BacktestFlags, backtest))
+
+
+def backtest(flags: BacktestFlags) -> None:
+    """Run a strategy over recorded bars and tell what came of it."""
+    from htbot.backtest.export import as_json, write_csv
+    from htbot.backtest.metrics import measure
+    from htbot.backtest.report import summary_lines, write_report
+    from htbot.bootstrap import research
+
+    if not flags.strategy:
+        listed = ", ".join(sorted(name for name, entry in research.strategies().items() if entry.plain))
+        raise ConfigurationError(f"name a strategy: {listed}")
+    for path in (flags.csv, flags.report):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigurationError(f"{path}: no such folder")
+    options = _options(flags)
+    with _progress(quiet=flags.as_json or not sys.stderr.isatty()) as progress:
+        result = research.backtest(options, progress)
+    metrics = measure(result)
+    if flags.csv is not None:
+        write_csv(result, flags.csv)
+    if flags.report is not None:
+        write_report(result, metrics, flags.report)
+    if flags.as_json:
+        print_json(as_json(result, metrics))
+    else:
+        print_facts(summary_lines(result, metrics))
+
+
+def _options(flags: BacktestFlags) -> BacktestOptions:
+    from htbot.bootstrap.research import BacktestOptions
+
+    try:
+        cash = Decimal(flags.cash)
+    except InvalidOperation:
+        raise ConfigurationError(f"--cash {flags.cash}: an amount of USD") from None
+    if not cash.is_finite() or cash <= 0:
+        raise ConfigurationError(f"--cash {flags.cash}: an amount of USD above 0")
+    return BacktestOptions(
+        strategy=flags.strategy,
+        data=tuple(flags.data or ()),
+        symbol=flags.symbol.upper(),
+        bar=flags.bar,
+        start=None if flags.start is None else flags.start.date(),
+        end=None if flags.end is None else flags.end.date(),
+        fill=flags.fill.value,
+        commission=flags.commission.value,
+        cash=cash,
+        engine=flags.engine.value,
+        settings=_pairs("--set", flags.settings or ()),
+        limits=_pairs("--limit", flags.limits or ()),
+    )
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ConfigurationError(f"{option} {text}: write name=value")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress]:
+    """A bar on a terminal's error stream; nothing elsewhere."""
+    if quiet:
+        yield lambda _fraction: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("backtest", total=1.0)
+        yield lambda fraction: bars.update(task, completed=fraction)
