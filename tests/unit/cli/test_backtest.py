@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
 
 def crossings(path: Path, short: int = 5, long: int = 20) -> int:
     """Times that the short mean of the closes falls below the long one after it has risen above it."""
-    closes = [float(row["close"]) for row in csv.DictReader(path.open())]
+    closes = [float(row["close"]) for row in csv.DictReader(path.read_text().splitlines())]
     means = [
         (sum(closes[end - short : end]) / short, sum(closes[end - long : end]) / long)
         for end in range(long, len(closes) + 1)
@@ -51,7 +51,7 @@ def test_a_backtest_from_file_to_json_csv_and_page(shell: Shell, data: Path, tmp
     first = told["trades"][0]
     assert (first["symbol"], first["direction"], first["legs"][0]["side"]) == ("SPY", 1, "BUY")
     assert set(first) >= {"id", "opened_at", "closed_at", "exit_reason", "gross_pnl", "commissions", "net_pnl"}
-    assert len(list(csv.DictReader(table.open()))) == crossings(data) > 5
+    assert len(list(csv.DictReader(table.read_text().splitlines()))) == crossings(data) > 5
     assert "ma_crossover" in page.read_text()
 
 
