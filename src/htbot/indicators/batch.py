@@ -17,10 +17,8 @@ from htbot.indicators.momentum import NEUTRAL_RSI
 Series = NDArray[np.float64]
 Sessions = NDArray[np.int64]
 
-_ROUNDING = 2.0**-53
-_DIGITS = 1e-9
 _STILL = 1e-300
-_NUMBERS_A_TURN = 1 << 16
+"""Wilder means of changes that are less stand for no movement at all: TA-Lib's reach zero at their own pace."""
 
 
 def sma(values: Series, window: int) -> Series:
@@ -127,26 +125,17 @@ def wilder_atr(highs: Series, lows: Series, closes: Series, window: int = 14) ->
 
 
 def standard_deviation(values: Series, window: int, ddof: int = 1) -> Series:
-    """Standard deviation of the last `window` values."""
-    factor = _factor(window, ddof)
-    deviation = _one("STDDEV", values, timeperiod=window, nbdev=factor)
-    suspects = _suspects(values, deviation, window)
-    if suspects.size:
-        deviation[suspects] = _recomputed(values, suspects, window)[1] * factor
-    return deviation
+    """Standard deviation of the last `window` values.
+
+    TA-Lib updates its variance from value to value and loses digits to what was large before; `stream` does not.
+    """
+    return _one("STDDEV", values, timeperiod=window, nbdev=_factor(window, ddof))
 
 
 def bollinger(closes: Series, window: int = 20, width: float = 2.0, ddof: int = 1) -> tuple[Series, Series, Series]:
     """Bollinger bands: middle, upper and lower."""
     reach = width * _factor(window, ddof)
     upper, middle, lower = _call("BBANDS", closes, timeperiod=window, nbdevup=reach, nbdevdn=reach)
-    np.subtract(upper, middle, out=lower)
-    suspects = _suspects(closes, lower, window)
-    if suspects.size:
-        middle[suspects], lower[suspects] = _recomputed(closes, suspects, window)
-        lower[suspects] *= reach
-        upper[suspects] = middle[suspects] + lower[suspects]
-    np.subtract(middle, lower, out=lower)
     return middle, upper, lower
 
 
@@ -201,38 +190,6 @@ def previous_day(sessions: Sessions, highs: Series, lows: Series, closes: Series
 def _starts(sessions: Sessions) -> NDArray[np.intp]:
     """Where each session begins."""
     return np.flatnonzero(np.append(True, sessions[1:] != sessions[:-1])) if len(sessions) else np.zeros(0, np.intp)
-
-
-def _suspects(values: Series, deviation: Series, window: int) -> NDArray[np.intp]:
-    """Rows whose deviation TA-Lib may not have to nine digits.
-
-    Its variance is updated from one value to the next: what rounding costs when numbers are large or have jumped stays
-    for good, and is too much for a quiet window later on. The bound is that of a random walk of rounding errors.
-    """
-    if len(values) < window:
-        return np.zeros(0, np.intp)
-    largest = max(float(np.fmax.reduce(values)), -float(np.fmin.reduce(values)))
-    widest = float(np.fmax.reduce(deviation))
-    lost = _ROUNDING * math.sqrt(len(values)) * widest * (2.0 * largest / window + widest)
-    limit = math.sqrt(lost / (2.0 * _DIGITS))
-    if not float(np.fmin.reduce(deviation)) < limit:
-        return np.zeros(0, np.intp)
-    return np.flatnonzero(deviation < limit)
-
-
-def _recomputed(values: Series, rows: NDArray[np.intp], window: int) -> tuple[Series, Series]:
-    """Mean and population deviation of the windows that end in `rows`, each by itself."""
-    windows = np.lib.stride_tricks.sliding_window_view(values, window)
-    means, deviations = np.empty(len(rows)), np.empty(len(rows))
-    turn = max(1, _NUMBERS_A_TURN // window)
-    for start in range(0, len(rows), turn):
-        part = slice(start, start + turn)
-        found = windows[rows[part] - window + 1]
-        anchor = found[:, :1].copy()  # a window that stands still is then exactly zero
-        found -= anchor
-        means[part] = found.mean(axis=1) + anchor[:, 0]
-        deviations[part] = found.std(axis=1)
-    return means, deviations
 
 
 def _factor(window: int, ddof: int) -> float:
