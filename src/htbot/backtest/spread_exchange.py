@@ -22,6 +22,9 @@ from htbot.matching.terms import OrderKind, Outcome, Progress, Terms
 from htbot.matching.view import FillRules, View
 
 
+_CENT = Decimal("0.01")
+
+
 @dataclass(frozen=True, slots=True)
 class Charges:
     """How orders are filled and what they cost."""
@@ -188,10 +191,16 @@ class SpreadExchange:
             right=leg.right,
             side=traded.side,
             quantity=int(traded.quantity),
-            price=traded.price,
+            price=_plain(traded.price),
             multiplier=leg.multiplier,
             executed_at=now,
             perm_id=0,
             commission=fee,
             modelled=quote is not None and quote.modelled,
         )
+
+
+def _plain(price: Decimal) -> Decimal:
+    """A price in cents where it is one: 12.10, not 12.100000."""
+    cents = price.quantize(_CENT)
+    return cents if cents == price else price.normalize()
