@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -26,26 +26,35 @@ _CENT = Decimal("0.01")
 _BY_DAY, _BY_NIGHT = 4, 2
 # Equity from which a margin account may day-trade without limit (FINRA rule 4210(f)(8)(B)(iv)).
 _DAY_TRADING_EQUITY = Decimal(25_000)
-_DAY_TRADES = 3
+_DAY_TRADES, _DAYS_OF_DAY_TRADES = 3, 5
 _NO_LIMIT = Decimal(-1)
 
 
 @dataclass(slots=True)
 class SpreadAccount:
-    """A margin account that holds verticals and nothing else; `day_trades` are those of the last five sessions."""
+    """A margin account that holds verticals and nothing else.
+
+    `day_trades` counts what was closed in the session in which it was opened, by contract, for five sessions.
+    """
 
     name: str
     cash: Decimal
     plan: Plan
     quote_of: QuoteOf
-    held: dict[int, Holding]
-    day_trades: int = 0
+    held: dict[int, Holding] = field(default_factory=dict)
+    day_trades: list[int] = field(default_factory=lambda: [0])
+
+    def begin_session(self) -> None:
+        """A new session."""
+        self.day_trades = [*self.day_trades, 0][-_DAYS_OF_DAY_TRADES:]
 
     def book(self, fill: Fill) -> None:
         """Cash and position of one execution."""
         self.cash -= fill.signed_quantity * fill.price * fill.multiplier + (fill.commission or _ZERO)
         before = self.held.get(fill.con_id)
         quantity = Decimal(fill.signed_quantity) + (_ZERO if before is None else before.quantity)
+        if before is not None and before.quantity * fill.signed_quantity < 0:
+            self.day_trades[-1] += 1
         if quantity:
             self.held[fill.con_id] = replace(_holding(fill), quantity=quantity)
         else:
@@ -62,7 +71,7 @@ class SpreadAccount:
         margin = requirement(self.held.values(), self._mark)
         free = self.cash - margin.initial
         leverage = _BY_DAY if worth >= _DAY_TRADING_EQUITY and session.contains(now) else _BY_NIGHT
-        left = _NO_LIMIT if worth >= _DAY_TRADING_EQUITY else Decimal(max(0, _DAY_TRADES - self.day_trades))
+        left = _NO_LIMIT if worth >= _DAY_TRADING_EQUITY else Decimal(max(0, _DAY_TRADES - sum(self.day_trades)))
         gross = sum((abs(self._mark(one.con_id) * one.units) for one in self.held.values()), _ZERO)
         figures = AccountFigures(
             available_funds=_cents(free),

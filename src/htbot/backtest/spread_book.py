@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from htbot.backtest.spread_request import SpreadSignal
@@ -69,14 +69,61 @@ class HeldTrade:
         self.max_gain = max(known, default=None)
 
 
+@dataclass(slots=True)
+class Kept:
+    """What happened, in order; trades are those that are closed."""
+
+    trades: list[SpreadTrade] = field(default_factory=list)
+    signals: list[SpreadSignal] = field(default_factory=list)
+    intents: list[OrderIntent] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+
+
 class SpreadBook:
-    """Append-only; whoever asks gets what was known at that instant."""
+    """Append-only. Rules look back two weeks: what is older is kept apart, or a year would slow down day by day."""
 
     def __init__(self) -> None:
         self.signals: list[SpreadSignal] = []
         self.intents: list[OrderIntent] = []
         self.fills: list[Fill] = []
         self._trades: dict[str, HeldTrade] = {}
+        self._older = Kept()
+
+    def begin_session(self, day: date) -> None:
+        """A new session: what no rule looks at any more is put aside."""
+        oldest, older = day - _SALES, self._older
+        older.trades += self._closed(lambda held: held.trade.session < oldest)
+        older.signals += [one for one in self.signals if one.signal.session < oldest]
+        older.intents += [one for one in self.intents if one.session < oldest]
+        since = datetime.combine(oldest, time(), tzinfo=NEW_YORK)
+        older.fills += [fill for fill in self.fills if fill.executed_at < since]
+        self._trades = {
+            name: held
+            for name, held in self._trades.items()
+            if held.trade.session >= oldest or held.trade.state in LIVE
+        }
+        self.signals = [one for one in self.signals if one.signal.session >= oldest]
+        self.intents = [one for one in self.intents if one.session >= oldest]
+        self.fills = [fill for fill in self.fills if fill.executed_at >= since]
+
+    @property
+    def whole(self) -> Kept:
+        """Everything that happened."""
+        older = self._older
+        return Kept(
+            [*older.trades, *self._closed(lambda _held: True)],
+            [*older.signals, *self.signals],
+            [*older.intents, *self.intents],
+            [*older.fills, *self.fills],
+        )
+
+    def _closed(self, wanted: Callable[[HeldTrade], bool]) -> list[SpreadTrade]:
+        """Closed trades, as the outside is shown them."""
+        return [
+            closed_trade(held.trade, held.entry_fills, held.exit_fills, held.max_gain)
+            for held in self._trades.values()
+            if held.trade.state is TradeState.CLOSED and wanted(held)
+        ]
 
     def begin(self, trade: Trade, entry: OrderIntent) -> HeldTrade:
         """A trade is about to be entered."""
@@ -98,12 +145,6 @@ class SpreadBook:
     def guarded(self) -> list[HeldTrade]:
         """Trades that hold something."""
         return [held for held in self._trades.values() if held.trade.state in GUARDED]
-
-    @property
-    def closed(self) -> list[SpreadTrade]:
-        """Closed trades, as the outside is shown them."""
-        ended = (held for held in self._trades.values() if held.trade.state is TradeState.CLOSED)
-        return [closed_trade(held.trade, held.entry_fills, held.exit_fills, held.max_gain) for held in ended]
 
     def next_exit(self, session: date) -> int:
         """Number of the next exit of a session, from 1."""

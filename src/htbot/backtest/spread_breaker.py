@@ -27,9 +27,8 @@ class SpreadBreaker:
         """Why nothing is entered, as the record writes it."""
         return None if self._trip is None else f"breaker by {self._trip.cause.value}: {self._trip.reason}"
 
-    def begin(self, day: date) -> None:
+    def begin(self) -> None:
         """A new session."""
-        del day
         self._start_usd = None
         if self._trip is not None and self._trip.cause.ends_with_session:
             self._trip = None

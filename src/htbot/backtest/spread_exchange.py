@@ -21,7 +21,6 @@ from htbot.matching.look import look, takes
 from htbot.matching.terms import OrderKind, Outcome, Progress, Terms
 from htbot.matching.view import FillRules, View
 
-
 _CENT = Decimal("0.01")
 
 
@@ -63,6 +62,10 @@ class SpreadExchange:
         self._taken: dict[tuple[int, Action], Decimal] = {}
         self._taken_at: datetime | None = None
         self._executions = 0
+
+    def begin(self) -> None:
+        """A new session: what has ended is forgotten."""
+        self._orders = {ref: order for ref, order in self._orders.items() if not order.ended}
 
     # --- what a desk asks -------------------------------------------------------------------------------------------
 

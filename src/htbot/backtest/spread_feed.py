@@ -5,6 +5,7 @@ It reads the same folds as the desk (`BarFold`, `QuoteSieve`, `window`); what th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -68,6 +69,7 @@ class SpreadFeed:
         self._line_last: float | None = None
         self._listed: tuple[date, list[ListedOption]] | None = None
         self._window: tuple[ListedOption, ...] = ()
+        self._window_at: tuple[date, int] | None = None
         self._watching_since: datetime | None = None
         self.now = market.start
 
@@ -101,7 +103,10 @@ class SpreadFeed:
         if spot is None or not need.active(self.now):
             self._window = ()
             return
-        self._window = window(self._listing(session.day), spot, need)
+        options = self._listing(session.day)
+        place = bisect_left(options, Decimal(str(spot)), key=lambda option: option.strike)
+        if not self._window or (session.day, place) != self._window_at:  # the same strikes lie on either side of it
+            self._window, self._window_at = window(options, spot, need), (session.day, place)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ walk, entries leave; what was sent is matched at the same instant, until nothing
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -20,7 +19,7 @@ from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.spread_request import SpreadRequest, SpreadResult, SpreadSignal
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import Session, floor_to
+from htbot.domain.sessions import NEW_YORK, Session, floor_to
 from htbot.domain.signals import Evaluation
 from htbot.engine.cycle import CycleInputs, confirm, decide
 from htbot.engine.memory import Memory
@@ -52,7 +51,7 @@ def run_spreads(request: SpreadRequest) -> SpreadResult:
 
 
 def _sessions(request: SpreadRequest) -> list[Session]:
-    first = request.first or request.market.start.date()
+    first = request.first or request.market.start.astimezone(NEW_YORK).date()
     every = request.market.sessions.all()
     end = request.market.end
     chosen = [one for one in every if one.day >= first and (request.last is None or one.day <= request.last)]
@@ -75,24 +74,29 @@ class _Run:
         self._exchange = SpreadExchange(market, charges)
         self._book = SpreadBook()
         self._account = SpreadAccount(
-            request.account, request.cash_usd, request.plan, lambda con_id: market.quote(con_id, self._feed.now), {}
+            request.account, request.cash_usd, request.plan, lambda con_id: market.quote(con_id, self._feed.now)
         )
         self._desk = SpreadDesk(DeskTools(market, self._feed, self._exchange, self._book, self._account))
         self._breaker = SpreadBreaker(request.breaker)
         self._memory: Memory | None = None
-        self._history: list[Bar] = []
         self._bars: list[Bar] = []
+        self._recent: list[Bar] = []
         self._evaluations: list[Evaluation] = []
 
     def begin(self, session: Session) -> None:
         """Start before the first bar of the first session."""
-        self._history = self._feed.begin(session.opens, self._request.history_from)
+        self._recent = self._feed.begin(session.opens, self._request.history_from)
 
     def play(self, session: Session) -> None:
         """One session, from its open to its close."""
         market = self._request.market
-        self._account.day_trades = 0
-        self._breaker.begin(session.day)
+        through = None if self._memory is None else self._memory.through
+        if through is not None:
+            self._recent = [bar for bar in self._recent if bar.start >= through]
+        self._exchange.begin()
+        self._account.begin_session()
+        self._book.begin_session(session.day)
+        self._breaker.begin()
         now: datetime | None = session.opens
         while now is not None and now <= session.closes:
             self._instant(now, session)
@@ -101,23 +105,22 @@ class _Run:
 
     def result(self, sessions: list[Session]) -> SpreadResult:
         """What came of it."""
-        fills, strategy = self._book.fills, self._request.strategy
-        modelled = sum(fill.modelled for fill in fills)
-        first = sessions[0].opens
+        book, strategy = self._book.whole, self._request.strategy
+        modelled = sum(fill.modelled for fill in book.fills)
         return SpreadResult(
             strategy=strategy.name,
             config_hash=strategy.config_hash,
             symbol=strategy.needs.symbol,
             account=self._request.account,
             days=tuple(session.day for session in sessions),
-            trades=tuple(self._book.closed),
-            signals=tuple(self._book.signals),
-            intents=tuple(self._book.intents),
-            fills=tuple(fills),
+            trades=tuple(book.trades),
+            signals=tuple(book.signals),
+            intents=tuple(book.intents),
+            fills=tuple(book.fills),
             evaluations=tuple(self._evaluations),
-            bars=tuple(bar for bar in self._bars if bar.start >= first),
+            bars=tuple(self._bars),
             halts=tuple(self._breaker.trips),
-            modelled_share=Decimal(modelled) / len(fills) if fills else None,
+            modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
             assumptions=ASSUMPTIONS,
         )
 
@@ -125,7 +128,9 @@ class _Run:
 
     def _instant(self, now: datetime, session: Session) -> None:
         fills = self._exchange.play(now, session)
-        self._bars += self._feed.move(now)
+        closed = self._feed.move(now)
+        self._bars += closed
+        self._recent += closed
         self._desk.hear(fills, now)
         sent = self._look(session, grid=floor_to(now, GRID_S) == now)
         while sent:
@@ -158,7 +163,7 @@ class _Run:
             strategy=request.strategy,
             snapshot=self._feed.snapshot(money, self._desk.legs, enabled=enabled),
             session=session,
-            bars=self._known(session),
+            bars=self._recent,
             book=self._book.risk_book(session.day, now, self._breaker.halted_by, self._breaker.peak_usd),
             limits=request.limits,
             as_of=now,
@@ -172,11 +177,4 @@ class _Run:
         if outcome.signal is not None and outcome.decision is not None:
             self._book.signals.append(SpreadSignal(outcome.signal, outcome.decision))
         if outcome.intent is not None and outcome.trade is not None:
-            self._desk.enter(replace(outcome.trade), outcome.intent)
-
-    def _known(self, session: Session) -> list[Bar]:
-        """All of the history the first time; then this session's bars and what closed after the memory."""
-        if self._memory is None or self._memory.through is None:
-            return [*self._history, *self._bars]
-        since = min(session.opens, self._memory.through)
-        return [bar for bar in self._bars if bar.start >= since]
+            self._desk.enter(outcome.trade, outcome.intent)
