@@ -63,6 +63,7 @@ class SpreadDesk:
         self._tools = tools
         self._live: dict[str, LiveOrder] = {}
         self._waiting: list[OrderIntent] = []
+        self._flattening = False
         self.halted_by: str | None = None
 
     @property
@@ -149,11 +150,32 @@ class SpreadDesk:
         self._tools.book.begin(trade, intent)
         self._waiting.append(intent)
 
-    def act(self) -> bool:
-        """Walk what works, then send what waits; True when anything was sent."""
+    def flatten(self) -> None:
+        """The breaker wants everything closed: from now on until it is."""
+        self._flattening = True
+
+    def _drive(self, session: Session) -> bool:
+        """Cancel entries, hurry exits, close what has none."""
+        now, asked = self._tools.feed.now, False
+        for live in self._live.values():
+            if live.is_entry:
+                asked = self._cancel(live) or asked
+            else:
+                _hurry(live, now)
+        working = {live.intent.trade_id for live in self._live.values()}
+        decision = ExitDecision(ExitReason.BREAKER, now, "", "", "the breaker has tripped", None, None)
+        for held in self._tools.book.guarded:
+            if held.trade.id not in working:
+                asked = self._exit(held, decision, session) or asked
+        self._flattening = bool(self._tools.book.guarded or working)
+        return asked
+
+    def act(self, session: Session) -> bool:
+        """Close what is to be closed, walk what works, then send what waits; True when anything was sent."""
+        driven = self._flattening and self._drive(session)
         walked = sum(self._walk(live) for live in tuple(self._live.values()))
         waiting, self._waiting = self._waiting, []
-        return walked + sum(self._send(intent) for intent in waiting) > 0
+        return driven + walked + sum(self._send(intent) for intent in waiting) > 0
 
     def _send(self, intent: OrderIntent) -> bool:
         limit = limit_at(intent, self._tools.feed.marks(intent.legs), 0.0, None)

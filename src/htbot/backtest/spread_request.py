@@ -31,7 +31,8 @@ class SpreadRequest:
 
     `first` and `last` are session days of the market, None its first or last one with prices. `history_from` is the
     start of the first bar that the indicators see, None the market's first (RULINGS 20). Until `enabled_after` nothing
-    is entered: a live desk compares books first. `latency_s` is market time from an order to the exchange.
+    is entered: a live desk compares books first. With `flatten_on_trip` a trip of the breaker closes what is open.
+    `latency_s` is market time from an order to the exchange.
     """
 
     strategy: Strategy[Any]
@@ -42,6 +43,7 @@ class SpreadRequest:
     account: str = "backtest"
     cash_usd: Decimal = Decimal(100_000)
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    flatten_on_trip: bool = True
     fill: str = BOOK
     rules: FillRules = field(default_factory=FillRules)
     plan: Plan = Plan.FIXED

@@ -144,7 +144,7 @@ class _Run:
             sent = self._judge_day(session) or sent
             self._decide(session)
             self._desk.mark()
-        sent = self._desk.act() or sent
+        sent = self._desk.act(session) or sent
         window = trading_window(session, self._request.strategy.hours)
         need = ChainNeed(self._request.strategy.needs.strikes_out, window.entry_from, window.entry_until)
         self._feed.follow(session, need)
@@ -153,7 +153,13 @@ class _Run:
     def _judge_day(self, session: Session) -> bool:
         tripped = self._breaker.look(self._book, self._account, self._feed, session.day)
         self._desk.halted_by = self._breaker.halted_by
-        return tripped and self._desk.cancel_entries()
+        if not tripped:
+            return False
+        cancelled = self._desk.cancel_entries()
+        if self._request.flatten_on_trip:
+            self._desk.flatten()
+            return self._desk.act(session) or cancelled
+        return cancelled
 
     def _decide(self, session: Session) -> None:
         request, now = self._request, self._feed.now

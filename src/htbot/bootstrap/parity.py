@@ -99,6 +99,7 @@ def request_of(played: DemoResult, folder: Path) -> SpreadRequest:
         account=played.record.account,
         cash_usd=options.cash,
         breaker=breaker_limits(settings),
+        flatten_on_trip=settings.risk.breaker_flatten,
         rules=options.book.fills,
         plan=options.terms.plan,
         latency_s=STEPPED_LATENCY_S,

@@ -61,12 +61,13 @@ def parity(flags: ParityFlags) -> None:
     if flags.as_json:
         print_json(report.summary)
     else:
-        _print(report.summary)
+        show(report.summary)
     if not report.identical:
         raise typer.Exit(ExitCode.ERROR)
 
 
-def _print(summary: dict[str, Any]) -> None:
+def show(summary: dict[str, Any]) -> None:
+    """Print the verdict, the money of both sides, and the first difference."""
     verdict = "identical" if summary["identical"] else "NOT identical"
     counts = ", ".join(f"{count} {name}" for name, count in summary["compared"].items())
     print(f"{summary['symbol']} on {summary['date']}: {verdict}; compared {counts}")

@@ -138,12 +138,19 @@ def test_nothing_is_entered_before_it_is_enabled(result: SpreadResult) -> None:
     assert halted.evaluations[0].why_not == "the desk has not enabled trading"
 
 
-def test_a_daily_loss_ends_the_day(result: SpreadResult) -> None:
+def test_a_daily_loss_ends_the_day_and_closes_what_is_open(result: SpreadResult) -> None:
     asked = request(world(BARS))
-    strict = run_spreads(replace(asked, breaker=replace(asked.breaker, daily_loss_usd=Decimal(1))))
-    assert len(strict.halts) == 1
-    assert "daily_loss" in strict.halts[0]
-    assert len(strict.trades) < len(result.trades) or len(strict.signals) < len(result.signals)
+    strict = replace(asked, breaker=replace(asked.breaker, daily_loss_usd=Decimal(20)))
+    closing, staying = run_spreads(strict), run_spreads(replace(strict, flatten_on_trip=False))
+
+    assert len(closing.halts) == len(staying.halts) == 1
+    assert "daily_loss" in closing.halts[0]
+    tripped = datetime.fromisoformat(closing.halts[0].split()[0])
+    assert closing.trades[-1].exit_reason == "breaker"
+    assert tripped <= closing.trades[-1].closed_at <= tripped + timedelta(seconds=15)
+    assert "breaker" not in {trade.exit_reason for trade in staying.trades}
+    assert all(one.signal.as_of < tripped for one in (*closing.signals, *staying.signals))
+    assert any("halted: breaker by daily_loss" in str(one.why_not) for one in closing.evaluations)
 
 
 @pytest.mark.parametrize("fill", ["close", "next_open"])
