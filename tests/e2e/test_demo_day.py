@@ -19,7 +19,7 @@ from htbot.bootstrap.parity import against_backtest, report, request_of
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(480)]
 
 
 def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(tmp_path: Path) -> None:
