@@ -30,6 +30,7 @@ from htbot.persistence.repositories import DeskStateRepository
 # against floods stop the load: it would end all but the first ten before the wire.
 SETTINGS = {"PAPER_PACE": "off", "PAPER_PACING": "off", "PAPER_CASH": "1000000000", "RISK_PROFILE": "chaos"}
 PATIENCE_S = 60.0
+RESTS = timedelta(seconds=25)
 _LOOK_EVERY_S = 0.25
 # An order has its row once the broker has told of it; an intent that ended before the wire has none.
 _ACKNOWLEDGED = "SELECT count(*) FROM orders WHERE perm_id IS NOT NULL"
@@ -45,9 +46,10 @@ async def sending(chosen: argparse.Namespace) -> list[Figure]:
         database = Database(stack.settings.database.url)
         with desk(stack, {**stack.environ, "PYTHONUNBUFFERED": "1"}):
             await _enabled(database)
-            clock = MarketTime(stack)
-            lags = await asyncio.to_thread(_steady, database, (clock, target), chosen.rate, count)
-            drained_s = await asyncio.to_thread(_heap, database, (clock, target), range(count + 1, count + heap + 1))
+            load = Load(database, MarketTime(stack), target)
+            lags = await asyncio.to_thread(_steady, database, load, chosen.rate, count)
+            drained_s = await asyncio.to_thread(_heap, database, load, range(count + 1, count + heap + 1))
+            load.close()
         database.close()
     half = len(lags) // 2
     first, second = statistics.median(lags[:half]), statistics.median(lags[half:])
@@ -101,10 +103,10 @@ class MarketTime:
         return self._told + timedelta(seconds=time.monotonic() - self._at_s)
 
 
-def _made(clock: MarketTime, target: Target, number: int) -> tuple[Trade, OrderIntent, int]:
+def _first(clock: MarketTime, target: Target) -> tuple[Trade, OrderIntent, int]:
     """An entry that rests: nobody pays that credit. It expires by itself and frees its strategy."""
     legs, account = target
-    now = clock.now()
+    now, number = clock.now(), 1
     trade = replace(trade_of(number, now, legs), account=account)
     trade = replace(trade, id=f"{trade.strategy}-{account}-{record.DAY:%Y%m%d}-1")
     wanted = Decimal(-30)
@@ -116,9 +118,69 @@ def _made(clock: MarketTime, target: Target, number: int) -> tuple[Trade, OrderI
         limit=wanted,
         worst_limit=wanted,
         created_at=now,
-        good_till=now + timedelta(seconds=25),
+        good_till=now + RESTS,
     )
     return trade, intent, number
+
+
+class Load:
+    """Commits intents like the first one: the load must not take the processor from what it is a load for.
+
+    Each is a signal, a risk decision, a trade and an intent of its own, in one transaction, as `approve` writes them.
+    """
+
+    def __init__(self, database: Database, clock: MarketTime, target: Target) -> None:
+        self._clock = clock
+        approve(database, [_first(clock, target)])
+        self._connection = psycopg2.connect(libpq_url(database.engine.url.render_as_string(hide_password=False)))
+
+    def commit(self, numbers: Sequence[int]) -> None:
+        """All of them together."""
+        now = self._clock.now()
+        values = {"numbers": list(numbers), "decisions": [str(record.decision_id(number)) for number in numbers]}
+        with self._connection, self._connection.cursor() as cursor:
+            for statement in _LIKE_THE_FIRST:
+                cursor.execute(statement, {**values, "now": now.isoformat(), "until": (now + RESTS).isoformat()})
+
+    def close(self) -> None:
+        """Done."""
+        self._connection.close()
+
+
+def _like(table: str, changes: str, source: str) -> str:
+    """Rows like one that is there, with changes; `number` and `decision` tell them apart."""
+    return (
+        f"INSERT INTO {table} SELECT (jsonb_populate_record(one, jsonb_build_object({changes}))).*"
+        f" FROM {table} AS one, unnest(%(numbers)s, %(decisions)s::uuid[]) AS new(number, decision){source}"
+    )
+
+
+_LIKE_THE_FIRST = (
+    _like(
+        "signals",
+        "'id', nextval(pg_get_serial_sequence('signals', 'id')), 'level', number",
+        " WHERE one.level = 1",
+    ),
+    _like(
+        "risk_decisions",
+        "'id', decision, 'signal_id', of.id",
+        ", signals AS of WHERE of.level = number AND one.signal_id = (SELECT id FROM signals WHERE level = 1)",
+    ),
+    _like(
+        "trades",
+        "'id', replace(one.id, 'bench1-', 'bench' || number || '-'), 'strategy', 'bench' || number,"
+        " 'opened_at', %(now)s, 'state', 'opening', 'closed_at', NULL",
+        " WHERE one.strategy = 'bench1'",
+    ),
+    _like(
+        "intents",
+        "'ref', replace(one.ref, 'bench1-', 'bench' || number || '-'), 'strategy', 'bench' || number,"
+        " 'trade_id', replace(one.trade_id, 'bench1-', 'bench' || number || '-'), 'decision_id', decision,"
+        " 'created_at', %(now)s, 'changed_at', %(now)s, 'good_till', %(until)s, 'state', 'PENDING', 'reason', '',"
+        " 'claim_epoch', NULL, 'client_id', NULL, 'order_id', NULL",
+        " WHERE one.strategy = 'bench1'",
+    ),
+)
 
 
 class Acknowledged:
@@ -139,17 +201,15 @@ class Acknowledged:
         self._connection.close()
 
 
-def _steady(database: Database, world: tuple[MarketTime, Target], rate: float, count: int) -> list[int]:
-    """Commit at a steady rate, ten at a time; what waits at each look."""
-    clock, target = world
+def _steady(database: Database, load: Load, rate: float, count: int) -> list[int]:
+    """Commit at a steady rate, ten at a time; what waits at each look. The first is there already."""
     acknowledged, waiting = Acknowledged(database), []
-    began, made, looked = time.monotonic(), 0, 0.0
+    began, made, looked = time.monotonic(), 1, 0.0
     while made < count:
         passed = time.monotonic() - began
         if made < passed * rate:
-            batch = [_made(clock, target, made + number + 1) for number in range(10)]
-            approve(database, batch)
-            made += len(batch)
+            load.commit(range(made + 1, min(made + 10, count) + 1))
+            made = min(made + 10, count)
         else:
             time.sleep(0.005)
         if passed - looked >= _LOOK_EVERY_S:
@@ -163,11 +223,10 @@ def _steady(database: Database, world: tuple[MarketTime, Target], rate: float, c
     return waiting
 
 
-def _heap(database: Database, world: tuple[MarketTime, Target], numbers: Sequence[int]) -> float:
+def _heap(database: Database, load: Load, numbers: Sequence[int]) -> float:
     """Commit all of them together; seconds until the last is acknowledged."""
-    clock, target = world
     acknowledged = Acknowledged(database)
-    approve(database, [_made(clock, target, number) for number in numbers])
+    load.commit(numbers)
     began = time.monotonic()
     _drained(acknowledged, numbers[-1])
     acknowledged.close()
