@@ -15,6 +15,7 @@ from decimal import Decimal
 import ib_async
 import psycopg2
 from desk_stage import Figure, approve, desk, stage, trade_of
+from process_tree import cpu_s
 from tests.support import record
 
 from htbot.adapters.live import LiveReader
@@ -44,10 +45,12 @@ async def sending(chosen: argparse.Namespace) -> list[Figure]:
         stack.waiting().for_gateway(PATIENCE_S)
         target = await _legs(stack)
         database = Database(stack.settings.database.url)
-        with desk(stack, {**stack.environ, "PYTHONUNBUFFERED": "1"}):
+        with desk(stack, {**stack.environ, "PYTHONUNBUFFERED": "1"}) as running:
             await _enabled(database)
             load = Load(database, MarketTime(stack), target)
-            lags = await asyncio.to_thread(_steady, database, load, chosen.rate, count)
+            used_s = cpu_s(running.pid)
+            lags, per_s = await asyncio.to_thread(_steady, database, load, chosen.rate, count)
+            used_s = cpu_s(running.pid) - used_s
             drained_s = await asyncio.to_thread(_heap, database, load, range(count + 1, count + heap + 1))
             load.close()
         database.close()
@@ -55,6 +58,8 @@ async def sending(chosen: argparse.Namespace) -> list[Figure]:
     first, second = statistics.median(lags[:half]), statistics.median(lags[half:])
     note = f"{first:.0f} wait in the first half, {second:.0f} in the second"
     return [
+        Figure("  CPU of the desk for each intent of the steady load", 1000 * used_s / count, "ms"),
+        Figure(f"acknowledged while {chosen.rate:.0f}/s are committed", per_s, "/s", 0.95 * chosen.rate, most=False),
         Figure(f"growth of what waits, {chosen.rate:.0f} intents/s", second - first, "intents", chosen.rate, note=note),
         Figure(f"{heap} intents committed at once", heap / drained_s, "/s", chosen.rate, most=False),
     ]
@@ -201,8 +206,11 @@ class Acknowledged:
         self._connection.close()
 
 
-def _steady(database: Database, load: Load, rate: float, count: int) -> list[int]:
-    """Commit at a steady rate, ten at a time; what waits at each look. The first is there already."""
+def _steady(database: Database, load: Load, rate: float, count: int) -> tuple[list[int], float]:
+    """Commit at a steady rate, ten at a time; what waits at each look, and how many a second were acknowledged.
+
+    A machine that is too busy to commit that many fails by the second figure. The first intent is there already.
+    """
     acknowledged, waiting = Acknowledged(database), []
     began, made, looked = time.monotonic(), 1, 0.0
     while made < count:
@@ -220,7 +228,7 @@ def _steady(database: Database, load: Load, rate: float, count: int) -> list[int
     print(f"    {made} intents in {took:.1f} s ({made / took:.0f}/s), {left} left: {waiting}", file=sys.stderr)
     _drained(acknowledged, made)
     acknowledged.close()
-    return waiting
+    return waiting, (made - left) / took
 
 
 def _heap(database: Database, load: Load, numbers: Sequence[int]) -> float:
