@@ -386,8 +386,7 @@ class Desk:
 
     def holdings(self, account: str) -> dict[int, int]:
         """What the broker shows of an account, by contract id."""
-        held = self.parts.session.positions()
-        return {con_id: quantity for (owner, con_id), (_contract, quantity) in held.items() if owner == account}
+        return self.parts.session.holdings(account)
 
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""
