@@ -138,7 +138,7 @@ class Upkeep:
 
     async def load_missed(self) -> None:
         """Trades that the record has as open and memory does not know."""
-        for trade_id in self._desk.book.take_missed():
+        for trade_id in self._desk.book.missed:
             stored = await self._desk.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))
             self._desk.book.load([stored])
 

@@ -113,7 +113,7 @@ def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
         _require_alone(trades, before, after)
         trades.save(after, before.state)
     _tell(session, after, rows, as_of)
-    if after.state is TradeState.CLOSED:
+    if after.state is TradeState.CLOSED and after != before:
         save_day(session, after, as_of)
     return after
 
