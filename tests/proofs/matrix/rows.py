@@ -62,7 +62,6 @@ NOT_RUN: dict[int, str] = {
     12: "needs a Redis with a memory limit under load",
     13: "needs a Redis whose folder disappears; supervisor kills it after 20 s",
     15: "needs a small file system of its own, which needs root",
-    16: "the desk's reserved connections are never given back; exhausting the server is not played yet",
     18: "needs a small file system of its own, which needs root",
     46: "limits on memory and descriptors are not built",
 }
