@@ -139,11 +139,16 @@ class Runner:
                 self._ask_line(run)
             armed = bool(self.site.armed)
             if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
-                again = self._approve(case)  # the one before has expired unsent
-                run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
+                self._once_more(run, self._approve(case))  # the one before has expired unsent
+            elif armed and case.what is What.GUARD and self._state(run) in ENDED:
+                self._once_more(run, self._open(case))  # it was due before the edge was armed
             return not armed
 
         self.site.until(hit, f"somebody came to {case}")
+
+    @staticmethod
+    def _once_more(run: Run, again: Run) -> None:
+        run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
 
     def _arm(self, case: Case) -> None:
         """From here on the desk may die: some edges are come to all the time, others only by what is asked for next."""
