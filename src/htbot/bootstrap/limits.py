@@ -51,7 +51,7 @@ _CHAOS: Mapping[str, Any] = {
 }
 # The built-in gateway lists an order within milliseconds. Sooner means more orders in doubt and more proofs of absence
 # that are contradicted later: a run tries the protocol harder, and more often in the same time.
-_SOON = Silence(answer_within_s=4.0, settle_s=4.0)
+_SOON = Silence(answer_within_s=3.0, settle_s=3.0)
 _NEVER_TRIPS = BreakerLimits(daily_loss_usd=_UNLIMITED_USD, drawdown_fraction=_UNLIMITED_USD, most_rejects=1_000_000)
 
 
