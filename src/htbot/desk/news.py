@@ -151,10 +151,11 @@ class OrderNews:
 
     def _on_commission(self, message: CommissionMessage, now: datetime) -> None:
         exec_id, amount = message.exec_id, message.commission_usd
-        if not self.told.commission_is_news(exec_id, amount):
+        news, unbooked = self.told.commission_is_news(exec_id, amount)
+        if not news:
             return
         held = self.book.charged(exec_id, amount)
-        if self.told.charged.get(exec_id) != amount:
+        if unbooked:
             self.ledger.post(
                 lambda session: self.record.book_commission(session, exec_id, amount, now),
                 lambda ours: self.told.was_charged(exec_id, amount, ours=ours),

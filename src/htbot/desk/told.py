@@ -37,11 +37,15 @@ class Told:
         self.refs[fill.exec_id] = fill.ref
         return not old
 
-    def commission_is_news(self, exec_id: str, amount: Decimal) -> bool:
-        """False once this amount is booked and this desk has gone into it."""
-        old = self._commissions.get(exec_id) == amount == self.charged.get(exec_id)
+    def commission_is_news(self, exec_id: str, amount: Decimal) -> tuple[bool, bool]:
+        """Whether this desk has to go into an amount, and whether it has to be booked.
+
+        What was told last is also what is written last: an amount that comes back while another one is still on its way
+        to the record is booked again.
+        """
+        last, held = self._commissions.get(exec_id), self.charged.get(exec_id) == amount
         self._commissions[exec_id] = amount
-        return not old
+        return not (held and last == amount), not (held and last is None)
 
     def was_charged(self, exec_id: str, amount: Decimal, *, ours: bool) -> None:
         """A commission is committed; one of an execution that is not booked comes again."""

@@ -17,7 +17,7 @@ from htbot.desk.recovery import Look
 from htbot.domain.orders import ExitReason, OrderState
 from htbot.domain.trades import TradeState
 from htbot.execution.disagreement import Patience, Standing, Verdict
-from htbot.execution.messages import LegExecutionMessage, OpenOrderMessage
+from htbot.execution.messages import CommissionMessage, LegExecutionMessage, OpenOrderMessage
 from htbot.execution.reconciliation import FindingKind
 from htbot.persistence.queries.shapes import Step
 from htbot.persistence.queries.why import explain
@@ -158,6 +158,19 @@ async def test_executions_that_are_told_again_cost_no_write(world: World, monkey
     for _ in range(3):
         await desk.look_up(after_s=1)
     assert writes.since() == {}
+
+
+async def test_a_commission_that_changes_back_before_it_is_written_is_the_one_that_stands(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    exec_id = world.fills(intent.ref)[0].exec_id
+    for amount in ("0.65", "1.23", "0.65", "1.23"):
+        desk.desk.fold(CommissionMessage(exec_id, Decimal(amount)))
+    await desk.desk.ledger.settle()
+    held = desk.desk.book.get(intent.trade_id)
+    assert held is not None
+    assert held.fills[exec_id].commission == world.fills(intent.ref)[0].commission == Decimal("1.23")
+    assert held.trade == world.trade(intent.trade_id)
 
 
 async def test_a_new_desk_books_nothing_again_and_settles_each_ended_order_once(
