@@ -137,6 +137,8 @@ class Runner:
         def hit() -> bool:
             if case.what is What.LINE and not run.asked:
                 self._ask_line(run)
+            elif case.what is What.TASK and not run.asked:  # the end of its entry may be told later than its fills
+                self._ask_task(run)
             armed = bool(self.site.armed)
             if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
                 self._once_more(run, self._approve(case))  # the one before has expired unsent
@@ -175,8 +177,6 @@ class Runner:
         run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
         run.case = case
         self._arm(case)
-        if case.what is What.TASK:
-            self._ask_task(run)
         return run
 
     def _open(self, case: Case) -> Run:

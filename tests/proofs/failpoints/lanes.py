@@ -11,7 +11,7 @@ from random import Random
 
 from tests.proofs.failpoints.books import Verdict, judge
 from tests.proofs.failpoints.cases import JOURNAL_ONLY, KILL, STOP, Case, Run, Runner, What
-from tests.proofs.failpoints.site import Life, Site
+from tests.proofs.failpoints.site import Life, Site, sessions
 
 from htbot.telemetry.failpoints import EDGES
 
@@ -40,6 +40,7 @@ class Outcome:
 def play(lanes: Sequence[Lane], at_once: int, tell: Tell = lambda _run: None) -> Iterator[Outcome]:
     """Outcomes as they come, with so many lanes at a time. The first that fails ends the others before they begin."""
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    sessions()
     with ThreadPoolExecutor(at_once, thread_name_prefix="lane") as pool:
         work = [pool.submit(_play, lane, tell) for lane in lanes]
         try:
