@@ -172,9 +172,17 @@ class Runner:
         self._until_over(asked)
         self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
 
+    def _stocked(self) -> Run | None:
+        """A trade that was opened beforehand and is still open: a close by line closes those too."""
+        while self.opened:
+            run = self.opened.pop()
+            if self._state(run) is TradeState.OPEN:
+                return run
+        return None
+
     def _close(self, case: Case) -> Run:
         """Open first, unharmed; then arm, and let the close come."""
-        run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
+        run = (self._stocked() if case.what is What.TASK else None) or self._open(case)
         run.case = case
         self._arm(case)
         return run
