@@ -30,13 +30,12 @@ from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
+from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent, ToldOrder
 from htbot.portfolio.marks import Marks
 from htbot.telemetry.failpoints import reach
 
-ANSWER_WITHIN_S = 10.0
-SETTLE_S = 10.0
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
 PRICES_STAND = timedelta(seconds=5)
 DUPLICATE_ID = 103
@@ -89,6 +88,7 @@ class OrderParts:
     ended: Callable[[], None]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
+    silence: Silence = DEFAULT_SILENCE
 
 
 class OrderDesk:
@@ -105,6 +105,10 @@ class OrderDesk:
     def host_s(self) -> float:
         """Host seconds, for measuring silence."""
         return self._parts.monotonic()
+
+    def silent_for_good(self, live: LiveOrder, asked_s: float) -> bool:
+        """True when what the broker did not show, asked at `asked_s`, has never reached it."""
+        return asked_s - live.asked_at_s >= self._parts.silence.settle_s
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -381,13 +385,15 @@ class OrderDesk:
         """Orders that the broker has not answered in time are UNKNOWN."""
         for live in self.live:
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
-                self.happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
+            if waiting and self.silent_s(live) > self._parts.silence.answer_within_s:
+                self.happened(
+                    live, OrderEvent.DOUBT, now, f"no answer within {self._parts.silence.answer_within_s:g} s"
+                )
 
     def doubt_missing(self, working: Collection[str], now: datetime) -> None:
         """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
         for live in self.live:
             missing = live.intent.ref not in working and live.state not in {OrderState.SENDING, OrderState.UNKNOWN}
-            if missing and self.silent_s(live) > ANSWER_WITHIN_S:
+            if missing and self.silent_s(live) > self._parts.silence.answer_within_s:
                 live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
                 self.happened(live, OrderEvent.DOUBT, now, "not open at the broker")

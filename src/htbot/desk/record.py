@@ -216,13 +216,14 @@ class DeskRecord:
         if FillRepository(session).add(fill, now):
             refold_position(session, fill.account, fill.con_id, now)
 
-    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> None:
-        """Attach a commission to an execution of ours."""
+    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> bool:
+        """Attach a commission to an execution of ours; False when there is none of that id."""
         fills = FillRepository(session)
         fill = fills.get(exec_id)
         if fill is not None and fill.commission != commission:
             fills.set_commission(exec_id, commission)
             refold_position(session, fill.account, fill.con_id, now)
+        return fill is not None
 
     def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
         """Bring the trade of an execution up to date; None when the execution is not ours."""
@@ -279,6 +280,11 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
             sent.append(stored)
     told = {order.ref: order.error_code for order in OrderRepository(session).working() if order.error_code is not None}
     return sent, told
+
+
+def booked_fills(session: Session, account: str) -> list[Fill]:
+    """Every execution of an account that the record holds."""
+    return FillRepository(session).of_account(account)
 
 
 def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:

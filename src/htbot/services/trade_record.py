@@ -134,7 +134,7 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
     trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
     for trade_id, as_of in due.items():
         _tell(session, after[trade_id], rows[trade_id], as_of)
-    closed = [after[trade_id] for trade_id in due if after[trade_id].state is TradeState.CLOSED]
+    closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
     for trade in {(trade.account, trade.session): trade for trade in closed}.values():
         save_day(session, trade, due[trade.id])
     return after
