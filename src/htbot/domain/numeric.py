@@ -8,6 +8,7 @@ can take it as it is (docs/concepts/one-source.md):
 - arithmetic, comparisons, `if`, `while`, `for ... in range(...)`, local variables, `return`;
 - fields of `self` and of `Numeric` arguments, elements of their lists, calls of their methods and properties;
 - functions of `math`, `abs`, `min`, `max`, `int`, `float`, `bool`, other module functions of this dialect;
+- `raise ValueError` with a text, which may be an f-string that names numbers;
 - module constants that are numbers, members of an `IntEnum`, and named tuples of numbers.
 
 Unknown is NaN, never None. Integer and floating-point results are the same to the last bit in both ways of running.

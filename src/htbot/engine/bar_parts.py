@@ -87,7 +87,7 @@ class Sizing(Numeric):
             share = self.high
         elif confidence >= 0.4:
             share = self.medium
-        return math.floor(share * equity_u * 100.0 / (price_u * point_value))
+        return math.floor(share * equity_u / (price_u * point_value))
 
 
 class Deal(Numeric):

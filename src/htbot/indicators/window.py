@@ -1,4 +1,4 @@
-"""The last so many numbers, and their sum: what moving indicators are made of (dialect of `domain.numeric`)."""
+"""The last so many numbers, their sum, and their spread: what moving indicators are made of (`domain.numeric`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Window(Numeric):
     head: int
 
     def __init__(self, size: int) -> None:
-        self.values = [0.0] * size
+        self.values = [0.0] * at_least(size, 1)
         self.size = size
         self.count = 0
         self.head = 0
@@ -49,51 +49,146 @@ class Window(Numeric):
 class RollingSum(Numeric):
     """Sum of the last `size` numbers in constant time, without drift.
 
-    What rounding loses is carried along (Neumaier's compensated summation), and a window of nothing but zeros sums to
-    exactly zero again.
+    What rounding loses of each addition is carried along, exactly (Knuth's two-sum), and a window of nothing but zeros
+    sums to exactly zero again.
     """
 
-    window: Window
+    values: list[float]
+    size: int
+    count: int
+    head: int
     total: float
     lost: float
     nonzero: int
+    value: float
 
     def __init__(self, size: int) -> None:
-        self.window = Window(size)
+        self.values = [0.0] * at_least(size, 1)
+        self.size = size
+        self.count = 0
+        self.head = 0
         self.total = 0.0
         self.lost = 0.0
         self.nonzero = 0
+        self.value = 0.0
 
     def add(self, number: float) -> float:
         """Take a number in; returns the sum of what the window holds now."""
-        fallen = self.window.push(number)
+        head = self.head
+        fallen = self.values[head]  # zero while the ring is filling
+        self.values[head] = number
+        head += 1
+        self.head = 0 if head == self.size else head
+        if self.count < self.size:
+            self.count += 1
         if number != 0.0:
             self.nonzero += 1
-            self._take(number)
-        if fallen != 0.0 and fallen == fallen:  # noqa: PLR0124 - a number, not UNKNOWN
+        if fallen != 0.0:
             self.nonzero -= 1
-            if self.nonzero == 0:
-                self.total = 0.0
-                self.lost = 0.0
-            else:
-                self._take(-fallen)
-        return self.total + self.lost
-
-    def _take(self, number: float) -> None:
-        before = self.total
-        total = before + number
-        if abs(before) >= abs(number):
-            self.lost += (before - total) + number
-        else:
-            self.lost += (number - total) + before
+        if self.nonzero == 0:
+            self.total = 0.0
+            self.lost = 0.0
+            self.value = 0.0
+            return 0.0
+        total = self.total
+        more = total + number
+        part = more - total
+        lost = self.lost + ((total - (more - part)) + (number - part))
+        total = more - fallen
+        part = total - more
+        lost += (more - (total - part)) - (fallen + part)
         self.total = total
+        self.lost = lost
+        self.value = total + lost
+        return self.value
 
     @property
     def full(self) -> bool:
         """True once `size` numbers have come."""
-        return self.window.count == self.window.size
+        return self.count == self.size
 
-    @property
-    def value(self) -> float:
-        """The sum of what the window holds."""
-        return self.total + self.lost
+
+class RollingSpread(Numeric):
+    """Mean of the last `size` numbers and sum of their squared distances from it, amortised constant time.
+
+    Nothing is ever subtracted, so nothing cancels. Numbers come in blocks of `size`: the newest block grows by
+    Welford's update, and of the block before it the mean and squares of every tail are kept. The window is the newest
+    block and a tail of the one before, joined by the formula of Chan, Golub and LeVeque (1983).
+    """
+
+    values: list[float]
+    tail_means: list[float]
+    tail_squares: list[float]
+    size: int
+    place: int
+    blocks: int
+    block_mean: float
+    block_squares: float
+    mean: float
+    squares: float
+
+    def __init__(self, size: int) -> None:
+        self.values = [0.0] * at_least(size, 1)
+        self.tail_means = [0.0] * size
+        self.tail_squares = [0.0] * size
+        self.size = size
+        self.place = 0
+        self.blocks = 0
+        self.block_mean = 0.0
+        self.block_squares = 0.0
+        self.mean = UNKNOWN
+        self.squares = UNKNOWN
+
+    def add(self, number: float) -> None:
+        """Take a number in; `mean` and `squares` are known once `size` numbers have come."""
+        size = self.size
+        if self.place == size:
+            self._turn()
+        place = self.place
+        self.values[place] = number
+        place += 1
+        self.place = place
+        delta = number - self.block_mean
+        mean = self.block_mean + delta / place
+        squares = self.block_squares + delta * (number - mean)
+        self.block_mean = mean
+        self.block_squares = squares
+        if place == size:
+            self.mean = mean
+            self.squares = squares
+        elif self.blocks > 0:
+            apart = self.tail_means[place] - mean
+            left = size - place
+            self.mean = mean + apart * left / size
+            self.squares = squares + self.tail_squares[place] + apart * apart * place * left / size
+
+    def _turn(self) -> None:
+        """A block is complete: the spread of each of its tails."""
+        mean = 0.0
+        squares = 0.0
+        count = 0
+        place = self.size - 1
+        while place >= 0:
+            number = self.values[place]
+            count += 1
+            delta = number - mean
+            mean += delta / count
+            squares += delta * (number - mean)
+            self.tail_means[place] = mean
+            self.tail_squares[place] = squares
+            place -= 1
+        self.blocks += 1
+        self.place = 0
+        self.block_mean = 0.0
+        self.block_squares = 0.0
+
+
+def at_least(number: int, least: int) -> int:
+    """A length that an indicator is built with.
+
+    Raises:
+        ValueError: it is shorter than the indicator's formula allows.
+    """
+    if number < least:
+        raise ValueError(f"a length of {number} is too short: at least {least}")
+    return number

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -93,8 +94,15 @@ def load(source: str, folder: Path) -> Callable[..., tuple[int, int]]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
-    run: Callable[..., tuple[int, int]] = sys.modules[name].run
-    return run
+    return partial(_told, sys.modules[name].run)
+
+
+def _told(run: Callable[..., tuple[int, int]], *arguments: Any) -> tuple[int, int]:
+    """Run, and give an error of the strategy or of an indicator the text that it has in plain Python."""
+    try:
+        return run(*arguments)
+    except ValueError as error:
+        raise ValueError("".join(map(str, error.args))) from None
 
 
 def _method(kind: type[Numeric], name: str) -> FunctionType:

@@ -111,6 +111,21 @@ class _Rewriter(ast.NodeTransformer):
             self._fail(node, "a variable without a value")
         return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))  # type: ignore[no-any-return]
 
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        """The text of an error is put together outside (`program.load`): machine code cannot print a number."""
+        if not isinstance(node.exc, ast.Call) or node.cause is not None:
+            self._fail(node, "an error without a text, or with a cause")
+        texts = [
+            part for text in node.exc.args for part in (text.values if isinstance(text, ast.JoinedStr) else [text])
+        ]
+        plain = [
+            isinstance(text, ast.FormattedValue) and text.conversion < 0 and not text.format_spec for text in texts
+        ]
+        if not all(ok or isinstance(text, ast.Constant) for ok, text in zip(plain, texts, strict=True)):
+            self._fail(node, "a formatted text")
+        parts = [text.value if isinstance(text, ast.FormattedValue) else text for text in texts]
+        return ast.Raise(self.visit(ast.Call(node.exc.func, parts, node.exc.keywords)))
+
     # --- expressions ------------------------------------------------------------------------------------------------
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -141,6 +156,8 @@ class _Rewriter(ast.NodeTransformer):
         kind = self._class_of(node.value.value) if isinstance(node.value, ast.Attribute) else None
         if kind is None or not isinstance(node.value, ast.Attribute):
             return self.generic_visit(node)
+        if fields_of(kind, self._need.kinds).get(node.value.attr) is not list:
+            self._fail(node, f"{kind.__name__}.{node.value.attr}, which is no annotated field of numbers")
         start = ast.Attribute(self.visit(node.value.value), node.value.attr)
         return ast.Subscript(ast.Name(ARENA), ast.BinOp(start, ast.Add(), self.visit(node.slice)))
 
