@@ -27,11 +27,11 @@ import math
 
 from numba import njit
 {imports}
-compiled = njit(cache=True, nogil=True)
+inlined = njit(nogil=True, forceinline=True)
 '''
 
 _RUN = """
-@compiled
+@njit(cache=True, nogil=True)
 def run(state, arena, bars, first, deals):
     loop = state[0]
     count = 0
@@ -58,7 +58,7 @@ def source_of(root: type[Numeric], method: str, kinds: Kinds, closed: int) -> st
     functions = []
     while need.waiting:
         function = ast.fix_missing_locations(rewrite(need.waiting.pop(0), need))
-        functions.append(f"\n@compiled\n{ast.unparse(function)}\n")
+        functions.append(f"\n@inlined\n{ast.unparse(function)}\n")
     deal = fields_of(root, kinds)["deal"]
     copies = "\n".join(f"            deal.{name} = told.{name}" for name in fields_of(deal, kinds))
     imports = "".join(f"from {kind.__module__} import {name}\n" for name, kind in sorted(need.tuples.items()))
