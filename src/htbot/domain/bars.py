@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from htbot.domain.sessions import Session
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -46,3 +48,11 @@ class TapeBar(NamedTuple):
     low: float
     close: float
     volume: float
+
+
+def tick_bar(at_s: int, session: Session, price: float, size: float = 0.0) -> TapeBar:
+    """A trade of a session as a bar without length, for a strategy that reads closes only; `at_s` as `start_s`."""
+    midnight_s = int(session.at(0, 0).timestamp())
+    minute = (at_s - midnight_s) // 60
+    closes = (int(session.closes.timestamp()) - midnight_s) // 60
+    return TapeBar(at_s, session.day.toordinal(), minute, minute, closes, False, price, price, price, price, size)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self, get_args, get_type_hints
@@ -76,6 +76,15 @@ class StrategyConfig:
                 raise ConfigurationError(f"unknown setting {name}{hint}")
         return cls(**{name: _convert(name, value, kinds[name]) for name, value in values.items()})
 
+    @classmethod
+    def schema(cls) -> list[dict[str, object]]:
+        """Each setting as a JSON-ready dict: name, type, optional, default, and low and high or choices if it has them.
+
+        Defaults are spelled as `from_mapping` takes them; times, and numbers that are money, are text.
+        """
+        kinds = get_type_hints(cls, include_extras=True)
+        return [_described(declared, kinds[declared.name]) for declared in fields(cls)]
+
     def as_fields(self) -> dict[str, object]:
         """The values in force, defaults resolved; what the hash is made of."""
         return {declared.name: getattr(self, declared.name) for declared in fields(self)}
@@ -108,6 +117,22 @@ def _rules(kind: Any) -> list[Range | OneOf]:
     return [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range | OneOf)]
 
 
+def _described(declared: Field[Any], kind: Any) -> dict[str, object]:
+    plain = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    kinds = get_args(plain) or (plain,)
+    wanted = next(one for one in kinds if one is not type(None))
+    default = declared.default
+    told: dict[str, object] = {
+        "name": declared.name,
+        "type": _TYPES.get(wanted, "text"),
+        "optional": type(None) in kinds,
+        "default": default if default is None or isinstance(default, bool | int | float) else _text(default),
+    }
+    for rule in _rules(kind):
+        told |= {"low": rule.low, "high": rule.high} if isinstance(rule, Range) else {"choices": list(rule.choices)}
+    return told
+
+
 def _convert(name: str, value: object, kind: Any) -> object:
     kinds = get_args(kind) or (kind,)
     if value is None or value == "":
@@ -115,6 +140,10 @@ def _convert(name: str, value: object, kind: Any) -> object:
             return None
         raise reject(name, value, "a value is needed")
     wanted = next(one for one in kinds if one is not type(None))
+    if wanted is bool:
+        if str(value).lower() not in _FLAGS:
+            raise reject(name, value, "true or false")
+        return _FLAGS[str(value).lower()]
     if isinstance(value, wanted) and not isinstance(value, bool):
         return value
     try:
@@ -123,4 +152,6 @@ def _convert(name: str, value: object, kind: Any) -> object:
         raise reject(name, value, f"it must be {_ARTICLES.get(wanted, wanted.__name__)}") from None
 
 
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", Decimal: "decimal", time: "time"}
 _ARTICLES: dict[type, str] = {int: "a whole number", float: "a number", Decimal: "a number", time: "a time as HH:MM"}
