@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from htbot.backtest.optimize.goal import Goal, ranked
 from htbot.backtest.optimize.search import Search, Told
@@ -20,6 +20,7 @@ T = TypeVar("T")
 RunTrial = Callable[[Trial], TrialOutcome]
 AHEAD = 2
 """Trials given out per process: while one is run, the next is there."""
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,29 @@ class Standing:
     best: float | None
 
 
-Watch = Callable[[Standing], None]
+class Watcher(Protocol):
+    """Who looks on, and may ask for an early end."""
+
+    def told(self, standing: Standing) -> None:
+        """A trial has a result."""
+        ...
+
+    def stopped(self) -> bool:
+        """Whether no new trial is to be begun; asked several times a second."""
+        ...
+
+
+class Nobody:
+    """Nobody looks on."""
+
+    def told(self, standing: Standing) -> None:
+        """Unheard."""
+
+    def stopped(self) -> bool:
+        """Never."""
+        return False
+
+
 _Course = Generator[list[Trial], list[TrialOutcome], FoldTrials]
 
 
@@ -81,8 +104,8 @@ class _Running:
 class Drive:
     """One search over all folds. `jobs` is how many trials the executor runs at once."""
 
-    def __init__(self, plan: Plan, run: RunTrial, study: Study, jobs: int = 1, watch: Watch = lambda _: None) -> None:
-        self._plan, self._run, self._study, self._watch = plan, run, study, watch
+    def __init__(self, plan: Plan, run: RunTrial, study: Study, jobs: int = 1, watcher: Watcher | None = None) -> None:
+        self._plan, self._run, self._study, self._watcher = plan, run, study, watcher or Nobody()
         self._jobs = jobs
         self._folds = [_Running(_course(plan, fold)) for fold in plan.folds]
         self._ready: deque[Trial] = deque()
@@ -93,22 +116,23 @@ class Drive:
         self.ran = 0
 
     def __call__(self, executor: Executor) -> tuple[FoldTrials, ...]:
-        """Run to the end; after an interrupt, only what is being run.
+        """Run to the end.
 
         Raises:
             HtbotError: a process of the executor is gone, or a trial cannot be run.
+            KeyboardInterrupt: the watcher wanted it to stop; what was being run is written down too.
         """
         try:
             for fold in self._folds:
                 self._go_on(fold, None)
             while self._ready or self._running:
+                if self._watcher.stopped():
+                    self._finish_running()
+                    raise KeyboardInterrupt
                 self._give_out(executor)
-                finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self._running, _LOOK_S, FIRST_COMPLETED)
                 for future in finished:
                     self._take(future)
-        except KeyboardInterrupt:
-            self._finish_running()
-            raise
         except BrokenExecutor:
             raise HtbotError(
                 f"a process that ran trials is gone (out of memory?); the same command goes on from {self._study.path}"
@@ -119,8 +143,8 @@ class Drive:
         return tuple(fold.result for fold in self._folds if fold.result is not None)
 
     def _give_out(self, executor: Executor) -> None:
-        """The first trial goes alone: it compiles what the others then find in the cache."""
-        room = self._jobs * AHEAD if self._warm else 1
+        """The first trial goes alone: it compiles what the others then find in the cache. One job has nothing ahead."""
+        room = self._jobs * AHEAD if self._warm and self._jobs > 1 else 1
         while self._ready and len(self._running) < room:
             trial = self._ready.popleft()
             self._running[executor.submit(self._run, trial)] = trial
@@ -145,6 +169,7 @@ class Drive:
             trial = self._running.pop(future)
             if future.exception() is None:
                 self._study.add(trial, future.result())
+        self._watcher.told(Standing(self._study.trials, self._plan.total, self._plan.goal.value(self._best)))
 
     def _go_on(self, fold: _Running, outcomes: list[TrialOutcome] | None) -> None:
         """Ask the fold for its next trials until some of them have no result yet."""
@@ -176,7 +201,7 @@ class Drive:
         score = self._plan.goal.score(outcome)
         if score is not None and (self._best is None or score > self._best):
             self._best = score
-        self._watch(Standing(self._done, self._plan.total, self._plan.goal.value(self._best)))
+        self._watcher.told(Standing(self._done, self._plan.total, self._plan.goal.value(self._best)))
 
 
 def _course(plan: Plan, fold: Fold) -> _Course:

@@ -6,6 +6,7 @@ import random
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from htbot.backtest.optimize.space import Span
@@ -135,11 +136,11 @@ def _distribution(span: Span) -> Any:
 
 
 def _text(span: Span, value: Any) -> str:
-    """As settings are written; 12 digits are enough for any of them, and hide what binary fractions add."""
+    """As settings are written; six digits are enough for any of them, and can be read."""
     if span.choices or span.whole:
         return str(value)
-    text = f"{value:.12f}".rstrip("0").rstrip(".")
-    return text if float(text) else "0"
+    inside = min(max(Decimal(f"{value:.6g}"), span.low), span.high)
+    return format(inside.normalize(), "f")
 
 
 def _number(span: Span, text: str) -> Any:

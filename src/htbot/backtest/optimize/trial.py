@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from htbot.backtest.optimize.windows import Window
@@ -56,5 +56,5 @@ class TrialOutcome:
     trades: int
     values: Mapping[str, float | None]
     engine: str
-    wall_s: float
+    wall_s: float = field(compare=False)
     why_not: str = ""

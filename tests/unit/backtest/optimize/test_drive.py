@@ -44,6 +44,20 @@ class Runs:
         return TrialOutcome(5, {**dict.fromkeys(METRICS), "sharpe": value, "net_pnl": 1.0}, "events", 0.0)
 
 
+class Watching:
+    """Keeps what it is told, and asks for the end after so many trials."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.heard: list[Standing] = []
+        self._stop_after = stop_after
+
+    def told(self, standing: Standing) -> None:
+        self.heard.append(standing)
+
+    def stopped(self) -> bool:
+        return self._stop_after is not None and len(self.heard) >= self._stop_after
+
+
 def plan(search: Search = GRID, **changes: Any) -> Plan:
     return Plan(**{"ground": GROUND, "folds": walk_forward(DAYS, 3), "search": search, "goal": Goal(), **changes})
 
@@ -120,20 +134,23 @@ def test_the_first_trial_goes_alone_then_twice_as_many_as_there_are_workers(tmp_
             widths.append(len(waiting))
             return super().__call__(trial)
 
-    def look(_: Standing) -> None:
-        if waiting:
-            widths.append(-len(waiting))
-            waiting.clear()
+    class Looking(Watching):
+        def told(self, standing: Standing) -> None:
+            super().told(standing)
+            if waiting:
+                widths.append(-len(waiting))
+                waiting.clear()
 
     with open_study(tmp_path / "s", {}) as study:
-        Drive(plan(folds=whole(DAYS)), Counting(), study, 3, look)(Held())
+        Drive(plan(folds=whole(DAYS)), Counting(), study, 3, Looking())(Held())
     assert widths == [0, -1, 0, 1, 2, 3, 4, 5, -6, 0, -1]
 
 
 def test_who_looks_on_is_told_how_far_it_is_and_the_best(tmp_path: Path) -> None:
-    told: list[Standing] = []
+    watcher = Watching()
     with open_study(tmp_path / "s", {}) as study:
-        Drive(plan(), Runs(), study, 1, told.append)(Inline())
+        Drive(plan(), Runs(), study, 1, watcher)(Inline())
+    told = watcher.heard
     assert [one.done for one in told] == list(range(1, 25))
     assert {one.total for one in told} == {24}
     bests = [one.best for one in told if one.best is not None]
@@ -159,17 +176,12 @@ def test_a_trial_that_cannot_be_run_ends_the_search_with_its_words(tmp_path: Pat
         driven(tmp_path / "s", plan(), fails)
 
 
-def test_when_interrupted_what_is_being_run_is_waited_for_and_kept(tmp_path: Path) -> None:
-    runs = Runs()
-
-    def interrupt(standing: Standing) -> None:
-        if standing.done == 3:
-            raise KeyboardInterrupt
-
+def test_when_stopped_what_is_being_run_is_waited_for_and_kept(tmp_path: Path) -> None:
+    runs, watcher = Runs(), Watching(stop_after=3)
     with ThreadPoolExecutor(2) as pool, open_study(tmp_path / "s", {}) as study:
         with pytest.raises(KeyboardInterrupt):
-            Drive(plan(), runs, study, 2, interrupt)(pool)
+            Drive(plan(), runs, study, 2, watcher)(pool)
         kept = len(study)
-    assert len(runs.ran) == kept
+    assert 3 <= len(runs.ran) == kept == watcher.heard[-1].done < 24
     lines = (tmp_path / "s").read_text().splitlines()[1:]
     assert sorted(json.loads(line)["id"] for line in lines) == sorted(trial.id for trial in runs.ran)
