@@ -82,7 +82,7 @@ def bare_compiled(bars: Bars, fast: int, slow: int) -> Answer:
             if at < slow - 1:
                 continue
             above = 1 if fast_sum / fast > slow_sum / slow else -1
-            if state != 0 and above != state:
+            if state != 0 and above != state:  # noqa: PLR1714 - compiled
                 if above > 0:
                     held = True
                 elif held:
@@ -127,7 +127,7 @@ def backtesting(bars: Bars, fast: int, slow: int) -> Answer:
     test = Backtest(frame, Cross, cash=1e6, trade_on_close=True)
     began = time.perf_counter()
     stats = test.run()
-    return time.perf_counter() - began, len(stats._trades)
+    return time.perf_counter() - began, len(stats._trades)  # noqa: SLF001 - where that package keeps them
 
 
 def backtrader(bars: Bars, fast: int, slow: int) -> Answer:

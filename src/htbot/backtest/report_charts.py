@@ -116,6 +116,8 @@ def price_chart(result: BacktestResult, sessions: slice) -> str:
     panel.day_grid(days, 321)
     closes = [panel.point(number + 1, price) for number, price in enumerate(prices) if math.isfinite(price)]
     picture.path(thinned(closes, MOST_POINTS), "price")
+    if len(closes) == 1:
+        picture.marks(closes, _DOT, "price one")
     for won, look in ((False, "loss"), (True, "win")):
         shown = [span for span in spans if (span[0].net_pnl > 0) == won]
         if len(spans) > MOST_DRAWN:

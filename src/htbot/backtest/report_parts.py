@@ -60,7 +60,7 @@ def run_facts(result: BacktestResult, trials: int | None) -> Facts:
         ("Wall time", figures.wall(result.wall_s)),
         ("Cash at the start", figures.money(result.cash)),
         ("Modelled prices", f"{figures.percent(result.modelled_share, digits=1)} of those that filled"),
-        ("Trials", "not told" if trials is None else figures.count(trials)),
+        ("Trials", "one run" if trials is None else figures.count(trials)),
         *(("Data" if number == 0 else "", name) for number, name in enumerate(result.data)),
     ]
 

@@ -13,7 +13,6 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin
-from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
@@ -41,6 +40,7 @@ from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
+from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
 from htbot.persistence.repositories import (

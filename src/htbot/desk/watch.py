@@ -10,14 +10,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from htbot.desk.bars import BarFold
-from htbot.desk.chain import ChainNeed, window
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Underlying
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.bars import BarFold
+from htbot.marketdata.chain_window import ChainNeed, window
 from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
 

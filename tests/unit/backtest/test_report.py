@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -81,6 +82,15 @@ def a_long_result() -> BacktestResult:
     )
     equity = tuple(Decimal(10_000 + step * 7919 % 5003) for step in range(5000))
     return a_result(trades=trades, curve=EquityCurve(days, equity, tuple(map(float, equity))))
+
+
+def test_the_templates_are_part_of_the_package() -> None:
+    root = project_root()
+    patterns = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    packed = {path for pattern in patterns["htbot"] for path in (root / "src" / "htbot").glob(pattern)}
+    assert set((root / "src/htbot/backtest/templates").iterdir()) <= packed
 
 
 def test_every_section_is_there_once() -> None:

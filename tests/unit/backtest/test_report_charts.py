@@ -49,7 +49,7 @@ def test_the_equity_has_a_point_for_the_cash_and_each_session() -> None:
 def test_a_flat_curve_is_drawn_too() -> None:
     flat = a_result(curve=EquityCurve(WEEK[:1], (Decimal(10_000),), (400.0,)))
     parsed(charts.equity_chart(flat, Drawdown(Decimal(0), 0.0)))
-    parsed(charts.price_chart(flat, WHOLE))
+    assert marks(parsed(charts.price_chart(replace(flat, trades=()), WHOLE)), "price one") == 1
 
 
 def test_long_curves_are_thinned() -> None:
