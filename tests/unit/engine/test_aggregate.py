@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from htbot.engine.aggregate import Blocked, Opinion, aggregate, decide, joined_confidence
@@ -18,6 +18,7 @@ def of(strategy: str, **changes: object) -> Opinion:
     return replace(SPY, strategy=strategy, **changes)  # type: ignore[arg-type]
 
 
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine proves nothing
 opinions = st.lists(
     st.builds(
         Opinion,
@@ -115,6 +116,7 @@ def test_a_filter_changes_the_confidence_which_stays_between_0_and_1() -> None:
     assert [entry.confidence for entry in decide([SPY], [down, down, down, down]).entries] == [0.0]
 
 
+@patient
 @given(opinions)
 def test_exits_are_never_filtered_and_never_wait(said: list[Opinion]) -> None:
     exits = tuple(opinion for opinion in said if opinion.leave)
@@ -150,6 +152,7 @@ def test_what_a_filter_blocked_does_not_start_the_rest() -> None:
 # --- in general -------------------------------------------------------------------------------------------------------
 
 
+@patient
 @given(opinions, st.randoms())
 def test_the_order_of_opinions_does_not_matter(said: list[Opinion], chance: object) -> None:
     entries = [opinion for opinion in said if not opinion.leave and opinion.side != NONE]
@@ -158,6 +161,7 @@ def test_the_order_of_opinions_does_not_matter(said: list[Opinion], chance: obje
     assert aggregate(shuffled)[0] == aggregate(entries)[0]
 
 
+@patient
 @given(opinions)
 def test_every_entry_is_followed_or_told_why_not(said: list[Opinion]) -> None:
     verdict = decide(said)
