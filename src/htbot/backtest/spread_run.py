@@ -43,7 +43,7 @@ def run_spreads(request: SpreadRequest) -> SpreadResult:
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
     """
     sessions = _sessions(request)
-    run = _Run(request)
+    run = Run(request)
     run.begin(sessions[0])
     for session in sessions:
         run.play(session)
@@ -63,7 +63,7 @@ def _sessions(request: SpreadRequest) -> list[Session]:
     return chosen
 
 
-class _Run:
+class Run:
     """One run; time goes forwards only."""
 
     def __init__(self, request: SpreadRequest) -> None:
@@ -90,9 +90,6 @@ class _Run:
     def play(self, session: Session) -> None:
         """One session, from its open to its close."""
         market = self._request.market
-        through = None if self._memory is None else self._memory.through
-        if through is not None:
-            self._recent = [bar for bar in self._recent if bar.start >= through]
         self._exchange.begin()
         self._account.begin_session()
         self._book.begin_session(session.day)
@@ -123,6 +120,11 @@ class _Run:
             modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
             assumptions=ASSUMPTIONS,
         )
+
+    @property
+    def known(self) -> tuple[Bar, ...]:
+        """The bars that the next look is given besides the state."""
+        return tuple(self._recent)
 
     # --- an instant -------------------------------------------------------------------------------------------------
 
@@ -178,9 +180,16 @@ class _Run:
         outcome = decide(inputs)
         if outcome.intent is not None:
             outcome = confirm(inputs, outcome, self._account.what_if(outcome.intent))
-        self._memory = outcome.memory
+        self._remember(outcome.memory, session)
         self._evaluations.append(outcome.evaluation)
         if outcome.signal is not None and outcome.decision is not None:
             self._book.signals.append(SpreadSignal(outcome.signal, outcome.decision))
         if outcome.intent is not None and outcome.trade is not None:
             self._desk.enter(outcome.trade, outcome.intent)
+
+    def _remember(self, memory: Memory, session: Session) -> None:
+        """Keep the state, and of the bars what the next look needs: this session's, and what closed after the state."""
+        self._memory, through = memory, memory.through
+        since = None if through is None else min(session.opens, through)
+        if since is not None and self._recent and self._recent[0].start < since:
+            self._recent = [bar for bar in self._recent if bar.start >= since]
