@@ -175,6 +175,13 @@ def vectorbt(bars: Bars, fast: int, slow: int) -> Answer:
     return time.perf_counter() - began, trips
 
 
+def vectorbt_rust(bars: Bars, fast: int, slow: int) -> Answer:
+    import vectorbt as vbt
+
+    vbt.settings["engine"] = "rust"
+    return vectorbt(bars, fast, slow)
+
+
 def bt(bars: Bars, fast: int, slow: int) -> Answer:
     import bt as package
 
@@ -253,6 +260,7 @@ PEERS: dict[str, Callable[[Bars, int, int], Answer]] = {
     "bare_python": bare_python,
     "bare_compiled": bare_compiled,
     "vectorbt": vectorbt,
+    "vectorbt_rust": vectorbt_rust,
     "backtesting": backtesting,
     "bt": bt,
     "backtrader": backtrader,
