@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Annotated
 
 from htbot.domain.numeric import UNKNOWN
-from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarStrategy
+from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarInputs, BarStrategy
 from htbot.strategies.config import Range, reject
 
 STARTS = Path(__file__).with_name("starts.txt")
@@ -46,6 +46,10 @@ class TickTock(BarStrategy):
     def __init__(self, config):
         super().__init__(config)
         self.bars = 0
+
+    @property
+    def inputs(self):
+        return BarInputs(30, 0, shorter_too=True)
 
     def on_bar(self, bar, held):
         if self.bars == 0:

@@ -128,6 +128,8 @@ def strategies_in(path: Path) -> list[type[BarStrategy]]:
             raise ConfigurationError(f'{path}: {kind.__name__} has no name; add name = "..."')
         if not isinstance(config := getattr(kind, "Config", None), type) or not issubclass(config, BarConfig):
             raise ConfigurationError(f"{path}: {kind.__name__} has no Config, a subclass of BarConfig")
+        if kind.inputs is BarStrategy.inputs:
+            raise ConfigurationError(f"{path}: {kind.__name__} has no inputs; say which bars it decides on")
     if not strategies:
         raise ConfigurationError(f"{path}: holds no strategy (a subclass of BarStrategy); files that begin with _ may")
     return strategies
