@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from htbot.cli import audit, backtest, chaos, control, demo, doctor, paper, reads, setup
+from htbot.cli import audit, backtest, chaos, control, demo, doctor, paper, reads, setup, strategies
 from htbot.cli.failures import ExitCode, report
 from htbot.domain.errors import HtbotError
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (reads, control, audit, paper, demo, backtest, chaos, doctor, setup):
+for family in (reads, control, strategies, audit, paper, demo, backtest, chaos, doctor, setup):
     family.add_to(app)
 
 
