@@ -38,7 +38,7 @@ def measure_exposure(
     whole = clock.seconds(clock.ends[-1])
     held = [(trade.opened_at.timestamp(), trade.closed_at.timestamp()) for trade in trades]
     inside = sum(clock.seconds(end) - clock.seconds(start) for start, end in _merged(held))
-    if min(cash, *curve.equity[:-1]) <= 0:
+    if min((cash, *curve.equity[:-1])) <= 0:
         return ExposureMetrics(inside / whole, None)
     value = sum(
         float(trade.exposure) * (clock.weight(end) - clock.weight(start))

@@ -8,8 +8,6 @@ from htbot.indicators.levels import Highest, Lowest
 from htbot.indicators.window import RollingSum, Window, at_least
 
 NEUTRAL_RSI = 50.0
-STILL = 1e-14
-"""Wilder means of gains and losses that sum to less are no movement; TA-Lib has the same limit."""
 
 
 class SimpleRsi(Numeric):
@@ -95,7 +93,7 @@ class WilderRsi(Numeric):
             gain /= window
             loss /= window
             moved = gain + loss
-            self.value = NEUTRAL_RSI if moved < STILL else 100.0 * (gain / moved)
+            self.value = NEUTRAL_RSI if moved == 0.0 else 100.0 * (gain / moved)
         self.gain = gain
         self.loss = loss
         return self.value
@@ -121,7 +119,7 @@ class Macd(Numeric):
     hist: float
 
     def __init__(self, fast: int = 12, slow: int = 26, signal: int = 9) -> None:
-        self.fast_mean = SmaSeededEma(fast)
+        self.fast_mean = SmaSeededEma(at_least(fast, 2))
         self.slow_mean = SmaSeededEma(at_least(slow, fast + 1))
         self.signal_mean = SmaSeededEma(signal)
         self.slow = slow

@@ -100,7 +100,7 @@ class StandardDeviation(Numeric):
     value: float
 
     def __init__(self, window: int, ddof: int = 1) -> None:
-        self.spread = RollingSpread(at_least(window, ddof + 1))
+        self.spread = RollingSpread(at_least(window, max(2, ddof + 1)))
         self.divisor = float(window - ddof)
         self.mean = UNKNOWN
         self.value = UNKNOWN
@@ -131,7 +131,7 @@ class Bollinger(Numeric):
     lower: float
 
     def __init__(self, window: int = 20, width: float = 2.0, ddof: int = 1) -> None:
-        self.spread = RollingSpread(at_least(window, ddof + 1))
+        self.spread = RollingSpread(at_least(window, max(2, ddof + 1)))
         self.width = float(width)
         self.divisor = float(window - ddof)
         self.middle = UNKNOWN

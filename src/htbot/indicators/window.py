@@ -113,7 +113,9 @@ class RollingSpread(Numeric):
 
     Nothing is ever subtracted, so nothing cancels. Numbers come in blocks of `size`: the newest block grows by
     Welford's update, and of the block before it the mean and squares of every tail are kept. The window is the newest
-    block and a tail of the one before, joined by the formula of Chan, Golub and LeVeque (1983).
+    block and a tail of the one before, joined by the formula of Chan, Golub and LeVeque (1983). Numbers are taken
+    relative to one of their own, the first of the newest block and the last of the one before, so that small moves of
+    large numbers keep their digits.
     """
 
     values: list[float]
@@ -122,6 +124,8 @@ class RollingSpread(Numeric):
     size: int
     place: int
     blocks: int
+    anchor: float
+    tail_anchor: float
     block_mean: float
     block_squares: float
     mean: float
@@ -134,6 +138,8 @@ class RollingSpread(Numeric):
         self.size = size
         self.place = 0
         self.blocks = 0
+        self.anchor = 0.0
+        self.tail_anchor = 0.0
         self.block_mean = 0.0
         self.block_squares = 0.0
         self.mean = UNKNOWN
@@ -145,21 +151,24 @@ class RollingSpread(Numeric):
         if self.place == size:
             self._turn()
         place = self.place
+        if place == 0:
+            self.anchor = number
+        anchor = self.anchor
         self.values[place] = number
         place += 1
         self.place = place
-        delta = number - self.block_mean
+        delta = number - anchor - self.block_mean
         mean = self.block_mean + delta / place
-        squares = self.block_squares + delta * (number - mean)
+        squares = self.block_squares + delta * (number - anchor - mean)
         self.block_mean = mean
         self.block_squares = squares
         if place == size:
-            self.mean = mean
+            self.mean = anchor + mean
             self.squares = squares
         elif self.blocks > 0:
-            apart = self.tail_means[place] - mean
+            apart = (self.tail_anchor - anchor) + (self.tail_means[place] - mean)
             left = size - place
-            self.mean = mean + apart * left / size
+            self.mean = anchor + (mean + apart * left / size)
             self.squares = squares + self.tail_squares[place] + apart * apart * place * left / size
 
     def _turn(self) -> None:
@@ -168,8 +177,9 @@ class RollingSpread(Numeric):
         squares = 0.0
         count = 0
         place = self.size - 1
+        self.tail_anchor = self.values[place]
         while place >= 0:
-            number = self.values[place]
+            number = self.values[place] - self.tail_anchor
             count += 1
             delta = number - mean
             mean += delta / count

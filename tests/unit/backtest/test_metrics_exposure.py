@@ -48,6 +48,11 @@ def test_the_whole_session_with_the_whole_equity_is_one() -> None:
     assert (full.exposure, full.exposure_value) == (pytest.approx(1), pytest.approx(1))
 
 
+def test_a_single_session_has_an_exposure() -> None:
+    one = measure_exposure(CASH, EquityCurve(WEEK[:1], (CASH,), (1.0,)), TRADES[:1], None)
+    assert (one.exposure, one.exposure_value) == (pytest.approx(60 / 390), pytest.approx(6 / 390))
+
+
 def test_unknown_without_sessions_or_without_equity() -> None:
     nothing = measure_exposure(CASH, EquityCurve((), (), ()), (), None)
     assert (nothing.exposure, nothing.exposure_value) == (None, None)

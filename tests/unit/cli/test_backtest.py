@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.conftest import Shell
+
+DAYS = (3, 5, 6)  # of January 2022
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three sessions of five-minute bars that rise for an hour and fall for an hour."""
+    path = tmp_path / "bars.csv"
+    with path.open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("symbol", "ts", "open", "high", "low", "close", "volume"))
+        for day in DAYS:
+            begin, price = datetime(2022, 1, day, 14, 30, tzinfo=UTC), 100.0
+            for number in range(78):
+                close = price + (0.25 if number // 12 % 2 == 0 else -0.25)
+                row = (price, max(price, close), min(price, close), close, 1000)
+                writer.writerow(("SPY", (begin + timedelta(minutes=5 * number)).isoformat(), *row))
+                price = close
+    return path
+
+
+def crossings(path: Path, short: int = 5, long: int = 20) -> int:
+    """Times that the short mean of the closes falls below the long one after it has risen above it."""
+    closes = [float(row["close"]) for row in csv.DictReader(path.read_text().splitlines())]
+    means = [
+        (sum(closes[end - short : end]) / short, sum(closes[end - long : end]) / long)
+        for end in range(long, len(closes) + 1)
+    ]
+    above = [quick > slow for quick, slow in means]
+    risen = above.index(True, above.index(False))
+    return sum(before and not after for before, after in pairwise(above[risen:]))
+
+
+def test_a_backtest_from_file_to_json_csv_and_page(shell: Shell, data: Path, tmp_path: Path) -> None:
+    table, page = tmp_path / "trades.csv", tmp_path / "page.html"
+    line = ["backtest", "ma_crossover", "--data", str(data), "--symbol", "spy", "--engine", "events", "--json"]
+    code, out, err = shell(*line, "--csv", str(table), "--report", str(page), "--fill", "close")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["strategy"], told["engine"], len(told["trades"])) == ("ma_crossover", "events", crossings(data))
+    first = told["trades"][0]
+    assert (first["symbol"], first["direction"], first["legs"][0]["side"]) == ("SPY", 1, "BUY")
+    assert set(first) >= {"id", "opened_at", "closed_at", "exit_reason", "gross_pnl", "commissions", "net_pnl"}
+    assert len(list(csv.DictReader(table.read_text().splitlines()))) == crossings(data) > 5
+    assert "ma_crossover" in page.read_text()
+
+
+def test_a_person_reads_a_summary(shell: Shell, data: Path) -> None:
+    code, out, _ = shell("backtest", "ma_crossover", "--data", str(data), "--symbol", "SPY", "--engine", "events")
+    assert code == 0
+    assert "net profit" in out
+    assert "in the event loop" in out or "events" in out
+
+
+def test_without_a_name_strategies_are_listed(shell: Shell) -> None:
+    code, _, err = shell("backtest")
+    assert code == 4
+    assert "ma_crossover" in err
+    assert "plain_breakout" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        (["ma_crosover"], 2, "no strategy is called ma_crosover: did you mean ma_crossover?"),
+        (["ma_crossover", "--set", "shrt_window=3"], 4, "unknown setting shrt_window: did you mean short_window?"),
+        (["ma_crossover", "--set", "short_window=0"], 4, "short_window=0 is out of range"),
+        (["ma_crossover", "--set", "short_window"], 4, "--set short_window: write name=value"),
+        (["ma_crossover", "--limit", "levrage=2"], 4, "unknown limit levrage: did you mean leverage?"),
+        (["ma_crossover", "--symbol", "QQQ"], 4, "no bars of QQQ; it has SPY"),
+        (["ma_crossover", "--cash", "lots"], 4, "--cash lots: an amount of USD"),
+        (["ma_crossover", "--start", "2023-01-01"], 4, "no session of SPY from 2023-01-01 to None"),
+        (["ma_crossover", "--csv", "/no/where.csv"], 4, "/no/where.csv: no such folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_are_one_line(shell: Shell, data: Path, line: list[str], code: int, told: str) -> None:
+    symbol = [] if "--symbol" in line else ["--symbol", "SPY"]
+    found, out, err = shell("backtest", *line, "--data", str(data), *symbol, "--engine", "events")
+    assert (found, out) == (code, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_no_data_is_said(shell: Shell) -> None:
+    code, _, err = shell("backtest", "ma_crossover")
+    assert (code, err) == (4, "htbot: a backtest needs data: --data FILE (Parquet or CSV)\n")
