@@ -43,11 +43,7 @@ from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
-from htbot.persistence.repositories import (
-    BarRepository,
-    CommandRepository,
-    DeskStateRepository,
-)
+from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
 from htbot.services.outbox import tell_seldom
@@ -341,6 +337,8 @@ class Desk:
             window = trading_window(self.day.session, self.parts.plan.hours)
             need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
         await self.parts.watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now)
+        for text in await self.parts.watch.series.look(self.parts.session, self.parts.market_database, now):
+            self.tell(error_alert("market data", text, now, Severity.WARNING))
 
     # --- acting ----------------------------------------------------------------------------------------------------
 
