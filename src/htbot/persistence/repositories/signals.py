@@ -25,6 +25,7 @@ _ADD_EVALUATIONS = """
 INSERT INTO evaluations (strategy, account, symbol, as_of, trend, high, low, why_not, indicators) VALUES %s
 ON CONFLICT DO NOTHING
 """
+_ADD_SIGNALS = "INSERT INTO signals ({}) VALUES %s ON CONFLICT DO NOTHING RETURNING strategy, bar_start"
 _LAST_WORDS = """
 SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[]) AS asked (name), LATERAL (
     SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name
@@ -106,12 +107,15 @@ class SignalRepository(Repository):
     def add_all(self, signals: Iterable[Signal], refused_by: str) -> set[tuple[str, datetime]]:
         """Store many refused signals of closed bars; strategy and start of the bar of those that are new."""
         rows = [_signal_fields(signal, refused_by) for signal in signals]
-        new: set[tuple[str, datetime]] = set()
-        for at in range(0, len(rows), _PAGE):
-            statement = insert(SignalRow).values(rows[at : at + _PAGE]).on_conflict_do_nothing()
-            told = self._session.execute(statement.returning(SignalRow.strategy, SignalRow.bar_start))
-            new.update((strategy, start) for strategy, start in told if start is not None)
-        return new
+        values = [[to_json(value) if isinstance(value, dict) else value for value in row.values()] for row in rows]
+        if not rows:
+            return set()
+        cursor = self._session.connection().connection.cursor()
+        try:
+            statement = _ADD_SIGNALS.format(", ".join(rows[0]))
+            return set(execute_values(cursor, statement, values, page_size=_PAGE, fetch=True))
+        finally:
+            cursor.close()
 
     def spent_levels(self, strategy: str, account: str, session: date, as_of: datetime) -> frozenset[tuple[int, float]]:
         """(direction, level) of every signal of the session up to `as_of`."""
