@@ -187,9 +187,9 @@ class BarEvaluator:
         said = [] if watcher.through_s != before_s else ["no bar has closed since the last look"]
         if len(watcher.missing) > gaps and before_s:
             said = [f"{len(watcher.missing) - gaps} bars are missing before that of {clock(watcher.through_s)}"]
-        expected_s = calendar.next_start_s(watcher.through_s, instance.minutes)
-        if expected_s is not None and expected_s + 60 * instance.minutes + LATE_S <= look.as_of.timestamp():
-            said = [f"the bar of {clock(expected_s)} is late"]
+        late_s = _late(calendar, watcher.through_s, instance.minutes, look)
+        if late_s is not None:
+            said = [f"the bar of {clock(late_s)} is late"]
         outcome.why_not[instance.name] = "; ".join([*said, watcher.observation.standing()])
 
     # --- states that are folded anew ------------------------------------------------------------------------------
@@ -235,6 +235,10 @@ class BarEvaluator:
         if origin is None or origin.world_id != look.world_id:
             if len(history) < max(instance.warm_up_bars, 1):
                 outcome.why_not[instance.name] = _waits(instance, len(history))
+                return
+            late_s = _late(calendar, history[-1][0].start_s, instance.minutes, look)
+            if late_s is not None:
+                outcome.why_not[instance.name] = f"waits for its history: the bar of {clock(late_s)} is not there"
                 return
             first = history[-min(len(history), max(HISTORY_BARS, instance.warm_up_bars))][0]
             origin = Origin(look.world_id, datetime.fromtimestamp(first.start_s, UTC), look.as_of)
@@ -309,6 +313,13 @@ def _guarded(outcome: _Outcome, name: str, work: Callable[[], _Made]) -> _Made |
 def _open(transaction: Transaction, as_of: datetime) -> bool:
     session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
     return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
+
+
+def _late(calendar: TapeCalendar, through_s: int, minutes: int, look: Look) -> int | None:
+    """The start of the bar that should be there by now and is not."""
+    expected_s = calendar.next_start_s(through_s, minutes)
+    due_s = look.as_of.timestamp() - LATE_S - 60 * minutes
+    return expected_s if expected_s is not None and expected_s <= due_s else None
 
 
 def _steps(instance: StrategyInstance, look: Look) -> int:

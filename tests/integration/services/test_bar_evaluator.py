@@ -321,10 +321,13 @@ def test_a_strategy_waits_for_its_history(watch: Watch) -> None:
     opens = session_of(FIRST_WATCHED).opens
     watch.evaluate(opens)
     assert watch.said("averages")[opens] == "waits for its history: 0 of 50 bars of 5 min are there"
-    watch.tell_history(history[-20:])
-    watch.evaluate(later(opens, 30))
-    assert "20 of 50 bars" in (watch.said("averages")[later(opens, 30)] or "")
+    watch.tell_history(history[-70:-10])
+    watch.evaluate(later(opens, 15))
+    assert watch.said("averages")[later(opens, 15)] == "waits for its history: the bar of 12:10 is not there"
     assert watch.instance("averages").observed is None
+    watch.add("longer", long_window=100)
+    watch.evaluate(later(opens, 30))
+    assert "60 of 100 bars" in (watch.said("longer")[later(opens, 30)] or "")
     watch.tell_history(history)
     watch.evaluate(later(opens, 60))
     observed = watch.instance("averages").observed

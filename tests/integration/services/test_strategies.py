@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from tests.support.watched import CALLER, Watch
+from tests.support import record
+from tests.support.watched import CALLER, Watch, session_of
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound
 from htbot.persistence.engine import Database
+from htbot.persistence.queries import watch as queries
 from htbot.persistence.records import AuditEntry
-from htbot.persistence.repositories import AuditRepository, StrategyRepository
+from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
 from htbot.services.strategies import NewStrategy, types_in
 from htbot.strategies.registry import STRATEGIES
 
@@ -123,3 +125,17 @@ def test_what_the_desk_is_to_stream(watch: Watch) -> None:
     watch.strategies.switch("d", CALLER, enabled=False)
     with watch.database.transaction() as session:
         assert StrategyRepository(session).series() == {("QQQ", 1): 20, ("SPY", 5): 50}
+
+
+def test_the_status_shows_what_trades_and_not_what_is_watched(watch: Watch) -> None:
+    opens = session_of(8).opens
+    with watch.database.transaction() as session:
+        EvaluationRepository(session).add(record.evaluation(as_of=opens))
+    watch.add("fast")
+    watch.evaluate(opens)
+    assert len(watch.said("fast")) == 1
+    for _ in range(2):
+        with watch.database.transaction() as session:
+            assert [one.name for one in queries.strategies(session)] == [record.STRATEGY]
+        if watch.strategies.states():
+            watch.strategies.remove("fast", CALLER)

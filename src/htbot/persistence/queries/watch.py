@@ -41,12 +41,13 @@ WITH RECURSIVE names AS (
       FROM names WHERE names.strategy IS NOT NULL
 )
 SELECT strategy FROM names WHERE strategy IS NOT NULL AND strategy NOT IN (SELECT name FROM strategies)
+   AND strategy NOT IN (SELECT subject FROM audit_log WHERE action = 'strategy.removed')
 """
 )
 
 
 def strategies(session: Session, account: str | None = None) -> list[StrategyView]:
-    """Each strategy as of its last evaluation, with the last signal it made; instances of `strategies` are left out."""
+    """Each strategy as of its last evaluation, with the last signal it made; watched ones are left out."""
     query = (
         select(EvaluationRow)
         .where(EvaluationRow.strategy.in_(session.scalars(_EVALUATED).all()))
