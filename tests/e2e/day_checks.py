@@ -17,7 +17,7 @@ from tests.support.breakout_reading import Episode, Reading, Row, Rules
 
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.instruments import UNDERLYINGS
-from htbot.paper.ports import ContractQuery, Market, Show
+from htbot.market.ports import ContractQuery, Market, Show
 
 Summary = Mapping[str, Any]
 WIDTH_STRIKES = 8

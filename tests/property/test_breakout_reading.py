@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.breakout_reading import Row, seen_until
 
-from htbot.paper.market.path import PathBar, SessionPath
+from htbot.market.path import PathBar, SessionPath
 
 prices = st.integers(40_000, 40_040).map(lambda cents: cents / 100)
 

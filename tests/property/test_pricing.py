@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from htbot.domain.instruments import Right
 from htbot.domain.recorded import OptionSeries
-from htbot.paper.market.options import option_terms, two_sided
+from htbot.market.options import option_terms, two_sided
 from htbot.pricing.black import implied_deviation, price
 from htbot.pricing.smile import SmilePoint, SmileShape, SmileSlice, fit_smile
 

@@ -326,6 +326,9 @@ class FakeSession:
     def positions(self) -> dict[tuple[str, int], tuple[Contract, int]]:
         return dict(self.broker.held)
 
+    def holdings(self, account: str) -> dict[int, int]:
+        return {con_id: quantity for (owner, con_id), (_, quantity) in self.broker.held.items() if owner == account}
+
     # --- market ----------------------------------------------------------------------------------------------------
 
     async def qualify(self, underlying: Underlying) -> Contract:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from htbot.domain.instruments import Contract, Right, SecType
 from htbot.domain.quotes import Greeks, Quote
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
-from htbot.paper.ports import (
+from htbot.market.ports import (
     Candle,
     ContractDetails,
     ContractQuery,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.instruments import UNDERLYINGS
-from htbot.paper.ports import ContractQuery, Show
+from htbot.market.ports import ContractQuery, Show
 
 EARLIER_SESSIONS = 11
 MINUTES = 5

@@ -1,1 +1,1 @@
-"""Backtests: tapes of bars, the event loop, the compiled loop, results."""
+"""Backtests: the engine and the rules of live trading over a data file or the synthetic market, in memory."""

@@ -13,7 +13,7 @@ from htbot.backtest.bar_run import BarRun, Progress, run_bars
 from htbot.backtest.bar_trades import curve_of, trades_of
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
-from htbot.backtest.tape import Tape
+from htbot.backtest.tape import DAY_S, Tape
 from htbot.domain.errors import ConfigurationError
 from htbot.engine.bar_account import BIG, MICRO, BarLimits, Refusal
 from htbot.engine.bar_loop import BarLoop
@@ -63,7 +63,7 @@ def run_backtest(
     began = time.perf_counter()
     config: BarConfig = strategy.config
     loop = set_up(request, strategy)
-    played = tape.between(None, request.end)
+    played = _fitted(tape, strategy).between(None, request.end)
     if not len(played) or int(played.bars["session"][-1]) < loop.first_session:
         raise ConfigurationError(f"the data have no session of {tape.symbol} from {request.start} to {request.end}")
     run = run_bars(loop, played, request.folder, request.engine, progress)
@@ -84,6 +84,23 @@ def run_backtest(
         wall_s=time.perf_counter() - began,
         refusals=_refusals(loop),
     )
+
+
+def _fitted(tape: Tape, strategy: BarStrategy) -> Tape:
+    """The tape in bars of the length that the strategy decides on.
+
+    Raises:
+        ConfigurationError: the data's bars are too long for it.
+    """
+    inputs = strategy.inputs
+    if inputs.shorter_too and tape.seconds <= inputs.bar_minutes * 60:
+        return tape
+    try:
+        return tape.of_length(inputs.bar_minutes)
+    except ConfigurationError as error:
+        minutes = 1440 if tape.seconds == DAY_S else tape.seconds // 60
+        hint = f": --set bar_minutes={minutes}" if hasattr(strategy.config, "bar_minutes") else ""
+        raise ConfigurationError(f"{strategy.name}: {error}{hint}") from error
 
 
 def set_up(request: BacktestRequest, strategy: BarStrategy) -> BarLoop:
@@ -126,7 +143,7 @@ def _assumptions(request: BacktestRequest, run: BarRun, tape: Tape) -> dict[str,
     told = {
         "fills": f"{request.fill}: {_ASSUMED[request.fill]}",
         "commissions": "IB's fixed plan for US shares" if request.commission == "fixed" else "none",
-        "bars": "whole sessions" if tape.seconds == 86_400 else f"{tape.seconds // 60} min, regular hours only",
+        "bars": "whole sessions" if tape.seconds == DAY_S else f"{tape.seconds // 60} min, regular hours only",
         "account": f"USD {request.cash} at the start; nothing is paid for borrowing, and no interest earned",
         "limits": ", ".join(limits) if limits else "none",
         "prices": "as recorded: splits and dividends are not adjusted for",

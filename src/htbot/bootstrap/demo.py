@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.day_record import DayRecord, read_day
 from htbot.bootstrap.install.stack import Stack
 from htbot.bootstrap.isolation import hear_nothing, interruptible, isolated_environ, temporary_place
 from htbot.bootstrap.paper import PaperOptions, build_market
@@ -28,9 +29,9 @@ from htbot.persistence.codecs import plain
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.journal import day_journal
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.repositories import TaskRunRepository
+from htbot.persistence.repositories import Series, TaskRunRepository
 from htbot.services.schedule import schedule
-from htbot.settings import project_root
+from htbot.settings import Settings, project_root
 
 # A day begins five minutes before the open and goes on five minutes after the close, so that the last mail is out.
 BEFORE_OPEN = timedelta(minutes=5)
@@ -66,10 +67,16 @@ def quiet(_market_time: datetime, _fraction: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the day left: `summary` has INTERFACE's shape, `journal` is the canonical text of the day."""
+    """What the day left: `summary` has INTERFACE's shape, `journal` is the canonical text of the day.
+
+    `record` is the same day as objects, `settings` those of the instance that played `session`.
+    """
 
     summary: dict[str, Any]
     journal: str
+    record: DayRecord
+    settings: Settings
+    session: Session
 
 
 def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
@@ -185,7 +192,9 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
         pnl = queries.pnl(chosen)
         with people.database.transaction() as transaction:
             clock = queries.desk().clock
-            journal = day_journal(transaction, clock.world_id if clock else "", session.day)
+            world_id = clock.world_id if clock else ""
+            journal = day_journal(transaction, world_id, session.day)
+            record = read_day(transaction, Series(world_id, symbol, stack.settings.strategy.bar_minutes), session)
         summary = {
             "date": session.day,
             "symbol": symbol,
@@ -199,7 +208,7 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
         }
     finally:
         people.database.close()
-    return DemoResult(plain(summary), journal)
+    return DemoResult(plain(summary), journal, record, stack.settings, session)
 
 
 def _recipient(stack: Stack) -> str:

@@ -21,6 +21,10 @@ from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.domain.errors import CallerMistake, ConfigurationError
 from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.market.ports import Market
+from htbot.market.replay import ReplayMarket, ReplayWindow
+from htbot.market.scenario import Scenario
+from htbot.market.synthetic import Manner, SyntheticMarket
 from htbot.paper.accounts.valuation import BrokerTerms
 from htbot.paper.book.book import BookRules
 from htbot.paper.clock import PacedTime, SteppedTime
@@ -30,10 +34,6 @@ from htbot.paper.faults.stage import ControlBoard
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.gateway import Gateway, GatewayConfig
 from htbot.paper.limits import ClientRules
-from htbot.paper.market.replay import ReplayMarket, ReplayWindow
-from htbot.paper.market.scenario import Scenario
-from htbot.paper.market.synthetic import Manner, SyntheticMarket
-from htbot.paper.ports import Market
 from htbot.paper.server import serving
 from htbot.paper.store import Store
 

@@ -14,7 +14,7 @@ from htbot.paper.faults.control import ControlPort
 from htbot.paper.feeds.entitlement import Subscriptions
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.limits import ClientRules
-from htbot.settings import load_settings
+from htbot.settings import Settings, load_settings
 from htbot.settings.paper import PaperSettings
 
 ANY_SYMBOL = "any"
@@ -30,7 +30,13 @@ def paper_options(
     Raises:
         ConfigurationError: a value is out of range, or the settings cannot be read.
     """
-    read = load_settings(command=given)
+    return options_of(load_settings(command=given), host=host, symbol=symbol, fresh=fresh)
+
+
+def options_of(
+    read: Settings, *, host: str = "127.0.0.1", symbol: str | None = None, fresh: bool = False
+) -> PaperOptions:
+    """The options that settings come to."""
     chosen = read.paper
     wanted = symbol or read.strategy.symbol
     return PaperOptions(

@@ -89,7 +89,7 @@ def backtest(flags: BacktestFlags) -> None:
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():
             raise ConfigurationError(f"{path}: no such folder")
-    options = _options(flags)
+    options = options_of(flags)
     with _progress(quiet=flags.as_json or not sys.stderr.isatty()) as progress:
         result = research.backtest(options, progress)
     metrics = measure(result)
@@ -103,7 +103,12 @@ def backtest(flags: BacktestFlags) -> None:
         print_facts(summary_lines(result, metrics))
 
 
-def _options(flags: BacktestFlags) -> BacktestOptions:
+def options_of(flags: BacktestFlags) -> BacktestOptions:
+    """What a backtest is asked for, from the command line.
+
+    Raises:
+        ConfigurationError: text that is no amount or no pair.
+    """
     from htbot.bootstrap.research import BacktestOptions
 
     try:

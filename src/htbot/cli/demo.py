@@ -51,7 +51,7 @@ def demo(flags: DemoFlags) -> None:
     from htbot.bootstrap.demo import quiet, run
 
     options = _options(flags)
-    result = run(options, quiet if flags.as_json or not sys.stderr.isatty() else _progress())
+    result = run(options, quiet if flags.as_json or not sys.stderr.isatty() else show_progress())
     if flags.journal is not None:
         flags.journal.write_text(result.journal, encoding="utf-8")
     if flags.as_json:
@@ -92,7 +92,7 @@ def _speed(text: str) -> float | Literal["max"]:
         raise ConfigurationError(f"--speed {text}: a number, or max") from None
 
 
-def _progress() -> Progress:
+def show_progress() -> Progress:
     """A line that is written over; for terminals."""
 
     def show(market_time: datetime, fraction: float) -> None:

@@ -13,7 +13,6 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin
-from htbot.desk.chain import ChainNeed
 from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
@@ -25,7 +24,7 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
-from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, take_over
+from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, halt_trading, open_trades, take_over
 from htbot.desk.recovery import Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
@@ -41,6 +40,8 @@ from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
+from htbot.execution.silence import DEFAULT_SILENCE, Silence
+from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
 from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
@@ -63,6 +64,7 @@ class DeskPlan:
     world_required: bool
     upkeep: UpkeepPlan
     patience: Patience = DEFAULT_PATIENCE
+    silence: Silence = DEFAULT_SILENCE
     flood: FloodLimits = field(default_factory=FloodLimits)
 
 
@@ -156,6 +158,7 @@ class Desk:
                 halts=self.parts.halts,
                 flood=EntryFlood(self.parts.plan.flood),
                 desk=self,
+                silence=self.parts.plan.silence,
             )
         )
         highest = await self.parts.orders_database.insist(
@@ -222,7 +225,7 @@ class Desk:
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin()
+        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.account)))
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
@@ -384,8 +387,7 @@ class Desk:
 
     def holdings(self, account: str) -> dict[int, int]:
         """What the broker shows of an account, by contract id."""
-        held = self.parts.session.positions()
-        return {con_id: quantity for (owner, con_id), (_contract, quantity) in held.items() if owner == account}
+        return self.parts.session.holdings(account)
 
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""

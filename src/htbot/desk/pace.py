@@ -61,6 +61,7 @@ class SteppedPace:
             if socket_closed(message):
                 return
             if isinstance(message, TimeMessage):
+                desk.upkeep.look_at_outage()
                 await self._instant(desk, desk.clock.now())
 
     async def _instant(self, desk: Desk, now: datetime) -> None:
@@ -166,6 +167,7 @@ class PacedPace:
     @staticmethod
     def _look(desk: Desk, now: datetime) -> None:
         """What time alone makes due."""
+        desk.upkeep.look_at_outage()
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
@@ -302,6 +304,7 @@ async def _sessions(desk: Desk, pace: Pace) -> None:
         except (Retryable, ConnectionError, TimeoutError) as error:
             desk.connection, desk.reason = "down", str(error)
             _log.warning("not connected: %s; next try in %.1f s", error, pause_s)
+            desk.upkeep.look_at_outage()
             await desk.notices.publish_clock()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _RECONNECT_LONGEST_S)

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Protocol
 
 from htbot.bootstrap.desk import history_days
-from htbot.desk.bars import BarFold
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.bars import Bar
 from htbot.domain.errors import NotFound, Retryable
 from htbot.domain.instruments import Contract, Instrument, plain_instrument
 from htbot.domain.sessions import floor_to
+from htbot.marketdata.bars import BarFold
 from htbot.marketdata.clock_state import GRID_S
 from htbot.persistence.repositories import StrategyRepository
 

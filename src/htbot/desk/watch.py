@@ -10,8 +10,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from htbot.desk.bars import BarFold
-from htbot.desk.chain import ChainNeed, window
 from htbot.desk.series import WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
@@ -19,6 +17,8 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Underlying
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.bars import BarFold
+from htbot.marketdata.chain_window import ChainNeed, window
 from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
 

@@ -11,18 +11,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from htbot.domain.sessions import NEW_YORK, SessionTable, floor_to
+from htbot.market.instants import AFTER_CLOSE, BEFORE_OPEN, WORKING_GRID_S, last_instant
+from htbot.market.instants import next_instant as following_instant
 from htbot.paper.gateway import Gateway
-from htbot.paper.ports import Market
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import epoch
 
-_AFTER_CLOSE = timedelta(minutes=5)
-_BEFORE_OPEN = (9, 25)
 _QUOTE_PERIOD_MINIMUM_S = 0.1
 _PERSIST_PERIOD_S = 1.0
-_WORKING_GRID_S = 5
-_GRID_S = 30
 _LOCKSTEP = "lockstep"
 
 
@@ -30,15 +27,15 @@ def skip_night(at: datetime, sessions: SessionTable) -> datetime:
     """The instant itself during a session, else 09:25 of the next (RULINGS 27); after the last, five past its close."""
     today = sessions.at(at)
     if today is not None:
-        if at < today.at(*_BEFORE_OPEN):
-            return today.at(*_BEFORE_OPEN)
-        if at <= today.closes + _AFTER_CLOSE:
+        if at < today.at(*BEFORE_OPEN):
+            return today.at(*BEFORE_OPEN)
+        if at <= today.closes + AFTER_CLOSE:
             return at
     following = sessions.next_after(at.astimezone(NEW_YORK).date())
     if following is not None:
-        return following.at(*_BEFORE_OPEN)
+        return following.at(*BEFORE_OPEN)
     last = sessions.all()[-1]
-    return min(at, last.closes + _AFTER_CLOSE)
+    return min(at, last.closes + AFTER_CLOSE)
 
 
 class MarketClock:
@@ -156,10 +153,10 @@ def instants_between(gateway: Gateway, target: datetime) -> list[datetime]:
         return faults
     wanted = [session.closes, *faults] if session.closes < target else faults
     if gateway.book.busy and session.contains(now):
-        at = floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S)
+        at = floor_to(now, WORKING_GRID_S) + timedelta(seconds=WORKING_GRID_S)
         while at < min(target, session.closes):
             wanted.append(at)
-            at += timedelta(seconds=_WORKING_GRID_S)
+            at += timedelta(seconds=WORKING_GRID_S)
     return sorted(set(wanted))
 
 
@@ -256,37 +253,8 @@ class SteppedTime:
         session.send(messages.CURRENT_TIME, {"time": epoch(self._gateway.now)})
 
 
-def last_instant(market: Market) -> datetime | None:
-    """Where market time stops: a world whose prices end with a session still has the five minutes after its close."""
-    end = market.end
-    session = None if end is None else market.sessions.at(end)
-    if end is None or session is None or end < session.closes:
-        return end
-    return max(end, session.closes + _AFTER_CLOSE)
-
-
 def next_instant(gateway: Gateway) -> datetime | None:
-    """The next instant of a stepped world, None at its end.
-
-    It is the market's next event, the next 30-second grid point from 09:25 until five minutes after the close, the
-    session's close, the end of an order's life, or, while an order works, the next multiple of five seconds.
-    """
-    now = gateway.now
-    following = gateway.market.next_event(now)
-    candidates = [] if following is None else [following]
-    session = gateway.market.sessions.at(now)
-    end = last_instant(gateway.market)
-    if session is not None and session.at(*_BEFORE_OPEN) <= now < session.closes + _AFTER_CLOSE:
-        # Tasks go on around the session: the last mail of the day leaves after the close.
-        candidates.append(floor_to(now, _GRID_S) + timedelta(seconds=_GRID_S))
-    if session is not None and now < session.closes:
-        candidates.append(session.closes)
-        if session.contains(now) and gateway.book.working:
-            candidates.append(floor_to(now, _WORKING_GRID_S) + timedelta(seconds=_WORKING_GRID_S))
-            ends = (order.ticket.good_till for order in gateway.book.working)
-            candidates += [good_till for good_till in ends if good_till is not None and good_till > now]
+    """The next instant of the gateway's stepped world, None at its end; what a script of faults does is one too."""
     fault = gateway.faults.next_due()
-    if fault is not None and fault > now:
-        candidates.append(fault)
-    possible = [at for at in candidates if end is None or at <= end]
-    return min(possible, default=None)
+    working = (order.ticket.good_till for order in gateway.book.working)
+    return following_instant(gateway.market, gateway.now, working, () if fault is None else (fault,))

@@ -14,10 +14,10 @@ from typing import Any
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS, Contract, SecType
 from htbot.domain.orders import Action
+from htbot.market.ports import ContractDetails, ContractQuery, Market
 from htbot.matching.fills import OrderLeg
 from htbot.matching.ticks import PriceRule
 from htbot.paper.errors import RequestError, invalid, no_contract, world_broken
-from htbot.paper.ports import ContractDetails, ContractQuery, Market
 
 BAG_CON_ID = 28812380
 _MARKET_RULES: dict[tuple[tuple[Decimal, Decimal], ...], int] = {

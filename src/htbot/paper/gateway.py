@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from htbot.domain.sessions import NEW_YORK
+from htbot.market.ports import Market
 from htbot.paper.accounts.advisor import Advisor
 from htbot.paper.accounts.feed import AccountFeed
 from htbot.paper.accounts.ledger import Ledger
@@ -26,7 +27,6 @@ from htbot.paper.faults.hearing import HeardReports
 from htbot.paper.feeds.pacing import HistoryPacing
 from htbot.paper.feeds.streams import DataRules
 from htbot.paper.limits import ClientRules
-from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
 from htbot.paper.reports import ClientReports
 from htbot.paper.session import Session

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.domain.quotes import Greeks, Quote
+from htbot.market.ports import DayStatistics, Market, Print, Show
 from htbot.matching.fills import price_of
 from htbot.paper.contracts import Tradable
 from htbot.paper.feeds.entitlement import DELAY
-from htbot.paper.ports import DayStatistics, Market, Print, Show
 
 _DAY_S = 86_400
 _MINUTE = timedelta(minutes=1)
@@ -99,6 +99,10 @@ class Prices:
         if found is None:
             found = self._prints[key] = self.market.prints(con_id, since, self.at)
         return found
+
+    def has_tape(self, con_id: int) -> bool:
+        """True where each trade of a contract is recorded."""
+        return self.market.has_tape(con_id)
 
     def quote_changes(self, con_id: int, since: datetime) -> Sequence[Quote]:
         """Changes of the quote after `since` up to this instant."""

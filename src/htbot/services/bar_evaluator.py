@@ -304,7 +304,7 @@ def _guarded(outcome: _Outcome, name: str, work: Callable[[], _Made]) -> _Made |
         return work()
     except HtbotError as error:
         outcome.failed[name] = " ".join(str(error).split())
-    except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0018)
+    except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
         _log.warning("strategy %s failed", name, exc_info=True)
         outcome.failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
     return None

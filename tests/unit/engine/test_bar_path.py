@@ -13,7 +13,7 @@ from htbot.domain.instruments import SecType
 from htbot.engine.bar_account import MICRO
 from htbot.engine.bar_parts import Leave
 from htbot.engine.bar_path import first_hit, touch_u
-from htbot.paper.market.touch import touch_of  # the gateway's own, to compare with
+from htbot.market.touch import touch_of  # the gateway's own, to compare with
 
 
 def bar(opened: float, high: float, low: float, close: float) -> TapeBar:

@@ -6,7 +6,7 @@ from tests.support.paper_world import SESSIONS, SPX, SPY, START, HandMarket, opt
 from tests.support.tws_client import RawClient, contract12
 
 from htbot.domain.instruments import Right
-from htbot.paper.ports import Print
+from htbot.market.ports import Print
 
 
 def bars(client: RawClient, size: str, duration: str, end: str = "", **options: object) -> list[list[str]]:

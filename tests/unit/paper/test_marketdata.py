@@ -10,9 +10,9 @@ from tests.support.paper_world import SPX, SPY, START, HandMarket, option_id
 from tests.support.tws_client import RawClient, contract12
 
 from htbot.domain.instruments import Right
+from htbot.market.ports import Print
 from htbot.paper.feeds.entitlement import Subscriptions
 from htbot.paper.feeds.streams import DataRules
-from htbot.paper.ports import Print
 
 LONG, SHORT = option_id(4675, Right.PUT), option_id(4700, Right.PUT)
 TAIL = (0, "", 0, 0, "")

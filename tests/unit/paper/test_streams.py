@@ -10,9 +10,9 @@ from tests.support.tws_client import RawClient, contract12
 
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
+from htbot.market.ports import Print
 from htbot.paper.feeds.entitlement import Subscriptions
 from htbot.paper.feeds.streams import DataRules
-from htbot.paper.ports import Print
 
 OPTION = option_id(4700, Right.PUT)
 OPENED = int(START.timestamp())

@@ -39,6 +39,7 @@ from htbot.marketdata.snapshot import ListedOption
 
 # Request ids start far above any order id, so that an error's id is never ambiguous.
 _FIRST_REQUEST_ID = 1_000_000_000
+_TRADED = frozenset({"OPT", "STK"})
 # "No security definition has been found": the one code that says a contract does not exist.
 _NO_CONTRACT = 200
 _CONNECT_TIMEOUT_S = 10.0
@@ -102,9 +103,7 @@ class IbSession:
     async def connect(self) -> None:
         """Connect and load orders, executions, positions and account values; `Retryable` when nobody answers."""
         try:
-            await self._ib.connectAsync(
-                self._address.host, self._address.port, self._address.client_id, timeout=_CONNECT_TIMEOUT_S
-            )
+            await self._connect()
         except (OSError, TimeoutError, ib.RequestError) as error:
             place = f"{self._address.host}:{self._address.port}"
             reason = str(error) or type(error).__name__
@@ -115,6 +114,30 @@ class IbSession:
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
         self.next_valid_id = self._client._reqIdSeq  # noqa: SLF001
         self._client.updateReqId(_FIRST_REQUEST_ID)
+
+    async def _connect(self) -> None:
+        """ib_async waits for the time-out even when the gateway hangs up at once, as one does that is starting."""
+        hung_up = asyncio.Event()
+
+        def end(_reason: str) -> None:
+            hung_up.set()
+
+        address = self._address
+        attempt = asyncio.ensure_future(
+            self._ib.connectAsync(address.host, address.port, address.client_id, timeout=_CONNECT_TIMEOUT_S)
+        )
+        waiting = asyncio.ensure_future(hung_up.wait())
+        self._client.conn.disconnected += end
+        try:
+            await asyncio.wait([attempt, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                raise ConnectionError("it hung up")
+            await attempt
+        finally:
+            self._client.conn.disconnected -= end
+            waiting.cancel()
+            attempt.cancel()
+            await asyncio.gather(attempt, return_exceptions=True)
 
     def disconnect(self) -> None:
         """Leave; orders at the broker go on. An end that we make ourselves is not told."""
@@ -135,10 +158,18 @@ class IbSession:
         """Broker positions by (account, contract id); flat ones are absent."""
         held = {}
         for position in self._ib.positions():
-            if position.position and position.contract.secType in {"OPT", "STK"}:
+            if position.position and position.contract.secType in _TRADED:
                 contract = contract_from_ib(position.contract)
                 held[(position.account, contract.con_id)] = (contract, int(position.position))
         return held
+
+    def holdings(self, account: str) -> dict[int, int]:
+        """Quantities of the same in one account, by contract id: a close asks for nothing more, and in a hurry."""
+        return {
+            position.contract.conId: int(position.position)
+            for position in self._ib.positions(account)
+            if position.position and position.contract.secType in _TRADED
+        }
 
     def account_value(self, account: str, tag: str) -> str | None:
         """The latest text of one account value, or None while the broker has not told it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from htbot.domain.instruments import SecType
+from htbot.market.ports import ContractQuery
 from htbot.paper.accounts.bookings import BASE_CURRENCY
-from htbot.paper.ports import ContractQuery
 from htbot.paper.prices import Prices
 
 _ONE = Decimal(1)

@@ -14,13 +14,13 @@ from enum import IntEnum
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.orders import Action
 from htbot.domain.sessions import Session
+from htbot.market.ports import ContractDetails, Market
 from htbot.paper.accounts.bookings import Booking, booking
 from htbot.paper.accounts.ledger import HeldPosition, Ledger
 from htbot.paper.accounts.valuation import Valuer
 from htbot.paper.book.book import Book
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import DUPLICATE_TICKER, RequestError, invalid
-from htbot.paper.ports import ContractDetails, Market
 from htbot.paper.store import Store
 
 _EXERCISE_BY_EXCEPTION = Decimal("0.01")

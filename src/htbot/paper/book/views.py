@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from htbot.domain.orders import Action
 from htbot.domain.sessions import NEW_YORK
+from htbot.market.ports import Market
 from htbot.matching.fills import OrderLeg, price_of
 from htbot.matching.look import takes
 from htbot.matching.terms import Outcome, TriggerMethod
 from htbot.matching.view import Phase, Tape, View
 from htbot.paper.accounts.valuation import Valuer
 from htbot.paper.book.orders import Execution, PaperOrder
-from htbot.paper.ports import Market
 from htbot.paper.prices import Prices
 from htbot.paper.wire.times import ZONE_NAME
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.sessions import NEW_YORK
+from htbot.market.ports import Candle, Market, Show
 from htbot.paper.contracts import Tradable
 from htbot.paper.feeds.durations import SHOWS, BarSize
 from htbot.paper.feeds.extended import outside_hours
-from htbot.paper.ports import Candle, Market, Show
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 
 from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.market.ports import Show
 from htbot.paper.errors import RequestError, invalid, no_history
-from htbot.paper.ports import Show
 
 _DURATION = re.compile(r"(\d{1,6}) ?([SDWMY])", re.IGNORECASE)
 DAY_S = 86_400

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
-from htbot.paper.ports import Candle, Market, Print, Show, TradingHours
+from htbot.market.ports import Candle, Market, Print, Show, TradingHours
 
 _INSTANT = timedelta(microseconds=1)
 _DIGITS = 9

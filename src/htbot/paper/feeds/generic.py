@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from htbot.domain.instruments import Right, SecType
 from htbot.domain.sessions import NEW_YORK
+from htbot.market.ports import Candle, ContractDetails, Print, Show
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError
-from htbot.paper.ports import Candle, ContractDetails, Print, Show
 from htbot.paper.prices import Prices
 from htbot.paper.wire import messages
 from htbot.paper.wire.tables import Table

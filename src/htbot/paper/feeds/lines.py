@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from htbot.domain.instruments import SecType
 from htbot.domain.quotes import Greeks, Quote
+from htbot.market.last import shown_trades
+from htbot.market.ports import DayStatistics, Print
 from htbot.paper.contracts import Tradable
 from htbot.paper.feeds.entitlement import Serving
 from htbot.paper.feeds.generic import GenericTicks
-from htbot.paper.ports import DayStatistics, Print
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages
@@ -35,8 +36,6 @@ _MISSING = -1.0
 _DIGITS = 6
 _PRICE_DIGITS = 8
 _OPTION_DAY_PERIOD_S = 60
-_FIRST_LOOK = timedelta(minutes=1)
-_MODELLED_LOOK = timedelta(seconds=2)
 _WITHOUT_SIDES = frozenset({SecType.INDEX})
 _WITHOUT_TRADES = frozenset({SecType.FOREX})
 _HALTING = frozenset({SecType.STOCK, SecType.OPTION})
@@ -165,13 +164,7 @@ class MarketLine:
 
     def _trades(self, session: Session, prices: Prices, quote: Quote) -> None:
         """Each trade since the line last looked; where no trades are kept, a change of the last price."""
-        prints: Sequence[Print] = ()
-        if self.since is None:
-            prints = prices.prints(self._con_id, prices.at - _FIRST_LOOK)[-1:]
-        elif prices.market.has_tape(self._con_id):
-            prints = prices.prints(self._con_id, self.since)
-        elif quote.last is not None and self.sent.get(LAST) != quote.last:
-            prints = prices.prints(self._con_id, max(self.since, prices.at - _MODELLED_LOOK))[-1:]
+        prints = shown_trades(prices, quote, self.since, self.sent.get(LAST))
         if prints:
             self._tape(session, prices, prints)
         elif quote.last is not None and self.sent.get(LAST) != quote.last:

@@ -13,9 +13,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from htbot.domain.instruments import SecType
+from htbot.market.ports import ContractDetails, DayStatistics, Show
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import no_history
-from htbot.paper.ports import ContractDetails, DayStatistics, Show
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages

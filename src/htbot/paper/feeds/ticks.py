@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from htbot.domain.instruments import SecType
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import SessionTable, floor_to
+from htbot.market.ports import ContractDetails, Market, Print
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError, invalid
-from htbot.paper.ports import ContractDetails, Market, Print
 from htbot.paper.prices import Prices
 from htbot.paper.session import Session
 from htbot.paper.wire import messages

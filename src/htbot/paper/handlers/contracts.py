@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK
+from htbot.market.ports import ContractDetails, Market
 from htbot.paper.contracts import wire_fields
 from htbot.paper.errors import RequestError, no_contract
 from htbot.paper.handlers.ports import Context, Handler
-from htbot.paper.ports import ContractDetails, Market
 from htbot.paper.wire import messages
 
 Spans = tuple[tuple[datetime, datetime], ...]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from htbot.domain.instruments import SecType
 from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.market.ports import ContractDetails, Market, Show
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import HISTORICAL, NO_HISTORICAL_ID, RequestError, invalid, no_history
 from htbot.paper.feeds.charts import Chart, Series, fetch, spans, typical
@@ -17,7 +18,6 @@ from htbot.paper.feeds.durations import ADJUSTED, SCHEDULE, SHOWS, BarSize, Dura
 from htbot.paper.feeds.entitlement import check_history
 from htbot.paper.feeds.streams import Kind, check_free, close_stream, of_kind, open_stream
 from htbot.paper.handlers.ports import Context, Handler
-from htbot.paper.ports import ContractDetails, Market, Show
 from htbot.paper.wire import messages
 from htbot.paper.wire.times import day_text, epoch, parse_stamp, stamp
 from htbot.paper.wire.values import WireError

@@ -5,9 +5,9 @@ from tests.support.paper_desk import PaperDesk, of_kind
 from tests.support.paper_world import SESSIONS, SPY, HandMarket
 from tests.support.tws_client import RawClient, contract12
 
+from htbot.market.ports import Candle, Print
 from htbot.paper.feeds.charts import merged
 from htbot.paper.feeds.durations import BarSize
-from htbot.paper.ports import Candle, Print
 
 
 def bars(

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from tests.support.paper_world import SESSIONS, SPX, SPY, HandMarket
 
+from htbot.market.ports import Show
 from htbot.paper.feeds.extended import outside_hours
-from htbot.paper.ports import Show
 
 SESSION = SESSIONS.all()[0]
 DAY = (SESSION.at(0, 0), SESSION.at(23, 59))

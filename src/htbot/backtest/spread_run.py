@@ -1,0 +1,195 @@
+"""A backtest of a spread strategy: the engine, the exits, the ladder and the fill rules of live trading, in memory.
+
+It plays the instants that a stepped paper gateway plays, and within each does what the desk and the tasks do, in their
+order: orders look at the market, bars close, what is held is guarded, the day is judged, the strategy decides, limits
+walk, entries leave; what was sent is matched at the same instant, until nothing more is (ARCHITECTURE section 5).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from htbot.backtest.spread_account import SpreadAccount
+from htbot.backtest.spread_book import SpreadBook
+from htbot.backtest.spread_breaker import SpreadBreaker
+from htbot.backtest.spread_desk import DeskTools, SpreadDesk
+from htbot.backtest.spread_exchange import Charges, SpreadExchange
+from htbot.backtest.spread_feed import SpreadFeed
+from htbot.backtest.spread_request import SpreadRequest, SpreadResult, SpreadSignal
+from htbot.domain.bars import Bar
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.sessions import NEW_YORK, Session, floor_to
+from htbot.domain.signals import Evaluation
+from htbot.engine.cycle import CycleInputs, confirm, decide
+from htbot.engine.memory import Memory
+from htbot.market.instants import GRID_S, next_instant
+from htbot.marketdata.chain_window import ChainNeed
+from htbot.marketdata.sessions import trading_window
+
+ASSUMPTIONS = (
+    "fills follow the paper gateway's rules: the natural price of the legs, nothing better",
+    "inside a bar the price goes to the nearer extreme first, in straight lines",
+    "where no quotes are recorded they are modelled from the closes before the day",
+    "an option that is held over its close is worth what it is in the money by; delivered shares are not simulated",
+    "no interest, no dividends, no rejected orders; the broker and the connection never fail",
+)
+
+
+def run_spreads(request: SpreadRequest) -> SpreadResult:
+    """Play the days of a request.
+
+    Raises:
+        ConfigurationError: the market has no such days or no prices of the strategy's underlying.
+    """
+    sessions = _sessions(request)
+    run = Run(request)
+    run.begin(sessions[0])
+    for session in sessions:
+        run.play(session)
+    return run.result(sessions)
+
+
+def _sessions(request: SpreadRequest) -> list[Session]:
+    first = request.first or request.market.start.astimezone(NEW_YORK).date()
+    every = request.market.sessions.all()
+    end = request.market.end
+    chosen = [one for one in every if one.day >= first and (request.last is None or one.day <= request.last)]
+    chosen = [one for one in chosen if end is None or one.opens < end]
+    if not chosen:
+        raise ConfigurationError(f"the market has no session from {first} to {request.last}")
+    if request.last is None and end is None:
+        raise ConfigurationError("the market does not end: give the last day")
+    return chosen
+
+
+class Run:
+    """One run; time goes forwards only."""
+
+    def __init__(self, request: SpreadRequest) -> None:
+        market, strategy = request.market, request.strategy
+        self._request = request
+        self._feed = SpreadFeed(market, strategy.needs)
+        charges = Charges(request.rules, request.plan, timedelta(seconds=request.latency_s))
+        self._exchange = SpreadExchange(market, charges)
+        self._book = SpreadBook()
+        self._account = SpreadAccount(
+            request.account, request.cash_usd, request.plan, lambda con_id: market.quote(con_id, self._feed.now)
+        )
+        self._desk = SpreadDesk(DeskTools(market, self._feed, self._exchange, self._book, self._account))
+        self._breaker = SpreadBreaker(request.breaker)
+        self._memory: Memory | None = None
+        self._bars: list[Bar] = []
+        self._recent: list[Bar] = []
+        self._evaluations: list[Evaluation] = []
+
+    def begin(self, session: Session) -> None:
+        """Start before the first bar of the first session."""
+        self._recent = self._feed.begin(session.opens, self._request.history_from)
+
+    def play(self, session: Session) -> None:
+        """One session, from its open to its close."""
+        market = self._request.market
+        self._exchange.begin()
+        self._account.begin_session()
+        self._book.begin_session(session.day)
+        self._breaker.begin()
+        now: datetime | None = session.opens
+        while now is not None and now <= session.closes:
+            self._instant(now, session)
+            now = next_instant(market, now, self._exchange.working, self._exchange.arrivals)
+        self._desk.expire(session)
+
+    def result(self, sessions: list[Session]) -> SpreadResult:
+        """What came of it."""
+        book, strategy = self._book.whole, self._request.strategy
+        modelled = sum(fill.modelled for fill in book.fills)
+        return SpreadResult(
+            strategy=strategy.name,
+            config_hash=strategy.config_hash,
+            symbol=strategy.needs.symbol,
+            account=self._request.account,
+            days=tuple(session.day for session in sessions),
+            trades=tuple(book.trades),
+            signals=tuple(book.signals),
+            intents=tuple(book.intents),
+            fills=tuple(book.fills),
+            evaluations=tuple(self._evaluations),
+            bars=tuple(self._bars),
+            halts=tuple(self._breaker.trips),
+            modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
+            assumptions=ASSUMPTIONS,
+        )
+
+    @property
+    def known(self) -> tuple[Bar, ...]:
+        """The bars that the next look is given besides the state."""
+        return tuple(self._recent)
+
+    # --- an instant -------------------------------------------------------------------------------------------------
+
+    def _instant(self, now: datetime, session: Session) -> None:
+        fills = self._exchange.play(now, session)
+        closed = self._feed.move(now)
+        self._bars += closed
+        self._recent += closed
+        self._desk.hear(fills, now)
+        sent = self._look(session, grid=floor_to(now, GRID_S) == now)
+        while sent:
+            self._desk.hear(self._exchange.match_due(now), now)
+            sent = self._look(session, grid=False)
+
+    def _look(self, session: Session, *, grid: bool) -> bool:
+        """What the desk does when it has heard everything; True when it has sent something."""
+        sent = self._desk.guard(session)
+        if grid and session.contains(self._feed.now):
+            sent = self._judge_day(session) or sent
+            self._decide(session)
+            self._desk.mark()
+        sent = self._desk.act(session) or sent
+        window = trading_window(session, self._request.strategy.hours)
+        need = ChainNeed(self._request.strategy.needs.strikes_out, window.entry_from, window.entry_until)
+        self._feed.follow(session, need)
+        return sent
+
+    def _judge_day(self, session: Session) -> bool:
+        tripped = self._breaker.look(self._book, self._account, self._feed, session.day)
+        self._desk.halted_by = self._breaker.halted_by
+        if not tripped:
+            return False
+        cancelled = self._desk.cancel_entries()
+        if self._request.flatten_on_trip:
+            self._desk.flatten()
+            return self._desk.act(session) or cancelled
+        return cancelled
+
+    def _decide(self, session: Session) -> None:
+        request, now = self._request, self._feed.now
+        enabled = request.enabled_after is None or now > request.enabled_after
+        money = self._account.money(session, now)
+        inputs = CycleInputs(
+            strategy=request.strategy,
+            snapshot=self._feed.snapshot(money, self._desk.legs, enabled=enabled),
+            session=session,
+            bars=self._recent,
+            book=self._book.risk_book(session.day, now, self._breaker.halted_by, self._breaker.peak_usd),
+            limits=request.limits,
+            as_of=now,
+            memory=self._memory,
+        )
+        outcome = decide(inputs)
+        if outcome.intent is not None:
+            outcome = confirm(inputs, outcome, self._account.what_if(outcome.intent))
+        self._remember(outcome.memory, session)
+        self._evaluations.append(outcome.evaluation)
+        if outcome.signal is not None and outcome.decision is not None:
+            self._book.signals.append(SpreadSignal(outcome.signal, outcome.decision))
+        if outcome.intent is not None and outcome.trade is not None:
+            self._desk.enter(outcome.trade, outcome.intent)
+
+    def _remember(self, memory: Memory, session: Session) -> None:
+        """Keep the state, and of the bars what the next look needs: this session's, and what closed after the state."""
+        self._memory, through = memory, memory.through
+        since = None if through is None else min(session.opens, through)
+        if since is not None and self._recent and self._recent[0].start < since:
+            self._recent = [bar for bar in self._recent if bar.start >= since]

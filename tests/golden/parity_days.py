@@ -1,0 +1,71 @@
+"""What the real stack did on days of real data, a file a day: recorded once, held against the backtest for ever.
+
+A stack day takes a minute, so CI plays one. These were played when they were recorded, and were identical to the
+backtest then; a backtest that gives something else today has changed. Record a day anew, from the project's folder:
+
+    python -m tests.golden.parity_days us_equities_5m_2022.parquet SPY 2022-08-26
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tests.support.shared_data import shared_file
+
+from htbot.backtest.spread_parity import DayRows, Row
+from htbot.bootstrap.demo import DemoOptions, run
+from htbot.domain.sessions import Session
+from htbot.persistence.codecs import plain
+
+FOLDER = Path(__file__).parent / "parity"
+WRITTEN = ("signal", "intent", "fill", "trade")
+
+
+def lines(rows: DayRows, session: Session) -> list[str]:
+    """Signals, intents, fills and trades as JSON lines; of bars and looks, of which there are many, one checksum."""
+    found = sorted(rows.rows(session), key=lambda row: (row.at, row.kind, row.key))
+    return [*(_text(_told(row)) for row in found if row.kind in WRITTEN), *_checksums(found)]
+
+
+def path_of(symbol: str, day: date) -> Path:
+    return FOLDER / f"{symbol}-{day}.jsonl"
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {"kind": row.kind, **plain({name: _even(value) for name, value in row.fields.items()})}
+
+
+def _even(value: Any) -> Any:
+    """Money as the number that it is: 8.00 is 8."""
+    return f"{value.normalize():f}" if hasattr(value, "normalize") else value
+
+
+def _checksums(rows: Iterable[Row]) -> Iterator[str]:
+    every = list(rows)
+    for kind in ("bar", "evaluation"):
+        own = [_text(_told(row)) for row in every if row.kind == kind]
+        digest = hashlib.sha256("\n".join(own).encode()).hexdigest()
+        yield _text({"kind": f"{kind}s", "count": len(own), "sha256": digest})
+
+
+def _text(told: dict[str, Any]) -> str:
+    return json.dumps(told, sort_keys=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Play a day through the stack and write down what it did."""
+    file, symbol, day = arguments[0], arguments[1], date.fromisoformat(arguments[2])
+    played = run(DemoOptions(data=(shared_file(f"market/{file}"),), day=day, symbol=symbol))
+    FOLDER.mkdir(exist_ok=True)
+    text = "".join(f"{line}\n" for line in lines(played.record.rows, played.session))
+    path_of(symbol, day).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.cli.conftest import Shell
+
+from htbot.cli.parity import show
+
+
+def test_mistakes_are_told_before_anything_is_started(shell: Shell) -> None:
+    for words, code, text in (
+        (("parity",), 1, "Missing argument 'strategy'"),
+        (("parity", "spx_breakout"), 4, "--date is missing"),
+        (("parity", "spx_breakout", "--date", "2026-11-19", "--symbol", "IBM"), 4, "one of SPX, SPY, QQQ"),
+        (("parity", "spx_breakout", "--date", "2026-11-19", "--data", "none.csv"), 4, "no such file"),
+        (("parity", "spx", "--date", "2026-11-19"), 2, "no strategy is called spx"),
+        (("parity", "spx_breakout", "--date", "2026-11-21"), 4, "2026-11-21"),
+    ):
+        told = shell(*words)
+        assert (told[0], text in told[2]) == (code, True), (words, told)
+
+
+def summary(**changed: Any) -> dict[str, Any]:
+    pnl = {"gross": "590.00", "commissions": "14.67", "net": "575.33"}
+    return {
+        "symbol": "SPX",
+        "date": "2026-11-19",
+        "identical": True,
+        "compared": {"signals": 3, "fills": 12},
+        "divergence": None,
+        "pnl": {"stack": pnl, "backtest": pnl},
+        "inputs": {"latency_s": 0.0},
+        "wall_s": {"stack": 55.9, "backtest": 2.1},
+    } | changed
+
+
+def test_a_day_that_went_alike_is_two_lines_of_money(capsys: pytest.CaptureFixture[str]) -> None:
+    show(summary())
+    assert capsys.readouterr().out.splitlines() == [
+        "SPX on 2026-11-19: identical; compared 3 signals, 12 fills",
+        "stack     gross 590.00, commissions 14.67, net 575.33 USD, 55.9 s",
+        "backtest  gross 590.00, commissions 14.67, net 575.33 USD, 2.1 s",
+    ]
+
+
+def test_a_difference_is_shown_with_what_both_sides_knew(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "at": "2026-11-19T15:02:30+00:00",
+        "reason": "price of the fill E1 is 12.10 in the stack, 12.05 in the backtest: compare",
+        "stack": {"price": "12.10"},
+        "backtest": None,
+        "bar": {"stack": {"close": 1.0}, "backtest": {"close": 2.0}},
+        "looked": {"stack": {"trend": 1}, "backtest": {"trend": -1}},
+    }
+    show(summary(identical=False, divergence=found))
+    out = capsys.readouterr().out
+    assert "SPX on 2026-11-19: NOT identical" in out
+    assert "First difference at 2026-11-19T15:02:30+00:00: price of the fill E1" in out
+    for text in ("12.10", "{'close': 1.0}", "{'trend': -1}", "latency_s", "nothing"):
+        assert text in out
