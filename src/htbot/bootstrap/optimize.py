@@ -33,7 +33,8 @@ from htbot.backtest.optimize.windows import Fold, Window, walk_forward, whole
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult, EquityCurve
 from htbot.backtest.tape import Tape
-from htbot.bootstrap.research import BacktestOptions, read_tape, strategies
+from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.research import BacktestOptions, read_tape
 from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
 from htbot.strategies.registry import Entry, create_bar

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from htbot.bootstrap import scaffold_texts as texts
-from htbot.bootstrap.research import strategies
+from htbot.bootstrap.catalogue import strategies
 from htbot.domain.errors import CallerMistake
 from htbot.domain.sessions import NEW_YORK
 from htbot.settings import project_root

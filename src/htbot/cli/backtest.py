@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ import typer
 
 from htbot.cli.flags import taking
 from htbot.cli.output import Json, print_facts, print_json
+from htbot.cli.pairs import pairs
 from htbot.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def backtest(flags: BacktestFlags) -> None:
     from htbot.backtest.metrics import measure
     from htbot.backtest.report import summary_lines, write_report
     from htbot.bootstrap import research
+    from htbot.bootstrap.catalogue import strategies
 
     if not flags.strategy:
-        listed = ", ".join(sorted(name for name, entry in research.strategies().items() if entry.plain))
+        listed = ", ".join(sorted(name for name, entry in strategies().items() if entry.plain))
         raise ConfigurationError(f"name a strategy: {listed}")
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():
@@ -126,19 +128,9 @@ def options_of(flags: BacktestFlags) -> BacktestOptions:
         commission=flags.commission.value,
         cash=cash,
         engine=flags.engine.value,
-        settings=_pairs("--set", flags.settings or ()),
-        limits=_pairs("--limit", flags.limits or ()),
+        settings=pairs("--set", flags.settings or ()),
+        limits=pairs("--limit", flags.limits or ()),
     )
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(f"{option} {text}: write name=value")
-        pairs[name.strip()] = value.strip()
-    return pairs
 
 
 @contextmanager

@@ -63,10 +63,10 @@ def optimize(flags: OptimizeFlags) -> None:
     """Search the settings of a strategy and tell what they earned on sessions they were not chosen on."""
     from htbot.backtest.export import write_csv
     from htbot.bootstrap import optimize as search
-    from htbot.bootstrap import research
+    from htbot.bootstrap.catalogue import strategies
 
     if not flags.strategy:
-        listed = ", ".join(sorted(name for name, entry in research.strategies().items() if entry.plain))
+        listed = ", ".join(sorted(name for name, entry in strategies().items() if entry.plain))
         raise ConfigurationError(f"name a strategy: {listed}")
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():

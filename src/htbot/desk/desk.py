@@ -340,6 +340,8 @@ class Desk:
             window = trading_window(self.day.session, self.parts.plan.hours)
             need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
         await self.parts.watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now)
+        for text in await self.parts.watch.series.look(self.parts.session, self.parts.market_database, now):
+            self.tell(error_alert("market data", text, now, Severity.WARNING))
 
     # --- acting ----------------------------------------------------------------------------------------------------
 

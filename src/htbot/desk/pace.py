@@ -240,7 +240,7 @@ class PacedPace:
         as_of = floor_to(desk.clock.now(), GRID_S)
         if self._last_grid != as_of:
             self._last_grid = as_of
-            await desk.settle(desk.clock.now())
+            await desk.settle(as_of)  # what is stored before the instant is told counts at it
             await desk.notices.publish_grid(as_of)
 
     async def _chores(self, desk: Desk, now: datetime) -> None:

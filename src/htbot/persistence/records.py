@@ -285,3 +285,30 @@ class Process:
     version: str
     revision: str
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """From where an instance is folded: every bar of a world from `first_bar` on; positions after `since` only."""
+
+    world_id: str
+    first_bar: datetime
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyInstance:
+    """A type of strategy with settings, on a symbol; `settings` as they were given, times are market time."""
+
+    name: str
+    type: str
+    symbol: str
+    minutes: int
+    warm_up_bars: int
+    settings: Mapping[str, Any]
+    config_hash: str
+    enabled: bool
+    mode: str
+    created_at: datetime
+    changed_at: datetime
+    observed: Observation | None = None

@@ -28,8 +28,8 @@ from htbot.adapters.ib.translation import (
 )
 from htbot.adapters.ib.wrapper import Sink, TellingWrapper, execution_message, open_order_message
 from htbot.domain.bars import Bar
-from htbot.domain.errors import ConfigurationError, Retryable
-from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.errors import ConfigurationError, NotFound, Retryable
+from htbot.domain.instruments import Contract, Instrument, Underlying
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.quotes import Quote
@@ -83,7 +83,7 @@ class IbSession:
         self.next_valid_id = 0
         self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
-        self._bar_lists: list[ib.BarDataList] = []
+        self._bar_lists: dict[tuple[int, int], ib.BarDataList] = {}
 
     @property
     def client_id(self) -> int:
@@ -204,14 +204,22 @@ class IbSession:
     async def qualify(self, underlying: Underlying) -> Contract:
         """The broker's contract of an underlying; `ConfigurationError` when it knows none."""
         try:
-            details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(underlying)))
+            return await self.resolve(underlying)
+        except NotFound as error:
+            text = f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract"
+            raise ConfigurationError(text) from error
+
+    async def resolve(self, instrument: Instrument) -> Contract:
+        """The broker's contract of a stock, fund or index; `NotFound` when it knows none."""
+        try:
+            details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(instrument)))
         except ib.RequestError as error:
             if error.code != _NO_CONTRACT:
-                raise Retryable(f"contract of {underlying.symbol}: {error}") from error
+                raise Retryable(f"contract of {instrument.symbol}: {error}") from error
             details = []
         known = _contracts(details)
         if not known:
-            raise ConfigurationError(f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract")
+            raise NotFound(f"the broker knows no {instrument.sec_type.value} {instrument.symbol}")
         return known[0]
 
     async def listed_options(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
@@ -228,10 +236,9 @@ class IbSession:
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open.
 
-        A stream of before is given up. `Retryable` when the broker has no history or does not answer.
+        The same stream of before is given up. `Retryable` when the broker has no history or does not answer.
         """
-        while self._bar_lists:
-            self._ib.cancelHistoricalData(self._bar_lists.pop())
+        self.stop_bars(contract, minutes)
         size = f"{minutes} mins" if minutes > 1 else "1 min"
         try:
             bars = await self._within(
@@ -241,7 +248,7 @@ class IbSession:
             )
         except ib.RequestError as error:
             raise Retryable(f"no history of {contract.symbol}: {error}") from error
-        self._bar_lists.append(bars)
+        self._bar_lists[contract.con_id, minutes] = bars
         history = [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
         def tell(updated: ib.BarDataList, has_new_bar: bool) -> None:
@@ -252,6 +259,12 @@ class IbSession:
 
         bars.updateEvent += tell
         return history
+
+    def stop_bars(self, contract: Contract, minutes: int) -> None:
+        """Stop streaming bars of a length."""
+        bars = self._bar_lists.pop((contract.con_id, minutes), None)
+        if bars is not None:
+            self._ib.cancelHistoricalData(bars)
 
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, once; the last may be open. `Retryable` when the broker has none."""
