@@ -23,10 +23,14 @@ def is_taken(port: int, host: str = "127.0.0.1") -> bool:
     return False
 
 
+_handed_out: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that nobody listens on, and that this process has not been given before."""
     for port in random.sample(_PRIVATE_RANGE, 200):
-        if not is_taken(port):
+        if port not in _handed_out and not is_taken(port):
+            _handed_out.add(port)
             return port
     raise ConfigurationError("no free port between 20000 and 29999 on 127.0.0.1")
 
