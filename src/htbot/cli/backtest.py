@@ -82,7 +82,7 @@ def backtest(flags: BacktestFlags) -> None:
     from htbot.bootstrap import research
 
     if not flags.strategy:
-        listed = ", ".join(sorted(name for name, entry in research.strategies().items() if entry.plain))
+        listed = ", ".join(sorted(research.strategies()))
         raise ConfigurationError(f"name a strategy: {listed}")
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():
