@@ -36,10 +36,10 @@ def desk_world(settings: Settings) -> DeskWorld:
     return DeskWorld(Mode.PAPER, float(settings.paper.speed))
 
 
-def history_days(bar_minutes: int) -> int:
-    """Sessions to ask for, so that `HISTORY_BARS` are there even with a short day among them."""
+def history_days(bar_minutes: int, bars: int = HISTORY_BARS) -> int:
+    """Sessions to ask for, so that so many bars are there even with a short day among them."""
     per_session = _SESSION_MINUTES // bar_minutes
-    return -(-HISTORY_BARS // per_session) + 2
+    return -(-bars // per_session) + 2
 
 
 def trading_hours(settings: Settings) -> TradingHours:

@@ -18,7 +18,7 @@ from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
-from htbot.bootstrap.desk import history_days
+from htbot.bootstrap.desk import HISTORY_BARS, history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.domain.errors import ConfigurationError
@@ -93,7 +93,8 @@ def request_of(strategy: Strategy[Any], options: SpreadOptions, market: Market, 
     )
     limits, breaker = with_limits(limits, breaker_limits(settings), options.limits)
     # The made-up market has years of history: a live desk asks for the sessions that fill its indicators.
-    earlier = sessions[max(0, place - history_days(strategy.needs.bar_minutes))]
+    needs = strategy.needs
+    earlier = sessions[max(0, place - history_days(needs.bar_minutes, max(HISTORY_BARS, needs.warm_up_bars)))]
     return SpreadRequest(
         strategy=strategy,
         market=market,

@@ -23,6 +23,7 @@ from htbot.strategies.ma_crossover import MaCrossover, MaCrossoverConfig
 from htbot.strategies.momentum import Momentum, MomentumConfig
 from htbot.strategies.range_bound import RangeBound, RangeBoundConfig
 from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
+from htbot.strategies.vertical_spread import VerticalSpread, VerticalSpreadConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Entry:
 
 STRATEGIES: dict[str, Entry] = {
     SpxBreakout.name: Entry(SpxBreakout, BreakoutConfig),
+    VerticalSpread.name: Entry(VerticalSpread, VerticalSpreadConfig),
     MaCrossover.name: Entry(MaCrossover, MaCrossoverConfig),
     RangeBound.name: Entry(RangeBound, RangeBoundConfig),
     Momentum.name: Entry(Momentum, MomentumConfig),
