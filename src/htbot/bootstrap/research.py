@@ -15,7 +15,8 @@ from htbot.backtest.bars import run_backtest
 from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
-from htbot.bootstrap.research_spreads import SpreadOptions, backtest_options
+from htbot.bootstrap.research_market import SpreadOptions
+from htbot.bootstrap.research_spreads import backtest_options
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import Settings, load_settings, project_root
 from htbot.strategies.registry import Entry, create_bar, discover

@@ -6,23 +6,19 @@ import difflib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from htbot.adapters.replay import read_market_data
-from htbot.backtest.request import Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.desk import HISTORY_BARS, history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
-from htbot.bootstrap.paper import PaperOptions, build_market
+from htbot.bootstrap.research_market import SpreadOptions, market_of, number_above_0, require_possible, world_of
+from htbot.bootstrap.research_strangle import backtest_strangle
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
 from htbot.marketdata.sessions import trading_window
@@ -33,25 +29,7 @@ from htbot.strategies.base import Strategy
 from htbot.strategies.registry import Entry
 
 Progress = Callable[[float], None]
-SEED = 7
 _PERCENT = Decimal(100)
-
-
-@dataclass(frozen=True, slots=True)
-class SpreadOptions:
-    """What `htbot backtest` was asked for a strategy on options; names and meaning as in `BacktestOptions`."""
-
-    symbol: str
-    data: tuple[Path, ...] = ()
-    bar: str | None = None
-    start: date | None = None
-    end: date | None = None
-    fill: FillRule = "book"
-    commission: Commission = "fixed"
-    cash: Decimal = Decimal(100_000)
-    engine: Engine = "auto"
-    settings: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 def backtest_options(
@@ -63,17 +41,19 @@ def backtest_options(
         ConfigurationError: data, settings, limits or options that cannot be used; one line each.
     """
     began = time.perf_counter()
-    _require_possible(options)
+    require_possible(options)
+    if entry.single:
+        return backtest_strangle(entry, options, settings, progress)
     config = entry.config.from_mapping({**options.settings, "symbol": options.symbol})
     strategy: Strategy[Any] = entry.strategy(config)
-    market = _market(options, settings)
+    market = market_of(options, settings)
     request = request_of(strategy, options, market, settings)
     result = run_spreads(request, progress)
     facts = RunFacts(
         config=config.as_fields(),
         data=tuple(os.fspath(path) for path in options.data),
         limits=_told(request, options),
-        market=_world(options),
+        market=world_of(options),
         wall_s=time.perf_counter() - began,
     )
     return backtest_result(result, request, facts)
@@ -109,56 +89,6 @@ def request_of(strategy: Strategy[Any], options: SpreadOptions, market: Market, 
     )
 
 
-# --- what can be asked ------------------------------------------------------------------------------------------------
-
-
-def _require_possible(options: SpreadOptions) -> None:
-    if options.engine == "compiled":
-        raise ConfigurationError("--engine compiled: strategies on options run in the event loop; use auto or events")
-    if options.symbol not in UNDERLYINGS:
-        raise ConfigurationError(f"--symbol {options.symbol}: options are known on {', '.join(UNDERLYINGS)}")
-    if options.settings.get("symbol", options.symbol).upper() != options.symbol:
-        raise ConfigurationError(f"--set symbol={options.settings['symbol']}: the underlying is given by --symbol")
-    if options.commission != "fixed":
-        raise ConfigurationError(f"--commission {options.commission}: options pay IB's fixed plan here; use fixed")
-    if not options.data and options.start is None:
-        raise ConfigurationError("give --data FILE, or --start (and --end) for days of the synthetic market")
-    if options.start is not None and options.end is not None and options.end < options.start:
-        raise ConfigurationError(f"--end {options.end} is before --start {options.start}")
-
-
-def _market(options: SpreadOptions, settings: Settings) -> Market:
-    cache = settings.paths.var / "cache"
-    if not options.data:
-        end = options.end or options.start
-        world = PaperOptions(state_dir=cache, start=options.start, end=end, seed=SEED, calendar_dir=cache)
-        return build_market(world, options.start)
-    world = PaperOptions(
-        state_dir=cache,
-        market="replay",
-        data=options.data,
-        bar=options.bar,
-        symbol=options.symbol,
-        end=options.end,
-        calendar_dir=cache,
-    )
-    return build_market(world, options.start or _first_day(options))
-
-
-def _first_day(options: SpreadOptions) -> date:
-    """The first day with bars: without a start a replay would play the last one only."""
-    columns = read_market_data(options.data, options.bar).bars.get(options.symbol)
-    if columns is None:
-        raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}")
-    return datetime.fromtimestamp(columns.start_s[0], NEW_YORK).date()
-
-
-def _world(options: SpreadOptions) -> str:
-    if options.data:
-        return "the days of the data files"
-    return f"SYNTHETIC: no recorded prices at all; days made up from seed {SEED}, not from any market"
-
-
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 _NAMES: Mapping[str, tuple[str, Callable[[Decimal], Any]]] = {
@@ -186,7 +116,7 @@ def with_limits(limits: Limits, breaker: BreakerLimits, wanted: Mapping[str, str
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_NAMES)}"
             raise ConfigurationError(f"unknown limit {name}: {hint}")
         changed, read = _NAMES[name]
-        changes[changed] = read(_number(name, text))
+        changes[changed] = read(number_above_0(name, text))
     if "strategy_daily_loss_limit_usd" in changes:
         loss = changes["strategy_daily_loss_limit_usd"]
         changes["account_daily_loss_limit_usd"] = max(loss, limits.account_daily_loss_limit_usd)
@@ -194,16 +124,6 @@ def with_limits(limits: Limits, breaker: BreakerLimits, wanted: Mapping[str, str
     if "max_drawdown_fraction" in changes:
         breaker = replace(breaker, drawdown_fraction=changes["max_drawdown_fraction"])
     return replace(limits, **changes), breaker
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ConfigurationError(f"limit {name}={text} is no number") from None
-    if not value.is_finite() or value <= 0:
-        raise ConfigurationError(f"limit {name}={text} is out of range: a number above 0")
-    return value
 
 
 def _told(request: SpreadRequest, options: SpreadOptions) -> str:

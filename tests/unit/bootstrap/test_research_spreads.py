@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from tests.support.spread_day import DAY, walk, world
 
-from htbot.bootstrap.research_spreads import SpreadOptions, backtest_options, request_of, with_limits
+from htbot.bootstrap.research_market import SpreadOptions
+from htbot.bootstrap.research_spreads import backtest_options, request_of, with_limits
 from htbot.domain.errors import ConfigurationError
 from htbot.risk.breaker import BreakerLimits
 from htbot.settings import Settings, load_settings
@@ -120,3 +121,21 @@ def test_limits_that_are_given_reach_gate_and_breaker(settings: Settings) -> Non
     assert changed.max_drawdown_fraction == breaker.drawdown_fraction == Decimal("0.04")
     assert breaker.daily_loss_usd == Decimal(2500)
     assert with_limits(limits, BreakerLimits(), {}) == (limits, BreakerLimits())
+
+
+def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) -> None:
+    entry = STRATEGIES["strangle_momentum"]
+    options = SpreadOptions(
+        "SPX", (data,), start=DAY, settings={"max_premium": "5"}, limits={"risk_per_day_usd": "900"}
+    )
+    result = backtest_options(entry, options, settings)
+    assert result.curve.days == (DAY,)
+    assert result.trades
+    assert "USD 900 paid a day" in result.assumptions["limits"]
+    assert (result.engine, result.why_not) == ("events", "options")
+    for changes, told in (
+        ({"limits": {"leverage": "2"}}, "unknown limit leverage: long options know risk_per_day_usd"),
+        ({"fill": "close"}, "--fill close: an option has quotes"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            backtest_options(entry, replace(options, **changes), settings)  # type: ignore[arg-type]
