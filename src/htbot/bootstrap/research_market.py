@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.backtest.request import Commission, Engine, FillRule
 from htbot.bootstrap.paper import PaperOptions, build_market
@@ -65,28 +66,39 @@ def market_of(options: SpreadOptions, settings: Settings) -> Market:
         ConfigurationError: files or days that make none.
     """
     cache = settings.paths.var / "cache"
+    first, last = _days(options, cache)
     if not options.data:
-        end = options.end or options.start
-        world = PaperOptions(state_dir=cache, start=options.start, end=end, seed=SEED, calendar_dir=cache)
-        return build_market(world, options.start)
+        world = PaperOptions(state_dir=cache, start=first, end=last, seed=SEED, calendar_dir=cache)
+        return build_market(world, first)
     world = PaperOptions(
         state_dir=cache,
         market="replay",
         data=options.data,
         bar=options.bar,
         symbol=options.symbol,
-        end=options.end,
+        end=last,
         calendar_dir=cache,
     )
-    return build_market(world, options.start or _first_day(options))
+    return build_market(world, first)
 
 
-def _first_day(options: SpreadOptions) -> date:
-    """The first day with bars: without a start a replay would play the last one only."""
-    columns = read_market_data(options.data, options.bar).bars.get(options.symbol)
-    if columns is None:
-        raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}")
-    return datetime.fromtimestamp(columns.start_s[0], NEW_YORK).date()
+def _days(options: SpreadOptions, cache: Path) -> tuple[date, date]:
+    """The first and the last session that were asked for; every one of the files, where nothing was."""
+    first, last = options.start, options.end
+    if options.data:
+        columns = read_market_data(options.data, options.bar).bars.get(options.symbol)
+        if columns is None:
+            raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}")
+        begins, ends = (datetime.fromtimestamp(columns.start_s[at], NEW_YORK).date() for at in (0, -1))
+        first, last = max(first or begins, begins), min(last or ends, ends)
+    last = last or first
+    days = []
+    if first is not None and last is not None and first <= last:
+        days = [one.day for one in load_sessions(first, last, cache).all() if first <= one.day <= last]
+    if not days:
+        where = "the data have" if options.data else "there is"
+        raise ConfigurationError(f"{where} no session of {options.symbol} from {options.start} to {options.end}")
+    return days[0], days[-1]
 
 
 def world_of(options: SpreadOptions) -> str:

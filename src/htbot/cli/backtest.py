@@ -75,7 +75,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def backtest(flags: BacktestFlags) -> None:
-    """Run a strategy over recorded bars and tell what came of it."""
+    """Run a strategy over recorded bars and tell what came of it; one on options also over the synthetic market."""
     from htbot.backtest.export import as_json, write_csv
     from htbot.backtest.metrics import measure
     from htbot.backtest.report import summary_lines, write_report

@@ -139,3 +139,24 @@ def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) 
     ):
         with pytest.raises(ConfigurationError, match=told):
             backtest_options(entry, replace(options, **changes), settings)  # type: ignore[arg-type]
+
+
+def test_days_without_a_session_are_passed_over(settings: Settings, data: Path) -> None:
+    """Whole months can be asked for, also beyond the data: 30 June is a Sunday, and the file ends on 3 July."""
+    options = SpreadOptions("SPX", (data,), start=date(2024, 6, 30), end=date(2024, 7, 31), settings=QUICK)
+    assert backtest_options(ENTRY, options, settings).curve.days == (date(2024, 7, 1), date(2024, 7, 2), DAY)
+    made_up = SpreadOptions("SPX", start=date(2026, 11, 14), end=date(2026, 11, 16), settings=QUICK)
+    assert backtest_options(ENTRY, made_up, settings).curve.days == (date(2026, 11, 16),)
+
+
+@pytest.mark.parametrize(("start", "end"), [(date(2024, 8, 1), None), (None, date(2024, 6, 28))])
+def test_days_outside_of_the_data_are_told(
+    settings: Settings, data: Path, start: date | None, end: date | None
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"the data have no session of SPX from {start} to {end}"):
+        backtest_options(ENTRY, SpreadOptions("SPX", (data,), start=start, end=end), settings)
+
+
+def test_a_weekend_of_the_synthetic_market_is_told(settings: Settings) -> None:
+    with pytest.raises(ConfigurationError, match="there is no session of SPX from 2026-11-14 to None"):
+        backtest_options(ENTRY, SpreadOptions("SPX", start=date(2026, 11, 14)), settings)
