@@ -75,3 +75,15 @@ def test_what_was_known_is_used(whole: dict[str, SpreadResult], name: str) -> No
     other = run(name, poisoned(BARS, OPENS - timedelta(days=1)))
     until = first + timedelta(minutes=1)
     assert decided(other, until) != decided(whole[name], until)
+
+
+def test_strikes_by_delta_are_those_of_a_credit_spread(whole: dict[str, SpreadResult]) -> None:
+    """Distinct, out of the money, the bought one further out; one trade a session."""
+    result = whole["vertical_spread"]
+    assert len(result.trades) == len(result.days) == 1
+    signal, (trade,) = result.signals[0].signal, result.trades
+    sold, bought = (next(leg for leg in trade.legs if leg.side == side) for side in ("SELL", "BUY"))
+    side = -trade.direction
+    assert 0 < (float(sold.strike) - signal.price) * side < (float(bought.strike) - signal.price) * side
+    assert trade.width == abs(sold.strike - bought.strike)
+    assert trade.credit > 0
