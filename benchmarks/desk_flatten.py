@@ -22,6 +22,9 @@ from htbot.persistence.repositories import CommandRepository, DeskStateRepositor
 
 MOST_MS = 150.0
 PATIENCE_S = 60.0
+# One entry after the other, each closed at a loss: the guard against floods would refuse the eleventh within a minute,
+# and the breaker would trip on the sum of the losses.
+SETTINGS = {"MAX_ORDERS_PER_MINUTE": "300", "DAILY_LOSS_LIMIT": "1000000"}
 _QUOTES = ((6.10, 6.30), (1.90, 2.00))
 
 
@@ -60,7 +63,7 @@ async def flattening(chosen: argparse.Namespace) -> list[Figure]:
     times: list[float] = []
     answers, sessions = Answers(), list[Session]()
     market = Market(STARTED, answers.on_order, answers.on_cancel)
-    with stage(("postgres", "redis", "api")) as stack:
+    with stage(("postgres", "redis", "api"), **SETTINGS) as stack:
         stack.start_programs(("api",))
         api = stack.settings.api
         await _until(lambda: answers_at(api.host, api.port, timeout_s=1))

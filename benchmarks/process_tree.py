@@ -87,6 +87,11 @@ def program_of(process: Process, root: int) -> str:
     return "other"
 
 
+def cpu_s(pid: int) -> float:
+    """User and system time of one process so far, in seconds; raises KeyError when it is gone."""
+    return _processes()[pid].cpu_s
+
+
 def pss_mb(pid: int) -> float:
     """Proportional set size: shared pages are split among those who share them."""
     try:

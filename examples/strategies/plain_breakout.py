@@ -81,8 +81,8 @@ class PlainBreakout(BarStrategy):
 
     @property
     def inputs(self) -> BarInputs:
-        """5-minute bars; with 204 of them the trend is whole."""
-        return BarInputs(bar_minutes=5, warm_up_bars=self.config.rsi_window + self.config.ema_span)
+        """5-minute bars, or shorter ones that make them; with 204 of them the trend is whole."""
+        return BarInputs(5, self.config.rsi_window + self.config.ema_span, shorter_too=True)
 
     def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
         """Close beyond the day's range with the trend."""

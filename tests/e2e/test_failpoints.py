@@ -6,60 +6,43 @@ The long form: `python -m tests.proofs.failpoints --rounds 100 --seed 1`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
-from random import Random
 
 import pytest
-from tests.proofs.failpoints.books import judge
-from tests.proofs.failpoints.cases import JOURNAL_ONLY, KILL, STOP, Case, Runner, What
-from tests.proofs.failpoints.site import Site
+from tests.proofs.failpoints.cases import KILL, STOP, Run, What
+from tests.proofs.failpoints.lanes import Lane, play, short_form
 from tests.support.postgres import PostgresServer, postgres_server, record_template  # noqa: F401 - fixtures
 
 from htbot.telemetry.failpoints import EDGES
 
-ENTRY_EDGES = ("after_claim", "before_send", "after_send", "before_commit")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def site(postgres_server: PostgresServer, record_template: str, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
-    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-    made = Site(tmp_path, postgres_server.create(record_template))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-def chosen() -> list[Case]:
-    """Each edge once for a close, four for an entry too, killed; two closes frozen.
-
-    An entry waits until the one before is out of doubt, which takes the settle time: the rest is for the long form.
-    """
-    closes = [Case(What.GUARD if edge in JOURNAL_ONLY else What.TASK, edge, KILL) for edge in EDGES]
-    entries = [Case(What.ENTRY, edge, KILL) for edge in ENTRY_EDGES]
-    frozen = [Case(What.TASK, "before_send", STOP), Case(What.TASK, "after_send", STOP)]
-    return [*closes, *frozen, *entries]
 
 
 @pytest.mark.fault(3)
 @pytest.mark.fault(4)
 @pytest.mark.ruling(33)
-def test_every_edge_of_a_send_is_survived(site: Site) -> None:
-    runner = Runner(site, Random(4))
-    cases = chosen()
-    runner.stock(sum(case.what is What.TASK for case in cases))
-    for case in cases:
-        run = runner.run(case)
-        logging.getLogger(__name__).warning("%s: back after %.1f s", case, run.back_s)
-    verdict = judge(runner, runner.finish())
-    assert verdict.sound, verdict
-    assert {(run.case.what is What.ENTRY, run.case.edge) for run in runner.runs} >= {
-        *((False, edge) for edge in EDGES),
-        *((True, edge) for edge in ENTRY_EDGES),
-    }
-    killed = sum(life.code == -9 for life in site.desk.lives)
-    assert killed >= len(cases), "each case has cost a life"
-    assert len(site.desk.lives) == killed, f"a desk ended by itself: {site.desk.lives}"
+def test_every_edge_of_a_send_is_survived(
+    postgres_server: PostgresServer,  # noqa: F811
+    record_template: str,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    lanes = [
+        Lane(tmp_path / f"lane{number}", postgres_server.create(record_template), number, cases)
+        for number, cases in enumerate(short_form())
+    ]
+    outcomes = list(play(lanes, len(lanes), _tell))
+    for outcome in outcomes:
+        assert outcome.verdict.sound, outcome.verdict
+    runs = [run for outcome in outcomes for run in outcome.runs]
+    struck = Counter((run.case.edge, run.case.act) for run in runs)
+    assert struck == {(edge, KILL): 2 for edge in EDGES} | {(edge, STOP): 1 for edge in EDGES}
+    assert {run.case.what for run in runs} == set(What)
+    lives = [life for outcome in outcomes for life in outcome.lives]
+    killed = sum(life.code == -9 for life in lives)
+    assert killed >= len(runs), "each case has cost a life"
+    assert len(lives) == killed, f"a desk ended by itself: {lives}"
+
+
+def _tell(run: Run) -> None:
+    logging.getLogger(__name__).warning("%s: back after %.1f s", run.case, run.back_s)

@@ -6,6 +6,6 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("long", max_examples=10_000, deadline=None)
+settings.register_profile("long", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "10000")), deadline=None)
 if os.environ.get("HYPOTHESIS_PROFILE"):
     settings.load_profile(os.environ["HYPOTHESIS_PROFILE"])

@@ -10,8 +10,9 @@ from decimal import Decimal
 from tests.support.accounts import ENOUGH
 
 from htbot.domain.bars import Bar
+from htbot.domain.errors import NotFound
 from htbot.domain.fills import Fill
-from htbot.domain.instruments import Contract, Right, SecType, Underlying
+from htbot.domain.instruments import Contract, Instrument, Right, SecType, Underlying
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
@@ -28,6 +29,7 @@ from htbot.marketdata.messages import ConnectionMessage, MarketMessage, TimeMess
 from htbot.marketdata.snapshot import ListedOption
 
 UNDERLYING_ID = 1
+UNKNOWN_SYMBOL = "NOSUCH"
 LONG_PRICE = Decimal("2.00")
 VALUES = {
     "NetLiquidation": "100000.00",
@@ -98,6 +100,7 @@ class FakeBroker:
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=lambda: dict(VALUES))
     margin: WhatIf = ENOUGH
+    history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
 
     def working(self, ref: str) -> HeldOrder:
         """The order of a reference that works."""
@@ -323,6 +326,9 @@ class FakeSession:
     def positions(self) -> dict[tuple[str, int], tuple[Contract, int]]:
         return dict(self.broker.held)
 
+    def holdings(self, account: str) -> dict[int, int]:
+        return {con_id: quantity for (owner, con_id), (_, quantity) in self.broker.held.items() if owner == account}
+
     # --- market ----------------------------------------------------------------------------------------------------
 
     async def qualify(self, underlying: Underlying) -> Contract:
@@ -333,8 +339,16 @@ class FakeSession:
         return [option for option in self.broker.options if option.expiry == expiry]
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
-        del contract, minutes, days
-        return []
+        del days
+        return list(self.broker.history.get((contract.symbol, minutes), []))
+
+    async def resolve(self, instrument: Instrument) -> Contract:
+        if instrument.symbol == UNKNOWN_SYMBOL:
+            raise NotFound(f"the broker knows no {instrument.sec_type.value} {instrument.symbol}")
+        return Contract(UNDERLYING_ID, instrument.symbol, instrument.sec_type, instrument.exchange)
+
+    def stop_bars(self, contract: Contract, minutes: int) -> None:
+        del contract, minutes
 
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         return await self.stream_bars(contract, minutes, days)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import operator
 from array import array
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,15 @@ from tests.support.shared_data import sessions, shared_file
 
 from htbot.adapters.replay.reader import read_market_data
 from htbot.backtest.bar_run import DEAL_RECORD
+from htbot.backtest.bars import set_up
 from htbot.backtest.compiler.layout import Kinds, fields_of
+from htbot.backtest.request import BacktestRequest, FillRule
 from htbot.backtest.tape import Tape, make_tape
 from htbot.domain.numeric import Numeric
 from htbot.domain.recorded import BarColumns
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
-from htbot.engine.bar_account import BIG, MICRO, BarAccount, BarFees
 from htbot.engine.bar_loop import BarLoop
-from htbot.engine.bar_parts import Fill, Sizing
-from htbot.strategies.bar_strategy import BarStrategy, minutes_of
+from htbot.strategies.bar_strategy import BarStrategy
 
 BAR_FILES = (
     "us_equities_5m_2022",
@@ -102,26 +104,10 @@ def recorded_tapes(name: str) -> tuple[Tape, ...]:
     return tuple(make_tape(symbol, columns, table) for symbol, columns in data.bars.items() if within(columns))
 
 
-def loop_of(strategy: BarStrategy, fill: Fill = Fill.CLOSE, cash_usd: int = 10_000_000) -> BarLoop:
+def loop_of(strategy: BarStrategy, fill: FillRule = "close") -> BarLoop:
     """A loop without fees and limits, with the settings of the strategy's configuration."""
-    config = strategy.config
-    loop = BarLoop(strategy, BarAccount(cash_usd * MICRO), BarFees(0, 0, 0))
-    loop.fill = fill
-    loop.point_value = config.point_value
-    loop.sizing = Sizing(config.quantity, config.sizing == "confidence")
-    loop.allow_short = config.allow_short
-    loop.entry_from = minutes_of(config.entry_start)
-    loop.entry_until = minutes_of(config.entry_end)
-    loop.cooldown_s = config.cooldown_minutes * 60
-    loop.limits.entries_per_day = BIG if config.max_entries_per_day is None else config.max_entries_per_day
-    exits = loop.exits
-    exits.overnight = config.exit_time is None
-    exits.exit_minute = BIG if config.exit_time is None else minutes_of(config.exit_time)
-    exits.target_u = BIG if config.profit_target_usd is None else int(config.profit_target_usd * MICRO)
-    exits.stop_u = BIG if config.stop_loss_usd is None else int(config.stop_loss_usd * MICRO)
-    exits.levels = config.profit_levels
-    exits.hold_days = BIG if config.max_hold_days is None else config.max_hold_days
-    return loop
+    request = BacktestRequest(strategy.name, "TEST", Path(), fill=fill, commission="none", cash=Decimal(10_000_000))
+    return set_up(request, strategy)
 
 
 def state_of(thing: Numeric, kinds: Kinds, path: str = "") -> dict[str, str]:

@@ -137,6 +137,23 @@ def connection_alert(connected: bool, detail: str, as_of: datetime, account: str
     )
 
 
+def outage_alert(since: datetime, after: timedelta, detail: str, as_of: datetime, account: str = "") -> Alert:
+    """The broker is still away, `after` from `since` on: it may not come back by itself."""
+    minutes = int(after.total_seconds() // 60)
+    return compose(
+        Message(
+            kind="broker_outage",
+            severity=Severity.CRITICAL,
+            title=f"Broker Away for {minutes} Minutes",
+            summary=f"The broker has been away for {minutes} minutes: nothing is sent, exits wait. Look at it.",
+            as_of=as_of,
+            dedup_key=f"broker_outage:{account}:{since.isoformat()}:{minutes}",
+            facts=[Fact("Since", since.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")), Fact("Detail", detail)],
+            account=account,
+        )
+    )
+
+
 def error_alert(source: str, detail: str, as_of: datetime, severity: Severity = Severity.CRITICAL) -> Alert:
     """Something broke that a person should look at. Errors of one `source` are one type for the throttle."""
     return compose(

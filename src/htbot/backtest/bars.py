@@ -13,15 +13,13 @@ from htbot.backtest.bar_run import BarRun, Progress, run_bars
 from htbot.backtest.bar_trades import curve_of, trades_of
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
-from htbot.backtest.tape import Tape
+from htbot.backtest.tape import DAY_S, Tape
 from htbot.domain.errors import ConfigurationError
-from htbot.engine.bar_account import BIG, MICRO, BarAccount, BarFees, BarLimits, Refusal
+from htbot.engine.bar_account import BIG, MICRO, BarLimits, Refusal
 from htbot.engine.bar_loop import BarLoop
 from htbot.engine.bar_parts import Fill
-from htbot.strategies.bar_strategy import BarConfig, BarStrategy, minutes_of
-
-_FEES: Mapping[str, tuple[int, int, int]] = {"fixed": (5_000, 1_000_000, 100), "none": (0, 0, 0)}
-"""USD 0.005 a share, at least 1.00, at most 1 % of the value (`matching.fees`)."""
+from htbot.engine.bar_setup import FEES, loop_of
+from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 
 
 def _whole(value: Decimal) -> int:
@@ -65,7 +63,7 @@ def run_backtest(
     began = time.perf_counter()
     config: BarConfig = strategy.config
     loop = set_up(request, strategy)
-    played = tape.between(None, request.end)
+    played = _fitted(tape, strategy).between(None, request.end)
     if not len(played) or int(played.bars["session"][-1]) < loop.first_session:
         raise ConfigurationError(f"the data have no session of {tape.symbol} from {request.start} to {request.end}")
     run = run_bars(loop, played, request.folder, request.engine, progress)
@@ -88,37 +86,35 @@ def run_backtest(
     )
 
 
+def _fitted(tape: Tape, strategy: BarStrategy) -> Tape:
+    """The tape in bars of the length that the strategy decides on.
+
+    Raises:
+        ConfigurationError: the data's bars are too long for it.
+    """
+    inputs = strategy.inputs
+    if inputs.shorter_too and tape.seconds <= inputs.bar_minutes * 60:
+        return tape
+    try:
+        return tape.of_length(inputs.bar_minutes)
+    except ConfigurationError as error:
+        minutes = 1440 if tape.seconds == DAY_S else tape.seconds // 60
+        hint = f": --set bar_minutes={minutes}" if hasattr(strategy.config, "bar_minutes") else ""
+        raise ConfigurationError(f"{strategy.name}: {error}{hint}") from error
+
+
 def set_up(request: BacktestRequest, strategy: BarStrategy) -> BarLoop:
     """The loop as the request and the strategy's configuration want it.
 
     Raises:
         ConfigurationError: a limit of an unknown name or value.
     """
-    config: BarConfig = strategy.config
-    loop = BarLoop(strategy, BarAccount(_micro(request.cash)), BarFees(*_FEES[request.commission]))
+    limits = BarLimits()
+    _set_limits(limits, request.limits)
+    loop = loop_of(strategy, request.cash, FEES[request.commission], limits)
     loop.fill = Fill[request.fill.upper()]
-    loop.point_value = config.point_value
-    loop.allow_short = config.allow_short
-    loop.entry_from, loop.entry_until = minutes_of(config.entry_start), minutes_of(config.entry_end)
-    loop.cooldown_s = config.cooldown_minutes * 60
     loop.first_session = 0 if request.start is None else request.start.toordinal()
-    loop.sizing.fixed = config.quantity
-    loop.sizing.by_confidence = config.sizing == "confidence"
-    _plan_exits(loop, config)
-    _set_limits(loop.limits, request.limits)
-    if config.max_entries_per_day is not None:
-        loop.limits.entries_per_day = min(loop.limits.entries_per_day, config.max_entries_per_day)
     return loop
-
-
-def _plan_exits(loop: BarLoop, config: BarConfig) -> None:
-    plan = loop.exits
-    plan.overnight = config.exit_time is None
-    plan.exit_minute = BIG if config.exit_time is None else minutes_of(config.exit_time)
-    plan.target_u = BIG if config.profit_target_usd is None else _micro(config.profit_target_usd)
-    plan.stop_u = BIG if config.stop_loss_usd is None else _micro(config.stop_loss_usd)
-    plan.levels = config.profit_levels
-    plan.hold_days = BIG if config.max_hold_days is None else config.max_hold_days
 
 
 def _set_limits(limits: BarLimits, wanted: Mapping[str, object]) -> None:
@@ -147,7 +143,7 @@ def _assumptions(request: BacktestRequest, run: BarRun, tape: Tape) -> dict[str,
     told = {
         "fills": f"{request.fill}: {_ASSUMED[request.fill]}",
         "commissions": "IB's fixed plan for US shares" if request.commission == "fixed" else "none",
-        "bars": "whole sessions" if tape.seconds == 86_400 else f"{tape.seconds // 60} min, regular hours only",
+        "bars": "whole sessions" if tape.seconds == DAY_S else f"{tape.seconds // 60} min, regular hours only",
         "account": f"USD {request.cash} at the start; nothing is paid for borrowing, and no interest earned",
         "limits": ", ".join(limits) if limits else "none",
         "prices": "as recorded: splits and dividends are not adjusted for",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,17 @@ def write_report(result: BacktestResult, metrics: Metrics, path: Path, trials: i
     path.write_text(report_html(result, metrics, trials), encoding="utf-8")
 
 
-def report_html(result: BacktestResult, metrics: Metrics, trials: int | None = None) -> str:
-    """The report as one HTML page without scripts, fonts or pictures from anywhere else."""
+def report_html(
+    result: BacktestResult,
+    metrics: Metrics,
+    trials: int | None = None,
+    page: str = "report.html.j2",
+    more: Mapping[str, Any] | None = None,
+) -> str:
+    """The report as one HTML page without scripts, fonts or pictures from anywhere else.
+
+    Another `page` may extend it and be given `more`.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     pages = Environment(
@@ -35,7 +45,7 @@ def report_html(result: BacktestResult, metrics: Metrics, trials: int | None = N
         lstrip_blocks=True,
     )
     pages.filters["minus"] = _with_minus
-    return pages.get_template("report.html.j2").render(_view(result, metrics, trials))
+    return pages.get_template(page).render({**_view(result, metrics, trials), **(more or {})})
 
 
 def summary_lines(result: BacktestResult, metrics: Metrics) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lamb
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
     """
     sessions = _sessions(request)
-    run = _Run(request)
+    run = Run(request)
     run.begin(sessions[0])
     for number, session in enumerate(sessions, 1):
         run.play(session)
@@ -67,7 +67,7 @@ def _sessions(request: SpreadRequest) -> list[Session]:
     return chosen
 
 
-class _Run:
+class Run:
     """One run; time goes forwards only."""
 
     def __init__(self, request: SpreadRequest) -> None:
@@ -95,9 +95,6 @@ class _Run:
     def play(self, session: Session) -> None:
         """One session, from its open to its close."""
         market = self._request.market
-        through = None if self._memory is None else self._memory.through
-        if through is not None:
-            self._recent = [bar for bar in self._recent if bar.start >= through]
         self._exchange.begin()
         self._account.begin_session()
         self._book.begin_session(session.day)
@@ -134,6 +131,11 @@ class _Run:
                 prices=tuple(price for _equity, price in self._closes),
             ),
         )
+
+    @property
+    def known(self) -> tuple[Bar, ...]:
+        """The bars that the next look is given besides the state."""
+        return tuple(self._recent)
 
     # --- an instant -------------------------------------------------------------------------------------------------
 
@@ -189,11 +191,16 @@ class _Run:
         outcome = decide(inputs)
         if outcome.intent is not None:
             outcome = confirm(inputs, outcome, self._account.what_if(outcome.intent))
-        if self._memory is None:  # the history is folded: from here on this session's bars are enough
-            self._recent = [bar for bar in self._recent if bar.start >= session.opens]
-        self._memory = outcome.memory
+        self._remember(outcome.memory, session)
         self._evaluations.append(outcome.evaluation)
         if outcome.signal is not None and outcome.decision is not None:
             self._book.signals.append(SpreadSignal(outcome.signal, outcome.decision))
         if outcome.intent is not None and outcome.trade is not None:
             self._desk.enter(outcome.trade, outcome.intent)
+
+    def _remember(self, memory: Memory, session: Session) -> None:
+        """Keep the state, and of the bars what the next look needs: this session's, and what closed after the state."""
+        self._memory, through = memory, memory.through
+        since = None if through is None else min(session.opens, through)
+        if since is not None and self._recent and self._recent[0].start < since:
+            self._recent = [bar for bar in self._recent if bar.start >= since]

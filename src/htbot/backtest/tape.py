@@ -17,6 +17,7 @@ from htbot.domain.sessions import NEW_YORK, SessionTable
 _KINDS = {int: "i8", float: "f8", bool: "?"}
 BAR_RECORD = np.dtype([(name, _KINDS[kind]) for name, kind in get_type_hints(TapeBar).items()], align=True)
 DAY_S = 86_400
+_OPEN_MINUTE, _SESSION_MINUTES = 570, 390
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,33 @@ class Tape:
         begin = 0 if first is None else int(np.searchsorted(sessions, first.toordinal(), "left"))
         end = len(sessions) if last is None else int(np.searchsorted(sessions, last.toordinal(), "right"))
         return Tape(self.symbol, self.seconds, self.bars[begin:end])
+
+    def of_length(self, minutes: int) -> Tape:
+        """Longer bars made of these, on a grid that begins at the open; from 390 minutes on one for each session.
+
+        Raises:
+            ConfigurationError: the bars are longer, or do not fill such a bar evenly.
+        """
+        wanted = DAY_S if minutes >= _SESSION_MINUTES else minutes * 60
+        if wanted == self.seconds:
+            return self
+        if self.seconds > wanted or wanted % self.seconds:
+            have = "whole sessions" if self.seconds == DAY_S else f"{self.seconds // 60} minutes"
+            raise ConfigurationError(f"bars of {minutes} minutes cannot be made of bars of {have}")
+        bars = self.bars
+        place = np.zeros(len(bars), np.int64) if wanted == DAY_S else (bars["minute"] - _OPEN_MINUTE) // minutes
+        begins = np.ones(len(bars), np.bool_)
+        begins[1:] = (place[1:] != place[:-1]) | (bars["session"][1:] != bars["session"][:-1])
+        first = np.flatnonzero(begins)
+        last = np.append(first[1:], len(bars)) - 1
+        made = bars[first]
+        made["high"], made["low"] = np.maximum.reduceat(bars["high"], first), np.minimum.reduceat(bars["low"], first)
+        made["volume"], made["close"] = np.add.reduceat(bars["volume"], first), bars["close"][last]
+        made["ends_session"] = bars["ends_session"][last]
+        made["minute"] = _OPEN_MINUTE + place[first] * minutes
+        made["start_s"] -= (bars["minute"][first] - made["minute"]) * 60
+        made["end_minute"] = np.minimum(made["minute"] + minutes, made["close_minute"])
+        return Tape(self.symbol, wanted, made)
 
 
 def make_tape(symbol: str, columns: BarColumns, table: SessionTable) -> Tape:

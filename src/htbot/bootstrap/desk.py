@@ -37,9 +37,9 @@ def desk_world(settings: Settings) -> DeskWorld:
 
 
 def history_days(bar_minutes: int, bars: int = HISTORY_BARS) -> int:
-    """Sessions to ask for, so that so many bars are there even with a short day among them."""
+    """Sessions to ask for, so that `bars` are there even with a short day among them, and never less than 600."""
     per_session = _SESSION_MINUTES // bar_minutes
-    return -(-bars // per_session) + 2
+    return -(-max(bars, HISTORY_BARS) // per_session) + 2
 
 
 def trading_hours(settings: Settings) -> TradingHours:

@@ -17,6 +17,7 @@ from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.execution.disagreement import Patience
+from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.portfolio.marks import Tolerance
 from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
@@ -48,7 +49,15 @@ _CHAOS: Mapping[str, Any] = {
     "max_leverage": _UNLIMITED_USD,
     "max_drawdown_fraction": None,
 }
+# The built-in gateway lists an order within milliseconds. Sooner means more orders in doubt and more proofs of absence
+# that are contradicted later: a run tries the protocol harder, and more often in the same time.
+_SOON = Silence(answer_within_s=3.0, settle_s=3.0)
 _NEVER_TRIPS = BreakerLimits(daily_loss_usd=_UNLIMITED_USD, drawdown_fraction=_UNLIMITED_USD, most_rejects=1_000_000)
+
+
+def broker_silence(settings: Settings) -> Silence:
+    """How long the broker may be silent about an order."""
+    return _SOON if settings.risk.profile == "chaos" else DEFAULT_SILENCE
 
 
 def patience(settings: Settings) -> Patience:

@@ -10,6 +10,7 @@ from functools import partial
 from redis import RedisError
 
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
@@ -25,6 +26,7 @@ from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
+from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.tokens import Tokens
 from htbot.services.versions import Version, own_version, version_trouble
 from htbot.settings import Settings
@@ -43,6 +45,7 @@ class People:
     tokens: Tokens
     audit: Audit
     metrics: SystemMetrics
+    strategies: Strategies
 
 
 def host_now() -> datetime:
@@ -108,4 +111,5 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         tokens=Tokens(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
+        strategies=Strategies(StrategyParts(database, live, partial(strategies, settings), host_now)),
     )

@@ -15,11 +15,12 @@ from htbot.backtest.bars import run_backtest
 from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
+from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.research_market import SpreadOptions
 from htbot.bootstrap.research_spreads import backtest_options
 from htbot.domain.errors import ConfigurationError
-from htbot.settings import Settings, load_settings, project_root
-from htbot.strategies.registry import Entry, create_bar, discover
+from htbot.settings import load_settings
+from htbot.strategies.registry import create_bar
 
 Progress = Callable[[float], None]
 
@@ -44,17 +45,6 @@ class BacktestOptions:
     engine: Engine = "auto"
     settings: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
-
-
-def strategies(settings: Settings | None = None) -> dict[str, Entry]:
-    """Every strategy by name: built in, in `examples/strategies`, and in the folders of HTBOT_STRATEGY_PATH.
-
-    Raises:
-        ConfigurationError: a folder or a file that cannot be used.
-    """
-    chosen = settings or load_settings()
-    examples = project_root() / "examples" / "strategies"
-    return discover([*([examples] if examples.is_dir() else []), *chosen.paths.strategy_folders])
 
 
 def backtest(options: BacktestOptions, progress: Progress = _silent) -> BacktestResult:

@@ -14,7 +14,7 @@ from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
-from htbot.bootstrap.desk import HISTORY_BARS, history_days
+from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
 from htbot.bootstrap.research_market import SpreadOptions, market_of, number_above_0, require_possible, world_of
 from htbot.bootstrap.research_strangle import backtest_strangle
@@ -74,7 +74,7 @@ def request_of(strategy: Strategy[Any], options: SpreadOptions, market: Market, 
     limits, breaker = with_limits(limits, breaker_limits(settings), options.limits)
     # The made-up market has years of history: a live desk asks for the sessions that fill its indicators.
     needs = strategy.needs
-    earlier = sessions[max(0, place - history_days(needs.bar_minutes, max(HISTORY_BARS, needs.warm_up_bars)))]
+    earlier = sessions[max(0, place - history_days(needs.bar_minutes, needs.warm_up_bars))]
     return SpreadRequest(
         strategy=strategy,
         market=market,

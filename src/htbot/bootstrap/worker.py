@@ -13,6 +13,7 @@ from functools import partial
 
 from htbot import __version__
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import risk_limits
 from htbot.bootstrap.mail import build_channels
 from htbot.bootstrap.strategy import build_strategy
@@ -21,6 +22,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
 from htbot.services.alert_delivery import DeliveryParts
+from htbot.services.bar_evaluator import BarEvaluator
 from htbot.services.margin import ask_margin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
@@ -40,6 +42,7 @@ class WorkerParts:
     live: LiveReader
     reader: MarketReader
     marker: PnlMarker
+    evaluator: BarEvaluator
     delivery: DeliveryParts
     host_now: Callable[[], datetime]
     version: Version | None = None
@@ -64,6 +67,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
             enabled=chosen.strategy_enabled,
         ),
         marker=PnlMarker(),
+        evaluator=BarEvaluator(partial(strategies, chosen)),
         delivery=DeliveryParts(database, build_channels(chosen), host_now),
         host_now=host_now,
         version=own_version(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ import typer
 
 from htbot.cli.flags import taking
 from htbot.cli.output import Json, print_facts, print_json
+from htbot.cli.pairs import pairs
 from htbot.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,14 +81,15 @@ def backtest(flags: BacktestFlags) -> None:
     from htbot.backtest.metrics import measure
     from htbot.backtest.report import summary_lines, write_report
     from htbot.bootstrap import research
+    from htbot.bootstrap.catalogue import strategies
 
     if not flags.strategy:
-        listed = ", ".join(sorted(research.strategies()))
+        listed = ", ".join(sorted(strategies()))
         raise ConfigurationError(f"name a strategy: {listed}")
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():
             raise ConfigurationError(f"{path}: no such folder")
-    options = _options(flags)
+    options = options_of(flags)
     with _progress(quiet=flags.as_json or not sys.stderr.isatty()) as progress:
         result = research.backtest(options, progress)
     metrics = measure(result)
@@ -101,7 +103,12 @@ def backtest(flags: BacktestFlags) -> None:
         print_facts(summary_lines(result, metrics))
 
 
-def _options(flags: BacktestFlags) -> BacktestOptions:
+def options_of(flags: BacktestFlags) -> BacktestOptions:
+    """What a backtest is asked for, from the command line.
+
+    Raises:
+        ConfigurationError: text that is no amount or no pair.
+    """
     from htbot.bootstrap.research import BacktestOptions
 
     try:
@@ -121,19 +128,9 @@ def _options(flags: BacktestFlags) -> BacktestOptions:
         commission=flags.commission.value,
         cash=cash,
         engine=flags.engine.value,
-        settings=_pairs("--set", flags.settings or ()),
-        limits=_pairs("--limit", flags.limits or ()),
+        settings=pairs("--set", flags.settings or ()),
+        limits=pairs("--limit", flags.limits or ()),
     )
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigurationError(f"{option} {text}: write name=value")
-        pairs[name.strip()] = value.strip()
-    return pairs
 
 
 @contextmanager

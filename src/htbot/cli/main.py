@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import typer
 
-from htbot.cli import audit, backtest, chaos, control, demo, doctor, paper, parity, reads, setup
+from htbot.cli import (
+    audit,
+    backtest,
+    chaos,
+    control,
+    demo,
+    doctor,
+    new,
+    optimize,
+    paper,
+    parity,
+    reads,
+    setup,
+    strategies,
+)
 from htbot.cli.failures import ExitCode, report
 from htbot.domain.errors import HtbotError
 
@@ -22,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (reads, control, audit, paper, demo, backtest, parity, chaos, doctor, setup):
+for family in (reads, control, strategies, audit, paper, demo, backtest, optimize, parity, chaos, doctor, new, setup):
     family.add_to(app)
 
 

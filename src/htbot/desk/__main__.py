@@ -26,7 +26,7 @@ from htbot.bootstrap.desk import (
     trading_hours,
     underlying_of,
 )
-from htbot.bootstrap.limits import breaker_limits, patience
+from htbot.bootstrap.limits import breaker_limits, broker_silence, patience
 from htbot.desk.barrier import Barrier
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
@@ -111,6 +111,7 @@ def desk_plan(settings: Settings) -> DeskPlan:
             facts={"version": own_version().code, "mode": settings.mode},
         ),
         patience=patience(settings),
+        silence=broker_silence(settings),
         flood=flood_limits(settings),
     )
 

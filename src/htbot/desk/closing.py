@@ -57,7 +57,9 @@ class Closing:
         quantity = self._parts.last_look.closable(whole)
         if quantity == 0:
             return None
-        intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)
+        intent = whole
+        if quantity != trade.quantity:
+            intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)
         order_id = self._parts.numbers.reserve_id(next_valid_id)
         limit = self._parts.orders.first_limit(intent) or intent.limit
         return self._parts.orders.adopt(intent, order_id, limit, decision.as_of)

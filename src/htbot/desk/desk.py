@@ -24,7 +24,7 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
-from htbot.desk.record import DeskRecord, begin_epoch, exits_of, halt_trading, open_trades, take_over
+from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, halt_trading, open_trades, take_over
 from htbot.desk.recovery import Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
@@ -40,14 +40,11 @@ from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
+from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.sessions import trading_window
-from htbot.persistence.repositories import (
-    BarRepository,
-    CommandRepository,
-    DeskStateRepository,
-)
+from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
 from htbot.services.outbox import tell_seldom
@@ -67,6 +64,7 @@ class DeskPlan:
     world_required: bool
     upkeep: UpkeepPlan
     patience: Patience = DEFAULT_PATIENCE
+    silence: Silence = DEFAULT_SILENCE
     flood: FloodLimits = field(default_factory=FloodLimits)
 
 
@@ -160,6 +158,7 @@ class Desk:
                 halts=self.parts.halts,
                 flood=EntryFlood(self.parts.plan.flood),
                 desk=self,
+                silence=self.parts.plan.silence,
             )
         )
         highest = await self.parts.orders_database.insist(
@@ -226,7 +225,7 @@ class Desk:
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin()
+        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.account)))
         await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
@@ -341,6 +340,8 @@ class Desk:
             window = trading_window(self.day.session, self.parts.plan.hours)
             need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
         await self.parts.watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now)
+        for text in await self.parts.watch.series.look(self.parts.session, self.parts.market_database, now):
+            self.tell(error_alert("market data", text, now, Severity.WARNING))
 
     # --- acting ----------------------------------------------------------------------------------------------------
 
@@ -386,8 +387,7 @@ class Desk:
 
     def holdings(self, account: str) -> dict[int, int]:
         """What the broker shows of an account, by contract id."""
-        held = self.parts.session.positions()
-        return {con_id: quantity for (owner, con_id), (_contract, quantity) in held.items() if owner == account}
+        return self.parts.session.holdings(account)
 
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""

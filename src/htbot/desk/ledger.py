@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,16 +23,22 @@ from htbot.persistence.repositories.desk_state import Superseded
 from htbot.telemetry.failpoints import reach
 
 T = TypeVar("T")
-MOST_AT_ONCE = 64
+ItemT = TypeVar("ItemT")
+MOST_AT_ONCE = 256
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    work: Callable[[Session], Any]
+    """`write` gets the items of all the entries that are written together with this one."""
+
+    write: Callable[[Session, Sequence[Any]], Sequence[Any]]
+    item: Any
     then: Callable[[Any], None] | None
     done: asyncio.Future[Any]
     key: object | None
+    alone: bool = False
+    late: bool = False
 
 
 class Ledger:
@@ -68,12 +74,35 @@ class Ledger:
         Returns:
             What `work` returns, once it is committed. Never resolved for a work that was dropped.
         """
-        entry = _Entry(work, then, asyncio.get_running_loop().create_future(), key)
-        if key is not None:
-            older = self._newest.get(key)
+        return self._post(_Entry(_do, work, then, _future(), key, alone=True))
+
+    def post_together(
+        self,
+        write: Callable[[Session, Sequence[ItemT]], Sequence[T]],
+        item: ItemT,
+        then: Callable[[T], None] | None = None,
+        *,
+        key: object | None = None,
+        late: bool = False,
+    ) -> asyncio.Future[T]:
+        """Like `post`, for something of which many come at once: what waits is written by one call.
+
+        Args:
+            write: what to do in the transaction with all the items that are there; it returns a result for each.
+            item: this one. It may be written before what was posted by `post_together` under another `write`, never
+                before or after what was posted by `post` on its other side.
+            then: called in the event loop with this item's result once it is committed.
+            key: as for `post`.
+            late: after those that are not late.
+        """
+        return self._post(_Entry(write, item, then, _future(), key, late=late))
+
+    def _post(self, entry: _Entry) -> asyncio.Future[Any]:
+        if entry.key is not None:
+            older = self._newest.get(entry.key)
             if older is not None and older in self._waiting:
                 self._waiting.remove(older)
-            self._newest[key] = entry
+            self._newest[entry.key] = entry
         self._waiting.append(entry)
         self._posted.set()
         return entry.done
@@ -108,7 +137,7 @@ class Ledger:
             self._newest.pop(entry.key, None)
         try:
             reach("before_commit")
-            results = await self._database.insist(lambda session: [entry.work(session) for entry in batch])
+            results = await self._database.insist(lambda session: _write_all(session, batch))
             reach("after_commit")
         except (HtbotError, SQLAlchemyError) as error:
             if len(batch) == 1:
@@ -133,6 +162,37 @@ class Ledger:
             self._broken(error)
         else:
             _log.warning("the record refused a write: %s", error)
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _do(session: Session, works: Sequence[Callable[[Session], Any]]) -> list[Any]:
+    return [work(session) for work in works]
+
+
+def _write_all(session: Session, batch: Sequence[_Entry]) -> list[Any]:
+    """Everything of a batch; what may be written together is gathered up to the next entry that stands alone."""
+    results: dict[_Entry, Any] = {}
+    gathered: list[_Entry] = []
+    for entry in batch:
+        if not entry.alone:
+            gathered.append(entry)
+            continue
+        _write_together(session, gathered, results)
+        _write_together(session, [entry], results)
+        gathered = []
+    _write_together(session, gathered, results)
+    return [results[entry] for entry in batch]
+
+
+def _write_together(session: Session, entries: Sequence[_Entry], results: dict[_Entry, Any]) -> None:
+    kinds: dict[Callable[[Session, Sequence[Any]], Sequence[Any]], list[_Entry]] = {}
+    for entry in sorted(entries, key=lambda each: each.late):
+        kinds.setdefault(entry.write, []).append(entry)
+    for write, alike in kinds.items():
+        results |= zip(alike, write(session, [entry.item for entry in alike]), strict=True)
 
 
 def _told(error: SQLAlchemyError) -> StopTrading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.record import DeskRecord, check_executions
+from htbot.desk.told import Told
+from htbot.domain.fills import Fill
 from htbot.execution.broker_events import OrderReport, event_of_error, event_of_status
 from htbot.execution.messages import (
     BagExecutionMessage,
@@ -42,10 +45,16 @@ class OrderNews:
     book: OpenBook
     ledger: Ledger
     record: DeskRecord
+    told: Told = field(default_factory=Told)
     _early: list[tuple[OrderMessage, datetime]] | None = field(default_factory=list)
 
-    def begin(self) -> None:
-        """The desk has taken over: fold what came before, in order of arrival, and from now on at once."""
+    def begin(self, booked: Iterable[Fill] = ()) -> None:
+        """The desk has taken over: fold what came before, in order of arrival, and from now on at once.
+
+        Args:
+            booked: executions that the record holds.
+        """
+        self.told.load(booked)
         early, self._early = self._early or [], None
         for message, heard_at in early:
             self.on_message(message, heard_at)
@@ -107,8 +116,14 @@ class OrderNews:
         if not fill.ref.startswith(REF_PREFIX):
             _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
             return
-        # Booked first, judged after: what the broker did stands, however strange it is.
-        self.ledger.post(lambda session: self.record.book_fill(session, fill, now))
+        if not self.told.execution_is_news(fill):
+            return
+        if fill.exec_id not in self.told.booked:
+            # Booked first, judged after: what the broker did stands, however strange it is.
+            self.ledger.post(
+                lambda session: self.record.book_fill(session, fill, now),
+                lambda _none: self.told.booked.add(fill.exec_id),
+            )
         price = self._bag_price(fill.ref)
         self._settle(self.book.filled(fill), fill.ref, now)
         self.ledger.post(lambda session: check_executions(session, fill.ref, price), key=("check", fill.ref))
@@ -118,7 +133,9 @@ class OrderNews:
         if held is not None:
             self.orders.settle(held.trade.id, now)
         else:
-            self.ledger.post(lambda session: self.record.settle_ref(session, ref, now), self.orders.settled)
+            self.ledger.post(
+                lambda session: self.record.settle_ref(session, ref, now), self.orders.settled, key=("ref", ref)
+            )
 
     def _bag_price(self, ref: str) -> Decimal | None:
         """The combination's price once all of it is executed, None before and for a changing average."""
@@ -134,10 +151,18 @@ class OrderNews:
 
     def _on_commission(self, message: CommissionMessage, now: datetime) -> None:
         exec_id, amount = message.exec_id, message.commission_usd
+        news, unbooked = self.told.commission_is_news(exec_id, amount)
+        if not news:
+            return
         held = self.book.charged(exec_id, amount)
-        self.ledger.post(lambda session: self.record.book_commission(session, exec_id, amount, now))
-        if held is not None:
-            self.orders.settle(held.trade.id, now)
+        if unbooked:
+            self.ledger.post(
+                lambda session: self.record.book_commission(session, exec_id, amount, now),
+                lambda ours: self.told.was_charged(exec_id, amount, ours=ours),
+            )
+        ref = self.told.refs.get(exec_id)
+        if held is not None or ref is not None:
+            self._settle(held, ref or "", now)
         else:
             self.ledger.post(lambda session: self.record.settle_execution(session, exec_id, now), self.orders.settled)
 

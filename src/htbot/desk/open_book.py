@@ -91,6 +91,7 @@ class OpenBook:
     def load(self, stored: Iterable[StoredTrade]) -> None:
         """Take over from the record what is not in memory."""
         for item in stored:
+            self._missed.discard(item.trade.id)
             if item.trade.id in self._trades:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
@@ -105,10 +106,10 @@ class OpenBook:
         """The record has this trade as open and memory does not know it: it was filled after its end."""
         self._missed.add(trade_id)
 
-    def take_missed(self) -> set[str]:
-        """Trades that were missed since the last call, to be loaded."""
-        taken, self._missed = self._missed, set()
-        return taken
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Trades that are missed, to be loaded."""
+        return tuple(self._missed)
 
     def begin(self, trade: Trade, entry: OrderIntent) -> None:
         """An entry is about to be sent."""

@@ -7,6 +7,7 @@ it (ARCHITECTURE section 7).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,28 +23,26 @@ from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED, OpenBook
 from htbot.desk.order_numbers import OrderNumbers
-from htbot.desk.record import Claim, DeskRecord
+from htbot.desk.record import Claim, DeskRecord, settle_due
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
+from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.execution.states import OrderEvent, next_order_state
-from htbot.persistence.records import StoredIntent
+from htbot.persistence.records import StoredIntent, ToldOrder
 from htbot.portfolio.marks import Marks
-from htbot.services.trade_record import settle_trade
 from htbot.telemetry.failpoints import reach
 
-ANSWER_WITHIN_S = 10.0
-SETTLE_S = 10.0
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
 PRICES_STAND = timedelta(seconds=5)
 DUPLICATE_ID = 103
 # A sender that was held up for longer between claim and socket may have been replaced: it does not send.
 LEASE_S = 5.0
 # Intents that share a transaction; each has an order id of its own, and its own last look before the socket.
-MOST_CLAIMED = 16
+MOST_CLAIMED = 32
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _log = logging.getLogger(__name__)
 
@@ -89,6 +88,7 @@ class OrderParts:
     ended: Callable[[], None]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
+    silence: Silence = DEFAULT_SILENCE
 
 
 class OrderDesk:
@@ -105,6 +105,10 @@ class OrderDesk:
     def host_s(self) -> float:
         """Host seconds, for measuring silence."""
         return self._parts.monotonic()
+
+    def silent_for_good(self, live: LiveOrder, asked_s: float) -> bool:
+        """True when what the broker did not show, asked at `asked_s`, has never reached it."""
+        return asked_s - live.asked_at_s >= self._parts.silence.settle_s
 
     @property
     def live(self) -> tuple[LiveOrder, ...]:
@@ -193,6 +197,7 @@ class OrderDesk:
             for number, claim in enumerate(claims):
                 reach("after_claim")
                 sent += self._send_or_doubt(claim, claims[number + 1 :], began_s)
+                await asyncio.sleep(0)  # a close does not wait for a heap of entries
         return sent
 
     def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:
@@ -327,9 +332,8 @@ class OrderDesk:
             return
         live.recorded = (order, perm_ids)
         _log.info("%s: %s, filled %s of %s", intent.ref, live.state, live.filled, intent.quantity)
-        self._parts.ledger.post(
-            lambda session: self._parts.record.save_order(session, order, perm_ids, now, why), key=("order", intent.ref)
-        )
+        told = ToldOrder(order, now, perm_ids, why)
+        self._parts.ledger.post_together(self._parts.record.save_orders, told, key=("order", intent.ref))
         if live.over:
             self._live.pop(intent.ref, None)
             self._ref_of.pop(live.order_id, None)
@@ -347,9 +351,8 @@ class OrderDesk:
                 held.fold(now)
             except StopTrading as error:
                 self._parts.broken(error)
-        self._parts.ledger.post(
-            lambda session: settle_trade(session, trade_id, now), self.settled, key=("trade", trade_id)
-        )
+        due, key = (trade_id, now), ("trade", trade_id)
+        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
 
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""
@@ -382,13 +385,15 @@ class OrderDesk:
         """Orders that the broker has not answered in time are UNKNOWN."""
         for live in self.live:
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > ANSWER_WITHIN_S:
-                self.happened(live, OrderEvent.DOUBT, now, f"no answer within {ANSWER_WITHIN_S:.0f} s")
+            if waiting and self.silent_s(live) > self._parts.silence.answer_within_s:
+                self.happened(
+                    live, OrderEvent.DOUBT, now, f"no answer within {self._parts.silence.answer_within_s:g} s"
+                )
 
     def doubt_missing(self, working: Collection[str], now: datetime) -> None:
         """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
         for live in self.live:
             missing = live.intent.ref not in working and live.state not in {OrderState.SENDING, OrderState.UNKNOWN}
-            if missing and self.silent_s(live) > ANSWER_WITHIN_S:
+            if missing and self.silent_s(live) > self._parts.silence.answer_within_s:
                 live.asked_at_s = self._parts.monotonic()  # silence has to last before it proves absence
                 self.happened(live, OrderEvent.DOUBT, now, "not open at the broker")

@@ -61,6 +61,7 @@ class SteppedPace:
             if socket_closed(message):
                 return
             if isinstance(message, TimeMessage):
+                desk.upkeep.look_at_outage()
                 await self._instant(desk, desk.clock.now())
 
     async def _instant(self, desk: Desk, now: datetime) -> None:
@@ -166,6 +167,7 @@ class PacedPace:
     @staticmethod
     def _look(desk: Desk, now: datetime) -> None:
         """What time alone makes due."""
+        desk.upkeep.look_at_outage()
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
@@ -238,7 +240,7 @@ class PacedPace:
         as_of = floor_to(desk.clock.now(), GRID_S)
         if self._last_grid != as_of:
             self._last_grid = as_of
-            await desk.settle(desk.clock.now())
+            await desk.settle(as_of)  # what is stored before the instant is told counts at it
             await desk.notices.publish_grid(as_of)
 
     async def _chores(self, desk: Desk, now: datetime) -> None:
@@ -302,6 +304,7 @@ async def _sessions(desk: Desk, pace: Pace) -> None:
         except (Retryable, ConnectionError, TimeoutError) as error:
             desk.connection, desk.reason = "down", str(error)
             _log.warning("not connected: %s; next try in %.1f s", error, pause_s)
+            desk.upkeep.look_at_outage()
             await desk.notices.publish_clock()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _RECONNECT_LONGEST_S)

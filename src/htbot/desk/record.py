@@ -18,11 +18,11 @@ from htbot.desk.open_book import StoredTrade
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import IntentState, Order, OrderIntent, OrderState, Purpose
+from htbot.domain.orders import IntentState, OrderIntent, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
-from htbot.persistence.records import StoredIntent
+from htbot.persistence.records import IntentMove, StoredIntent, ToldOrder
 from htbot.persistence.repositories import (
     AlertRepository,
     DeskStateRepository,
@@ -37,7 +37,7 @@ from htbot.persistence.repositories.intents import sequence_of
 from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.pnl import assert_net_price
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import close_trade, refold_position, rows_of, settle_trade
+from htbot.services.trade_record import close_trade, refold_position, rows_of, settle_trade, settle_trades
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
@@ -97,11 +97,7 @@ class DeskRecord:
             return []
         # Held until the commit: a desk that begins meanwhile waits, and finds these intents as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        ended = {
-            stored.intent.ref: why_not
-            for stored in waiting
-            if (why_not := self._end_unsent(session, stored.intent, now, halted_by)) is not None
-        }
+        ended = self._end_unsent(session, [stored.intent for stored in waiting], now, halted_by)
         ids = {
             stored.intent.ref: stored.order_id or order_id
             for stored, order_id in zip(waiting, order_ids, strict=False)
@@ -118,15 +114,23 @@ class DeskRecord:
             if (ref := item.intent.ref)
         ]
 
-    def _end_unsent(self, session: Session, intent: OrderIntent, now: datetime, halted_by: str | None) -> str | None:
-        """End a claimed entry that is halted or too old; why it does not leave, None when it may."""
-        late = stale_entry(intent, now) if intent.purpose is Purpose.ENTRY else None
-        if intent.purpose is Purpose.EXIT or (late is None and halted_by is None):
-            return None
-        event, why_not = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE, late or halted_by or ""
-        self._move(session, intent.ref, IntentState.CLAIMED, event, now, why_not)
-        settle_trade(session, intent.trade_id, now)
-        return why_not
+    def _end_unsent(
+        self, session: Session, intents: Sequence[OrderIntent], now: datetime, halted_by: str | None
+    ) -> dict[str, str]:
+        """End the claimed entries that are halted or too old; by reference why they do not leave."""
+        moves = []
+        entries = [intent for intent in intents if intent.purpose is Purpose.ENTRY]
+        for intent in entries:
+            late = stale_entry(intent, now)
+            if late is None and halted_by is None:
+                continue
+            event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
+            following = next_intent_state(IntentState.CLAIMED, event)
+            moves.append(IntentMove(intent.ref, IntentState.CLAIMED, following, now, late or halted_by or ""))
+        ended = {move.ref: move.reason for move in moves}
+        IntentRepository(session).move_all(moves, self.epoch)
+        settle_trades(session, {intent.trade_id: now for intent in entries if intent.ref in ended})
+        return ended
 
     def sent(self, session: Session) -> list[StoredIntent]:
         """What this desk has claimed for sending and what has not ended, as the record has it."""
@@ -190,18 +194,21 @@ class DeskRecord:
         elif other.state not in TERMINAL_INTENT_STATES:
             IntentRepository(session).end_overtaken(other.intent.ref, self.epoch, at, why)
 
-    def save_order(
-        self, session: Session, order: Order, perm_ids: Mapping[int, OrderState], now: datetime, reason: str = ""
-    ) -> None:
-        """Store an order as the broker told it, with every permanent id of its reference, and move its intent."""
+    def save_orders(self, session: Session, told: Sequence[ToldOrder]) -> list[None]:
+        """Store orders as the broker told them, with every permanent id of each reference, and move their intents."""
         DeskStateRepository(session).require_epoch(self.epoch)
-        stored = IntentRepository(session).get(order.ref)
-        if stored is None:
-            return
-        OrderRepository(session).upsert(order, now, perm_ids)
-        event = intent_event_for(order.state)
-        if event is not None and next_intent_state(stored.state, event) is not stored.state:
-            self._move(session, order.ref, stored.state, event, now, reason)
+        last = {each.order.ref: each for each in told}
+        states = IntentRepository(session).states(last)
+        known = [each for ref, each in last.items() if ref in states]
+        OrderRepository(session).upsert_all(known)
+        moves = []
+        for each in known:
+            ref, event = each.order.ref, intent_event_for(each.order.state)
+            following = states[ref] if event is None else next_intent_state(states[ref], event)
+            if following is not states[ref]:
+                moves.append(IntentMove(ref, states[ref], following, each.as_of, each.reason))
+        IntentRepository(session).move_all(moves, self.epoch)
+        return [None] * len(told)
 
     def book_fill(self, session: Session, fill: Fill, now: datetime) -> None:
         """Book one leg execution once. What follows from it is another transaction: what the broker did stands."""
@@ -209,13 +216,14 @@ class DeskRecord:
         if FillRepository(session).add(fill, now):
             refold_position(session, fill.account, fill.con_id, now)
 
-    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> None:
-        """Attach a commission to an execution of ours."""
+    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> bool:
+        """Attach a commission to an execution of ours; False when there is none of that id."""
         fills = FillRepository(session)
         fill = fills.get(exec_id)
         if fill is not None and fill.commission != commission:
             fills.set_commission(exec_id, commission)
             refold_position(session, fill.account, fill.con_id, now)
+        return fill is not None
 
     def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
         """Bring the trade of an execution up to date; None when the execution is not ours."""
@@ -246,6 +254,12 @@ def _require_same(known: StoredIntent, close: Close) -> None:
         raise StopTrading(f"{known.intent.ref} left as order {close.order_id}, and the record has another one")
 
 
+def settle_due(session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
+    """Bring trades up to date, each as of the time that it is given with."""
+    settled = settle_trades(session, dict(due))
+    return [settled[trade_id] for trade_id, _as_of in due]
+
+
 def begin_epoch(session: Session) -> int:
     """Start a desk's epoch: from now on the writes of any desk before it are refused."""
     return DeskStateRepository(session).begin_epoch()
@@ -266,6 +280,11 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
             sent.append(stored)
     told = {order.ref: order.error_code for order in OrderRepository(session).working() if order.error_code is not None}
     return sent, told
+
+
+def booked_fills(session: Session, account: str) -> list[Fill]:
+    """Every execution of an account that the record holds."""
+    return FillRepository(session).of_account(account)
 
 
 def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.orders import DUPLICATE_ID, SETTLE_S, OrderDesk
+from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
@@ -129,7 +129,7 @@ class Recovery:
         return view, executions
 
     def _resolve(self, live: LiveOrder, view: BrokerView, asked_s: float, now: datetime) -> None:
-        resolution = resolve(live.intent, view, settled=asked_s - live.asked_at_s >= SETTLE_S)
+        resolution = resolve(live.intent, view, settled=self.orders.silent_for_good(live, asked_s))
         live.perm_ids |= dict.fromkeys(resolution.perm_ids - live.perm_ids.keys(), live.state) | dict(resolution.states)
         live.filled = max(live.filled, resolution.filled)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)

@@ -26,6 +26,7 @@ from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading_day import TradingDay
 from htbot.domain.errors import StopTrading
 from htbot.domain.signals import SpreadLeg
+from htbot.execution.silence import Silence
 from htbot.portfolio.marks import Marks
 from htbot.risk.flood import EntryFlood
 
@@ -78,6 +79,7 @@ class TradingParts:
     halts: HaltWatch
     flood: EntryFlood
     desk: TradingFloor
+    silence: Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def build_trading(parts: TradingParts) -> Trading:
             broken=desk.broken,
             ended=desk.order_ended,
             clock=desk.clock.now,
+            silence=parts.silence,
         )
     )
     closing = Closing(ClosingParts(orders, last_look, numbers, parts.journal, parts.ledger, parts.record))

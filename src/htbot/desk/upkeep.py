@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import PATIENCE_S
+from htbot.desk.outage import Outage
 from htbot.desk.record import stored_trade_of
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.execution.expiry import Settlement
-from htbot.persistence.repositories import CommandRequest, DeskStateRepository, SessionRepository
+from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
 from htbot.risk.breaker import BreakerLimits
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import note_heads
@@ -51,6 +52,7 @@ class Upkeep:
         self._plan = plan
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
+        self._outage = Outage(lambda alert: desk.ledger.post(lambda db: AlertRepository(db).add(alert)))
         self._breaker = BreakerWatch(
             BreakerParts(
                 database=desk.parts.orders_database,
@@ -73,6 +75,14 @@ class Upkeep:
         await self._desk.parts.orders_database.run(self._require_epoch)
         await self.load_missed()
         self._note_heads(now)
+
+    def look_at_outage(self) -> None:
+        """Page when the broker has been away for long; host time until it has told its own."""
+        desk = self._desk
+        now = desk.clock.now() if desk.clock.known else datetime.now(UTC)
+        self._outage.look(
+            now, connected=desk.connection == "connected", account=desk.account, detail=desk.reason or desk.connection
+        )
 
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
@@ -138,7 +148,7 @@ class Upkeep:
 
     async def load_missed(self) -> None:
         """Trades that the record has as open and memory does not know."""
-        for trade_id in self._desk.book.take_missed():
+        for trade_id in self._desk.book.missed:
             stored = await self._desk.parts.orders_database.insist(partial(stored_trade_of, trade_id=trade_id))
             self._desk.book.load([stored])
 

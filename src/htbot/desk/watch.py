@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from htbot.desk.series import WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
@@ -76,6 +77,7 @@ class MarketWatch:
         self.plan = plan
         self._exact = exact
         self._bars = BarFold(exact=exact)
+        self.series = WatchedSeries((plan.underlying.symbol, plan.bar_minutes), exact=exact, monotonic=monotonic)
         self._contract: Contract | None = None
         self._listed: dict[date, list[ListedOption]] = {}
         self._window: tuple[ListedOption, ...] = ()
@@ -100,6 +102,7 @@ class MarketWatch:
         What is held is streamed first: it is guarded again while the history is still on its way.
         """
         self._ticked.clear()
+        self.series.restart()
         self._window = ()
         for con_id in sorted(held):
             session.subscribe(con_id, "SMART")
@@ -117,8 +120,11 @@ class MarketWatch:
     # --- folding ---------------------------------------------------------------------------------------------------
 
     def on_bar(self, bar: Bar) -> None:
-        """One message of the bar stream."""
-        self._bars.update(bar)
+        """One message of a bar stream: the underlying's own, or one that watched strategies declare."""
+        if (bar.symbol, bar.minutes) == (self.plan.underlying.symbol, self.plan.bar_minutes):
+            self._bars.update(bar)
+        else:
+            self.series.on_bar(bar)
 
     def on_ticks(self, con_ids: Iterable[int], now: datetime) -> None:
         """These lines have ticked."""
@@ -127,7 +133,7 @@ class MarketWatch:
 
     def settle(self, now: datetime) -> list[Bar]:
         """Bars that have closed and were not stored yet."""
-        return self._bars.settle(now)
+        return self._bars.settle(now) + self.series.settle(now)
 
     # --- lines -----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 
 class SecType(StrEnum):
@@ -48,6 +49,51 @@ class Contract:
         """As people name it: `SPX 2026-11-19 4995 P`."""
         parts = (self.symbol, self.expiry, self.strike, self.right)
         return " ".join(str(part) for part in parts if part is not None)
+
+
+class Instrument(Protocol):
+    """What a stock, fund or index is asked for by."""
+
+    @property
+    def symbol(self) -> str:
+        """As IB writes it."""
+        ...
+
+    @property
+    def sec_type(self) -> SecType:
+        """Stock or index."""
+        ...
+
+    @property
+    def exchange(self) -> str:
+        """SMART, or the exchange of an index."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainInstrument:
+    """A stock, fund or index by its name alone."""
+
+    symbol: str
+    sec_type: SecType
+    exchange: str
+
+
+INDEX_EXCHANGES = {
+    **dict.fromkeys(("SPX", "XSP", "VIX"), "CBOE"),
+    **dict.fromkeys(("NDX", "COMP"), "NASDAQ"),
+    "RUT": "RUSSELL",
+    "INDU": "CME",
+}
+"""Symbols that are indices; every other one is a stock or a fund."""
+
+
+def plain_instrument(symbol: str) -> PlainInstrument:
+    """What is meant by a symbol."""
+    exchange = INDEX_EXCHANGES.get(symbol)
+    if exchange is None:
+        return PlainInstrument(symbol, SecType.STOCK, "SMART")
+    return PlainInstrument(symbol, SecType.INDEX, exchange)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
+from typing import Literal
 
 from htbot.domain.instruments import Right
+
+Action = Literal["enter", "leave"]
+OBSERVED = "observe"
+"""What a signal is refused by when its strategy is only watched."""
 
 
 class Direction(IntEnum):
@@ -23,7 +28,8 @@ class Signal:
     """One decision to enter, before risk has spoken.
 
     `as_of` is the decision time, `level` the price that was broken (unique per strategy, account, session and
-    direction: RULINGS 2), `levels` and `indicators` what a person needs to check it.
+    direction: RULINGS 2), `levels` and `indicators` what a person needs to check it. A signal that was made at a closed
+    bar names its start, and is unique by it; one to `leave` has the direction of the order that closes.
     """
 
     strategy: str
@@ -38,6 +44,8 @@ class Signal:
     reason: str
     levels: Mapping[str, float] = field(default_factory=dict)
     indicators: Mapping[str, float] = field(default_factory=dict)
+    action: Action = "enter"
+    bar_start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

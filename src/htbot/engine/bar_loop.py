@@ -19,6 +19,7 @@ from htbot.engine.bar_path import first_hit, touch_u
 from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Holding
 
 REFUSALS = len(Refusal)
+BOOK = int(Fill.BOOK)
 
 
 class BarLoop(Numeric):
@@ -48,6 +49,8 @@ class BarLoop(Numeric):
     best_u: int
     worst_u: int
     level: int
+    units: int
+    watchful: bool
     gain_u: int
     wanted: int
     number: int
@@ -75,6 +78,8 @@ class BarLoop(Numeric):
         self.cooldown_s = self.first_session = self.decided_s = 0
         self.entry_u = self.opened_s = self.opened_session = self.entry_fees_u = 0
         self.best_u = self.worst_u = self.gain_u = self.wanted = self.level = self.number = 0
+        self.units = 0
+        self.watchful = False
         self.left_s = -(1 << 60)
         self.ordered = 0
         self.leaving = Leave.STAY
@@ -93,15 +98,31 @@ class BarLoop(Numeric):
             if advice.side != NONE and self._admits(bar, advice):
                 self._order(bar, advice)
         else:
-            held.bars += 1
-            if self.fill == Fill.BOOK:
-                happened = self._watch(bar)
-            self._mark(to_micro(bar.close))
-            advice = self.strategy.on_bar(bar, held)
-            reason = self._reason(bar, advice) if held.side != NONE else 0
-            if reason != 0:
-                return self._depart(bar, reason)
+            happened = max(happened, self._hold(bar))
         return happened
+
+    def _hold(self, bar: TapeBar) -> int:
+        """One bar of an open position: what happens inside it, its mark, the strategy's word, the reasons to leave."""
+        held = self.holding
+        held.bars += 1
+        happened = 0
+        if self.fill == BOOK:
+            happened = self._watch(bar)
+        gain_u = self.units * (math.floor(bar.close * 1e6 + 0.5) - self.entry_u)
+        self.gain_u = gain_u
+        if gain_u > self.best_u:
+            self.best_u = gain_u
+        elif gain_u < self.worst_u:
+            self.worst_u = gain_u
+        advice = self.strategy.on_bar(bar, held)
+        if happened != 0:
+            return happened
+        plan = self.exits
+        if gain_u >= plan.target_u or gain_u <= -plan.stop_u or advice.leave or self.watchful:
+            return self._depart(bar, self._reason(bar, advice))
+        if bar.ends_session or bar.end_minute >= plan.exit_minute:
+            return self._depart(bar, self._time_reason(bar))
+        return 0
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
@@ -133,7 +154,7 @@ class BarLoop(Numeric):
         if self.fill == Fill.NEXT_OPEN:
             self.ordered = advice.side * units
             return
-        if self.fill == Fill.BOOK:
+        if self.fill == BOOK:
             price_u = touch_u(price_u, advice.side)
         self._open(bar, advice.side * units, price_u)
 
@@ -146,6 +167,8 @@ class BarLoop(Numeric):
         held.stop = self.stop
         held.target = self.target
         held.bars = 0
+        self.units = signed * self.point_value
+        self.watchful = known(self.stop) or known(self.target) or self.exits.levels or self.exits.hold_days != BIG
         self.entry_u = price_u
         self.opened_s = self.decided_s
         self.opened_session = bar.session
@@ -168,14 +191,6 @@ class BarLoop(Numeric):
         return self._close(reason, price_u, bar.start_s)
 
     # --- exits ------------------------------------------------------------------------------------------------------
-
-    def _mark(self, price_u: int) -> None:
-        """Open P&L of what is held, and its extremes so far."""
-        held = self.holding
-        gain_u = held.side * held.quantity * (price_u - self.entry_u) * self.point_value
-        self.gain_u = gain_u
-        self.best_u = max(self.best_u, gain_u)
-        self.worst_u = min(self.worst_u, gain_u)
 
     def _reason(self, bar: TapeBar, advice: Advice) -> int:
         """The first reason to close, in the order money, price, strategy, time, level; 0 to stay."""
@@ -242,12 +257,14 @@ class BarLoop(Numeric):
         return self.wanted
 
     def _depart(self, bar: TapeBar, reason: int) -> int:
-        """Close now, or at the next open; what cannot wait for it leaves at this close."""
+        """Close now, or at the next open; what cannot wait for it leaves at this close. Without a reason it stays."""
+        if reason == 0:
+            return 0
         if self.fill == Fill.NEXT_OPEN and (self.exits.overnight or not bar.ends_session):
             self.leaving = reason
             return 0
         price_u = to_micro(bar.close)
-        if self.fill == Fill.BOOK:
+        if self.fill == BOOK:
             price_u = touch_u(price_u, -self.holding.side)
         return self._close(reason, price_u, end_s(bar))
 
@@ -266,7 +283,9 @@ class BarLoop(Numeric):
         hit = first_hit(bar, held.side, stop_u, target_u)
         if hit.reason == 0:
             return 0
-        self._mark(hit.price_u)
+        gain_u = self.units * (hit.price_u - self.entry_u)
+        self.best_u = max(self.best_u, gain_u)
+        self.worst_u = min(self.worst_u, gain_u)
         return self._close(hit.reason, touch_u(hit.price_u, -held.side), end_s(bar))
 
     def _close(self, reason: int, price_u: int, at_s: int) -> int:
@@ -290,6 +309,7 @@ class BarLoop(Numeric):
         self.account.book(deal.gross_u - fees_u)
         self.entry_fees_u = 0
         held.quantity -= quantity
+        self.units = held.side * held.quantity * self.point_value
         if held.quantity == 0:
             held.side = NONE
             held.price = UNKNOWN

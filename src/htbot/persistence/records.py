@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from htbot.domain.alerts import Alert
-from htbot.domain.orders import IntentState, OrderIntent
+from htbot.domain.orders import IntentState, Order, OrderIntent, OrderState
 from htbot.domain.signals import Signal
 from htbot.execution.disagreement import Verdict
 from htbot.execution.reconciliation import FindingKind
@@ -30,6 +30,27 @@ class StoredIntent:
     client_id: int | None = None
     order_id: int | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentMove:
+    """One step of an intent, which holds only from the state that it names."""
+
+    ref: str
+    from_state: IntentState
+    to_state: IntentState
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOrder:
+    """An order as the broker told it, with every permanent id of its reference; `reason` goes to its intent."""
+
+    order: Order
+    as_of: datetime
+    perm_ids: Mapping[int, OrderState]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +285,30 @@ class Process:
     version: str
     revision: str
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """From where an instance is folded: every bar of a world from `first_bar` on; positions after `since` only."""
+
+    world_id: str
+    first_bar: datetime
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyInstance:
+    """A type of strategy with settings, on a symbol; `settings` as they were given, times are market time."""
+
+    name: str
+    type: str
+    symbol: str
+    minutes: int
+    warm_up_bars: int
+    settings: Mapping[str, Any]
+    config_hash: str
+    enabled: bool
+    mode: str
+    created_at: datetime
+    changed_at: datetime
+    observed: Observation | None = None

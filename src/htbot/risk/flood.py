@@ -45,19 +45,25 @@ class EntryFlood:
 
     def __init__(self, limits: FloodLimits) -> None:
         self._limits = limits
-        self._sent: deque[tuple[datetime, str]] = deque()
+        self._window = timedelta(seconds=limits.window_s)
+        self._sent: deque[datetime] = deque()
+        self._alike: dict[str, deque[datetime]] = {}
 
     def refusal(self, order: str, now: datetime) -> str | None:
         """Why this entry (its `fingerprint`) may not be sent at a market time; None counts it as sent."""
-        window = timedelta(seconds=self._limits.window_s)
-        oldest = now - max(window, _MINUTE)
-        while self._sent and self._sent[0][0] <= oldest:
-            self._sent.popleft()
-        minute = sum(at > now - _MINUTE for at, _sent in self._sent)
+        alike = self._alike.setdefault(order, deque())
+        minute, same = _since(self._sent, now - _MINUTE), _since(alike, now - self._window)
         if minute >= self._limits.per_minute:
             return f"{minute} entries within a minute, limit {self._limits.per_minute}"
-        same = sum(sent == order and at > now - window for at, sent in self._sent)
         if same >= self._limits.repeats:
             return f"the same entry {same} times within {self._limits.window_s:g} s, limit {self._limits.repeats}"
-        self._sent.append((now, order))
+        self._sent.append(now)
+        alike.append(now)
         return None
+
+
+def _since(sent: deque[datetime], begin: datetime) -> int:
+    """How many were sent after a time; the others are forgotten."""
+    while sent and sent[0] <= begin:
+        sent.popleft()
+    return len(sent)

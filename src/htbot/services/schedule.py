@@ -27,6 +27,9 @@ class ScheduleRow:
 
 READ_MARKET = "htbot.tasks.market_reader_tasks.read_market"
 MARK_PNL = "htbot.tasks.pnl_tasks.mark_pnl"
+EVALUATE_BARS = "htbot.tasks.evaluation_tasks.evaluate_bars"
+EVALUATE_PART = "htbot.tasks.evaluation_tasks.evaluate_part"
+"""Not in the table: sent by `evaluate_bars`, once for each part `k/n` of the symbols."""
 DELIVER_ALERTS = "htbot.tasks.alert_tasks.deliver_alerts"
 EXIT_TRADE = "htbot.tasks.order_tasks.exit_trade"
 """Not in the table: sent for one trade, which its key names."""
@@ -37,5 +40,6 @@ def schedule(poll_s: int = GRID_S) -> tuple[ScheduleRow, ...]:
     return (
         ScheduleRow(READ_MARKET, poll_s),
         ScheduleRow(MARK_PNL, poll_s),
+        ScheduleRow(EVALUATE_BARS, GRID_S),
         ScheduleRow(DELIVER_ALERTS, GRID_S, needs_desk=False),
     )

@@ -6,7 +6,7 @@ nothing. The desk, `mark_pnl` and commands of people all come through here (ARCH
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -80,41 +80,63 @@ class TradeRows:
 
 def rows_of(session: Session, trade: Trade) -> TradeRows:
     """Intents and fills of a trade."""
-    intents = IntentRepository(session).of_trade(trade.id)
+    return _rows_of_all(session, [trade.id])[trade.id]
+
+
+def _rows_of_all(session: Session, trade_ids: Collection[str]) -> dict[str, TradeRows]:
+    """The same for several trades, by trade."""
+    intents = IntentRepository(session).of_trades(trade_ids)
+    refs = [stored.intent.ref for found in intents.values() for stored in found]
+    told, fills = OrderRepository(session).filled_of(refs), FillRepository(session).of_refs(refs)
+    return {trade_id: _rows(trade_id, found, told, fills) for trade_id, found in intents.items()}
+
+
+def _rows(
+    trade_id: str, intents: Sequence[StoredIntent], told: Mapping[str, int], all_fills: Sequence[Fill]
+) -> TradeRows:
     entry = next((stored for stored in intents if stored.intent.purpose is Purpose.ENTRY), None)
     if entry is None:
-        raise StopTrading(f"trade {trade.id} has no entry intent in the record")
-    exits = tuple(stored for stored in intents if stored.intent.purpose is Purpose.EXIT)
-    fills = FillRepository(session).of_trade(trade.id)
-    entered = tuple(fill for fill in fills if fill.ref == entry.intent.ref)
-    exited = tuple(fill for fill in fills if fill.ref != entry.intent.ref)
-    awaited = frozenset(stored.intent.ref for stored in intents if _awaited(session, stored, fills))
-    return TradeRows(entry, exits, entered, exited, awaited)
+        raise StopTrading(f"trade {trade_id} has no entry intent in the record")
+    refs = {stored.intent.ref for stored in intents}
+    fills = [fill for fill in all_fills if fill.ref in refs]
+    return TradeRows(
+        entry=entry,
+        exits=tuple(stored for stored in intents if stored.intent.purpose is Purpose.EXIT),
+        entry_fills=tuple(fill for fill in fills if fill.ref == entry.intent.ref),
+        exit_fills=tuple(fill for fill in fills if fill.ref != entry.intent.ref),
+        awaited=frozenset(
+            stored.intent.ref for stored in intents if _booked(stored, fills) < told.get(stored.intent.ref, 0)
+        ),
+    )
 
 
-def _awaited(session: Session, stored: StoredIntent, fills: Sequence[Fill]) -> bool:
-    """True while the broker has told of more filled spreads than executions are booked for."""
-    order = OrderRepository(session).get(stored.intent.ref)
-    if order is None:
-        return False
-    booked = whole_spreads(stored.intent.legs, (fill for fill in fills if fill.ref == stored.intent.ref))
-    return booked < order.filled
+def _booked(stored: StoredIntent, fills: Sequence[Fill]) -> int:
+    """Spreads that executions are booked for. While the broker has told of more, they are awaited."""
+    return whole_spreads(stored.intent.legs, (fill for fill in fills if fill.ref == stored.intent.ref))
 
 
 def settle_trade(session: Session, trade_id: str, as_of: datetime) -> Trade:
     """Bring a trade up to what its intents and fills say, with the mails that follow from it."""
+    return settle_trades(session, {trade_id: as_of})[trade_id]
+
+
+def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Trade]:
+    """The same for several trades, each as of its own time: as many statements as for one."""
     trades = TradeRepository(session)
-    before = trades.get(trade_id, lock=True)
-    if before is None:
-        raise StopTrading(f"trade {trade_id} is not in the record")
-    rows = rows_of(session, before)
-    after = fold_trade(before, rows.facts, as_of)
-    if after != before:
-        _require_alone(trades, before, after)
-        trades.save(after, before.state)
-    _tell(session, after, rows, as_of)
-    if after.state is TradeState.CLOSED:
-        save_day(session, after, as_of)
+    before = trades.of_ids(due, lock=True)
+    if missing := due.keys() - before.keys():
+        raise StopTrading(f"trade {min(missing)} is not in the record")
+    rows = _rows_of_all(session, due)
+    after = {trade_id: fold_trade(before[trade_id], rows[trade_id].facts, as_of) for trade_id, as_of in due.items()}
+    changed = [trade_id for trade_id in due if after[trade_id] != before[trade_id]]
+    for trade_id in changed:
+        _require_alone(trades, before[trade_id], after[trade_id])
+    trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
+    for trade_id, as_of in due.items():
+        _tell(session, after[trade_id], rows[trade_id], as_of)
+    closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
+    for trade in {(trade.account, trade.session): trade for trade in closed}.values():
+        save_day(session, trade, due[trade.id])
     return after
 
 

@@ -20,7 +20,7 @@ class RiskSettings(Section):
 
     profile: Literal["standard", "chaos"] = variable(
         "RISK_PROFILE",
-        "chaos lifts the limits of number and loss for load and chaos runs, on the built-in paper gateway only",
+        "chaos lifts limits of number and loss and asks a silent broker sooner, on the built-in paper gateway only",
         default="standard",
     )
     daily_loss_limit_usd: Decimal = variable(

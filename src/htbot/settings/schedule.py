@@ -20,4 +20,11 @@ class ScheduleSettings(Section):
         le=300,
         multiple_of=30,
     )
+    evaluation_parts: int = variable(
+        "HTBOT_EVALUATION_PARTS",
+        "messages that an evaluation of strategies on plain instruments is split into, by symbol",
+        default=2,
+        ge=1,
+        le=64,
+    )
     worker_processes: int = variable("HTBOT_WORKER_PROCESSES", "processes of the Celery worker", default=2, ge=1, le=64)

@@ -66,10 +66,14 @@ class Holding(Numeric):
 
 @dataclass(frozen=True, slots=True)
 class BarInputs:
-    """What a strategy must be given: the length of the bars that decide, and how many make its indicators whole."""
+    """What a strategy must be given: the length of the bars that decide, and how many make its indicators whole.
+
+    `shorter_too` says that it builds those bars itself and decides at every bar of the data up to that length.
+    """
 
     bar_minutes: int
     warm_up_bars: int
+    shorter_too: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

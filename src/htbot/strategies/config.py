@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from datetime import time
 from decimal import Decimal, InvalidOperation
-from typing import Any, Self, get_args, get_type_hints
+from functools import cache
+from typing import Any, Self, cast, get_args, get_type_hints
 
 from htbot.domain.errors import ConfigurationError
 
@@ -49,7 +50,7 @@ class StrategyConfig:
     """
 
     def __post_init__(self) -> None:
-        for name, kind in get_type_hints(type(self), include_extras=True).items():
+        for name, kind in _kinds(cast(Any, type(self)), rules=True).items():
             value = getattr(self, name)
             for rule in _rules(kind):
                 expected = None if value is None else rule.complaint(value)
@@ -67,7 +68,7 @@ class StrategyConfig:
         Raises:
             ConfigurationError: for an unknown name (with the nearest known one) or a value that does not fit.
         """
-        kinds = get_type_hints(cls)
+        kinds = _kinds(cast(Any, cls), rules=False)
         known = {declared.name for declared in fields(cls)}
         for name in values:
             if name not in known:
@@ -82,7 +83,7 @@ class StrategyConfig:
 
         Defaults are spelled as `from_mapping` takes them; times, and numbers that are money, are text.
         """
-        kinds = get_type_hints(cls, include_extras=True)
+        kinds = _kinds(cast(Any, cls), rules=True)
         return [_described(declared, kinds[declared.name]) for declared in fields(cls)]
 
     def as_fields(self) -> dict[str, object]:
@@ -111,6 +112,12 @@ def _text(value: object) -> str:
     if isinstance(value, time):
         return value.isoformat()
     return str(value)
+
+
+@cache
+def _kinds(config: type[Any], *, rules: bool) -> dict[str, Any]:
+    """The types of a configuration's fields, with or without their rules; a search asks for them thousands of times."""
+    return get_type_hints(config, include_extras=rules)
 
 
 def _rules(kind: Any) -> list[Range | OneOf]:

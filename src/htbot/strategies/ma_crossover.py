@@ -105,7 +105,8 @@ class MaCrossover(BarStrategy):
 
     def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
         """A crossing opens when flat and closes what is held against it."""
-        self.rsi.add(bar.close)
+        if self.rsi_filter:
+            self.rsi.add(bar.close)
         crossed = self._crossing(bar.close)
         if held.side != NONE:
             return LEAVE if crossed == -held.side else WAIT

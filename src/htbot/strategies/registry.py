@@ -116,13 +116,34 @@ def discover(folders: Iterable[Path], known: Mapping[str, Entry] = STRATEGIES) -
     """
     found = dict(known)
     for path in dict.fromkeys(path.resolve() for folder in folders for path in _files(folder)):
-        for strategy in _strategies_in(path):
+        for strategy in strategies_in(path):
             other = found.get(strategy.name)
             if other is not None:
                 where = f"is also in {other.file}" if other.file else "is built in"
                 raise ConfigurationError(f"{path}: the name {strategy.name} {where}; give one of them another")
             found[strategy.name] = Entry(strategy, strategy.Config, path)
     return found
+
+
+def strategies_in(path: Path) -> list[type[BarStrategy]]:
+    """The strategies that a Python file holds.
+
+    Raises:
+        ConfigurationError: the file cannot be imported or holds none; the text names it.
+    """
+    module = _module(path)
+    own = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
+    strategies = [kind for kind in own if issubclass(kind, BarStrategy) and not kind.__name__.startswith("_")]
+    for kind in strategies:
+        if not isinstance(getattr(kind, "name", None), str):
+            raise ConfigurationError(f'{path}: {kind.__name__} has no name; add name = "..."')
+        if not isinstance(config := getattr(kind, "Config", None), type) or not issubclass(config, BarConfig):
+            raise ConfigurationError(f"{path}: {kind.__name__} has no Config, a subclass of BarConfig")
+        if kind.inputs is BarStrategy.inputs:
+            raise ConfigurationError(f"{path}: {kind.__name__} has no inputs; say which bars it decides on")
+    if not strategies:
+        raise ConfigurationError(f"{path}: holds no strategy (a subclass of BarStrategy); files that begin with _ may")
+    return strategies
 
 
 def _entry(name: str, catalogue: Mapping[str, Entry]) -> Entry:
@@ -138,20 +159,6 @@ def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder}: no such folder of strategies")
     return [path for path in sorted(folder.glob("*.py")) if not path.name.startswith(("_", "test_"))]
-
-
-def _strategies_in(path: Path) -> list[type[BarStrategy]]:
-    module = _module(path)
-    own = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
-    strategies = [kind for kind in own if issubclass(kind, BarStrategy) and not kind.__name__.startswith("_")]
-    for kind in strategies:
-        if not isinstance(getattr(kind, "name", None), str):
-            raise ConfigurationError(f'{path}: {kind.__name__} has no name; add name = "..."')
-        if not isinstance(config := getattr(kind, "Config", None), type) or not issubclass(config, BarConfig):
-            raise ConfigurationError(f"{path}: {kind.__name__} has no Config, a subclass of BarConfig")
-    if not strategies:
-        raise ConfigurationError(f"{path}: holds no strategy (a subclass of BarStrategy); files that begin with _ may")
-    return strategies
 
 
 def _module(path: Path) -> ModuleType:

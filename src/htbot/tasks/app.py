@@ -14,6 +14,7 @@ from htbot.telemetry import configure_logging
 
 TASK_MODULES = (
     "htbot.tasks.market_reader_tasks",
+    "htbot.tasks.evaluation_tasks",
     "htbot.tasks.pnl_tasks",
     "htbot.tasks.order_tasks",
     "htbot.tasks.alert_tasks",

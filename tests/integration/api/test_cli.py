@@ -70,6 +70,59 @@ def parsed(told: tuple[int, str, str]) -> Any:
     return json.loads(out)
 
 
+def test_strategies_from_the_command_line(shell: Shell) -> None:
+    made = parsed(
+        shell(
+            "strategies", "add", "fast", "--type", "ma_crossover", "--symbol", "spy", "--set", "long_window=9", "--json"
+        )
+    )
+    assert (made["symbol"], made["settings"], made["enabled"], made["mode"]) == (
+        "SPY",
+        {"long_window": 9},
+        False,
+        "observe",
+    )
+    assert parsed(shell("strategies", "enable", "fast", "--json"))["enabled"] is True
+    changed = parsed(shell("strategies", "set", "fast", "short_window=3", "--unset", "long_window", "--json"))
+    assert changed["settings"] == {"short_window": 3}
+    shown = parsed(shell("strategies", "show", "fast", "--json"))
+    assert (shown["in_force"]["short_window"], shown["in_force"]["long_window"]) == (3, 20)
+    (listed,) = parsed(shell("strategies", "list", "--json"))
+    assert (listed["name"], listed["as_of"], listed["why_not"]) == ("fast", None, None)
+    assert parsed(shell("strategies", "disable", "fast", "--json"))["enabled"] is False
+    assert parsed(shell("strategies", "remove", "fast", "--json")) == {"removed": "fast"}
+    assert [one["name"] for one in parsed(shell("strategies", "types", "ma_crossover", "--json"))] == ["ma_crossover"]
+
+
+def test_strategies_are_printed_for_people(shell: Shell) -> None:
+    code, out, _ = shell("strategies", "add", "fast", "--type", "ma_crossover", "--symbol", "SPY")
+    assert (code, out.splitlines()[-1]) == (0, "it is disabled: htbot strategies enable fast")
+    assert "fast, a ma_crossover on SPY, bars of 5 min" in out
+    for command in ("list", "show", "types"):
+        code, out, err = shell("strategies", command, *(["fast"] if command == "show" else []))
+        assert (code, err) == (0, "")
+        assert "fast" in out or "ma_crossover" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("add fast --type ma_crosover --symbol SPY", 2, "did you mean ma_crossover?"),
+        ("add fast --type ma_crossover --symbol SPY --set long_windo=9", 4, "did you mean long_window?"),
+        ("add fast --type ma_crossover --symbol SPY --set long_window", 4, "write name=value"),
+        ("enable fsat", 2, "did you mean fast?"),
+        ("set fast long_window=1", 4, "long_window=1 is out of range: 2 to 1000"),
+        ("types spx_breakout", 1, "trades options"),
+    ],
+)
+def test_a_mistake_about_strategies_is_one_line(shell: Shell, line: str, code: int, words: str) -> None:
+    shell("strategies", "add", "fast", "--type", "ma_crossover", "--symbol", "QQQ")
+    told, out, err = shell("strategies", *line.split())
+    assert (told, out) == (code, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
 def test_reads_print_the_same_shapes_as_the_api(shell: Shell, traded: None) -> None:
     assert [trade["id"] for trade in parsed(shell("trades", "--json"))] == [record.trade().id]
     (signal,) = parsed(shell("signals", "--json"))

@@ -326,6 +326,7 @@ class Failing:
         self.orders = SimpleNamespace(doubt_all=lambda why: self.seen.append(f"doubt: {why}"))
         self.ledger = SimpleNamespace(run=asyncio.Event().wait)
         self.notices = SimpleNamespace(publish_clock=self.publish_clock)
+        self.upkeep = SimpleNamespace(look_at_outage=lambda: self.seen.append("away"))
 
     async def begin(self) -> None:
         self.seen.append("begin")
@@ -368,7 +369,7 @@ async def test_it_tries_until_somebody_answers_and_says_so(pauses: None) -> None
     desk = Failing(Retryable("no IB gateway"), ConnectionError("refused"), None)
     with pytest.raises(StopTrading, match="enough"):
         await paces.run(desk, Drives([StopTrading("enough")]))
-    assert desk.seen == ["begin", "down: no IB gateway", "down: refused", "drive"]
+    assert desk.seen == ["begin", "away", "down: no IB gateway", "away", "down: refused", "drive"]
 
 
 async def test_a_broken_session_leaves_doubt_is_told_and_begun_again(pauses: None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +12,19 @@ import pytest
 from tests.support.desk import World
 from tests.support.record import ACCOUNT, SHORT, at
 
+from htbot.desk.record import DeskRecord
 from htbot.desk.recovery import Look
-from htbot.domain.orders import OrderState
+from htbot.domain.orders import ExitReason, OrderState
+from htbot.domain.trades import TradeState
 from htbot.execution.disagreement import Patience, Standing, Verdict
-from htbot.execution.messages import OpenOrderMessage
+from htbot.execution.messages import CommissionMessage, LegExecutionMessage, OpenOrderMessage
 from htbot.execution.reconciliation import FindingKind
 from htbot.persistence.queries.shapes import Step
 from htbot.persistence.queries.why import explain
 from htbot.persistence.repositories import ReconciliationRepository
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.trade_record import manual_decision, request_exit
 
 
 def steps(world: World, trade_id: str) -> dict[str, Step]:
@@ -122,6 +127,91 @@ async def test_the_rest_of_a_partial_fill_that_came_while_we_were_away_is_booked
     assert (trade.quantity, trade.credit) == (3, Decimal("4.20"))
     assert audit(world, tmp_path).rebuild().differences == []
     assert audit(world, tmp_path).verify().problems == []
+
+
+class Writes:
+    """Counts what the desk writes about executions."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.counted: Counter[str] = Counter()
+        for name in ("book_fill", "book_commission", "settle_ref", "settle_execution"):
+            monkeypatch.setattr(DeskRecord, name, self._counting(name, getattr(DeskRecord, name)))
+
+    def _counting(self, name: str, write: Callable[..., object]) -> Callable[..., object]:
+        def counted(*arguments: object) -> object:
+            self.counted[name] += 1
+            return write(*arguments)
+
+        return counted
+
+    def since(self) -> dict[str, int]:
+        """Writes since the last call."""
+        counted, self.counted = dict(self.counted), Counter()
+        return counted
+
+
+async def test_executions_that_are_told_again_cost_no_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes = Writes(monkeypatch)
+    desk = await world.desk()
+    await desk.opened()
+    assert writes.since() == {"book_fill": 2, "book_commission": 2}
+    for _ in range(3):
+        await desk.look_up(after_s=1)
+    assert writes.since() == {}
+
+
+async def test_a_commission_that_changes_back_before_it_is_written_is_the_one_that_stands(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    exec_id = world.fills(intent.ref)[0].exec_id
+    for amount in ("0.65", "1.23", "0.65", "1.23"):
+        desk.desk.fold(CommissionMessage(exec_id, Decimal(amount)))
+    await desk.desk.ledger.settle()
+    held = desk.desk.book.get(intent.trade_id)
+    assert held is not None
+    assert held.fills[exec_id].commission == world.fills(intent.ref)[0].commission == Decimal("1.23")
+    assert held.trade == world.trade(intent.trade_id)
+
+
+async def test_a_new_desk_books_nothing_again_and_settles_each_ended_order_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    decision = manual_decision(ExitReason.MANUAL, world.now, "a test")
+    with world.database.transaction() as session:
+        assert request_exit(session, intent.trade_id, decision) is not None
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    world.broker.fill(exit_.intent.ref)
+    world.broker.report_commissions(exit_.intent.ref)
+    await desk.hear()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    desk.die()
+    writes = Writes(monkeypatch)
+    again = await world.desk()
+    assert writes.since() == {"settle_ref": 2}
+    await again.look_up(after_s=1)
+    assert writes.since() == {}
+    assert len(world.fills(intent.ref)) == len(world.fills(exit_.intent.ref)) == 2
+
+
+async def test_a_fill_that_was_booked_by_a_desk_that_died_before_it_settled_opens_its_trade(world: World) -> None:
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    desk.session.deaf = True
+    world.broker.fill(intent.ref, "-4.25", 1)
+    desk.die()
+    with world.database.transaction() as session:  # the dead desk came as far as this
+        record = DeskRecord(desk.desk.trading.record.epoch, desk.desk.trading.record.client_id)
+        for message in await desk.session.executions():
+            if isinstance(message, LegExecutionMessage):
+                record.book_fill(session, message.fill, world.now)
+    again = await world.desk()
+    await again.look_up(after_s=20)
+    assert world.trade(intent.trade_id).state is TradeState.OPEN
+    assert [trade.id for trade in again.desk.guard.trades] == [intent.trade_id]
 
 
 async def test_a_look_is_judged_and_written_down(world: World) -> None:

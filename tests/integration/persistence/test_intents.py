@@ -16,6 +16,7 @@ from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.orders import ExitReason, IntentState, Purpose
 from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database, EngineOptions
+from htbot.persistence.records import IntentMove
 from htbot.persistence.repositories import (
     DeskStateRepository,
     IntentRepository,
@@ -202,6 +203,26 @@ def test_a_move_from_another_state_changes_nothing(database: Database, enter: En
         stored = intents.get(intent.ref)
         assert stored is not None
         assert stored.state is S.PENDING
+
+
+def test_several_move_at_once_each_by_the_rules_of_one(database: Database, enter: Enter, epoch: int) -> None:
+    """As many as there are, in one statement: none from another state, none that an older desk has claimed."""
+    refs = [enter(number, strategy=f"s{number}")[1].ref for number in range(1, 5)]
+    with database.transaction() as session:
+        intents = IntentRepository(session)
+        assert len(intents.claim_some(epoch, at(40), 2)) == 2
+    with database.transaction() as session:
+        following = DeskStateRepository(session).begin_epoch()
+        intents = IntentRepository(session)
+        assert len(intents.claim_some(following, at(41), 1)) == 1
+        moves = [IntentMove(ref, S.CLAIMED, S.WITHDRAWN, at(42), f"why {ref}") for ref in refs]
+        assert intents.move_all(moves, epoch) == 0, "its epoch is over"
+        assert intents.move_all(moves, following) == 1
+        assert intents.move_all([], following) == 0
+        assert intents.states(refs) == dict(zip(refs, (S.CLAIMED, S.CLAIMED, S.WITHDRAWN, S.PENDING), strict=True))
+        moved = intents.get(refs[2])
+        assert moved is not None
+        assert (moved.reason, moved.changed_at, moved.claim_epoch) == (f"why {refs[2]}", at(42), following)
 
 
 def test_late_news_of_an_ended_intent_belong_to_the_present_desk(database: Database, enter: Enter, epoch: int) -> None:

@@ -40,11 +40,11 @@ def test_a_reference_works_while_any_of_its_permanent_ids_does(database: Databas
     with database.transaction() as session:
         orders = OrderRepository(session)
         orders.upsert(order(intent, perm_id=900), at(1))
-        orders.see_perm_id(intent.ref, 901, OrderState.SUBMITTED, at(2))
-        orders.see_perm_id(intent.ref, 900, OrderState.CANCELLED, at(3))
+        orders.upsert(order(intent, perm_id=900), at(2), {901: OrderState.SUBMITTED})
+        orders.upsert(order(intent, perm_id=900), at(3), {900: OrderState.CANCELLED})
         assert orders.perm_ids(intent.ref) == {900: OrderState.CANCELLED, 901: OrderState.SUBMITTED}
         assert orders.works(intent.ref)
-        orders.see_perm_id(intent.ref, 901, OrderState.CANCELLED, at(4))
+        orders.upsert(order(intent, perm_id=900), at(4), {901: OrderState.CANCELLED})
         assert not orders.works(intent.ref)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
@@ -13,9 +12,9 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from tests.proofs.failpoints.books import Verdict, judge
-from tests.proofs.failpoints.cases import KILL, PAUSE, STOP, Case, Run, Runner, all_cases
-from tests.proofs.failpoints.site import Site
+from tests.proofs.failpoints.books import Verdict
+from tests.proofs.failpoints.cases import KILL, PAUSE, STOP, Run, all_cases
+from tests.proofs.failpoints.lanes import Lane, play
 from tests.support.postgres import PostgresServer
 
 from htbot.bootstrap.install.postgres import prepare
@@ -27,7 +26,6 @@ BLOCK = 25
 def main() -> int:
     """Exit code 0 when every case was exactly once."""
     options = _options()
-    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
     rng = Random(options.seed)
     every = all_cases(tuple(options.acts))
     cases = [case for _ in range(options.rounds) for case in rng.sample(every, len(every))]
@@ -37,16 +35,17 @@ def main() -> int:
     runs: list[Run] = []
     verdicts: list[Verdict] = []
     try:
-        for begin in range(0, len(cases), BLOCK):
-            if options.minutes and time.monotonic() - _BEGAN_S > options.minutes * 60:
-                _say(f"out of time after {begin} cases")
-                break
-            url = server.create()
-            upgrade(url)
-            runner, verdict = _block(Site(folder / f"site-{begin:05d}", url), cases[begin : begin + BLOCK], rng)
-            runs += runner.runs
-            verdicts.append(verdict)
-            _say(f"{len(runs)} cases: {'sound' if verdict.sound else verdict}")
+        template = server.create()
+        upgrade(template)
+        blocks = [cases[begin : begin + BLOCK] for begin in range(0, len(cases), BLOCK)]
+        lanes = [
+            Lane(folder / f"lane-{number:05d}", _copy(server, template), rng.randrange(1 << 32), block)
+            for number, block in enumerate(blocks)
+        ]
+        for outcome in play(lanes, options.lanes, _tell):
+            runs += outcome.runs
+            verdicts.append(outcome.verdict)
+            _say(f"{len(runs)} cases: {'sound' if outcome.verdict.sound else outcome.verdict}")
     finally:
         server.stop()
     _say(table(runs, verdicts))
@@ -64,17 +63,12 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _block(site: Site, cases: list[Case], rng: Random) -> tuple[Runner, Verdict]:
-    """Some cases on one world and one record."""
-    try:
-        site.start()
-        runner = Runner(site, rng)
-        for case in cases:
-            run = runner.run(case)
-            _say(f"{time.monotonic() - _BEGAN_S:6.0f} s {case}, back after {run.back_s:.1f} s")
-        return runner, judge(runner, runner.finish())
-    finally:
-        site.stop()
+def _tell(run: Run) -> None:
+    _say(f"{time.monotonic() - _BEGAN_S:6.0f} s {run.case}, back after {run.back_s:.1f} s")
+
+
+def _copy(server: PostgresServer, template: str) -> str:
+    return server.create(template.rpartition("/")[2])
 
 
 def _options() -> argparse.Namespace:
@@ -82,7 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="how often each edge is tried in each way")
     parser.add_argument("--seed", type=int, default=1, help="of the order, the strikes and the length of pauses")
     parser.add_argument("--acts", nargs="+", choices=(KILL, STOP, PAUSE), default=(KILL, STOP, PAUSE))
-    parser.add_argument("--minutes", type=float, default=0.0, help="begin no further block after so long")
+    parser.add_argument("--lanes", type=int, default=4, help="how many desks, each in a world of its own, at a time")
     return parser.parse_args()
 
 

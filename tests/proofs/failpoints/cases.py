@@ -137,13 +137,20 @@ class Runner:
         def hit() -> bool:
             if case.what is What.LINE and not run.asked:
                 self._ask_line(run)
+            elif case.what is What.TASK and not run.asked:  # the end of its entry may be told later than its fills
+                self._ask_task(run)
             armed = bool(self.site.armed)
             if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
-                again = self._approve(case)  # the one before has expired unsent
-                run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
+                self._once_more(run, self._approve(case))  # the one before has expired unsent
+            elif armed and case.what is What.GUARD and self._state(run) in ENDED:
+                self._once_more(run, self._open(case))  # it was due before the edge was armed
             return not armed
 
         self.site.until(hit, f"somebody came to {case}")
+
+    @staticmethod
+    def _once_more(run: Run, again: Run) -> None:
+        run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
 
     def _arm(self, case: Case) -> None:
         """From here on the desk may die: some edges are come to all the time, others only by what is asked for next."""
@@ -165,13 +172,19 @@ class Runner:
         self._until_over(asked)
         self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
 
+    def _stocked(self) -> Run | None:
+        """A trade that was opened beforehand and is still open: a close by line closes those too."""
+        while self.opened:
+            run = self.opened.pop()
+            if self._state(run) is TradeState.OPEN:
+                return run
+        return None
+
     def _close(self, case: Case) -> Run:
         """Open first, unharmed; then arm, and let the close come."""
-        run = self.opened.pop() if case.what is What.TASK and self.opened else self._open(case)
+        run = (self._stocked() if case.what is What.TASK else None) or self._open(case)
         run.case = case
         self._arm(case)
-        if case.what is What.TASK:
-            self._ask_task(run)
         return run
 
     def _open(self, case: Case) -> Run:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.bootstrap.install.ports import free_port
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.sessions import Session
 from htbot.execution.messages import BagExecutionMessage, LegExecutionMessage, OpenOrderMessage
 from htbot.marketdata.messages import TimeMessage
 from htbot.marketdata.snapshot import ListedOption
@@ -34,6 +36,12 @@ from htbot.services.desk_line import STATUS, DeskLine
 T = TypeVar("T")
 OBSERVER = 99
 _PATIENCE_S = 60.0
+
+
+@cache
+def sessions() -> list[Session]:
+    """The one session of these worlds. The library behind it changes the filters of warnings: not in two threads."""
+    return load_sessions(record.DAY, record.DAY).all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ class Supervised:
         """End the last life."""
         self._stopping.set()
         self.signal(signal.SIGKILL)
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +135,8 @@ class Site:
 
     def start(self) -> None:
         """Fill the table of sessions, then gateway and desk."""
-        table = load_sessions(record.DAY, record.DAY)
         with self.database.transaction() as transaction:
-            SessionRepository(transaction).upsert(table.all())
+            SessionRepository(transaction).upsert(sessions())
         with (self.folder / "gateway.log").open("ab") as log:
             self._gateway = subprocess.Popen(
                 [sys.executable, "-m", "htbot", "paper", "--port", str(self.port)],

@@ -62,9 +62,7 @@ NOT_RUN: dict[int, str] = {
     12: "needs a Redis with a memory limit under load",
     13: "needs a Redis whose folder disappears; supervisor kills it after 20 s",
     15: "needs a small file system of its own, which needs root",
-    16: "the desk's reserved connections are never given back; exhausting the server is not played yet",
     18: "needs a small file system of its own, which needs root",
-    27: "takes hours; the pages at 2, 15 and 60 minutes are not built",
     46: "limits on memory and descriptors are not built",
 }
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.spread_day import CALENDAR, DAY, poisoned, quotes, request, walk, world
 
 from htbot.backtest.spread_request import SpreadResult
-from htbot.backtest.spread_run import run_spreads
+from htbot.backtest.spread_run import Run, run_spreads
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Purpose
@@ -129,6 +129,16 @@ def test_several_days_go_on_with_one_account() -> None:
     assert len({trade.opened_at.date() for trade in days.trades}) == 2
     assert [trade.opened_at for trade in days.trades] == sorted(trade.opened_at for trade in days.trades)
     assert len(days.evaluations) == 780 + 420
+
+
+def test_the_history_is_read_once() -> None:
+    """After the first look the state stands for it: a world with years of history would crawl otherwise."""
+    assert SESSION is not None
+    run = Run(request(world(BARS)))
+    run.begin(SESSION)
+    assert len(run.known) == 156
+    run.play(SESSION)
+    assert len(run.known) <= 43
 
 
 def test_nothing_is_entered_before_it_is_enabled(result: SpreadResult) -> None:

@@ -80,3 +80,37 @@ def test_what_no_backtest_can_use_is_named() -> None:
         make_tape("SPY", columns([at(4, 15, 0)]), TABLE)
     with pytest.raises(ConfigurationError, match="bars of 5 s; a backtest takes whole minutes, or 1d"):
         make_tape("SPY", columns([at(2, 15, 0)], 5), TABLE)
+
+
+def test_longer_bars_are_made_on_a_grid_that_begins_at_the_open() -> None:
+    starts = [at(2, 13, 30), at(2, 13, 40), at(2, 13, 45), at(2, 13, 55), at(3, 16, 50), at(3, 16, 55)]
+    tape = make_tape("SPY", columns(starts), TABLE).of_length(15)
+    assert tape.seconds == 900
+    assert tape.bars["minute"].tolist() == [570, 585, 765]
+    assert tape.bars["end_minute"].tolist() == [585, 600, 780]
+    assert tape.bars["start_s"].tolist() == [
+        int(at(*when).timestamp()) for when in ((2, 13, 30), (2, 13, 45), (3, 16, 45))
+    ]
+    assert tape.bars["open"].tolist() == [100.0, 102.0, 104.0]
+    assert tape.bars["close"].tolist() == [101.0, 103.0, 105.0]
+    assert tape.bars["high"].tolist() == [101.0, 103.0, 105.0]
+    assert tape.bars["low"].tolist() == [100.0, 102.0, 104.0]
+    assert tape.bars["volume"].tolist() == [2.0, 2.0, 2.0]
+    assert tape.bars["ends_session"].tolist() == [False, True, True]
+
+
+def test_whole_sessions_are_made_of_any_bars() -> None:
+    tape = make_tape("SPY", columns([at(2, 13, 30), at(2, 19, 55), at(3, 13, 30)]), TABLE).of_length(1440)
+    assert tape.seconds == 86_400
+    assert tape.bars["minute"].tolist() == [570, 570]
+    assert tape.bars["end_minute"].tolist() == [960, 780]
+    assert tape.bars["close"].tolist() == [101.0, 102.0]
+
+
+def test_bars_that_are_too_long_or_do_not_fit_are_refused() -> None:
+    tape = make_tape("SPY", columns([at(2, 13, 30)]), TABLE)
+    assert tape.of_length(5) is tape
+    with pytest.raises(ConfigurationError, match="bars of 1 minutes cannot be made of bars of 5 minutes"):
+        tape.of_length(1)
+    with pytest.raises(ConfigurationError, match="bars of 7 minutes cannot be made of bars of 5 minutes"):
+        tape.of_length(7)

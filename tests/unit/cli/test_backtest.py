@@ -99,6 +99,7 @@ def test_a_strategy_on_options_over_a_file(shell: Shell, data: Path, tmp_path: P
         (["ma_crossover", "--symbol", "QQQ"], 4, "no bars of QQQ; it has SPY"),
         (["ma_crossover", "--cash", "lots"], 4, "--cash lots: an amount of USD"),
         (["ma_crossover", "--start", "2023-01-01"], 4, "no session of SPY from 2023-01-01 to None"),
+        (["ma_crossover", "--set", "bar_minutes=1"], 4, "bars of 5 minutes: --set bar_minutes=5"),
         (["ma_crossover", "--csv", "/no/where.csv"], 4, "/no/where.csv: no such folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

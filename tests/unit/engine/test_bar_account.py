@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htbot.backtest.bars import _FEES
 from htbot.domain.instruments import SecType
 from htbot.engine.bar_account import MICRO, BarAccount, BarFees, BarLimits, Refusal, to_micro
+from htbot.engine.bar_setup import FEES
 from htbot.matching.fees import Plan, TradedLeg, commissions
 
 
 @given(st.integers(1, 5_000), st.integers(1, 200_000))
 def test_fees_are_the_paper_gateways_fixed_plan_for_shares(quantity: int, price_cents: int) -> None:
     leg = TradedLeg(SecType.STOCK, "SPY", Decimal(quantity), Decimal(price_cents) / 100)
-    fee_u = BarFees(*_FEES["fixed"]).of(quantity, quantity * price_cents * 10_000)
+    fee_u = BarFees(*FEES["fixed"]).of(quantity, quantity * price_cents * 10_000)
     assert Decimal(fee_u) / MICRO == commissions([leg], Plan.FIXED)[0]
 
 
 def test_no_plan_no_fee() -> None:
-    assert BarFees(*_FEES["none"]).of(100, 10**12) == 0
+    assert BarFees(*FEES["none"]).of(100, 10**12) == 0
 
 
 @pytest.mark.parametrize(("price", "micro"), [(165.82, 165_820_000), (0.1 + 0.2, 300_000), (3700.65, 3_700_650_000)])

@@ -36,7 +36,7 @@ class TestLevelBased(StrategySuite):
     answers = PROJECT_ANSWERS / "level_based.csv"
     default_hash = "25558d7f7c5d"
     variants = (
-        {"allow_short": True, "proximity": 0.003, "min_strength": 0.4, "min_reward_risk": 0.5},
+        {"allow_short": True, "proximity": 0.003, "min_strength": 0.4, "min_reward_risk": 0.5, "volume_ratio": 1.5},
         {"lookback": 40, "swing_order": 1, "cluster_tolerance": 0.004, "proximity": 0.002, "exit_time": "15:30"},
     )
 

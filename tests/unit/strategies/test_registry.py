@@ -15,12 +15,16 @@ PLAIN = """
 from __future__ import annotations
 
 from htbot.domain.bars import TapeBar
-from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarStrategy, Holding
+from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarInputs, BarStrategy, Holding
 
 
 class {name}(BarStrategy):
     name = "{called}"
     Config = BarConfig
+
+    @property
+    def inputs(self) -> BarInputs:
+        return BarInputs(5, 0)
 
     def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
         return WAIT
@@ -36,7 +40,7 @@ def write(folder: Path, file: str, text: str) -> Path:
 
 def test_the_example_is_found() -> None:
     catalogue = discover([EXAMPLES])
-    assert set(catalogue) == {*STRATEGIES, "plain_breakout"}
+    assert set(catalogue) >= {*STRATEGIES, "plain_breakout"}
     assert catalogue["plain_breakout"].file == EXAMPLES / "plain_breakout.py"
     assert "plain_breakout" not in STRATEGIES
     assert create_bar("plain_breakout", {"threshold": "55"}, catalogue).config.as_fields()["threshold"] == 55.0
@@ -78,6 +82,7 @@ def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
         (PLAIN.format(name="Mine", called="momentum"), "the name momentum is built in; give one of them another"),
         (PLAIN.format(name="Mine", called="mine").replace('    name = "mine"\n', ""), "Mine has no name; add name ="),
         (PLAIN.format(name="Mine", called="mine").replace("Config = BarConfig", "Config = int"), "Mine has no Config"),
+        (PLAIN.format(name="Mine", called="mine").replace("def inputs", "def needs"), "Mine has no inputs; say which"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:

@@ -24,12 +24,18 @@ PLAIN = sorted(name for name, entry in CATALOGUE.items() if entry.plain)
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_every_strategy_has_a_test_class_and_answers(name: str) -> None:
-    module = load(HERE / f"test_{name}.py")
+    module = load(place_of_test(name))
     suites = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, StrategySuite)]
     own = [kind for kind in suites if kind is not StrategySuite and kind.__name__.startswith("Test")]
     assert [kind.strategy.name for kind in own] == [name]
-    assert own[0].answers == PROJECT_ANSWERS / f"{name}.csv"
+    assert own[0].answers.name == f"{name}.csv"
     assert own[0].answers.is_file()
+
+
+def place_of_test(name: str) -> Path:
+    """A strategy of a person's own may have its test beside it."""
+    here, file = HERE / f"test_{name}.py", CATALOGUE[name].file
+    return here if file is None or here.is_file() else file.with_name(f"test_{name}.py")
 
 
 def load(path: Path) -> ModuleType:
@@ -42,7 +48,7 @@ def load(path: Path) -> ModuleType:
 
 
 def test_there_is_no_answer_without_a_strategy() -> None:
-    assert sorted(path.stem for path in PROJECT_ANSWERS.glob("*.csv")) == PLAIN
+    assert {path.stem for path in PROJECT_ANSWERS.glob("*.csv")} <= set(PLAIN)
 
 
 @pytest.mark.parametrize("field", ["close", "volume"])

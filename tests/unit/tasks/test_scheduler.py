@@ -13,7 +13,7 @@ from tests.support.record import NOON, at
 from htbot.adapters.live import Step
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.clock_state import ClockState, Mode, step_number
-from htbot.services.schedule import DELIVER_ALERTS, MARK_PNL, READ_MARKET, ScheduleRow, schedule
+from htbot.services.schedule import DELIVER_ALERTS, EVALUATE_BARS, MARK_PNL, READ_MARKET, ScheduleRow, schedule
 from htbot.tasks.scheduler import MarketScheduler
 
 Message = dict[str, Any]
@@ -100,7 +100,7 @@ def beat() -> Callable[..., Beat]:
     return lambda live, poll_s=30: Beat(live, schedule(poll_s))
 
 
-ALL = ["read_market", "mark_pnl", "deliver_alerts"]
+ALL = ["read_market", "mark_pnl", "evaluate_bars", "deliver_alerts"]
 
 
 def test_rows_are_sent_once_per_grid_instant_in_their_order(beat: Callable[..., Beat]) -> None:
@@ -132,7 +132,7 @@ def test_instants_that_were_missed_are_not_made_up_for(beat: Callable[..., Beat]
 def test_a_message_expires_before_its_successor(beat: Callable[..., Beat], speed: float, expires_s: float) -> None:
     running = beat(Live(paced(NOON, speed)))
     running.tick()
-    assert [expires for _name, _message, expires in running.app.sent] == [expires_s] * 3
+    assert [expires for _name, _message, expires in running.app.sent] == [expires_s] * len(ALL)
 
 
 def test_a_row_is_sent_at_its_own_period(beat: Callable[..., Beat]) -> None:
@@ -141,7 +141,7 @@ def test_a_row_is_sent_at_its_own_period(beat: Callable[..., Beat]) -> None:
     running.tick()
     live.state = paced(at(0.5))
     running.tick()
-    assert running.names() == [*ALL, "deliver_alerts"]
+    assert running.names() == [*ALL, "evaluate_bars", "deliver_alerts"]
 
 
 @pytest.mark.parametrize("state", [None, paced(at(-60), age_s=16)])
@@ -191,10 +191,10 @@ def test_celerys_own_table_stays_empty() -> None:
     assert MarketScheduler.tick is not Scheduler.tick
 
 
-def test_the_schedule_has_the_three_rows_in_order() -> None:
-    assert [row.task for row in schedule()] == [READ_MARKET, MARK_PNL, DELIVER_ALERTS]
-    assert [row.needs_desk for row in schedule()] == [True, True, False]
-    assert [row.period_s for row in schedule(60)] == [60, 60, 30]
+def test_the_schedule_has_its_rows_in_order() -> None:
+    assert [row.task for row in schedule()] == [READ_MARKET, MARK_PNL, EVALUATE_BARS, DELIVER_ALERTS]
+    assert [row.needs_desk for row in schedule()] == [True, True, True, False]
+    assert [row.period_s for row in schedule(60)] == [60, 60, 30, 30]
 
 
 @pytest.mark.parametrize(("period_s", "due"), [(30, True), (60, False), (90, False), (1800, False)])

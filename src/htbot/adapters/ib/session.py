@@ -28,8 +28,8 @@ from htbot.adapters.ib.translation import (
 )
 from htbot.adapters.ib.wrapper import Sink, TellingWrapper, execution_message, open_order_message
 from htbot.domain.bars import Bar
-from htbot.domain.errors import ConfigurationError, Retryable
-from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.errors import ConfigurationError, NotFound, Retryable
+from htbot.domain.instruments import Contract, Instrument, Underlying
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.quotes import Quote
@@ -39,6 +39,7 @@ from htbot.marketdata.snapshot import ListedOption
 
 # Request ids start far above any order id, so that an error's id is never ambiguous.
 _FIRST_REQUEST_ID = 1_000_000_000
+_TRADED = frozenset({"OPT", "STK"})
 # "No security definition has been found": the one code that says a contract does not exist.
 _NO_CONTRACT = 200
 _CONNECT_TIMEOUT_S = 10.0
@@ -82,7 +83,7 @@ class IbSession:
         self.next_valid_id = 0
         self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
-        self._bar_lists: list[ib.BarDataList] = []
+        self._bar_lists: dict[tuple[int, int], ib.BarDataList] = {}
 
     @property
     def client_id(self) -> int:
@@ -102,9 +103,7 @@ class IbSession:
     async def connect(self) -> None:
         """Connect and load orders, executions, positions and account values; `Retryable` when nobody answers."""
         try:
-            await self._ib.connectAsync(
-                self._address.host, self._address.port, self._address.client_id, timeout=_CONNECT_TIMEOUT_S
-            )
+            await self._connect()
         except (OSError, TimeoutError, ib.RequestError) as error:
             place = f"{self._address.host}:{self._address.port}"
             reason = str(error) or type(error).__name__
@@ -115,6 +114,30 @@ class IbSession:
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
         self.next_valid_id = self._client._reqIdSeq  # noqa: SLF001
         self._client.updateReqId(_FIRST_REQUEST_ID)
+
+    async def _connect(self) -> None:
+        """ib_async waits for the time-out even when the gateway hangs up at once, as one does that is starting."""
+        hung_up = asyncio.Event()
+
+        def end(_reason: str) -> None:
+            hung_up.set()
+
+        address = self._address
+        attempt = asyncio.ensure_future(
+            self._ib.connectAsync(address.host, address.port, address.client_id, timeout=_CONNECT_TIMEOUT_S)
+        )
+        waiting = asyncio.ensure_future(hung_up.wait())
+        self._client.conn.disconnected += end
+        try:
+            await asyncio.wait([attempt, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                raise ConnectionError("it hung up")
+            await attempt
+        finally:
+            self._client.conn.disconnected -= end
+            waiting.cancel()
+            attempt.cancel()
+            await asyncio.gather(attempt, return_exceptions=True)
 
     def disconnect(self) -> None:
         """Leave; orders at the broker go on. An end that we make ourselves is not told."""
@@ -135,10 +158,18 @@ class IbSession:
         """Broker positions by (account, contract id); flat ones are absent."""
         held = {}
         for position in self._ib.positions():
-            if position.position and position.contract.secType in {"OPT", "STK"}:
+            if position.position and position.contract.secType in _TRADED:
                 contract = contract_from_ib(position.contract)
                 held[(position.account, contract.con_id)] = (contract, int(position.position))
         return held
+
+    def holdings(self, account: str) -> dict[int, int]:
+        """Quantities of the same in one account, by contract id: a close asks for nothing more, and in a hurry."""
+        return {
+            position.contract.conId: int(position.position)
+            for position in self._ib.positions(account)
+            if position.position and position.contract.secType in _TRADED
+        }
 
     def account_value(self, account: str, tag: str) -> str | None:
         """The latest text of one account value, or None while the broker has not told it."""
@@ -173,14 +204,22 @@ class IbSession:
     async def qualify(self, underlying: Underlying) -> Contract:
         """The broker's contract of an underlying; `ConfigurationError` when it knows none."""
         try:
-            details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(underlying)))
+            return await self.resolve(underlying)
+        except NotFound as error:
+            text = f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract"
+            raise ConfigurationError(text) from error
+
+    async def resolve(self, instrument: Instrument) -> Contract:
+        """The broker's contract of a stock, fund or index; `NotFound` when it knows none."""
+        try:
+            details = await self._within(self._ib.reqContractDetailsAsync(underlying_contract(instrument)))
         except ib.RequestError as error:
             if error.code != _NO_CONTRACT:
-                raise Retryable(f"contract of {underlying.symbol}: {error}") from error
+                raise Retryable(f"contract of {instrument.symbol}: {error}") from error
             details = []
         known = _contracts(details)
         if not known:
-            raise ConfigurationError(f"HTBOT_SYMBOL={underlying.symbol}: the broker knows no such contract")
+            raise NotFound(f"the broker knows no {instrument.sec_type.value} {instrument.symbol}")
         return known[0]
 
     async def listed_options(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
@@ -197,10 +236,9 @@ class IbSession:
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, kept up to date through the sink; the last may be open.
 
-        A stream of before is given up. `Retryable` when the broker has no history or does not answer.
+        The same stream of before is given up. `Retryable` when the broker has no history or does not answer.
         """
-        while self._bar_lists:
-            self._ib.cancelHistoricalData(self._bar_lists.pop())
+        self.stop_bars(contract, minutes)
         size = f"{minutes} mins" if minutes > 1 else "1 min"
         try:
             bars = await self._within(
@@ -210,7 +248,7 @@ class IbSession:
             )
         except ib.RequestError as error:
             raise Retryable(f"no history of {contract.symbol}: {error}") from error
-        self._bar_lists.append(bars)
+        self._bar_lists[contract.con_id, minutes] = bars
         history = [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
         def tell(updated: ib.BarDataList, has_new_bar: bool) -> None:
@@ -221,6 +259,12 @@ class IbSession:
 
         bars.updateEvent += tell
         return history
+
+    def stop_bars(self, contract: Contract, minutes: int) -> None:
+        """Stop streaming bars of a length."""
+        bars = self._bar_lists.pop((contract.con_id, minutes), None)
+        if bars is not None:
+            self._ib.cancelHistoricalData(bars)
 
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         """Regular-hours bars of the last `days`, once; the last may be open. `Retryable` when the broker has none."""

@@ -12,7 +12,7 @@ import ib_async as ib
 
 from htbot.domain.bars import Bar
 from htbot.domain.fills import Fill
-from htbot.domain.instruments import Contract, Right, SecType, Underlying
+from htbot.domain.instruments import Contract, Instrument, Right, SecType, Underlying
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
@@ -46,8 +46,8 @@ def price_or_none(price: float, size: float | None = None) -> float | None:
     return price
 
 
-def underlying_contract(underlying: Underlying) -> ib.Contract:
-    """The query for an underlying."""
+def underlying_contract(underlying: Instrument) -> ib.Contract:
+    """The query for an underlying, or any stock, fund or index."""
     if underlying.sec_type is SecType.INDEX:
         return ib.Index(underlying.symbol, underlying.exchange, "USD")
     return ib.Stock(underlying.symbol, underlying.exchange, "USD")

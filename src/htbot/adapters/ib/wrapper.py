@@ -69,7 +69,7 @@ def open_order_message(order: ib.Order, state: ib.OrderState, *, completed: bool
 
 
 class TellingWrapper(Wrapper):
-    """Forwards to ib_async first, so that its futures resolve, then to the sink."""
+    """Forwards what ib_async has futures for, so that they resolve, then tells the sink."""
 
     def attach(self, sink: Sink) -> None:
         """Name the receiver of the messages."""
@@ -78,8 +78,7 @@ class TellingWrapper(Wrapper):
         """What openOrder has told since this was last emptied, by permId: the broker's own word for each order."""
 
     def orderStatus(self, orderId: int, status: str, filled: float, remaining: float, *rest: Any) -> None:  # noqa: N802, N803
-        """Tell an orderStatus."""
-        super().orderStatus(orderId, status, filled, remaining, *rest)
+        """Tell an orderStatus. ib_async's own view of it is left out: nobody asks for it, and it prints each one."""
         average_price, perm_id, _parent, _last, client_id, why_held = rest[:6]
         self.sink(
             OrderStatusMessage(

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -108,7 +107,8 @@ def _load(path: Path) -> Any:
             texts = {name: pa.string() for name in ("symbol", "ts", *OPTION_FIELDS[:2])}
             convert = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=True)
             return pyarrow.csv.read_csv(path, convert_options=convert)
-        return pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
+            return file.read()
     except (pa.ArrowException, OSError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         cause = "".join(letter for letter in lines[0] if letter.isprintable()).strip()
@@ -141,7 +141,7 @@ def _texts(path: Path, raw: Any, name: str, pattern: re.Pattern[str], fault: str
         column = column.cast(column.type.value_type)
     if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
         column = _cast(path, column, name, pa.string())
-    texts: list[str] = pc.fill_null(column, "").to_pylist()
+    texts = [text or "" for text in column.to_pylist()]
     unknown = {text for text in set(texts) if not pattern.match(text)}
     if unknown:
         row = min(texts.index(text) for text in unknown)
@@ -153,8 +153,7 @@ def _words(raw: Any, name: str) -> list[str]:
     column = raw.column(name)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    texts: list[str] = pc.fill_null(column.cast(pa.string()), "").to_pylist()
-    return texts
+    return [text or "" for text in column.cast(pa.string()).to_pylist()]
 
 
 def _times_ms(path: Path, raw: Any, *, whole_seconds: bool) -> Ints:
@@ -167,7 +166,7 @@ def _times_ms(path: Path, raw: Any, *, whole_seconds: bool) -> Ints:
     if column.null_count:
         row = column.is_null().to_pylist().index(True)
         raise ConfigurationError(f"{path}: row {row + 1}: ts is missing")
-    micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64()).to_numpy()
+    micros = _numbers(column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64()))
     odd = np.flatnonzero(micros % 1_000_000)
     if whole_seconds and len(odd):
         raise ConfigurationError(f"{path}: row {odd[0] + 1}: ts {column[int(odd[0])]} is not on a whole second")
@@ -190,7 +189,15 @@ def _floats(path: Path, raw: Any, name: str) -> Floats:
     if pa.types.is_string(column.type):
         _refuse_words(path, column, name)
     column = _cast(path, column, name, pa.float64())
-    return np.asarray(pc.fill_null(column, float("nan")).to_numpy(), dtype=np.float64)
+    return np.asarray(_numbers(column), dtype=np.float64)
+
+
+def _numbers(column: Any) -> npt.NDArray[Any]:
+    """A column as an array, a missing float as NaN. `to_numpy` imports pandas, so it is kept for columns with gaps."""
+    whole = column.combine_chunks()
+    if whole.null_count or not len(whole):
+        return np.asarray(whole.to_numpy(zero_copy_only=False))
+    return np.from_dlpack(whole)
 
 
 def _refuse_words(path: Path, column: Any, name: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import redis
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from htbot.bootstrap.chaos.backlog import Backlog
 from htbot.bootstrap.chaos.frames import CANCEL_ORDER, PLACE_ORDER
@@ -25,9 +27,11 @@ from htbot.persistence.engine import Database
 _ORDERS = frozenset({PLACE_ORDER, CANCEL_ORDER})
 _SLOW_PAUSE_S, _DELAY_S = 0.02, 0.4
 _COPY_PATIENCE_S = 10.0
-_STARTS = 3
+_STARTS = 5
+_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="chaos-start")
 
-Lift = Callable[[], None]
+Lift = Callable[[], Future[None] | None]
+"""Ends what lasts; what takes long to end answers with when it has."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,12 @@ class Happened:
 class _Lasting:
     until_s: float
     lift: Lift
+    fault: Happened
+
+
+@dataclass(slots=True)
+class _Ending:
+    ends: Future[None]
     fault: Happened
 
 
@@ -69,17 +79,18 @@ class Injector:
     plan: Sequence[PlannedFault]
     speed: float
     tempo: Tempo
-    patience_s: float = 45.0
+    patience_s: float = 90.0
     again_s: float = 0.3
     happened: list[Happened] = field(default_factory=list)
     missed: list[PlannedFault] = field(default_factory=list)
     _lasting: list[_Lasting] = field(default_factory=list)
+    _ending: list[_Ending] = field(default_factory=list)
     _waiting: list[_Waiting] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
         """True when every fault has happened and been lifted."""
-        return self.tempo.begun == self.tempo.blows and not self._waiting and not self._lasting
+        return self.tempo.begun == self.tempo.blows and not (self._waiting or self._lasting or self._ending)
 
     def step(self) -> None:
         """Lift what is over, make what is due."""
@@ -87,6 +98,7 @@ class Injector:
         self._next_blow(now_s)
         for lasting in [item for item in self._lasting if item.until_s <= now_s]:
             self._end(lasting)
+        self._ended()
         for waiting in [item for item in self._waiting if item.due_s <= now_s]:
             self._try(waiting)
 
@@ -104,6 +116,8 @@ class Injector:
         self._waiting.clear()
         for lasting in list(self._lasting):
             self._end(lasting)
+        wait([ending.ends for ending in self._ending])
+        self._ended()
 
     def _try(self, waiting: _Waiting) -> None:
         self._waiting.remove(waiting)
@@ -128,8 +142,17 @@ class Injector:
 
     def _end(self, lasting: _Lasting) -> None:
         self._lasting.remove(lasting)
-        lasting.lift()
-        lasting.fault.over_at = datetime.now(UTC)
+        ends = lasting.lift()
+        if ends is not None:
+            self._ending.append(_Ending(ends, lasting.fault))
+        else:
+            lasting.fault.over_at = datetime.now(UTC)
+
+    def _ended(self) -> None:
+        for ending in [item for item in self._ending if item.ends.done()]:
+            self._ending.remove(ending)
+            ending.ends.result()  # raises what has gone wrong
+            ending.fault.over_at = datetime.now(UTC)
 
 
 _LAST_BY_THEMSELVES = frozenset({"gateway_restart", "half_open", "outage"})
@@ -197,15 +220,16 @@ def _kill_supervisord(to: Injector, _choices: Choices) -> Lift | None:
     if pid is None:
         raise NotNow("supervisord does not run")
     to.site.signal_pid(pid, signal.SIGKILL)
-    return lambda: _start_again(to.site)
+    # Other faults go on meanwhile, and those that last end in their time.
+    return lambda: _BESIDE.submit(_start_again, to.site)
 
 
 def _start_again(site: Site) -> None:
-    """As a person does: a start that comes to nothing, because the gateway is cut off meanwhile, is tried again."""
+    """As a person does: a start that comes to nothing, because its parts are hit meanwhile, is tried again."""
     for attempts_left in range(_STARTS - 1, -1, -1):
         try:
             site.stack.start()
-        except NotReady:
+        except (NotReady, SQLAlchemyError):
             if not attempts_left:
                 raise
         else:

@@ -87,13 +87,15 @@ class _Want:
 class Load:
     """Drives entries and closes; `intents` is how many intents the record holds so far.
 
-    `changes` is what the last step found, to be compared with what the one before it found.
+    `caught_up` is True while what may be made by now is made, or needs its closes only. `changes` is what the last step
+    found, to be compared with what the one before it found.
     """
 
     parts: LoadParts
     plan: LoadPlan
     intents: int = 0
     live_trades: int = 0
+    caught_up: bool = False
     changes: tuple[object, ...] = ()
     refused: Counter[str] = field(default_factory=Counter)
     closed_by: Counter[str] = field(default_factory=Counter)
@@ -148,6 +150,7 @@ class Load:
     def _enter(self, trades: Sequence[Trade], unclosed: int) -> None:
         """As many as the pace asks for; every trade without an exit counts as the close that it will need."""
         missing = self.plan.intents * self.plan.share() - self.intents - unclosed
+        self.caught_up = missing < 1
         busy = {trade.strategy for trade in trades}
         free = [name for name in lane_names(LANES) if name not in busy]
         count = min(int((missing + 1) // 2), len(free), _AT_ONCE)

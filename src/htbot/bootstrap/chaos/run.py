@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import redis
@@ -35,14 +36,15 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.settings import project_root
 
 SYMBOL = "SPX"
-SPEED = 2.0
-"""Market seconds per second: a ladder from mid to natural takes some twenty seconds, as long as a few faults."""
+SPEED = 4.0
+"""Market seconds per second: a ladder from mid to natural takes some ten seconds, as long as a blow and its end."""
 
 _BEGIN = "2026-03-04T10:01"
 _READY_WITHIN_S = 60.0
 # A slow host may take its time, one that gets no further may not.
 _STUCK_AFTER_S, _OVERTIME_S = 60.0, 600.0
 _LOOK_EVERY_S, _TELL_EVERY_S = 0.05, 1.0
+_JUST_NOW = timedelta(seconds=2)
 
 
 class ChaosFailed(HtbotError):
@@ -178,7 +180,7 @@ class _Run:
         self._began_s = time.monotonic()
         backlog = Backlog(settings, LiveReader(settings.redis.url), databases.main)
         plan = plan_faults(options.seed, options.faults)
-        tempo = Tempo(options.intents, 1 + max((fault.blow for fault in plan), default=-1), lambda: self._load.intents)
+        tempo = Tempo(1 + max((fault.blow for fault in plan), default=-1), self._ready)
         self._injector = Injector(site, databases.main, backlog, plan, SPEED, tempo)
         self._health = Health(site, databases.health, self._live, lambda: tuple(self._injector.happened))
         queue = Backlog(settings, LiveReader(settings.redis.url), databases.load)
@@ -188,6 +190,16 @@ class _Run:
         self._load = Load(parts, LoadPlan(options.intents, options.seed, SPEED, lambda: tempo.share))
         self._under_faults = 0
         self._beside: list[Future[None]] = []
+
+    def _ready(self) -> bool:
+        """The load is up to its share, and the desk has just said that entries may leave."""
+        if not self._load.caught_up:
+            return False
+        with suppress(redis.RedisError):
+            clock = self._live.clock()
+            fresh = clock is not None and datetime.now(UTC) - clock.written_at < _JUST_NOW
+            return fresh and clock is not None and clock.trading_enabled and clock.connection == "connected"
+        return False
 
     def play(self, progress: Progress, started_s: float) -> ChaosResult:
         """Load and break until both are done, then wait for quiet and judge."""

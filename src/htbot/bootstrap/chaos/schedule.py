@@ -11,7 +11,7 @@ Choices = Mapping[str, float]
 NONE: Choices = MappingProxyType({})
 # Starting everything again takes a good part of a short run.
 _WHOLE_STACK_FROM = 40
-_LONG_BLOW, _SHORT_BLOW = (6, 8), (3, 4)
+_LONG_BLOW, _SHORT_BLOW = (10, 12), (3, 4)
 BLOW_S = 3.0
 
 
@@ -89,8 +89,8 @@ KINDS: tuple[FaultKind, ...] = (
     FaultKind("kill_gateway", 29, 2),
     FaultKind("gateway_restart", 29, 2, lambda rng: {"for_s": rng.choice((3, 9)), "ids_back": rng.randint(0, 6)}),
     FaultKind("disconnect", 30),
-    FaultKind("half_open", 20, 1, _seconds("for_s", 10, 60)),
-    FaultKind("outage", 26, 2, lambda rng: {"for_s": rng.choice((6, 20)), "lost": rng.randint(0, 1)}),
+    FaultKind("half_open", 20, 1, _seconds("for_s", 20, 100)),
+    FaultKind("outage", 26, 2, lambda rng: {"for_s": rng.choice((8, 30)), "lost": rng.randint(0, 1)}),
     FaultKind("drop_order", 22, 2, _times(1, 2)),
     FaultKind("late_order", 22, 2, lambda rng: {"by_s": round(rng.uniform(3, 90), 1), "times": rng.randint(1, 2)}),
     FaultKind("lose_reply", 21, 2, _times(1, 3)),

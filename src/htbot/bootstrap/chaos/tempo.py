@@ -1,28 +1,26 @@
-"""How load and faults take turns: each blow meets orders that are under way, each pause lets the system recover."""
+"""How load and faults take turns: each blow opens a share of the load and falls into it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Of the intents that a pause has room for, so many are made before the next blow.
-ENOUGH = 0.8
+# What the desk says of itself is up to a second old.
+CALM_S = 1.5
 # A system that cannot trade again by then is hit all the same.
-LONGEST_PAUSE_S = 20.0
+LONGEST_PAUSE_S = 40.0
 
 
 @dataclass(slots=True)
 class Tempo:
-    """Turns of one run: `blows` of faults among `intents`. `made` tells how many intents there are so far.
+    """Turns of one run of `blows`. `ready` tells that the system trades and has made what it may make by now.
 
-    Before, between and after the blows there is room for an equal share of the intents.
+    Before the first blow, with each of them and after the last there is room for an equal share of the load.
     """
 
-    intents: int
     blows: int
-    made: Callable[[], int]
+    ready: Callable[[], bool]
     begun: int = 0
-    _made_then: int = 0
     _over_s: float | None = None
 
     @property
@@ -41,8 +39,8 @@ class Tempo:
             return None
         if self._over_s is None:
             self._over_s = now_s
-        enough = self.made() - self._made_then >= ENOUGH * self.intents / (self.blows + 1)
-        if not enough and now_s - self._over_s < LONGEST_PAUSE_S:
+        paused_s = now_s - self._over_s
+        if paused_s < LONGEST_PAUSE_S and (paused_s < CALM_S or not self.ready()):
             return None
-        self.begun, self._made_then, self._over_s = self.begun + 1, self.made(), None
+        self.begun, self._over_s = self.begun + 1, None
         return self.begun - 1

@@ -15,7 +15,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class SignalView:
-    """A signal that fired. `reason` is why it was refused, or why it fired when it was accepted."""
+    """A signal that fired. `reason` is why it was refused, or why it fired when it was accepted or only observed.
+
+    A signal to `leave` has the direction of the order that would close.
+    """
 
     ts: datetime
     strategy: str
@@ -31,6 +34,7 @@ class SignalView:
     price: float
     trigger: str
     refused_by: str | None
+    action: str = "enter"
 
 
 @dataclass(frozen=True, slots=True)

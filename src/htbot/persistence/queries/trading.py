@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from htbot.domain.signals import OBSERVED
 from htbot.persistence.codecs import legs_from_json
 from htbot.persistence.queries.executions import in_force
 from htbot.persistence.queries.selection import Selection
@@ -42,6 +43,8 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         refusal: dict[str, Any] = decision.outcomes[-1] if decision.outcomes else {}
         refused_by = decision.refused_by
         reason = f"{refused_by}: {refusal.get('reason') or 'refused'}"
+    elif refused_by == OBSERVED:
+        reason = f"{row.reason}; observed only, nothing is sent"
     elif refused_by is not None:
         reason = refused_by
     return SignalView(
@@ -59,6 +62,7 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         price=row.price,
         trigger=row.reason,
         refused_by=refused_by,
+        action=row.action,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -30,11 +30,27 @@ from htbot.persistence.rows.portfolio import PositionRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 from htbot.persistence.rows.tasks import TaskRunRow
 
+# Name by name down the index, however many evaluations there are.
+_EVALUATED = text(
+    """
+WITH RECURSIVE names AS (
+    (SELECT strategy FROM evaluations ORDER BY strategy LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.strategy FROM evaluations AS next WHERE next.strategy > names.strategy
+            ORDER BY next.strategy LIMIT 1)
+      FROM names WHERE names.strategy IS NOT NULL
+)
+SELECT strategy FROM names WHERE strategy IS NOT NULL AND strategy NOT IN (SELECT name FROM strategies)
+   AND strategy NOT IN (SELECT subject FROM audit_log WHERE action = 'strategy.removed')
+"""
+)
+
 
 def strategies(session: Session, account: str | None = None) -> list[StrategyView]:
-    """Each strategy as of its last evaluation, with the last signal it made."""
+    """Each strategy as of its last evaluation, with the last signal it made; watched ones are left out."""
     query = (
         select(EvaluationRow)
+        .where(EvaluationRow.strategy.in_(session.scalars(_EVALUATED).all()))
         .ext(distinct_on(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol))
         .order_by(EvaluationRow.strategy, EvaluationRow.account, EvaluationRow.symbol, EvaluationRow.as_of.desc())
     )

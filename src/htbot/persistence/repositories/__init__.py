@@ -5,6 +5,7 @@ from __future__ import annotations
 from htbot.persistence.repositories.accounts import AccountRepository
 from htbot.persistence.repositories.alerts import AlertRepository
 from htbot.persistence.repositories.audit import AuditRepository
+from htbot.persistence.repositories.closed_bars import ClosedBarRepository, HistoryNeed
 from htbot.persistence.repositories.commands import CommandRepository, CommandRequest
 from htbot.persistence.repositories.decisions import DecisionJournal
 from htbot.persistence.repositories.desk_state import DeskStateRepository
@@ -18,6 +19,7 @@ from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepo
 from htbot.persistence.repositories.processes import ProcessRepository
 from htbot.persistence.repositories.reconciliation import ReconciliationRepository
 from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
+from htbot.persistence.repositories.strategies import StrategyRepository
 from htbot.persistence.repositories.task_runs import TaskRunRepository
 from htbot.persistence.repositories.trades import TradeRepository
 from htbot.persistence.repositories.workers import WorkerRepository
@@ -27,6 +29,7 @@ __all__ = [
     "AlertRepository",
     "AuditRepository",
     "BarRepository",
+    "ClosedBarRepository",
     "CommandRepository",
     "CommandRequest",
     "DecisionJournal",
@@ -36,6 +39,7 @@ __all__ = [
     "FillRepository",
     "HaltRepository",
     "HaltRequest",
+    "HistoryNeed",
     "IntentRepository",
     "OrderRepository",
     "PnlRepository",
@@ -46,6 +50,7 @@ __all__ = [
     "Series",
     "SessionRepository",
     "SignalRepository",
+    "StrategyRepository",
     "TaskRunRepository",
     "TickRepository",
     "TradeRepository",

@@ -6,8 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Select, and_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CursorResult,
+    Enum,
+    Executable,
+    Select,
+    Table,
+    TableValuedAlias,
+    Text,
+    and_,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
 from htbot.domain.sessions import NEW_YORK
 
@@ -19,6 +36,27 @@ def on_day(column: InstrumentedAttribute[datetime], day: date) -> ColumnElement[
     """SQL condition: the instant falls on a New York day."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
     return and_(column >= midnight, column < midnight + timedelta(days=1))
+
+
+def told_rows(kinds: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
+    """Rows of parameters (`told_columns`) as a table: one statement for as many of them as there are."""
+    arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in kinds.items()]
+    columns = [column(name, kind) for name, kind in kinds.items()]
+    return func.unnest(*arrays).table_valued(*columns, name="told").render_derived()
+
+
+def told_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The parameters of `told_rows`."""
+    return {f"told_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
+def insert_told(table: Table) -> Insert:
+    """An INSERT of whole rows that come as `told_columns`."""
+    # words travel as text: an array of an enumeration would be checked in Python, value by value
+    kinds: dict[str, TypeEngine[Any]] = {
+        each.name: Text() if isinstance(each.type, Enum) else each.type for each in table.columns
+    }
+    return insert(table).from_select(list(kinds), select(told_rows(kinds)))
 
 
 class Repository:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -61,7 +62,11 @@ class FillRepository(Repository):
 
     def of_ref(self, ref: str) -> list[Fill]:
         """Fills of one order in order of time."""
-        return self._where(FillRow.ref == ref)
+        return self.of_refs([ref])
+
+    def of_refs(self, refs: Collection[str]) -> list[Fill]:
+        """Fills of several orders in order of time."""
+        return self._all(_OF_REFS, _to_fill, {"refs": list(refs)}) if refs else []
 
     def of_trade(self, trade_id: str) -> list[Fill]:
         """Fills of a trade's entry and exits in order of time."""
@@ -86,18 +91,28 @@ class FillRepository(Repository):
 
     def of_contract(self, account: str, con_id: int) -> list[Fill]:
         """Every fill of one contract in an account in order of time."""
-        return self._where(FillRow.account == account, FillRow.con_id == con_id)
+        return self._all(_OF_CONTRACT, _to_fill, {"of_account": account, "of_con_id": con_id})
 
     def _where(self, *conditions: ColumnElement[bool]) -> list[Fill]:
-        later = aliased(FillRow)
-        corrected = select(later.exec_id).where(
-            later.execution_key == FillRow.execution_key,
-            later.account == FillRow.account,
-            later.con_id == FillRow.con_id,
-            later.exec_id > FillRow.exec_id,
-        )
-        query = select(FillRow).where(*conditions, ~corrected.exists())
-        return self._all(query.order_by(FillRow.executed_at, FillRow.exec_id), _to_fill)
+        return self._all(_STANDING.where(*conditions), _to_fill)
+
+
+def _standing() -> Select[FillRow]:
+    """The last correction of each execution."""
+    later = aliased(FillRow)
+    corrected = select(later.exec_id).where(
+        later.execution_key == FillRow.execution_key,
+        later.account == FillRow.account,
+        later.con_id == FillRow.con_id,
+        later.exec_id > FillRow.exec_id,
+    )
+    return select(FillRow).where(~corrected.exists()).order_by(FillRow.executed_at, FillRow.exec_id)
+
+
+# Read with each fill, so they are built once.
+_STANDING = _standing()
+_OF_REFS = _STANDING.where(FillRow.ref.in_(bindparam("refs", expanding=True)))
+_OF_CONTRACT = _STANDING.where(FillRow.account == bindparam("of_account"), FillRow.con_id == bindparam("of_con_id"))
 
 
 def _to_fill(row: FillRow) -> Fill:

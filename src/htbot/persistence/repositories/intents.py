@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Text,
+    Update,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.orders import IntentState, OrderIntent, Purpose
 from htbot.persistence.codecs import legs_from_json, legs_to_json, plain
-from htbot.persistence.records import StoredIntent
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.columns import UtcDateTime
+from htbot.persistence.records import IntentMove, StoredIntent
+from htbot.persistence.repositories.base import Repository, told_columns, told_rows
 from htbot.persistence.repositories.desk_state import EPOCH
 from htbot.persistence.rows.control import DeskStateRow
 from htbot.persistence.rows.intents import IntentRow
@@ -90,7 +105,13 @@ class IntentRepository(Repository):
 
         An intent that has ended belongs to the desk of the present epoch: news that come late are its to write.
         """
-        return self._move(ref, from_state, epoch, {"state": to_state, "changed_at": at, "reason": reason})
+        return self.move_all([IntentMove(ref, from_state, to_state, at, reason)], epoch) == 1
+
+    def move_all(self, moves: Sequence[IntentMove], epoch: int) -> int:
+        """The same for several intents in one statement; how many moved."""
+        if not moves:
+            return 0
+        return self._count(_MOVE, {**told_columns([asdict(move) for move in moves]), "epoch": epoch})
 
     def begin_sending(self, order_ids: Mapping[str, int], client_id: int, *, epoch: int, at: datetime) -> int:
         """CLAIMED to SENDING, each reference with its reserved order id, in one statement; how many moved.
@@ -123,12 +144,6 @@ class IntentRepository(Repository):
         values = {"state": IntentState.CANCELLED, "claim_epoch": epoch, "changed_at": at, "reason": reason}
         return self._count(statement.values(**values)) == 1
 
-    def _move(self, ref: str, from_state: IntentState, epoch: int, values: dict[str, Any]) -> bool:
-        statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == from_state, _present(epoch))
-        if from_state in LIVE_INTENT_STATES:
-            statement = statement.where(IntentRow.claim_epoch == epoch)
-        return self._count(statement.values(claim_epoch=epoch, **values)) == 1
-
     def withdraw(self, ref: str, at: datetime, reason: str, *, to_state: IntentState = IntentState.WITHDRAWN) -> bool:
         """End an intent that no desk has claimed, as withdrawn or expired; False when one has."""
         statement = update(IntentRow).where(IntentRow.ref == ref, IntentRow.state == IntentState.PENDING)
@@ -143,6 +158,11 @@ class IntentRepository(Repository):
     def get(self, ref: str) -> StoredIntent | None:
         """One intent."""
         return self._first(select(IntentRow).where(IntentRow.ref == ref), _to_intent)
+
+    def states(self, refs: Collection[str]) -> dict[str, IntentState]:
+        """Where these intents stand; a reference that there is not is absent."""
+        rows = self._session.execute(_STATES, {"refs": list(refs)}) if refs else ()
+        return {row.ref: row.state for row in rows}
 
     def next_sequence(self, strategy: str, account: str, session: date, purpose: Purpose) -> int:
         """One above the highest sequence of this purpose in the session, so that no reference is used twice."""
@@ -164,8 +184,14 @@ class IntentRepository(Repository):
 
     def of_trade(self, trade_id: str) -> list[StoredIntent]:
         """Entry and exits of one trade in order of time."""
-        query = select(IntentRow).where(IntentRow.trade_id == trade_id)
-        return self._all(query.order_by(IntentRow.created_at, IntentRow.ref), _to_intent)
+        return self.of_trades([trade_id])[trade_id]
+
+    def of_trades(self, trade_ids: Collection[str]) -> dict[str, list[StoredIntent]]:
+        """The same for several trades, by trade."""
+        found: dict[str, list[StoredIntent]] = {trade_id: [] for trade_id in trade_ids}
+        for stored in self._all(_OF_TRADES, _to_intent, {"trade_ids": list(found)}) if found else ():
+            found[stored.intent.trade_id].append(stored)
+        return found
 
     def of_session(self, session: date, account: str | None = None) -> list[StoredIntent]:
         """Intents of one session in order of time."""
@@ -211,10 +237,32 @@ def _decided(intent: OrderIntent, evidence: Mapping[str, Any] | None) -> dict[st
     }
 
 
-def _present(epoch: int) -> ColumnElement[bool]:
+def _present(epoch: int | BindParameter[int]) -> ColumnElement[bool]:
     """SQL condition: the record is still in this epoch."""
     stored = select(cast(DeskStateRow.value, BigInteger)).where(DeskStateRow.key == EPOCH).scalar_subquery()
     return stored == epoch
+
+
+def _move() -> Update:
+    """Every move holds from its own state only; a live intent is moved by nobody but its claimant."""
+    moves = told_rows(
+        {"ref": Text(), "from_state": Text(), "to_state": Text(), "at": UtcDateTime(), "reason": Text()},
+    )
+    epoch: BindParameter[int] = bindparam("epoch", type_=BigInteger())
+    ours = moves.c.from_state.not_in(LIVE_INTENT_STATES) | (IntentRow.claim_epoch == epoch)
+    stands = type_coerce(IntentRow.state, Text()) == moves.c.from_state
+    moved = {"state": moves.c.to_state, "changed_at": moves.c.at, "reason": moves.c.reason, "claim_epoch": epoch}
+    return update(IntentRow).where(IntentRow.ref == moves.c.ref, stands, ours, _present(epoch)).values(moved)
+
+
+# What each message of the broker reads and writes is built once.
+_MOVE = _move()
+_STATES = select(IntentRow.ref, IntentRow.state).where(IntentRow.ref.in_(bindparam("refs", expanding=True)))
+_OF_TRADES = (
+    select(IntentRow)
+    .where(IntentRow.trade_id.in_(bindparam("trade_ids", expanding=True)))
+    .order_by(IntentRow.created_at, IntentRow.ref)
+)
 
 
 def _urgency(stored: StoredIntent) -> tuple[bool, datetime, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy.dialects.postgresql import Insert
 
 from htbot.domain.orders import Order, OrderState
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.records import ToldOrder
+from htbot.persistence.repositories.base import Repository, insert_told, told_columns
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import OrderPermIdRow, OrderRow
 from htbot.persistence.states import TERMINAL_ORDER_STATES
@@ -28,6 +29,28 @@ _TOLD = (
 )
 
 
+def _upsert() -> Insert:
+    statement = insert_told(cast(Table, OrderRow.__table__))
+    told = statement.excluded
+    changed: dict[str, Any] = {name: told[name] for name in _TOLD}
+    changed["perm_id"] = func.coalesce(told.perm_id, OrderRow.perm_id)
+    changed["average_price"] = func.coalesce(told.average_price, OrderRow.average_price)
+    return statement.on_conflict_do_update(index_elements=["ref"], set_=changed)
+
+
+def _see_perm_id() -> Insert:
+    """`changed_at` is when the state changed."""
+    statement = insert_told(cast(Table, OrderPermIdRow.__table__))
+    told = {"state": statement.excluded.state, "changed_at": statement.excluded.changed_at}
+    moved = OrderPermIdRow.state != statement.excluded.state
+    return statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told, where=moved)
+
+
+# Written and read with each message of the broker, so they are built once.
+_UPSERT, _SEE_PERM_ID = _upsert(), _see_perm_id()
+_FILLED = select(OrderRow.ref, OrderRow.filled).where(OrderRow.ref.in_(bindparam("refs", expanding=True)))
+
+
 class OrderRepository(Repository):
     """One order per reference; every permanent id that the reference was seen under."""
 
@@ -37,40 +60,26 @@ class OrderRepository(Repository):
         `perm_ids` gives every permanent id that the reference was seen under its own state (RULINGS 15). Without it
         the order's own one is in the order's state.
         """
-        statement = insert(OrderRow).values(
-            ref=order.ref,
-            order_id=order.order_id,
-            client_id=order.client_id,
-            account=order.account,
-            purpose=order.purpose,
-            action=order.action,
-            quantity=order.quantity,
-            limit_price=order.limit,
-            state=order.state,
-            filled=order.filled,
-            average_price=order.average_price,
-            perm_id=order.perm_id,
-            error_code=order.error_code,
-            error_text=order.error_text,
-            submitted_at=as_of,
-            changed_at=as_of,
-        )
-        told = statement.excluded
-        changed: dict[str, Any] = {name: told[name] for name in _TOLD}
-        changed["perm_id"] = func.coalesce(told.perm_id, OrderRow.perm_id)
-        changed["average_price"] = func.coalesce(told.average_price, OrderRow.average_price)
-        self._count(statement.on_conflict_do_update(index_elements=[OrderRow.ref], set_=changed))
         if perm_ids is None:
             perm_ids = {} if order.perm_id is None else {order.perm_id: order.state}
-        for perm_id, state in sorted(perm_ids.items()):
-            self.see_perm_id(order.ref, perm_id, state, as_of)
+        self.upsert_all([ToldOrder(order, as_of, perm_ids)])
 
-    def see_perm_id(self, ref: str, perm_id: int, state: OrderState, as_of: datetime) -> None:
-        """Remember a permanent id of a reference and the state it was seen in; `changed_at` is when that changed."""
-        statement = insert(OrderPermIdRow).values(ref=ref, perm_id=perm_id, state=state, changed_at=as_of)
-        told = {"state": statement.excluded.state, "changed_at": statement.excluded.changed_at}
-        moved = OrderPermIdRow.state != statement.excluded.state
-        self._count(statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told, where=moved))
+    def upsert_all(self, told: Sequence[ToldOrder]) -> None:
+        """The same for several orders, each of a reference of its own."""
+        if told:
+            self._count(_UPSERT, told_columns([_columns(each.order, each.as_of) for each in told]))
+        seen = [
+            {"ref": each.order.ref, "perm_id": perm_id, "state": state, "changed_at": each.as_of}
+            for each in told
+            for perm_id, state in sorted(each.perm_ids.items())
+        ]
+        if seen:
+            self._count(_SEE_PERM_ID, told_columns(seen))
+
+    def filled_of(self, refs: Collection[str]) -> dict[str, int]:
+        """How many spreads the broker has told as filled, by reference; a reference without an order is absent."""
+        rows = self._session.execute(_FILLED, {"refs": list(refs)}) if refs else ()
+        return {row.ref: row.filled for row in rows}
 
     def perm_ids(self, ref: str) -> dict[int, OrderState]:
         """Every permanent id of a reference with its last state."""
@@ -113,6 +122,27 @@ class OrderRepository(Repository):
         if account is not None:
             query = query.where(OrderRow.account == account)
         return self._all(query, _to_order)
+
+
+def _columns(order: Order, as_of: datetime) -> dict[str, Any]:
+    return {
+        "ref": order.ref,
+        "order_id": order.order_id,
+        "client_id": order.client_id,
+        "account": order.account,
+        "purpose": order.purpose,
+        "action": order.action,
+        "quantity": order.quantity,
+        "limit_price": order.limit,
+        "state": order.state,
+        "filled": order.filled,
+        "average_price": order.average_price,
+        "perm_id": order.perm_id,
+        "error_code": order.error_code,
+        "error_text": order.error_text,
+        "submitted_at": as_of,
+        "changed_at": as_of,
+    }
 
 
 def _to_order(row: OrderRow) -> Order:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
+from psycopg2.extras import execute_values
 from sqlalchemy import Table, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
 from htbot.domain.signals import Direction, Evaluation, Signal
 from htbot.persistence.codecs import numbers_to_json, outcomes_from_json, outcomes_to_json
+from htbot.persistence.engine import to_json
 from htbot.persistence.records import StoredSignal
 from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 
 # Written at every instant, so it is built once.
 _ADD_EVALUATION = insert(cast(Table, EvaluationRow.__table__)).on_conflict_do_nothing()
+_ADD_EVALUATIONS = """
+INSERT INTO evaluations (strategy, account, symbol, as_of, trend, high, low, why_not, indicators) VALUES %s
+ON CONFLICT DO NOTHING
+"""
+_ADD_SIGNALS = "INSERT INTO signals ({}) VALUES %s ON CONFLICT DO NOTHING RETURNING strategy, bar_start"
+_LAST_WORDS = """
+SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[]) AS asked (name), LATERAL (
+    SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name
+      AND account = (SELECT account FROM accounts ORDER BY accounts.as_of DESC, account LIMIT 1)
+    ORDER BY evaluations.as_of DESC LIMIT 1
+) AS last
+"""
+_PAGE = 1000
 
 
 class EvaluationRepository(Repository):
@@ -38,6 +53,28 @@ class EvaluationRepository(Repository):
             "indicators": numbers_to_json(evaluation.indicators),
         }
         return self._count(_ADD_EVALUATION, values) == 1
+
+    def add_all(self, evaluations: Iterable[Evaluation]) -> int:
+        """Store many looks and return how many are new."""
+        rows = [_evaluation_fields(one) for one in evaluations]
+        cursor, stored = self._session.connection().connection.cursor(), 0
+        try:
+            for at in range(0, len(rows), _PAGE):
+                page = rows[at : at + _PAGE]
+                execute_values(cursor, _ADD_EVALUATIONS, page, page_size=len(page))
+                stored += cursor.rowcount
+        finally:
+            cursor.close()
+        return stored
+
+    def last_words(self, strategies: Iterable[str]) -> dict[str, tuple[datetime, str | None]]:
+        """When each of these strategies was last evaluated, in the account told of last, and why nothing happened."""
+        cursor = self._session.connection().connection.cursor()
+        try:
+            cursor.execute(_LAST_WORDS, (sorted(strategies),))
+            return {name: (at, why_not) for name, at, why_not in cursor.fetchall()}
+        finally:
+            cursor.close()
 
     def latest(self, strategy: str, account: str, as_of: datetime) -> Evaluation | None:
         """The last look up to `as_of`."""
@@ -60,28 +97,25 @@ class SignalRepository(Repository):
     """Signals with their outcome; each one spends its level (RULINGS 2)."""
 
     def add(self, signal: Signal, refused_by: str | None) -> int | None:
-        """Store a signal and return its id; None when its level was spent before.
+        """Store a signal and return its id; None when its level was spent before, or its bar has one.
 
         `refused_by` is the reason of the refusal as people read it, None when risk approved.
         """
-        values = {
-            "strategy": signal.strategy,
-            "account": signal.account,
-            "symbol": signal.symbol,
-            "session": signal.session,
-            "as_of": signal.as_of,
-            "direction": int(signal.direction),
-            "level": signal.level,
-            "price": signal.price,
-            "trend": signal.trend,
-            "reason": signal.reason,
-            "levels": numbers_to_json(signal.levels),
-            "indicators": numbers_to_json(signal.indicators),
-            "accepted": refused_by is None,
-            "refused_by": refused_by,
-        }
-        statement = insert(SignalRow).values(values).on_conflict_do_nothing().returning(SignalRow.id)
-        return self._session.scalar(statement)
+        statement = insert(SignalRow).values(_signal_fields(signal, refused_by))
+        return self._session.scalar(statement.on_conflict_do_nothing().returning(SignalRow.id))
+
+    def add_all(self, signals: Iterable[Signal], refused_by: str) -> set[tuple[str, datetime]]:
+        """Store many refused signals of closed bars; strategy and start of the bar of those that are new."""
+        rows = [_signal_fields(signal, refused_by) for signal in signals]
+        values = [[to_json(value) if isinstance(value, dict) else value for value in row.values()] for row in rows]
+        if not rows:
+            return set()
+        cursor = self._session.connection().connection.cursor()
+        try:
+            statement = _ADD_SIGNALS.format(", ".join(rows[0]))
+            return set(execute_values(cursor, statement, values, page_size=_PAGE, fetch=True))
+        finally:
+            cursor.close()
 
     def spent_levels(self, strategy: str, account: str, session: date, as_of: datetime) -> frozenset[tuple[int, float]]:
         """(direction, level) of every signal of the session up to `as_of`."""
@@ -149,6 +183,32 @@ class RiskDecisionRepository(Repository):
         return {signal_id: decision for signal_id, decision in pairs if signal_id is not None}
 
 
+def _evaluation_fields(one: Evaluation) -> tuple[Any, ...]:
+    indicators = to_json(numbers_to_json(one.indicators))
+    return one.strategy, one.account, one.symbol, one.as_of, one.trend, one.high, one.low, one.why_not, indicators
+
+
+def _signal_fields(signal: Signal, refused_by: str | None) -> dict[str, Any]:
+    return {
+        "strategy": signal.strategy,
+        "account": signal.account,
+        "symbol": signal.symbol,
+        "session": signal.session,
+        "as_of": signal.as_of,
+        "direction": int(signal.direction),
+        "level": signal.level,
+        "price": signal.price,
+        "trend": signal.trend,
+        "reason": signal.reason,
+        "levels": numbers_to_json(signal.levels),
+        "indicators": numbers_to_json(signal.indicators),
+        "accepted": refused_by is None,
+        "refused_by": refused_by,
+        "action": signal.action,
+        "bar_start": signal.bar_start,
+    }
+
+
 def _to_evaluation(row: EvaluationRow) -> Evaluation:
     return Evaluation(
         strategy=row.strategy,
@@ -177,6 +237,8 @@ def _to_signal(row: SignalRow) -> StoredSignal:
         reason=row.reason,
         levels=row.levels,
         indicators=row.indicators,
+        action="leave" if row.action == "leave" else "enter",
+        bar_start=row.bar_start,
     )
     return StoredSignal(row.id, signal, row.refused_by)
 

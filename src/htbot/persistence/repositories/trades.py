@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import TypeEngine
 
 from htbot.domain.signals import Direction
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_json, rules_to_json
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.columns import Money, UtcDateTime
+from htbot.persistence.repositories.base import Repository, told_columns, told_rows
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
@@ -41,8 +54,14 @@ class TradeRepository(Repository):
 
     def save(self, trade: Trade, from_state: TradeState) -> bool:
         """Write what changes in a trade's life; False when it no longer stands in `from_state`."""
-        condition = (TradeRow.id == trade.id, TradeRow.state == from_state)
-        return self._count(update(TradeRow).where(*condition).values(**_moving(trade))) == 1
+        return self.save_all([(trade, from_state)]) == 1
+
+    def save_all(self, trades: Sequence[tuple[Trade, TradeState]]) -> int:
+        """The same for several trades, each with the state that it leaves, in one statement; how many stood there."""
+        if not trades:
+            return 0
+        rows = [{"id": trade.id, "from_state": before, **_moving(trade)} for trade, before in trades]
+        return self._count(_SAVE, told_columns(rows))
 
     def raise_max_gain(self, trade_id: str, gain_usd: Decimal) -> None:
         """Keep the greater of the stored and the given gain of a live trade."""
@@ -55,9 +74,10 @@ class TradeRepository(Repository):
         query = select(TradeRow).where(TradeRow.id == trade_id)
         return self._first(query.with_for_update() if lock else query, _to_trade)
 
-    def of_ids(self, trade_ids: Iterable[str]) -> dict[str, Trade]:
-        """Trades by id; one that there is not is absent."""
-        found = self._all(select(TradeRow).where(TradeRow.id.in_(set(trade_ids))), _to_trade)
+    def of_ids(self, trade_ids: Iterable[str], *, lock: bool = False) -> dict[str, Trade]:
+        """Trades by id; one that there is not is absent. `lock` holds the rows, taken in one order by everybody."""
+        query = _OF_IDS.with_for_update() if lock else _OF_IDS
+        found = self._all(query, _to_trade, {"ids": list(set(trade_ids))})
         return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
@@ -119,6 +139,29 @@ def _moving(trade: Trade) -> dict[str, Any]:
         "commissions_usd": trade.commissions_usd,
         "max_gain_usd": trade.max_gain_usd,
     }
+
+
+_MOVING: dict[str, TypeEngine[Any]] = {
+    "state": Text(),
+    "quantity": Integer(),
+    "closed_at": UtcDateTime(),
+    "credit": Money(),
+    "debit": Money(),
+    "exit_reason": Text(),
+    "gross_pnl_usd": Money(),
+    "commissions_usd": Money(),
+    "max_gain_usd": Money(),
+}
+
+
+def _save() -> Update:
+    told = told_rows({"id": Text(), "from_state": Text(), **_MOVING})
+    stands = type_coerce(TradeRow.state, Text()) == told.c.from_state
+    return update(TradeRow).where(TradeRow.id == told.c.id, stands).values({name: told.c[name] for name in _MOVING})
+
+
+_SAVE = _save()
+_OF_IDS = select(TradeRow).where(TradeRow.id.in_(bindparam("ids", expanding=True))).order_by(TradeRow.id)
 
 
 def _to_trade(row: TradeRow) -> Trade:

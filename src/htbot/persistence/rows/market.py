@@ -15,6 +15,7 @@ class BarRow(Base):
 
     __tablename__ = "bars"
     __table_args__ = (
+        Index("ix_bars_world_id_known_at", "world_id", "known_at"),
         CheckConstraint("minutes > 0", name="minutes"),
         CheckConstraint("low > 0 AND low <= least(open, close) AND high >= greatest(open, close)", name="range"),
         CheckConstraint("high < 'Infinity' AND volume >= 0 AND volume < 'Infinity'", name="finite"),

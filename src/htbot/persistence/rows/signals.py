@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.persistence.rows.base import Base, BigInt, Json, JsonList, SerialKey, SmallInt
@@ -30,11 +30,26 @@ class EvaluationRow(Base):
 
 
 class SignalRow(Base):
-    """One signal and its outcome; its key spends the level (RULINGS 2)."""
+    """One signal and its outcome; its key spends the level (RULINGS 2), or is the closed bar that it was made at.
+
+    `action` is `enter` or `leave`; `bar_start` is null where the open bar is looked at, as by strategy 1.
+    """
 
     __tablename__ = "signals"
     __table_args__ = (
-        UniqueConstraint("strategy", "account", "session", "direction", "level"),
+        Index(
+            "uq_signals_level",
+            *("strategy", "account", "session", "direction", "level"),
+            unique=True,
+            postgresql_where=text("bar_start IS NULL"),
+        ),
+        Index(
+            "uq_signals_bar",
+            *("strategy", "account", "bar_start"),
+            unique=True,
+            postgresql_where=text("bar_start IS NOT NULL"),
+        ),
+        CheckConstraint("action IN ('enter', 'leave')", name="action"),
         CheckConstraint("direction IN (1, -1)", name="direction"),
         CheckConstraint("accepted = (refused_by IS NULL)", name="outcome"),
         Index("ix_signals_session_account", "session", "account"),
@@ -55,6 +70,8 @@ class SignalRow(Base):
     indicators: Mapped[Json]
     accepted: Mapped[bool]
     refused_by: Mapped[str | None]
+    action: Mapped[str] = mapped_column(server_default="enter")
+    bar_start: Mapped[datetime | None]
 
 
 class RiskDecisionRow(Base):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import ib_async as ib
+import pytest
 from tests.support import record
 
 from htbot.adapters.ib.session import IbAddress, IbSession
+from htbot.domain.errors import Retryable
 from htbot.domain.margin import MarginQuestion, WhatIf
 
 QUESTION = MarginQuestion.of(record.entry(record.trade()))
@@ -56,3 +59,16 @@ async def test_a_late_answer_is_nobodys() -> None:
     state: Any = ib.OrderState(initMarginChange="1", initMarginAfter="1", equityWithLoanAfter="2")
     session._wrapper.openOrder(50, *line.orders[0][1:], state)
     assert (await session.what_if(QUESTION, 51, within_s=0.01)).unknown
+
+
+async def test_a_gateway_that_hangs_up_on_us_is_tried_again_without_waiting_for_the_time_out() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    session = IbSession(IbAddress("127.0.0.1", server.sockets[0].getsockname()[1], 7), lambda _message: None)
+    async with server, asyncio.timeout(5):
+        for _ in range(2):
+            with pytest.raises(Retryable, match="as client 7"):
+                await session.connect()
+    assert not session.connected

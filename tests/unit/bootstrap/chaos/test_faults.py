@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
+from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from htbot.bootstrap.chaos import faults
 from htbot.bootstrap.chaos.faults import Injector
 from htbot.bootstrap.chaos.proxy import Disturbance, Kind
 from htbot.bootstrap.chaos.schedule import PlannedFault
 from htbot.bootstrap.chaos.site import NotNow
-from htbot.bootstrap.chaos.tempo import Tempo
+from htbot.bootstrap.chaos.tempo import CALM_S, Tempo
+from htbot.bootstrap.install.outcome import NotReady
 
 
 class Proxy:
@@ -48,7 +53,8 @@ class Site:
 def injector(site: Site, *plan: PlannedFault, patience_s: float = 45.0) -> Injector:
     missing: Any = None
     there: Any = site
-    tempo = Tempo(0, 1 + max(item.blow for item in plan), lambda: 0)
+    tempo = Tempo(1 + max(item.blow for item in plan), lambda: True)
+    tempo.next_blow(time.monotonic() - CALM_S, struck=True)  # it has been calm for long enough
     return Injector(there, missing, missing, plan, 2.0, tempo, patience_s=patience_s, again_s=0.0)
 
 
@@ -109,3 +115,29 @@ def test_faults_of_the_gateway_are_asked_for_in_its_own_words() -> None:
     outage = at_work.happened[1]
     assert outage.over_at is not None
     assert (outage.over_at - outage.at).total_seconds() == pytest.approx(10.0, abs=1.0), "20 s of a market at speed 2"
+
+
+def test_an_end_that_takes_long_holds_up_no_other_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: Future[None] = Future()
+    monkeypatch.setitem(faults.MAKE, "kill_supervisord", lambda _to, _choices: lambda: started)
+    site = Site()
+    at_work = injector(site, planned("kill_supervisord", hold_s=0.0), planned("kill_desk"))
+    at_work.step()
+    at_work.step()
+    supervisord, desk = at_work.happened
+    assert (supervisord.over_at, at_work.done) == (None, False)
+    assert desk.over_at is not None
+    started.set_result(None)
+    at_work.step()
+    assert supervisord.over_at is not None
+    assert at_work.done
+
+
+def test_an_end_that_fails_fails_the_run_and_lifting_everything_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: Future[None] = Future()
+    monkeypatch.setitem(faults.MAKE, "kill_supervisord", lambda _to, _choices: lambda: started)
+    at_work = injector(Site(), planned("kill_supervisord", hold_s=60.0))
+    at_work.step()
+    threading.Timer(0.05, started.set_exception, [NotReady("the desk did not start")]).start()
+    with pytest.raises(NotReady):
+        at_work.lift_all()

@@ -1,0 +1,156 @@
+"""Bars of what watched strategies declare: streamed while an enabled instance names them, beside strategy 1's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from htbot.bootstrap.desk import history_days
+from htbot.desk.threads import DatabaseThread
+from htbot.domain.bars import Bar
+from htbot.domain.errors import NotFound, Retryable
+from htbot.domain.instruments import Contract, Instrument, plain_instrument
+from htbot.domain.sessions import floor_to
+from htbot.marketdata.bars import BarFold
+from htbot.marketdata.clock_state import GRID_S
+from htbot.persistence.repositories import StrategyRepository
+
+SeriesKey = tuple[str, int]
+"""Symbol and minutes."""
+MOST_SERIES = 45
+"""IB keeps 50 requests for history open; the rest is strategy 1's and for data on request."""
+REQUESTS, WITHIN_S = 45, 600.0
+"""IB answers 60 requests for history in ten minutes."""
+_log = logging.getLogger(__name__)
+
+
+class SeriesSession(Protocol):
+    """What is needed of the broker's session."""
+
+    async def resolve(self, instrument: Instrument) -> Contract:
+        """The broker's contract; `NotFound` when it knows none."""
+        ...
+
+    async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        """History, kept up to date through the sink."""
+        ...
+
+    def stop_bars(self, contract: Contract, minutes: int) -> None:
+        """Stop streaming bars of a length."""
+        ...
+
+
+@dataclass(slots=True)
+class _Stream:
+    contract: Contract
+    fold: BarFold
+
+
+class WatchedSeries:
+    """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer."""
+
+    def __init__(self, own: SeriesKey, *, exact: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._own = own
+        self._exact = exact
+        self._monotonic = monotonic
+        self._streams: dict[SeriesKey, _Stream] = {}
+        self._refused: set[SeriesKey] = set()
+        self._asked_s: deque[float] = deque()
+        self._unsaved: list[Bar] = []
+        self._troubles: list[str] = []
+        self._looked: datetime | None = None
+        self._too_many = False
+        self._adding: asyncio.Future[None] | None = None
+
+    @property
+    def streamed(self) -> frozenset[SeriesKey]:
+        """What is streamed now."""
+        return frozenset(self._streams)
+
+    def restart(self) -> None:
+        """The session is a new one, or has forgotten its streams: everything is asked for again."""
+        if self._adding is not None:
+            self._adding.cancel()
+        self._adding, self._looked = None, None
+        self._streams.clear()
+
+    async def look(self, session: SeriesSession, database: DatabaseThread, now: datetime) -> list[str]:
+        """Once each grid instant stream what enabled instances name, and nothing else; what a person should know."""
+        as_of = floor_to(now, GRID_S)
+        if self._looked != as_of:
+            try:
+                wanted = await database.run(lambda db: StrategyRepository(db).series())
+            except Retryable as error:
+                _log.warning("nobody knows which bars are watched: %s", error)
+                return []
+            self._looked = as_of
+            await self.follow(session, wanted, now)
+        told, self._troubles = self._troubles, []
+        return told
+
+    async def follow(self, session: SeriesSession, wanted: Mapping[SeriesKey, int], now: datetime) -> None:
+        """Add and drop streams; `wanted` has the bars that each is to begin with."""
+        for key in self._streams.keys() - wanted.keys():
+            session.stop_bars(self._streams.pop(key).contract, key[1])
+        self._refused &= wanted.keys()
+        missing = [key for key in wanted if key not in self._streams and key != self._own and key not in self._refused]
+        room = MOST_SERIES - len(self._streams)
+        self._note_crowd(len(missing) > room, len(self._streams) + len(missing))
+        if not missing or (self._adding is not None and not self._adding.done()):
+            return
+        self._adding = asyncio.ensure_future(self._add(session, [(key, wanted[key]) for key in missing[:room]], now))
+        if self._exact:
+            await self._adding
+
+    def _note_crowd(self, too_many: bool, wanted: int) -> None:
+        if too_many and not self._too_many:
+            self._troubles.append(f"{wanted} series of bars are watched, the broker streams {MOST_SERIES}")
+        self._too_many = too_many
+
+    async def _add(self, session: SeriesSession, keys: Iterable[tuple[SeriesKey, int]], now: datetime) -> None:
+        """One after the other, so that orders and quotes never wait behind them, and within the broker's budget."""
+        for (symbol, minutes), bars in keys:
+            if not self._affordable():
+                return
+            try:
+                contract = await session.resolve(plain_instrument(symbol))
+                history = await session.stream_bars(contract, minutes, history_days(minutes, bars))
+            except NotFound as error:
+                self._refused.add((symbol, minutes))
+                self._troubles.append(str(error))
+            except (Retryable, ConnectionError, TimeoutError) as error:
+                _log.warning("bars of %s come later: %s", symbol, error)
+                return
+            else:
+                fold = BarFold(exact=self._exact)
+                self._streams[symbol, minutes] = _Stream(contract, fold)
+                self._unsaved += fold.load(history, now)
+
+    def _affordable(self) -> bool:
+        """Whether one more request for history is within the budget; a stepped gateway does not count them."""
+        now_s = self._monotonic()
+        while self._asked_s and now_s - self._asked_s[0] > WITHIN_S:
+            self._asked_s.popleft()
+        if not self._exact and len(self._asked_s) >= REQUESTS:
+            return False
+        self._asked_s.append(now_s)
+        return True
+
+    def on_bar(self, bar: Bar) -> None:
+        """One message of a stream; what is not streamed any more is dropped."""
+        stream = self._streams.get((bar.symbol, bar.minutes))
+        if stream is not None:
+            stream.fold.update(bar)
+
+    def settle(self, now: datetime) -> list[Bar]:
+        """Bars that have closed and were not stored yet, those of new histories included."""
+        for stream in self._streams.values():
+            self._unsaved += stream.fold.settle(now)
+        closed, self._unsaved = self._unsaved, []
+        return closed

@@ -1,0 +1,142 @@
+"""A strategy on a plain instrument that is watched: the backtest's own loop, bar by bar, and what it did in words.
+
+What an observed strategy holds is what `engine.bar_loop` would hold under the rule `close`, in an account of its own;
+nothing is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from htbot.domain.bars import TapeBar
+from htbot.domain.numeric import known
+from htbot.engine.bar_account import MICRO, Refusal
+from htbot.engine.bar_loop import BarLoop, end_s
+from htbot.engine.bar_parts import Deal, Happened, Leave
+from htbot.engine.bar_setup import loop_of
+from htbot.strategies.bar_strategy import LONG, NONE, WAIT, Advice, BarStrategy, Holding
+
+CASH_USD = Decimal(100_000)
+"""What an observed account begins with, as a backtest does unless it is told otherwise."""
+NEVER = 1 << 40
+"""A session that does not come: until then nothing is entered."""
+
+_WORDS = {LONG: "long", -LONG: "short"}
+_LEFT_FOR = {
+    Leave.PROFIT_TARGET: "profit target",
+    Leave.STOP_LOSS: "stop",
+    Leave.TIME: "time",
+    Leave.MARKET_CLOSE: "end of the session",
+    Leave.SIGNAL: "its own signal",
+    Leave.PROFIT_LEVEL: "profit level",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What an observed strategy did at a closed bar; `direction` is that of the order that it would send."""
+
+    action: Literal["enter", "leave"]
+    direction: int
+    bar: TapeBar
+    price: float
+    reason: str
+    levels: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class Asked(BarStrategy):
+    """Passes bars on to a strategy and keeps its last advice, so that one that came to nothing can be explained."""
+
+    name = "asked"
+
+    def __init__(self, strategy: BarStrategy) -> None:
+        super().__init__(strategy.config)
+        self.strategy = strategy
+        self.advice = WAIT
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        """What the strategy says."""
+        self.advice = self.strategy.on_bar(bar, held)
+        return self.advice
+
+
+class Observation:
+    """One strategy, shown closed bars in order; it enters only at bars that end after `since_s` (epoch seconds)."""
+
+    def __init__(self, strategy: BarStrategy, since_s: float) -> None:
+        self._asked = Asked(strategy)
+        self._since_s = since_s
+        self._waits = True
+        self.loop: BarLoop = loop_of(self._asked, CASH_USD)
+        self.loop.first_session = NEVER
+
+    def show(self, bar: TapeBar) -> Fired | None:
+        """Run one bar; what came of it, None for nothing."""
+        loop = self.loop
+        if self._waits and end_s(bar) > self._since_s:
+            self._waits, loop.first_session = False, 0
+        before = loop.holding.side
+        happened = loop.step(bar)
+        if happened == Happened.CLOSED:
+            return _left(loop.deal, loop.holding.quantity, bar)
+        if before == NONE and loop.holding.side != NONE:
+            return self._entered(bar)
+        return None
+
+    def _entered(self, bar: TapeBar) -> Fired:
+        held, confidence = self.loop.holding, self._asked.advice.confidence
+        levels = {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+        told = [*(f"{name} {value:.10g}" for name, value in levels.items()), f"confidence {confidence:.4g}"]
+        return Fired(
+            "enter",
+            held.side,
+            bar,
+            held.price,
+            f"{_WORDS[held.side]} {held.quantity} at {held.price:.10g}: {', '.join(told)}",
+            levels,
+            {"confidence": confidence, "quantity": float(held.quantity)},
+        )
+
+    @property
+    def position(self) -> dict[str, float]:
+        """What would be held: side, quantity, price, stop and target where there are such; empty when flat."""
+        held = self.loop.holding
+        if held.side == NONE:
+            return {}
+        told = {"side": float(held.side), "quantity": float(held.quantity), "price": held.price}
+        return told | {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+
+    def standing(self) -> str:
+        """Where it stands after its last bar, and why an entry that it asked for did not happen."""
+        held, advice = self.loop.holding, self._asked.advice
+        if held.side != NONE:
+            return f"holds {_WORDS[held.side]} {held.quantity} at {held.price:.10g}"
+        if advice.side == NONE:
+            return "flat"
+        return f"flat; it asked to go {_WORDS[advice.side]}, {self._why_not()}"
+
+    def _why_not(self) -> str:
+        if self._waits:
+            return "at a bar from before it was watched"
+        for refusal in Refusal:
+            if self.loop.refusals[refusal] != 0.0:
+                return f"outside of its hours or limits (refused so far: {refusal.name.lower()})"
+        return "outside of its hours, or a side it may not take"
+
+
+def _left(deal: Deal, remains: int, bar: TapeBar) -> Fired:
+    entry, price, gross = deal.entry_u / MICRO, deal.exit_u / MICRO, deal.gross_u / MICRO
+    what = f"{deal.quantity} of {deal.quantity + remains}" if remains else str(deal.quantity)
+    return Fired(
+        "leave",
+        -deal.side,
+        bar,
+        price,
+        f"leaves {_WORDS[deal.side]} {what} at {price:.10g}, entered at {entry:.10g}: {_LEFT_FOR[Leave(deal.reason)]}",
+        {"entry": entry},
+        {"quantity": float(deal.quantity), "gross_usd": gross, "fees_usd": deal.fees_u / MICRO},
+    )

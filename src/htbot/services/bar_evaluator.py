@@ -1,0 +1,384 @@
+"""One evaluation of the strategies on plain instruments: new bars in, signals and reasons out, in one transaction.
+
+The bars of all symbols of a part are read at once, shown to each strategy in order, and what came of them is written at
+once. A state is folded from recorded bars only, always from the same first one, so that it is the same in every process
+and after every restart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.domain.errors import ConfigurationError, HtbotError
+from htbot.domain.sessions import NEW_YORK
+from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
+from htbot.engine.observation import Fired, Observation
+from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
+from htbot.persistence.records import Observation as Origin
+from htbot.persistence.records import StrategyInstance
+from htbot.persistence.repositories import (
+    ClosedBarRepository,
+    EvaluationRepository,
+    HistoryNeed,
+    SessionRepository,
+    SignalRepository,
+    StrategyRepository,
+)
+from htbot.services.bar_memory import Shown, Watcher, clock, placed
+from htbot.services.strategies import Catalogue, give_up
+from htbot.strategies.registry import STRATEGIES, Entry, create_bar
+
+HISTORY_BARS = 600
+"""So many bars, or what the strategy asks for when that is more, come before the first that counts (RULINGS 20)."""
+AFTER_CLOSE = timedelta(minutes=10)
+"""The last bar of a session may be told so late."""
+LATE_S = 90
+"""A bar that is known this long after its end, or not at all, is told to be late: two looks of 30 s and the feed's."""
+_OVERLAP = timedelta(minutes=10)
+"""A row may be committed this long after the market time from which it counts; one that is later still is a gap."""
+_LOOK_BACK_S = 4 * 86_400
+"""A state that is folded anew looks for signals that were never written this far back: over a long weekend."""
+_MOST_STEPS = 1_000_000
+"""Bars shown in one evaluation to states that are folded anew; the rest waits for the next."""
+_log = logging.getLogger(__name__)
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant."""
+
+    world_id: str
+    account: str
+    as_of: datetime
+    part: int = 1
+    parts: int = 1
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What an evaluation has found so far: reasons and signals by name of the instance."""
+
+    why_not: dict[str, str] = field(default_factory=dict)
+    fired: list[tuple[StrategyInstance, Fired, ClosedBar]] = field(default_factory=list)
+    origins: dict[str, tuple[str, Origin]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Watcher] = field(default_factory=dict)
+
+
+class BarEvaluator:
+    """Evaluates enabled instances; one in each process. `catalogue` finds the types that there are."""
+
+    def __init__(self, catalogue: Catalogue, most_steps: int = _MOST_STEPS) -> None:
+        self._find_types = catalogue
+        self._types: Mapping[str, Entry] = STRATEGIES
+        self._looked, self._unreadable = False, ""
+        self._most_steps = most_steps
+        self._memories: dict[tuple[int, int, str], dict[str, Watcher]] = {}
+        self._calendar: tuple[date, date, TapeCalendar] | None = None
+
+    def evaluate(self, transaction: Transaction, look: Look) -> str:
+        """Look at every enabled instance of the part and write down what came of it; answers with a word for the log.
+
+        What was folded is remembered when the transaction commits, else it is folded anew next time.
+        """
+        self._looked = False
+        if not _open(transaction, look.as_of):
+            return "outside of regular hours"
+        instances = StrategyRepository(transaction).enabled(look.part, look.parts)
+        memory = self._memories.pop((look.part, look.parts, look.world_id), {})
+        outcome = _Outcome()
+        fits = {
+            one.name: memory[one.name]
+            for one in instances
+            if one.name in memory and memory[one.name].serves(one, look.as_of)
+        }
+        late = self._go_on(transaction, look, fits, outcome)
+        fresh = [one for one in instances if one.name not in fits or one.name in late]
+        self._begin(transaction, look, fresh, outcome)
+        for name, bar in late.items():
+            told = f"the bar of {clock(bar.start_s)} was told or changed at {clock(bar.known_s)}: folded anew"
+            outcome.why_not[name] = f"{told}; {outcome.why_not.get(name, '')}".rstrip("; ")
+        fired = self._store(transaction, look, instances, outcome)
+        self._remember(transaction, (look.part, look.parts, look.world_id), outcome.kept)
+        return f"{len(instances)} looked at, {fired} signals"
+
+    def _remember(self, transaction: Transaction, key: tuple[int, int, str], kept: dict[str, Watcher]) -> None:
+        def committed(_session: Transaction) -> None:
+            self._memories[key] = kept
+
+        event.listen(transaction, "after_commit", committed, once=True)
+
+    # --- states that are there ------------------------------------------------------------------------------------
+
+    def _go_on(
+        self, transaction: Transaction, look: Look, watchers: Mapping[str, Watcher], outcome: _Outcome
+    ) -> dict[str, ClosedBar]:
+        """Show what is new; by name, the bars that came too late for a state to go on with."""
+        if not watchers:
+            return {}
+        calendar = self._days(transaction, look.as_of - _OVERLAP, look.as_of)
+        groups: dict[tuple[str, int], list[Watcher]] = defaultdict(list)
+        for watcher in watchers.values():
+            groups[watcher.instance.symbol, watcher.instance.minutes].append(watcher)
+        found = self._new_bars(transaction, look, groups, calendar)
+        overtaken: dict[str, ClosedBar] = {}
+        for key, group in groups.items():
+            bars = found.get(key, ())
+            shown = placed(bars, calendar, key[1])
+            for watcher in group:
+                bar = watcher.overtaken_by(bars) if bars else None
+                if bar is not None:
+                    overtaken[watcher.instance.name] = bar
+                else:
+                    self._show(look, watcher, shown, calendar, outcome)
+        return overtaken
+
+    def _new_bars(
+        self,
+        transaction: Transaction,
+        look: Look,
+        groups: Mapping[tuple[str, int], Sequence[Watcher]],
+        calendar: TapeCalendar,
+    ) -> dict[tuple[str, int], list[ClosedBar]]:
+        """One read of what has become known; where a bar seems to be missing, one more of all since the last one."""
+        repository = ClosedBarRepository(transaction)
+        after = min(watcher.read_until for group in groups.values() for watcher in group) - _OVERLAP
+        found = repository.known(look.world_id, {symbol for symbol, _ in groups}, after, look.as_of)
+        needs = []
+        for (symbol, minutes), group in groups.items():
+            through_s = min(watcher.through_s for watcher in group)
+            news = [bar.start_s for bar in found.get((symbol, minutes), ()) if bar.start_s > through_s]
+            expected_s: int | None = through_s
+            for start_s in news:
+                expected_s = None if expected_s is None else calendar.next_start_s(expected_s, minutes)
+                if expected_s != start_s:
+                    needs.append(HistoryNeed(symbol, minutes, datetime.fromtimestamp(through_s, UTC)))
+                    break
+        if needs:
+            found |= repository.history(look.world_id, needs, look.as_of)
+        return found
+
+    def _show(
+        self,
+        look: Look,
+        watcher: Watcher,
+        shown: Sequence[Shown],
+        calendar: TapeCalendar,
+        outcome: _Outcome,
+    ) -> None:
+        """Show bars to one strategy, and note what it did or why it did nothing."""
+        instance, before_s, gaps = watcher.instance, watcher.through_s, len(watcher.missing)
+        fired = _guarded(outcome, instance.name, lambda: watcher.show(shown, calendar))
+        if fired is None:
+            return
+        outcome.kept[instance.name] = watcher
+        watcher.read_until = look.as_of
+        oldest_s = look.as_of.timestamp() - _LOOK_BACK_S
+        outcome.fired += [(instance, what, bar) for what, bar in fired if bar.known_s > oldest_s]
+        said = [] if watcher.through_s != before_s else ["no bar has closed since the last look"]
+        if len(watcher.missing) > gaps and before_s:
+            said = [f"{len(watcher.missing) - gaps} bars are missing before that of {clock(watcher.through_s)}"]
+        late_s = _late(calendar, watcher.through_s, instance.minutes, look)
+        if late_s is not None:
+            said = [f"the bar of {clock(late_s)} is late"]
+        outcome.why_not[instance.name] = "; ".join([*said, watcher.observation.standing()])
+
+    # --- states that are folded anew ------------------------------------------------------------------------------
+
+    def _begin(
+        self, transaction: Transaction, look: Look, instances: Sequence[StrategyInstance], outcome: _Outcome
+    ) -> None:
+        """Fold states from their first bar, as many as one evaluation has time for; those that have begun first."""
+        if not instances:
+            return
+        begun = [one for one in instances if one.observed is not None and one.observed.world_id == look.world_id]
+        new = [one for one in instances if one.observed is None or one.observed.world_id != look.world_id]
+        room = self._most_steps
+        chosen: list[StrategyInstance] = []
+        for one in (*begun, *new):
+            if room <= 0:
+                outcome.why_not[one.name] = "its state is folded with one of the next looks"
+                continue
+            chosen.append(one)
+            room -= _steps(one, look)
+        found = _histories(transaction, look, chosen)
+        if not found:
+            outcome.why_not |= {one.name: _waits(one, 0) for one in chosen}
+            return
+        first_s = min(bars[0].start_s for bars in found.values() if bars)
+        calendar = self._days(transaction, datetime.fromtimestamp(first_s, UTC), look.as_of)
+        ready: dict[tuple[str, int], list[Shown]] = {}
+        for one in chosen:
+            key = (one.symbol, one.minutes)
+            if key not in ready:
+                ready[key] = placed(found.get(key, ()), calendar, one.minutes)
+            self._fold(look, one, ready[key], calendar, outcome)
+
+    def _fold(
+        self,
+        look: Look,
+        instance: StrategyInstance,
+        history: Sequence[Shown],
+        calendar: TapeCalendar,
+        outcome: _Outcome,
+    ) -> None:
+        origin = instance.observed
+        if origin is None or origin.world_id != look.world_id:
+            if len(history) < max(instance.warm_up_bars, 1):
+                outcome.why_not[instance.name] = _waits(instance, len(history))
+                return
+            late_s = _late(calendar, history[-1][0].start_s, instance.minutes, look)
+            if late_s is not None:
+                outcome.why_not[instance.name] = f"waits for its history: the bar of {clock(late_s)} is not there"
+                return
+            first = history[-min(len(history), max(HISTORY_BARS, instance.warm_up_bars))][0]
+            origin = Origin(look.world_id, datetime.fromtimestamp(first.start_s, UTC), look.as_of)
+            outcome.origins[instance.name] = (instance.config_hash, origin)
+        first_s = origin.first_bar.timestamp()
+        types = self._known(instance.type)
+        if instance.type not in types and self._unreadable:
+            outcome.why_not[instance.name] = f"its type cannot be found: {self._unreadable}"
+            return
+        strategy = _guarded(outcome, instance.name, lambda: create_bar(instance.type, instance.settings, types))
+        if strategy is None:
+            return
+        watcher = Watcher(instance, origin, Observation(strategy, origin.since.timestamp()), 0, look.as_of)
+        self._show(look, watcher, [one for one in history if one[0].start_s >= first_s], calendar, outcome)
+
+    def _known(self, name: str) -> Mapping[str, Entry]:
+        """The types; looked for once an evaluation when one is not among them, as it may have come since."""
+        if name not in self._types and not self._looked:
+            self._looked, self._unreadable = True, ""
+            try:
+                self._types = self._find_types()
+            except ConfigurationError as error:
+                self._unreadable = " ".join(str(error).split())
+        return self._types
+
+    def _days(self, transaction: Transaction, first: datetime, last: datetime) -> TapeCalendar:
+        """The sessions from two weeks before `first` to two weeks after `last`, read when they are not at hand."""
+        known = self._calendar
+        if known is not None and known[0] <= first.date() and last.date() + timedelta(days=7) <= known[1]:
+            return known[2]
+        begin, end = first.date() - timedelta(days=14), last.date() + timedelta(days=14)
+        if known is not None:
+            begin, end = min(begin, known[0]), max(end, known[1])
+        calendar = TapeCalendar(SessionRepository(transaction).between(begin, end))
+        self._calendar = (begin, end, calendar)
+        return calendar
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _store(transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome) -> int:
+        signals = [_signal(look, *one) for one in outcome.fired]
+        written = SignalRepository(transaction).add_all(signals, OBSERVED)
+        firing = {name for name, _ in written}
+        rows = []
+        for one in instances:
+            failed = outcome.failed.get(one.name)
+            told = outcome.why_not.get(one.name) if failed is None else f"disabled: {failed}"
+            kept = outcome.kept.get(one.name)
+            position = {} if kept is None else kept.observation.position
+            why_not = None if one.name in firing else told
+            rows.append(Evaluation(one.name, look.account, one.symbol, look.as_of, 0, None, None, why_not, position))
+            if failed is not None:
+                give_up(transaction, one, failed, look.as_of)
+        EvaluationRepository(transaction).add_all(rows)
+        StrategyRepository(transaction).observe(outcome.origins)
+        return len(written)
+
+
+def _guarded(outcome: _Outcome, name: str, work: Callable[[], _Made]) -> _Made | None:
+    """Let a strategy work; whatever it raises ends it alone, and the others go on."""
+    try:
+        return work()
+    except HtbotError as error:
+        outcome.failed[name] = " ".join(str(error).split())
+    except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
+        _log.warning("strategy %s failed", name, exc_info=True)
+        outcome.failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
+    return None
+
+
+def _open(transaction: Transaction, as_of: datetime) -> bool:
+    session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
+    return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
+
+
+def _late(calendar: TapeCalendar, through_s: int, minutes: int, look: Look) -> int | None:
+    """The start of the bar that should be there by now and is not."""
+    expected_s = calendar.next_start_s(through_s, minutes)
+    due_s = look.as_of.timestamp() - LATE_S - 60 * minutes
+    return expected_s if expected_s is not None and expected_s <= due_s else None
+
+
+def _steps(instance: StrategyInstance, look: Look) -> int:
+    """About how many bars a state is folded from: those of the time since its first one, 390 minutes a day."""
+    wanted = max(HISTORY_BARS, instance.warm_up_bars)
+    if instance.observed is None:
+        return wanted
+    days = (look.as_of - instance.observed.first_bar).days + 1
+    return max(wanted, days * 390 // instance.minutes * 5 // 7)
+
+
+def _histories(
+    transaction: Transaction, look: Look, instances: Sequence[StrategyInstance]
+) -> dict[tuple[str, int], list[ClosedBar]]:
+    """The bars of each series that its instances need, in one read: the last so many, or all since a first one."""
+    needs: dict[tuple[str, int], HistoryNeed] = {}
+    for one in instances:
+        key = (one.symbol, one.minutes)
+        since: datetime | None = None
+        most: int | None = max(HISTORY_BARS, one.warm_up_bars)
+        if one.observed is not None and one.observed.world_id == look.world_id:
+            since, most = one.observed.first_bar, None
+        known = needs.get(key)
+        if known is not None:
+            since, most = _wider(known, since, most)
+        needs[key] = HistoryNeed(one.symbol, one.minutes, since, most)
+    return ClosedBarRepository(transaction).history(look.world_id, list(needs.values()), look.as_of)
+
+
+def _wider(known: HistoryNeed, since: datetime | None, most: int | None) -> tuple[datetime | None, int | None]:
+    """What serves both: for a first bar and a number of last ones that is everything."""
+    if known.since is None and since is None:
+        return None, None if known.most is None or most is None else max(known.most, most)
+    if known.since is None or since is None:
+        return None, None
+    return min(known.since, since), None
+
+
+def _waits(instance: StrategyInstance, there: int) -> str:
+    return f"waits for its history: {there} of {instance.warm_up_bars} bars of {instance.minutes} min are there"
+
+
+def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:
+    ended_s = bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
+    late = look.as_of.timestamp() - ended_s
+    told = f"; the bar of {clock(bar.start_s)} was seen {late:.0f} s after its end" if late > LATE_S else ""
+    return Signal(
+        strategy=instance.name,
+        account=look.account,
+        symbol=instance.symbol,
+        session=date.fromordinal(fired.bar.session),
+        as_of=look.as_of,
+        direction=Direction(fired.direction),
+        level=fired.price,
+        price=fired.price,
+        trend=0,
+        reason=fired.reason + told,
+        levels=fired.levels,
+        indicators=fired.numbers,
+        action=fired.action,
+        bar_start=datetime.fromtimestamp(bar.start_s, UTC),
+    )

@@ -1,0 +1,267 @@
+"""Instances of strategies on plain instruments: added, changed, switched on and off by people. Each act is audited."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from htbot.alerts.wording import error_alert
+from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
+from htbot.marketdata.tape_bars import BAR_MINUTES
+from htbot.persistence.engine import Database
+from htbot.persistence.records import AuditEntry, StrategyInstance
+from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
+from htbot.services.commands import Caller
+from htbot.services.desk_view import Live, look
+from htbot.services.outbox import tell_seldom
+from htbot.strategies.bar_strategy import BarStrategy
+from htbot.strategies.registry import Entry, create_bar, schema
+
+OBSERVE = "observe"
+ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
+ENABLED, DISABLED = "strategy.enabled", "strategy.disabled"
+EVALUATOR = "evaluator"
+MANUAL = "vertical_spread"
+"""The name under which signals by hand are recorded."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. ]{0,15}")
+
+Catalogue = Callable[[], Mapping[str, Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyParts:
+    """What the service works with. `catalogue` finds the types that there are, `host_now` is wall time."""
+
+    database: Database
+    live: Live
+    catalogue: Catalogue
+    host_now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class NewStrategy:
+    """What a person asks for; `settings` are texts or values by name."""
+
+    name: str
+    type: str
+    symbol: str
+    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyState:
+    """An instance and its last evaluation; `why_not` None beside a time means that a signal fired."""
+
+    instance: StrategyInstance
+    as_of: datetime | None = None
+    why_not: str | None = None
+
+
+class Strategies:
+    """Every change is one row and one act in the audit log, and counts from the next evaluation on."""
+
+    def __init__(self, parts: StrategyParts) -> None:
+        self._parts = parts
+
+    def states(self) -> list[StrategyState]:
+        """Every instance by name, with what it said when it was last looked at."""
+        with self._parts.database.transaction() as session:
+            instances = StrategyRepository(session).all()
+            said = EvaluationRepository(session).last_words(one.name for one in instances)
+        return [StrategyState(one, *said.get(one.name, (None, None))) for one in instances]
+
+    def show(self, name: str) -> tuple[StrategyInstance, dict[str, object]]:
+        """An instance, and every setting in force.
+
+        Raises:
+            NotFound: there is no such instance, or its type is gone.
+        """
+        with self._parts.database.transaction() as session:
+            found = self._get(session, name)
+        strategy = create_bar(found.type, found.settings, self._parts.catalogue())
+        return found, {key: as_json(value) for key, value in strategy.config.as_fields().items()}
+
+    def add(self, asked: NewStrategy, caller: Caller) -> StrategyInstance:
+        """Store a new instance.
+
+        Raises:
+            NotFound: no strategy of this type.
+            CallerMistake: the name is taken or no name, the symbol is none, or the type trades options.
+            ConfigurationError: a setting that does not fit.
+        """
+        catalogue = self._parts.catalogue()
+        self._require_name(asked.name, catalogue)
+        symbol = asked.symbol.strip().upper()
+        if not _SYMBOL.fullmatch(symbol):
+            raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
+        strategy, at = create_bar(asked.type, asked.settings, catalogue), self._now()
+        instance = StrategyInstance(
+            name=asked.name,
+            type=asked.type,
+            symbol=symbol,
+            enabled=asked.enabled,
+            mode=OBSERVE,
+            created_at=at,
+            changed_at=at,
+            **_made_of(strategy, asked.settings),
+        )
+        with self._parts.database.transaction() as session:
+            if not StrategyRepository(session).add(instance):
+                raise CallerMistake(f"there is a strategy {asked.name} already: htbot strategies set changes it")
+            self._audit(session, caller, ADDED, _facts(instance))
+        return instance
+
+    def change(
+        self, name: str, settings: Mapping[str, object], caller: Caller, unset: Iterable[str] = ()
+    ) -> StrategyInstance:
+        """Change some settings, and give others their defaults back; its state is folded anew from there on.
+
+        Raises:
+            NotFound: there is no such instance.
+            ConfigurationError: a setting that does not fit.
+        """
+        with self._parts.database.transaction() as session:
+            found = self._get(session, name, lock=True)
+            catalogue, dropped = self._parts.catalogue(), set(unset)
+            kept = {key: value for key, value in found.settings.items() if key not in dropped}
+            _require_known(found.type, dropped, catalogue)
+            values = {**kept, **settings}
+            strategy = create_bar(found.type, values, catalogue)
+            made = _made_of(strategy, values)
+            if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
+                return found
+            changed = dataclasses.replace(found, **made, changed_at=self._now(), observed=None)
+            StrategyRepository(session).change(changed)
+            self._audit(session, caller, CHANGED, {**_facts(changed), "before": dict(found.settings)})
+        return changed
+
+    def switch(self, name: str, caller: Caller, *, enabled: bool) -> StrategyInstance:
+        """Enable or disable an instance. One that is enabled begins anew: what it would have held before is forgotten.
+
+        Raises:
+            NotFound: there is no such instance, or its type is gone.
+            ConfigurationError: its settings do not fit its type any more.
+        """
+        with self._parts.database.transaction() as session:
+            found = self._get(session, name, lock=True)
+            if found.enabled == enabled:
+                return found
+            if enabled:
+                create_bar(found.type, found.settings, self._parts.catalogue())
+            changed = dataclasses.replace(found, enabled=enabled, changed_at=self._now(), observed=None)
+            StrategyRepository(session).change(changed)
+            self._audit(session, caller, ENABLED if enabled else DISABLED, _facts(changed))
+        return changed
+
+    def remove(self, name: str, caller: Caller) -> StrategyInstance:
+        """Forget an instance; its evaluations and signals stay.
+
+        Raises:
+            NotFound: there is no such instance.
+        """
+        with self._parts.database.transaction() as session:
+            found = self._get(session, name, lock=True)
+            StrategyRepository(session).remove(name)
+            self._audit(session, caller, REMOVED, _facts(found))
+        return found
+
+    def _get(self, session: Session, name: str, *, lock: bool = False) -> StrategyInstance:
+        strategies = StrategyRepository(session)
+        found = strategies.get(name, lock=lock)
+        if found is None:
+            names = [one.name for one in strategies.all()]
+            raise NotFound(f"there is no strategy {name}: {_hint(name, names)}")
+        return found
+
+    @staticmethod
+    def _require_name(name: str, catalogue: Mapping[str, Entry]) -> None:
+        if not _NAME.fullmatch(name):
+            raise CallerMistake(f"name {name!r}: letters, digits, _ . and -, at most 64, a letter or digit first")
+        entry = catalogue.get(name)
+        if name == MANUAL or (entry is not None and not entry.plain):
+            raise CallerMistake(f"name {name} is that of a strategy on options: take another")
+
+    def _now(self) -> datetime:
+        """Market time, or the host's without a clock."""
+        host_now = self._parts.host_now()
+        return look(self._parts.live, host_now).market_time or host_now
+
+    def _audit(self, session: Session, caller: Caller, action: str, facts: Mapping[str, Any]) -> None:
+        detail = {name: value for name, value in facts.items() if name != "name"}
+        AuditRepository(session).add(AuditEntry(self._now(), caller.actor, action, facts["name"], detail))
+
+
+def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime) -> None:
+    """Disable an instance that cannot be evaluated, in the transaction that found out; a person is told."""
+    if StrategyRepository(session).disable(instance.name, instance.config_hash, at):
+        detail = {**_facts(instance), "enabled": False, "reason": why}
+        AuditRepository(session).add(AuditEntry(at, EVALUATOR, DISABLED, instance.name, detail))
+        tell_seldom(session, error_alert(f"strategy {instance.name}", f"it is disabled: {why}", at))
+
+
+def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[dict[str, object]]:
+    """The types for plain instruments, or the one that is named, with their settings.
+
+    Raises:
+        NotFound: no strategy has this name.
+        CallerMistake: it trades options.
+    """
+    if name is not None:
+        create_bar(name, {}, catalogue)
+    names = sorted(key for key, entry in catalogue.items() if entry.plain) if name is None else [name]
+    return [schema(one, catalogue) for one in names]
+
+
+def _facts(instance: StrategyInstance) -> dict[str, Any]:
+    """What the audit log is told of an instance."""
+    return {
+        "name": instance.name,
+        "type": instance.type,
+        "symbol": instance.symbol,
+        "settings": dict(instance.settings),
+        "config_hash": instance.config_hash,
+        "enabled": instance.enabled,
+    }
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none yet'}"
+
+
+def as_json(value: object) -> object:
+    """A value of a configuration as JSON, spelled as `from_mapping` takes it."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.isoformat("minutes") if isinstance(value, time) else value
+
+
+def _made_of(strategy: BarStrategy, settings: Mapping[str, object]) -> dict[str, Any]:
+    """What the type makes of some settings; only those that were given are stored, so that defaults stay defaults."""
+    fields, inputs = strategy.config.as_fields(), strategy.inputs
+    if inputs.bar_minutes not in BAR_MINUTES:
+        allowed = ", ".join(str(minutes) for minutes in BAR_MINUTES)
+        raise ConfigurationError(f"bars of {inputs.bar_minutes} min cannot be streamed: {allowed} min can")
+    return {
+        "minutes": inputs.bar_minutes,
+        "warm_up_bars": inputs.warm_up_bars,
+        "settings": {name: as_json(fields[name]) for name in sorted(settings)},
+        "config_hash": strategy.config_hash,
+    }
+
+
+def _require_known(type_name: str, names: Iterable[str], catalogue: Mapping[str, Entry]) -> None:
+    known = [str(one["name"]) for one in catalogue[type_name].config.schema()] if type_name in catalogue else []
+    for name in sorted(names):
+        if name not in known:
+            raise ConfigurationError(f"unknown setting {name}: {_hint(name, known)}")

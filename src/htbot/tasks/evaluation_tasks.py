@@ -1,0 +1,38 @@
+"""Evaluating strategies on plain instruments: `evaluate_bars` every 30 seconds of market time, split by symbol.
+
+The scheduled task looks whether anything is watched and sends the parts, each of which is a message of its own for
+whichever worker is free.
+"""
+
+from __future__ import annotations
+
+from htbot.persistence.repositories import StrategyRepository
+from htbot.services.bar_evaluator import Look
+from htbot.services.schedule import EVALUATE_BARS, EVALUATE_PART
+from htbot.tasks.app import app
+from htbot.tasks.base import Run, refused, register
+
+
+def _evaluate_bars(run: Run) -> str:
+    if not StrategyRepository(run.transaction).any_enabled():
+        return "nothing is watched"
+    parts = run.parts.settings.schedule.evaluation_parts
+    run.follow_ups += [(EVALUATE_PART, f"{part}/{parts}") for part in range(1, parts + 1)]
+    return f"{parts} parts"
+
+
+def _evaluate_part(run: Run) -> str:
+    """The part that the key names, at the run's instant; bars are committed before the desk publishes an instant."""
+    trouble = refused(run)
+    if trouble is not None:
+        return f"refused: {trouble}"
+    snapshot = run.snapshot(run.parts.reader.symbol)
+    if snapshot is None:
+        return "no snapshot of this instant"
+    part, parts = (int(number) for number in run.key.split("/"))
+    look = Look(snapshot.world_id, snapshot.account, run.as_of, part, parts)
+    return run.parts.evaluator.evaluate(run.transaction, look)
+
+
+evaluate_bars = register(app, EVALUATE_BARS, _evaluate_bars)
+evaluate_part = register(app, EVALUATE_PART, _evaluate_part)

@@ -1,0 +1,56 @@
+"""Watched strategies in the whole stack: bars over the wire, evaluated by workers, signals for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.e2e.running import EVERYTHING, Instance, environment, running, until
+
+from htbot.services.commands import Caller
+from htbot.services.strategies import NewStrategy
+
+CALLER = Caller("test")
+FAST = {"short_window": 2, "long_window": 3, "allow_short": True, "bar_minutes": 1}
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+def said(instance: Instance, name: str) -> str:
+    (state,) = (one for one in instance.people.strategies.states() if one.instance.name == name)
+    return state.why_not or ("a signal" if state.as_of else "")
+
+
+def test_strategies_are_watched_on_live_bars(tmp_path: Path) -> None:
+    environ = environment(tmp_path, PAPER_SPEED="20", PAPER_START="2026-03-03T14:40:00+00:00")
+    with running(environ) as instance:
+        until(instance.connected, 120, "the desk is connected")
+        strategies = instance.people.strategies
+        strategies.add(NewStrategy("spy", "ma_crossover", "SPY", FAST, enabled=True), CALLER)
+        strategies.add(NewStrategy("spx", "ma_crossover", "SPX", {**FAST, "bar_minutes": 5}, enabled=True), CALLER)
+        strategies.add(NewStrategy("typo", "ma_crossover", "NOSUCH", FAST, enabled=True), CALLER)
+        until(lambda: _actions(instance, "spy") == {"enter", "leave"}, 180, "spy has entered and left")
+        until(lambda: "flat" in said(instance, "spx") or "holds" in said(instance, "spx"), 60, "spx is looked at")
+        assert said(instance, "typo") == "waits for its history: 0 of 3 bars of 1 min are there"
+        mails = [mail.text for mail in instance.people.queries.alerts(EVERYTHING)]
+        assert any("the broker knows no STK NOSUCH" in text for text in mails)
+        late = [one for one in instance.people.queries.signals(EVERYTHING) if "after its end" in one.trigger]
+        assert len(late) <= 2
+
+        changed = strategies.change("spy", {"long_window": "4"}, CALLER)
+        until(lambda: _observed_since(instance, "spy") >= changed.changed_at, 60, "the new settings count")
+        assert {"evaluate_bars", "evaluate_part"} <= {
+            task.name.rpartition(".")[2] for task in instance.people.queries.status().tasks
+        }
+
+
+def _actions(instance: Instance, name: str) -> set[str]:
+    found = instance.people.queries.signals(EVERYTHING)
+    assert all(one.refused_by == "observe" for one in found if one.strategy == name)
+    return {one.action for one in found if one.strategy == name}
+
+
+def _observed_since(instance: Instance, name: str) -> datetime:
+    found, _ = instance.people.strategies.show(name)
+    return datetime.min.replace(tzinfo=UTC) if found.observed is None else found.observed.since
