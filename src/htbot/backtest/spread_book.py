@@ -8,13 +8,15 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from htbot.backtest.spread_request import SpreadSignal
-from htbot.backtest.spread_trades import SpreadTrade, closed_trade
+from htbot.backtest.spread_trades import Extremes, SpreadTrade, closed_trade
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitWatch
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
+from htbot.portfolio.marks import Marks
+from htbot.portfolio.pnl import open_pnl
 from htbot.portfolio.positions import latest
 from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint
@@ -39,6 +41,7 @@ class HeldTrade:
     watch: ExitWatch = field(default_factory=ExitWatch)
     marked: ExitWatch = field(default_factory=ExitWatch)
     max_gain: Decimal | None = None
+    max_loss: Decimal | None = None
     exits: int = 0
     asked_at: datetime | None = None
     fills: list[Fill] = field(default_factory=list)
@@ -67,6 +70,12 @@ class HeldTrade:
         """The best result so far, where it is known."""
         known = [amount for amount in (self.max_gain, gain_usd) if amount is not None]
         self.max_gain = max(known, default=None)
+
+    def see(self, marks: Marks) -> None:
+        """A look at the prices of the legs: the worst result so far, over believable ones."""
+        pnl = open_pnl(self.trade, marks, self.trade.rules.pnl_basis) if marks.believable else None
+        if pnl is not None:
+            self.max_loss = pnl if self.max_loss is None else min(self.max_loss, pnl)
 
 
 @dataclass(slots=True)
@@ -120,7 +129,7 @@ class SpreadBook:
     def _closed(self, wanted: Callable[[HeldTrade], bool]) -> list[SpreadTrade]:
         """Closed trades, as the outside is shown them."""
         return [
-            closed_trade(held.trade, held.entry_fills, held.exit_fills, held.max_gain)
+            closed_trade(held.trade, held.entry_fills, held.exit_fills, Extremes(held.max_gain, held.max_loss))
             for held in self._trades.values()
             if held.trade.state is TradeState.CLOSED and wanted(held)
         ]

@@ -100,6 +100,7 @@ class SpreadDesk:
     def _guard(self, held: HeldTrade, session: Session) -> bool:
         now = self._tools.feed.now
         marks = self._tools.feed.marks(held.trade.legs)
+        held.see(marks)
         decision, held.watch = exit_decision(held.trade, marks, held.watch, now)
         return decision is not None and self._close(held, decision, session)
 

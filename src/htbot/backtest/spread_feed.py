@@ -108,6 +108,10 @@ class SpreadFeed:
         if not self._window or (session.day, place) != self._window_at:  # the same strikes lie on either side of it
             self._window, self._window_at = window(options, spot, need), (session.day, place)
 
+    def options(self, day: date) -> list[ListedOption]:
+        """Every option that is listed for a session, by strike."""
+        return self._listing(day)
+
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def spot(self) -> float | None:

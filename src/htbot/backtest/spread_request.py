@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from htbot.backtest.result import EquityCurve
 from htbot.backtest.spread_trades import SpreadTrade
 from htbot.domain.bars import Bar
 from htbot.domain.decisions import RiskDecision, RiskRefusal
@@ -87,7 +88,7 @@ class SpreadResult:
     """What came of it, in the order in which it happened.
 
     `modelled_share` is the part of the fills, by number, whose quote was the model's; None without a fill. `bars` are
-    the closed bars of the days that were played. `halts` are trips of the breaker.
+    the closed bars of the days that were played. `halts` are trips of the breaker; `curve` has each close.
     """
 
     strategy: str
@@ -104,6 +105,7 @@ class SpreadResult:
     halts: tuple[str, ...]
     modelled_share: Decimal | None
     assumptions: tuple[str, ...]
+    curve: EquityCurve
 
     @property
     def gross_pnl(self) -> Decimal:

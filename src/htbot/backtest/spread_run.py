@@ -7,9 +7,12 @@ walk, entries leave; what was sent is matched at the same instant, until nothing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import nan
 
+from htbot.backtest.result import EquityCurve
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_book import SpreadBook
 from htbot.backtest.spread_breaker import SpreadBreaker
@@ -36,8 +39,8 @@ ASSUMPTIONS = (
 )
 
 
-def run_spreads(request: SpreadRequest) -> SpreadResult:
-    """Play the days of a request.
+def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lambda _fraction: None) -> SpreadResult:
+    """Play the days of a request; `progress` is told after each of them which part is done.
 
     Raises:
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
@@ -45,8 +48,9 @@ def run_spreads(request: SpreadRequest) -> SpreadResult:
     sessions = _sessions(request)
     run = Run(request)
     run.begin(sessions[0])
-    for session in sessions:
+    for number, session in enumerate(sessions, 1):
         run.play(session)
+        progress(number / len(sessions))
     return run.result(sessions)
 
 
@@ -82,6 +86,7 @@ class Run:
         self._bars: list[Bar] = []
         self._recent: list[Bar] = []
         self._evaluations: list[Evaluation] = []
+        self._closes: list[tuple[Decimal, float]] = []
 
     def begin(self, session: Session) -> None:
         """Start before the first bar of the first session."""
@@ -99,6 +104,7 @@ class Run:
             self._instant(now, session)
             now = next_instant(market, now, self._exchange.working, self._exchange.arrivals)
         self._desk.expire(session)
+        self._closes.append((self._account.net_liquidation(), self._bars[-1].close if self._bars else nan))
 
     def result(self, sessions: list[Session]) -> SpreadResult:
         """What came of it."""
@@ -119,6 +125,11 @@ class Run:
             halts=tuple(self._breaker.trips),
             modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
             assumptions=ASSUMPTIONS,
+            curve=EquityCurve(
+                days=tuple(session.day for session in sessions),
+                equity=tuple(equity for equity, _price in self._closes),
+                prices=tuple(price for _equity, price in self._closes),
+            ),
         )
 
     @property

@@ -51,9 +51,18 @@ class SpreadTrade:
     max_gain: Decimal | None
     duration_s: float
     config_hash: str
+    max_loss: Decimal | None = None
 
 
-def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], max_gain: Decimal | None) -> SpreadTrade:
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """Best and worst result while a trade was open, in USD; None when no believable price was seen."""
+
+    max_gain: Decimal | None = None
+    max_loss: Decimal | None = None
+
+
+def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], extremes: Extremes) -> SpreadTrade:
     """The outside of a closed trade.
 
     Raises:
@@ -97,9 +106,10 @@ def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], max
         gross_pnl=gross,
         commissions=commissions,
         net_pnl=net,
-        max_gain=max_gain,
+        max_gain=extremes.max_gain,
         duration_s=(closed_at - trade.opened_at).total_seconds(),
         config_hash=trade.config_hash,
+        max_loss=extremes.max_loss,
     )
 
 

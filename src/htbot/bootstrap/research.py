@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,8 @@ from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.research_market import SpreadOptions
+from htbot.bootstrap.research_spreads import backtest_options
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import load_settings
 from htbot.strategies.registry import create_bar
@@ -53,7 +55,11 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
         ConfigurationError: data, settings or limits that cannot be used; one line each.
     """
     settings = load_settings()
-    strategy = create_bar(options.strategy, options.settings, strategies(settings))
+    catalogue = strategies(settings)
+    entry = catalogue.get(options.strategy)
+    if entry is not None and not entry.plain:
+        return backtest_options(entry, _of_spreads(options), settings, progress)
+    strategy = create_bar(options.strategy, options.settings, catalogue)
     tape = read_tape(options, settings.paths.var / "cache")
     request = BacktestRequest(
         strategy=strategy.name,
@@ -70,6 +76,11 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
         engine=options.engine,
     )
     return run_backtest(request, strategy, tape, progress)
+
+
+def _of_spreads(options: BacktestOptions) -> SpreadOptions:
+    """The same without the name."""
+    return SpreadOptions(**{one.name: getattr(options, one.name) for one in fields(SpreadOptions)})
 
 
 def read_tape(options: BacktestOptions, cache: Path) -> Tape:

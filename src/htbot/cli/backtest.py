@@ -76,7 +76,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def backtest(flags: BacktestFlags) -> None:
-    """Run a strategy over recorded bars and tell what came of it."""
+    """Run a strategy over recorded bars and tell what came of it; one on options also over the synthetic market."""
     from htbot.backtest.export import as_json, write_csv
     from htbot.backtest.metrics import measure
     from htbot.backtest.report import summary_lines, write_report
@@ -84,7 +84,7 @@ def backtest(flags: BacktestFlags) -> None:
     from htbot.bootstrap.catalogue import strategies
 
     if not flags.strategy:
-        listed = ", ".join(sorted(name for name, entry in strategies().items() if entry.plain))
+        listed = ", ".join(sorted(strategies()))
         raise ConfigurationError(f"name a strategy: {listed}")
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():

@@ -30,4 +30,33 @@ class VerticalRequest:
     @property
     def right(self) -> Right:
         """Puts below a rising market, calls above a falling one."""
-        return Right.PUT if self.direction is Direction.BULL else Right.CALL
+        return _sold_right(self.direction)
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaVertical:
+    """Strikes by the delta of their options: those nearest to `short_delta` and, further out, to `long_delta`.
+
+    Deltas are absolute and of the out-of-the-money side; one that is off by more than `tolerance` is no such strike.
+    What is sold is as in `VerticalRequest`; the width follows from the strikes.
+    """
+
+    direction: Direction
+    expiry: date
+    short_delta: float
+    long_delta: float
+    tolerance: float
+    strike_range: Decimal
+    quantity: int
+
+    @property
+    def right(self) -> Right:
+        """Puts below a rising market, calls above a falling one."""
+        return _sold_right(self.direction)
+
+
+WantedVertical = VerticalRequest | DeltaVertical
+
+
+def _sold_right(direction: Direction) -> Right:
+    return Right.PUT if direction is Direction.BULL else Right.CALL

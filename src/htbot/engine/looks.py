@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from htbot.domain.bars import Bar
 from htbot.domain.errors import CallerMistake
 from htbot.domain.sessions import Session
-from htbot.engine.memory import Memory, advance
+from htbot.engine.memory import ENDS, Memory, advance
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.sessions import trading_window
 from htbot.marketdata.snapshot import OpenBar, Snapshot
 from htbot.strategies.base import Look, Measures, Standing, Strategy
 
 GRID = timedelta(seconds=GRID_S)
+_STARTS = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ class Series:
 
     def of(self, session: Session, until: datetime) -> tuple[Bar, ...]:
         """This session's bars that were complete at `until`."""
-        return tuple(bar for bar in self.bars if session.contains(bar.start) and bar.end <= until)
+        first = bisect_left(self.bars, session.opens, key=_STARTS)
+        last = min(bisect_left(self.bars, session.closes, key=_STARTS), bisect_right(self.bars, until, key=ENDS))
+        return tuple(self.bars[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,8 @@ def read_series(bars: Sequence[Bar], snapshot: Snapshot, strategy: Strategy[Any]
     Raises:
         CallerMistake: bars of another symbol or length than the strategy's, or out of order.
     """
-    known = [bar for bar in bars if bar.end <= as_of]
-    _require_series(known, strategy)
+    _require_series(bars, strategy)
+    known = list(bars[: bisect_right(bars, as_of, key=ENDS)])
     last, running = snapshot.last_closed, snapshot.open_bar
     closing = last if last is not None and as_of - GRID < last.bar.end <= as_of else None
     if closing is not None and (not known or known[-1].end < closing.bar.end):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from htbot.domain.bars import Bar
 from htbot.domain.errors import CallerMistake
 from htbot.strategies.base import Strategy
+
+ENDS = attrgetter("end")
+"""The order that bars are in: of one length, they end in the order in which they start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ def blank(strategy: Strategy[Any]) -> Memory:
     return Memory(strategy.begin())
 
 
-def advance(strategy: Strategy[Any], memory: Memory, bars: Iterable[Bar], until: datetime) -> Memory:
+def advance(strategy: Strategy[Any], memory: Memory, bars: Sequence[Bar], until: datetime) -> Memory:
     """Fold the bars, oldest first, that ended after the memory and at or before `until`.
 
     Raises:
@@ -41,7 +46,7 @@ def advance(strategy: Strategy[Any], memory: Memory, bars: Iterable[Bar], until:
     if not memory.serves(until):
         raise CallerMistake(f"memory through {memory.through} is younger than {until}: give the history without it")
     state, through = memory.state, memory.through
-    for bar in bars:
-        if bar.end <= until and (through is None or bar.end > through):
-            state, through = strategy.fold(state, bar), bar.end
+    first = 0 if through is None else bisect_right(bars, through, key=ENDS)
+    for bar in bars[first : bisect_right(bars, until, key=ENDS)]:
+        state, through = strategy.fold(state, bar), bar.end
     return Memory(state, through)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from htbot.domain.errors import Refused
 from htbot.domain.instruments import Right
-from htbot.domain.verticals import VerticalRequest
+from htbot.domain.verticals import VerticalRequest, WantedVertical
 from htbot.marketdata.snapshot import ListedOption
 
 
@@ -20,7 +20,7 @@ class Vertical:
     long: ListedOption
 
 
-def out_of_the_money(options: Iterable[ListedOption], request: VerticalRequest, spot: Decimal) -> list[ListedOption]:
+def out_of_the_money(options: Iterable[ListedOption], request: WantedVertical, spot: Decimal) -> list[ListedOption]:
     """The requested expiry's options strictly out of the money and strictly within range, nearest strike first.
 
     Of two options at one strike the one with the smaller contract id counts, so the order of the listing is no matter.

@@ -47,9 +47,11 @@ from htbot.services.desk_view import Live, look, snapshot_of
 from htbot.services.manual_plan import Strikes, plan_strikes
 from htbot.services.margin import AskMargin
 from htbot.services.trade_record import store_quotes
+from htbot.strategies.vertical_spread import VerticalSpread
 
 KIND = "manual_signal"
-STRATEGY = "vertical_spread"
+STRATEGY = VerticalSpread.name
+"""A person's spreads and the generator's are one strategy: one book, one trade at a time."""
 
 
 @dataclass(frozen=True, slots=True)

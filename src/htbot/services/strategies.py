@@ -24,12 +24,13 @@ from htbot.services.desk_view import Live, look
 from htbot.services.outbox import tell_seldom
 from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar, schema
+from htbot.strategies.vertical_spread import VerticalSpread
 
 OBSERVE = "observe"
 ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
 ENABLED, DISABLED = "strategy.enabled", "strategy.disabled"
 EVALUATOR = "evaluator"
-MANUAL = "vertical_spread"
+MANUAL = VerticalSpread.name
 """The name under which signals by hand are recorded."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. ]{0,15}")

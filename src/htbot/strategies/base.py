@@ -17,7 +17,7 @@ from htbot.domain.bars import Bar
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Direction, Signal
 from htbot.domain.trades import ExitRules
-from htbot.domain.verticals import VerticalRequest
+from htbot.domain.verticals import WantedVertical
 from htbot.domain.windows import TradingHours, TradingWindow
 
 
@@ -139,7 +139,7 @@ class Strategy(Protocol[State]):
         """Whether to enter now, and if not, why not."""
         ...
 
-    def vertical(self, signal: Signal) -> VerticalRequest:
+    def vertical(self, signal: Signal) -> WantedVertical:
         """The spread that a signal calls for."""
         ...
 

@@ -23,6 +23,8 @@ from htbot.strategies.ma_crossover import MaCrossover, MaCrossoverConfig
 from htbot.strategies.momentum import Momentum, MomentumConfig
 from htbot.strategies.range_bound import RangeBound, RangeBoundConfig
 from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
+from htbot.strategies.strangle_momentum import StrangleConfig, StrangleMomentum
+from htbot.strategies.vertical_spread import VerticalSpread, VerticalSpreadConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,16 @@ class Entry:
         """True for a strategy on plain instruments, False for one on options."""
         return issubclass(self.strategy, BarStrategy)
 
+    @property
+    def single(self) -> bool:
+        """True for a strategy that buys single options: it has no spread, and no live path."""
+        return issubclass(self.strategy, StrangleMomentum)
+
 
 STRATEGIES: dict[str, Entry] = {
     SpxBreakout.name: Entry(SpxBreakout, BreakoutConfig),
+    StrangleMomentum.name: Entry(StrangleMomentum, StrangleConfig),
+    VerticalSpread.name: Entry(VerticalSpread, VerticalSpreadConfig),
     MaCrossover.name: Entry(MaCrossover, MaCrossoverConfig),
     RangeBound.name: Entry(RangeBound, RangeBoundConfig),
     Momentum.name: Entry(Momentum, MomentumConfig),
@@ -53,12 +62,14 @@ def create(name: str, values: Mapping[str, object] | None = None) -> Strategy[An
 
     Raises:
         NotFound: no strategy has this name.
-        CallerMistake: the strategy trades plain instruments.
+        CallerMistake: the strategy trades plain instruments, or buys single options.
         ConfigurationError: a value has an unknown name or does not fit.
     """
     entry = _entry(name, STRATEGIES)
     if entry.plain:
         raise CallerMistake(f"{name} trades plain instruments, not options: htbot backtest {name}")
+    if entry.single:
+        raise CallerMistake(f"{name} buys single options, which the engine has no orders for: htbot backtest {name}")
     strategy: Strategy[Any] = entry.strategy(entry.config.from_mapping(values or {}))
     return strategy
 

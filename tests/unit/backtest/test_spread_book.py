@@ -9,7 +9,7 @@ from tests.support.spread_day import CALENDAR, DAY, request, walk, world
 
 from htbot.backtest.spread_book import HeldTrade, SpreadBook
 from htbot.backtest.spread_run import run_spreads
-from htbot.backtest.spread_trades import closed_trade
+from htbot.backtest.spread_trades import Extremes, closed_trade
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Right
@@ -153,17 +153,18 @@ def test_only_a_closed_trade_has_an_outside() -> None:
     book = SpreadBook()
     held = open_one(book)
     with pytest.raises(StopTrading, match="is open, not closed"):
-        closed_trade(held.trade, held.entry_fills, held.exit_fills, None)
+        closed_trade(held.trade, held.entry_fills, held.exit_fills, Extremes())
     close_one(book, held, NOW + timedelta(minutes=1))
     unknown = replace(held.trade, commissions_usd=None)
     with pytest.raises(StopTrading, match="its result is unknown"):
-        closed_trade(unknown, held.entry_fills, held.exit_fills, None)
-    shown = closed_trade(held.trade, held.entry_fills, held.exit_fills, Decimal(9))
+        closed_trade(unknown, held.entry_fills, held.exit_fills, Extremes())
+    shown = closed_trade(held.trade, held.entry_fills, held.exit_fills, Extremes(Decimal(9), Decimal(-4)))
     assert [(leg.side, leg.fill, leg.exit_fill) for leg in shown.legs] == [
         ("SELL", Decimal("6.00"), Decimal("3.00")),
         ("BUY", Decimal("1.00"), Decimal("0.50")),
     ]
     assert (shown.credit, shown.debit, shown.net_pnl, shown.duration_s) == (5, Decimal("2.50"), 246, 60.0)
+    assert (shown.max_gain, shown.max_loss) == (9, -4)
 
 
 def test_a_limit_of_entries_ends_them() -> None:

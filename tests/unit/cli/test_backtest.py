@@ -67,6 +67,25 @@ def test_without_a_name_strategies_are_listed(shell: Shell) -> None:
     assert code == 4
     assert "ma_crossover" in err
     assert "plain_breakout" in err
+    assert "spx_breakout" in err
+
+
+def test_a_strategy_on_options_without_data_and_without_a_day(shell: Shell) -> None:
+    code, out, err = shell("backtest", "spx_breakout", "--symbol", "SPX")
+    assert (code, out) == (4, "")
+    assert err == "htbot: give --data FILE, or --start (and --end) for days of the synthetic market\n"
+
+
+def test_a_strategy_on_options_over_a_file(shell: Shell, data: Path, tmp_path: Path) -> None:
+    """Too few bars for a trend: a run without trades is a result too."""
+    page = tmp_path / "page.html"
+    line = ["backtest", "spx_breakout", "--data", str(data), "--symbol", "SPY", "--start", "2022-01-06", "--json"]
+    code, out, err = shell(*line, "--report", str(page))
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["engine"], told["why_not"], told["trades"]) == ("events", "options", [])
+    assert told["curve"]["days"] == ["2022-01-06"]
+    assert "spx_breakout" in page.read_text()
 
 
 @pytest.mark.parametrize(

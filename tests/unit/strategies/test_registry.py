@@ -143,7 +143,8 @@ def test_the_schema_of_a_strategy_is_json(name: str) -> None:
     catalogue = discover([EXAMPLES])
     told = json.loads(json.dumps(schema(name, catalogue), allow_nan=False))
     assert told["name"] == name
-    assert told["instruments"] == ("options" if name == "spx_breakout" else "plain")
+    assert told["instruments"] == ("plain" if catalogue[name].plain else "options")
+    assert (told["instruments"] == "options") == (name in {"spx_breakout", "vertical_spread", "strangle_momentum"})
     assert told["description"]
     assert told["settings_description"].startswith("Settings of " if told["instruments"] == "plain" else "")
     assert [field["name"] for field in told["settings"]] == list(catalogue[name].config().as_fields())

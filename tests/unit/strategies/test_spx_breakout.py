@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from tests.support.breakout_world import session_on
@@ -15,6 +17,8 @@ from htbot.marketdata.sessions import trading_window
 from htbot.strategies.base import Answer, Fired, Look, Measures, Quiet, Standing
 from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
 
+ANSWERS = Path(__file__).with_name("answers") / "spx_breakout.csv"
+ROWS = list(csv.DictReader(ANSWERS.read_text().splitlines()))
 SESSION = session_on(2022, 8, 26, opens=(13, 30))
 UP, DOWN, NONE = (Measures(trend, 105.0, 95.0, {"rsi": 60.0, "rsi_ema": 61.5, "bars": 300.0}) for trend in (1, -1, 0))
 
@@ -234,3 +238,27 @@ def test_exit_rules() -> None:
 def test_needs() -> None:
     needs = SpxBreakout(BreakoutConfig(bar_minutes=1)).needs
     assert (needs.symbol, needs.bar_minutes, needs.warm_up_bars, needs.strikes_out) == ("SPX", 1, 204, 10)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["case"] for row in ROWS])
+def test_the_answers_of_the_file(row: dict[str, str]) -> None:
+    """The day's high 105 was made at 09:40, its low 95 at 09:45; the bar is open."""
+    measures, trend = {1: UP, -1: DOWN, 0: NONE}[int(row["trend"])], int(row["trend"])
+    spent = frozenset((trend, float(level)) for level in row["spent"].split())
+    standing = Standing(row["flat"] == "yes", spent, clock(row["last_exit"]) if row["last_exit"] else None)
+    high, low = (float(row[name]) if row[name] else None for name in ("high", "low"))
+    moment = clock(row["at"])
+    answer = ask(measures, as_of=moment, high=high, low=low, spot=float(row["last"]), standing=standing)
+    assert (int(answer.direction) if isinstance(answer, Fired) else 0) == int(row["answer"])
+    assert (answer.reason if isinstance(answer, Fired) else answer.why_not) == row["why"]
+    if isinstance(answer, Fired):
+        assert answer.level == float(row["level"])
+
+
+def test_the_file_of_answers_has_both_directions_and_refusals() -> None:
+    assert {row["answer"] for row in ROWS} == {"+1", "-1", "0"}
+
+
+def clock(text: str) -> datetime:
+    found = time.fromisoformat(text)
+    return at(found.hour, found.minute, found.second)

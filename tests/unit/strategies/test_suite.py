@@ -15,7 +15,7 @@ from htbot.backtest.tape import Tape
 from htbot.domain.bars import TapeBar
 from htbot.strategies.bar_strategy import LEAVE, LONG, UNKNOWN, WAIT, Advice, BarInputs, BarStrategy, Holding
 from htbot.strategies.ma_crossover import MaCrossoverConfig
-from htbot.strategies.registry import discover
+from htbot.strategies.registry import STRATEGIES, discover
 
 HERE = Path(__file__).parent
 CATALOGUE = discover([PROJECT / "examples" / "strategies"])
@@ -48,7 +48,15 @@ def load(path: Path) -> ModuleType:
 
 
 def test_there_is_no_answer_without_a_strategy() -> None:
-    assert {path.stem for path in PROJECT_ANSWERS.glob("*.csv")} <= set(PLAIN)
+    """Those of strategies on options are read by their own tests."""
+    assert {path.stem for path in PROJECT_ANSWERS.glob("*.csv")} <= set(PLAIN) | set(STRATEGIES)
+
+
+def test_every_strategy_on_options_has_answers_and_a_test() -> None:
+    here = Path(__file__).parent
+    for name in (name for name, entry in STRATEGIES.items() if not entry.plain):
+        assert (PROJECT_ANSWERS / f"{name}.csv").is_file()
+        assert f"{name}.csv" in (here / f"test_{name}.py").read_text()
 
 
 @pytest.mark.parametrize("field", ["close", "volume"])
