@@ -25,7 +25,7 @@ class Range:
 
     def complaint(self, value: Any) -> str | None:
         """What was expected, None when the value fits."""
-        if math.isfinite(value) and self.low <= value <= self.high:
+        if math.isfinite(value) and self.low <= float(value) <= self.high:
             return None
         return f"{self.low:g} to {self.high:g}"
 

@@ -89,3 +89,9 @@ def test_an_unknown_strategy_is_answered_with_the_near_one(name: str, hint: str)
     with pytest.raises(NotFound) as caught:
         create(name)
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("bound", ["0.01", "100000"])
+def test_the_bounds_themselves_are_in_range(bound: str) -> None:
+    """0.01 as a float is a little more than as a decimal."""
+    assert BreakoutConfig.from_mapping({"profit_target_usd": bound}).profit_target_usd == Decimal(bound)
