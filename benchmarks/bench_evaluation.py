@@ -83,12 +83,13 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="htbot-bench-"))
     server = Server(folder)
     try:
-        measured = [measure(server, size, max(5, chosen.periods)) for size in chosen.symbols]
+        measured = []
+        for size in chosen.symbols:
+            measured.append(measure(server, size, max(5, chosen.periods)))
+            tell(measured[-1])
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    for one in measured:
-        tell(one)
     load = os.getloadavg()
     print(f"load of the machine at the end: {load[0]:.1f} on {os.cpu_count()} cores")
     print("command:", " ".join(sys.argv))
@@ -103,7 +104,8 @@ def tell(one: Figures) -> None:
         f" {len(one.busy_s)} periods, {1000 * middle / one.symbols:.2f} ms a symbol, {cpu_s:.2f} s of CPU in both"
         f" workers, {one.signals} signals;"
         f" quiet {statistics.median(one.quiet_s):.2f} s; first with {WARM_UP} bars {one.first_s:.1f} s"
-        f" in {one.first_looks} looks"
+        f" in {one.first_looks} looks",
+        flush=True,
     )
 
 
@@ -132,15 +134,14 @@ def measure(server: Server, symbols: int, periods: int) -> Figures:
     workers = Workers(url)
     try:
         as_of = market.now
-        began = time.perf_counter()
         while True:
+            began = time.perf_counter()
             workers.evaluate(as_of)
             figures.first_looks += 1
+            figures.first_s += time.perf_counter() - began
             if market.waiting(as_of) == 0:
                 break
-            as_of += timedelta(seconds=30)
-        figures.first_s = time.perf_counter() - began
-        market.close_until(as_of)
+            as_of = market.close_bar()
         for _ in range(1 + figures.first_looks):  # each process folds what it has not folded yet
             workers.warm(market.close_bar())
         for _ in range(periods):
@@ -190,11 +191,6 @@ class Market:
         start = next(self.coming)
         self._write(self._bars(self.symbols, start))
         return start + timedelta(minutes=MINUTES)
-
-    def close_until(self, as_of: datetime) -> None:
-        """Bars are committed up to a market time."""
-        while self.close_bar() <= as_of:
-            pass
 
     def waiting(self, as_of: datetime) -> int:
         """Instances that were not folded yet at this look."""

@@ -83,6 +83,7 @@ class BarEvaluator:
         self._looked, self._unreadable = False, ""
         self._most_steps = most_steps
         self._memories: dict[tuple[int, int, str], dict[str, Watcher]] = {}
+        self._folded_last: dict[tuple[int, int, str], str] = {}
         self._calendar: tuple[date, date, TapeCalendar] | None = None
 
     def evaluate(self, transaction: Transaction, look: Look) -> str:
@@ -197,19 +198,19 @@ class BarEvaluator:
     def _begin(
         self, transaction: Transaction, look: Look, instances: Sequence[StrategyInstance], outcome: _Outcome
     ) -> None:
-        """Fold states from their first bar, as many as one evaluation has time for; those that have begun first."""
+        """Fold states from their first bar, as many as one evaluation has time for, the rest before them next time."""
         if not instances:
             return
-        begun = [one for one in instances if one.observed is not None and one.observed.world_id == look.world_id]
-        new = [one for one in instances if one.observed is None or one.observed.world_id != look.world_id]
-        room = self._most_steps
+        place, room = (look.part, look.parts, look.world_id), self._most_steps
+        last = self._folded_last.get(place, "")
         chosen: list[StrategyInstance] = []
-        for one in (*begun, *new):
+        for one in sorted(instances, key=lambda one: (one.name <= last, one.name)):
             if room <= 0:
                 outcome.why_not[one.name] = "its state is folded with one of the next looks"
                 continue
             chosen.append(one)
             room -= _steps(one, look)
+        self._folded_last[place] = chosen[-1].name
         found = _histories(transaction, look, chosen)
         if not found:
             outcome.why_not |= {one.name: _waits(one, 0) for one in chosen}

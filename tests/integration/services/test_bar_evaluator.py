@@ -416,6 +416,19 @@ def test_parts_cover_every_symbol_once(watch: Watch) -> None:
     assert all(len(watch.said(f"one-{number}")) == 1 for number in range(40))
 
 
+def test_those_that_wait_for_their_history_keep_nobody_from_his_turn(watch: Watch) -> None:
+    history, _ = whole_day()
+    watch.tell_history(history)
+    for number in range(3):
+        watch.add(f"a-{number}", symbol="NOBARS")
+    watch.add("b")
+    worker, opens = watch.new_worker(most_steps=601), session_of(FIRST_WATCHED).opens
+    watch.evaluate(opens, worker)
+    watch.evaluate(later(opens, 30), worker)
+    assert "flat" in (watch.said("b")[later(opens, 30)] or "")
+    assert "0 of 20 bars" in (watch.said("a-2")[later(opens, 30)] or "")
+
+
 def test_more_than_one_look_can_fold_waits_for_the_next(watch: Watch) -> None:
     history, _ = whole_day()
     watch.tell_history(history)
