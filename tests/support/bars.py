@@ -54,3 +54,9 @@ def tape(
             bar["ends_session"] = number == len(rows) - 1
             at += 1
     return Tape("TEST", minutes * 60, bars)
+
+
+def daily(sessions: Sequence[Sequence[tuple[float, float, float, float]]]) -> Tape:
+    """One bar for each session."""
+    made = tape(sessions, minutes=CLOSE_MINUTE - OPEN_MINUTE)
+    return Tape(made.symbol, 86_400, made.bars)

@@ -20,6 +20,7 @@ from htbot.backtest.compiler.program import load, source_of
 from htbot.backtest.compiler.rewrite import NotCompilable
 from htbot.backtest.tape import Tape
 from htbot.domain.bars import TapeBar
+from htbot.domain.errors import StopTrading
 from htbot.engine.bar_loop import BarLoop
 from htbot.engine.bar_parts import Deal, Happened
 
@@ -51,12 +52,12 @@ def run_bars(loop: BarLoop, tape: Tape, folder: Path, way: Way = "auto", progres
     why_not = "asked for"
     if way != "events":
         try:
-            return BarRun(_compiled(loop, tape, folder, progress), loop, compiled=True)
+            return _require_whole_books(BarRun(_compiled(loop, tape, folder, progress), loop, compiled=True))
         except NotCompilable as reason:
             if way == "compiled":
                 raise
             why_not = str(reason)
-    return BarRun(_events(loop, tape, progress), loop, compiled=False, why_not=why_not)
+    return _require_whole_books(BarRun(_events(loop, tape, progress), loop, compiled=False, why_not=why_not))
 
 
 def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
@@ -66,7 +67,12 @@ def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
     for rows, done in _slices(tape):
         columns = [rows[name].tolist() for name in TapeBar._fields]
         bars = map(partial(tuple.__new__, TapeBar), zip(*columns, strict=True))
-        deals.extend(row_of(told) for bar in bars if step(bar) == _CLOSED)
+        for bar in bars:
+            if step(bar) == _CLOSED:
+                deals.append(row_of(told))
+            while loop.begun:
+                if step(bar) == _CLOSED:
+                    deals.append(row_of(told))
         progress(done)
     return np.array(deals, DEAL_RECORD)
 
@@ -76,6 +82,31 @@ def _slices(tape: Tape) -> Iterator[tuple[npt.NDArray[Any], float]]:
     for start in range(0, len(tape), _ROWS_A_TURN):
         rows = tape.bars[start : start + _ROWS_A_TURN]
         yield rows, (start + len(rows)) / len(tape)
+
+
+def _call(run: Callable[..., tuple[int, int]], *arguments: Any) -> tuple[int, int]:
+    """Run, which compiles the first time; what numba cannot compile is not of the dialect."""
+    from numba.core.errors import NumbaError
+
+    try:
+        return run(*arguments)
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = next((line for line in lines if "assigned to a field" in line), lines[0] if lines else "numba refused")
+        raise NotCompilable(f"it does not compile: {told}") from error
+
+
+def _require_whole_books(run: BarRun) -> BarRun:
+    """The deals add up to what the account says; anything else is a defect and no result.
+
+    Raises:
+        StopTrading: they do not.
+    """
+    open_fees_u = run.loop.entry_fees_u if run.loop.holding.side else 0
+    booked_u = int(run.deals["gross_u"].sum() - run.deals["fees_u"].sum()) - open_fees_u
+    if booked_u != run.loop.account.realised_u:
+        raise StopTrading(f"deals add up to {booked_u} micro-dollars, the account says {run.loop.account.realised_u}")
+    return run
 
 
 @cache
@@ -95,7 +126,7 @@ def _compiled(loop: BarLoop, tape: Tape, folder: Path, progress: Progress) -> np
         row = 0
         while row < len(rows):
             deals = np.zeros(_DEALS_A_TURN, DEAL_RECORD)
-            row, count = run(state, arena, rows, row, deals)
+            row, count = _call(run, state, arena, rows, row, deals)
             parts.append(deals[:count])
         progress(done)
     unpack(state[0], loop, arena, kinds)

@@ -88,7 +88,8 @@ def curve_of(run: BarRun, tape: Tape, cash: Decimal, first_session: int) -> Equi
     order = np.argsort(deals["closed_s"], kind="stable")
     net_u = np.concatenate(([0], np.cumsum((deals["gross_u"] - deals["fees_u"])[order])))
     equity_u = net_u[np.searchsorted(deals["closed_s"][order], ends_s, "right")]
-    for held, signed, entry_u in _spans(run, ends_s):
+    for held, signed, entry_u, fees_u in _spans(run, ends_s):
+        equity_u[held] -= fees_u
         close_u = np.floor(bars["close"][held] * MICRO + 0.5).astype(np.int64)
         equity_u[held] += signed * (close_u - entry_u) * run.loop.point_value
     return EquityCurve(
@@ -98,18 +99,19 @@ def curve_of(run: BarRun, tape: Tape, cash: Decimal, first_session: int) -> Equi
     )
 
 
-def _spans(run: BarRun, ends_s: npt.NDArray[np.int64]) -> Iterator[tuple[slice, int, int]]:
-    """The session ends over which something was held, with its signed quantity and entry price."""
+def _spans(run: BarRun, ends_s: npt.NDArray[np.int64]) -> Iterator[tuple[slice, int, int, int]]:
+    """The session ends over which something was held, with its signed quantity, entry price and entry fees."""
     deals: npt.NDArray[Any] = run.deals
-    first = np.searchsorted(ends_s, deals["opened_s"], "left")
+    first = np.searchsorted(ends_s, deals["filled_s"], "left")
     last = np.searchsorted(ends_s, deals["closed_s"], "left")
     for at in np.flatnonzero(first < last).tolist():
         row = deals[at]
-        yield slice(int(first[at]), int(last[at])), int(row["side"] * row["quantity"]), int(row["entry_u"])
+        signed = int(row["side"] * row["quantity"])
+        yield slice(int(first[at]), int(last[at])), signed, int(row["entry_u"]), int(row["entry_fees_u"])
     loop, held = run.loop, run.loop.holding
     if held.side:
-        opened = int(np.searchsorted(ends_s, loop.opened_s, "left"))
-        yield slice(opened, len(ends_s)), held.side * held.quantity, loop.entry_u
+        opened = int(np.searchsorted(ends_s, loop.filled_s, "left"))
+        yield slice(opened, len(ends_s)), held.side * held.quantity, loop.entry_u, loop.entry_fees_u
 
 
 def _exact(amount_u: int) -> Decimal:

@@ -6,6 +6,7 @@ import difflib
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,6 +24,8 @@ from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 
 
 def _whole(value: Decimal) -> int:
+    if value != int(value):
+        raise ValueError("a whole number")
     return int(value)
 
 
@@ -43,6 +46,9 @@ LIMITS: Mapping[str, tuple[str, Callable[[Decimal], Any]]] = {
     "drawdown_pct": ("drawdown", _fraction),
 }
 """Limits by the name that a person gives: the field of `BarLimits`, and how its value is read."""
+
+_BARS_OF_DAYS = "whole sessions; what a close decides is filled at that close, or by the rule of the next open"
+_BARS_OF_HOURS = "regular hours only; where a session's bars end early, what may not stay over night leaves at the last"
 
 _ASSUMED = {
     "close": "orders fill at the close of the bar that decided, whole",
@@ -83,6 +89,7 @@ def run_backtest(
         why_not=run.why_not,
         wall_s=time.perf_counter() - began,
         refusals=_refusals(loop),
+        open_since=datetime.fromtimestamp(loop.filled_s, UTC) if loop.holding.side else None,
     )
 
 
@@ -130,7 +137,10 @@ def _set_limits(limits: BarLimits, wanted: Mapping[str, object]) -> None:
             raise ConfigurationError(f"limit {name}={text} is no number") from None
         if not value.is_finite() or value <= 0:
             raise ConfigurationError(f"limit {name}={text} is out of range: a number above 0")
-        setattr(limits, field, read(value))
+        try:
+            setattr(limits, field, read(value))
+        except ValueError as expected:
+            raise ConfigurationError(f"limit {name}={text} is out of range: {expected}") from None
 
 
 def _refusals(loop: BarLoop) -> dict[str, int]:
@@ -143,7 +153,7 @@ def _assumptions(request: BacktestRequest, run: BarRun, tape: Tape) -> dict[str,
     told = {
         "fills": f"{request.fill}: {_ASSUMED[request.fill]}",
         "commissions": "IB's fixed plan for US shares" if request.commission == "fixed" else "none",
-        "bars": "whole sessions" if tape.seconds == DAY_S else f"{tape.seconds // 60} min, regular hours only",
+        "bars": _BARS_OF_DAYS if tape.seconds == DAY_S else f"{tape.seconds // 60} min, {_BARS_OF_HOURS}",
         "account": f"USD {request.cash} at the start; nothing is paid for borrowing, and no interest earned",
         "limits": ", ".join(limits) if limits else "none",
         "prices": "as recorded: splits and dividends are not adjusted for",

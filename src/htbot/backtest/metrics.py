@@ -36,7 +36,7 @@ def measure(result: BacktestResult, risk_free: float = 0.0, sessions: SessionTab
     """
     curve = measure_curve(result.cash, result.curve, risk_free)
     trades = measure_trades(result.trades)
-    exposure = measure_exposure(result.cash, result.curve, result.trades, sessions)
+    exposure = measure_exposure(result.cash, result.curve, result.trades, sessions, result.open_since)
     groups = measure_groups(result.trades)
     end = curve.end_equity
     left = None if end is None else end - result.cash - trades.net_profit

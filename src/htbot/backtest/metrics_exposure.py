@@ -24,20 +24,26 @@ class ExposureMetrics:
 
 
 def measure_exposure(
-    cash: Decimal, curve: EquityCurve, trades: Sequence[ResultTrade], sessions: SessionTable | None
+    cash: Decimal,
+    curve: EquityCurve,
+    trades: Sequence[ResultTrade],
+    sessions: SessionTable | None,
+    open_since: datetime | None = None,
 ) -> ExposureMetrics:
     """Time in the market, and average value held.
 
     exposure = session time with a position / session time of the run, positions at once counted once;
     exposure_value = sum over trades of (value at entry / equity at the start of the day), each weighted with its
-    session time, / session time of the run. Without a table of sessions each lasts from 09:30 to 16:00 New York.
+    session time, / session time of the run. A position still held since `open_since` counts as time, its value is not
+    known here. Without a table of sessions each lasts from 09:30 to 16:00 New York.
     """
     if not curve.days:
         return ExposureMetrics(None, None)
     clock = _SessionClock(cash, curve, sessions)
     whole = clock.seconds(clock.ends[-1])
     held = [(trade.opened_at.timestamp(), trade.closed_at.timestamp()) for trade in trades]
-    inside = sum(clock.seconds(end) - clock.seconds(start) for start, end in _merged(held))
+    still = [] if open_since is None else [(open_since.timestamp(), clock.ends[-1])]
+    inside = sum(clock.seconds(end) - clock.seconds(start) for start, end in _merged([*held, *still]))
     if min((cash, *curve.equity[:-1])) <= 0:
         return ExposureMetrics(inside / whole, None)
     value = sum(

@@ -30,7 +30,9 @@ class ResultLeg:
 
 @dataclass(frozen=True, slots=True)
 class ResultTrade:
-    """One trade from entry to exit, money in USD for the whole of it; times aware UTC, of the decisions.
+    """One trade from entry to exit, money in USD for the whole of it; times aware UTC.
+
+    `opened_at` is the time of the decision (INTERFACE), `closed_at` that of the fill that ended it.
 
     `max_gain` and `max_loss` are the highest and lowest open P&L between entry and exit (MFE and MAE); `detail` says
     what `exit_reason` leaves open. `credit` and `debit` are per unit, of spreads only. `exposure` is the value of the
@@ -82,7 +84,8 @@ class BacktestResult:
 
     `engine` is compiled or events, `why_not` why it was not compiled; `assumptions` are name and sentence, for page
     one of the report; `refusals` counts entries that a limit refused, by rule; `modelled_share` of the prices that
-    filled were modelled, not recorded (0 to 1); `bars` were read.
+    filled were modelled, not recorded (0 to 1); `bars` were read. `open_since` (UTC) is when the position that is still
+    held at the end was opened, None when there is none.
     """
 
     strategy: str
@@ -99,4 +102,5 @@ class BacktestResult:
     wall_s: float
     why_not: str = ""
     refusals: Mapping[str, int] = field(default_factory=dict)
+    open_since: datetime | None = None
     modelled_share: float = 0.0

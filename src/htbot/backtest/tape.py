@@ -42,7 +42,7 @@ class Tape:
         """Longer bars made of these, on a grid that begins at the open; from 390 minutes on one for each session.
 
         Raises:
-            ConfigurationError: the bars are longer, or do not fill such a bar evenly.
+            ConfigurationError: the bars are longer, do not fill such a bar evenly, or lie across its bounds.
         """
         wanted = DAY_S if minutes >= _SESSION_MINUTES else minutes * 60
         if wanted == self.seconds:
@@ -51,6 +51,8 @@ class Tape:
             have = "whole sessions" if self.seconds == DAY_S else f"{self.seconds // 60} minutes"
             raise ConfigurationError(f"bars of {minutes} minutes cannot be made of bars of {have}")
         bars = self.bars
+        if self.seconds != DAY_S and ((bars["minute"] - _OPEN_MINUTE) % (self.seconds // 60)).any():
+            raise ConfigurationError(f"bars of {self.symbol} do not lie on a grid that begins at 09:30 New York")
         place = np.zeros(len(bars), np.int64) if wanted == DAY_S else (bars["minute"] - _OPEN_MINUTE) // minutes
         begins = np.ones(len(bars), np.bool_)
         begins[1:] = (place[1:] != place[:-1]) | (bars["session"][1:] != bars["session"][:-1])

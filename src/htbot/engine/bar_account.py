@@ -28,6 +28,7 @@ class Refusal(IntEnum):
     ACCOUNT_DAILY_LOSS = 5
     DRAWDOWN = 6
     SIZE_ZERO = 7
+    ENTRY_WINDOW = 8
 
 
 def to_micro(price: float) -> int:

@@ -20,6 +20,7 @@ from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Hold
 
 REFUSALS = len(Refusal)
 BOOK = int(Fill.BOOK)
+OPENS = 9 * 60 + 30
 
 
 class BarLoop(Numeric):
@@ -44,6 +45,7 @@ class BarLoop(Numeric):
     decided_s: int
     entry_u: int
     opened_s: int
+    filled_s: int
     opened_session: int
     entry_fees_u: int
     best_u: int
@@ -55,6 +57,7 @@ class BarLoop(Numeric):
     wanted: int
     number: int
     left_s: int
+    begun: bool
     ordered: int
     leaving: int
     stop: float
@@ -79,19 +82,28 @@ class BarLoop(Numeric):
         self.entry_u = self.opened_s = self.opened_session = self.entry_fees_u = 0
         self.best_u = self.worst_u = self.gain_u = self.wanted = self.level = self.number = 0
         self.units = 0
-        self.watchful = False
+        self.watchful = self.begun = False
+        self.filled_s = 0
         self.left_s = -(1 << 60)
         self.ordered = 0
         self.leaving = Leave.STAY
         self.stop = self.target = UNKNOWN
 
     def step(self, bar: TapeBar) -> int:
-        """Run one bar; CLOSED says that `deal` holds a position, or a part of one, that has just been closed."""
+        """Run one bar; CLOSED says that `deal` holds a position, or a part of one, that has just been closed.
+
+        Where that was at the bar's open, `begun` is true and the rest of the bar is to be run by another call.
+        """
         if bar.session != self.account.session:
             self.account.begin_day(bar.session)
         happened = 0
-        if self.ordered != 0 or self.leaving != 0:
+        if self.begun:
+            self.begun = False
+        elif self.ordered != 0 or self.leaving != 0:
             happened = self._fill_at_open(bar)
+            if happened == Happened.CLOSED:
+                self.begun = True
+                return happened
         held = self.holding
         if held.side == NONE:
             advice = self.strategy.on_bar(bar, held)
@@ -133,7 +145,9 @@ class BarLoop(Numeric):
         if advice.side == SHORT and not self.allow_short:
             return False
         at = bar.end_minute
-        if at < self.entry_from or at >= self.entry_until:
+        whole_session = bar.minute <= OPENS and at >= bar.close_minute
+        if not whole_session and (at < self.entry_from or at >= self.entry_until):
+            self.refusals[Refusal.ENTRY_WINDOW] += 1.0
             return False
         if not self.exits.overnight and (at >= bar.close_minute or at >= self.exits.exit_minute):
             return False
@@ -170,7 +184,7 @@ class BarLoop(Numeric):
         self.units = signed * self.point_value
         self.watchful = known(self.stop) or known(self.target) or self.exits.levels or self.exits.hold_days != BIG
         self.entry_u = price_u
-        self.opened_s = self.decided_s
+        self.opened_s = self.filled_s = self.decided_s
         self.opened_session = bar.session
         self.best_u = 0
         self.worst_u = 0
@@ -185,6 +199,7 @@ class BarLoop(Numeric):
             signed = self.ordered
             self.ordered = 0
             self._open(bar, signed, price_u)
+            self.filled_s = bar.start_s
             return Happened.OPENED
         reason = self.leaving
         self.leaving = 0
@@ -297,11 +312,13 @@ class BarLoop(Numeric):
         deal.side = held.side
         deal.quantity = quantity
         deal.opened_s = self.opened_s
+        deal.filled_s = self.filled_s
         deal.closed_s = at_s
         deal.entry_u = self.entry_u
         deal.exit_u = price_u
         deal.gross_u = held.side * quantity * (price_u - self.entry_u) * self.point_value
         deal.fees_u = self.entry_fees_u + fees_u
+        deal.entry_fees_u = self.entry_fees_u
         deal.reason = reason
         deal.best_u = self.best_u
         deal.worst_u = self.worst_u

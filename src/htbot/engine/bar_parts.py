@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
-from htbot.domain.numeric import Numeric
+from htbot.domain.numeric import Numeric, known
 from htbot.engine.bar_account import BIG
 
 
@@ -35,7 +35,6 @@ class Happened(IntEnum):
     NOTHING = 0
     OPENED = 1
     CLOSED = 2
-    REFUSED = 3
 
 
 # Spec 03 section 7f: gains at which shares of the original quantity are sold.
@@ -79,9 +78,11 @@ class Sizing(Numeric):
         self.low = 0.01
 
     def units(self, confidence: float, price_u: int, point_value: int, equity_u: int) -> int:
-        """Whole units; 0 when the share of the equity does not buy one."""
+        """Whole units; 0 when the share of the equity does not buy one, or the confidence is not known."""
         if not self.by_confidence:
             return self.fixed
+        if not known(confidence):
+            return 0
         share = self.low
         if confidence >= 0.7:
             share = self.high
@@ -93,6 +94,8 @@ class Sizing(Numeric):
 class Deal(Numeric):
     """A closed position, or a part of one: what the run writes down. Times in seconds, money in micro-dollars.
 
+    `opened_s` is the time of the decision, `filled_s` that of the fill; `entry_fees_u` is what of the fees was paid at
+    the entry (all of it with the first part).
     `best_u` and `worst_u` are the highest and lowest open P&L at the bars between entry and exit.
     """
 
@@ -100,11 +103,13 @@ class Deal(Numeric):
     side: int
     quantity: int
     opened_s: int
+    filled_s: int
     closed_s: int
     entry_u: int
     exit_u: int
     gross_u: int
     fees_u: int
+    entry_fees_u: int
     reason: int
     best_u: int
     worst_u: int
@@ -115,11 +120,13 @@ class Deal(Numeric):
         self.side = 0
         self.quantity = 0
         self.opened_s = 0
+        self.filled_s = 0
         self.closed_s = 0
         self.entry_u = 0
         self.exit_u = 0
         self.gross_u = 0
         self.fees_u = 0
+        self.entry_fees_u = 0
         self.reason = 0
         self.best_u = 0
         self.worst_u = 0

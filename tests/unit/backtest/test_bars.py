@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.bars import FIRST_DAY, tape, walk
+from tests.support.bars import FIRST_DAY, daily, tape, walk
 
+from htbot.backtest.bar_run import run_bars
 from htbot.backtest.bars import LIMITS, run_backtest, set_up
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
 from htbot.domain.bars import TapeBar
-from htbot.domain.errors import ConfigurationError
+from htbot.domain.errors import ConfigurationError, StopTrading
 from htbot.domain.numeric import UNKNOWN
 from htbot.domain.orders import ExitReason
 from htbot.strategies.bar_strategy import LEAVE, WAIT, Advice, BarConfig, BarInputs, BarStrategy, Holding
@@ -43,14 +44,17 @@ class Script(BarStrategy):
     protected: bool
     confidence: float
 
-    def __init__(self, config: ScriptConfig, *, protected: bool = False, confidence: float = 1.0) -> None:
+    def __init__(
+        self, config: ScriptConfig, *, protected: bool = False, confidence: float = 1.0, minutes: int = 5
+    ) -> None:
         super().__init__(config)
+        self.minutes = minutes
         self.protected = protected
         self.confidence = confidence
 
     @property
     def inputs(self) -> BarInputs:
-        return BarInputs(5, 1)
+        return BarInputs(self.minutes, 1)
 
     def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
         if bar.close == 110.0:
@@ -189,6 +193,7 @@ def test_limits_refuse_and_are_counted() -> None:
         ("leverige", "1", "unknown limit leverige: did you mean leverage?"),
         ("leverage", "much", "limit leverage=much is no number"),
         ("leverage", "0", "limit leverage=0 is out of range: a number above 0"),
+        ("entries_per_day", "0.5", "limit entries_per_day=0.5 is out of range: a whole number"),
         ("leverage", "inf", "limit leverage=inf is out of range: a number above 0"),
     ],
 )
@@ -219,7 +224,6 @@ def test_commissions_are_taken_from_the_equity() -> None:
 
 @pytest.mark.parametrize("fill", ["close", "next_open", "book"])
 def test_both_engines_make_the_same_deals_and_end_in_the_same_state(fill: str, tmp_path_factory: Any) -> None:
-    from htbot.backtest.bar_run import run_bars
     from htbot.backtest.compiler.layout import fields_of
     from htbot.engine.bar_loop import BarLoop
 
@@ -238,6 +242,68 @@ def test_both_engines_make_the_same_deals_and_end_in_the_same_state(fill: str, t
         ways.append((run.deals.tolist(), repr(state), loop.account.realised_u, loop.refusals))
     assert ways[0] == ways[1]
     assert len(ways[0][0]) > 20
+
+
+LEVELS = {"quantity": 8, "profit_levels": True, "exit_time": time(16)}
+
+
+def test_a_part_sold_at_the_open_and_the_rest_at_the_close_of_one_bar_are_both_told() -> None:
+    rows: Rows = [(101, 101, 101, 101), (101, 107, 101, 107), (107, 107, 107, 107)]
+    (trade,) = play([rows, FLAT], LEVELS | {"exit_time": time(15)}, fill="next_open").trades
+    assert (trade.legs[0].quantity, trade.detail) == (8, "sold in 2 parts")
+    assert trade.gross_pnl == 2 * 6 + 6 * 6
+
+
+def test_deals_add_up_to_the_account_in_every_way_of_running(tmp_path_factory: Any) -> None:
+    folder = Path(tmp_path_factory.getbasetemp()) / "compiled"
+    for fill in ("close", "next_open", "book"):
+        request = BacktestRequest("script", "TEST", folder, fill=fill)  # type: ignore[arg-type]
+        played = walk(25, seed=5, step=0.004)
+        for name in ("open", "high", "low", "close"):
+            played.bars[name] = np.round(played.bars[name] / 4)
+        runs = [
+            run_bars(set_up(request, Script(ScriptConfig(**LEVELS))), played, folder, way)  # type: ignore[arg-type]
+            for way in ("events", "compiled")
+        ]
+        assert runs[0].deals.tolist() == runs[1].deals.tolist()
+        assert len(runs[0].deals) > 10
+
+
+def test_books_that_do_not_add_up_are_no_result() -> None:
+    loop = set_up(BacktestRequest("script", "TEST", Path("unused")), Script(ScriptConfig()))
+    loop.account.book(1)
+    with pytest.raises(StopTrading, match="deals add up to 0 micro-dollars, the account says 1"):
+        run_bars(loop, tape([FLAT]), Path("unused"), "events")
+
+
+def test_bars_of_whole_sessions_enter_at_their_close() -> None:
+    days = [[(101, 101, 101, 101)], [(104, 104, 104, 104)], [(110, 110, 110, 110)]]
+    request = BacktestRequest("script", "TEST", Path("unused"), engine="events", commission="none", fill="close")
+    config = ScriptConfig()
+    strategy = Script(config, minutes=1440)
+    result = run_backtest(request, strategy, daily(days))
+    assert told(result) == [(1, "101.00", "110.00", "other")]
+
+
+def test_entries_outside_of_their_hours_are_counted() -> None:
+    assert play([closes(101, 101, 105)], {"entry_start": time(9, 45)}).refusals == {"entry_window": 2}
+
+
+def test_an_entry_at_the_next_open_is_in_the_equity_from_its_fill_on() -> None:
+    night: list[Rows] = [closes(100, 101), [(111, 111, 111, 111), (121, 121, 121, 121)]]
+    result = play(night, fill="next_open", commission="fixed")
+    assert result.curve.equity == (Decimal(100_000), Decimal(100_099))
+    assert result.open_since is not None
+    assert result.open_since.minute == 30
+
+
+def test_the_fee_of_a_position_that_is_held_is_paid() -> None:
+    assert play([closes(101, 102), closes(103, 104)], commission="fixed").curve.equity == (100_009, 100_029)
+
+
+def test_an_unknown_confidence_buys_nothing() -> None:
+    result = play([closes(101, 110)], {"sizing": "confidence"}, confidence=UNKNOWN)
+    assert (result.trades, result.refusals) == ((), {"size_zero": 1})
 
 
 def test_every_limit_names_a_field() -> None:

@@ -114,3 +114,9 @@ def test_bars_that_are_too_long_or_do_not_fit_are_refused() -> None:
         tape.of_length(1)
     with pytest.raises(ConfigurationError, match="bars of 7 minutes cannot be made of bars of 5 minutes"):
         tape.of_length(7)
+
+
+def test_bars_that_lie_across_the_grid_are_not_joined() -> None:
+    hours = make_tape("SPY", columns([at(2, 14, 0), at(2, 15, 0)], 3600), TABLE)
+    with pytest.raises(ConfigurationError, match="bars of SPY do not lie on a grid that begins at 09:30 New York"):
+        hours.of_length(120)

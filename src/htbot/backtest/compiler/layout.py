@@ -40,12 +40,17 @@ def _read_fields(kind: type[Numeric], kinds: Kinds) -> dict[str, Any]:
     return found
 
 
+def size_of(name: str) -> str:
+    """The field that holds a list's length."""
+    return f"{name}__size"
+
+
 def record_type(kind: type[Numeric], kinds: Kinds) -> np.dtype[Any]:
-    """The record of a class; a list becomes its place in the arena."""
+    """The record of a class; a list becomes its place in the arena and its length."""
     columns: list[tuple[str, Any]] = []
     for name, field in fields_of(kind, kinds).items():
         if field is list:
-            columns.append((name, "i8"))
+            columns += [(name, "i8"), (size_of(name), "i8")]
         elif issubclass(field, Numeric):
             columns.append((name, record_type(field, kinds)))
         else:
@@ -58,7 +63,7 @@ def pack(thing: Numeric, record: np.void, arena: list[float], kinds: Kinds) -> N
     for name, field in fields_of(type(thing), kinds).items():
         value = getattr(thing, name)
         if field is list:
-            record[name] = len(arena)
+            record[name], record[size_of(name)] = len(arena), len(value)
             arena.extend(value)
         elif issubclass(field, Numeric):
             pack(value, record[name], arena, kinds)

@@ -21,11 +21,16 @@ from htbot.backtest.compiler.layout import Kinds, fields_of
 from htbot.backtest.compiler.rewrite import Need, NotCompilable, rewrite
 from htbot.domain.numeric import Numeric
 
+_RUNTIME = Path(__file__).with_name("runtime.py")
+"""What generated modules import; its text is part of their names."""
+
 _HEAD = '''"""Generated from {root} with {strategy}; made again when it is missing."""
 
 import math
 
 from numba import njit
+
+from htbot.backtest.compiler.runtime import place_of, whole
 {imports}
 inlined = njit(nogil=True, forceinline=True)
 '''
@@ -42,7 +47,7 @@ def run(state, arena, bars, first, deals):
             told = loop.deal
 {copies}
             count += 1
-        row += 1
+{advance}
     return row, count
 """
 
@@ -61,13 +66,15 @@ def source_of(root: type[Numeric], method: str, kinds: Kinds, closed: int) -> st
         functions.append(f"\n@inlined\n{ast.unparse(function)}\n")
     deal = fields_of(root, kinds)["deal"]
     copies = "\n".join(f"            deal.{name} = told.{name}" for name in fields_of(deal, kinds))
+    again = "begun" in fields_of(root, kinds)  # a bar of which a part is still to be run
+    advance = "        if not loop.begun:\n            row += 1" if again else "        row += 1"
     imports = "".join(f"from {kind.__module__} import {name}\n" for name, kind in sorted(need.tuples.items()))
     names = {"root": root.__name__, "strategy": ", ".join(kind.__name__ for kind in kinds.values())}
     return "".join(
         (
             _HEAD.format(imports=imports, **names),
             *functions,
-            _RUN.format(step=step, closed=closed, copies=copies),
+            _RUN.format(step=step, closed=closed, copies=copies, advance=advance),
         )
     )
 
@@ -80,7 +87,7 @@ def load(source: str, folder: Path) -> Callable[..., tuple[int, int]]:
     """
     if importlib.util.find_spec("numba") is None:
         raise NotCompilable("numba is not installed")
-    name = f"htbot_compiled_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    name = f"htbot_compiled_{hashlib.sha256(source.encode() + _RUNTIME.read_bytes()).hexdigest()[:16]}"
     if name not in sys.modules:
         path = folder / f"{name}.py"
         if not path.is_file():

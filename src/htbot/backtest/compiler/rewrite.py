@@ -16,7 +16,7 @@ from enum import IntEnum
 from types import FunctionType, ModuleType
 from typing import Any, NoReturn, get_type_hints
 
-from htbot.backtest.compiler.layout import Kinds, fields_of
+from htbot.backtest.compiler.layout import Kinds, fields_of, size_of
 from htbot.domain.errors import HtbotError
 from htbot.domain.numeric import Numeric
 
@@ -104,7 +104,26 @@ class _Rewriter(ast.NodeTransformer):
         kind = self._class_of(node.value)
         if kind is not None and isinstance(node.targets[0], ast.Name):
             self._classes[node.targets[0].id] = kind
-        return self.generic_visit(node)
+        checked = any(self._is_whole(target) for target in node.targets)
+        value = self.visit(node.value)
+        targets = [self.visit(target) for target in node.targets]
+        return ast.Assign(targets, self._call("whole", [value]) if checked else value, lineno=0)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if not self._is_whole(node.target):
+            return self.generic_visit(node)
+        read = ast.copy_location(_reading(node.target), node)
+        return self.visit_Assign(
+            ast.copy_location(ast.Assign([node.target], ast.BinOp(read, node.op, node.value)), node)
+        )
+
+    def _is_whole(self, target: ast.expr) -> bool:
+        """Whether an assignment goes to a field of whole numbers."""
+        kind = self._class_of(target.value) if isinstance(target, ast.Attribute) else None
+        if kind is None or not isinstance(target, ast.Attribute):
+            return False
+        field = fields_of(kind, self._need.kinds).get(target.attr)
+        return isinstance(field, type) and field is not bool and issubclass(field, int)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is None:
@@ -158,8 +177,9 @@ class _Rewriter(ast.NodeTransformer):
             return self.generic_visit(node)
         if fields_of(kind, self._need.kinds).get(node.value.attr) is not list:
             self._fail(node, f"{kind.__name__}.{node.value.attr}, which is no annotated field of numbers")
-        start = ast.Attribute(self.visit(node.value.value), node.value.attr)
-        return ast.Subscript(ast.Name(ARENA), ast.BinOp(start, ast.Add(), self.visit(node.slice)))
+        owner = self.visit(node.value.value)
+        start, size = ast.Attribute(owner, node.value.attr), ast.Attribute(owner, size_of(node.value.attr))
+        return ast.Subscript(ast.Name(ARENA), self._call("place_of", [start, size, self.visit(node.slice)]))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         arguments = [self.visit(argument) for argument in node.args]
@@ -234,6 +254,11 @@ class _Rewriter(ast.NodeTransformer):
         line = code.co_firstlineno + getattr(node, "lineno", 1) - 1
         where = f"{code.co_filename.rsplit('/', 1)[-1]}:{line}"
         raise NotCompilable(f"{where}: {what} is not of the dialect that compiles (docs/concepts/one-source.md)")
+
+
+def _reading(target: ast.expr) -> ast.expr:
+    """The field that is assigned to, as an expression."""
+    return ast.parse(ast.unparse(target), mode="eval").body
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from htbot.backtest.bar_run import _call
 from htbot.backtest.compiler.layout import fields_of, pack, record_type, unpack
 from htbot.backtest.compiler.program import load, source_of
 from htbot.backtest.compiler.rewrite import Need, NotCompilable, rewrite
@@ -205,3 +206,51 @@ def test_two_functions_of_one_name_stay_apart() -> None:
     first, second = need.function((Odd.texts, Odd)), need.function((Odd.texts, Sample))
     assert first != second
     assert need.function((Odd.texts, Odd)) == first
+
+
+class Beyond(Numeric):
+    deal: Told
+    items: list[float]
+    others: list[float]
+    place: int
+
+    def __init__(self, place: int) -> None:
+        self.deal = Told()
+        self.items, self.others = [1.0, 2.0], [3.0, 4.0]
+        self.place = place
+
+    def step(self, bar: TapeBar) -> int:
+        self.items[self.place] += bar.close
+        return 0
+
+
+class Cut(Numeric):
+    deal: Told
+    score: int
+
+    def __init__(self) -> None:
+        self.deal = Told()
+        self.score = 0
+
+    def step(self, bar: TapeBar) -> int:
+        self.score += bar.close  # type: ignore[assignment]
+        return 0
+
+
+def run_one(thing: Any, folder: Path) -> None:
+    run = load(source_of(type(thing), "step", {}, 2), folder)
+    state, numbers = np.zeros(1, record_type(type(thing), {})), list[float]()
+    pack(thing, state[0], numbers, {})
+    _call(run, state, np.array(numbers), bars(3), 0, np.zeros(3, record_type(Told, {})))
+
+
+@pytest.mark.parametrize("place", [2, -1])
+def test_compiled_code_does_not_reach_beyond_a_list(tmp_path: Path, place: int) -> None:
+    run_one(Beyond(1), tmp_path)
+    with pytest.raises(IndexError, match="list index out of range"):
+        run_one(Beyond(place), tmp_path)
+
+
+def test_a_float_is_not_cut_to_fit_a_field_of_whole_numbers(tmp_path: Path) -> None:
+    with pytest.raises(NotCompilable, match="a float is assigned to a field of whole numbers"):
+        run_one(Cut(), tmp_path)
