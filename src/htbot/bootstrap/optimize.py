@@ -34,7 +34,7 @@ from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult, EquityCurve
 from htbot.backtest.tape import Tape
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.research import BacktestOptions, read_tape
+from htbot.bootstrap.research import BacktestOptions, read_tape, require_sessions, told_if_it_fails
 from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
 from htbot.strategies.registry import Entry, create_bar
@@ -115,7 +115,6 @@ def run_window(trial: Trial) -> BacktestResult:
     """
     ground, place = trial.ground, _place()
     values = {**dict(ground.fixed), **dict(trial.settings)}
-    strategy = create_bar(ground.strategy, values, place.catalogue)
     request = BacktestRequest(
         strategy=ground.strategy,
         symbol=ground.symbol,
@@ -130,13 +129,10 @@ def run_window(trial: Trial) -> BacktestResult:
         limits=dict(ground.limits),
         engine=ground.engine,
     )
-    try:
-        return run_backtest(request, strategy, _tape(ground.data, ground.symbol, ground.bar))
-    except HtbotError:
-        raise
-    except Exception as error:  # a strategy is anybody's code
-        told = " ".join(f"{name}={value}" for name, value in trial.settings)
-        raise HtbotError(f"{ground.strategy} with {told}: {type(error).__name__}: {error}") from error
+    tape = _tape(ground.data, ground.symbol, ground.bar)
+    with told_if_it_fails(ground.strategy, dict(trial.settings), place.catalogue.get(ground.strategy)):
+        strategy = create_bar(ground.strategy, values, place.catalogue)
+        return run_backtest(request, strategy, tape)
 
 
 # --- the search ---------------------------------------------------------------------------------------------------
@@ -228,11 +224,9 @@ def _search(options: OptimizeOptions, entry: Entry, ground: Ground) -> tuple[Sea
 
 
 def _folds(options: OptimizeOptions, tape: Tape) -> tuple[Fold, ...]:
+    require_sessions(tape, options.backtest)
     part = tape.between(options.backtest.start, options.backtest.end)
     days = [date.fromordinal(day) for day in np.unique(part.bars["session"]).tolist()]
-    if not days:
-        start, end = options.backtest.start, options.backtest.end
-        raise ConfigurationError(f"the data have no session of {tape.symbol} from {start} to {end}")
     return walk_forward(days, options.folds, options.train) if options.walk_forward else whole(days)
 
 

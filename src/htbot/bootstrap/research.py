@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,11 +18,11 @@ from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.research_market import SpreadOptions
+from htbot.bootstrap.research_market import SpreadOptions, days_told
 from htbot.bootstrap.research_spreads import backtest_options
-from htbot.domain.errors import ConfigurationError
+from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
-from htbot.strategies.registry import create_bar
+from htbot.strategies.registry import Entry, create_bar
 
 Progress = Callable[[float], None]
 
@@ -53,14 +55,17 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
     Raises:
         NotFound: no strategy has this name.
         ConfigurationError: data, settings or limits that cannot be used; one line each.
+        HtbotError: the strategy failed; the text names it, its settings and the error.
     """
     settings = load_settings()
     catalogue = strategies(settings)
     entry = catalogue.get(options.strategy)
     if entry is not None and not entry.plain:
         return backtest_options(entry, _of_spreads(options), settings, progress)
-    strategy = create_bar(options.strategy, options.settings, catalogue)
+    with told_if_it_fails(options.strategy, options.settings, entry):
+        strategy = create_bar(options.strategy, options.settings, catalogue)
     tape = read_tape(options, settings.paths.var / "cache")
+    require_sessions(tape, options)
     request = BacktestRequest(
         strategy=strategy.name,
         symbol=options.symbol,
@@ -75,7 +80,43 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
         limits=options.limits,
         engine=options.engine,
     )
-    return run_backtest(request, strategy, tape, progress)
+    with told_if_it_fails(options.strategy, options.settings, entry):
+        return run_backtest(request, strategy, tape, progress)
+
+
+@contextmanager
+def told_if_it_fails(strategy: str, settings: Mapping[str, object], entry: Entry | None) -> Iterator[None]:
+    """A strategy is anybody's code: what it raises becomes one line with its name, settings, error and place.
+
+    Raises:
+        HtbotError: instead of anything that is none.
+    """
+    try:
+        yield
+    except HtbotError:
+        raise
+    except Exception as error:
+        told = " ".join(f"{name}={value}" for name, value in settings.items()) or "its defaults"
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise HtbotError(f"{strategy} with {told}: {why}{_place(error, entry)}") from error
+
+
+def _place(error: Exception, entry: Entry | None) -> str:
+    """The last line of the strategy's own file that was running, where it is known."""
+    if entry is None or entry.file is None:
+        return ""
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == str(entry.file)]
+    return f" ({entry.file.name} line {lines[-1]})" if lines else ""
+
+
+def require_sessions(tape: Tape, options: BacktestOptions) -> None:
+    """Refuse days that the data do not have.
+
+    Raises:
+        ConfigurationError: no session between `start` and `end`.
+    """
+    if not len(tape.between(options.start, options.end)):
+        raise ConfigurationError(f"the data have no session of {tape.symbol} {days_told(options.start, options.end)}")
 
 
 def _of_spreads(options: BacktestOptions) -> SpreadOptions:

@@ -97,8 +97,15 @@ def _days(options: SpreadOptions, cache: Path) -> tuple[date, date]:
         days = [one.day for one in load_sessions(first, last, cache).all() if first <= one.day <= last]
     if not days:
         where = "the data have" if options.data else "there is"
-        raise ConfigurationError(f"{where} no session of {options.symbol} from {options.start} to {options.end}")
+        raise ConfigurationError(f"{where} no session of {options.symbol} {days_told(options.start, options.end)}")
     return days[0], days[-1]
+
+
+def days_told(start: date | None, end: date | None) -> str:
+    """The days that were asked for, in words."""
+    if start is None:
+        return "at all" if end is None else f"up to {end}"
+    return f"from {start} on" if end is None else f"from {start} to {end}"
 
 
 def world_of(options: SpreadOptions) -> str:

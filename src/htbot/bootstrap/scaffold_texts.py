@@ -9,7 +9,7 @@ STRATEGY = '''"""@TITLE@: buy when the price gets above its mean, leave when it 
     stop     1 % below the entry's close
     exit     a close below the mean
 
-It decides at every bar of the data.
+It decides at bars of five minutes; shorter ones in the data are joined.
 
     htbot backtest @NAME@ --data FILE --symbol SPY
 """

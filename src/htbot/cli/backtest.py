@@ -48,12 +48,15 @@ class Runs(StrEnum):
 
 Pairs = list[str] | None
 
+MOST_CASH = Decimal(10**12)
+"""Money is counted in millionths of a dollar, in 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class BacktestFlags:
     """Options of `htbot backtest`."""
 
-    strategy: Annotated[str, typer.Argument(help="Name of the strategy; without one they are listed.")] = ""
+    strategy: Annotated[str, typer.Argument(help="Name of the strategy; htbot backtest alone lists them.")] = ""
     data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None
     symbol: Annotated[str, typer.Option(help="Which of the file's symbols.")] = "SPY"
     bar: Annotated[str | None, typer.Option(help="Bar length of the data; default: the commonest gap.")] = None
@@ -81,11 +84,10 @@ def backtest(flags: BacktestFlags) -> None:
     from htbot.backtest.metrics import measure
     from htbot.backtest.report import summary_lines, write_report
     from htbot.bootstrap import research
-    from htbot.bootstrap.catalogue import strategies
 
     if not flags.strategy:
-        listed = ", ".join(sorted(strategies()))
-        raise ConfigurationError(f"name a strategy: {listed}")
+        _list(flags)
+        return
     for path in (flags.csv, flags.report):
         if path is not None and not path.parent.is_dir():
             raise ConfigurationError(f"{path}: no such folder")
@@ -103,11 +105,38 @@ def backtest(flags: BacktestFlags) -> None:
         print_facts(summary_lines(result, metrics))
 
 
+def _list(flags: BacktestFlags) -> None:
+    """The strategies there are.
+
+    Raises:
+        ConfigurationError: options were given, so that a name was forgotten.
+    """
+    from htbot.bootstrap.catalogue import strategies
+
+    catalogue = strategies()
+    if flags != BacktestFlags(as_json=flags.as_json):
+        raise ConfigurationError(f"name a strategy: {', '.join(sorted(catalogue))}")
+    rows = [
+        (name, "plain" if entry.plain else "options", _first_line(entry.strategy))
+        for name, entry in sorted(catalogue.items(), key=lambda item: (not item[1].plain, item[0]))
+    ]
+    if flags.as_json:
+        print_json([dict(zip(("name", "instruments", "description"), row, strict=True)) for row in rows])
+    else:
+        print_facts((name, f"{instruments:<8} {description}") for name, instruments, description in rows)
+
+
+def _first_line(strategy: type) -> str:
+    """What the file of a strategy says first, or else its class."""
+    text = sys.modules[strategy.__module__].__doc__ or strategy.__doc__ or ""
+    return text.strip().partition("\n")[0]
+
+
 def options_of(flags: BacktestFlags) -> BacktestOptions:
     """What a backtest is asked for, from the command line.
 
     Raises:
-        ConfigurationError: text that is no amount or no pair.
+        ConfigurationError: text that is no amount or no pair, or an end before the start.
     """
     from htbot.bootstrap.research import BacktestOptions
 
@@ -117,6 +146,10 @@ def options_of(flags: BacktestFlags) -> BacktestOptions:
         raise ConfigurationError(f"--cash {flags.cash}: an amount of USD") from None
     if not cash.is_finite() or cash <= 0:
         raise ConfigurationError(f"--cash {flags.cash}: an amount of USD above 0")
+    if cash > MOST_CASH:
+        raise ConfigurationError(f"--cash {flags.cash}: at most {MOST_CASH:,} USD")
+    if flags.start is not None and flags.end is not None and flags.end < flags.start:
+        raise ConfigurationError(f"--end {flags.end.date()} is before --start {flags.start.date()}")
     return BacktestOptions(
         strategy=flags.strategy,
         data=tuple(flags.data or ()),

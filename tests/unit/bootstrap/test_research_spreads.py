@@ -149,14 +149,17 @@ def test_days_without_a_session_are_passed_over(settings: Settings, data: Path) 
     assert backtest_options(ENTRY, made_up, settings).curve.days == (date(2026, 11, 16),)
 
 
-@pytest.mark.parametrize(("start", "end"), [(date(2024, 8, 1), None), (None, date(2024, 6, 28))])
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [(date(2024, 8, 1), None, "from 2024-08-01 on"), (None, date(2024, 6, 28), "up to 2024-06-28")],
+)
 def test_days_outside_of_the_data_are_told(
-    settings: Settings, data: Path, start: date | None, end: date | None
+    settings: Settings, data: Path, start: date | None, end: date | None, told: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"the data have no session of SPX from {start} to {end}"):
+    with pytest.raises(ConfigurationError, match=f"the data have no session of SPX {told}"):
         backtest_options(ENTRY, SpreadOptions("SPX", (data,), start=start, end=end), settings)
 
 
 def test_a_weekend_of_the_synthetic_market_is_told(settings: Settings) -> None:
-    with pytest.raises(ConfigurationError, match="there is no session of SPX from 2026-11-14 to None"):
+    with pytest.raises(ConfigurationError, match="there is no session of SPX from 2026-11-14 on"):
         backtest_options(ENTRY, SpreadOptions("SPX", start=date(2026, 11, 14)), settings)

@@ -63,11 +63,53 @@ def test_a_person_reads_a_summary(shell: Shell, data: Path) -> None:
 
 
 def test_without_a_name_strategies_are_listed(shell: Shell) -> None:
-    code, _, err = shell("backtest")
-    assert code == 4
-    assert "ma_crossover" in err
-    assert "plain_breakout" in err
-    assert "spx_breakout" in err
+    code, out, err = shell("backtest")
+    assert (code, err) == (0, "")
+    told = {words[0]: words[1] for words in map(str.split, out.splitlines())}
+    assert len(told) == out.count("\n")
+    assert told.items() >= {"ma_crossover": "plain", "plain_breakout": "plain", "spx_breakout": "options"}.items()
+    code, out, err = shell("backtest", "--json")
+    assert (code, err) == (0, "")
+    listed = json.loads(out)
+    assert {one["name"]: one["instruments"] for one in listed} == told
+    assert all(one["description"] for one in listed)
+
+
+def test_options_without_a_name_are_a_mistake(shell: Shell, data: Path) -> None:
+    code, out, err = shell("backtest", "--data", str(data))
+    assert (code, out) == (4, "")
+    assert err.startswith("htbot: name a strategy: ")
+
+
+FAILS = """
+from htbot.domain.bars import TapeBar
+from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarInputs, BarStrategy, Holding
+
+
+class Fails(BarStrategy):
+    \"\"\"Fails.\"\"\"
+
+    name = "fails"
+    Config = BarConfig
+
+    @property
+    def inputs(self) -> BarInputs:
+        return BarInputs(bar_minutes=5, warm_up_bars=1)
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        {}["a"]
+        return WAIT
+"""
+
+
+def test_a_strategy_that_fails_is_one_line(shell: Shell, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "fails.py").write_text(FAILS)
+    line = ["backtest", "fails", "--data", str(data), "--engine", "events", "--set", "quantity=3"]
+    code, out, err = shell(*line, HTBOT_STRATEGY_PATH=str(folder))
+    assert (code, out) == (1, "")
+    assert err == "htbot: fails with quantity=3: KeyError: 'a' (fails.py line 17)\n"
 
 
 def test_a_strategy_on_options_without_data_and_without_a_day(shell: Shell) -> None:
@@ -98,7 +140,13 @@ def test_a_strategy_on_options_over_a_file(shell: Shell, data: Path, tmp_path: P
         (["ma_crossover", "--limit", "levrage=2"], 4, "unknown limit levrage: did you mean leverage?"),
         (["ma_crossover", "--symbol", "QQQ"], 4, "no bars of QQQ; it has SPY"),
         (["ma_crossover", "--cash", "lots"], 4, "--cash lots: an amount of USD"),
-        (["ma_crossover", "--start", "2023-01-01"], 4, "no session of SPY from 2023-01-01 to None"),
+        (["ma_crossover", "--cash", "100000000000000"], 4, "--cash 100000000000000: at most 1,000,000,000,000 USD"),
+        (
+            ["ma_crossover", "--start", "2022-01-06", "--end", "2022-01-03"],
+            4,
+            "--end 2022-01-03 is before --start 2022-01-06",
+        ),
+        (["ma_crossover", "--start", "2023-01-01"], 4, "no session of SPY from 2023-01-01 on"),
         (["ma_crossover", "--set", "bar_minutes=1"], 4, "bars of 5 minutes: --set bar_minutes=5"),
         (["ma_crossover", "--csv", "/no/where.csv"], 4, "/no/where.csv: no such folder"),
     ],
