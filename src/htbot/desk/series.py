@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from htbot.bootstrap.desk import history_days
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.bars import Bar
 from htbot.domain.errors import NotFound, Retryable, StopTrading
@@ -23,6 +22,8 @@ from htbot.persistence.repositories import StrategyRepository
 
 SeriesKey = tuple[str, int]
 """Symbol and minutes."""
+SessionsOf = Callable[[int, int], int]
+"""Sessions of history to ask for, by minutes of a bar and bars that are needed."""
 MOST_SERIES = 45
 """IB keeps 50 requests for history open; the rest is strategy 1's and for data on request."""
 REQUESTS, WITHIN_S = 45, 600.0
@@ -57,8 +58,11 @@ class _Stream:
 class WatchedSeries:
     """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer."""
 
-    def __init__(self, own: SeriesKey, *, exact: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, own: SeriesKey, sessions_of: SessionsOf, *, exact: bool, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._own = own
+        self._sessions_of = sessions_of
         self._exact = exact
         self._monotonic = monotonic
         self._streams: dict[SeriesKey, _Stream] = {}
@@ -151,7 +155,7 @@ class WatchedSeries:
             self._asking = symbol, minutes
             try:
                 contract = await session.resolve(plain_instrument(symbol))
-                history = await session.stream_bars(contract, minutes, history_days(minutes, bars))
+                history = await session.stream_bars(contract, minutes, self._sessions_of(minutes, bars))
             except NotFound as error:
                 self._refused.add((symbol, minutes))
                 self._troubles.append(str(error))
