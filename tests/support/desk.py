@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 from tests.support import record
 from tests.support.broker import FakeBroker, FakeSession
 
+from htbot.bootstrap.desk import history_days
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
@@ -206,7 +207,7 @@ class Running:
                 market_database=market,
                 journal=self.journal,
                 halts=HaltWatch(world.stop_file, orders),
-                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7), exact=clock.stepped),
+                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7, history_days), exact=clock.stepped),
             )
         )
 

@@ -128,6 +128,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         bar_minutes=settings.strategy.bar_minutes,
         history_days=history_days(settings.strategy.bar_minutes),
         strikes_out=settings.strategy.long_index + 1,
+        sessions_of=history_days,
     )
     return Desk(
         DeskParts(

@@ -195,25 +195,25 @@ class OrderDesk:
             if not claims:
                 break
             for number, claim in enumerate(claims):
-                reach("after_claim")
-                sent += self._send_or_doubt(claim, claims[number + 1 :], began_s)
-                await asyncio.sleep(0)  # a close does not wait for a heap of entries
+                try:
+                    reach("after_claim")
+                    sent += self._send(claim, began_s)
+                    await asyncio.sleep(0)  # a close does not wait for a heap of entries
+                except BaseException:  # the socket is gone, or the loop was cancelled
+                    self._doubt(claims[number + 1 :])
+                    raise
         return sent
 
     def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:
         now, enabled, halted = self._parts.clock(), self._parts.last_look.enabled(), self._parts.last_look.halted_by()
         return lambda session: self._parts.record.claim(session, now, order_ids, enabled=enabled, halted_by=halted)
 
-    def _send_or_doubt(self, claim: Claim, others: Sequence[Claim], began_s: float) -> int:
-        """Send one. With the socket gone, the others that were claimed with it are in doubt as it is."""
-        try:
-            return self._send(claim, began_s)
-        except ConnectionError:
-            for other in others:
-                if other.trade is not None:
-                    self._parts.book.begin(other.trade, other.stored.intent)
-            self.restore([replace(other.stored, order_id=other.order_id) for other in others])
-            raise
+    def _doubt(self, claims: Sequence[Claim]) -> None:
+        """Claimed and not sent: in doubt until they have been looked up."""
+        for claim in claims:
+            if claim.trade is not None:
+                self._parts.book.begin(claim.trade, claim.stored.intent)
+        self.restore([replace(claim.stored, order_id=claim.order_id) for claim in claims])
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()

@@ -8,13 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from htbot.bootstrap.desk import history_days
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.bars import Bar
-from htbot.domain.errors import NotFound, Retryable
+from htbot.domain.errors import NotFound, Retryable, StopTrading
 from htbot.domain.instruments import Contract, Instrument, plain_instrument
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.bars import BarFold
@@ -23,10 +22,14 @@ from htbot.persistence.repositories import StrategyRepository
 
 SeriesKey = tuple[str, int]
 """Symbol and minutes."""
+SessionsOf = Callable[[int, int], int]
+"""Sessions of history to ask for, by minutes of a bar and bars that are needed."""
 MOST_SERIES = 45
 """IB keeps 50 requests for history open; the rest is strategy 1's and for data on request."""
 REQUESTS, WITHIN_S = 45, 600.0
 """IB answers 60 requests for history in ten minutes."""
+PUT_OFF = timedelta(minutes=10)
+"""How long a series that failed as nobody expects is left alone: its requests are taken from those of the others."""
 _log = logging.getLogger(__name__)
 
 
@@ -55,12 +58,17 @@ class _Stream:
 class WatchedSeries:
     """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer."""
 
-    def __init__(self, own: SeriesKey, *, exact: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, own: SeriesKey, sessions_of: SessionsOf, *, exact: bool, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._own = own
+        self._sessions_of = sessions_of
         self._exact = exact
         self._monotonic = monotonic
         self._streams: dict[SeriesKey, _Stream] = {}
         self._refused: set[SeriesKey] = set()
+        self._failed: dict[SeriesKey, datetime] = {}
+        self._asking: SeriesKey = own
         self._asked_s: deque[float] = deque()
         self._unsaved: list[Bar] = []
         self._troubles: list[str] = []
@@ -78,6 +86,7 @@ class WatchedSeries:
         if self._adding is not None:
             self._adding.cancel()
         self._adding, self._looked = None, None
+        self._failed.clear()
         self._streams.clear()
 
     async def look(self, session: SeriesSession, database: DatabaseThread, now: datetime) -> list[str]:
@@ -98,15 +107,40 @@ class WatchedSeries:
         """Add and drop streams; `wanted` has the bars that each is to begin with."""
         for key in self._streams.keys() - wanted.keys():
             session.stop_bars(self._streams.pop(key).contract, key[1])
+        self._look_back(now)
         self._refused &= wanted.keys()
-        missing = [key for key in wanted if key not in self._streams and key != self._own and key not in self._refused]
+        self._failed = {key: again_at for key, again_at in self._failed.items() if key in wanted}
+        missing = [key for key in wanted if key not in self._streams and key != self._own and self._may_ask(key, now)]
         room = MOST_SERIES - len(self._streams)
         self._note_crowd(len(missing) > room, len(self._streams) + len(missing))
         if not missing or (self._adding is not None and not self._adding.done()):
             return
         self._adding = asyncio.ensure_future(self._add(session, [(key, wanted[key]) for key in missing[:room]], now))
         if self._exact:
-            await self._adding
+            await asyncio.gather(self._adding, return_exceptions=True)
+            if self._look_back(now):
+                await self.follow(session, wanted, now)
+
+    def _may_ask(self, key: SeriesKey, now: datetime) -> bool:
+        return key not in self._refused and self._failed.get(key, now) <= now
+
+    def _look_back(self, now: datetime) -> bool:
+        """Whether adding has ended in an error that nobody expects: told once, and its series is put off."""
+        if self._adding is None or not self._adding.done():
+            return False
+        ended, self._adding = self._adding, None
+        error = None if ended.cancelled() else ended.exception()
+        if error is None:
+            return False
+        if isinstance(error, StopTrading):
+            raise error
+        symbol, minutes = self._asking
+        text = f"bars of {symbol} {minutes} min cannot be streamed: {type(error).__name__}: {error}"
+        _log.error("%s", text, exc_info=error)
+        if self._asking not in self._failed:
+            self._troubles.append(text)
+        self._failed[self._asking] = now + PUT_OFF
+        return True
 
     def _note_crowd(self, too_many: bool, wanted: int) -> None:
         if too_many and not self._too_many:
@@ -118,9 +152,10 @@ class WatchedSeries:
         for (symbol, minutes), bars in keys:
             if not self._affordable():
                 return
+            self._asking = symbol, minutes
             try:
                 contract = await session.resolve(plain_instrument(symbol))
-                history = await session.stream_bars(contract, minutes, history_days(minutes, bars))
+                history = await session.stream_bars(contract, minutes, self._sessions_of(minutes, bars))
             except NotFound as error:
                 self._refused.add((symbol, minutes))
                 self._troubles.append(str(error))
@@ -129,8 +164,10 @@ class WatchedSeries:
                 return
             else:
                 fold = BarFold(exact=self._exact)
+                closed = fold.load(history, now)
                 self._streams[symbol, minutes] = _Stream(contract, fold)
-                self._unsaved += fold.load(history, now)
+                self._failed.pop((symbol, minutes), None)
+                self._unsaved += closed
 
     def _affordable(self) -> bool:
         """Whether one more request for history is within the budget; a stepped gateway does not count them."""

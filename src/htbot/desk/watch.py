@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from htbot.desk.series import WatchedSeries
+from htbot.desk.series import SessionsOf, WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
@@ -62,12 +62,16 @@ class MarketSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchPlan:
-    """What enabled strategies declare: an underlying, a bar length, how much history, how far out the chain."""
+    """What enabled strategies declare: an underlying, a bar length, how much history, how far out the chain.
+
+    `sessions_of` says how much history the series of watched strategies are asked for.
+    """
 
     underlying: Underlying
     bar_minutes: int
     history_days: int
     strikes_out: int
+    sessions_of: SessionsOf
 
 
 class MarketWatch:
@@ -77,7 +81,8 @@ class MarketWatch:
         self.plan = plan
         self._exact = exact
         self._bars = BarFold(exact=exact)
-        self.series = WatchedSeries((plan.underlying.symbol, plan.bar_minutes), exact=exact, monotonic=monotonic)
+        own = (plan.underlying.symbol, plan.bar_minutes)
+        self.series = WatchedSeries(own, plan.sessions_of, exact=exact, monotonic=monotonic)
         self._contract: Contract | None = None
         self._listed: dict[date, list[ListedOption]] = {}
         self._window: tuple[ListedOption, ...] = ()

@@ -73,6 +73,7 @@ class Observation:
         self._waits = True
         self.loop: BarLoop = loop_of(self._asked, CASH_USD)
         self.loop.first_session = NEVER
+        self._refusals = list(self.loop.refusals)
 
     def show(self, bar: TapeBar) -> Fired | None:
         """Run one bar; what came of it, None for nothing."""
@@ -80,6 +81,7 @@ class Observation:
         if self._waits and end_s(bar) > self._since_s:
             self._waits, loop.first_session = False, 0
         before = loop.holding.side
+        self._refusals = list(loop.refusals)
         happened = loop.step(bar)
         if happened == Happened.CLOSED:
             return _left(loop.deal, loop.holding.quantity, bar)
@@ -123,8 +125,8 @@ class Observation:
         if self._waits:
             return "at a bar from before it was watched"
         for refusal in Refusal:
-            if self.loop.refusals[refusal] != 0.0:
-                return f"outside of its hours or limits (refused so far: {refusal.name.lower()})"
+            if self.loop.refusals[refusal] > self._refusals[refusal]:
+                return f"refused by a limit: {refusal.name.lower()}"
         return "outside of its hours, or a side it may not take"
 
 

@@ -10,6 +10,7 @@ from tests.support.broker_worlds import TcpWorld, tcp_world, until
 from tests.support.desk import World
 from tests.support.paper_world import SESSIONS, START
 
+from htbot.bootstrap.desk import history_days
 from htbot.desk.series import WatchedSeries
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.bars import Bar
@@ -53,7 +54,7 @@ async def test_bars_over_tcp_come_and_go_with_the_instances(database: Database, 
     thread = DatabaseThread("market", database)
     store(database, instance("one", "SPY"), instance("two", "SPX", 1), instance("three", "NOSUCH"))
     async with tcp_world(tmp_path / "gateway.sqlite") as world:
-        series = WatchedSeries(("SPX", 5), exact=True)
+        series = WatchedSeries(("SPX", 5), history_days, exact=True)
         assert await series.look(world.session, thread, START) == ["the broker knows no STK NOSUCH"]
         assert series.streamed == {("SPY", 5), ("SPX", 1)}
         known = series.settle(START)

@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from tests.support.record import NOON, at
 
+from htbot.bootstrap.desk import history_days
 from htbot.desk.series import MOST_SERIES, REQUESTS, SeriesKey, WatchedSeries
 from htbot.domain.bars import Bar
-from htbot.domain.errors import NotFound, Retryable
+from htbot.domain.errors import NotFound, Retryable, StopTrading
 from htbot.domain.instruments import Contract, Instrument, SecType
 
 OWN = ("SPX", 5)
@@ -19,8 +21,8 @@ OWN = ("SPX", 5)
 class Market:
     """A session that gives every series a history of two closed bars and an open one."""
 
-    def __init__(self, *, unknown: str = "", busy: str = "") -> None:
-        self.unknown, self.busy = unknown, busy
+    def __init__(self, *, unknown: str = "", busy: str = "", odd: str = "") -> None:
+        self.unknown, self.busy, self.odd = unknown, busy, odd
         self.asked: list[tuple[str, int, int]] = []
         self.stopped: list[SeriesKey] = []
         self.kinds: dict[str, SecType] = {}
@@ -35,6 +37,8 @@ class Market:
         self.asked.append((contract.symbol, minutes, days))
         if contract.symbol == self.busy:
             raise Retryable("no history: pacing violation")
+        if contract.symbol == self.odd:
+            raise ValueError("a bar without a close")
         return [bar(contract.symbol, minutes, -number * minutes) for number in (2, 1, 0)]
 
     def stop_bars(self, contract: Contract, minutes: int) -> None:
@@ -46,7 +50,7 @@ def bar(symbol: str, minutes: int, start: int, close: float = 100.0) -> Bar:
 
 
 def stepped() -> WatchedSeries:
-    return WatchedSeries(OWN, exact=True)
+    return WatchedSeries(OWN, history_days, exact=True)
 
 
 async def settled() -> None:
@@ -120,9 +124,48 @@ async def test_a_broker_that_is_busy_is_asked_again_at_the_next_look() -> None:
     assert series.streamed == {("SPY", 5)}
 
 
+ODD = "bars of ODD 5 min cannot be streamed: ValueError: a bar without a close"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_an_error_that_nobody_expects_is_told_and_keeps_no_other_from_its_bars(exact: bool) -> None:
+    series, market = WatchedSeries(OWN, history_days, exact=exact), Market(odd="ODD")
+    wanted = {("ODD", 5): 20, ("SPY", 5): 20, ("QQQ", 5): 20}
+    for minute in range(3):
+        await series.follow(market, wanted, at(minute))
+        await settled()
+    assert series.streamed == {("SPY", 5), ("QQQ", 5)}
+    assert series._troubles == [ODD]
+    assert Counter(symbol for symbol, _, _ in market.asked)["ODD"] == 1
+    await series.follow(market, wanted, at(11))
+    await settled()
+    await series.follow(market, wanted, at(12))
+    assert series._troubles == [ODD]  # once is enough
+    market.odd = ""
+    await series.follow(market, wanted, at(30))
+    await settled()
+    assert ("ODD", 5) in series.streamed
+
+
+@pytest.mark.parametrize("exact", [True, False])
+async def test_a_broken_invariant_is_not_kept_from_the_desk(exact: bool) -> None:
+    class Broken(Market):
+        async def resolve(self, instrument: Instrument) -> Contract:
+            raise StopTrading(f"two contracts of {instrument.symbol}")
+
+    async def look_twice() -> None:
+        for minute in range(2):
+            await series.follow(Broken(), {("SPY", 5): 20}, at(minute))
+            await settled()
+
+    series = WatchedSeries(OWN, history_days, exact=exact)
+    with pytest.raises(StopTrading, match="two contracts of SPY"):
+        await look_twice()
+
+
 async def test_paced_streams_are_added_beside_the_rest_and_within_the_budget() -> None:
     host_s = [0.0]
-    series, market = WatchedSeries(OWN, exact=False, monotonic=lambda: host_s[0]), Market()
+    series, market = WatchedSeries(OWN, history_days, exact=False, monotonic=lambda: host_s[0]), Market()
     wanted = {(f"S{number}", 5): 20 for number in range(MOST_SERIES)}
     await series.follow(market, wanted, NOON)
     assert market.asked == []  # nobody has waited for it

@@ -8,13 +8,14 @@ import pytest
 from tests.support.broker import UNDERLYING_ID, FakeBroker, FakeSession, listed
 from tests.support.record import ACCOUNT, DAY, NOON, WORLD, at
 
+from htbot.bootstrap.desk import history_days
 from htbot.desk.watch import LINES_WITHIN_S, MarketWatch, Standing, WatchPlan
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.marketdata.chain_window import ChainNeed
 
-PLAN = WatchPlan(UNDERLYINGS["SPX"], 5, 3, strikes_out=2)
+PLAN = WatchPlan(UNDERLYINGS["SPX"], 5, 3, strikes_out=2, sessions_of=history_days)
 NEED = ChainNeed(2, NOON, at(300))
 PUT, CALL = 41501, 41500
 

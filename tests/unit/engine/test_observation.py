@@ -93,4 +93,13 @@ def test_an_entry_that_is_not_admitted_says_why() -> None:
     once = watched(BUY, LEAVE, BUY, max_entries_per_day=1)
     for number in range(3):
         once.show(bar(number, 100.0))
-    assert once.standing().endswith("outside of its hours or limits (refused so far: entries_per_day)")
+    assert once.standing() == "flat; it asked to go long, refused by a limit: entries_per_day"
+
+
+def test_a_limit_that_refused_an_earlier_bar_is_not_the_reason_of_a_later_one() -> None:
+    once = watched(BUY, LEAVE, BUY, BUY, max_entries_per_day=1, entry_end="09:50")
+    for number in range(3):
+        once.show(bar(number, 100.0))
+    assert once.standing().endswith("refused by a limit: entries_per_day")
+    once.show(bar(4, 100.0))
+    assert once.standing().endswith("outside of its hours, or a side it may not take")

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from htbot.backtest.optimize.drive import Entrant, FoldTrials, Plan
-from htbot.backtest.optimize.trial import Settings, TrialOutcome
+from htbot.backtest.optimize.trial import Settings
 from htbot.backtest.optimize.windows import Fold
 from htbot.backtest.result import BacktestResult, EquityCurve
 
@@ -93,11 +93,16 @@ def compare(plan: Plan, folds: Sequence[FoldTrials]) -> Comparison:
         for _, before, after in both
         if before.values[metric] is not None and after.values[metric] is not None
     ]
+    nets = [
+        (fold, net_before, net_after)
+        for fold, before, after in both
+        if (net_before := before.values["net_pnl"]) is not None and (net_after := after.values["net_pnl"]) is not None
+    ]
     return Comparison(
         metric_inside=_mean([one for one, _ in known]),
         metric_outside=_mean([one for _, one in known]),
-        net_inside=_a_session([(fold.train.sessions, before) for fold, before, _ in both]),
-        net_outside=_a_session([(_unseen_sessions(fold), after) for fold, _, after in both]),
+        net_inside=_a_session([(fold.train.sessions, before) for fold, before, _ in nets]),
+        net_outside=_a_session([(_unseen_sessions(fold), after) for fold, _, after in nets]),
     )
 
 
@@ -179,11 +184,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _a_session(parts: Sequence[tuple[int, TrialOutcome]]) -> float | None:
+def _a_session(parts: Sequence[tuple[int, float]]) -> float | None:
     sessions = sum(count for count, _ in parts)
     if not sessions:
         return None
-    return sum(outcome.values["net_pnl"] or 0.0 for _, outcome in parts) / sessions
+    return sum(net for _, net in parts) / sessions
 
 
 def _unseen_sessions(fold: Fold) -> int:

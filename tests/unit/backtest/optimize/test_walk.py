@@ -23,7 +23,7 @@ FOLDS = (
 PLAN = Plan(Ground("plain", ("bars.csv",), "SPY", cash=CASH), FOLDS, Grid(()), Goal("sharpe", 2))
 
 
-def outcome(sharpe: float | None, net: float, trades: int = 9) -> TrialOutcome:
+def outcome(sharpe: float | None, net: float | None, trades: int = 9) -> TrialOutcome:
     return TrialOutcome(trades, {**dict.fromkeys(METRICS), "sharpe": sharpe, "net_pnl": net}, "events", 0.0)
 
 
@@ -56,6 +56,14 @@ def test_in_sample_beside_out_of_sample_by_hand() -> None:
 def test_a_fold_without_a_choice_is_left_out_of_the_comparison() -> None:
     assert chosen(PLAN, IDLE) is None
     assert compare(PLAN, (GOOD, IDLE)) == compare(PLAN, (GOOD,))
+
+
+def test_a_fold_whose_net_is_unknown_is_left_out_and_not_taken_for_nothing() -> None:
+    unknown = fold(2, Entrant(settings("9"), outcome(4.0, 500), outcome(-1.0, None)))
+    found = compare(PLAN, (GOOD, unknown))
+    assert (found.net_inside, found.net_outside) == (1000 / 10, 100 / 4)
+    alone = compare(PLAN, (unknown,))
+    assert (alone.net_inside, alone.net_outside, alone.kept) == (None, None, None)
 
 
 def test_nothing_gained_in_sample_has_no_degradation() -> None:
