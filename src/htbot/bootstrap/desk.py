@@ -38,7 +38,7 @@ def desk_world(settings: Settings) -> DeskWorld:
 
 def history_days(bar_minutes: int, bars: int = HISTORY_BARS) -> int:
     """Sessions to ask for, so that `bars` are there even with a short day among them, and never less than 600."""
-    per_session = _SESSION_MINUTES // bar_minutes
+    per_session = max(1, _SESSION_MINUTES // bar_minutes)  # a bar may be a whole session
     return -(-max(bars, HISTORY_BARS) // per_session) + 2
 
 

@@ -127,7 +127,7 @@ class Observation:
         for refusal in Refusal:
             if self.loop.refusals[refusal] > self._refusals[refusal]:
                 return f"refused by a limit: {refusal.name.lower()}"
-        return "outside of its hours, or a side it may not take"
+        return "a side that it may not take now"
 
 
 def _left(deal: Deal, remains: int, bar: TapeBar) -> Fired:

@@ -35,6 +35,10 @@ def test_history_has_six_hundred_bars_even_with_a_short_day(minutes: int) -> Non
     assert (days - 3) * per_session < 600
 
 
+def test_a_bar_of_a_whole_session_is_one_a_day() -> None:
+    assert history_days(1440) == 602
+
+
 def test_hours_and_underlying_are_the_configured_ones(tmp_path: Path) -> None:
     chosen = settings(tmp_path, HTBOT_SYMBOL="QQQ")
     hours = trading_hours(chosen)

@@ -89,7 +89,7 @@ def test_nothing_is_entered_at_bars_from_before() -> None:
 def test_an_entry_that_is_not_admitted_says_why() -> None:
     early = watched(BUY, entry_start="10:00")
     assert early.show(bar(0, 100.0)) is None
-    assert early.standing() == "flat; it asked to go long, outside of its hours, or a side it may not take"
+    assert early.standing() == "flat; it asked to go long, refused by a limit: entry_window"
     once = watched(BUY, LEAVE, BUY, max_entries_per_day=1)
     for number in range(3):
         once.show(bar(number, 100.0))
@@ -102,4 +102,4 @@ def test_a_limit_that_refused_an_earlier_bar_is_not_the_reason_of_a_later_one() 
         once.show(bar(number, 100.0))
     assert once.standing().endswith("refused by a limit: entries_per_day")
     once.show(bar(4, 100.0))
-    assert once.standing().endswith("outside of its hours, or a side it may not take")
+    assert once.standing().endswith("refused by a limit: entry_window")
