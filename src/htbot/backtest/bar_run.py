@@ -70,9 +70,9 @@ def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
         for bar in bars:
             if step(bar) == _CLOSED:
                 deals.append(row_of(told))
-            while loop.begun:
-                if step(bar) == _CLOSED:
-                    deals.append(row_of(told))
+                while loop.begun:  # that was at the bar's open
+                    if step(bar) == _CLOSED:
+                        deals.append(row_of(told))
         progress(done)
     return np.array(deals, DEAL_RECORD)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay.reader import read_market_data
@@ -18,13 +19,15 @@ from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.research_market import SpreadOptions, days_told
-from htbot.bootstrap.research_spreads import backtest_options
 from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
 from htbot.strategies.registry import Entry, create_bar
 
+if TYPE_CHECKING:
+    from htbot.bootstrap.research_market import SpreadOptions
+
 Progress = Callable[[float], None]
+# What options need (market models, the record's limits) is imported where they are backtested: it takes a second.
 
 
 def _silent(_fraction: float) -> None:
@@ -61,6 +64,8 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
     catalogue = strategies(settings)
     entry = catalogue.get(options.strategy)
     if entry is not None and not entry.plain:
+        from htbot.bootstrap.research_spreads import backtest_options
+
         return backtest_options(entry, _of_spreads(options), settings, progress)
     with told_if_it_fails(options.strategy, options.settings, entry):
         strategy = create_bar(options.strategy, options.settings, catalogue)
@@ -116,11 +121,15 @@ def require_sessions(tape: Tape, options: BacktestOptions) -> None:
         ConfigurationError: no session between `start` and `end`.
     """
     if not len(tape.between(options.start, options.end)):
+        from htbot.bootstrap.research_market import days_told
+
         raise ConfigurationError(f"the data have no session of {tape.symbol} {days_told(options.start, options.end)}")
 
 
 def _of_spreads(options: BacktestOptions) -> SpreadOptions:
     """The same without the name."""
+    from htbot.bootstrap.research_market import SpreadOptions
+
     return SpreadOptions(**{one.name: getattr(options, one.name) for one in fields(SpreadOptions)})
 
 
