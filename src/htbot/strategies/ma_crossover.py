@@ -124,7 +124,7 @@ class MaCrossover(BarStrategy):
             side = LONG
         elif gap < -NO_GAP:
             side = SHORT
-        if side in (NONE, self.side):
+        if side == NONE or side == self.side:  # noqa: PLR1714 - at every bar, and a set costs more
             return NONE
         primed = self.side != NONE
         self.side = side
