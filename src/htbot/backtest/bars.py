@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import time
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
 from htbot.backtest.bar_run import BarRun, Progress, run_bars
 from htbot.backtest.bar_trades import curve_of, trades_of
+from htbot.backtest.limits import Readers, read_limits, whole
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import DAY_S, Tape
@@ -23,12 +21,6 @@ from htbot.engine.bar_setup import FEES, loop_of
 from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 
 
-def _whole(value: Decimal) -> int:
-    if value != int(value):
-        raise ValueError("a whole number")
-    return int(value)
-
-
 def _micro(value: Decimal) -> int:
     return int(value * MICRO)
 
@@ -37,11 +29,11 @@ def _fraction(value: Decimal) -> float:
     return float(value) / 100
 
 
-LIMITS: Mapping[str, tuple[str, Callable[[Decimal], Any]]] = {
-    "order_quantity": ("quantity", _whole),
+LIMITS: Readers = {
+    "order_quantity": ("quantity", whole),
     "order_notional_usd": ("notional_u", _micro),
     "leverage": ("leverage", float),
-    "entries_per_day": ("entries_per_day", _whole),
+    "entries_per_day": ("entries_per_day", whole),
     "daily_loss_usd": ("daily_loss_u", _micro),
     "drawdown_pct": ("drawdown", _fraction),
 }
@@ -117,30 +109,12 @@ def set_up(request: BacktestRequest, strategy: BarStrategy) -> BarLoop:
         ConfigurationError: a limit of an unknown name or value.
     """
     limits = BarLimits()
-    _set_limits(limits, request.limits)
+    for field, value in read_limits(request.limits, LIMITS).items():
+        setattr(limits, field, value)
     loop = loop_of(strategy, request.cash, FEES[request.commission], limits)
     loop.fill = Fill[request.fill.upper()]
     loop.first_session = 0 if request.start is None else request.start.toordinal()
     return loop
-
-
-def _set_limits(limits: BarLimits, wanted: Mapping[str, object]) -> None:
-    for name, text in wanted.items():
-        if name not in LIMITS:
-            near = difflib.get_close_matches(name, LIMITS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(LIMITS)}"
-            raise ConfigurationError(f"unknown limit {name}: {hint}")
-        field, read = LIMITS[name]
-        try:
-            value = Decimal(str(text))
-        except InvalidOperation:
-            raise ConfigurationError(f"limit {name}={text} is no number") from None
-        if not value.is_finite() or value <= 0:
-            raise ConfigurationError(f"limit {name}={text} is out of range: a number above 0")
-        try:
-            setattr(limits, field, read(value))
-        except ValueError as expected:
-            raise ConfigurationError(f"limit {name}={text} is out of range: {expected}") from None
 
 
 def _refusals(loop: BarLoop) -> dict[str, int]:

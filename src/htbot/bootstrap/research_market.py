@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from htbot.adapters.calendar import load_sessions
@@ -113,18 +113,3 @@ def world_of(options: SpreadOptions) -> str:
     if options.data:
         return "the days of the data files"
     return f"SYNTHETIC: no recorded prices at all; days made up from seed {SEED}, not from any market"
-
-
-def number_above_0(name: str, text: str) -> Decimal:
-    """The value of a limit.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ConfigurationError(f"limit {name}={text} is no number") from None
-    if not value.is_finite() or value <= 0:
-        raise ConfigurationError(f"limit {name}={text} is out of range: a number above 0")
-    return value

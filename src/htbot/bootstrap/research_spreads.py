@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -10,15 +9,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from htbot.backtest.limits import Readers, read_limits, whole
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
-from htbot.bootstrap.research_market import SpreadOptions, market_of, number_above_0, require_possible, world_of
+from htbot.bootstrap.research_market import SpreadOptions, market_of, require_possible, world_of
 from htbot.bootstrap.research_strangle import backtest_strangle
-from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
 from htbot.marketdata.sessions import trading_window
@@ -91,11 +90,11 @@ def request_of(strategy: Strategy[Any], options: SpreadOptions, market: Market, 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 
-_NAMES: Mapping[str, tuple[str, Callable[[Decimal], Any]]] = {
-    "order_quantity": ("max_order_quantity", int),
+_NAMES: Readers = {
+    "order_quantity": ("max_order_quantity", whole),
     "order_notional_usd": ("max_order_notional_usd", Decimal),
     "leverage": ("max_leverage", Decimal),
-    "entries_per_day": ("max_entries_per_day", int),
+    "entries_per_day": ("max_entries_per_day", whole),
     "daily_loss_usd": ("strategy_daily_loss_limit_usd", Decimal),
     "drawdown_pct": ("max_drawdown_fraction", lambda value: value / _PERCENT),
     "risk_per_day_usd": ("max_risk_per_day_usd", Decimal),
@@ -107,16 +106,9 @@ def with_limits(limits: Limits, breaker: BreakerLimits, wanted: Mapping[str, str
     """Limits of the gate and of the breaker with those that a person gave.
 
     Raises:
-        ConfigurationError: an unknown name, or a value that is no number above 0.
+        ConfigurationError: an unknown name, or a value that does not fit.
     """
-    changes: dict[str, Any] = {}
-    for name, text in wanted.items():
-        if name not in _NAMES:
-            near = difflib.get_close_matches(name, _NAMES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_NAMES)}"
-            raise ConfigurationError(f"unknown limit {name}: {hint}")
-        changed, read = _NAMES[name]
-        changes[changed] = read(number_above_0(name, text))
+    changes = read_limits(wanted, _NAMES)
     if "strategy_daily_loss_limit_usd" in changes:
         loss = changes["strategy_daily_loss_limit_usd"]
         changes["account_daily_loss_limit_usd"] = max(loss, limits.account_daily_loss_limit_usd)

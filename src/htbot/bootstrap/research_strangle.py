@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable
 
+from htbot.backtest.limits import number_above_0
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts
 from htbot.backtest.strangle_report import strangle_result
 from htbot.backtest.strangle_request import StrangleRequest
 from htbot.backtest.strangle_run import run_strangle
-from htbot.bootstrap.research_market import SpreadOptions, market_of, number_above_0, world_of
+from htbot.bootstrap.research_market import SpreadOptions, market_of, world_of
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import Settings
 from htbot.strategies.registry import Entry

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from htbot.alerts.wording import error_alert
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
+from htbot.domain.suggestions import suggestion
 from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
 from htbot.persistence.records import AuditEntry, StrategyInstance
@@ -181,7 +181,7 @@ class Strategies:
         found = strategies.get(name, lock=lock)
         if found is None:
             names = [one.name for one in strategies.all()]
-            raise NotFound(f"there is no strategy {name}: {_hint(name, names)}")
+            raise NotFound(f"there is no strategy {name}: {suggestion(name, names)}")
         return found
 
     @staticmethod
@@ -235,11 +235,6 @@ def _facts(instance: StrategyInstance) -> dict[str, Any]:
     }
 
 
-def _hint(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none yet'}"
-
-
 def as_json(value: object) -> object:
     """A value of a configuration as JSON, spelled as `from_mapping` takes it."""
     if isinstance(value, Decimal):
@@ -265,4 +260,4 @@ def _require_known(type_name: str, names: Iterable[str], catalogue: Mapping[str,
     known = [str(one["name"]) for one in catalogue[type_name].config.schema()] if type_name in catalogue else []
     for name in sorted(names):
         if name not in known:
-            raise ConfigurationError(f"unknown setting {name}: {_hint(name, known)}")
+            raise ConfigurationError(f"unknown setting {name}: {suggestion(name, known)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 import inspect
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
+from htbot.domain.suggestions import suggestion
 from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 from htbot.strategies.base import Strategy
 from htbot.strategies.config import StrategyConfig
@@ -149,9 +149,7 @@ def strategies_in(path: Path) -> list[type[BarStrategy]]:
 def _entry(name: str, catalogue: Mapping[str, Entry]) -> Entry:
     entry = catalogue.get(name)
     if entry is None:
-        near = difflib.get_close_matches(name, catalogue, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(catalogue))}"
-        raise NotFound(f"no strategy is called {name}: {hint}")
+        raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
     return entry
 
 

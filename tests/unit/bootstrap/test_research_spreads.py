@@ -121,6 +121,8 @@ def test_limits_that_are_given_reach_gate_and_breaker(settings: Settings) -> Non
     assert changed.max_drawdown_fraction == breaker.drawdown_fraction == Decimal("0.04")
     assert breaker.daily_loss_usd == Decimal(2500)
     assert with_limits(limits, BreakerLimits(), {}) == (limits, BreakerLimits())
+    with pytest.raises(ConfigurationError, match=r"limit entries_per_day=0.5 is out of range: a whole number"):
+        with_limits(limits, BreakerLimits(), {"entries_per_day": "0.5"})
 
 
 def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) -> None:

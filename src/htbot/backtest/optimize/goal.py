@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from htbot.backtest.metrics_trades import TradeMetrics, measure_trades
 from htbot.backtest.optimize.trial import TrialOutcome
 from htbot.backtest.result import BacktestResult
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.suggestions import suggestion
 
 Item = TypeVar("Item")
 Reader = Callable[[CurveMetrics, TradeMetrics], object]
@@ -43,9 +43,7 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
-            near = difflib.get_close_matches(self.metric, METRICS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(METRICS)}"
-            raise ConfigurationError(f"--metric {self.metric}: no such metric: {hint}")
+            raise ConfigurationError(f"--metric {self.metric}: no such metric: {suggestion(self.metric, METRICS)}")
 
     def score(self, outcome: TrialOutcome) -> float | None:
         """The higher the better; None is unknown."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from htbot.backtest.optimize.trial import Settings
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.suggestions import suggestion
 
 Field = Mapping[str, Any]
 Fields = Mapping[str, Field]
@@ -131,9 +131,7 @@ def _named(option: str, text: str, fields: Fields) -> tuple[str, str]:
     if not equals or not name or not told:
         raise ConfigurationError(f"{option} {text}: write name=values")
     if name not in fields:
-        near = difflib.get_close_matches(name, fields, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(fields))}"
-        raise ConfigurationError(f"unknown setting {name}: {hint}")
+        raise ConfigurationError(f"unknown setting {name}: {suggestion(name, sorted(fields))}")
     return name, told
 
 
