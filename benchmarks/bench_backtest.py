@@ -184,7 +184,7 @@ def ours(way: str, path: str, folder: str) -> dict[str, Any]:
     with np.load(path) as stored:
         tape = Tape("SYN", 300, stored["tape"])
     limits = {"leverage": "100", "daily_loss_usd": "50000", "order_quantity": "1000"}
-    request = BacktestRequest("ma_crossover", "SYN", Path(folder), fill="close", limits=limits)
+    request = BacktestRequest(Path(folder), fill="close", limits=limits)
     config = MaCrossoverConfig(
         quantity=1, short_window=FAST, long_window=SLOW, entry_start=time_of_day(0), entry_end=time_of_day(23, 59)
     )

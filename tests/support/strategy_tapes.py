@@ -106,7 +106,7 @@ def recorded_tapes(name: str) -> tuple[Tape, ...]:
 
 def loop_of(strategy: BarStrategy, fill: FillRule = "close") -> BarLoop:
     """A loop without fees and limits, with the settings of the strategy's configuration."""
-    request = BacktestRequest(strategy.name, "TEST", Path(), fill=fill, commission="none", cash=Decimal(10_000_000))
+    request = BacktestRequest(Path(), fill=fill, commission="none", cash=Decimal(10_000_000))
     return set_up(request, strategy)
 
 

@@ -16,17 +16,14 @@ Engine = Literal["auto", "compiled", "events"]
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """A strategy by name with its settings, over bars of one symbol.
+    """How a strategy is run over a tape: which of its sessions, which fills, which money, which limits.
 
     The strategy sees the files from their first bar on; it enters from session `start` to session `end`, both
     included. `limits` are rules of the gate by name (`backtest.bars.LIMITS`), dollars or plain numbers. `folder` keeps
     compiled code.
     """
 
-    strategy: str
-    symbol: str
     folder: Path
-    settings: Mapping[str, object] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     start: date | None = None
     end: date | None = None

@@ -34,7 +34,8 @@ from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult, EquityCurve
 from htbot.backtest.tape import Tape
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.research import BacktestOptions, read_tape, require_sessions, told_if_it_fails
+from htbot.bootstrap.research import read_tape, require_sessions, told_if_it_fails
+from htbot.bootstrap.research_options import BacktestOptions
 from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
 from htbot.strategies.registry import Entry, create_bar
@@ -116,10 +117,7 @@ def run_window(trial: Trial) -> BacktestResult:
     ground, place = trial.ground, _place()
     values = {**dict(ground.fixed), **dict(trial.settings)}
     request = BacktestRequest(
-        strategy=ground.strategy,
-        symbol=ground.symbol,
         folder=place.cache / "compiled",
-        settings=values,
         data=ground.data,
         start=trial.window.first,
         end=trial.window.last,

@@ -6,25 +6,20 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay.reader import read_market_data
 from htbot.backtest.bars import run_backtest
-from htbot.backtest.request import BacktestRequest, Commission, Engine, FillRule
+from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.research_options import BacktestOptions, days_told
 from htbot.domain.errors import ConfigurationError, HtbotError
 from htbot.settings import load_settings
 from htbot.strategies.registry import Entry, create_bar
-
-if TYPE_CHECKING:
-    from htbot.bootstrap.research_market import SpreadOptions
 
 Progress = Callable[[float], None]
 # What options need (market models, the record's limits) is imported where they are backtested: it takes a second.
@@ -32,24 +27,6 @@ Progress = Callable[[float], None]
 
 def _silent(_fraction: float) -> None:
     """Nobody is looking."""
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestOptions:
-    """The options of `htbot backtest`. `settings` are the strategy's, `limits` the gate's, as given: name and text."""
-
-    strategy: str
-    data: tuple[Path, ...]
-    symbol: str
-    bar: str | None = None
-    start: date | None = None
-    end: date | None = None
-    fill: FillRule = "book"
-    commission: Commission = "fixed"
-    cash: Decimal = Decimal(100_000)
-    engine: Engine = "auto"
-    settings: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 def backtest(options: BacktestOptions, progress: Progress = _silent) -> BacktestResult:
@@ -66,16 +43,13 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
     if entry is not None and not entry.plain:
         from htbot.bootstrap.research_spreads import backtest_options
 
-        return backtest_options(entry, _of_spreads(options), settings, progress)
+        return backtest_options(entry, options, settings, progress)
     with told_if_it_fails(options.strategy, options.settings, entry):
         strategy = create_bar(options.strategy, options.settings, catalogue)
     tape = read_tape(options, settings.paths.var / "cache")
     require_sessions(tape, options)
     request = BacktestRequest(
-        strategy=strategy.name,
-        symbol=options.symbol,
         folder=settings.paths.var / "cache" / "compiled",
-        settings=options.settings,
         data=tuple(str(path) for path in options.data),
         start=options.start,
         end=options.end,
@@ -121,16 +95,7 @@ def require_sessions(tape: Tape, options: BacktestOptions) -> None:
         ConfigurationError: no session between `start` and `end`.
     """
     if not len(tape.between(options.start, options.end)):
-        from htbot.bootstrap.research_market import days_told
-
         raise ConfigurationError(f"the data have no session of {tape.symbol} {days_told(options.start, options.end)}")
-
-
-def _of_spreads(options: BacktestOptions) -> SpreadOptions:
-    """The same without the name."""
-    from htbot.bootstrap.research_market import SpreadOptions
-
-    return SpreadOptions(**{one.name: getattr(options, one.name) for one in fields(SpreadOptions)})
 
 
 def read_tape(options: BacktestOptions, cache: Path) -> Tape:

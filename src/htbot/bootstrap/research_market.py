@@ -1,18 +1,15 @@
-"""What a backtest of a strategy on options is asked for, and the market that it plays in."""
+"""The market that a backtest of a strategy on options plays in, and what no such backtest can do."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
-from htbot.backtest.request import Commission, Engine, FillRule
 from htbot.bootstrap.paper import PaperOptions, build_market
+from htbot.bootstrap.research_options import BacktestOptions, days_told
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.sessions import NEW_YORK
@@ -22,24 +19,7 @@ from htbot.settings import Settings
 SEED = 7
 
 
-@dataclass(frozen=True, slots=True)
-class SpreadOptions:
-    """What `htbot backtest` was asked for a strategy on options; names and meaning as in `BacktestOptions`."""
-
-    symbol: str
-    data: tuple[Path, ...] = ()
-    bar: str | None = None
-    start: date | None = None
-    end: date | None = None
-    fill: FillRule = "book"
-    commission: Commission = "fixed"
-    cash: Decimal = Decimal(100_000)
-    engine: Engine = "auto"
-    settings: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
-
-
-def require_possible(options: SpreadOptions) -> None:
+def require_possible(options: BacktestOptions) -> None:
     """What any strategy on options cannot do.
 
     Raises:
@@ -59,7 +39,7 @@ def require_possible(options: SpreadOptions) -> None:
         raise ConfigurationError(f"--end {options.end} is before --start {options.start}")
 
 
-def market_of(options: SpreadOptions, settings: Settings) -> Market:
+def market_of(options: BacktestOptions, settings: Settings) -> Market:
     """The world that is played: the files, or without any the synthetic one.
 
     Raises:
@@ -82,7 +62,7 @@ def market_of(options: SpreadOptions, settings: Settings) -> Market:
     return build_market(world, first)
 
 
-def _days(options: SpreadOptions, cache: Path) -> tuple[date, date]:
+def _days(options: BacktestOptions, cache: Path) -> tuple[date, date]:
     """The first and the last session that were asked for; every one of the files, where nothing was."""
     first, last = options.start, options.end
     if options.data:
@@ -101,14 +81,7 @@ def _days(options: SpreadOptions, cache: Path) -> tuple[date, date]:
     return days[0], days[-1]
 
 
-def days_told(start: date | None, end: date | None) -> str:
-    """The days that were asked for, in words."""
-    if start is None:
-        return "at all" if end is None else f"up to {end}"
-    return f"from {start} on" if end is None else f"from {start} to {end}"
-
-
-def world_of(options: SpreadOptions) -> str:
+def world_of(options: BacktestOptions) -> str:
     """What was played, for the first page."""
     if options.data:
         return "the days of the data files"

@@ -16,7 +16,8 @@ from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
-from htbot.bootstrap.research_market import SpreadOptions, market_of, require_possible, world_of
+from htbot.bootstrap.research_market import market_of, require_possible, world_of
+from htbot.bootstrap.research_options import BacktestOptions
 from htbot.bootstrap.research_strangle import backtest_strangle
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
@@ -32,7 +33,7 @@ _PERCENT = Decimal(100)
 
 
 def backtest_options(
-    entry: Entry, options: SpreadOptions, settings: Settings, progress: Progress = lambda _fraction: None
+    entry: Entry, options: BacktestOptions, settings: Settings, progress: Progress = lambda _fraction: None
 ) -> BacktestResult:
     """Run a backtest of a strategy on options.
 
@@ -58,7 +59,7 @@ def backtest_options(
     return backtest_result(result, request, facts)
 
 
-def request_of(strategy: Strategy[Any], options: SpreadOptions, market: Market, settings: Settings) -> SpreadRequest:
+def request_of(strategy: Strategy[Any], options: BacktestOptions, market: Market, settings: Settings) -> SpreadRequest:
     """The run: limits of the settings with what was given in front, target and stop of the strategy itself."""
     sessions = market.sessions.all()
     first = options.start or market.start.astimezone(NEW_YORK).date()
@@ -118,7 +119,7 @@ def with_limits(limits: Limits, breaker: BreakerLimits, wanted: Mapping[str, str
     return replace(limits, **changes), breaker
 
 
-def _told(request: SpreadRequest, options: SpreadOptions) -> str:
+def _told(request: SpreadRequest, options: BacktestOptions) -> str:
     """The limits that most often decide, with their values, and those that were given."""
     limits = request.limits
     told = [

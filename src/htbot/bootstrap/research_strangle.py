@@ -12,7 +12,8 @@ from htbot.backtest.spread_report import RunFacts
 from htbot.backtest.strangle_report import strangle_result
 from htbot.backtest.strangle_request import StrangleRequest
 from htbot.backtest.strangle_run import run_strangle
-from htbot.bootstrap.research_market import SpreadOptions, market_of, world_of
+from htbot.bootstrap.research_market import market_of, world_of
+from htbot.bootstrap.research_options import BacktestOptions
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import Settings
 from htbot.strategies.registry import Entry
@@ -21,7 +22,7 @@ _LIMIT = "risk_per_day_usd"
 
 
 def backtest_strangle(
-    entry: Entry, options: SpreadOptions, settings: Settings, progress: Callable[[float], None]
+    entry: Entry, options: BacktestOptions, settings: Settings, progress: Callable[[float], None]
 ) -> BacktestResult:
     """Run a backtest of strategy 2; the options have been looked at.
 

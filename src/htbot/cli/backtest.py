@@ -20,7 +20,8 @@ from htbot.cli.pairs import pairs
 from htbot.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from htbot.bootstrap.research import BacktestOptions, Progress
+    from htbot.bootstrap.research import Progress
+    from htbot.bootstrap.research_options import BacktestOptions
 
 
 class Fill(StrEnum):
@@ -138,7 +139,7 @@ def options_of(flags: BacktestFlags) -> BacktestOptions:
     Raises:
         ConfigurationError: text that is no amount or no pair, or an end before the start.
     """
-    from htbot.bootstrap.research import BacktestOptions
+    from htbot.bootstrap.research_options import BacktestOptions
 
     try:
         cash = Decimal(flags.cash)

@@ -66,9 +66,7 @@ def told(signal: Signal) -> tuple[Any, ...]:
 
 def backtested(kind: str, settings: dict[str, object], tape: Tape, folder: Path) -> list[tuple[Any, ...]]:
     """Entries and exits that a backtest of the same bars writes down, as signals tell them."""
-    request = BacktestRequest(
-        strategy=kind, symbol="SPY", folder=folder, fill="close", start=session_of(FIRST_WATCHED).day
-    )
+    request = BacktestRequest(folder=folder, fill="close", start=session_of(FIRST_WATCHED).day)
     run = run_bars(set_up(request, create_bar(kind, settings)), tape, folder, "events")
     starts = {int(bar["start_s"] + 60 * (bar["end_minute"] - bar["minute"])): int(bar["start_s"]) for bar in tape.bars}
     found: dict[tuple[int, int], tuple[Any, ...]] = {}

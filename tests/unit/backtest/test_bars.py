@@ -74,7 +74,7 @@ class Script(BarStrategy):
 def play(
     sessions: list[Rows], config: dict[str, Any] | None = None, *, protected: bool = False, **asked: Any
 ) -> BacktestResult:
-    request = BacktestRequest("script", "TEST", Path("unused"), engine="events", commission="none", fill="close")
+    request = BacktestRequest(Path("unused"), engine="events", commission="none", fill="close")
     strategy = Script(ScriptConfig(**(config or {})), protected=protected, confidence=asked.pop("confidence", 1.0))
     return run_backtest(replace(request, **asked), strategy, tape(sessions))
 
@@ -228,7 +228,7 @@ def test_both_engines_make_the_same_deals_and_end_in_the_same_state(fill: str, t
     from htbot.engine.bar_loop import BarLoop
 
     folder = Path(tmp_path_factory.getbasetemp()) / "compiled"
-    request = BacktestRequest("script", "TEST", folder, fill=fill, limits={"entries_per_day": 4})  # type: ignore[arg-type]
+    request = BacktestRequest(folder, fill=fill, limits={"entries_per_day": 4})  # type: ignore[arg-type]
     played = walk(30, seed=11)
     for name in ("open", "high", "low", "close"):
         played.bars[name] = np.round(played.bars[name] / 4)
@@ -257,7 +257,7 @@ def test_a_part_sold_at_the_open_and_the_rest_at_the_close_of_one_bar_are_both_t
 def test_deals_add_up_to_the_account_in_every_way_of_running(tmp_path_factory: Any) -> None:
     folder = Path(tmp_path_factory.getbasetemp()) / "compiled"
     for fill in ("close", "next_open", "book"):
-        request = BacktestRequest("script", "TEST", folder, fill=fill)  # type: ignore[arg-type]
+        request = BacktestRequest(folder, fill=fill)  # type: ignore[arg-type]
         played = walk(25, seed=5, step=0.004)
         for name in ("open", "high", "low", "close"):
             played.bars[name] = np.round(played.bars[name] / 4)
@@ -270,7 +270,7 @@ def test_deals_add_up_to_the_account_in_every_way_of_running(tmp_path_factory: A
 
 
 def test_books_that_do_not_add_up_are_no_result() -> None:
-    loop = set_up(BacktestRequest("script", "TEST", Path("unused")), Script(ScriptConfig()))
+    loop = set_up(BacktestRequest(Path("unused")), Script(ScriptConfig()))
     loop.account.book(1)
     with pytest.raises(StopTrading, match="deals add up to 0 micro-dollars, the account says 1"):
         run_bars(loop, tape([FLAT]), Path("unused"), "events")
@@ -278,7 +278,7 @@ def test_books_that_do_not_add_up_are_no_result() -> None:
 
 def test_bars_of_whole_sessions_enter_at_their_close() -> None:
     days = [[(101, 101, 101, 101)], [(104, 104, 104, 104)], [(110, 110, 110, 110)]]
-    request = BacktestRequest("script", "TEST", Path("unused"), engine="events", commission="none", fill="close")
+    request = BacktestRequest(Path("unused"), engine="events", commission="none", fill="close")
     config = ScriptConfig()
     strategy = Script(config, minutes=1440)
     result = run_backtest(request, strategy, daily(days))
@@ -307,5 +307,5 @@ def test_an_unknown_confidence_buys_nothing() -> None:
 
 
 def test_every_limit_names_a_field() -> None:
-    loop = set_up(BacktestRequest("script", "TEST", Path("x")), Script(ScriptConfig()))
+    loop = set_up(BacktestRequest(Path("x")), Script(ScriptConfig()))
     assert all(hasattr(loop.limits, field) for field, _ in LIMITS.values())

@@ -17,7 +17,8 @@ from htbot.backtest.optimize.walk import chosen
 from htbot.backtest.optimize.windows import Window
 from htbot.bootstrap import optimize as root
 from htbot.bootstrap.optimize import OptimizeOptions, optimize, run_trial
-from htbot.bootstrap.research import BacktestOptions, backtest
+from htbot.bootstrap.research import backtest
+from htbot.bootstrap.research_options import BacktestOptions
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound
 
 GRID = ("every=3,5,8", "hold=1,4")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.support.spread_day import DAY, walk, world
 
-from htbot.bootstrap.research_market import SpreadOptions
+from htbot.bootstrap.research_options import BacktestOptions
 from htbot.bootstrap.research_spreads import backtest_options, request_of, with_limits
 from htbot.domain.errors import ConfigurationError
 from htbot.risk.breaker import BreakerLimits
@@ -21,6 +21,10 @@ from htbot.strategies.registry import STRATEGIES, create
 
 ENTRY = STRATEGIES["spx_breakout"]
 QUICK = {"rsi_window": "6", "ema_span": "9", "rsi_ema_bull": "50", "rsi_ema_bear": "50"}
+
+
+def options_for(symbol: str, data: tuple[Path, ...] = (), **more: Any) -> BacktestOptions:
+    return BacktestOptions("spx_breakout", data, symbol, **more)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_days_of_a_file(settings: Settings, data: Path) -> None:
     told: list[float] = []
-    options = SpreadOptions("SPX", (data,), start=date(2024, 7, 2), settings=QUICK)
+    options = options_for("SPX", (data,), start=date(2024, 7, 2), settings=QUICK)
     result = backtest_options(ENTRY, options, settings, told.append)
     assert result.curve.days == (date(2024, 7, 2), DAY)
     assert told == [0.5, 1.0]
@@ -54,12 +58,12 @@ def test_days_of_a_file(settings: Settings, data: Path) -> None:
 
 
 def test_without_a_start_every_day_of_the_file_is_played(settings: Settings, data: Path) -> None:
-    result = backtest_options(ENTRY, SpreadOptions("SPX", (data,), settings=QUICK), settings)
+    result = backtest_options(ENTRY, options_for("SPX", (data,), settings=QUICK), settings)
     assert result.curve.days == (date(2024, 7, 1), date(2024, 7, 2), DAY)
 
 
 def test_the_synthetic_market_is_said_to_be_made_up(settings: Settings) -> None:
-    options = SpreadOptions("SPX", start=date(2026, 11, 18), settings=QUICK)
+    options = options_for("SPX", start=date(2026, 11, 18), settings=QUICK)
     result = backtest_options(ENTRY, options, settings)
     assert result.curve.days == (date(2026, 11, 18),)
     assert result.assumptions["market"].startswith("SYNTHETIC")
@@ -84,7 +88,7 @@ def test_the_synthetic_market_is_said_to_be_made_up(settings: Settings) -> None:
     ids=lambda value: str(value) if isinstance(value, dict) else None,
 )
 def test_mistakes_are_one_line(settings: Settings, changes: Mapping[str, Any], told: str) -> None:
-    options = replace(SpreadOptions("SPX", start=date(2026, 11, 18)), **changes)
+    options = replace(options_for("SPX", start=date(2026, 11, 18)), **changes)
     with pytest.raises(ConfigurationError) as caught:
         backtest_options(ENTRY, options, settings)
     assert str(caught.value).startswith(told)
@@ -93,12 +97,12 @@ def test_mistakes_are_one_line(settings: Settings, changes: Mapping[str, Any], t
 
 def test_a_file_of_another_symbol_is_told(settings: Settings, data: Path) -> None:
     with pytest.raises(ConfigurationError, match="no bars of QQQ"):
-        backtest_options(ENTRY, SpreadOptions("QQQ", (data,)), settings)
+        backtest_options(ENTRY, options_for("QQQ", (data,)), settings)
 
 
 def test_the_gate_knows_target_stop_and_hours_of_the_strategy(settings: Settings) -> None:
     strategy = create("spx_breakout", {"profit_target_usd": "123", "stop_loss_usd": "45"})
-    asked = request_of(strategy, SpreadOptions("SPX"), world(walk()), settings)
+    asked = request_of(strategy, options_for("SPX"), world(walk()), settings)
     assert (asked.limits.profit_target_usd, asked.limits.stop_loss_usd) == (Decimal(123), Decimal(45))
     assert asked.limits.hours == strategy.hours
     assert asked.limits.max_entries_per_day == 3
@@ -106,14 +110,14 @@ def test_the_gate_knows_target_stop_and_hours_of_the_strategy(settings: Settings
 
 def test_a_made_up_market_begins_with_the_history_of_a_desk(settings: Settings) -> None:
     strategy, market = create("spx_breakout"), world(walk())
-    assert request_of(strategy, SpreadOptions("SPX", (Path("x"),)), market, settings).history_from is None
-    begins = request_of(strategy, SpreadOptions("SPX"), market, settings).history_from
+    assert request_of(strategy, options_for("SPX", (Path("x"),)), market, settings).history_from is None
+    begins = request_of(strategy, options_for("SPX"), market, settings).history_from
     assert begins is not None
     assert begins <= market.start - timedelta(days=1)
 
 
 def test_limits_that_are_given_reach_gate_and_breaker(settings: Settings) -> None:
-    limits = request_of(create("spx_breakout"), SpreadOptions("SPX"), world(walk()), settings).limits
+    limits = request_of(create("spx_breakout"), options_for("SPX"), world(walk()), settings).limits
     wanted = {"entries_per_day": "1", "drawdown_pct": "4", "daily_loss_usd": "2500", "risk_per_day_usd": "9000"}
     changed, breaker = with_limits(limits, BreakerLimits(), wanted)
     assert (changed.max_entries_per_day, changed.max_risk_per_day_usd) == (1, Decimal(9000))
@@ -127,9 +131,7 @@ def test_limits_that_are_given_reach_gate_and_breaker(settings: Settings) -> Non
 
 def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) -> None:
     entry = STRATEGIES["strangle_momentum"]
-    options = SpreadOptions(
-        "SPX", (data,), start=DAY, settings={"max_premium": "5"}, limits={"risk_per_day_usd": "900"}
-    )
+    options = options_for("SPX", (data,), start=DAY, settings={"max_premium": "5"}, limits={"risk_per_day_usd": "900"})
     result = backtest_options(entry, options, settings)
     assert result.curve.days == (DAY,)
     assert result.trades
@@ -145,9 +147,9 @@ def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) 
 
 def test_days_without_a_session_are_passed_over(settings: Settings, data: Path) -> None:
     """Whole months can be asked for, also beyond the data: 30 June is a Sunday, and the file ends on 3 July."""
-    options = SpreadOptions("SPX", (data,), start=date(2024, 6, 30), end=date(2024, 7, 31), settings=QUICK)
+    options = options_for("SPX", (data,), start=date(2024, 6, 30), end=date(2024, 7, 31), settings=QUICK)
     assert backtest_options(ENTRY, options, settings).curve.days == (date(2024, 7, 1), date(2024, 7, 2), DAY)
-    made_up = SpreadOptions("SPX", start=date(2026, 11, 14), end=date(2026, 11, 16), settings=QUICK)
+    made_up = options_for("SPX", start=date(2026, 11, 14), end=date(2026, 11, 16), settings=QUICK)
     assert backtest_options(ENTRY, made_up, settings).curve.days == (date(2026, 11, 16),)
 
 
@@ -159,9 +161,9 @@ def test_days_outside_of_the_data_are_told(
     settings: Settings, data: Path, start: date | None, end: date | None, told: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=f"the data have no session of SPX {told}"):
-        backtest_options(ENTRY, SpreadOptions("SPX", (data,), start=start, end=end), settings)
+        backtest_options(ENTRY, options_for("SPX", (data,), start=start, end=end), settings)
 
 
 def test_a_weekend_of_the_synthetic_market_is_told(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="there is no session of SPX from 2026-11-14 on"):
-        backtest_options(ENTRY, SpreadOptions("SPX", start=date(2026, 11, 14)), settings)
+        backtest_options(ENTRY, options_for("SPX", start=date(2026, 11, 14)), settings)
