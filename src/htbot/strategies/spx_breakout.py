@@ -18,7 +18,6 @@ from typing import Annotated
 
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import UNDERLYINGS, Underlying
-from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, Signal
 from htbot.domain.trades import ExitRules
 from htbot.domain.verticals import VerticalRequest
@@ -26,6 +25,7 @@ from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.indicators.trend import TrendState
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
 from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.waiting import clock, not_flat, outside_hours
 
 STRIKES_IN_RANGE = 30
 PERCENT = Decimal(100)
@@ -159,11 +159,7 @@ class SpxBreakout:
     def decide(self, look: Look, measures: Measures) -> Answer:
         """The rules in order; the first that is not met says why there is no entry."""
         waiting = (
-            _outside_hours(look)
-            or _not_flat(look)
-            or self._no_trend(measures)
-            or _no_range(look)
-            or self._not_yet(look)
+            outside_hours(look) or not_flat(look) or self._no_trend(measures) or _no_range(look) or self._not_yet(look)
         )
         if waiting:
             return Quiet(waiting)
@@ -232,20 +228,6 @@ class SpxBreakout:
 # --- rules that need no configuration --------------------------------------------------------------------------------
 
 
-def _outside_hours(look: Look) -> str | None:
-    window = look.window
-    if window.admits_entry(look.as_of):
-        return None
-    side = "before" if look.as_of < window.entry_from else "past"
-    return (
-        f"{_clock(look.as_of)} is {side} the entry window {_clock(window.entry_from)} to {_clock(window.entry_until)}"
-    )
-
-
-def _not_flat(look: Look) -> str | None:
-    return None if look.standing.flat else "a trade is open or an entry is working"
-
-
 def _no_range(look: Look) -> str | None:
     return None if look.closed else "no bar of this session has closed yet"
 
@@ -271,7 +253,7 @@ def _used_up(direction: Direction, level: Level, look: Look) -> str | None:
     if (int(direction), level.price) in standing.spent_levels:
         return f"the level {level} has had its entry"
     if standing.last_exit_at is not None and level.made_at <= standing.last_exit_at:
-        return f"the level {level} is older than the exit at {_clock(standing.last_exit_at)}"
+        return f"the level {level} is older than the exit at {clock(standing.last_exit_at)}"
     return None
 
 
@@ -283,7 +265,3 @@ def _reason(direction: Direction, price: float, level: Level, measures: Measures
 
 def _points(price: float) -> str:
     return f"{round(price, 4):.10g}"
-
-
-def _clock(instant: datetime) -> str:
-    return f"{instant.astimezone(NEW_YORK):%H:%M:%S}"

@@ -12,7 +12,7 @@ person has proposed a spread has had its signal. Spec 02 sections 1c and 1d.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from statistics import fmean
 from typing import Annotated
@@ -26,6 +26,7 @@ from htbot.domain.verticals import DeltaVertical
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
 from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.waiting import not_flat, outside_hours
 
 _REGULAR_MINUTES = 390
 _PERCENT = Decimal(100)
@@ -212,15 +213,5 @@ def _mean(closes: tuple[float, ...], count: int) -> float | None:
 
 
 def _waits(look: Look) -> str | None:
-    window = look.window
-    if not window.admits_entry(look.as_of):
-        side = "before" if look.as_of < window.entry_from else "past"
-        span = f"{_clock(window.entry_from)} to {_clock(window.entry_until)}"
-        return f"{_clock(look.as_of)} is {side} the entry window {span}"
-    if not look.standing.flat:
-        return "a trade is open or an entry is working"
-    return "this session has had its signal" if look.standing.spent_levels else None
-
-
-def _clock(instant: datetime) -> str:
-    return f"{instant.astimezone(NEW_YORK):%H:%M:%S}"
+    spent = "this session has had its signal" if look.standing.spent_levels else None
+    return outside_hours(look) or not_flat(look) or spent

@@ -17,7 +17,7 @@ from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.columns import plain_money
-from htbot.persistence.queries.executions import in_force
+from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
 from htbot.persistence.rows.intents import IntentRow

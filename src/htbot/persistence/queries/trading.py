@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from htbot.domain.signals import OBSERVED
 from htbot.persistence.codecs import legs_from_json
-from htbot.persistence.queries.executions import in_force
+from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import FillView, LegView, OrderView, PositionView, SignalView
 from htbot.persistence.repositories.base import on_day

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import aliased
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
+from htbot.persistence.executions import in_force
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow
@@ -97,20 +97,8 @@ class FillRepository(Repository):
         return self._all(_STANDING.where(*conditions), _to_fill)
 
 
-def _standing() -> Select[FillRow]:
-    """The last correction of each execution."""
-    later = aliased(FillRow)
-    corrected = select(later.exec_id).where(
-        later.execution_key == FillRow.execution_key,
-        later.account == FillRow.account,
-        later.con_id == FillRow.con_id,
-        later.exec_id > FillRow.exec_id,
-    )
-    return select(FillRow).where(~corrected.exists()).order_by(FillRow.executed_at, FillRow.exec_id)
-
-
 # Read with each fill, so they are built once.
-_STANDING = _standing()
+_STANDING = select(FillRow).where(in_force()).order_by(FillRow.executed_at, FillRow.exec_id)
 _OF_REFS = _STANDING.where(FillRow.ref.in_(bindparam("refs", expanding=True)))
 _OF_CONTRACT = _STANDING.where(FillRow.account == bindparam("of_account"), FillRow.con_id == bindparam("of_con_id"))
 

@@ -9,7 +9,7 @@ from htbot.persistence.rows.orders import FillRow
 
 
 def in_force() -> ColumnElement[bool]:
-    """True of the last correction of each execution, as `FillRepository` reads them (RULINGS 3)."""
+    """True of the last correction of each execution (RULINGS 3)."""
     later = aliased(FillRow)
     corrected = select(later.exec_id).where(
         later.execution_key == FillRow.execution_key,
