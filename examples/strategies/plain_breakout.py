@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from htbot.domain.bars import TapeBar
-from htbot.domain.numeric import UNKNOWN
+from htbot.domain.numeric import UNKNOWN, known
 from htbot.indicators.builder import BarBuilder
 from htbot.indicators.stream import Ema, SimpleRsi
 from htbot.strategies.bar_strategy import (
@@ -107,5 +107,5 @@ class PlainBreakout(BarStrategy):
         self.high = max(self.high, five.high)
         self.low = min(self.low, five.low)
         rsi = self.rsi.add(five.close)
-        if rsi == rsi:  # noqa: PLR0124 - known
+        if known(rsi):
             self.ema.add(rsi)

@@ -84,18 +84,6 @@ def _slices(tape: Tape) -> Iterator[tuple[npt.NDArray[Any], float]]:
         yield rows, (start + len(rows)) / len(tape)
 
 
-def _call(run: Callable[..., tuple[int, int]], *arguments: Any) -> tuple[int, int]:
-    """Run, which compiles the first time; what numba cannot compile is not of the dialect."""
-    from numba.core.errors import NumbaError
-
-    try:
-        return run(*arguments)
-    except NumbaError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = next((line for line in lines if "assigned to a field" in line), lines[0] if lines else "numba refused")
-        raise NotCompilable(f"it does not compile: {told}") from error
-
-
 def _require_whole_books(run: BarRun) -> BarRun:
     """The deals add up to what the account says; anything else is a defect and no result.
 
@@ -126,7 +114,7 @@ def _compiled(loop: BarLoop, tape: Tape, folder: Path, progress: Progress) -> np
         row = 0
         while row < len(rows):
             deals = np.zeros(_DEALS_A_TURN, DEAL_RECORD)
-            row, count = _call(run, state, arena, rows, row, deals)
+            row, count = run(state, arena, rows, row, deals)
             parts.append(deals[:count])
         progress(done)
     unpack(state[0], loop, arena, kinds)

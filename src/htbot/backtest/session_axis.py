@@ -6,9 +6,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
-from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import NEW_YORK, OPEN_MINUTE, SESSION_MINUTES
 
-_OPEN_MINUTE, _MINUTES = 9 * 60 + 30, 390
 _NARROWEST_PX = 54.0
 _FIRST = 1.1
 """The first mark has its year, and needs so much more room."""
@@ -20,7 +19,7 @@ def place_of(instant: datetime, days: Sequence[date]) -> float:
     number = bisect_left(days, local.date())
     if number == len(days) or days[number] != local.date():
         return float(number)
-    share = (local.hour * 60 + local.minute - _OPEN_MINUTE) / _MINUTES
+    share = (local.hour * 60 + local.minute - OPEN_MINUTE) / SESSION_MINUTES
     return number + min(max(share, 0.0), 1.0)
 
 

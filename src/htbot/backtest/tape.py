@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -12,12 +12,11 @@ import numpy.typing as npt
 from htbot.domain.bars import TapeBar
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.recorded import BarColumns
-from htbot.domain.sessions import NEW_YORK, SessionTable
+from htbot.domain.sessions import NEW_YORK, OPEN_MINUTE, SESSION_MINUTES, SessionTable
 
 _KINDS = {int: "i8", float: "f8", bool: "?"}
 BAR_RECORD = np.dtype([(name, _KINDS[kind]) for name, kind in get_type_hints(TapeBar).items()], align=True)
 DAY_S = 86_400
-_OPEN_MINUTE, _SESSION_MINUTES = 570, 390
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,16 @@ class Tape:
         Raises:
             ConfigurationError: the bars are longer, do not fill such a bar evenly, or lie across its bounds.
         """
-        wanted = DAY_S if minutes >= _SESSION_MINUTES else minutes * 60
+        wanted = DAY_S if minutes >= SESSION_MINUTES else minutes * 60
         if wanted == self.seconds:
             return self
         if self.seconds > wanted or wanted % self.seconds:
             have = "whole sessions" if self.seconds == DAY_S else f"{self.seconds // 60} minutes"
             raise ConfigurationError(f"bars of {minutes} minutes cannot be made of bars of {have}")
         bars = self.bars
-        if self.seconds != DAY_S and ((bars["minute"] - _OPEN_MINUTE) % (self.seconds // 60)).any():
+        if self.seconds != DAY_S and ((bars["minute"] - OPEN_MINUTE) % (self.seconds // 60)).any():
             raise ConfigurationError(f"bars of {self.symbol} do not lie on a grid that begins at 09:30 New York")
-        place = np.zeros(len(bars), np.int64) if wanted == DAY_S else (bars["minute"] - _OPEN_MINUTE) // minutes
+        place = np.zeros(len(bars), np.int64) if wanted == DAY_S else (bars["minute"] - OPEN_MINUTE) // minutes
         begins = np.ones(len(bars), np.bool_)
         begins[1:] = (place[1:] != place[:-1]) | (bars["session"][1:] != bars["session"][:-1])
         first = np.flatnonzero(begins)
@@ -62,7 +61,7 @@ class Tape:
         made["high"], made["low"] = np.maximum.reduceat(bars["high"], first), np.minimum.reduceat(bars["low"], first)
         made["volume"], made["close"] = np.add.reduceat(bars["volume"], first), bars["close"][last]
         made["ends_session"] = bars["ends_session"][last]
-        made["minute"] = _OPEN_MINUTE + place[first] * minutes
+        made["minute"] = OPEN_MINUTE + place[first] * minutes
         made["start_s"] -= (bars["minute"][first] - made["minute"]) * 60
         made["end_minute"] = np.minimum(made["minute"] + minutes, made["close_minute"])
         return Tape(self.symbol, wanted, made)
@@ -108,7 +107,6 @@ def make_tape(symbol: str, columns: BarColumns, table: SessionTable) -> Tape:
 
 def _days_of(start_s: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The New York day of each start; a bar of a day may start at midnight UTC, which is the evening before there."""
-    from datetime import UTC, datetime
 
     def day(at_s: int) -> int:
         moment = datetime.fromtimestamp(at_s, UTC)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from htbot.bootstrap.limits import risk_limits
 from htbot.domain.instruments import UNDERLYINGS, Underlying
+from htbot.domain.sessions import SESSION_MINUTES
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.clock_state import Mode
 from htbot.persistence.engine import Database, EngineOptions
@@ -14,7 +15,6 @@ from htbot.settings import Settings
 
 # RULINGS 20: at least this many regular-hours bars before the first session.
 HISTORY_BARS = 600
-_SESSION_MINUTES = 390
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def desk_world(settings: Settings) -> DeskWorld:
 
 def history_days(bar_minutes: int, bars: int = HISTORY_BARS) -> int:
     """Sessions to ask for, so that `bars` are there even with a short day among them, and never less than 600."""
-    per_session = max(1, _SESSION_MINUTES // bar_minutes)  # a bar may be a whole session
+    per_session = max(1, SESSION_MINUTES // bar_minutes)  # a bar may be a whole session
     return -(-max(bars, HISTORY_BARS) // per_session) + 2
 
 

@@ -8,6 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+OPEN_MINUTE = 9 * 60 + 30
+"""The open of every session, in minutes since midnight New York."""
+SESSION_MINUTES = 390
+"""Length of a full session; half days are shorter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ BIG = 1 << 62
 
 
 class Refusal(IntEnum):
-    """Why an entry is refused; names are those of the rules in `risk/rules`."""
+    """Why an entry is refused; names are those of the rules in `risk/rules`, which do not know SIZE_ZERO."""
 
     NONE = 0
     ORDER_QUANTITY = 1
@@ -32,7 +32,7 @@ class Refusal(IntEnum):
 
 
 def to_micro(price: float) -> int:
-    """A price in micro-dollars, halves away from zero."""
+    """A price in micro-dollars, halves up."""
     return math.floor(price * 1e6 + 0.5)
 
 
@@ -59,7 +59,7 @@ class BarFees(Numeric):
 
 
 class BarLimits(Numeric):
-    """What an entry must pass, as numbers; the rules of `risk/rules` in the order of the gate. BIG switches one off."""
+    """What an entry must pass: the arithmetic of the rules of `risk/rules` that a plain instrument has. BIG: off."""
 
     quantity: int
     notional_u: int

@@ -13,6 +13,7 @@ import math
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, Numeric, known
+from htbot.domain.sessions import OPEN_MINUTE
 from htbot.engine.bar_account import BIG, BarAccount, BarFees, BarLimits, Refusal, to_micro
 from htbot.engine.bar_parts import LEVELS, SHARES, Deal, ExitPlan, Fill, Happened, Leave, Sizing
 from htbot.engine.bar_path import first_hit, touch_u
@@ -20,7 +21,6 @@ from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Hold
 
 REFUSALS = len(Refusal)
 BOOK = int(Fill.BOOK)
-OPENS = 9 * 60 + 30
 
 
 class BarLoop(Numeric):
@@ -145,7 +145,7 @@ class BarLoop(Numeric):
         if advice.side == SHORT and not self.allow_short:
             return False
         at = bar.end_minute
-        whole_session = bar.minute <= OPENS and at >= bar.close_minute
+        whole_session = bar.minute <= OPEN_MINUTE and at >= bar.close_minute
         if not whole_session and (at < self.entry_from or at >= self.entry_until):
             self.refusals[Refusal.ENTRY_WINDOW] += 1.0
             return False

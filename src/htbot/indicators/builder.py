@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, Numeric
+from htbot.domain.sessions import OPEN_MINUTE
 
 
 class BarBuilder(Numeric):
@@ -26,7 +27,7 @@ class BarBuilder(Numeric):
 
     def __init__(self, minutes: int) -> None:
         self.minutes = minutes
-        self.offset = 570 % minutes
+        self.offset = OPEN_MINUTE % minutes
         self.session = -1
         self.ends = 0
         self.count = 0

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import ConfigurationError, HtbotError
-from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import NEW_YORK, SESSION_MINUTES
 from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
 from htbot.engine.observation import Fired, Observation
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
@@ -329,7 +329,7 @@ def _steps(instance: StrategyInstance, look: Look) -> int:
     if instance.observed is None:
         return wanted
     days = (look.as_of - instance.observed.first_bar).days + 1
-    return max(wanted, days * 390 // instance.minutes * 5 // 7)
+    return max(wanted, days * SESSION_MINUTES // instance.minutes * 5 // 7)
 
 
 def _histories(

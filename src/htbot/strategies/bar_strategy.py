@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, ClassVar, NamedTuple
 
 from htbot.domain.bars import TapeBar
@@ -115,9 +116,9 @@ class BarStrategy(Numeric):
     def __init__(self, config: BarConfig) -> None:
         self.config = config
 
-    @property
+    @cached_property
     def config_hash(self) -> str:
-        """Identity of the configuration, stored with every trade."""
+        """Identity of the configuration, stored with every trade; the configuration is frozen."""
         return config_hash(self.name, self.config)
 
     @property

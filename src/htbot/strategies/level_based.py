@@ -24,6 +24,7 @@ from typing import Annotated
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, known
+from htbot.domain.sessions import SESSION_MINUTES
 from htbot.indicators.stream import PreviousDay, VolumeRatio
 from htbot.indicators.window import Window
 from htbot.strategies.bar_strategy import (
@@ -41,7 +42,6 @@ from htbot.strategies.bar_strategy import (
 from htbot.strategies.config import Range, reject
 from htbot.strategies.levels import DAY_STRENGTH, confidence, nearness, reward_to_risk
 
-SESSION_MINUTES = 390
 PIVOT_STRENGTH, FIRST_STRENGTH, SECOND_STRENGTH = 0.8, 0.7, 0.6
 FULL_TOUCHES = 5
 """So many touches make a strength of 1."""

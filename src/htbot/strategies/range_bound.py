@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from htbot.domain.bars import TapeBar
+from htbot.domain.sessions import SESSION_MINUTES
 from htbot.indicators.stream import PreviousDay, VolumeRatio
 from htbot.strategies.bar_strategy import (
     LEAVE,
@@ -32,8 +33,6 @@ from htbot.strategies.bar_strategy import (
 )
 from htbot.strategies.config import Range
 from htbot.strategies.levels import DAY_STRENGTH, above, below, confidence, nearness, reward_to_risk
-
-SESSION_MINUTES = 390
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from typing import Annotated
 
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import UNDERLYINGS, Underlying
-from htbot.domain.sessions import NEW_YORK
+from htbot.domain.sessions import NEW_YORK, SESSION_MINUTES
 from htbot.domain.signals import Direction, Signal
 from htbot.domain.trades import ExitRules
 from htbot.domain.verticals import DeltaVertical
@@ -28,7 +28,6 @@ from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
 from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
 from htbot.strategies.waiting import not_flat, outside_hours
 
-_REGULAR_MINUTES = 390
 _PERCENT = Decimal(100)
 _TARGET_SHARE = Decimal("0.25")
 """Of the underlying's own target: strikes by delta lie closer together, and earn less, than those of strategy 1."""
@@ -130,7 +129,7 @@ class VerticalSpread:
     def needs(self) -> Needs:
         """Bars of as many sessions as the long mean has closes, and the chain around the price."""
         config = self.config
-        warm_up_bars = config.sma_long * -(-_REGULAR_MINUTES // config.bar_minutes)
+        warm_up_bars = config.sma_long * -(-SESSION_MINUTES // config.bar_minutes)
         return Needs(config.symbol, config.bar_minutes, warm_up_bars, config.strikes_out)
 
     @property

@@ -14,6 +14,7 @@ from tests.support.bars import FIRST_DAY, daily, tape, walk
 
 from htbot.backtest.bar_run import run_bars
 from htbot.backtest.bars import LIMITS, run_backtest, set_up
+from htbot.backtest.compiler.rewrite import NotCompilable
 from htbot.backtest.request import BacktestRequest
 from htbot.backtest.result import BacktestResult
 from htbot.domain.bars import TapeBar
@@ -267,6 +268,31 @@ def test_deals_add_up_to_the_account_in_every_way_of_running(tmp_path_factory: A
         ]
         assert runs[0].deals.tolist() == runs[1].deals.tolist()
         assert len(runs[0].deals) > 10
+
+
+class Cutting(Script):
+    """Keeps a fraction where it says whole numbers."""
+
+    name = "cutting"
+
+    score: int
+
+    def __init__(self, config: ScriptConfig) -> None:
+        super().__init__(config)
+        self.score = 0
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        self.score += bar.close  # type: ignore[assignment]
+        return LEAVE if held.side else WAIT
+
+
+def test_what_does_not_compile_runs_in_the_event_loop_and_says_why(tmp_path: Path) -> None:
+    loop = set_up(BacktestRequest(tmp_path), Cutting(ScriptConfig()))
+    run = run_bars(loop, tape([FLAT]), tmp_path)
+    assert not run.compiled
+    assert run.why_not == "it does not compile: TypingError: a float is assigned to a field of whole numbers"
+    with pytest.raises(NotCompilable):
+        run_bars(loop, tape([FLAT]), tmp_path, "compiled")
 
 
 def test_books_that_do_not_add_up_are_no_result() -> None:

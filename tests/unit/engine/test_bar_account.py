@@ -12,6 +12,7 @@ from htbot.domain.instruments import SecType
 from htbot.engine.bar_account import MICRO, BarAccount, BarFees, BarLimits, Refusal, to_micro
 from htbot.engine.bar_setup import FEES
 from htbot.matching.fees import Plan, TradedLeg, commissions
+from htbot.risk.gate import RULES
 
 
 @given(st.integers(1, 5_000), st.integers(1, 200_000))
@@ -74,3 +75,8 @@ def test_a_new_day_begins_from_nothing() -> None:
     account.entries = 3
     account.begin_day(7)
     assert (account.day_u, account.entries, account.realised_u) == (0, 0, -5 * MICRO)
+
+
+def test_refusals_have_the_names_of_the_gates_rules() -> None:
+    rules = {rule.__module__.rpartition(".")[2] for rule in RULES}
+    assert {one.name.lower() for one in Refusal} - {"none", "size_zero"} <= rules

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -79,11 +79,12 @@ def source_of(root: type[Numeric], method: str, kinds: Kinds, closed: int) -> st
     )
 
 
+@cache
 def load(source: str, folder: Path) -> Callable[..., tuple[int, int]]:
-    """The `run` of a generated module, written to `folder` unless it is there.
+    """The `run` of a generated module, written to `folder` unless it is there; its first call compiles.
 
     Raises:
-        NotCompilable: numba is not installed.
+        NotCompilable: numba is not installed; by the first call, that it does not compile.
     """
     if importlib.util.find_spec("numba") is None:
         raise NotCompilable("numba is not installed")
@@ -105,9 +106,15 @@ def load(source: str, folder: Path) -> Callable[..., tuple[int, int]]:
 
 
 def _told(run: Callable[..., tuple[int, int]], *arguments: Any) -> tuple[int, int]:
-    """Run, and give an error of the strategy or of an indicator the text that it has in plain Python."""
+    """Run; an error of the strategy or an indicator has the text of plain Python, one of numba is NotCompilable."""
+    from numba.core.errors import NumbaError
+
     try:
         return run(*arguments)
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = next((line for line in lines if "assigned to a field" in line), lines[0] if lines else "numba refused")
+        raise NotCompilable(f"it does not compile: {told}") from error
     except ValueError as error:
         raise ValueError("".join(map(str, error.args))) from None
 

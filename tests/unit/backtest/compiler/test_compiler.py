@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from htbot.backtest.bar_run import _call
 from htbot.backtest.compiler.layout import fields_of, pack, record_type, unpack
 from htbot.backtest.compiler.program import load, source_of
 from htbot.backtest.compiler.rewrite import Need, NotCompilable, rewrite
@@ -241,7 +240,7 @@ def run_one(thing: Any, folder: Path) -> None:
     run = load(source_of(type(thing), "step", {}, 2), folder)
     state, numbers = np.zeros(1, record_type(type(thing), {})), list[float]()
     pack(thing, state[0], numbers, {})
-    _call(run, state, np.array(numbers), bars(3), 0, np.zeros(3, record_type(Told, {})))
+    run(state, np.array(numbers), bars(3), 0, np.zeros(3, record_type(Told, {})))
 
 
 @pytest.mark.parametrize("place", [2, -1])
