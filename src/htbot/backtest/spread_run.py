@@ -8,7 +8,7 @@ walk, entries leave; what was sent is matched at the same instant, until nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import nan
 
@@ -27,6 +27,7 @@ from htbot.domain.signals import Evaluation
 from htbot.engine.cycle import CycleInputs, confirm, decide
 from htbot.engine.memory import Memory
 from htbot.market.instants import GRID_S, next_instant
+from htbot.market.ports import Market
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sessions import trading_window
 
@@ -45,7 +46,7 @@ def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lamb
     Raises:
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
     """
-    sessions = _sessions(request)
+    sessions = _chosen(request)
     run = Run(request)
     run.begin(sessions[0])
     for number, session in enumerate(sessions, 1):
@@ -54,15 +55,24 @@ def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lamb
     return run.result(sessions)
 
 
-def _sessions(request: SpreadRequest) -> list[Session]:
-    first = request.first or request.market.start.astimezone(NEW_YORK).date()
-    every = request.market.sessions.all()
-    end = request.market.end
-    chosen = [one for one in every if one.day >= first and (request.last is None or one.day <= request.last)]
-    chosen = [one for one in chosen if end is None or one.opens < end]
+def sessions_of(market: Market, first: date, last: date | None) -> list[Session]:
+    """The sessions that a market plays between two days, both included; None is its last."""
+    end = market.end
+    every = (one for one in market.sessions.all() if end is None or one.opens < end)
+    return [one for one in every if one.day >= first and (last is None or one.day <= last)]
+
+
+def first_day(market: Market) -> date:
+    """The New York day on which a market begins."""
+    return market.start.astimezone(NEW_YORK).date()
+
+
+def _chosen(request: SpreadRequest) -> list[Session]:
+    first = request.first or first_day(request.market)
+    chosen = sessions_of(request.market, first, request.last)
     if not chosen:
         raise ConfigurationError(f"the market has no session from {first} to {request.last}")
-    if request.last is None and end is None:
+    if request.last is None and request.market.end is None:
         raise ConfigurationError("the market does not end: give the last day")
     return chosen
 

@@ -17,13 +17,14 @@ from htbot.backtest.result import EquityCurve, ResultTrade
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_exchange import Charges, SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
+from htbot.backtest.spread_run import first_day, sessions_of
 from htbot.backtest.strangle_request import StrangleRequest
 from htbot.backtest.strangle_side import BidBars, PlayedSide, average
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose, order_reference
-from htbot.domain.sessions import NEW_YORK, Session, floor_to
+from htbot.domain.sessions import Session, floor_to
 from htbot.domain.signals import SpreadLeg
 from htbot.execution.expiry import intrinsic
 from htbot.market.instants import GRID_S, next_instant
@@ -64,14 +65,9 @@ def run_strangle(
     Raises:
         ConfigurationError: the market has no such days or no prices of the underlying.
     """
-    first = request.first or request.market.start.astimezone(NEW_YORK).date()
-    end = request.market.end
-    sessions = [
-        one
-        for one in request.market.sessions.all()
-        if one.day >= first and (request.last is None or one.day <= request.last) and (end is None or one.opens < end)
-    ]
-    if not sessions or (request.last is None and end is None):
+    first = request.first or first_day(request.market)
+    sessions = sessions_of(request.market, first, request.last)
+    if not sessions or (request.last is None and request.market.end is None):
         raise ConfigurationError(f"the market has no sessions from {first} to {request.last}")
     run = _Run(request)
     run.begin(sessions[0])
@@ -84,9 +80,9 @@ def run_strangle(
 class _Run:
     def __init__(self, request: StrangleRequest) -> None:
         config, market = request.strategy.config, request.market
-        reach = max(config.call_index, config.put_index) + 1
+        self._reach = max(config.call_index, config.put_index) + 1
         self._request, self._market = request, market
-        self._feed = SpreadFeed(market, Needs(config.symbol, _BAR_MINUTES, 0, reach))
+        self._feed = SpreadFeed(market, Needs(config.symbol, _BAR_MINUTES, 0, self._reach))
         charges = Charges(request.rules, request.plan, timedelta(seconds=request.latency_s))
         self._exchange = SpreadExchange(market, charges)
         self._account = SpreadAccount(
@@ -134,11 +130,6 @@ class _Run:
         window = trading_window(session, self._request.strategy.hours)
         self._feed.follow(session, ChainNeed(self._reach, window.entry_from, window.entry_until))
         self._hear(self._exchange.match_due(now))
-
-    @property
-    def _reach(self) -> int:
-        config = self._request.strategy.config
-        return max(config.call_index, config.put_index) + 1
 
     def _hear(self, fills: list[Fill]) -> None:
         self._fills += fills
