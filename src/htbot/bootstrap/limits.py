@@ -101,6 +101,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         max_leverage=gate.max_leverage,
         max_drawdown_fraction=gate.max_drawdown_pct / _PERCENT,
         price_collar_fraction=gate.price_collar_pct / _PERCENT,
+        plain_collar_fraction=gate.plain_collar_pct / _PERCENT,
         price_collar_ticks=gate.price_collar_ticks,
         no_trade_windows=gate.no_trade_windows,
         account_kind=None if gate.account_type == "auto" else AccountKind(gate.account_type),

@@ -149,12 +149,12 @@ class CommandDesk:
                 continue
             if live.is_entry:
                 self._parts.orders.cancel(live)
-            else:
+            elif not live.protective:
                 self._parts.orders.hurry(live, now)
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
-            if _in_scope(held.trade.account, scope) and not self._parts.orders.live_of_trade(held.trade.id):
-                self._parts.guard.ask_exit(held, manual_decision(reason, now, f"command {command.id}"))
+            if _in_scope(held.trade.account, scope):
+                self._parts.guard.close(held, manual_decision(reason, now, f"command {command.id}"))
 
     async def run(self, now: datetime) -> None:
         """Read new commands, do them, and tell the record how far each has come."""

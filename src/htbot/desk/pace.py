@@ -70,6 +70,7 @@ class SteppedPace:
         if desk.orders.doubtful or not desk.enabled or desk.compare_due:
             await desk.reconcile(now)
         desk.guard.look(now)
+        desk.trading.protecting.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
         await self._written(desk)
         if now == floor_to(now, GRID_S) and self._last_step != now:
@@ -170,6 +171,7 @@ class PacedPace:
         desk.upkeep.look_at_outage()
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
+        desk.trading.protecting.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
         if desk.connection == "connected":
             desk.trading.commands.drive(now)

@@ -14,13 +14,13 @@ import ib_async as ib
 
 from htbot.adapters.ib.lanes import LaneClient
 from htbot.adapters.ib.translation import (
-    bag_contract,
     bar_from_ib,
     contract_from_ib,
     decimal_or_none,
-    limit_order,
+    intent_order,
     listed_among,
     option_query,
+    order_contract,
     quote_from_ticker,
     underlying_contract,
     what_if_from_ib,
@@ -303,9 +303,9 @@ class IbSession:
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
-    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+    def place(self, intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> None:
         """Send an order, or modify it when the id is working. Raises ConnectionError when the socket is gone."""
-        self._client.placeOrder(order_id, bag_contract(intent), limit_order(intent, order_id, limit))
+        self._client.placeOrder(order_id, order_contract(intent), intent_order(intent, order_id, limit, quantity))
 
     def cancel(self, order_id: int) -> None:
         """Ask the broker to cancel one order of this client."""
@@ -318,7 +318,7 @@ class IbSession:
             ConnectionError: the socket is gone.
         """
         answer: asyncio.Future[ib.OrderState] = self._wrapper.startReq(order_id)  # type: ignore[no-untyped-call]
-        self._client.placeOrder(order_id, bag_contract(question), what_if_order(question, order_id))
+        self._client.placeOrder(order_id, order_contract(question), what_if_order(question, order_id))
         try:
             return what_if_from_ib(await asyncio.wait_for(answer, within_s))
         except TimeoutError:

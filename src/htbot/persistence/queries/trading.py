@@ -89,7 +89,7 @@ def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
             symbol=leg.symbol,
             expiry=leg.expiry,
             strike=leg.strike,
-            right=leg.right.value,
+            right=None if leg.right is None else leg.right.value,
             side="BUY" if leg.ratio * direction > 0 else "SELL",
             quantity=abs(leg.ratio) * row.quantity,
         )
