@@ -153,6 +153,7 @@ def group_tables(metrics: Metrics) -> list[tuple[str, str, list[Bar]]]:
         ("By weekday of entry", "Weekday", _bars(_keyed(metrics.by_weekday))),
         ("By days to expiry", "DTE", _bars(_keyed(metrics.by_dte))),
         ("By symbol", "Symbol", _bars(_keyed(metrics.by_symbol))),
+        ("By strategy", "Strategy", _bars(_keyed(metrics.by_strategy))),
     ]
 
 
