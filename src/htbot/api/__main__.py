@@ -13,7 +13,8 @@ from htbot.api.parts import ApiParts
 from htbot.bootstrap.api import ApiProcess, build_api
 from htbot.domain.errors import ConfigurationError, Retryable
 from htbot.settings import load_settings
-from htbot.telemetry import configure_logging, hide_secret
+from htbot.telemetry.logs import configure_logging
+from htbot.telemetry.masking import hide_secret
 
 CONFIGURATION_EXIT = 4
 _LARGEST_HEAD = 16 * 1024
