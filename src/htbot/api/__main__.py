@@ -24,7 +24,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         commands=people.commands,
         manual_signals=people.manual_signals,
         metrics=people.metrics.page,
-        doorman=Doorman(rounds.book, Brake(rounds.note_lockout)),
+        doorman=Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit),
         hosts=process.hosts,
         url=process.url,
     )
@@ -41,7 +41,7 @@ def serve() -> int:
     configure_logging("api", level=settings.paths.log_level)
     hide_secret(process.token)
     tokens = process.people.tokens
-    rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout)
+    rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout, process.people.visits.write)
     place = Place(process.host, process.port, process.certificate, process.key)
     server = make_server(make_app(assemble(process, rounds)), place)
     rounds.start()

@@ -17,7 +17,7 @@ def make_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
-    app.add_middleware(Guard, hosts=parts.hosts)
+    app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
     for module in (open, reads, control, documentation):
         app.include_router(module.router)
     return app

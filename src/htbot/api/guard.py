@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from htbot.api.errors import problem
+from htbot.api.errors import one_line, problem
 from htbot.api.rooms import LIMITS, Full, Room, RouteClass, class_of
+from htbot.services.doorman import Principal
+from htbot.services.visits import Visit
 
 LARGEST_HEAD = 8 * 1024
 MOST_HEADERS = 64
@@ -34,14 +36,8 @@ _HEADERS = {
     b"x-frame-options": b"DENY",
     b"referrer-policy": b"no-referrer",
 }
+_KEY = b"idempotency-key"
 _log = logging.getLogger(__name__)
-
-OnRefused = Callable[[Scope, int], None]
-"""Told of each act that was not done: its scope, and the status that it was answered with."""
-
-
-def _ignore(_scope: Scope, _status: int) -> None:
-    """Nobody wants to know."""
 
 
 class _Gone(Exception):
@@ -94,10 +90,10 @@ def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
 class Guard:
     """ASGI middleware. The host list keeps DNS rebinding out, the origin check foreign pages."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], on_refused: OnRefused = _ignore) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], note: Callable[[Visit], None]) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in hosts}
-        self._on_refused = on_refused
+        self._note = note
         self._rooms = {kind: Room(limits) for kind, limits in LIMITS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,7 +140,7 @@ class Guard:
             raise _Refusal(HTTPStatus.FORBIDDEN, f"origin {origin!r} may not call this API")
 
     def _hardened(self, scope: Scope, send: Send, kind: RouteClass) -> Send:
-        """`send` that adds headers which no endpoint has set, and tells of acts that were not done."""
+        """`send` that adds headers which no endpoint has set, and notes who acted and with what outcome."""
         if scope["type"] != "http":
             return send
         extra = dict(_HEADERS)
@@ -162,11 +158,20 @@ class Guard:
                 present = {name.lower() for name, _ in headers}
                 headers += [(name, value) for name, value in extra.items() if name not in present]
                 message = {**message, "headers": headers}
-                if kind is RouteClass.ACT and message["status"] >= HTTPStatus.BAD_REQUEST:
-                    self._on_refused(scope, message["status"])
+                if kind is RouteClass.ACT:
+                    self._note_visit(scope, message["status"])
             await send(message)
 
         return hardened
+
+    def _note_visit(self, scope: Scope, status: int) -> None:
+        """Whoever has shown no right token is no visitor: guesses are the doorman's matter."""
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        if principal is None:
+            return
+        key = next((value.decode("latin-1")[:128] for name, value in scope["headers"] if name == _KEY), None)
+        act = one_line(f"{scope['method']} {scope['path'][:200]}")
+        self._note(Visit(principal.actor, principal.client or "", act, key, status))
 
 
 def _check_body(head: _Head, largest: int) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from htbot.api.guard import LARGEST_HEAD, MOST_HEADERS, Guard
+from htbot.services.doorman import Principal
+from htbot.services.tokens import Role
+from htbot.services.visits import Visit
 
 HOST = (b"host", b"127.0.0.1:8000")
 
@@ -38,9 +41,9 @@ class Call:
     """One call through a guard."""
 
     def __init__(self, app: App, **scope: Any) -> None:
-        self.refused: list[tuple[str, int]] = []
+        self.visits: list[Visit] = []
         self.sent: list[dict[str, Any]] = []
-        self._guard = Guard(app, ["bot.example"], lambda scope, status: self.refused.append((scope["path"], status)))
+        self._guard = Guard(app, ["bot.example"], self.visits.append)
         self._scope = {
             "type": "http",
             "method": "POST",
@@ -172,7 +175,17 @@ async def test_headers_are_added_where_the_endpoint_has_set_none() -> None:
     assert b"cache-control" not in page
 
 
-async def test_acts_that_were_not_done_are_told() -> None:
-    assert (await Call(App(403)).run(b"")).refused == [("/halt", 403)]
-    assert (await Call(App(200)).run(b"")).refused == []
-    assert (await Call(App(404), method="GET").run(b"")).refused == []
+HAND = {"principal": Principal("hand", Role.OPERATOR, client="192.0.2.7")}
+
+
+async def test_whoever_acts_is_noted_with_the_outcome() -> None:
+    headers = [HOST, (b"idempotency-key", b"once")]
+    done = await Call(App(202), path="/close/all\n", state=dict(HAND), headers=headers).run(b"")
+    assert done.visits == [Visit("rest:hand", "192.0.2.7", "POST /close/all", "once", 202)]
+    refused = await Call(App(403), method="DELETE", state=dict(HAND)).run(b"")
+    assert refused.visits == [Visit("rest:hand", "192.0.2.7", "DELETE /halt", None, 403)]
+
+
+async def test_reading_and_strangers_are_not_noted() -> None:
+    assert (await Call(App(), method="GET", state=dict(HAND)).run(b"")).visits == []
+    assert (await Call(App(401), state={}).run(b"")).visits == []
