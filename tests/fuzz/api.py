@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.python import asgi
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 from tests.support.people import FIRST, chain, furnish
@@ -102,8 +103,8 @@ def _attack(client: Any, operation: Any, mode: GenerationMode, plan: tuple[int, 
             report.failures.append(f"{name} took {took_s:.1f} s")
         try:
             case.validate_response(response, checks=list(CHECKS))
-        except AssertionError as error:
-            report.failures.append(f"{name}: {error}")
+        except FailureGroup as group:
+            report.failures += [f"{name}: {one}" for one in group.exceptions]
 
     with warnings.catch_warnings(), suppress(Unsatisfiable):  # what takes nothing cannot be asked wrongly
         warnings.simplefilter("ignore")
