@@ -18,6 +18,9 @@ def upgrade() -> None:
     op.execute(
         f"""
         ALTER TABLE trades ALTER COLUMN width DROP NOT NULL;
+        ALTER TABLE strategies
+            DROP CONSTRAINT ck_strategies_mode,
+            ADD CONSTRAINT ck_strategies_mode CHECK (mode IN ('observe', 'trade'));
         ALTER TABLE intents
             ADD COLUMN order_group text,
             DROP CONSTRAINT ck_intents_style,
@@ -34,6 +37,9 @@ def downgrade() -> None:
     op.execute(
         f"""
         ALTER TABLE trades ALTER COLUMN width SET NOT NULL;
+        ALTER TABLE strategies
+            DROP CONSTRAINT ck_strategies_mode,
+            ADD CONSTRAINT ck_strategies_mode CHECK (mode = 'observe');
         ALTER TABLE intents
             DROP CONSTRAINT ck_intents_style,
             ADD CONSTRAINT ck_intents_style CHECK (style IN ({_STYLES}));

@@ -144,7 +144,7 @@ class MarketWatch:
 
     async def follow(self, session: MarketSession, need: ChainNeed | None, held: Iterable[int], now: datetime) -> None:
         """Stream the chain around the spot while it is needed, the held legs always, nothing else."""
-        wanted = {self.contract.con_id, *held}
+        wanted = {self.contract.con_id, *held, *self.series.shares(self.contract).values()}
         spot = self.spot(session, now)
         chain_wanted = need is not None and need.active(now)
         self._chain_missing = chain_wanted and spot is None
@@ -228,7 +228,8 @@ class MarketWatch:
     ) -> Snapshot:
         """Everything a decision at `as_of` may read."""
         options = {option.con_id: option for option in (*self._window, *standing.asked)}
-        con_ids = sorted({self.contract.con_id, *options, *standing.held})
+        shares = self.series.shares(self.contract)
+        con_ids = sorted({self.contract.con_id, *options, *standing.held, *shares.values()})
         return Snapshot(
             as_of=as_of,
             world_id=standing.world_id,
@@ -246,6 +247,7 @@ class MarketWatch:
             trading_enabled=standing.trading_enabled,
             watching_since=self.watching_since,
             figures=AccountFigures.of_tags(standing.amounts),
+            shares=shares,
         )
 
 

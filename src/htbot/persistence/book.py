@@ -92,7 +92,8 @@ SELECT traded.*, ordered.*,
         GROUP BY 1
     ) AS sold) AS sale_proceeds_usd,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
-          WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
+          WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
+            AND bar_start IS NULL) AS spent_levels,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
      WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
     (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session

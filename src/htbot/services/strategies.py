@@ -17,7 +17,7 @@ from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.domain.suggestions import suggestion
 from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
-from htbot.persistence.records import AuditEntry, StrategyInstance
+from htbot.persistence.records import OBSERVE, TRADE, AuditEntry, StrategyInstance
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
 from htbot.services.commands import Caller
 from htbot.services.desk_view import Live, look
@@ -26,7 +26,6 @@ from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar, schema
 from htbot.strategies.vertical_spread import VerticalSpread
 
-OBSERVE = "observe"
 ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
 ENABLED, DISABLED = "strategy.enabled", "strategy.disabled"
 EVALUATOR = "evaluator"
@@ -57,6 +56,7 @@ class NewStrategy:
     symbol: str
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     enabled: bool = False
+    mode: str = OBSERVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ class Strategies:
 
         Raises:
             NotFound: no strategy of this type.
-            CallerMistake: the name is taken or no name, the symbol is none, or the type trades options.
+            CallerMistake: the name is taken or no name, the symbol is none, or the type trades options; settings that
+                cannot be traded.
             ConfigurationError: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
@@ -106,12 +107,13 @@ class Strategies:
         if not _SYMBOL.fullmatch(symbol):
             raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
         strategy, at = create_bar(asked.type, asked.settings, catalogue), self._now()
+        _require_mode(asked.mode, strategy)
         instance = StrategyInstance(
             name=asked.name,
             type=asked.type,
             symbol=symbol,
             enabled=asked.enabled,
-            mode=OBSERVE,
+            mode=asked.mode,
             created_at=at,
             changed_at=at,
             **_made_of(strategy, asked.settings),
@@ -138,6 +140,7 @@ class Strategies:
             _require_known(found.type, dropped, catalogue)
             values = {**kept, **settings}
             strategy = create_bar(found.type, values, catalogue)
+            _require_mode(found.mode, strategy)
             made = _made_of(strategy, values)
             if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
                 return found
@@ -162,6 +165,23 @@ class Strategies:
             changed = dataclasses.replace(found, enabled=enabled, changed_at=self._now(), observed=None)
             StrategyRepository(session).change(changed)
             self._audit(session, caller, ENABLED if enabled else DISABLED, _facts(changed))
+        return changed
+
+    def set_mode(self, name: str, mode: str, caller: Caller) -> StrategyInstance:
+        """Watch an instance only, or let it trade; it begins anew.
+
+        Raises:
+            NotFound: there is no such instance, or its type is gone.
+            CallerMistake: no such mode, or settings that cannot be traded.
+        """
+        with self._parts.database.transaction() as session:
+            found = self._get(session, name, lock=True)
+            _require_mode(mode, create_bar(found.type, found.settings, self._parts.catalogue()))
+            if found.mode == mode:
+                return found
+            changed = dataclasses.replace(found, mode=mode, changed_at=self._now(), observed=None)
+            StrategyRepository(session).change(changed)
+            self._audit(session, caller, CHANGED, _facts(changed))
         return changed
 
     def remove(self, name: str, caller: Caller) -> StrategyInstance:
@@ -202,6 +222,21 @@ class Strategies:
         AuditRepository(session).add(AuditEntry(self._now(), caller.actor, action, facts["name"], detail))
 
 
+def _require_mode(mode: str, strategy: BarStrategy) -> None:
+    """What is to be traded closes within its session, in one piece, in shares."""
+    config = strategy.config
+    if mode not in {OBSERVE, TRADE}:
+        raise CallerMistake(f"mode {mode!r}: {OBSERVE} or {TRADE}")
+    if mode == OBSERVE:
+        return
+    if config.exit_time is None:
+        raise CallerMistake("exit_time is not set: nothing is traded over night yet, give one such as exit_time=15:50")
+    if config.profit_levels:
+        raise CallerMistake("profit_levels=true: a position is sold in one piece, give profit_levels=false")
+    if config.point_value != 1:
+        raise CallerMistake(f"point_value={config.point_value}: shares are worth 1 a point")
+
+
 def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime) -> None:
     """Disable an instance that cannot be evaluated, in the transaction that found out; a person is told."""
     if StrategyRepository(session).disable(instance.name, instance.config_hash, at):
@@ -232,6 +267,7 @@ def _facts(instance: StrategyInstance) -> dict[str, Any]:
         "settings": dict(instance.settings),
         "config_hash": instance.config_hash,
         "enabled": instance.enabled,
+        "mode": instance.mode,
     }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from htbot.alerts.wording import entry_alert, exit_alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
@@ -218,6 +218,12 @@ def request_exit(
         return None
     close_trade(session, trade, intent)
     return intents.get(intent.ref)
+
+
+def entry_reference_of(trade: Trade) -> str:
+    """The reference of a trade's entry, which has the same running number."""
+    number = int(trade.id.rpartition("-")[2])
+    return order_reference(trade.strategy, trade.account, trade.session, Purpose.ENTRY, number)
 
 
 def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[Leg]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -98,6 +98,13 @@ class TradeRepository(Repository):
         query = select(TradeRow).where(TradeRow.session == session)
         if account is not None:
             query = query.where(TradeRow.account == account)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
+
+    def of_strategy(self, strategy: str, account: str, since: datetime) -> list[Trade]:
+        """Trades of a strategy that were decided since a market time, in order of time."""
+        query = select(TradeRow).where(
+            TradeRow.strategy == strategy, TradeRow.account == account, TradeRow.opened_at >= since
+        )
         return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
 
     def every(self) -> list[Trade]:
