@@ -8,6 +8,7 @@ import pytest
 from tests.contract.test_broker_session import heard, statuses
 from tests.support.broker_worlds import World, shares, shares_entry, until
 from tests.support.paper_world import SPY
+from tests.support.paper_world import START as STARTED
 
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle
@@ -131,3 +132,12 @@ async def test_a_what_if_of_shares_tells_margin(world: World, ratio: int) -> Non
     answer = await world.session.what_if(MarginQuestion.of(shares_entry(world, ratio)), 90)
     assert not answer.rejected
     assert answer.free_after is not None
+
+
+async def test_a_stock_is_streamed_with_what_can_be_borrowed(world: World) -> None:
+    world.session.subscribe(SPY, "SMART")
+    await until(lambda: world.session.quote(SPY, STARTED) is not None)
+    world.session.subscribe(SPY, "SMART", borrowing=True)
+    await until(lambda: world.session.shortable(SPY))
+    assert world.session.quote(SPY, STARTED).bid == pytest.approx(469.99)
+    world.session.unsubscribe(SPY)

@@ -109,6 +109,7 @@ class FakeBroker:
     options: list[ListedOption] = field(default_factory=list)
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=lambda: dict(VALUES))
+    shortable: dict[int, float] = field(default_factory=dict)
     margin: WhatIf = ENOUGH
     history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
 
@@ -379,9 +380,12 @@ class FakeSession:
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         return await self.stream_bars(contract, minutes, days)
 
-    def subscribe(self, contract_id: int, exchange: str) -> None:
-        del exchange
+    def subscribe(self, contract_id: int, exchange: str, *, borrowing: bool = False) -> None:
+        del exchange, borrowing
         self._lines.add(contract_id)
+
+    def shortable(self, contract_id: int) -> float | None:
+        return self.broker.shortable.get(contract_id)
 
     def unsubscribe(self, contract_id: int) -> None:
         self._lines.discard(contract_id)

@@ -73,6 +73,7 @@ class FakeWorld:
         self.account = record.ACCOUNT
         grid = [ListedOption(leg.con_id, leg.expiry, leg.strike, leg.right, "SPXW") for leg in reversed(LEGS)]
         self.broker = FakeBroker(self.account, lambda: record.NOON, quotes=dict(QUOTES), options=grid)
+        self.broker.shortable[SPY] = 5000.0
         self.broker.quotes |= {1: (4699.9, 4700.1), SPY: (469.99, 470.01)}
         self.told: list[SessionMessage] = []
         self.session = FakeSession(self.broker, CLIENT, self.told.append)

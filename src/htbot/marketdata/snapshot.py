@@ -41,7 +41,8 @@ class Snapshot:
     `options` is the listed chain of the session's expiry around the spot, ordered by strike; `quotes` is keyed by
     contract id and holds the underlying and every streamed option; `net_liquidation` and `buying_power` are None while
     the broker has not told them, `figures` are its other account values. `watching_since` is when the desk began (or
-    resumed) watching without a gap. `shares` are the stocks and funds that strategies trade: contract ids by symbol.
+    resumed) watching without a gap. `shares` are the stocks and funds that strategies trade: contract ids by symbol;
+    `shortable` is how many of them can be borrowed, as far as the broker has told.
     """
 
     as_of: datetime
@@ -61,6 +62,7 @@ class Snapshot:
     watching_since: datetime | None = None
     figures: AccountFigures = NO_FIGURES
     shares: Mapping[str, int] = field(default_factory=dict)
+    shortable: Mapping[str, float] = field(default_factory=dict)
 
 
 def _bar_to_json(watched: OpenBar | None) -> list[object] | None:
@@ -109,6 +111,7 @@ def encode(snapshot: Snapshot) -> str:
         "watching_since": None if snapshot.watching_since is None else snapshot.watching_since.isoformat(),
         "figures": snapshot.figures.as_texts(),
         "shares": dict(snapshot.shares),
+        "shortable": dict(snapshot.shortable),
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -139,4 +142,5 @@ def decode(text: str | bytes) -> Snapshot:
         watching_since=None if raw["watching_since"] is None else datetime.fromisoformat(raw["watching_since"]),
         figures=AccountFigures.of_texts(raw["figures"]),
         shares=raw.get("shares", {}),
+        shortable=raw.get("shortable", {}),
     )

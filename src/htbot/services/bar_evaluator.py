@@ -34,6 +34,7 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
+from htbot.services.bar_exits import leave
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Shown, Watcher, clock, placed
 from htbot.services.bar_trader import BarTrader, Wanted, fates_of
@@ -323,9 +324,13 @@ class BarEvaluator:
             if not isinstance(loop, RecordedLoop):
                 continue
             late_s = look.as_of.timestamp() - _ended_s(fired, bar)
-            strategy = loop.strategy
+            strategy, signal = loop.strategy, _signal(look, instance, fired, bar)
+            if fired.action == "leave":
+                if leave(transaction, signal, fresh=late_s <= LATE_S):
+                    acted.add(instance.name)
+                continue
             wanted = Wanted(
-                signal=_signal(look, instance, fired, bar),
+                signal=signal,
                 fired=fired,
                 loop=loop,
                 config=strategy.config,

@@ -1,4 +1,4 @@
-"""Strategies on plain instruments that trade: their entries before the gate, their exits to the desk.
+"""Strategies on plain instruments that trade: their entries, put before the gate.
 
 A wish is acted on once, in the transaction that first writes its signal, and only while its bar is fresh: what is found
 out later, by another process or after a restart, is the record of a decision and makes no new one.
@@ -17,7 +17,6 @@ from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.errors import Refused
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.numeric import UNKNOWN, known
-from htbot.domain.orders import ExitReason
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Signal
 from htbot.domain.trades import ExitRules, Trade, TradeState
@@ -29,12 +28,12 @@ from htbot.execution.intents import EntryTerms, entry_intent
 from htbot.marketdata.sessions import trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
-from htbot.persistence.repositories import FillRepository, SessionRepository, SignalRepository, TradeRepository
+from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
 from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
-from htbot.services.trade_record import entry_reference_of, manual_decision, request_exit
+from htbot.services.trade_record import entry_reference_of
 from htbot.strategies.bar_strategy import BarConfig
 
 LAST_MINUTES = (timedelta(minutes=2), timedelta(minutes=1))
@@ -74,9 +73,7 @@ class BarTrader:
         self._parts = parts
 
     def act(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> bool:
-        """Do what a strategy wants; False when that was decided before."""
-        if wanted.signal.action == "leave":
-            return self._leave(transaction, wanted)
+        """Put an entry before the gate; False when its bar was decided on before."""
         session = SessionRepository(transaction).get(wanted.signal.session)
         try:
             decided = self._entry(transaction, wanted, snapshot, session)
@@ -111,21 +108,6 @@ class BarTrader:
         if isinstance(final, RiskRefusal):
             return Decided(signal, final)
         return Decided(signal, final, trade, intent)
-
-    @staticmethod
-    def _leave(transaction: Transaction, wanted: Wanted) -> bool:
-        """The exit that the strategy wishes, by the way of every exit."""
-        signal = wanted.signal
-        live = TradeRepository(transaction).live(account=signal.account, strategy=signal.strategy)
-        text = (
-            None if wanted.fresh and live else "nothing is held any more" if not live else "the bar was seen too late"
-        )
-        if SignalRepository(transaction).add(signal, text) is None:
-            return False
-        if text is None:
-            for trade in live:
-                request_exit(transaction, trade.id, manual_decision(ExitReason.OTHER, signal.as_of, signal.reason))
-        return True
 
 
 def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:

@@ -29,7 +29,7 @@ def plan(leg: PlainLeg = plain.LONG, **changes: Any) -> PlainPlan:
 
 def proposal(leg: PlainLeg = plain.LONG, told: Quote | None = None, **changes: Any) -> Proposal:
     seen = told or replace(quote(leg.con_id, 400.00, 400.02), last=400.01)
-    view = snapshot(symbol=plain.SYMBOL, quotes={leg.con_id: seen})
+    view = snapshot(symbol=plain.SYMBOL, quotes={leg.con_id: seen}, shortable={plain.SYMBOL: 1000.0})
     fired = replace(signal(Direction(leg.ratio)), symbol=plain.SYMBOL)
     return replace(Proposal(fired, plan(leg), view, SESSION), **changes)
 
@@ -92,6 +92,15 @@ def test_a_cash_account_buys_and_does_not_sell_short() -> None:
     cash = replace(LIMITS, account_kind=AccountKind.CASH)
     assert isinstance(judge(proposal(), BOOK, cash, AS_OF), Approved)
     assert refused_by(proposal(plain.SHORT), cash) == "account_type"
+
+
+@pytest.mark.parametrize(("shortable", "word"), [({}, "has not told"), ({plain.SYMBOL: 9.0}, "9 shares")])
+def test_shares_that_cannot_be_borrowed_are_not_sold_short(shortable: dict[str, float], word: str) -> None:
+    asked = proposal(plain.SHORT)
+    decision = judge(replace(asked, snapshot=replace(asked.snapshot, shortable=shortable)), BOOK, LIMITS, AS_OF)
+    assert isinstance(decision, RiskRefusal)
+    assert decision.refused_by.rule == "short_sale"
+    assert word in decision.refused_by.reason
 
 
 def test_in_a_cash_account_all_that_shares_cost_must_be_settled() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -39,6 +40,8 @@ from htbot.marketdata.snapshot import ListedOption
 
 # Request ids start far above any order id, so that an error's id is never ambiguous.
 _FIRST_REQUEST_ID = 1_000_000_000
+# Generic tick: shares that can be borrowed.
+_SHORTABLE = "236"
 _TRADED = frozenset({"OPT", "STK"})
 # "No security definition has been found": the one code that says a contract does not exist.
 _NO_CONTRACT = 200
@@ -83,6 +86,7 @@ class IbSession:
         self.next_valid_id = 0
         self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
+        self._borrowing: set[int] = set()
         self._bar_lists: dict[tuple[int, int], ib.BarDataList] = {}
 
     @property
@@ -110,6 +114,7 @@ class IbSession:
             raise Retryable(f"no IB gateway at {place} as client {self.client_id}: {reason}") from error
         self._leaving = False
         self._tickers.clear()
+        self._borrowing.clear()
         self._bar_lists.clear()
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
         self.next_valid_id = self._client._reqIdSeq  # noqa: SLF001
@@ -277,17 +282,26 @@ class IbSession:
             raise Retryable(f"no history of {contract.symbol}: {error}") from error
         return [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
-    def subscribe(self, contract_id: int, exchange: str) -> None:
-        """Stream the quotes of one contract."""
+    def subscribe(self, contract_id: int, exchange: str, *, borrowing: bool = False) -> None:
+        """Stream the quotes of one contract; with `borrowing` also how many shares of it can be borrowed."""
+        if borrowing and contract_id not in self._borrowing:
+            self.unsubscribe(contract_id)
+            self._borrowing.add(contract_id)
         if contract_id not in self._tickers:
             query = ib.Contract(conId=contract_id, exchange=exchange)
-            self._tickers[contract_id] = self._ib.reqMktData(query)
+            self._tickers[contract_id] = self._ib.reqMktData(query, _SHORTABLE if borrowing else "")
 
     def unsubscribe(self, contract_id: int) -> None:
         """Stop streaming one contract."""
+        self._borrowing.discard(contract_id)
         ticker = self._tickers.pop(contract_id, None)
         if ticker is not None and ticker.contract is not None:
             self._ib.cancelMktData(ticker.contract)
+
+    def shortable(self, contract_id: int) -> float | None:
+        """Shares of a streamed stock that can be borrowed; None while the broker has not told."""
+        ticker = self._tickers.get(contract_id)
+        return None if ticker is None or math.isnan(ticker.shortableShares) else ticker.shortableShares
 
     @property
     def subscribed(self) -> frozenset[int]:
