@@ -11,7 +11,8 @@ from htbot.bootstrap.api import ApiProcess, build_api
 from htbot.domain.errors import ConfigurationError
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
-from htbot.telemetry import configure_logging, hide_secret
+from htbot.telemetry.logs import configure_logging
+from htbot.telemetry.masking import hide_secret
 
 CONFIGURATION_EXIT = 4
 
