@@ -55,7 +55,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         chosen.database.app_url,
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
-    live = LiveReader(chosen.redis.url)
+    live = LiveReader(chosen.redis.app_url)
     return WorkerParts(
         settings=chosen,
         database=database,
