@@ -133,7 +133,7 @@ class Commands:
     def _halt_row(self, reason: str, caller: Caller, at: datetime, problem: str | None) -> tuple[HaltAnswer, bool]:
         """The answer, and True when an earlier call with this key had the effect already."""
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, HALT, {"reason": reason}, caller, at)
+            command, created = take(session, HALT, {"reason": reason}, caller, at)
             if not created:
                 return _answer(command), True
             source = caller.actor.partition(":")[0]
@@ -150,7 +150,7 @@ class Commands:
         """
         at = self._now()
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, RESUME, {}, caller, at)
+            command, created = take(session, RESUME, {}, caller, at)
             if not created:
                 return _answer(command)
             rung = REDIS_SOURCE in self._sources(session, at)
@@ -170,7 +170,7 @@ class Commands:
         at = self._now()
         require_pin(self._parts.database, self._parts.pin_digest, pin, caller.actor, at)
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, RESUME, {"breaker": True}, caller, at)
+            command, created = take(session, RESUME, {"breaker": True}, caller, at)
             if not created:
                 return _answer(command)
             HaltRepository(session).clear(caller.actor, at, kind=HaltKind.BREAKER)
@@ -259,7 +259,7 @@ class Commands:
                 for running in CommandRepository(session).open(CLOSE_ALL):
                     if running.params.get("scope") in {scope, EVERY_ACCOUNT}:
                         return Accepted(running.id, running.state.value)
-            command, created = self._take(session, CLOSE_ALL, {"scope": scope}, caller, at)
+            command, created = take(session, CLOSE_ALL, {"scope": scope}, caller, at)
             if created:
                 desk = self._require_desk()
                 self._require_account(session, scope, desk)
@@ -276,22 +276,13 @@ class Commands:
         """
         at = self._now()
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, CANCEL, {"ref": ref}, caller, at)
+            command, created = take(session, CANCEL, {"ref": ref}, caller, at)
             if created:
                 self._require_desk()
                 if ref != EVERY_ACCOUNT and IntentRepository(session).get(ref) is None:
                     raise NotFound(f"there is no order {ref}: `htbot orders` lists them")
                 self._audit(session, caller, CANCEL, ref, at)
         return Accepted(command.id, command.state.value)
-
-    def _take(
-        self, session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime
-    ) -> tuple[Command, bool]:
-        request = CommandRequest(caller.stored_key(kind), kind, caller.actor, at, params)
-        try:
-            return CommandRepository(session).create(request)
-        except CallerMistake as error:
-            raise Conflict(str(error)) from error
 
     def _finish(self, session: Session, command: Command, at: datetime, answer: HaltAnswer) -> None:
         result = {"halted": answer.halted, "by": answer.by, "warning": answer.warning}
@@ -320,6 +311,19 @@ class Commands:
         """Market time, or the host's without a clock."""
         host_now = self._parts.host_now()
         return look(self._parts.live, host_now).market_time or host_now
+
+
+def take(session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime) -> tuple[Command, bool]:
+    """The command of a caller's key, and True when this call made it.
+
+    Raises:
+        Conflict: the key was used for another command before.
+    """
+    request = CommandRequest(caller.stored_key(kind), kind, caller.actor, at, params)
+    try:
+        return CommandRepository(session).create(request)
+    except CallerMistake as error:
+        raise Conflict(str(error)) from error
 
 
 def _one_line(reason: str) -> str:

@@ -21,14 +21,16 @@ from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
 
-def signals(session: Session, chosen: Selection) -> list[SignalView]:
-    """Signals that fired, oldest first."""
+def signals(session: Session, chosen: Selection, strategy: str | None = None) -> list[SignalView]:
+    """Signals that fired, oldest first; of one strategy when it is named."""
     query = (
         select(SignalRow, RiskDecisionRow)
         .outerjoin(RiskDecisionRow, RiskDecisionRow.signal_id == SignalRow.id)
         .order_by(SignalRow.as_of.desc(), SignalRow.id.desc())
         .limit(chosen.limit)
     )
+    if strategy is not None:
+        query = query.where(SignalRow.strategy == strategy)
     if chosen.account is not None:
         query = query.where(SignalRow.account == chosen.account)
     if chosen.day is not None:

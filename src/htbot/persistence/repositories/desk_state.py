@@ -17,6 +17,7 @@ RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
+SCHEDULER = "scheduler"
 
 
 class Superseded(StopTrading):
@@ -38,7 +39,7 @@ _SET = _set()
 
 
 class DeskStateRepository(Repository):
-    """Key and value; keys: `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `order_id:<client>`."""
+    """Keys: `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `scheduler`, `order_id:<id>`."""
 
     def get(self, key: str) -> str | None:
         """The value of a key, None when it was never set."""
