@@ -118,6 +118,10 @@ class BookQuery:
         # A statement of its own: the book must be read after the wait, not as of its beginning.
         name = f"book {key.strategy} {key.account}"
         self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        return self.peek(key, as_of)
+
+    def peek(self, key: BookKey, as_of: datetime) -> Book:
+        """The same for people who look: nothing is decided from it, so nobody is waited for."""
         asked = {
             "strategy": key.strategy,
             "account": key.account,

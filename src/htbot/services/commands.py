@@ -25,9 +25,19 @@ from htbot.persistence.repositories import (
     HaltRepository,
     HaltRequest,
     IntentRepository,
+    TradeRepository,
 )
-from htbot.persistence.states import CommandState, HaltKind
-from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT, HALT, REDIS_SOURCE, RESUME
+from htbot.persistence.states import LIVE_TRADE_STATES, CommandState, HaltKind
+from htbot.services.command_kinds import (
+    CANCEL,
+    CLOSE_ALL,
+    CLOSE_TRADE,
+    CLOSES,
+    EVERY_ACCOUNT,
+    HALT,
+    REDIS_SOURCE,
+    RESUME,
+)
 from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
@@ -264,6 +274,35 @@ class Commands:
                 desk = self._require_desk()
                 self._require_account(session, scope, desk)
                 self._audit(session, caller, CLOSE_ALL, scope, at)
+        return Accepted(command.id, command.state.value)
+
+    def close_trade(self, trade_id: str, caller: Caller) -> Accepted:
+        """Close one trade, an entry of it that still works included: one row, which the desk executes.
+
+        Without a key it joins a close of this trade, of its account or of everything that is under way.
+
+        Raises:
+            NotFound: there is no such trade.
+            DeskAway: nobody is there to execute it.
+            Conflict: the trade is over, or the key was used for another command.
+        """
+        at = self._now()
+        with self._parts.database.transaction() as session:
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(JOIN_LOCK))))
+            trade = TradeRepository(session).get(trade_id)
+            if trade is None:
+                raise NotFound(f"there is no trade {trade_id}: `htbot trades` lists them")
+            scopes = [{"trade": trade_id}, {"scope": trade.account}, {"scope": EVERY_ACCOUNT}]
+            if caller.key is None:
+                for running in CommandRepository(session).open():
+                    if running.kind in CLOSES and running.params in scopes:
+                        return Accepted(running.id, running.state.value)
+            command, created = take(session, CLOSE_TRADE, {"trade": trade_id}, caller, at)
+            if created:
+                if trade.state not in LIVE_TRADE_STATES:
+                    raise Conflict(f"trade {trade_id} is over: it is {trade.state}")
+                self._require_desk()
+                self._audit(session, caller, CLOSE_TRADE, trade_id, at)
         return Accepted(command.id, command.state.value)
 
     def cancel(self, ref: str, caller: Caller) -> Accepted:
