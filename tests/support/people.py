@@ -15,7 +15,6 @@ from tests.support import record
 from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
-from htbot.api.auth import Brake, Doorman, TokenBook
 from htbot.api.parts import ApiParts
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Right
@@ -32,6 +31,7 @@ from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
+from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
@@ -45,7 +45,8 @@ from htbot.services.schedule import schedule
 from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
-from htbot.services.tokens import Tokens
+from htbot.services.tokens import Role, Tokens
+from htbot.services.visits import VisitBook
 from htbot.strategies.registry import STRATEGIES
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -103,6 +104,17 @@ def chain(spot: float = 4152.0) -> Snapshot:
     )
 
 
+def told_by_desk() -> dict[str, Any]:
+    """What the desk answers to those who ask, by kind."""
+    at = record.NOON.isoformat()
+    return {
+        "ping": {"asked": "time", "round_trip_ms": 1.5, "broker_time": at},
+        "account": {"account": record.ACCOUNT, "as_of": at, "amounts": {}},
+        "positions": [],
+        "compare": {"asked_at": at},
+    }
+
+
 @dataclass
 class FakeLive:
     """Redis as a test wants it."""
@@ -111,7 +123,7 @@ class FakeLive:
     seen: Snapshot | None = None
     away: bool = False
     rung: str | None = None
-    answers: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=told_by_desk)
     asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def _require(self) -> None:
@@ -162,6 +174,7 @@ class House:
     broker: AskedBroker
     strategy_parts: StrategyParts
     now: Callable[[], datetime]
+    rounds: Rounds
     monotonic: float = 0.0
 
     @property
@@ -169,10 +182,16 @@ class House:
         """The way to the desk."""
         return DeskData(self.live, self.live.ask, self.now)
 
+    def mint(self, name: str, role: Role) -> str:
+        """A token that the API knows at once."""
+        token = self.tokens.mint(name, role, "test")
+        self.rounds.turn()
+        return token
+
     def app(self) -> FastAPI:
         """The API over it."""
-        book = TokenBook(FIRST, self.tokens.active, lambda: self.monotonic)
-        doorman = Doorman(book, Brake(self.tokens.tell_lockout, lambda: self.monotonic))
+        brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
+        doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
         parts = ApiParts(
             queries=self.queries,
             commands=self.commands,
@@ -214,6 +233,7 @@ def furnish(
     sources = Sources(database, desk, switch, "paper", None, now)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
+    tokens = Tokens(database, now)
     return House(
         broker=broker,
         database=database,
@@ -222,7 +242,8 @@ def furnish(
         queries=Queries(sources),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
-        tokens=Tokens(database, now),
+        tokens=tokens,
+        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout, VisitBook(database, now).write),
         metrics=SystemMetrics(sources),
         now=now,
         strategy_parts=StrategyParts(database, desk, lambda: STRATEGIES, now),

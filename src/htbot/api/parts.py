@@ -8,13 +8,14 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from htbot.api.auth import Doorman, Principal, Viewer
+from htbot.api.auth import Viewer
 from htbot.api.schemas.filters import AccountQuery, Day
 from htbot.api.schemas.requests import TradeSignalBody
 from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import Caller, Commands
+from htbot.services.doorman import Doorman, Principal
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualAnswer, ManualRequest, ManualSignals
 from htbot.services.performance import Performance
@@ -48,12 +49,12 @@ class ApiParts:
     url: str
 
 
-def _parts(request: Request) -> ApiParts:
+async def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
     return parts
 
 
-def _selection(
+async def _selection(
     account: AccountQuery = None,
     day: Day = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="the newest so many")] = 200,

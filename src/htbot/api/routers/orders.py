@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from htbot.api.answers import problems
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.filters import OrdersQuery, PositionsQuery
@@ -23,21 +22,19 @@ Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="the 
 TradeId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="the trade that holds the position")]
 
 
-@router.get("/orders", summary="Orders at the broker, newest first", responses=problems(400))
+@router.get("/orders", summary="Orders at the broker, newest first")
 def orders(parts: Parts, asked: Annotated[OrdersQuery, Query()]) -> Page[OrderView]:
     """Prices signed as IB's: negative = receive."""
     return parts.listings.orders(asked.page, asked.filters)
 
 
-@router.post(
-    "/orders/cancel-all", status_code=HTTPStatus.ACCEPTED, summary="Cancel every working order", responses=problems(409)
-)
+@router.post("/orders/cancel-all", status_code=HTTPStatus.ACCEPTED, summary="Cancel every working order")
 def cancel_all(parts: Parts, principal: Operator, key: Key = None) -> Accepted:
     """One command. Closes that work are cancelled too: use `POST /close/all` to get out."""
     return parts.commands.cancel(EVERY_ACCOUNT, caller(principal, key))
 
 
-@router.get("/orders/{ref}", summary="One order with the executions of its legs", responses=problems(404))
+@router.get("/orders/{ref}", summary="One order with the executions of its legs")
 def order(parts: Parts, ref: Ref) -> OrderDetail:
     """An order."""
     return parts.listings.order(ref)
@@ -47,14 +44,13 @@ def order(parts: Parts, ref: Ref) -> OrderDetail:
     "/orders/{ref}/cancel",
     status_code=HTTPStatus.ACCEPTED,
     summary="Cancel a working order",
-    responses=problems(404, 409),
 )
 def cancel(parts: Parts, principal: Operator, ref: Ref, key: Key = None) -> Accepted:
     """One command."""
     return parts.commands.cancel(ref, caller(principal, key))
 
 
-@router.get("/positions", summary="What is held, by account and contract", responses=problems(400))
+@router.get("/positions", summary="What is held, by account and contract")
 def positions(parts: Parts, asked: Annotated[PositionsQuery, Query()]) -> Page[PositionView]:
     """Without marks: `GET /positions` has those."""
     return parts.listings.positions(asked.page, asked.filters)
@@ -64,7 +60,6 @@ def positions(parts: Parts, asked: Annotated[PositionsQuery, Query()]) -> Page[P
     "/positions/{trade_id}/close",
     status_code=HTTPStatus.ACCEPTED,
     summary="Close one trade",
-    responses=problems(404, 409),
 )
 def close(parts: Parts, principal: Operator, trade_id: TradeId, key: Key = None) -> Accepted:
     """All legs of it, and an entry of it that still works. Without a key it joins a close that is under way."""

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from htbot.api.answers import problems
 from htbot.api.auth import require
 from htbot.api.parts import Parts
 from htbot.api.schemas.filters import HistoryQuery, SpanQuery
@@ -22,13 +21,13 @@ def _asked(symbol: str, span: SpanQuery) -> HistoryRequest:
     return HistoryRequest(symbol.upper(), span.minutes, span.start, span.end)
 
 
-@router.get("/api/market-data/quote/{symbol}", summary="The price of a symbol now", responses=problems(404, 409))
+@router.get("/api/market-data/quote/{symbol}", summary="The price of a symbol now")
 def quote(parts: Parts, symbol: Symbol) -> QuoteView:
     """The desk's last quote, or the close of the last stored bar; 409 while the desk is not connected."""
     return parts.prices.quote(symbol.upper())
 
 
-@router.get("/api/market-data/quotes", summary="The prices of several symbols now", responses=problems(404, 409))
+@router.get("/api/market-data/quotes", summary="The prices of several symbols now")
 def quotes(
     parts: Parts,
     symbols: Annotated[
@@ -41,7 +40,7 @@ def quotes(
     return parts.prices.quotes(named)
 
 
-@router.get("/api/market-data/historical/{symbol}", summary="Stored bars, newest first", responses=problems(404))
+@router.get("/api/market-data/historical/{symbol}", summary="Stored bars, newest first")
 def historical(parts: Parts, symbol: Symbol, asked: Annotated[HistoryQuery, Query()]) -> list[BarView]:
     """From the beginning of what is stored unless a start is given."""
     return parts.prices.history(_asked(symbol, asked), asked.limit)
@@ -55,7 +54,7 @@ def search(
     return parts.prices.search(q)
 
 
-@router.get("/history/{symbol}", summary="Stored bars of the last 24 hours, newest first", responses=problems(404))
+@router.get("/history/{symbol}", summary="Stored bars of the last 24 hours, newest first")
 def history(parts: Parts, symbol: Symbol, asked: Annotated[HistoryQuery, Query()]) -> list[BarView]:
     """Of market time; `start` and `end` choose another span. `[]` where a known symbol has none."""
     return parts.prices.history(_asked(symbol, asked), asked.limit, DEFAULT_SPAN)
@@ -67,13 +66,13 @@ def symbols(parts: Parts) -> list[SeriesView]:
     return parts.prices.series()
 
 
-@router.get("/ohlcv/{symbol}", summary="A span as one bar", responses=problems(404))
+@router.get("/ohlcv/{symbol}", summary="A span as one bar")
 def ohlcv(parts: Parts, symbol: Symbol, asked: Annotated[SpanQuery, Query()]) -> OhlcvView:
     """Of the last 24 hours of market time unless told otherwise."""
     return parts.prices.ohlcv(_asked(symbol, asked))
 
 
-@router.get("/stats/{symbol}", summary="Figures of the closes of a span", responses=problems(404))
+@router.get("/stats/{symbol}", summary="Figures of the closes of a span")
 def stats(parts: Parts, symbol: Symbol, asked: Annotated[SpanQuery, Query()]) -> PriceStats:
     """Of the last 24 hours of market time unless told otherwise."""
     return parts.prices.stats(_asked(symbol, asked))

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
 
-from htbot.api.answers import problems
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller
 from htbot.api.schemas.filters import AlertsQuery, AuditQuery, EvaluationsQuery, ReconciliationsQuery
@@ -28,13 +27,13 @@ class Asked(BaseModel):
     asked_at: datetime
 
 
-@router.get("/audit", summary="Who did what, newest first", responses=problems(400))
+@router.get("/audit", summary="Who did what, newest first")
 def audit(parts: Parts, asked: Annotated[AuditQuery, Query()]) -> Page[AuditView]:
     """Acts of people and processes."""
     return parts.listings.audit(asked.page, asked.filters)
 
 
-@router.get("/audit/verify", summary="Whether the record is as it was written", responses=problems(409))
+@router.get("/audit/verify", summary="Whether the record is as it was written")
 def verify(parts: Parts) -> AuditReport:
     """Every link of both hash chains, every journaled row, every noted head; `ok` false with what is wrong."""
     return parts.audit.verify()
@@ -46,13 +45,13 @@ def books(parts: Parts) -> BooksReport:
     return parts.audit.rebuild()
 
 
-@router.get("/alerts", summary="Messages to people, newest first", responses=problems(400))
+@router.get("/alerts", summary="Messages to people, newest first")
 def alerts(parts: Parts, asked: Annotated[AlertsQuery, Query()]) -> Page[AlertView]:
     """Those of an account come with those of none."""
     return parts.listings.alerts(asked.page, asked.filters)
 
 
-@router.post("/alerts/{alert_id}/ack", summary="Acknowledge an alert", responses=problems(404, 409))
+@router.post("/alerts/{alert_id}/ack", summary="Acknowledge an alert")
 def acknowledge(
     parts: Parts, principal: Operator, alert_id: Annotated[int, Path(ge=1, le=2**63 - 1)], key: Key = None
 ) -> AlertView:
@@ -60,19 +59,19 @@ def acknowledge(
     return parts.listings.acknowledge(alert_id, caller(principal, key))
 
 
-@router.get("/evaluations", summary="What was decided in each cycle and why not, newest first", responses=problems(400))
+@router.get("/evaluations", summary="What was decided in each cycle and why not, newest first")
 def evaluations(parts: Parts, asked: Annotated[EvaluationsQuery, Query()]) -> Page[EvaluationView]:
     """Where a signal fired, it comes with what every rule of the gate compared."""
     return parts.listings.evaluations(asked.page, asked.filters)
 
 
-@router.get("/reconciliation", summary="Comparisons with the broker, newest first", responses=problems(400))
+@router.get("/reconciliation", summary="Comparisons with the broker, newest first")
 def reconciliations(parts: Parts, asked: Annotated[ReconciliationsQuery, Query()]) -> Page[ReconciliationView]:
     """Those that were worth keeping: what was found had changed."""
     return parts.listings.reconciliations(asked.page, asked.filters)
 
 
-@router.get("/reconciliation/latest", summary="The last comparison with the broker", responses=problems(404))
+@router.get("/reconciliation/latest", summary="The last comparison with the broker")
 def latest(parts: Parts, chosen: Chosen) -> ReconciliationView:
     """Verdict, counts, and what did not match."""
     return parts.queries.reconciliation(chosen.account)
@@ -82,7 +81,6 @@ def latest(parts: Parts, chosen: Chosen) -> ReconciliationView:
     "/reconciliation/run",
     status_code=HTTPStatus.ACCEPTED,
     summary="Compare with the broker now",
-    responses=problems(409),
 )
 def compare(parts: Parts, _principal: Operator) -> Asked:
     """The desk does it with its next chore, and stores the run when what is found has changed. It never trades."""

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from htbot.api.answers import problems
 from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller
 from htbot.api.schemas.filters import HaltsQuery
@@ -40,28 +39,28 @@ def in_force(parts: Parts) -> list[HaltView]:
     return parts.queries.halts()
 
 
-@router.post("/risk/kill-switch", summary="Originate nothing from now on; closes go on", responses=problems(409))
-@router.post("/halts", summary="Originate nothing from now on; closes go on", responses=problems(409))
+@router.post("/risk/kill-switch", summary="Originate nothing from now on; closes go on")
+@router.post("/halts", summary="Originate nothing from now on; closes go on")
 def halt(parts: Parts, principal: Operator, body: HaltBody, key: Key = None) -> HaltAnswer:
     """The same as `POST /halt`."""
     return parts.commands.halt(body.reason, caller(principal, key))
 
 
-@router.delete("/risk/kill-switch", summary="Lift the halts that people set", responses=problems(409))
-@router.delete("/halts", summary="Lift the halts that people set", responses=problems(409))
+@router.delete("/risk/kill-switch", summary="Lift the halts that people set")
+@router.delete("/halts", summary="Lift the halts that people set")
 def lift(parts: Parts, principal: Operator, key: Key = None) -> HaltAnswer:
     """The same as `POST /resume`: a STOP file made by hand and trips stay, and are named."""
     return parts.commands.resume(caller(principal, key))
 
 
-@router.get("/halts", summary="Halts and trips, newest first, in force or not", responses=problems(400))
+@router.get("/halts", summary="Halts and trips, newest first, in force or not")
 def halts(parts: Parts, asked: Annotated[HaltsQuery, Query()]) -> Page[HaltRecordView]:
     """Those that are in the record; the STOP file by itself is in `GET /api/v1/risk/halts`."""
     return parts.listings.halts(asked.page, asked.filters)
 
 
-@router.post("/risk/breaker/reset", summary="Lift the trips of the breaker", responses=problems(409))
-@router.post("/risk/reset-circuit-breaker", summary="Lift the trips of the breaker", responses=problems(409))
+@router.post("/risk/breaker/reset", summary="Lift the trips of the breaker")
+@router.post("/risk/reset-circuit-breaker", summary="Lift the trips of the breaker")
 def reset(parts: Parts, principal: Admin, body: PinBody, key: Key = None) -> HaltAnswer:
     """Needs the PIN. Equity and day are judged from where they stand now; halts of people stay."""
     return parts.commands.reset_breaker(caller(principal, key), body.pin.get_secret_value())

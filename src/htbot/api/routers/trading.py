@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from htbot.api.answers import problems
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller, propose
 from htbot.api.schemas.filters import AccountQuery, SymbolQuery
@@ -30,9 +29,7 @@ def status(parts: Parts) -> BrokerStatus:
     return parts.broker.status()
 
 
-@router.post(
-    "/ibkr/connect", status_code=HTTPStatus.ACCEPTED, summary="Let the desk back to the broker", responses=problems(409)
-)
+@router.post("/ibkr/connect", status_code=HTTPStatus.ACCEPTED, summary="Let the desk back to the broker")
 def connect(parts: Parts, principal: Operator, key: Key = None) -> Accepted:
     """Harmless when it is connected. Done once the session stands: `GET /commands/{command_id}`."""
     return parts.broker.connect(caller(principal, key))
@@ -42,32 +39,31 @@ def connect(parts: Parts, principal: Operator, key: Key = None) -> Accepted:
     "/ibkr/disconnect",
     status_code=HTTPStatus.ACCEPTED,
     summary="Take the desk off the broker until it is connected again",
-    responses=problems(409),
 )
 def disconnect(parts: Parts, principal: Operator, body: DisconnectBody | None = None, key: Key = None) -> Accepted:
     """Holds over restarts, and does not change `/ready`. With an open trade it needs `force`: nobody guards it then."""
     return parts.broker.disconnect(caller(principal, key), force=body is not None and body.force)
 
 
-@router.get("/ibkr/test", summary="A round trip through the desk to the broker", responses=problems(409))
+@router.get("/ibkr/test", summary="A round trip through the desk to the broker")
 def test(parts: Parts) -> RoundTrip:
     """With its duration, and the broker's time where asking for it moves nothing."""
     return parts.broker.test()
 
 
-@router.post("/ibkr/test", summary="A round trip through the desk to the broker", responses=problems(409))
+@router.post("/ibkr/test", summary="A round trip through the desk to the broker")
 def test_again(parts: Parts) -> RoundTrip:
     """The same as `GET`."""
     return parts.broker.test()
 
 
-@router.get("/ibkr/account", summary="What the broker tells of the traded account now", responses=problems(409))
+@router.get("/ibkr/account", summary="What the broker tells of the traded account now")
 def account(parts: Parts) -> BrokerAccount:
     """By the broker's own names, dollars."""
     return parts.broker.account()
 
 
-@router.get("/ibkr/positions", summary="What the broker holds now, whoever made it", responses=problems(409))
+@router.get("/ibkr/positions", summary="What the broker holds now, whoever made it")
 def positions(parts: Parts) -> list[BrokerPosition]:
     """In every account of the login."""
     return parts.broker.positions()
@@ -77,13 +73,11 @@ def positions(parts: Parts) -> list[BrokerPosition]:
     "/execute",
     status_code=HTTPStatus.ACCEPTED,
     summary="Propose a vertical spread; it passes the same gate as every signal",
-    responses=problems(404, 409),
 )
 @router.post(
     "/signal",
     status_code=HTTPStatus.ACCEPTED,
     summary="Propose a vertical spread; it passes the same gate as every signal",
-    responses=problems(404, 409),
 )
 def execute(parts: Parts, principal: Operator, body: TradeSignalBody, key: Key = None) -> ManualAnswer:
     """The same as `POST /trade/signal`: 202 with the decision, 422 when a rule refuses."""
