@@ -19,11 +19,14 @@ from htbot.api.parts import ApiParts
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import Session
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingWindow
 from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import AccountRepository, DeskStateRepository, SessionRepository
 from htbot.risk.limits import Limits
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts
@@ -161,9 +164,10 @@ class FakeLive:
 
 @dataclass
 class House:
-    """Everything that a person touches, over one record."""
+    """Everything that a person touches, over one record: `database` is the test's way to it, `served` the API's."""
 
     database: Database
+    served: Database
     live: FakeLive
     stop_file: Path
     queries: Queries
@@ -197,15 +201,15 @@ class House:
             commands=self.commands,
             manual_signals=self.manual_signals,
             strategies=Strategies(self.strategy_parts),
-            performance=Performance(self.database, self.queries),
-            listings=Listings(self.database, self.live, self.now),
+            performance=Performance(self.served, self.queries),
+            listings=Listings(self.served, self.live, self.now),
             risk_rules=RiskRules(
-                RuleParts(self.database, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
+                RuleParts(self.served, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
             ),
-            prices=Prices(self.database, self.data, lambda: self.monotonic),
-            broker=BrokerSession(self.database, self.data),
-            audit=Audit(AuditParts(self.database, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
-            scheduler=Scheduler(SchedulerParts(self.database, self.live, schedule(), self.now)),
+            prices=Prices(self.served, self.data, lambda: self.monotonic),
+            broker=BrokerSession(self.served, self.data),
+            audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
+            scheduler=Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now)),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,
@@ -224,19 +228,36 @@ def _terms(_symbol: str) -> ManualTerms:
     return ManualTerms(limits, rules, "by-hand")
 
 
+def open_market(house: House) -> None:
+    """A session is on, the desk streams, books agree."""
+    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
+    with house.database.transaction() as session:
+        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
+        desk = DeskStateRepository(session)
+        desk.set_reconciled(desk.begin_epoch())
+        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
+    house.live.seen = chain()
+
+
 def furnish(
-    database: Database, folder: Path, live: FakeLive | None = None, now: Callable[[], datetime] = lambda: HOST_NOW
+    database: Database,
+    folder: Path,
+    live: FakeLive | None = None,
+    now: Callable[[], datetime] = lambda: HOST_NOW,
+    served: Database | None = None,
 ) -> House:
-    """The house."""
+    """The house. With `served` its services use the record in another role than the test does."""
+    owner, database = database, served or database
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
-    tokens = Tokens(database, now)
+    tokens = Tokens(owner, now)
     return House(
         broker=broker,
-        database=database,
+        database=owner,
+        served=database,
         live=desk,
         stop_file=switch.path,
         queries=Queries(sources),

@@ -25,5 +25,5 @@ def build_beat(settings: Settings | None = None) -> BeatParts:
     return BeatParts(
         LiveReader(chosen.redis.url),
         schedule(chosen.schedule.poll_seconds),
-        SingletonLock(chosen.database.url, "beat"),
+        SingletonLock(chosen.database.app_url, "beat"),
     )

@@ -105,13 +105,18 @@ def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> Rul
     return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
 
 
-def build_people(settings: Settings, options: EngineOptions) -> People:
+def build_people(settings: Settings, options: EngineOptions, url: str | None = None) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
+
+    Args:
+        settings: everything that is set.
+        options: how the record is used.
+        url: of the record; default: as its owner, whom a person at the command line stands for.
 
     Raises:
         ConfigurationError: neither server is configured nor set up.
     """
-    database = Database(settings.database.url, options)
+    database = Database(url or settings.database.url, options)
     live = LiveReader(settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account

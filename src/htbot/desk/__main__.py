@@ -154,7 +154,7 @@ async def serve(settings: Settings) -> None:
     desk = build_desk(settings, world, parts)
     loop, clock = asyncio.get_running_loop(), desk.clock
     parts.halts.listen_for_signal(loop, lambda: clock.now() if clock.known else host_now())
-    doorbell = Doorbell(settings.database.url, f"desk:{settings.ib.host}:{settings.ib.port}")
+    doorbell = Doorbell(settings.database.app_url, f"desk:{settings.ib.host}:{settings.ib.port}")
     await doorbell.ensure()
     name = f"desk:{settings.ib.host}:{settings.ib.port}"
     await parts.orders_database.insist(lambda db: begin_desk(db, name, own_version(), host_now()))

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from htbot.domain.errors import ConfigurationError
 from htbot.settings.api import ApiSettings
 from htbot.settings.database import DatabaseSettings
-from htbot.settings.endpoint import read_endpoint
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, read_endpoint
 from htbot.settings.environment import Names, Variable, read_environment
 from htbot.settings.gate import GateSettings
 from htbot.settings.ib import IbSettings
@@ -177,8 +177,14 @@ def _with_embedded(settings: Settings) -> Settings:
     postgres = read_endpoint(settings.paths.postgres)
     redis = read_endpoint(settings.paths.redis)
     for endpoint in (postgres, redis):
-        hide_secret(endpoint.password if endpoint else None)
-    database = settings.database.model_copy(update={"embedded_url": postgres.postgres_url() if postgres else None})
+        for password in (endpoint.password, *endpoint.roles.values()) if endpoint else ():
+            hide_secret(password)
+    urls: dict[str, str] = {}
+    if postgres is not None:
+        urls["embedded_url"] = postgres.postgres_url()
+        urls["embedded_app_url"] = postgres.postgres_url(APP_ROLE)
+        urls["embedded_api_url"] = postgres.postgres_url(API_ROLE)
+    database = settings.database.model_copy(update=urls)
     cache = settings.redis.model_copy(update={"embedded_url": redis.redis_url() if redis else None})
     return settings.model_copy(update={"database": database, "redis": cache})
 
