@@ -35,10 +35,12 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
+from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
+from htbot.services.monitoring import Monitoring, MonitoringParts
 from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
 from htbot.services.prices import Prices
@@ -180,6 +182,7 @@ class House:
     now: Callable[[], datetime]
     rounds: Rounds
     monotonic: float = 0.0
+    changed_settings: list[str] = field(default_factory=list)
 
     @property
     def data(self) -> DeskData:
@@ -196,12 +199,19 @@ class House:
         """The API over it."""
         brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
         doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
+        scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now))
+        performance = Performance(self.served, self.queries)
+        freqtrade = FreqtradeParts(
+            self.queries, performance, scheduler, self.commands, 5, lambda: self.changed_settings
+        )
         parts = ApiParts(
+            freqtrade=Freqtrade(freqtrade),
+            monitoring=Monitoring(MonitoringParts(self.served, self.queries, self.stop_file.parent, self.now)),
             queries=self.queries,
             commands=self.commands,
             manual_signals=self.manual_signals,
             strategies=Strategies(self.strategy_parts),
-            performance=Performance(self.served, self.queries),
+            performance=performance,
             listings=Listings(self.served, self.live, self.now),
             risk_rules=RiskRules(
                 RuleParts(self.served, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
@@ -209,7 +219,7 @@ class House:
             prices=Prices(self.served, self.data, lambda: self.monotonic),
             broker=BrokerSession(self.served, self.data),
             audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
-            scheduler=Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now)),
+            scheduler=scheduler,
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,

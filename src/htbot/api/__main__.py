@@ -33,6 +33,8 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         audit=people.audit,
         performance=people.performance,
         prices=people.prices,
+        freqtrade=people.freqtrade,
+        monitoring=people.monitoring,
         metrics=people.metrics.page,
         doorman=Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit),
         hosts=process.hosts,

@@ -16,8 +16,10 @@ from htbot.services.audit import Audit
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
+from htbot.services.freqtrade import Freqtrade
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualAnswer, ManualRequest, ManualSignals
+from htbot.services.monitoring import Monitoring
 from htbot.services.performance import Performance
 from htbot.services.prices import Prices
 from htbot.services.queries import Queries
@@ -43,6 +45,8 @@ class ApiParts:
     audit: Audit
     performance: Performance
     prices: Prices
+    freqtrade: Freqtrade
+    monitoring: Monitoring
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]

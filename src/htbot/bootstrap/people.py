@@ -23,11 +23,13 @@ from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
+from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
+from htbot.services.monitoring import Monitoring, MonitoringParts
 from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
 from htbot.services.prices import Prices
@@ -40,7 +42,8 @@ from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
 from htbot.services.versions import Version, own_version, version_trouble
 from htbot.services.visits import VisitBook
-from htbot.settings import Settings
+from htbot.settings import Settings, load_settings
+from htbot.settings.changes import changed_variables
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +68,8 @@ class People:
     broker: BrokerSession
     performance: Performance
     prices: Prices
+    freqtrade: Freqtrade
+    monitoring: Monitoring
 
 
 def host_now() -> datetime:
@@ -97,6 +102,15 @@ def _pin(settings: Settings) -> str | None:
     """Digest of the PIN, None when none is set."""
     pin = settings.risk.pin
     return None if pin is None else pin_digest(pin.get_secret_value())
+
+
+def _changed(running: Settings) -> list[str]:
+    """Settings that would be read otherwise now.
+
+    Raises:
+        ConfigurationError: they cannot be run with.
+    """
+    return changed_variables(running, load_settings())
 
 
 def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> RuleParts:
@@ -134,13 +148,19 @@ def build_people(settings: Settings, options: EngineOptions, url: str | None = N
     strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
     queries = Queries(sources)
     data = DeskData(live, live.ask, host_now)
+    line = DeskLine(settings.paths.run)
+    commands = Commands(CommandParts(database, live, switch, account, host_now, line, _pin(settings)))
+    scheduler = Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now))
+    performance = Performance(database, queries)
+    most_trades = risk_limits(settings, settings.strategy.symbol).max_concurrent_trades
+    changed = partial(_changed, settings)
     return People(
         database=database,
         queries=queries,
-        performance=Performance(database, queries),
-        commands=Commands(
-            CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run), _pin(settings))
-        ),
+        performance=performance,
+        freqtrade=Freqtrade(FreqtradeParts(queries, performance, scheduler, commands, most_trades, changed)),
+        monitoring=Monitoring(MonitoringParts(database, queries, settings.paths.var, host_now)),
+        commands=commands,
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         visits=VisitBook(database, host_now),
@@ -152,5 +172,5 @@ def build_people(settings: Settings, options: EngineOptions, url: str | None = N
         risk_rules=RiskRules(_rule_parts(settings, database, live)),
         broker=BrokerSession(database, data),
         prices=Prices(database, data),
-        scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),
+        scheduler=scheduler,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from htbot.api.routers import (
     control,
     documentation,
+    freqtrade,
+    monitoring,
     open,  # noqa: A004 - a module of open endpoints
     orders,
     prices,
@@ -27,5 +29,7 @@ ROUTERS = (
     record.router,
     trading.router,
     prices.router,
+    monitoring.router,
+    freqtrade.router,
     documentation.router,
 )

@@ -39,6 +39,14 @@ class DisconnectBody(Request):
     force: bool = False
 
 
+class ForceExitBody(Request):
+    """The trade that is to be closed, or `all`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tradeid": "all"}]})
+
+    tradeid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+
+
 class PinBody(Request):
     """The PIN of HTBOT_PIN."""
 
