@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from redis import RedisError
@@ -301,7 +301,7 @@ async def _while_held(desk: Desk) -> None:
 
     A trade that is held meanwhile is guarded by nobody, of which people are paged as of any outage.
     """
-    while await desk.trading.hold.keeps_away():
+    while await desk.trading.hold.keeps_away(desk.clock.now() if desk.clock.known else datetime.now(UTC)):
         desk.connection, desk.reason = "disconnected", f"disconnected by {desk.trading.hold.by}"
         if not desk.clock.known:
             desk.clock.told(await desk.trading.hold.last_market_time())

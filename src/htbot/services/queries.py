@@ -232,6 +232,11 @@ class Queries:
             raise NotFound("no account is known yet: the desk writes it down once it is connected")
         return found[0]
 
+    def account_meant(self, asked: str | None = None) -> str | None:
+        """The account asked for, else the one that is traded; None for every account, or while none is known."""
+        with self._sources.database.transaction() as session:
+            return self._account(session, asked, self.desk())
+
     def command(self, command_id: UUID) -> CommandView:
         """How far a command has come.
 
