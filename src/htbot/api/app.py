@@ -9,7 +9,7 @@ from htbot.api import errors
 from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
 from htbot.api.parts import ApiParts
-from htbot.api.routers import control, documentation, open, reads  # noqa: A004 - a module of open endpoints
+from htbot.api.routers.table import ROUTERS
 
 
 def make_app(parts: ApiParts) -> FastAPI:
@@ -19,6 +19,6 @@ def make_app(parts: ApiParts) -> FastAPI:
     app.state.doorman = parts.doorman
     errors.install(app)
     app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
-    for module in (open, reads, control, documentation):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -172,6 +172,12 @@ class Queries:
         with self._sources.database.transaction() as session:
             return trade_queries.trades(session, self._scoped(session, chosen))
 
+    def trades_like(self, account: str | None, symbol: str | None, status: str, limit: int) -> list[TradeView]:
+        """Trades of an underlying in a state (`live`: not over, `all`: whichever), newest first."""
+        with self._sources.database.transaction() as session:
+            chosen = self._scoped(session, Selection(account=account, limit=limit))
+            return trade_queries.trades(session, chosen, symbol, status)[::-1]
+
     def alerts(self, chosen: Selection) -> list[AlertView]:
         """Alerts."""
         with self._sources.database.transaction() as session:
@@ -225,6 +231,11 @@ class Queries:
         if not found:
             raise NotFound("no account is known yet: the desk writes it down once it is connected")
         return found[0]
+
+    def account_meant(self, asked: str | None = None) -> str | None:
+        """The account asked for, else the one that is traded; None for every account, or while none is known."""
+        with self._sources.database.transaction() as session:
+            return self._account(session, asked, self.desk())
 
     def command(self, command_id: UUID) -> CommandView:
         """How far a command has come.

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.support import record
 from tests.support.accounts import ENOUGH, enough_margin
 from tests.support.asgi import TestClient
-from tests.support.people import FIRST, FakeLive, House, chain, clock, furnish, open_market
+from tests.support.people import FIRST, SPREAD, FakeLive, House, chain, clock, furnish
 
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.persistence.engine import Database
@@ -20,14 +20,6 @@ from htbot.persistence.repositories import (
     HaltRequest,
 )
 from htbot.persistence.states import CommandState, HaltKind
-
-SPREAD = {
-    "strategy": "vertical_spread",
-    "symbol": "SPX",
-    "qty_per_leg": 1,
-    "strike_long": "4105",
-    "strike_short": "4145",
-}
 
 
 def rows(house: House, query: str) -> list[Any]:
@@ -172,12 +164,6 @@ def test_cancel_names_an_order(api: TestClient) -> None:
 
 
 # --- a spread by hand -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def market(house: House) -> House:
-    open_market(house)
-    return house
 
 
 @pytest.mark.fault(53)

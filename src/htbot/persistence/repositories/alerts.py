@@ -66,6 +66,11 @@ class AlertRepository(Repository):
         values = {"state": state, "attempts": failed, "last_error": error, "next_attempt_at": now + back_off(failed)}
         self._count(update(AlertRow).where(AlertRow.id == alert_id).values(**values))
 
+    def acknowledge(self, alert_id: int, by: str, now: datetime) -> bool:
+        """A person has seen it; False when somebody had before, or there is none: the first acknowledgement stands."""
+        unseen = (AlertRow.id == alert_id, AlertRow.acknowledged_at.is_(None))
+        return self._count(update(AlertRow).where(*unseen).values(acknowledged_at=now, acknowledged_by=by)) == 1
+
     def recent(self, limit: int = 100, state: AlertState | None = None) -> list[StoredAlert]:
         """The last alerts, newest first."""
         query = select(AlertRow).order_by(AlertRow.id.desc()).limit(limit)
