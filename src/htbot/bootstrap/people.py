@@ -12,6 +12,7 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms
+from htbot.bootstrap.outside import LookOutside
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
@@ -110,6 +111,6 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
-        metrics=SystemMetrics(sources),
+        metrics=SystemMetrics(sources, LookOutside(settings)),
         strategies=Strategies(StrategyParts(database, live, partial(strategies, settings), host_now)),
     )

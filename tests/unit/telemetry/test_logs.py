@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from htbot.telemetry import bind_context, clear_context, configure_logging, get_logger, hide_secret, masked
-from htbot.telemetry.metrics import OPEN_TRADES, exposition
 
 
 @pytest.fixture
@@ -77,8 +76,3 @@ def test_what_is_no_secret_stays_readable() -> None:
         "host": "db",
         "url": "http://db:5432/x",
     }
-
-
-def test_metrics_are_prometheus_text() -> None:
-    OPEN_TRADES.set(2)
-    assert b"\nopen_trades 2.0\n" in exposition()

@@ -53,6 +53,11 @@ class AlertRepository(Repository):
         query = select(AlertRow).where(*_due(now)).order_by(AlertRow.id).limit(limit)
         return self._all(query.with_for_update(skip_locked=True), _to_alert)
 
+    def first_waiting(self) -> StoredAlert | None:
+        """The oldest alert that is neither sent nor given up; holds nothing."""
+        query = select(AlertRow).where(AlertRow.state == AlertState.PENDING).order_by(AlertRow.id).limit(1)
+        return self._first(query, _to_alert)
+
     def mark_sent(self, alert_id: int, now: datetime) -> None:
         """The alert has been delivered."""
         told = {"state": AlertState.SENT, "sent_at": now, "attempts": AlertRow.attempts + 1, "next_attempt_at": None}
