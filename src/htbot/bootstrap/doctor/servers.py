@@ -56,7 +56,7 @@ def api(site: Site) -> Seen:
 
     url = site.settings.api.url
     try:
-        answer = httpx.get(f"{url}/ready", timeout=_WAIT_S, trust_env=False)
+        answer = httpx.get(f"{url}/ready", timeout=_WAIT_S, trust_env=False, verify=site.settings.api.trust or True)
     except httpx.HTTPError as error:
         return fail(f"{url} does not answer ({type(error).__name__})", "see var/log/api.log, then ./restart.sh")
     if answer.status_code != httpx.codes.OK:

@@ -15,7 +15,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.repositories import AlertRepository
 from htbot.services.alert_delivery import Channel, DeliveryParts, deliver_due, nowhere
 from htbot.settings import Settings
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 _OPTIONS = EngineOptions(application_name="htbot-telling", pool_size=1, connect_timeout_s=3, statement_timeout_ms=5_000)
 _log = get_logger(__name__)
