@@ -59,10 +59,10 @@ def reconciliation(site: Site) -> Seen:
     told = f"{run.verdict} at {run.as_of:%Y-%m-%d %H:%M} UTC, {run.matched} contracts match"
     if run.differing:
         details = "; ".join(item.detail for item in run.items[:3])
-        return fail(f"{told}, {run.differing} do not: {details}", "htbot alerts tells what; compare with TWS by hand")
+        return fail(f"{told}, {run.differing} do not: {details}", "htbot reconciliation shows all; look into TWS")
     if run.foreign:
         return warn(
-            f"{told}, {run.foreign} things are not htbot's", "entries in those symbols stop; htbot alerts tells what"
+            f"{told}, {run.foreign} things are not htbot's", "entries in those symbols stop; see htbot reconciliation"
         )
     return ok(told)
 
