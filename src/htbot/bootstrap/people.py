@@ -12,6 +12,7 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
+from htbot.bootstrap.outside import LookOutside
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
@@ -165,7 +166,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         tokens=Tokens(database, host_now),
         visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
-        metrics=SystemMetrics(sources),
+        metrics=SystemMetrics(sources, LookOutside(settings)),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         listings=Listings(database, live, host_now),

@@ -78,7 +78,7 @@ def test_halt_works_by_file_while_postgres_is_dead(tmp_path: Path) -> None:
         status = api.get("/status")
         assert (status.status_code, status.headers["retry-after"]) == (503, "5")
         assert api.get("/ready").json()["checks"]["database"] == "away"
-        assert "database_up 0.0" in api.get("/metrics").text
+        assert "htbot_database_up 0.0" in api.get("/metrics").text
     assert dead.stop_file.exists()
 
 
