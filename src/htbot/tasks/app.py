@@ -35,7 +35,12 @@ def make_app(broker_url: str) -> Celery:
         worker_send_task_events=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        # A process that is killed in the middle of a task has committed nothing: the message goes back to the queue and
+        # is worked on at once, until it expires (FAULTS 2). One that comes twice changes nothing (`tasks.base`).
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # Redis that goes away is no reason to kill what is being decided: a late acknowledgment is lost, no more.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 10 * _LONGEST_TASK_S, "max_connections": 20},
         task_time_limit=_LONGEST_TASK_S,
