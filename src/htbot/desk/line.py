@@ -105,7 +105,14 @@ class Line:
             "halted_by": halted,
             "open": [held.trade.id for held in desk.book.guarded],
             "unwritten": desk.ledger.behind,
+            "troubles": {name: told for name, told in self._troubles().items() if told is not None},
         }
+
+    def _troubles(self) -> dict[str, dict[str, object] | None]:
+        """What the servers refuse that the desk leans on."""
+        parts = self._desk.parts
+        record = parts.orders_database.trouble or parts.market_database.trouble
+        return {"postgres": None if record is None else record.told(), "redis": parts.bulletin.trouble.told()}
 
     async def _look_at_file(self) -> None:
         try:

@@ -59,9 +59,6 @@ FAULTS: dict[int, tuple[str, str]] = {
 }
 
 NOT_RUN: dict[int, str] = {
-    12: "needs a Redis with a memory limit under load",
-    13: "needs a Redis whose folder disappears; supervisor kills it after 20 s",
-    15: "needs a small file system of its own, which needs root",
     18: "needs a small file system of its own, which needs root",
     46: "limits on memory and descriptors are not built",
 }
