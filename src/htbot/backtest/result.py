@@ -84,9 +84,9 @@ class BacktestResult:
 
     `engine` is compiled or events, `why_not` why it was not compiled; `assumptions` are name and sentence, for page
     one of the report; `refusals` counts entries that a limit refused, by rule; `modelled_share` of the prices that
-    filled were modelled, not recorded (0 to 1); `bars` were read. `open_since` (UTC) is when the position that is still
-    held at the end was opened, None when there is none. A run over several symbols has no `curve.prices`: their closes
-    are in `closes`, NaN on a day without bars.
+    filled were modelled, not recorded (0 to 1; None when nothing filled that could be); `bars` were read. `open_since`
+    (UTC) is when the position that is still held at the end was opened, None when there is none. A run over several
+    symbols has no `curve.prices`: their closes are in `closes`, NaN on a day without bars.
     """
 
     strategy: str
@@ -104,7 +104,7 @@ class BacktestResult:
     why_not: str = ""
     refusals: Mapping[str, int] = field(default_factory=dict)
     open_since: datetime | None = None
-    modelled_share: float = 0.0
+    modelled_share: float | None = 0.0
     closes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def by_symbol(self) -> tuple[BacktestResult, ...]:

@@ -125,7 +125,9 @@ class BarLoop(Numeric):
             if advice.side != NONE and self._admits(bar, advice):
                 self._order(bar, advice)
         else:
-            happened = max(happened, self._hold(bar))
+            ended = self._hold(bar)
+            if ended != 0:
+                return ended
         return happened
 
     def _hold(self, bar: TapeBar) -> int:

@@ -19,7 +19,7 @@ from htbot.bootstrap.install.rounds import Rounds, Trouble, full_disks, refusals
 from htbot.domain.alerts import Severity
 from htbot.services.desk_line import DeskLine
 from htbot.settings import Settings, load_settings
-from htbot.telemetry import configure_logging, get_logger
+from htbot.telemetry.logs import configure_logging, get_logger
 
 EVENTS = {
     "PROCESS_STATE_FATAL": ("does not start any more", Severity.CRITICAL),
