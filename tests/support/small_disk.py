@@ -1,100 +1,107 @@
-"""A small disk of its own without root: a tmpfs in a namespace of its own, seen by the programs that run in it."""
+"""A small disk without root: a tmpfs in a namespace of its own, seen by the programs that are started in it."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 _INSIDE = ("unshare", "--user", "--map-root-user", "--mount", "--")
 
+_LEADER = """
+import json, signal, subprocess, sys
+
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={sys.argv[2]}k,mode=700", "tmpfs", sys.argv[1]], check=True)
+print("mounted", flush=True)
+nothing, running = subprocess.DEVNULL, []
+for line in sys.stdin:
+    running.append(subprocess.Popen(json.loads(line), stdin=nothing, stdout=nothing, stderr=nothing))
+for process in running:
+    process.send_signal(signal.SIGQUIT)
+for process in running:
+    process.wait()
+"""
+
 _POSTGRES = """
-import errno, json, os, signal, subprocess, sys
+import os, sys
 from pathlib import Path
 from htbot.bootstrap.install.postgres import prepare
 
-folder, size_mb = Path(sys.argv[1]), int(sys.argv[2])
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=700", "tmpfs", str(folder)], check=True)
-server = prepare(folder / "pg")
+server = prepare(Path(sys.argv[1]))
 options = [f"port={server.endpoint.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=",
            "shared_buffers=16MB", "max_connections=20", "max_wal_size=32MB", "min_wal_size=32MB", "autovacuum=off"]
 command = [*server.command, "-D", str(server.data), *(part for option in options for part in ("-c", option))]
-running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(json.dumps({"port": server.endpoint.port, "password": server.endpoint.password}), flush=True)
-ballast = folder / "ballast"
-for line in sys.stdin:
-    if line.strip() == "fill":
-        with ballast.open("ab", buffering=0) as stream:
-            for part in (1 << 20, 4096):
-                try:
-                    while True:
-                        stream.write(bytes(part))
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-    else:
-        ballast.unlink()
-    print("done", flush=True)
-running.send_signal(signal.SIGQUIT)
-running.wait()
+os.execvp(command[0], command)
 """
 
 
-def require_small_disks() -> None:
-    """Skip the test where this host gives nobody a namespace of their own: the row is not run then, not green."""
-    done = subprocess.run([*_INSIDE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True)
-    if done.returncode != 0:
-        pytest.skip(f"not run: no small disk without root here: {done.stderr.decode().strip()}")
+class SmallDisk:
+    """A mounted disk. `folder` is its path for programs inside, `seen` the one by which everybody else reaches it."""
 
+    def __init__(self, folder: Path, leader: subprocess.Popen[str]) -> None:
+        self.folder = folder
+        self.seen = Path(f"/proc/{leader.pid}/root{folder}")
+        self._leader = leader
 
-class SmallPostgres:
-    """A PostgreSQL on a disk that a test can fill and free."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self._endpoint = json.loads(self._line())
-
-    def url(self, database: str) -> str:
-        """URL of one database of this server."""
-        return f"postgresql://htbot:{self._endpoint['password']}@127.0.0.1:{self._endpoint['port']}/{database}"
+    def start(self, *command: str) -> None:
+        """Start a program that sees the disk; it ends with the disk."""
+        assert self._leader.stdin is not None
+        self._leader.stdin.write(json.dumps(command) + "\n")
+        self._leader.stdin.flush()
 
     def fill(self) -> None:
-        """Leave no byte on its disk."""
-        self._say("fill")
+        """Leave no byte on it."""
+        for size in (1 << 20, 1 << 12, 1):
+            with (self.seen / "ballast").open("ab", buffering=0) as stream, suppress(OSError):
+                while True:
+                    stream.write(bytes(size))
+        disk = os.statvfs(self.seen)
+        assert disk.f_bavail == 0, f"{disk.f_bavail} blocks are left"
 
     def free(self) -> None:
-        """Give it back what was filled."""
-        self._say("free")
-
-    def _say(self, word: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
-        assert self._line() == "done\n"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"it ended with {self._process.wait()}"
-        return line
+        """Give back what was filled."""
+        (self.seen / "ballast").unlink()
 
 
 @contextmanager
-def small_postgres(folder: Path, size_mb: int = 100) -> Iterator[SmallPostgres]:
-    """A server whose data lies on a disk of this size."""
+def small_disk(folder: Path, size_kb: int) -> Iterator[SmallDisk]:
+    """A disk of this size at a folder that is made for it.
+
+    Where this host gives nobody a namespace of their own the test is skipped: its row is not run then, and not green.
+    """
     folder.mkdir()
-    process = subprocess.Popen(
-        [*_INSIDE, sys.executable, "-c", _POSTGRES, str(folder), str(size_mb)],
+    leader = subprocess.Popen(
+        [*_INSIDE, sys.executable, "-c", _LEADER, str(folder), str(size_kb)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
+    assert leader.stdout is not None
+    if leader.stdout.readline() != "mounted\n":
+        _, complaint = leader.communicate()
+        pytest.skip(f"not run: no small disk without root here: {complaint.strip().splitlines()[-1]}")
     try:
-        yield SmallPostgres(process)
+        yield SmallDisk(folder, leader)
     finally:
-        process.communicate(timeout=30)  # the end of its input is its end
+        leader.communicate(timeout=30)  # the end of its input is its end
+
+
+class SmallPostgres:
+    """A PostgreSQL on a small disk."""
+
+    def __init__(self, disk: SmallDisk) -> None:
+        self.disk = disk
+        self._endpoint = disk.seen / "pg" / "endpoint.json"
+        disk.start(sys.executable, "-c", _POSTGRES, str(disk.folder / "pg"))
+
+    def url(self, database: str) -> str:
+        """URL of one database of this server; its endpoint is there soon after the start."""
+        told = json.loads(self._endpoint.read_text()) if self._endpoint.exists() else {"password": "", "port": 1}
+        return f"postgresql://htbot:{told['password']}@127.0.0.1:{told['port']}/{database}"

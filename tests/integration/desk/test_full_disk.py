@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, text
 from tests.support import record
 from tests.support.desk import Running, World
-from tests.support.small_disk import SmallPostgres, require_small_disks, small_postgres
+from tests.support.small_disk import SmallPostgres, small_disk
 
 from htbot.bootstrap.install.migrate import create_database
 from htbot.bootstrap.install.processes import wait_until
@@ -35,9 +35,9 @@ KEPT = ("alerts", "fills", "intents", "orders", "trades")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallPostgres]:
-    require_small_disks()
-    with small_postgres(tmp_path_factory.mktemp("small") / "disk") as made:
-        assert wait_until(lambda: _answers(made), 20)
+    with small_disk(tmp_path_factory.mktemp("small") / "disk", 100_000) as disk:
+        made = SmallPostgres(disk)
+        assert wait_until(lambda: _answers(made), 30)
         create_database(made.url("postgres"), "htbot")
         upgrade(made.url("htbot"))
         yield made
@@ -102,7 +102,7 @@ async def test_no_new_order_leaves_and_exits_do(server: SmallPostgres, small_wor
     desk = await world.desk()
     intent = await desk.opened()
     waiting, up = world.enter(2, strategy="another"), started(database)
-    server.fill()
+    server.disk.fill()
     until_full(database)
     committed = rows(database)
 
@@ -125,7 +125,7 @@ async def test_no_new_order_leaves_and_exits_do(server: SmallPostgres, small_wor
     assert [placed for placed, _, _ in desk.session.placed] == [intent.ref, ref], "and nothing new has"
     assert started(database) == up, "it went on reading all the time"
 
-    server.free()
+    server.disk.free()
     await asyncio.wait_for(asyncio.gather(writing, entering), 30)
     await desk.desk.ledger.settle()
     assert world.trade(intent.trade_id).state is TradeState.CLOSED

@@ -59,7 +59,6 @@ FAULTS: dict[int, tuple[str, str]] = {
 }
 
 NOT_RUN: dict[int, str] = {
-    18: "needs a small file system of its own, which needs root",
     46: "limits on memory and descriptors are not built",
 }
 
