@@ -11,6 +11,7 @@ from redis import RedisError
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.install.usage import Degraded
 from htbot.bootstrap.limits import breaker_limits, manual_terms
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
@@ -92,7 +93,16 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     live = LiveReader(settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
+    sources = Sources(
+        database=database,
+        live=live,
+        kill_switch=switch,
+        mode=settings.ib.trading_mode,
+        account=account,
+        host_now=host_now,
+        breaker=breaker_limits(settings),
+        degraded=Degraded(settings.paths.var.resolve(), settings.limits.memory_mb),
+    )
     halted_by = partial(_halted_by, switch, database, own_version())
     manual = ManualParts(
         database=database,

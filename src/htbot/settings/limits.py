@@ -12,6 +12,13 @@ class LimitSettings(Section):
 
     title: ClassVar[str] = "Limits of processes"
 
+    memory_mb: int = variable(
+        "HTBOT_MEMORY_LIMIT_MB",
+        "resident MiB above which a process of htbot is degraded and restarted: the desk between orders only",
+        default=1024,
+        ge=192,
+        le=65_536,
+    )
     least_free_disk_mb: int = variable(
         "HTBOT_LEAST_FREE_DISK_MB",
         "a person is told when the disk of var/ has fewer MiB left; 0: never",

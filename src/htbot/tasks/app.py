@@ -22,8 +22,11 @@ TASK_MODULES = (
 _LONGEST_TASK_S = 60
 
 
-def make_app(broker_url: str) -> Celery:
-    """A Celery application on a broker; task modules are imported by the worker only."""
+def make_app(broker_url: str, memory_limit_mb: int) -> Celery:
+    """A Celery application on a broker; task modules are imported by the worker only.
+
+    A pool process that has grown beyond the limit is replaced after its task.
+    """
     app = Celery("htbot", broker=broker_url, include=TASK_MODULES)
     app.conf.update(
         task_serializer="json",
@@ -35,6 +38,7 @@ def make_app(broker_url: str) -> Celery:
         worker_send_task_events=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_max_memory_per_child=memory_limit_mb * 1024,
         # A process that is killed in the middle of a task has committed nothing: the message goes back to the queue and
         # is worked on at once, until it expires (FAULTS 2). One that comes twice changes nothing (`tasks.base`).
         task_acks_late=True,
@@ -51,7 +55,8 @@ def make_app(broker_url: str) -> Celery:
     return app
 
 
-app = make_app(load_settings().redis.broker_url)
+_settings = load_settings()
+app = make_app(_settings.redis.broker_url, _settings.limits.memory_mb)
 
 
 @setup_logging.connect

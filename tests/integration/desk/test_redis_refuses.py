@@ -21,8 +21,10 @@ from htbot.adapters.live import LiveWriter
 from htbot.alerts.message import Message
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.rounds import LASTS_S, Rounds, refusals
-from htbot.bootstrap.install.telling import deliver_waiting, tell
-from htbot.bootstrap.install.valkey import require_noeviction
+from htbot.bootstrap.install.supervisor import ProgramState, Supervisor
+from htbot.bootstrap.install.telling import tell
+from htbot.bootstrap.install.waiting import Waiting
+from htbot.bootstrap.install.watchman import Watchman
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.line import Line
 from htbot.desk.trouble import Trouble
@@ -34,6 +36,16 @@ from htbot.settings import load_settings
 
 STOP = {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
 QUEUE = "default"
+
+
+class NoPrograms(Supervisor):
+    """A process manager with nothing to wait for."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def states(self) -> list[ProgramState]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -124,12 +136,11 @@ async def test_orders_leave_and_a_person_is_told_while_redis_refuses(
             told.append(message)
             return tell(settings, message)
 
-        rounds = Rounds([lambda: refusals(line)])
+        watchman = Watchman(Rounds([lambda: refusals(line)]), to_person, settings)
         for _ in range(2):
-            await asyncio.to_thread(rounds.look, to_person)
+            await asyncio.to_thread(watchman.on_minute)
         [message] = told
         assert refusing.says in message.facts[0].value
-        await asyncio.to_thread(deliver_waiting, settings)
         mails = list((tmp_path / "var" / "mail").glob("*.eml"))
         subjects = "".join(mail.read_text(encoding="utf-8") for mail in mails)
         assert "Redis does not take" in subjects
@@ -146,13 +157,15 @@ def test_beat_is_told_what_it_waits_for(refusing: Refusing) -> None:
 
 
 @pytest.mark.fault(12)
-def test_a_server_that_drops_tasks_is_refused_at_the_start() -> None:
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+def test_a_server_that_drops_tasks_is_refused_at_the_start(name: str, tmp_path: Path) -> None:
     with running_valkey() as server, redis.Redis.from_url(server.url) as client:
-        require_noeviction("REDIS_URL", client)  # the embedded one
+        start = Waiting(load_settings(tmp_path, {name: server.url}), NoPrograms())
+        start.for_redis()  # as htbot configures its own
         client.config_set("maxmemory-policy", "allkeys-lru")
         with pytest.raises(ConfigurationError) as refused:
-            require_noeviction("REDIS_URL", client)
-        assert str(refused.value).startswith("REDIS_URL: maxmemory-policy is allkeys-lru, which drops tasks")
+            start.for_redis()
+        assert str(refused.value).startswith(f"{name}: maxmemory-policy is allkeys-lru, which drops tasks")
         assert "\n" not in str(refused.value)
         queued = fill(client)
         assert (queued > 0, client.llen(QUEUE)) == (True, 0), "it is why: all of the queue went at once"

@@ -58,9 +58,7 @@ FAULTS: dict[int, tuple[str, str]] = {
     47: ("a migration is cut off, a backup is restored", "nothing starts on a wrong schema; compare first"),
 }
 
-NOT_RUN: dict[int, str] = {
-    46: "limits on memory and descriptors are not built",
-}
+NOT_RUN: dict[int, str] = {}
 
 RULINGS: dict[int, str] = {
     1: "exits leave when PostgreSQL is dead",

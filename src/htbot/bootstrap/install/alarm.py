@@ -1,23 +1,21 @@
 """`python -m htbot.bootstrap.install.alarm`: supervisord's event listener, which tells a person of programs that die.
 
-It is a process of its own: the one that crashed cannot report it. Once a minute it makes its rounds (`rounds`).
+It is a process of its own: the one that crashed cannot report it. Once a minute it makes its rounds (`watchman`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TextIO
 
 from supervisor import childutils
 
 from htbot.alerts.message import Fact, Message
-from htbot.bootstrap.install.rounds import Rounds, Trouble, full_disks, refusals
+from htbot.bootstrap.install.watchman import Watchman, rounds_of
 from htbot.domain.alerts import Severity
-from htbot.services.desk_line import DeskLine
 from htbot.settings import Settings, load_settings
 from htbot.telemetry.logs import configure_logging, get_logger
 
@@ -26,10 +24,10 @@ EVENTS = {
     "PROCESS_STATE_BACKOFF": ("ended right after its start", Severity.WARNING),
     "PROCESS_STATE_EXITED": ("ended unexpectedly and is started again", Severity.WARNING),
 }
-TICK = "TICK_60"
 QUIET_S = 900
 """The same program in the same state is told once per quarter of an hour."""
 
+TICK = "TICK_60"
 _log = get_logger(__name__)
 
 
@@ -75,45 +73,13 @@ def message_for(event: ProgramEvent, settings: Settings, now: datetime) -> Messa
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """What the listener does: tell a person, make the rounds, send what waits in the outbox."""
-
-    settings: Settings
-    tell: Callable[[Message], bool]
-    rounds: Rounds
-    deliver: Callable[[], int]
-
-    def on_event(self, event: ProgramEvent) -> None:
-        """Tell of a program that has ended."""
-        message = message_for(event, self.settings, datetime.now(UTC))
-        if message is not None:
-            _log.warning("program_event", title=message.title, told=self.tell(message))
-
-    def on_tick(self) -> None:
-        """Make the rounds. Without Redis no task sends the mails that wait."""
-        found = self.rounds.look(self._tell)
-        if any(trouble.kind == "redis" for trouble in found):
-            _log.info("mails_sent", count=self.deliver())
-
-    def _tell(self, message: Message) -> bool:
-        told = self.tell(message)
-        _log.warning("trouble", title=message.title, told=told)
-        return told
-
-
-def rounds_of(settings: Settings) -> Rounds:
-    """What there is to look at in this instance."""
-    paths = settings.paths
-    folders = (paths.log, paths.desk, paths.postgres)
-
-    def disks() -> Iterable[Trouble]:
-        return full_disks(folders, settings.limits.least_free_disk_mb)
-
-    return Rounds([partial(refusals, DeskLine(paths.run)), disks])
-
-
-def listen(watch: Watch, stdin: TextIO, stdout: TextIO) -> None:
+def listen(
+    settings: Settings,
+    tell: Callable[[Message], bool],
+    stdin: TextIO,
+    stdout: TextIO,
+    on_minute: Callable[[], None] = lambda: None,
+) -> None:
     """Answer supervisord's events until it closes the pipe."""
     while True:
         childutils.listener.ready(stdout)
@@ -123,9 +89,12 @@ def listen(watch: Watch, stdin: TextIO, stdout: TextIO) -> None:
         headers = childutils.get_headers(line)
         payload = stdin.read(int(headers["len"]))
         if headers["eventname"] == TICK:
-            watch.on_tick()
-        else:
-            watch.on_event(ProgramEvent.parse(headers, payload))
+            on_minute()
+            childutils.listener.ok(stdout)
+            continue
+        message = message_for(ProgramEvent.parse(headers, payload), settings, datetime.now(UTC))
+        if message is not None:
+            _log.warning("program_event", title=message.title, told=tell(message))
         childutils.listener.ok(stdout)
 
 
@@ -137,14 +106,10 @@ def main() -> None:
 
         return deliver(load_settings(), message)
 
-    def deliver() -> int:
-        from htbot.bootstrap.install.telling import deliver_waiting
-
-        return deliver_waiting(load_settings())
-
     settings = load_settings()
     configure_logging("alarm", level=settings.paths.log_level)
-    listen(Watch(settings, tell, rounds_of(settings), deliver), sys.stdin, sys.stdout)
+    watchman = Watchman(rounds_of(settings), tell, settings)
+    listen(settings, tell, sys.stdin, sys.stdout, watchman.on_minute)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The process that is in trouble may be unable to tell; and the outbox is of no us
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from htbot.alerts.message import Fact, Message
+from htbot.bootstrap.install.usage import Excess, excesses
 from htbot.domain.alerts import Severity
 from htbot.domain.errors import HtbotError
 from htbot.services.desk_line import STATUS, DeskLine
@@ -107,3 +109,43 @@ def full_disks(folders: Sequence[Path], least_free_mb: int) -> Iterator[Trouble]
                 f"disk.{device}", Severity.CRITICAL, "A disk is nearly full", f"{free_mb:.0f} MiB are free at {folder}"
             )
         seen.add(device)
+
+
+class Hogs:
+    """Processes that take too much: told, and ended in an orderly way so that supervisord starts them again.
+
+    The desk ends between orders only, and when the record has all that it knows: what is open is guarded again within
+    ten seconds of its start (RULINGS 9). What a worker has forked is replaced by the worker.
+    """
+
+    def __init__(self, instance: Path, memory_limit_mb: int, line: DeskLine) -> None:
+        self._watched = (instance, memory_limit_mb)
+        self._line = line
+
+    def __call__(self) -> Iterator[Trouble]:
+        """End what may end now; every excess is a trouble."""
+        for excess in excesses(*self._watched):
+            restarted = excess.kind == "memory" and self._end(excess)
+            yield Trouble(
+                f"{excess.kind}.{excess.usage.program}",
+                Severity.WARNING,
+                f"{excess.usage.program} takes too much" + (" and is restarted" if restarted else ""),
+                excess.detail,
+            )
+
+    def _end(self, excess: Excess) -> bool:
+        usage = excess.usage
+        if not usage.own or (usage.program == "desk" and not self._desk_at_rest()):
+            return False
+        try:
+            os.kill(usage.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _desk_at_rest(self) -> bool:
+        try:
+            told = self._line.ask({"do": STATUS})
+        except HtbotError:
+            return False
+        return told["under_way"] == [] and not told["unwritten"] and not told["troubles"]

@@ -6,6 +6,7 @@ import configparser
 import hashlib
 import io
 import os
+import resource
 import shlex
 import string
 import subprocess
@@ -83,7 +84,7 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     """Start supervisord in the background; it has its pid file and its socket when this returns.
 
     Raises:
-        ConfigurationError: supervisord refused its configuration.
+        ConfigurationError: supervisord refused its configuration, or processes may open too few files here.
     """
     done = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
@@ -92,6 +93,11 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         cause = next((line for line in lines if line.startswith("Error")), lines[-1])
+        if "file descriptors" in cause:
+            allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            raise ConfigurationError(
+                f"a process may open {allowed} files here, htbot needs 1024 (minfds): raise it with ulimit -Hn 1024"
+            )
         raise ConfigurationError(f"supervisord did not start: {cause}")
 
 

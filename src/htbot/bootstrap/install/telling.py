@@ -44,16 +44,3 @@ def tell(settings: Settings, message: Message) -> bool:
         else:
             taken = True
     return taken
-
-
-def deliver_waiting(settings: Settings) -> int:
-    """Send what waits in the outbox; returns how many were sent, none while PostgreSQL is away."""
-    try:
-        database = Database(settings.database.url)
-        try:
-            return deliver_due(DeliveryParts(database, build_channels(settings), lambda: datetime.now(UTC)))
-        finally:
-            database.close()
-    except Retryable as error:
-        _log.warning("outbox_away", detail=str(error))
-        return 0

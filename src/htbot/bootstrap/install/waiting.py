@@ -40,7 +40,8 @@ class Waiting:
             client = redis.Redis.from_url(url, socket_timeout=2)
             try:
                 self._until_redis_answers(client, patience_s)
-                require_noeviction(name, client)
+                if not chosen.embedded:
+                    require_noeviction(name, client)
             except redis.RedisError as error:
                 raise ConfigurationError(f"{name}: {error}") from error
             finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from htbot.alerts.message import Message
+from htbot.bootstrap.install.alarm import listen
 from htbot.bootstrap.install.rounds import QUIET_S, Rounds, Trouble, full_disks
 from htbot.domain.alerts import Severity
+from htbot.settings import load_settings
 
 
 @dataclass
@@ -70,3 +73,11 @@ def test_a_disk_is_told_once_with_what_is_left(tmp_path: Path) -> None:
     [found] = full_disks([tmp_path, tmp_path, tmp_path / "not there"], 10**9)
     assert str(tmp_path) in found.detail
     assert list(full_disks([tmp_path], 0)) == []
+
+
+def test_supervisord_says_when_a_minute_is_over(tmp_path: Path) -> None:
+    tick = "ver:3.0 server:htbot serial:2 pool:alarm poolserial:2 eventname:TICK_60 len:15\nwhen:1201063880"
+    said, rounds = io.StringIO(), []
+    listen(load_settings(tmp_path, {}), lambda _message: True, io.StringIO(tick * 2), said, lambda: rounds.append(1))
+    assert len(rounds) == 2
+    assert said.getvalue() == "READY\nRESULT 2\nOK" * 2 + "READY\n"
