@@ -11,6 +11,7 @@ from redis import RedisError
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.install.usage import Degraded
 from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
 from htbot.bootstrap.outside import LookOutside
 from htbot.bootstrap.strategy import build_strategy
@@ -135,7 +136,16 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
     live = LiveReader(settings.redis.api_url if as_api else settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
+    sources = Sources(
+        database=database,
+        live=live,
+        kill_switch=switch,
+        mode=settings.ib.trading_mode,
+        account=account,
+        host_now=host_now,
+        breaker=breaker_limits(settings),
+        degraded=Degraded(settings.paths.var.resolve(), settings.limits.memory_mb),
+    )
     halted_by = partial(_halted_by, switch, database, own_version())
     manual = ManualParts(
         database=database,

@@ -52,7 +52,10 @@ _RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where reads come from. `account` is the configured one, `host_now` wall time."""
+    """Where reads come from. `account` is the configured one, `host_now` wall time.
+
+    `degraded` tells which processes take too much.
+    """
 
     database: Database
     live: Live
@@ -61,6 +64,7 @@ class Sources:
     account: str | None
     host_now: Callable[[], datetime]
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    degraded: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class StatusView:
     world: str | None
     account: str | None
     desk: DeskStatus
+    degraded: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ class Queries:
             world=desk.clock.world_id if desk.clock else None,
             account=account,
             desk=DeskStatus(desk.state, desk.heartbeat_age_s),
+            degraded=list(self._sources.degraded()),
         )
 
     def halts(self) -> list[HaltView]:
