@@ -62,6 +62,7 @@ class LiveRecorder:
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
         self.clocks: list[ClockState] = []
+        self.tickers: list[Snapshot] = []
 
     async def publish_snapshot(self, snapshot: Snapshot, clock: ClockState) -> None:
         self.snapshots.append(snapshot)
@@ -69,6 +70,9 @@ class LiveRecorder:
 
     async def publish_clock(self, clock: ClockState) -> None:
         self.clocks.append(clock)
+
+    async def publish_ticker(self, ticker: Snapshot) -> None:
+        self.tickers.append(ticker)
 
 
 class BorrowedThread(DatabaseThread):

@@ -23,6 +23,9 @@ from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
+from htbot.services.board.readings import Readings
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
@@ -102,6 +105,10 @@ class FakeLive:
         self._require()
         return self.seen if self.seen is not None and self.seen.symbol == symbol else None
 
+    def tickers(self) -> dict[str, Snapshot]:
+        self._require()
+        return {} if self.seen is None else {self.seen.symbol: self.seen}
+
     def raise_halt(self, reason: str) -> None:
         self._require()
         self.rung = reason
@@ -123,6 +130,7 @@ class House:
     live: FakeLive
     stop_file: Path
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -137,8 +145,8 @@ class House:
         self.rounds.turn()
         return token
 
-    def app(self) -> FastAPI:
-        """The API over it."""
+    def app(self, *, background: bool = False) -> FastAPI:
+        """The API over it; with `background` its picture is kept fresh beside the questions."""
         doorman = Doorman(self.rounds.book, Brake(self.rounds.note_lockout, lambda: self.monotonic))
         parts = ApiParts(
             queries=self.queries,
@@ -148,8 +156,9 @@ class House:
             doorman=doorman,
             hosts=(),
             url="http://127.0.0.1:8000",
+            feed=Feed(self.readings, Board()),
         )
-        return make_app(parts)
+        return make_app(parts, background=background)
 
 
 def _terms(_symbol: str) -> ManualTerms:
@@ -168,6 +177,7 @@ def furnish(
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
+    queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
     tokens = Tokens(database, now)
@@ -176,7 +186,8 @@ def furnish(
         database=database,
         live=desk,
         stop_file=switch.path,
-        queries=Queries(sources),
+        queries=queries,
+        readings=Readings(sources, queries),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=tokens,

@@ -10,6 +10,8 @@ from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
 from htbot.bootstrap.api import ApiProcess, build_api
 from htbot.domain.errors import ConfigurationError
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
 from htbot.telemetry import configure_logging, hide_secret
@@ -30,6 +32,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         doorman=Doorman(rounds.book, Brake(rounds.note_lockout)),
         hosts=process.hosts,
         url=process.url,
+        feed=Feed(people.readings, Board()),
     )
 
 
@@ -46,14 +49,14 @@ def serve() -> int:
     tokens = process.people.tokens
     rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout)
     config = uvicorn.Config(
-        make_app(assemble(process, rounds)),
+        make_app(assemble(process, rounds), background=True),
         host=process.host,
         port=process.port,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        lifespan="off",
+        lifespan="on",
         http="h11",
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         limit_concurrency=_MOST_CONNECTIONS,

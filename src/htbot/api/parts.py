@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
 from htbot.persistence.queries.selection import Selection
+from htbot.services.board.feed import Feed
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
 from htbot.services.manual_signal import ManualSignals
@@ -28,6 +29,7 @@ class ApiParts:
     doorman: Doorman
     hosts: tuple[str, ...]
     url: str
+    feed: Feed
 
 
 async def _parts(request: Request) -> ApiParts:

@@ -18,6 +18,7 @@ from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.readings import Readings
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
@@ -40,6 +41,7 @@ class People:
 
     database: Database
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -101,9 +103,11 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         halted_by=halted_by,
         ask_margin=partial(ask_margin, live),
     )
+    queries = Queries(sources)
     return People(
         database=database,
-        queries=Queries(sources),
+        queries=queries,
+        readings=Readings(sources, queries),
         commands=Commands(
             CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run), _pin(settings))
         ),

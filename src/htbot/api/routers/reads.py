@@ -16,29 +16,15 @@ from htbot.persistence.queries.shapes import (
     FillView,
     OrderView,
     PnlView,
-    PositionView,
     ReconciliationView,
     SignalView,
     TradeView,
     WhyView,
 )
-from htbot.services.queries import StatusView
 from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
 
 router = APIRouter(tags=["reads"], dependencies=[Depends(require(Role.VIEWER))])
-
-
-@router.get("/status", summary="State of the whole system")
-def status(parts: Parts) -> StatusView:
-    """Mode, market time, connection, halts, strategies, open trade, tasks."""
-    return parts.queries.status()
-
-
-@router.get("/positions", summary="What is held; a flat book is []")
-def positions(parts: Parts, chosen: Chosen) -> list[PositionView]:
-    """Positions with their marks."""
-    return parts.queries.positions(chosen.account)
 
 
 @router.get("/orders", summary="Orders at the broker, oldest first")
