@@ -35,6 +35,7 @@ from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
 from htbot.services.tokens import Role, Tokens
+from htbot.services.visits import VisitBook
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PIN = "482913"
@@ -147,7 +148,8 @@ class House:
 
     def app(self, *, background: bool = False) -> FastAPI:
         """The API over it; with `background` its picture is kept fresh beside the questions."""
-        doorman = Doorman(self.rounds.book, Brake(self.rounds.note_lockout, lambda: self.monotonic))
+        brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
+        doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
         parts = ApiParts(
             queries=self.queries,
             commands=self.commands,
@@ -191,6 +193,6 @@ def furnish(
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=tokens,
-        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout),
+        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout, VisitBook(database, now).write),
         metrics=SystemMetrics(sources),
     )

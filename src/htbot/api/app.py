@@ -30,7 +30,7 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     app.state.doorman = parts.doorman
     errors.install(app)
     app.add_middleware(Changes, feed=parts.feed)
-    app.add_middleware(Guard, hosts=parts.hosts)
+    app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
     for module in (open, board, reads, control, documentation):
         app.include_router(module.router)
     return app
