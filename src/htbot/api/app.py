@@ -11,8 +11,9 @@ from htbot import __version__
 from htbot.api import errors
 from htbot.api.changes import Changes
 from htbot.api.guard import Guard
+from htbot.api.measure import Measure
 from htbot.api.parts import ApiParts
-from htbot.api.routers import board, control, documentation, open, reads  # noqa: A004 - a module of open endpoints
+from htbot.api.routers import board, control, documentation, open, reads, streams  # noqa: A004 - a module of open endpoints
 
 
 def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
@@ -31,6 +32,8 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     errors.install(app)
     app.add_middleware(Changes, feed=parts.feed)
     app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
+    app.add_middleware(Measure, metrics=parts.http)
     for module in (open, board, reads, control, documentation):
         app.include_router(module.router)
+    app.include_router(streams.make_router(parts))
     return app

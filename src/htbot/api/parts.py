@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
+from htbot.api.measure import HttpMetrics
 from htbot.persistence.queries.selection import Selection
 from htbot.services.board.feed import Feed
 from htbot.services.commands import Caller, Commands
@@ -30,6 +31,7 @@ class ApiParts:
     hosts: tuple[str, ...]
     url: str
     feed: Feed
+    http: HttpMetrics = field(default_factory=HttpMetrics)
 
 
 async def _parts(request: Request) -> ApiParts:

@@ -96,4 +96,4 @@ def command(parts: Parts, command_id: UUID) -> CommandView:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(parts: Parts) -> Response:
     """Metrics in the text format."""
-    return Response(parts.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(parts.metrics() + parts.http.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

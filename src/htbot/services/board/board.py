@@ -68,11 +68,11 @@ class Update:
         self.at = datetime.now(UTC)
         self._texts: dict[frozenset[str] | None, str] = {}
 
-    def text(self, members: frozenset[str] | None = None) -> str:
-        """The message as JSON, of all members or of these only; made once for all who ask for the same."""
-        known = self._texts.get(members)
+    def text(self, symbols: frozenset[str] | None = None) -> str:
+        """The message as JSON, of all symbols or of these only; made once for all who ask for the same."""
+        known = self._texts.get(symbols)
         if known is None:
-            delta = self.delta if members is None else self.delta.only(members)
+            delta = self.delta if symbols is None else self.delta.of(symbols)
             document = {
                 "type": KIND[self.topic],
                 "channel": self.topic.value,
@@ -83,7 +83,7 @@ class Update:
                 "set": delta.set,
                 "gone": delta.gone,
             }
-            known = self._texts[members] = encoded(document).decode()
+            known = self._texts[symbols] = encoded(document).decode()
         return known
 
 
@@ -95,6 +95,7 @@ class Subscription:
         self._depth = depth
         self._waiting: deque[Update] = deque()
         self._something = asyncio.Event()
+        self._over = asyncio.Event()
         self._ended: str | None = None
 
     def add(self, topic: Topic) -> None:
@@ -120,6 +121,7 @@ class Subscription:
         self._waiting.clear()
         self._ended = self._ended or why
         self._something.set()
+        self._over.set()
 
     def close(self) -> None:
         """The follower goes."""
@@ -137,6 +139,15 @@ class Subscription:
         self._waiting.clear()
         self._something.clear()
         return found
+
+    async def over(self) -> None:
+        """Wait for the end, whatever else is under way.
+
+        Raises:
+            Dropped: always.
+        """
+        await self._over.wait()
+        raise Dropped(self._ended)
 
     async def next(self) -> Update:
         """The next one.

@@ -27,10 +27,14 @@ class Delta:
     def __bool__(self) -> bool:
         return bool(self.set or self.gone)
 
-    def only(self, names: frozenset[str]) -> Delta:
-        """What of it is about these members."""
-        kept = {name: value for name, value in self.set.items() if name in names}
-        return Delta(kept, tuple(name for name in self.gone if name in names))
+    def of(self, symbols: frozenset[str]) -> Delta:
+        """What of it is about these symbols: a member's name is a symbol, or begins with one and a blank."""
+
+        def meant(name: str) -> bool:
+            return name in symbols or name.partition(" ")[0] in symbols
+
+        kept = {name: value for name, value in self.set.items() if meant(name)}
+        return Delta(kept, tuple(name for name in self.gone if meant(name)))
 
 
 def difference(before: State, after: State) -> Delta:

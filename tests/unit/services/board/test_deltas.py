@@ -17,7 +17,14 @@ def test_a_member_is_new_changed_or_gone() -> None:
     assert applied(before, delta) == after
     assert not difference(after, after)
     assert difference({"a": None}, {}) == Delta({}, ("a",))  # unknown is not gone
-    assert delta.only(frozenset({"a", "d"})) == Delta({"d": {"x": 1}}, ("a",))
+
+
+def test_a_symbol_is_a_member_or_the_first_word_of_one() -> None:
+    delta = Delta({"SPX": 1, "SPX 2026-01-05 4150 P": 2, "SPXW": 3}, ("SPY 2026-01-05 400 C", "IWM"))
+    assert delta.of(frozenset({"SPX", "SPY"})) == Delta(
+        {"SPX": 1, "SPX 2026-01-05 4150 P": 2}, ("SPY 2026-01-05 400 C",)
+    )
+    assert not delta.of(frozenset({"QQQ"}))
 
 
 @dataclass(frozen=True)
