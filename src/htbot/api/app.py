@@ -14,6 +14,7 @@ from htbot.api.guard import Guard
 from htbot.api.measure import Measure
 from htbot.api.parts import ApiParts
 from htbot.api.routers import board, control, documentation, open, reads, streams  # noqa: A004 - a module of open endpoints
+from htbot.api.short_way import ShortWay
 
 
 def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
@@ -30,6 +31,7 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
+    app.add_middleware(ShortWay, feed=parts.feed, book=parts.doorman.book)
     app.add_middleware(Changes, feed=parts.feed)
     app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
     app.add_middleware(Measure, metrics=parts.http)
