@@ -13,7 +13,8 @@ from htbot.services.board.board import Board
 from htbot.services.board.feed import Feed
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
-from htbot.telemetry import configure_logging, hide_secret
+from htbot.telemetry.logs import configure_logging
+from htbot.telemetry.masking import hide_secret
 
 CONFIGURATION_EXIT = 4
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from htbot import __version__
 from htbot.api import errors
 from htbot.api.changes import Changes
+from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
 from htbot.api.measure import Measure
 from htbot.api.parts import ApiParts
@@ -27,7 +28,9 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
         yield
         parts.feed.stop()
 
-    app = FastAPI(title="htbot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=alive)
+    app = DocumentedApi(
+        title="htbot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=alive
+    )
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
