@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,14 +19,16 @@ from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AccountView, HaltView, PnlView, PositionView
 from htbot.services.board.board import Topic
 from htbot.services.board.deltas import State, plain
-from htbot.services.desk_view import DeskView, look
+from htbot.services.desk_view import REDIS_AWAY, DeskView, look
 from htbot.services.queries import Queries, Sources
 from htbot.services.risk_view import RiskView, risk_of
 from htbot.services.status_view import StoredStatus, stored_status
 
 LONGEST_UNREAD = timedelta(seconds=5)
 """What ends by itself, such as a halt with an end, is noticed after this long (host time)."""
+UNREADABLE = "unknown: what stands in redis is of another version"
 _ROWS = 100
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,16 @@ class Readings:
 
     def live(self) -> LiveReading:
         """What the desk says. Redis away is part of the answer."""
-        desk = look(self._sources.live, self._sources.host_now())
         try:
+            desk = look(self._sources.live, self._sources.host_now())
+            if desk.connection == REDIS_AWAY:
+                return LiveReading(desk, False, {})
             return LiveReading(desk, True, self._sources.live.tickers())
         except redis.RedisError:
-            return LiveReading(desk, False, {})
+            return LiveReading(DeskView("unknown", REDIS_AWAY), False, {})
+        except (ValueError, KeyError, TypeError) as error:
+            _log.warning("what stands in redis is not readable: %s %s", type(error).__name__, error)
+            return LiveReading(DeskView("unknown", UNREADABLE), True, {})
 
     def record(self, live: LiveReading, wanted: frozenset[Topic], last: RecordReading | None) -> RecordReading:
         """What the record says; `last` with a new time when nothing was committed since.
