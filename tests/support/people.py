@@ -17,11 +17,14 @@ from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import Session
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingWindow
 from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import AccountRepository, DeskStateRepository, SessionRepository
 from htbot.risk.limits import Limits
 from htbot.services.board.board import Board
 from htbot.services.board.feed import Feed
@@ -125,9 +128,10 @@ class FakeLive:
 
 @dataclass
 class House:
-    """Everything that a person touches, over one record."""
+    """Everything that a person touches, over one record: `database` is the test's way to it, `served` the API's."""
 
     database: Database
+    served: Database
     live: FakeLive
     stop_file: Path
     queries: Queries
@@ -172,20 +176,37 @@ def _terms(_symbol: str) -> ManualTerms:
     return ManualTerms(limits, rules, "by-hand")
 
 
+def open_market(house: House) -> None:
+    """A session is on, the desk streams, books agree."""
+    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
+    with house.database.transaction() as session:
+        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
+        desk = DeskStateRepository(session)
+        desk.set_reconciled(desk.begin_epoch())
+        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
+    house.live.seen = chain()
+
+
 def furnish(
-    database: Database, folder: Path, live: FakeLive | None = None, now: Callable[[], datetime] = lambda: HOST_NOW
+    database: Database,
+    folder: Path,
+    live: FakeLive | None = None,
+    now: Callable[[], datetime] = lambda: HOST_NOW,
+    served: Database | None = None,
 ) -> House:
-    """The house."""
+    """The house. With `served` its services use the record in another role than the test does."""
+    owner, database = database, served or database
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
     queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
-    tokens = Tokens(database, now)
+    tokens = Tokens(owner, now)
     return House(
         broker=broker,
-        database=database,
+        database=owner,
+        served=database,
         live=desk,
         stop_file=switch.path,
         queries=queries,

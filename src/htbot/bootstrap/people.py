@@ -84,14 +84,19 @@ def _pin(settings: Settings) -> str | None:
     return None if pin is None else pin_digest(pin.get_secret_value())
 
 
-def build_people(settings: Settings, options: EngineOptions) -> People:
+def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = False) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
+
+    Args:
+        settings: everything that is set.
+        options: how the record is used.
+        as_api: in the API's roles; else as the servers' owner, whom a person at the command line stands for.
 
     Raises:
         ConfigurationError: neither server is configured nor set up.
     """
-    database = Database(settings.database.url, options)
-    live = LiveReader(settings.redis.url)
+    database = Database(settings.database.api_url if as_api else settings.database.url, options)
+    live = LiveReader(settings.redis.api_url if as_api else settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
     sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))

@@ -52,10 +52,10 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
     """The parts of one pool process."""
     chosen = settings or load_settings()
     database = Database(
-        chosen.database.url,
+        chosen.database.app_url,
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
-    live = LiveReader(chosen.redis.url)
+    live = LiveReader(chosen.redis.app_url)
     return WorkerParts(
         settings=chosen,
         database=database,
@@ -85,7 +85,7 @@ def announce_ready(settings: Settings, tasks: tuple[str, ...]) -> None:
     Raises:
         ConfigurationError: the exchange calendar could not be stored.
     """
-    database = Database(settings.database.url, EngineOptions(application_name="htbot-worker-ready", pool_size=1))
+    database = Database(settings.database.app_url, EngineOptions(application_name="htbot-worker-ready", pool_size=1))
     now, host = host_now(), socket.gethostname()
     try:
         if not _sessions_known(database, now):

@@ -13,8 +13,9 @@ from htbot.services.tokens import Role
 
 
 @pytest.fixture
-def house(database: Database, tmp_path: Path) -> House:
-    return furnish(database, tmp_path)
+def house(database: Database, shared_api_database: Database, tmp_path: Path) -> House:
+    """In its services the record is used as the API's role, so that each right which they want is seen to be given."""
+    return furnish(database, tmp_path, served=shared_api_database)
 
 
 @pytest.fixture
