@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from htbot import __version__
 from htbot.domain.quotes import Quote
+from htbot.domain.trades import Trade
 from htbot.marketdata.snapshot import OpenBar, Snapshot
+from htbot.persistence.columns import plain_money
 from htbot.persistence.queries.closes import LastClose
-from htbot.persistence.queries.shapes import HaltView, PositionView, TaskView
+from htbot.persistence.queries.shapes import HaltView, OpenTradeView, PositionView, TaskView
+from htbot.portfolio.marks import mark_spread
+from htbot.portfolio.pnl import open_pnl
 from htbot.services.board.board import Topic
 from htbot.services.board.deltas import State, encoded, plain
 from htbot.services.board.readings import LiveReading, RecordReading
@@ -30,6 +35,7 @@ class Picture:
     away: bool
     status: StatusView
     positions: list[PositionView]
+    open_trades: list[OpenTradeView]
 
     @property
     def as_of(self) -> datetime | None:
@@ -42,17 +48,44 @@ def picture_of(
 ) -> Picture:
     """Put together at a host time; `configured` are the configured mode and that time."""
     mode, host_now = configured
-    stored = replace(
-        record.status, read_at=record.read_at, tasks=[_aged(task, host_now) for task in record.status.tasks]
-    )
-    held = record.positions
+    tickers = live.tickers if live.desk.state == "running" else {}
+    trades = [
+        at_market(view, record.trades.get(view.id), tickers.get(view.symbol)) for view in record.status.open_trades
+    ]
+    tasks = [_aged(task, host_now) for task in record.status.tasks]
+    stored = replace(record.status, read_at=record.read_at, tasks=tasks, open_trades=trades)
     return Picture(
         live=live,
         record=record,
         away=away,
         status=status_of(mode, live.desk, stored, halts),
-        positions=marked(held, live.tickers) if live.desk.state == "running" else held,
+        positions=marked(record.positions, tickers),
+        open_trades=trades,
     )
+
+
+def at_market(view: OpenTradeView, trade: Trade | None, ticker: Snapshot | None) -> OpenTradeView:
+    """A trade at the quotes of its legs, where those are there and newer than its last mark of the record.
+
+    The prices are those of the exit guard and of the record's marks: `mark_spread`, `open_pnl`.
+    """
+    if trade is None or ticker is None or (view.marked_at is not None and ticker.as_of <= view.marked_at):
+        return view
+    marks = mark_spread(trade.legs, ticker.quotes, ticker.as_of)
+    if marks.mid_cost is None:
+        return view
+    return replace(
+        view,
+        mark=marks.mid_cost,
+        natural=marks.natural_cost,
+        pnl_mid=_dollars(open_pnl(trade, marks, "mid")),
+        pnl_natural=_dollars(open_pnl(trade, marks, "natural")),
+        marked_at=ticker.as_of,
+    )
+
+
+def _dollars(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else plain_money(amount)
 
 
 def _aged(task: TaskView, host_now: datetime) -> TaskView:
@@ -124,7 +157,7 @@ def _portfolio(picture: Picture) -> State:
         "account": plain(money and money.account),
         "pnl": plain(money and money.pnl),
         "risk": plain(money and money.risk),
-        "open_trades": plain(picture.record.status.open_trades),
+        "open_trades": plain(picture.open_trades),
         "positions": plain(picture.positions),
     }
 

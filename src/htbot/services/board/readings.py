@@ -12,11 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from htbot.domain.sessions import NEW_YORK
+from htbot.domain.trades import Trade
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.queries import trading, watch
 from htbot.persistence.queries.closes import LastClose, last_close
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AccountView, HaltView, PnlView, PositionView
+from htbot.persistence.repositories import TradeRepository
 from htbot.services.board.board import Topic
 from htbot.services.board.deltas import State, plain
 from htbot.services.desk_view import REDIS_AWAY, DeskView, look
@@ -53,6 +55,7 @@ class Money:
 class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
+    `trades` are those that are not over, to be marked at the quotes of the moment.
     `money`, `closes` and `rows` (states of topics that are lists of rows) are there for the topics that were wanted.
     """
 
@@ -63,6 +66,7 @@ class RecordReading:
     read_at: datetime
     status: StoredStatus
     positions: list[PositionView]
+    trades: Mapping[str, Trade] = field(default_factory=dict)
     closes: Mapping[str, LastClose | None] = field(default_factory=dict)
     money: Money | None = None
     rows: Mapping[Topic, State] = field(default_factory=dict)
@@ -128,6 +132,7 @@ class Readings:
                 read_at=host_now,
                 status=stored_status(session, account, live.desk.market_time, host_now),
                 positions=trading.positions(session, account),
+                trades={trade.id: trade for trade in TradeRepository(session).unfinished(account or "")},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
                 money=self._money(session, live.desk, account) if Topic.PORTFOLIO in wanted else None,
                 rows={topic: rows(session, chosen) for topic, rows in _ROW_TOPICS.items() if topic in wanted},
