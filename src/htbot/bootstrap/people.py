@@ -21,6 +21,7 @@ from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
@@ -56,6 +57,7 @@ class People:
 
     database: Database
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -168,6 +170,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
     return People(
         database=database,
         queries=queries,
+        readings=Readings(sources, queries),
         performance=performance,
         freqtrade=Freqtrade(FreqtradeParts(queries, performance, scheduler, commands, most_trades, changed)),
         monitoring=Monitoring(MonitoringParts(database, queries, settings.paths.var, host_now)),
