@@ -14,7 +14,6 @@ from tests.support import record
 from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
-from htbot.api.auth import Brake, Doorman, TokenBook
 from htbot.api.parts import ApiParts
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
@@ -26,12 +25,13 @@ from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_line import DeskLine
+from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
-from htbot.services.tokens import Tokens
+from htbot.services.tokens import Role, Tokens
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PIN = "482913"
@@ -128,12 +128,18 @@ class House:
     tokens: Tokens
     metrics: SystemMetrics
     broker: AskedBroker
+    rounds: Rounds
     monotonic: float = 0.0
+
+    def mint(self, name: str, role: Role) -> str:
+        """A token that the API knows at once."""
+        token = self.tokens.mint(name, role, "test")
+        self.rounds.turn()
+        return token
 
     def app(self) -> FastAPI:
         """The API over it."""
-        book = TokenBook(FIRST, self.tokens.active, lambda: self.monotonic)
-        doorman = Doorman(book, Brake(self.tokens.tell_lockout, lambda: self.monotonic))
+        doorman = Doorman(self.rounds.book, Brake(self.rounds.note_lockout, lambda: self.monotonic))
         parts = ApiParts(
             queries=self.queries,
             commands=self.commands,
@@ -164,6 +170,7 @@ def furnish(
     sources = Sources(database, desk, switch, "paper", None, now)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
+    tokens = Tokens(database, now)
     return House(
         broker=broker,
         database=database,
@@ -172,6 +179,7 @@ def furnish(
         queries=Queries(sources),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
-        tokens=Tokens(database, now),
+        tokens=tokens,
+        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout),
         metrics=SystemMetrics(sources),
     )

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import uvicorn
 
 from htbot.api.app import make_app
-from htbot.api.auth import Brake, Doorman, TokenBook
 from htbot.api.parts import ApiParts
 from htbot.bootstrap.api import ApiProcess, build_api
-from htbot.domain.errors import ConfigurationError, Retryable
+from htbot.domain.errors import ConfigurationError
+from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
 from htbot.telemetry import configure_logging, hide_secret
 
 CONFIGURATION_EXIT = 4
 _LARGEST_HEAD = 16 * 1024
 _MOST_CONNECTIONS = 200
-_log = logging.getLogger(__name__)
 
 
-def assemble(process: ApiProcess) -> ApiParts:
+def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
-
-    def on_lock(client: str) -> None:
-        _log.warning("client %s sent too many wrong tokens", client)
-        try:
-            people.tokens.tell_lockout(client)
-        except Retryable as error:
-            _log.warning("nobody was told of the lock-out: %s", error)
-
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
         manual_signals=people.manual_signals,
         metrics=people.metrics.page,
-        doorman=Doorman(TokenBook(process.token, people.tokens.active), Brake(on_lock)),
+        doorman=Doorman(rounds.book, Brake(rounds.note_lockout)),
         hosts=process.hosts,
         url=process.url,
     )
@@ -53,8 +43,10 @@ def serve() -> int:
         return CONFIGURATION_EXIT
     configure_logging("api", level=settings.paths.log_level)
     hide_secret(process.token)
+    tokens = process.people.tokens
+    rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout)
     config = uvicorn.Config(
-        make_app(assemble(process)),
+        make_app(assemble(process, rounds)),
         host=process.host,
         port=process.port,
         log_config=None,
@@ -68,9 +60,11 @@ def serve() -> int:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )
+    rounds.start()
     try:
         uvicorn.Server(config).run()
     finally:
+        rounds.stop()
         process.people.database.close()
     return 0
 

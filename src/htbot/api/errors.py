@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from htbot.domain.errors import CallerMistake, HtbotError, NotFound, Refused, Retryable
 from htbot.services.commands import Conflict
+from htbot.services.doorman import LockedOut, NotAdmitted, RoleTooSmall
 from htbot.services.pin import PinLocked, PinRefused
 
 MEDIA_TYPE = "application/problem+json"
@@ -23,6 +24,9 @@ _STATUS: tuple[tuple[type[HtbotError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (PinRefused, HTTPStatus.FORBIDDEN),
     (PinLocked, HTTPStatus.TOO_MANY_REQUESTS),
+    (LockedOut, HTTPStatus.TOO_MANY_REQUESTS),
+    (NotAdmitted, HTTPStatus.UNAUTHORIZED),
+    (RoleTooSmall, HTTPStatus.FORBIDDEN),
     (CallerMistake, HTTPStatus.BAD_REQUEST),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Retryable, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -61,7 +65,16 @@ async def _on_htbot_error(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Refused):
         fields = {"rule": error.rule, "reason": error.reason, "limit": error.limit, "value": error.value}
         return problem(status, str(error), fields=fields)
-    return problem(status, str(error), headers={"Retry-After": "5"} if isinstance(error, Retryable) else None)
+    return problem(status, str(error), headers=_headers(error))
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    """What a program needs to know besides the status."""
+    if isinstance(error, LockedOut):
+        return {"Retry-After": f"{error.wait_s:.0f}"}
+    if isinstance(error, NotAdmitted):
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": "5"} if isinstance(error, Retryable) else {}
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:

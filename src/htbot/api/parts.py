@@ -9,9 +9,10 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
-from htbot.api.auth import Doorman, Principal, Viewer
+from htbot.api.auth import Viewer
 from htbot.persistence.queries.selection import Selection
 from htbot.services.commands import Caller, Commands
+from htbot.services.doorman import Doorman, Principal
 from htbot.services.manual_signal import ManualSignals
 from htbot.services.queries import Queries
 
@@ -29,12 +30,12 @@ class ApiParts:
     url: str
 
 
-def _parts(request: Request) -> ApiParts:
+async def _parts(request: Request) -> ApiParts:
     parts: ApiParts = request.app.state.parts
     return parts
 
 
-def _selection(
+async def _selection(
     account: Annotated[
         str | None,
         Query(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="account, or `all`; default: the traded one"),

@@ -32,9 +32,9 @@ def api(anybody: TestClient) -> TestClient:
 
 @pytest.fixture
 def viewer(house: House) -> str:
-    return house.tokens.mint("screen", Role.VIEWER, "test")
+    return house.mint("screen", Role.VIEWER)
 
 
 @pytest.fixture
 def operator(house: House) -> str:
-    return house.tokens.mint("hand", Role.OPERATOR, "test")
+    return house.mint("hand", Role.OPERATOR)

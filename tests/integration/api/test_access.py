@@ -44,7 +44,7 @@ def test_revoked_token_is_unknown(anybody: TestClient, house: House, viewer: str
     headers = {"X-API-Key": viewer}
     assert anybody.get("/status", headers=headers).status_code == 200
     house.tokens.revoke("screen", "test")
-    house.monotonic += 10
+    house.rounds.turn()
     assert anybody.get("/status", headers=headers).status_code == 401
 
 
@@ -58,6 +58,7 @@ def test_wrong_tokens_are_slowed_down_and_told_and_the_right_one_gets_through(
     assert anybody.get("/status", headers={"X-API-Key": FIRST}).status_code == 200
     house.monotonic += 61
     assert guess(99) == 401
+    house.rounds.turn()
     with house.database.transaction() as session:
         told = session.execute(text("SELECT kind FROM alerts")).scalars().all()
     assert told == ["wrong_tokens"]

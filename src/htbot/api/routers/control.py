@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from htbot.api.auth import Operator, admit
+from htbot.api.auth import Operator
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.requests import HaltBody, ResumeBody, TradeSignalBody
 from htbot.services.command_kinds import EVERY_ACCOUNT
@@ -29,7 +29,7 @@ def resume(parts: Parts, principal: Operator, body: ResumeBody | None = None, ke
     """Lifts halts, and says what still halts. With `breaker` it lifts trips instead: role admin, and the PIN."""
     if body is None or not body.breaker:
         return parts.commands.resume(caller(principal, key))
-    admit(principal, Role.ADMIN)
+    principal.require(Role.ADMIN)
     pin = None if body.pin is None else body.pin.get_secret_value()
     return parts.commands.reset_breaker(caller(principal, key), pin)
 

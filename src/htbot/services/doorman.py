@@ -1,0 +1,233 @@
+"""Who may come in: tokens, roles, and a brake on guessing (RULINGS 36). REST, WebSockets and dashboard ask here.
+
+Nothing here waits. Minted tokens are looked up in memory, as they were last read; `Rounds` reads them again beside the
+requests, and what was read before counts while PostgreSQL is away. A right token always gets through, locked out or
+not: a flatten must not wait behind somebody else's wrong guesses, and 256 random bits are not guessed at five tries a
+minute nor at any other rate. The brake keeps a wrong client from being served and says so once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from htbot.domain.errors import CallerMistake, Retryable
+from htbot.persistence.queries.tokens import StoredToken
+from htbot.services.tokens import FIRST_TOKEN, Role, digest
+
+MOST_WRONG_TRIES = 5
+WINDOW_S = 60.0
+REFRESH_S = 1.0
+"""Seconds after which a token that was made or revoked counts as such."""
+_MOST_CLIENTS = 1000
+_log = logging.getLogger(__name__)
+
+
+class NotAdmitted(CallerMistake):
+    """The caller was not let in (401, or 429 for `LockedOut`)."""
+
+
+class NoToken(NotAdmitted):
+    """Nothing was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no token: send 'Authorization: Bearer TOKEN' or 'X-API-Key: TOKEN'; the first one is HTBOT_API_TOKEN"
+        )
+
+
+class UnknownToken(NotAdmitted):
+    """What was shown is no token that counts."""
+
+    def __init__(self) -> None:
+        super().__init__("this token is not known: `htbot token list` names those that count")
+
+
+class LockedOut(NotAdmitted):
+    """The client has shown too many wrong tokens; `wait_s` seconds from now the next one is looked at."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"too many wrong tokens: wait {wait_s:.0f} s, or send the right one")
+        self.wait_s = wait_s
+
+
+class RoleTooSmall(CallerMistake):
+    """The caller is known and may not do this (403)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The token behind a call: its name and role, by which way it came, and from which address."""
+
+    name: str
+    role: Role
+    way: str = "rest"
+    client: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"{self.way}:{self.name}"
+
+    def require(self, needed: Role) -> None:
+        """Let a role through.
+
+        Raises:
+            RoleTooSmall: this one does not include it.
+        """
+        if not self.role.may(needed):
+            raise RoleTooSmall(f"token {self.name!r} is a {self.role}'s: this needs role {needed}")
+
+
+class TokenBook:
+    """The tokens that count: the first one, and the minted ones as they were last read."""
+
+    def __init__(self, first: str, minted: Callable[[], Iterable[StoredToken]]) -> None:
+        self._first = digest(first)
+        self._minted = minted
+        self._known: tuple[tuple[str, str, Role], ...] = ()
+
+    def find(self, token: str) -> tuple[str, Role] | None:
+        """Name and role of a token. Every known hash is compared, in constant time each."""
+        given = digest(token)
+        found = (FIRST_TOKEN, Role.ADMIN) if hmac.compare_digest(given, self._first) else None
+        for sha256, name, role in self._known:
+            if hmac.compare_digest(given, sha256):
+                found = (name, role)
+        return found
+
+    def refresh(self) -> None:
+        """Read the minted tokens again; waits for PostgreSQL.
+
+        Raises:
+            Retryable: it does not answer, and what was read before goes on counting.
+        """
+        self._known = tuple((stored.sha256, stored.name, Role(stored.role)) for stored in self._minted())
+
+
+class Brake:
+    """Counts wrong tries per client; more than five in a minute lock it out until the oldest is a minute old."""
+
+    def __init__(self, on_lock: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._on_lock = on_lock
+        self._clock = clock
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wrong(self, client: str) -> float | None:
+        """Note a wrong try; seconds to wait when the client is locked out, else None."""
+        with self._lock:
+            now = self._clock()
+            tries = self._tries.setdefault(client, deque(maxlen=MOST_WRONG_TRIES))
+            self._tries.move_to_end(client)
+            while len(self._tries) > _MOST_CLIENTS:
+                self._tries.popitem(last=False)
+            while tries and now - tries[0] >= WINDOW_S:
+                tries.popleft()
+            if len(tries) == MOST_WRONG_TRIES:
+                return WINDOW_S - (now - tries[0])
+            tries.append(now)
+            locked_now = len(tries) == MOST_WRONG_TRIES
+        if locked_now:
+            self._on_lock(client)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Doorman:
+    """Book and brake together."""
+
+    book: TokenBook
+    brake: Brake
+
+    def admit(self, token: str | None, client: str) -> Principal:
+        """The caller behind a token; `client` is the address it came from.
+
+        Raises:
+            NoToken: none was shown.
+            UnknownToken: it is not known.
+            LockedOut: it is not known, and neither were five others within a minute.
+        """
+        if not token:
+            raise NoToken
+        found = self.book.find(token)
+        if found is not None:
+            return Principal(*found, client=client)
+        wait_s = self.brake.wrong(counted_as(client))
+        if wait_s is not None:
+            raise LockedOut(wait_s)
+        raise UnknownToken
+
+
+def counted_as(client: str) -> str:
+    """Under which name a client's tries are counted: its address, of IPv6 the network that one host has for itself."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv4Address):
+        return client
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
+@dataclass(slots=True)
+class Rounds:
+    """What the door needs of the record, done beside it by a thread of its own: nobody at the door waits for it.
+
+    Attributes:
+        book: whose tokens are read again.
+        tell: writes down that a client was locked out; raises `Retryable` while it cannot.
+        locked: clients to be told of; the oldest give way when PostgreSQL is away for long.
+    """
+
+    book: TokenBook
+    tell: Callable[[str], None]
+    locked: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_CLIENTS))
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def note_lockout(self, client: str) -> None:
+        """To be told at the next round; does not wait."""
+        _log.warning("client %s sent too many wrong tokens", client)
+        self.locked.append(client)
+
+    def turn(self) -> None:
+        """One round.
+
+        Raises:
+            Retryable: PostgreSQL does not answer; what is left is done by the next one.
+        """
+        self.book.refresh()
+        while self.locked:
+            self.tell(self.locked[0])
+            self.locked.popleft()
+
+    def start(self) -> None:
+        """Do the first round now, and the others in the background until `stop`."""
+        away = self._try(away=False)
+        threading.Thread(target=self._run, args=(away,), name="door-rounds", daemon=True).start()
+
+    def stop(self) -> None:
+        """No more rounds."""
+        self._stop.set()
+
+    def _run(self, away: bool) -> None:
+        while not self._stop.wait(REFRESH_S):
+            away = self._try(away)
+
+    def _try(self, away: bool) -> bool:
+        """True when the record is away; it is told once, not each second."""
+        try:
+            self.turn()
+        except Retryable as error:
+            if not away:
+                _log.warning("minted tokens are those read before: %s", error)
+            return True
+        if away:
+            _log.info("minted tokens are read again")
+        return False
