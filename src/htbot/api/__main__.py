@@ -9,6 +9,7 @@ import uvicorn
 from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
 from htbot.bootstrap.api import ApiProcess, build_api
+from htbot.dashboard.application import build_dashboard
 from htbot.domain.errors import ConfigurationError
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
@@ -22,14 +23,16 @@ _MOST_CONNECTIONS = 200
 def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
+    doorman = Doorman(rounds.book, Brake(rounds.note_lockout))
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
         manual_signals=people.manual_signals,
         metrics=people.metrics.page,
-        doorman=Doorman(rounds.book, Brake(rounds.note_lockout)),
+        doorman=doorman,
         hosts=process.hosts,
         url=process.url,
+        dashboard=build_dashboard(people, doorman, process.token),
     )
 
 
@@ -53,7 +56,7 @@ def serve() -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        lifespan="off",
+        lifespan="on",
         http="h11",
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         limit_concurrency=_MOST_CONNECTIONS,

@@ -9,6 +9,7 @@ from htbot.api import errors
 from htbot.api.guard import Guard
 from htbot.api.parts import ApiParts
 from htbot.api.routers import control, documentation, open, reads  # noqa: A004 - a module of open endpoints
+from htbot.dashboard.application import mount
 
 
 def make_app(parts: ApiParts) -> FastAPI:
@@ -17,6 +18,8 @@ def make_app(parts: ApiParts) -> FastAPI:
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
+    if parts.dashboard is not None:
+        mount(app, parts.dashboard)
     app.add_middleware(Guard, hosts=parts.hosts)
     for module in (open, reads, control, documentation):
         app.include_router(module.router)

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
+from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
@@ -28,6 +29,7 @@ class ApiParts:
     doorman: Doorman
     hosts: tuple[str, ...]
     url: str
+    dashboard: Dashboard | None = None
 
 
 async def _parts(request: Request) -> ApiParts:

@@ -19,6 +19,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.day_picture import DayPictures
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
@@ -46,6 +47,7 @@ class People:
     audit: Audit
     metrics: SystemMetrics
     strategies: Strategies
+    pictures: DayPictures
 
 
 def host_now() -> datetime:
@@ -112,4 +114,5 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
         strategies=Strategies(StrategyParts(database, live, partial(strategies, settings), host_now)),
+        pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
     )

@@ -1,0 +1,38 @@
+"""The pages, in the order of the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from htbot.dashboard.screen import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its address below `/dashboard`, its name, its key after `g`, and what it watches besides the status.
+
+    One without a key is reached from another and stands in no navigation.
+    """
+
+    name: str
+    path: str
+    title: str
+    key: str = ""
+    topics: tuple[str, ...] = ()
+
+    @property
+    def in_navigation(self) -> bool:
+        """Whether it is one of the main pages."""
+        return bool(self.key)
+
+    def build(self, screen: Screen) -> Awaitable[None] | None:
+        """Put the page's parts on a screen: the function `build` of the module of its name."""
+        build: Callable[[Screen], Awaitable[None] | None] = import_module(f"{__name__}.{self.name}").build
+        return build(screen)
+
+
+PAGES = (Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),)
