@@ -47,6 +47,7 @@ def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:
         "positions": queries.positions,
         "picture": people.pictures.read,
         "orders": lambda: queries.orders(_RECENT),
+        "ladders": lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]),
         "fills": lambda: queries.fills(_RECENT),
         "trades": lambda: queries.trades(_RECENT),
         "signals": lambda: queries.signals(_RECENT),

@@ -157,6 +157,8 @@ def serve_pages(app: FastAPI, dashboard: Dashboard) -> None:
 
 
 def _register(dashboard: Dashboard, page: Page) -> None:
+    page.load()
+
     @ui.page(page.path, title=f"{page.title} · htbot", response_timeout=_BUILD_S)
     async def show(request: Request, client: Client) -> None:
         visitor: Visitor = request.scope[VISITOR]

@@ -31,8 +31,18 @@ class Page:
 
     def build(self, screen: Screen) -> Awaitable[None] | None:
         """Put the page's parts on a screen: the function `build` of the module of its name."""
+        return self.load()(screen)
+
+    def load(self) -> Callable[[Screen], Awaitable[None] | None]:
+        """The function, its module imported."""
         build: Callable[[Screen], Awaitable[None] | None] = import_module(f"{__name__}.{self.name}").build
-        return build(screen)
+        return build
 
 
-PAGES = (Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),)
+PAGES = (
+    Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),
+    Page("chart", "/chart", "Chart", "c", ("picture",)),
+    Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
+    Page("trades", "/trades", "Trades", "r", ("trades",)),
+    Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
+)

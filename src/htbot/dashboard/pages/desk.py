@@ -23,7 +23,7 @@ from htbot.dashboard.parts.markup import (
     tag,
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
-from htbot.dashboard.session import PATH
+from htbot.dashboard.parts.trading import contract, trade_link, trade_name
 from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
 from htbot.services.queries import StatusView
 
@@ -56,16 +56,8 @@ def open_trade(screen: Screen) -> Markup:
     if trade is None:
         return join(head, empty("Flat: no trade is open.", _waits(status)), _last_trade(screen))
     more = tag("span", f"+{status.open_trades - 1} more", cls="badge") if status.open_trades > 1 else None
-    title = tag("h2", tag("a", name_of(trade), href=f"{PATH}/trades/{trade.id}"), " ", badge(trade.state.lower()), more)
+    title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()), more)
     return join(title, gauges.trade(trade), _trade_facts(screen, trade))
-
-
-def name_of(trade: OpenTradeView | TradeView) -> str:
-    """SPX bull put 5395/5355."""
-    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in trade.legs)
-    right = {"P": "put", "C": "call"}.get(trade.legs[0].right if trade.legs else "", "")
-    side = "bull" if trade.direction > 0 else "bear"
-    return f"{trade.symbol} {side} {right} {strikes}, {trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
@@ -87,7 +79,7 @@ def _last_trade(screen: Screen) -> Markup | None:
     if last is None or last.closed_at is None:
         return None
     return join(
-        tag("h2", "Last trade ", tag("a", name_of(last), href=f"{PATH}/trades/{last.id}"), cls="between"),
+        tag("h2", "Last trade ", trade_link(last.id, trade_name(last)), cls="between"),
         facts(
             fact("Net P&L", amount(last.net_pnl), f"gross {money(last.gross_pnl, sign=True)}"),
             fact("Closed by", words(last.exit_reason or "")),
@@ -179,20 +171,12 @@ def _leg(position: PositionView) -> tuple[object, ...]:
     side = badge("LONG", "long") if position.quantity > 0 else badge("SHORT", "short")
     return (
         side,
-        contract(position),
+        contract(position.symbol, position.expiry, position.strike, position.right),
         whole(position.quantity, sign=True),
         price(position.avg_price),
         price(position.mark),
         amount(position.unrealized_pnl),
     )
-
-
-def contract(position: PositionView) -> str:
-    """SPX 2026-03-03 5395 put."""
-    if position.strike is None:
-        return position.symbol
-    right = {"P": "put", "C": "call"}.get(position.right or "", position.right or "")
-    return f"{position.symbol} {position.expiry} {position.strike.normalize():f} {right}"
 
 
 def events(screen: Screen) -> Markup:

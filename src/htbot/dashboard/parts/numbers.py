@@ -17,7 +17,8 @@ def money(amount: Number | None, *, sign: bool = False, cents: bool = True) -> s
     """-$1,234.50 with a typographic minus; with `sign` a gain has its plus."""
     if amount is None:
         return UNKNOWN
-    told = figures.money(Decimal(str(amount)), sign=sign)
+    exact = Decimal(str(amount))
+    told = figures.money(exact if cents else round(exact), sign=sign)
     return _typeset(told if cents else told.partition(".")[0])
 
 
