@@ -31,11 +31,23 @@ from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
+from htbot.services.schedule import schedule
+from htbot.services.scheduler import Scheduler, SchedulerParts
+from htbot.services.strategies import Strategies, StrategyParts
+from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Role, Tokens
+from htbot.strategies.registry import STRATEGIES
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PIN = "482913"
 FIRST = "first-token-of-thirty-two-letters"
+SPREAD = {
+    "strategy": "vertical_spread",
+    "symbol": "SPX",
+    "qty_per_leg": 1,
+    "strike_long": "4105",
+    "strike_short": "4145",
+}
 
 
 def clock(**changes: object) -> ClockState:
@@ -129,6 +141,8 @@ class House:
     metrics: SystemMetrics
     broker: AskedBroker
     rounds: Rounds
+    strategy_parts: StrategyParts
+    now: Callable[[], datetime]
     monotonic: float = 0.0
 
     def mint(self, name: str, role: Role) -> str:
@@ -144,6 +158,9 @@ class House:
             queries=self.queries,
             commands=self.commands,
             manual_signals=self.manual_signals,
+            strategies=Strategies(self.strategy_parts),
+            scheduler=Scheduler(SchedulerParts(self.database, self.live, schedule(), self.now)),
+            strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,
             hosts=(),
@@ -182,4 +199,6 @@ def furnish(
         tokens=tokens,
         rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout),
         metrics=SystemMetrics(sources),
+        now=now,
+        strategy_parts=StrategyParts(database, desk, lambda: STRATEGIES, now),
     )

@@ -8,7 +8,7 @@ from htbot import __version__
 from htbot.api import errors
 from htbot.api.guard import Guard
 from htbot.api.parts import ApiParts
-from htbot.api.routers import control, documentation, open, reads  # noqa: A004 - a module of open endpoints
+from htbot.api.routers.table import ROUTERS
 from htbot.dashboard.application import mount
 
 
@@ -21,6 +21,6 @@ def make_app(parts: ApiParts) -> FastAPI:
     if parts.dashboard is not None:
         mount(app, parts.dashboard)
     app.add_middleware(Guard, hosts=parts.hosts)
-    for module in (open, reads, control, documentation):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -16,6 +16,9 @@ from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
 from htbot.services.manual_signal import ManualSignals
 from htbot.services.queries import Queries
+from htbot.services.scheduler import Scheduler
+from htbot.services.strategies import Strategies
+from htbot.services.strategy_reads import StrategyReads
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class ApiParts:
     queries: Queries
     commands: Commands
     manual_signals: ManualSignals
+    strategies: Strategies
+    strategy_reads: StrategyReads
+    scheduler: Scheduler
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]

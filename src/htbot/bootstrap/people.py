@@ -27,7 +27,10 @@ from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
 from htbot.services.pin import pin_digest
 from htbot.services.queries import Queries, Sources
+from htbot.services.schedule import schedule
+from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
+from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
 from htbot.services.versions import Version, own_version, version_trouble
 from htbot.settings import Settings
@@ -48,6 +51,8 @@ class People:
     metrics: SystemMetrics
     strategies: Strategies
     pictures: DayPictures
+    strategy_reads: StrategyReads
+    scheduler: Scheduler
 
 
 def host_now() -> datetime:
@@ -103,6 +108,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         halted_by=halted_by,
         ask_margin=partial(ask_margin, live),
     )
+    strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
     return People(
         database=database,
         queries=Queries(sources),
@@ -113,6 +119,8 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         tokens=Tokens(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
-        strategies=Strategies(StrategyParts(database, live, partial(strategies, settings), host_now)),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
+        strategies=Strategies(strategy_parts),
+        strategy_reads=StrategyReads(strategy_parts),
+        scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),
     )

@@ -21,6 +21,7 @@ from htbot.domain.errors import Retryable
 from htbot.marketdata.clock_state import GRID_S, Mode
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import TaskRunRepository
+from htbot.services.scheduler import stored_setting
 from htbot.services.versions import version_trouble
 from htbot.telemetry import bind_context, clear_context
 
@@ -90,7 +91,10 @@ def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
 
 
 def refused(current: Run) -> str | None:
-    """Why this worker may originate nothing: its code is not the record's or not the desk's (FAULTS 43)."""
+    """Why this worker may ask no strategy: the scheduler is stopped, or its code is not the desk's (FAULTS 43)."""
+    setting = stored_setting(current.transaction)
+    if setting.stopped:
+        return setting.refuses_entries
     version = current.parts.version
     trouble = None if version is None else version_trouble(current.transaction, version)
     if trouble is not None:

@@ -10,29 +10,16 @@ from sqlalchemy import text
 from tests.support import record
 from tests.support.accounts import ENOUGH, enough_margin
 from tests.support.asgi import TestClient
-from tests.support.people import FIRST, FakeLive, House, chain, clock, furnish
+from tests.support.people import FIRST, SPREAD, FakeLive, House, chain, clock, furnish
 
 from htbot.domain.margin import MarginQuestion, WhatIf
-from htbot.domain.sessions import Session
 from htbot.persistence.engine import Database
-from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
-    AccountRepository,
     CommandRepository,
-    DeskStateRepository,
     HaltRepository,
     HaltRequest,
-    SessionRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
-
-SPREAD = {
-    "strategy": "vertical_spread",
-    "symbol": "SPX",
-    "qty_per_leg": 1,
-    "strike_long": "4105",
-    "strike_short": "4145",
-}
 
 
 def rows(house: House, query: str) -> list[Any]:
@@ -176,19 +163,6 @@ def test_cancel_names_an_order(api: TestClient) -> None:
 
 
 # --- a spread by hand -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def market(house: House) -> House:
-    """A session is on, the desk streams, books agree."""
-    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
-    with house.database.transaction() as session:
-        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
-        desk = DeskStateRepository(session)
-        desk.set_reconciled(desk.begin_epoch())
-        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
-    house.live.seen = chain()
-    return house
 
 
 def test_spread_by_hand_becomes_one_pending_intent(api: TestClient, market: House) -> None:

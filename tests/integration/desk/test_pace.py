@@ -327,6 +327,10 @@ class Failing:
         self.ledger = SimpleNamespace(run=asyncio.Event().wait)
         self.notices = SimpleNamespace(publish_clock=self.publish_clock)
         self.upkeep = SimpleNamespace(look_at_outage=lambda: self.seen.append("away"))
+        self.trading = SimpleNamespace(hold=SimpleNamespace(keeps_away=self.keeps_away))
+
+    async def keeps_away(self) -> bool:
+        return False
 
     async def begin(self) -> None:
         self.seen.append("begin")

@@ -144,6 +144,11 @@ class IbSession:
         self._leaving = True
         self._ib.disconnect()
 
+    def leave(self, why: str) -> None:
+        """Leave because somebody wants it: told as the end of the session, with the reason."""
+        self.disconnect()
+        self._sink(ConnectionMessage(connected=False, text=why))
+
     def _on_disconnected(self) -> None:
         if not self._leaving:
             self._sink(ConnectionMessage(connected=False, text="socket closed"))

@@ -23,7 +23,7 @@ def build(screen: Screen) -> None:
         screen.panel(figures)
         charts.candles(screen)
         ui.html(
-            "<p class='note'>Rising candles are hollow, falling ones filled; triangles are entries, diamonds exits.</p>",
+            "<p class='note'>Rising candles are hollow, falling ones filled. Triangles: entries. Diamonds: exits.</p>",
             sanitize=False,
         )
 
@@ -53,6 +53,11 @@ def figures(screen: Screen) -> Markup:
         fact("Day's low", price(picture.low)),
         fact("Trend", direction(view.trend) if view else price(None)),
         fact("RSI's EMA", price(view.indicators.get("rsi_ema") if view else None)),
-        fact("Bar", shown, f"O {price(last.open)} H {price(last.high)} L {price(last.low)} C {price(last.close)}"),
+        fact(
+            "Bar",
+            shown,
+            f"O {price(last.open)} H {price(last.high)} L {price(last.low)} C {price(last.close)}",
+            "broad",
+        ),
         cls="chart-facts",
     )

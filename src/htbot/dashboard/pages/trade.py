@@ -19,6 +19,7 @@ from htbot.persistence.queries.shapes import Step, TradeView, WhyView
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
 
+_NAMES = {"pnl": "P&L"}
 _LEGS = (
     Column("Leg"),
     Column("Contract"),
@@ -85,7 +86,7 @@ def ten_steps(screen: Screen, why: WhyView) -> Markup:
 def _step(screen: Screen, number: int, step: Step) -> Markup:
     head = (
         tag("span", number, cls="number", aria_hidden="true"),
-        tag("b", step.step.capitalize()),
+        tag("b", _NAMES.get(step.step, step.step.capitalize())),
         tag("time", screen.look.clock(step.at)),
         tag("span", step.summary, cls="summary"),
     )

@@ -192,21 +192,37 @@ def _candle_options(picture: DayPicture | None, zone: tzinfo) -> dict[str, Any]:
     total = len(data["xAxis"][0]["data"])
     first = max(0, total - max(len(picture.today) if picture else 0, 40))
     point = {"type": "scatter", "symbolSize": 13, "z": 5, "labelLayout": {"hideOverlap": True}}
-    text = {
+    text: dict[str, Any] = {
         "show": True,
         "fontSize": _FONT,
         "distance": 8,
         ":color": colour("text"),
         ":backgroundColor": colour("card"),
+        "padding": [1, 4],
+        "borderRadius": 3,
     }
+    slider = {
+        "type": "slider",
+        "height": 22,
+        "bottom": 8,
+        ":borderColor": colour("line"),
+        ":fillerColor": colour("accent-soft"),
+        "dataBackground": {"lineStyle": {":color": colour("muted")}, "areaStyle": {":color": colour("muted")}},
+        "selectedDataBackground": {"lineStyle": {":color": colour("accent")}},
+        "handleStyle": {":color": colour("card"), ":borderColor": colour("accent")},
+        "moveHandleStyle": {":color": colour("line")},
+        "textStyle": {":color": colour("muted")},
+        "showDetail": False,
+    }
+    shown = {"startValue": first, "endValue": max(total - 1, 0)}
     return {
         "animation": False,
         "grid": {"left": 8, "right": 8, "top": 36, "bottom": 48, "containLabel": True},
         "legend": {"top": 0, "left": 0, "itemWidth": 14, "textStyle": {":color": colour("muted"), "fontSize": 12}},
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "cross"}, **_tooltip()},
         "dataZoom": [
-            {"type": "inside", "startValue": first, "endValue": max(total - 1, 0)},
-            {"type": "slider", "startValue": first, "endValue": max(total - 1, 0), "height": 22, "bottom": 8},
+            {"type": "inside", **shown},
+            {**slider, **shown},
         ],
         "xAxis": [{"type": "category", **data["xAxis"][0], **_axis(), "splitLine": {"show": False}}],
         "yAxis": [{"type": "value", "scale": True, "position": "right", **_axis()}],

@@ -119,22 +119,26 @@ def alerts(session: Session, chosen: Selection) -> list[AlertView]:
         query = query.where(AlertRow.account.in_((chosen.account, "")))
     if chosen.day is not None:
         query = query.where(on_day(AlertRow.as_of, chosen.day))
-    return [
-        AlertView(
-            id=row.id,
-            ts=row.as_of,
-            kind=row.kind,
-            severity=row.severity.value,
-            subject=row.subject,
-            text=row.text,
-            account=row.account,
-            state=row.state.value,
-            sent_at=row.sent_at,
-            attempts=row.attempts,
-            error=row.last_error,
-        )
-        for row in reversed(session.scalars(query).all())
-    ]
+    return [alert_view(row) for row in reversed(session.scalars(query).all())]
+
+
+def alert_view(row: AlertRow) -> AlertView:
+    """A message to a person."""
+    return AlertView(
+        id=row.id,
+        ts=row.as_of,
+        kind=row.kind,
+        severity=row.severity.value,
+        subject=row.subject,
+        text=row.text,
+        account=row.account,
+        state=row.state.value,
+        sent_at=row.sent_at,
+        attempts=row.attempts,
+        error=row.last_error,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+    )
 
 
 def accounts(session: Session) -> list[AccountView]:

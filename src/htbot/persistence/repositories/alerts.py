@@ -66,6 +66,14 @@ class AlertRepository(Repository):
         values = {"state": state, "attempts": failed, "last_error": error, "next_attempt_at": now + back_off(failed)}
         self._count(update(AlertRow).where(AlertRow.id == alert_id).values(**values))
 
+    def acknowledge(self, alert_id: int, by: str, now: datetime) -> bool:
+        """A person has seen it; False when there is no such alert. The first acknowledgement stands."""
+        if self._session.get(AlertRow, alert_id, populate_existing=True) is None:
+            return False
+        unseen = (AlertRow.id == alert_id, AlertRow.acknowledged_at.is_(None))
+        self._count(update(AlertRow).where(*unseen).values(acknowledged_at=now, acknowledged_by=by))
+        return True
+
     def recent(self, limit: int = 100, state: AlertState | None = None) -> list[StoredAlert]:
         """The last alerts, newest first."""
         query = select(AlertRow).order_by(AlertRow.id.desc()).limit(limit)

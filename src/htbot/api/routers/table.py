@@ -1,0 +1,21 @@
+"""Every router of the API, in the order in which paths are looked up."""
+
+from __future__ import annotations
+
+from htbot.api.routers import (
+    control,
+    documentation,
+    open,  # noqa: A004 - a module of open endpoints
+    reads,
+    scheduler,
+    strategies,
+)
+
+ROUTERS = (
+    open.router,
+    reads.router,
+    control.router,
+    strategies.router,
+    scheduler.router,
+    documentation.router,
+)
