@@ -36,6 +36,7 @@ from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Role, Tokens
+from htbot.services.visits import VisitBook
 from htbot.strategies.registry import STRATEGIES
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -153,7 +154,8 @@ class House:
 
     def app(self) -> FastAPI:
         """The API over it."""
-        doorman = Doorman(self.rounds.book, Brake(self.rounds.note_lockout, lambda: self.monotonic))
+        brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
+        doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
         parts = ApiParts(
             queries=self.queries,
             commands=self.commands,
@@ -197,7 +199,7 @@ def furnish(
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=tokens,
-        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout),
+        rounds=Rounds(TokenBook(FIRST, tokens.active), tokens.tell_lockout, VisitBook(database, now).write),
         metrics=SystemMetrics(sources),
         now=now,
         strategy_parts=StrategyParts(database, desk, lambda: STRATEGIES, now),

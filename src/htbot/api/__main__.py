@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import uvicorn
-
 from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
+from htbot.api.server import Place, make_server
 from htbot.bootstrap.api import ApiProcess, build_api
 from htbot.dashboard.application import build_dashboard
 from htbot.domain.errors import ConfigurationError
@@ -16,14 +15,12 @@ from htbot.settings import load_settings
 from htbot.telemetry import configure_logging, hide_secret
 
 CONFIGURATION_EXIT = 4
-_LARGEST_HEAD = 16 * 1024
-_MOST_CONNECTIONS = 200
 
 
 def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
-    doorman = Doorman(rounds.book, Brake(rounds.note_lockout))
+    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit)
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
@@ -50,25 +47,12 @@ def serve() -> int:
     configure_logging("api", level=settings.paths.log_level)
     hide_secret(process.token)
     tokens = process.people.tokens
-    rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout)
-    config = uvicorn.Config(
-        make_app(assemble(process, rounds)),
-        host=process.host,
-        port=process.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="on",
-        http="h11",
-        h11_max_incomplete_event_size=_LARGEST_HEAD,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=5,
-    )
+    rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout, process.people.visits.write)
+    place = Place(process.host, process.port, process.certificate, process.key)
+    server = make_server(make_app(assemble(process, rounds)), place)
     rounds.start()
     try:
-        uvicorn.Server(config).run()
+        server.run()
     finally:
         rounds.stop()
         process.people.database.close()

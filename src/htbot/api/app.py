@@ -20,7 +20,7 @@ def make_app(parts: ApiParts) -> FastAPI:
     errors.install(app)
     if parts.dashboard is not None:
         mount(app, parts.dashboard)
-    app.add_middleware(Guard, hosts=parts.hosts)
+    app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
     for router in ROUTERS:
         app.include_router(router)
     return app

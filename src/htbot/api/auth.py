@@ -22,7 +22,9 @@ async def _caller(
 ) -> Principal:
     doorman: Doorman = request.app.state.doorman
     client = request.client.host if request.client else "unknown"
-    return doorman.admit(bearer.credentials if bearer else api_key, client)
+    principal = doorman.admit(bearer.credentials if bearer else api_key, client)
+    request.state.principal = principal  # the guard notes whose act it was
+    return principal
 
 
 def require(needed: Role) -> Callable[..., Awaitable[Principal]]:

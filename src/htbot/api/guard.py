@@ -1,90 +1,245 @@
-"""What is turned away before any endpoint sees it: foreign hosts and origins, bodies that are too large."""
+"""What is turned away before any endpoint sees it: foreign hosts and origins, large and packed bodies, crowds.
+
+Plain ASGI, for HTTP and WebSockets. A call gets a place of its class only once it has been received whole, so that a
+slow sender holds none. What a connection may do until then is the matter of `htbot.api.connection`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from htbot.api.errors import problem
+from htbot.api.errors import one_line, problem
+from htbot.api.rooms import LIMITS, Full, Room, RouteClass, class_of
+from htbot.services.doorman import Principal
+from htbot.services.visits import Visit
 
-LARGEST_BODY = 64 * 1024
 LARGEST_HEAD = 8 * 1024
+MOST_HEADERS = 64
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+TRY_AGAIN_LATER = 1013
+"""Close code of a WebSocket that finds no place (RFC 6455, registered)."""
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+DASHBOARD_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+"""NiceGUI's pages carry scripts and styles of their own and compile templates (docs/decisions)."""
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
 }
+_KEY = b"idempotency-key"
+_log = logging.getLogger(__name__)
+
+
+class _Gone(Exception):
+    """The client went away while it was sending."""
+
+
+class _Refusal(Exception):
+    """The answer that a call gets instead of an endpoint's."""
+
+    def __init__(self, status: int, detail: str, *, retry: bool = False) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry = retry
+
+
+@dataclass(slots=True)
+class _Head:
+    """The headers that the guard looks at; None where there is none."""
+
+    host: bytes = b""
+    origin: bytes | None = None
+    length: bytes | None = None
+    transfer: bytes | None = None
+    encoding: bytes | None = None
+    size: int = 0
+
+    @property
+    def has_body(self) -> bool:
+        return self.length not in {None, b"0"} or self.transfer is not None
+
+
+def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
+    head = _Head()
+    for name, value in headers:
+        head.size += len(name) + len(value)
+        if name == b"host":
+            head.host = value
+        elif name == b"origin":
+            head.origin = value
+        elif name == b"content-length":
+            head.length = value
+        elif name == b"transfer-encoding":
+            head.transfer = value
+        elif name == b"content-encoding":
+            head.encoding = value
+    return head
 
 
 class Guard:
     """ASGI middleware. The host list keeps DNS rebinding out, the origin check foreign pages."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], note: Callable[[Visit], None]) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in hosts}
+        self._note = note
+        self._rooms = {kind: Room(limits) for kind, limits in LIMITS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or serve with a counted body and hardened headers."""
-        if scope["type"] != "http":
+        """Refuse, or serve with a body of bounded size, a place of its own and hardened headers."""
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
-        if refusal is not None:
-            await problem(*refusal)(scope, receive, send)
+        kind = class_of(scope["type"], scope.get("method", ""), scope["path"])
+        client = scope["client"][0] if scope.get("client") else ""
+        outgoing = self._hardened(scope, send, kind)
+        try:
+            head = _read_head(scope["headers"])
+            self._check(head, len(scope["headers"]))
+            if scope["type"] == "http" and head.has_body:
+                _check_body(head, LIMITS[kind].body)
+                receive = await _whole_body(receive, LIMITS[kind].body)
+            room = self._rooms[kind]
+            await room.enter(client)
+        except _Gone:
             return
-        await self._serve(scope, receive, send)
+        except Full:
+            detail = f"too many calls of class {kind} at once: try again in a second"
+            await _refuse(_Refusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry=True), scope, receive, outgoing)
+            return
+        except _Refusal as refusal:
+            _log.info("%s %s from %s: %s", scope["type"], kind, client, refusal.detail)
+            await _refuse(refusal, scope, receive, outgoing)
+            return
+        try:
+            await self._app(scope, receive, outgoing)
+        finally:
+            room.leave(client)
 
-    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
-        if sum(len(name) + len(value) for name, value in headers.raw) > LARGEST_HEAD:
-            detail = f"the headers are larger than {LARGEST_HEAD} bytes"
-            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail
-        host = headers.get("host", "")
+    def _check(self, head: _Head, headers: int) -> None:
+        if head.size > LARGEST_HEAD or headers > MOST_HEADERS:
+            detail = f"the headers are larger than {LARGEST_HEAD} bytes or more than {MOST_HEADERS}"
+            raise _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        host = head.host.decode("latin-1")
         if _host_name(f"//{host}") not in self._hosts:
-            return HTTPStatus.FORBIDDEN, f"host {host[:80]!r} is not served here: use 127.0.0.1, or set HTBOT_API_HOST"
-        origin = headers.get("origin")
-        if origin is not None and _host_name(origin) not in self._hosts:
-            return HTTPStatus.FORBIDDEN, f"origin {origin[:80]!r} may not call this API"
-        length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            return HTTPStatus.BAD_REQUEST, "Content-Length is no number"
-        if int(length) > LARGEST_BODY:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {length} bytes: at most {LARGEST_BODY} are read"
-        return None
+            detail = f"host {host[:80]!r} is not served here: use 127.0.0.1, or name it in HTBOT_API_NAMES"
+            raise _Refusal(HTTPStatus.FORBIDDEN, detail)
+        if head.origin is not None and not _same_place(head.origin.decode("latin-1"), host):
+            origin = head.origin.decode("latin-1")[:80]
+            raise _Refusal(HTTPStatus.FORBIDDEN, f"origin {origin!r} may not call this API")
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        read = 0
-
-        async def limited() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > LARGEST_BODY:
-                raise HTTPException(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is too large: at most {LARGEST_BODY} bytes are read"
-                )
-            return message
+    def _hardened(self, scope: Scope, send: Send, kind: RouteClass) -> Send:
+        """`send` that adds headers which no endpoint has set, and notes who acted and with what outcome."""
+        if scope["type"] != "http":
+            return send
+        extra = dict(_HEADERS)
+        if kind is RouteClass.DASHBOARD:
+            extra[b"content-security-policy"] = DASHBOARD_POLICY.encode()
+        else:
+            extra[b"content-security-policy"] = API_POLICY.encode()
+            extra[b"cache-control"] = b"no-store"
+        if scope.get("scheme") == "https":
+            extra[b"strict-transport-security"] = b"max-age=31536000"
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                present = {name.lower() for name, _ in headers}
+                headers += [(name, value) for name, value in extra.items() if name not in present]
+                message = {**message, "headers": headers}
+                if kind is RouteClass.ACT:
+                    self._note_visit(scope, message["status"])
             await send(message)
 
-        await self._app(scope, limited, hardened)
+        return hardened
+
+    def _note_visit(self, scope: Scope, status: int) -> None:
+        """Whoever has shown no right token is no visitor: guesses are the doorman's matter."""
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        if principal is None:
+            return
+        key = next((value.decode("latin-1")[:128] for name, value in scope["headers"] if name == _KEY), None)
+        act = one_line(f"{scope['method']} {scope['path'][:200]}")
+        self._note(Visit(principal.actor, principal.client or "", act, key, status))
+
+
+def _check_body(head: _Head, largest: int) -> None:
+    """What the headers say of a body that will not be read."""
+    if head.encoding not in {None, b"identity"}:
+        detail = "packed bodies are not read: send it without Content-Encoding"
+        raise _Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    length = head.length or b"0"
+    if not length.isdigit():
+        raise _Refusal(HTTPStatus.BAD_REQUEST, "Content-Length is no number")
+    if len(length) > 18 or int(length) > largest:
+        detail = f"the body has {length[:18].decode()} bytes: at most {largest} are read"
+        raise _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+async def _whole_body(receive: Receive, largest: int) -> Receive:
+    """A `receive` that has the whole body already.
+
+    Raises:
+        _Refusal: it is too large.
+        _Gone: the client went away before its end.
+    """
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > largest:
+            detail = f"the body is too large: at most {largest} bytes are read"
+            raise _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    first: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    async def replayed() -> Message:
+        nonlocal first
+        if first is None:
+            return await receive()
+        message, first = first, None
+        return message
+
+    return replayed
+
+
+async def _refuse(refusal: _Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    """A problem; a WebSocket is refused before it is accepted, which the client sees as 403."""
+    if scope["type"] == "websocket":
+        code = TRY_AGAIN_LATER if refusal.retry else 1008
+        await send({"type": "websocket.close", "code": code, "reason": refusal.detail[:120]})
+        return
+    headers = {"Retry-After": "1"} if refusal.retry else None
+    await problem(refusal.status, refusal.detail, headers=headers)(scope, receive, send)
+
+
+def _same_place(origin: str, host: str) -> bool:
+    """True when a page of this origin was served from here. A port of its own is a place of its own."""
+    try:
+        parsed = urlsplit(origin)
+    except ValueError:
+        return False
+    return parsed.scheme in {"http", "https"} and parsed.netloc.lower() == host.lower()
 
 
 def _host_name(url: str) -> str:
     """The host of a URL without port, lower case; empty when it has none."""
     try:
-        return (urlsplit(url).hostname or "").lower()
+        parsed = urlsplit(url)
+        parsed.port  # noqa: B018 - reading it raises for what is no port
     except ValueError:
         return ""
+    return "" if parsed.username is not None else (parsed.hostname or "").lower()

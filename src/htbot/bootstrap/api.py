@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 from htbot.bootstrap.people import People, build_people
 from htbot.domain.errors import ConfigurationError
 from htbot.persistence.engine import EngineOptions
 from htbot.settings import Settings
 
-ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _OPTIONS = EngineOptions(
-    application_name="htbot-api", pool_size=4, max_overflow=12, pool_timeout_s=10, connect_timeout_s=3
+    application_name="htbot-api", pool_size=4, max_overflow=20, pool_timeout_s=10, connect_timeout_s=3
 )
 
 
@@ -25,22 +26,38 @@ class ApiProcess:
     port: int
     url: str
     hosts: tuple[str, ...]
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 def build_api(settings: Settings) -> ApiProcess:
     """The API's parts.
 
     Raises:
-        ConfigurationError: there is no first token, no record or no Redis.
+        ConfigurationError: there is no first token, no record or no Redis, or the certificate does not fit its key.
     """
     api = settings.api
     if api.token is None:
         raise ConfigurationError("HTBOT_API_TOKEN is unset: ./restart.sh writes one into .env")
+    if api.certificate is not None:
+        _try_certificate(api.certificate, api.key)
     return ApiProcess(
         people=build_people(settings, _OPTIONS),
         token=api.token.get_secret_value(),
-        host=api.host,
+        host=api.host.strip("[]"),
         port=api.port,
         url=api.url,
-        hosts=() if api.host in ANY_ADDRESS else (api.host.strip("[]"),),
+        hosts=api.hosts,
+        certificate=api.certificate,
+        key=api.key,
     )
+
+
+def _try_certificate(certificate: Path, key: Path | None) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ConfigurationError(
+            f"HTBOT_API_TLS_CERT={certificate} and HTBOT_API_TLS_KEY={key} cannot be served: {reason}"
+        ) from error

@@ -129,7 +129,7 @@ def _api(read: Settings) -> Finding:
     import httpx
 
     try:
-        answer = httpx.get(f"{read.api.url}/ready", timeout=3, trust_env=False)
+        answer = httpx.get(f"{read.api.url}/ready", timeout=3, trust_env=False, verify=read.api.trust or True)
     except httpx.HTTPError as error:
         return Finding("api", FAIL, f"{read.api.url} does not answer ({type(error).__name__}): see var/log/api.log")
     state = OK if answer.status_code == httpx.codes.OK else FAIL

@@ -33,6 +33,7 @@ from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
 from htbot.services.versions import Version, own_version, version_trouble
+from htbot.services.visits import VisitBook
 from htbot.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class People:
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
+    visits: VisitBook
     audit: Audit
     metrics: SystemMetrics
     strategies: Strategies
@@ -117,6 +119,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         ),
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
+        visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),

@@ -14,18 +14,20 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.persistence.queries.tokens import StoredToken
 from htbot.services.tokens import FIRST_TOKEN, Role, digest
+from htbot.services.visits import Visit
 
 MOST_WRONG_TRIES = 5
 WINDOW_S = 60.0
 REFRESH_S = 1.0
 """Seconds after which a token that was made or revoked counts as such."""
 _MOST_CLIENTS = 1000
+_MOST_VISITS = 5000
 _log = logging.getLogger(__name__)
 
 
@@ -142,12 +144,18 @@ class Brake:
         return None
 
 
+def log_visit(visit: Visit) -> None:
+    """Visits of a door without a record are in the process's log."""
+    _log.info("%s from %s: %s answered %s", visit.actor, visit.client, visit.act, visit.status)
+
+
 @dataclass(frozen=True, slots=True)
 class Doorman:
-    """Book and brake together."""
+    """Book and brake together; `note` keeps the visits of those who came to act, and does not wait."""
 
     book: TokenBook
     brake: Brake
+    note: Callable[[Visit], None] = log_visit
 
     def admit(self, token: str | None, client: str) -> Principal:
         """The caller behind a token; `client` is the address it came from.
@@ -186,18 +194,28 @@ class Rounds:
     Attributes:
         book: whose tokens are read again.
         tell: writes down that a client was locked out; raises `Retryable` while it cannot.
+        write: writes visits down; likewise.
         locked: clients to be told of; the oldest give way when PostgreSQL is away for long.
+        visits: to be written down; likewise.
     """
 
     book: TokenBook
     tell: Callable[[str], None]
+    write: Callable[[Sequence[Visit]], None]
     locked: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_CLIENTS))
+    visits: deque[Visit] = field(default_factory=lambda: deque(maxlen=_MOST_VISITS))
     _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
 
     def note_lockout(self, client: str) -> None:
         """To be told at the next round; does not wait."""
         _log.warning("client %s sent too many wrong tokens", client)
         self.locked.append(client)
+
+    def note_visit(self, visit: Visit) -> None:
+        """To be written at the next round; does not wait."""
+        log_visit(visit)
+        self.visits.append(visit)
 
     def turn(self) -> None:
         """One round.
@@ -209,15 +227,30 @@ class Rounds:
         while self.locked:
             self.tell(self.locked[0])
             self.locked.popleft()
+        if self.visits:
+            self._write_visits()
+
+    def _write_visits(self) -> None:
+        taken = [self.visits.popleft() for _ in range(len(self.visits))]
+        try:
+            self.write(taken)
+        except Retryable:
+            room = _MOST_VISITS - len(self.visits)
+            self.visits.extendleft(reversed(taken[max(len(taken) - room, 0) :]))
+            raise
 
     def start(self) -> None:
         """Do the first round now, and the others in the background until `stop`."""
         away = self._try(away=False)
-        threading.Thread(target=self._run, args=(away,), name="door-rounds", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(away,), name="door-rounds", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        """No more rounds."""
+        """One last round, and no more."""
         self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._try(away=True)
 
     def _run(self, away: bool) -> None:
         while not self._stop.wait(REFRESH_S):

@@ -45,6 +45,8 @@ SECTIONS: Mapping[str, type[Section]] = {
 }
 
 
+_API_FILES = ("HTBOT_API_TLS_CERT", "HTBOT_API_TLS_KEY")
+
 _NEEDED: Mapping[str, str] = {
     "int_parsing": "must be a whole number",
     "float_parsing": "must be a number",
@@ -165,6 +167,7 @@ def _arguments(key: str, section: type[Section], values: Mapping[str, str], root
         found["PAPER_DATA"] = tuple(root / path for path in split_paths(values["PAPER_DATA"]))
     if key == "gate" and "RISK_DIVIDENDS_FILE" in values:
         found["RISK_DIVIDENDS_FILE"] = root / Path(values["RISK_DIVIDENDS_FILE"]).expanduser()
+    found |= {name: root / Path(found[name]).expanduser() for name in _API_FILES if name in found}
     if key == "paper" and "PAPER_FAULTS" in values:
         found["PAPER_FAULTS"] = root / values["PAPER_FAULTS"]
     return found
@@ -203,8 +206,18 @@ def _check_across(settings: Settings) -> None:
         problems.append(
             f"HTBOT_FAILPOINTS={settings.paths.failpoints} is for the built-in paper gateway only: remove it"
         )
+    problems += _tls_files(settings.api)
     if problems:
         raise ConfigurationError("\n".join(problems))
+
+
+def _tls_files(api: ApiSettings) -> list[str]:
+    """What is wrong with certificate and key as files."""
+    files = zip(_API_FILES, (api.certificate, api.key), strict=True)
+    problems = [f"{name}={path}: no such file" for name, path in files if path is not None and not path.is_file()]
+    if not problems and api.key is not None and api.key.stat().st_mode & 0o007:
+        problems.append(f"HTBOT_API_TLS_KEY={api.key} is open to everybody on this machine: chmod 600 {api.key}")
+    return problems
 
 
 def _only_on_our_own_gateway(settings: Settings) -> list[str]:

@@ -6,6 +6,8 @@ from sqlalchemy import text
 from tests.support.asgi import TestClient
 from tests.support.people import FIRST, House
 
+from htbot.persistence.repositories import AuditRepository
+
 READS = ("status", "positions", "orders", "fills", "trades", "signals", "pnl", "alerts", "metrics", "docs")
 ACTS = ("halt", "resume", "close/all", "close/DU1000001", "orders/x/cancel", "trade/signal")
 
@@ -62,6 +64,28 @@ def test_wrong_tokens_are_slowed_down_and_told_and_the_right_one_gets_through(
     with house.database.transaction() as session:
         told = session.execute(text("SELECT kind FROM alerts")).scalars().all()
     assert told == ["wrong_tokens"]
+
+
+def test_acts_and_refusals_are_in_the_audit_log_with_address_and_key(
+    anybody: TestClient, house: House, viewer: str, operator: str
+) -> None:
+    for token, key in ((operator, "k1"), (viewer, None), (viewer, None)):
+        headers = {"X-API-Key": token} | ({"Idempotency-Key": key} if key else {})
+        anybody.post("/close/all", headers=headers)
+    anybody.post("/orders/nothing/cancel", headers={"X-API-Key": operator})
+    anybody.post("/close/all", headers={"X-API-Key": "guess"})
+    house.rounds.turn()
+    with house.database.transaction() as session:
+        rows = AuditRepository(session).since(None, "door")
+    assert [(row.actor, row.action, row.subject, row.detail) for row in rows] == [
+        ("rest:hand", "door.done", "POST /close/all", seen("k1", 202, 1)),
+        ("rest:screen", "door.refused", "POST /close/all", seen(None, 403, 2)),
+        ("rest:hand", "door.refused", "POST /orders/nothing/cancel", seen(None, 404, 1)),
+    ]
+
+
+def seen(key: str | None, status: int, times: int) -> dict[str, object]:
+    return {"client": "testclient", "key": key, "status": status, "times": times}
 
 
 def test_only_hashes_are_stored(house: House, viewer: str) -> None:

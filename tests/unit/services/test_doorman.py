@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +25,7 @@ from htbot.services.doorman import (
     counted_as,
 )
 from htbot.services.tokens import Role, digest
+from htbot.services.visits import Visit
 
 MINTED = StoredToken("screen", "viewer", digest("minted"), datetime(2026, 1, 5, tzinfo=UTC))
 
@@ -46,12 +48,18 @@ class Record:
         self.tokens = [MINTED]
         self.asked = 0
         self.told: list[str] = []
+        self.written: list[list[Visit]] = []
 
     def active(self) -> list[StoredToken]:
         self.asked += 1
         if self.away:
             raise Retryable("away")
         return self.tokens
+
+    def write(self, visits: Sequence[Visit]) -> None:
+        if self.away:
+            raise Retryable("away")
+        self.written.append(list(visits))
 
     def tell(self, client: str) -> None:
         if self.away:
@@ -79,7 +87,7 @@ def test_nobody_at_the_door_asks_the_record() -> None:
 
 def test_minted_tokens_outlive_the_record_and_end_when_they_are_revoked() -> None:
     record = Record()
-    rounds = Rounds(TokenBook("first", record.active), record.tell)
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
     rounds.turn()
     record.away, record.tokens = True, []
     with pytest.raises(Retryable):
@@ -92,7 +100,7 @@ def test_minted_tokens_outlive_the_record_and_end_when_they_are_revoked() -> Non
 
 def test_lockouts_wait_for_the_record_and_are_told_once() -> None:
     record = Record()
-    rounds = Rounds(TokenBook("first", record.active), record.tell)
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
     record.away = True
     rounds.note_lockout("192.0.2.1")
     with pytest.raises(Retryable):
@@ -101,6 +109,47 @@ def test_lockouts_wait_for_the_record_and_are_told_once() -> None:
     rounds.turn()
     rounds.turn()
     assert record.told == ["192.0.2.1"]
+
+
+def test_visits_wait_for_the_record_in_order_and_are_written_once() -> None:
+    record = Record()
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
+    first, second = (Visit("rest:hand", "192.0.2.1", f"POST /{name}", None, 202) for name in ("halt", "resume"))
+    rounds.note_visit(first)
+    record.away = True
+    for _ in range(3):
+        with pytest.raises(Retryable):
+            rounds.turn()
+    rounds.note_visit(second)
+    record.away = False
+    rounds.turn()
+    rounds.turn()
+    assert record.written == [[first, second]]
+
+
+def test_visits_that_could_not_be_written_do_not_fill_the_memory() -> None:
+    class Full(Record):
+        def write(self, visits: Sequence[Visit]) -> None:  # noqa: ARG002
+            raise Retryable("the log is away, tokens are read")
+
+    record = Full()
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
+    for number in range(6000):
+        rounds.note_visit(Visit("rest:hand", "192.0.2.1", f"POST /{number}", None, 202))
+        if number % 1000 == 0:
+            with pytest.raises(Retryable):
+                rounds.turn()
+    with pytest.raises(Retryable):
+        rounds.turn()
+    assert [rounds.visits[0].act, rounds.visits[-1].act, len(rounds.visits)] == ["POST /1000", "POST /5999", 5000]
+
+
+def test_the_last_round_writes_what_is_left() -> None:
+    record = Record()
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
+    rounds.note_visit(Visit("rest:hand", "192.0.2.1", "POST /halt", None, 202))
+    rounds.stop()
+    assert len(record.written) == 1
 
 
 def test_rounds_outlive_a_record_that_is_away_from_the_start() -> None:
@@ -114,7 +163,7 @@ def test_rounds_outlive_a_record_that_is_away_from_the_start() -> None:
             if not record.away:
                 read.set()
 
-    rounds = Rounds(TokenBook("first", active), record.tell)
+    rounds = Rounds(TokenBook("first", active), record.tell, record.write)
     rounds.start()
     record.away = False
     assert read.wait(10)

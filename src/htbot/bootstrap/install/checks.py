@@ -120,7 +120,11 @@ def api_status(settings: Settings) -> dict[str, Any]:
 
 def _get(settings: Settings, path: str) -> tuple[int, dict[str, Any]]:
     url = make_url(settings.api.url)
-    connection = http.client.HTTPConnection(str(url.host), url.port, timeout=3)
+    connection = (
+        http.client.HTTPConnection(str(url.host), url.port, timeout=3)
+        if (trust := settings.api.trust) is None
+        else http.client.HTTPSConnection(str(url.host), url.port, timeout=3, context=trust)
+    )
     token = settings.api.token.get_secret_value() if settings.api.token else ""
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})

@@ -1,0 +1,177 @@
+"""Every route of the application, found when the test runs: closed without a token, and to roles that are too small.
+
+Whoever adds a route adds nothing here, unless it acts with another role than operator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocketDisconnect
+from tests.support.asgi import TestClient
+from tests.support.people import FIRST, House, furnish
+
+from htbot.api.rooms import DASHBOARD_PATH
+from htbot.persistence.engine import Database
+from htbot.services.tokens import Role
+
+OPEN = {"/", "/health", "/ready"}
+"""RULINGS 36; of the dashboard the login page and static files."""
+OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/_nicegui/", f"{DASHBOARD_PATH}/static/")
+READING = {"GET", "HEAD"}
+ACTS_AS: dict[tuple[str, str], Role] = {}
+"""Role of what acts, where it is not operator: method and path as the application spells it."""
+TURNED_AWAY = {401, 403}
+_TO_LOGIN = {302, 303, 307}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A route with its whole path; `kind` is http, websocket, or the name of what this test cannot see into."""
+
+    kind: str
+    path: str
+    methods: frozenset[str] = frozenset()
+
+
+def routes_of(routes: Sequence[BaseRoute], above: str = "") -> Iterator[Found]:
+    """Every route, of included routers and mounted applications too."""
+    for context in iter_route_contexts(routes):
+        route, path = context.original_route, f"{above}{context.path or ''}"
+        if isinstance(route, Mount | Host) and route.routes:
+            yield from routes_of(route.routes, path)
+        elif isinstance(route, WebSocketRoute):
+            yield Found("websocket", path)
+        elif isinstance(route, Route):
+            yield Found("http", path, frozenset(context.methods or READING))
+        else:
+            yield Found(type(route).__name__, path)
+
+
+def filled(path: str) -> str:
+    """A path with something in place of its parameters."""
+    return re.sub(r"\{[^}]*\}", "a1", path)
+
+
+def calls(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of every HTTP route."""
+    found = (route for route in routes_of(app.routes) if route.kind == "http")
+    return sorted((method, route.path) for route in found for method in route.methods - {"OPTIONS", "HEAD"})
+
+
+def is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(OPEN_BELOW)
+
+
+@pytest.fixture
+def house(database: Database, tmp_path: Path) -> House:
+    return furnish(database, tmp_path)
+
+
+def asked(client: TestClient, method: str, path: str, token: str | None) -> int:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return int(client.request(method, filled(path), headers=headers, follow_redirects=False).status_code)
+
+
+def test_nothing_is_open_but_what_is_named(house: House) -> None:
+    app = house.app()
+    found = calls(app)
+    assert {path for _, path in found} >= OPEN | {"/status", "/close/all", "/docs", "/openapi.json"}
+    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
+        answers = {(method, path): asked(client, method, path, None) for method, path in found}
+        wrong = asked(client, "GET", "/status", "guess")
+    closed = {call for call, status in answers.items() if status in TURNED_AWAY}
+    closed |= {(m, p) for (m, p), s in answers.items() if s in _TO_LOGIN and p.startswith(DASHBOARD_PATH)}
+    assert {call for call in answers if not is_open(call[1])} == closed
+    assert all(status == 200 for (_, path), status in answers.items() if path in OPEN)
+    assert wrong == 401
+
+
+def test_each_role_may_do_what_it_is_for_and_no_more(house: House) -> None:
+    app = house.app()
+    tokens = {Role.VIEWER: house.mint("screen", Role.VIEWER), Role.OPERATOR: house.mint("hand", Role.OPERATOR)}
+    tokens[Role.ADMIN] = FIRST
+    wrong: list[tuple[Any, ...]] = []
+    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
+        for method, path in calls(app):
+            if is_open(path) or path.startswith(DASHBOARD_PATH):
+                continue
+            needed = ACTS_AS.get((method, path), Role.VIEWER if method in READING else Role.OPERATOR)
+            for role, token in tokens.items():
+                status = asked(client, method, path, token)
+                if (status in TURNED_AWAY) == role.may(needed) or status >= 500:
+                    wrong.append((method, path, role, status))
+    assert wrong == []
+
+
+def test_websockets_close_without_a_token_and_say_nothing_before(house: House) -> None:
+    app = house.app()
+    paths = [
+        route.path
+        for route in routes_of(app.routes)
+        if route.kind == "websocket" and not route.path.startswith(DASHBOARD_PATH)
+    ]
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        assert [said for path in paths if (said := said_to_a_stranger(client, filled(path))) is not None] == []
+
+
+def said_to_a_stranger(client: TestClient, path: str) -> Any:
+    """What a WebSocket says to a wrong token before it closes; None when it says nothing."""
+    try:
+        with client.websocket_connect(path) as opened:
+            opened.send_json({"token": "guess"})
+            return opened.receive_json()
+    except WebSocketDisconnect:
+        return None
+
+
+def test_nothing_is_mounted_that_this_test_does_not_see(house: House) -> None:
+    blind = [route for route in routes_of(house.app().routes) if route.kind not in {"http", "websocket"}]
+    assert [route for route in blind if not is_open(f"{route.path}/")] == []
+
+
+def test_the_walk_finds_routes_of_every_kind() -> None:
+    inner, router = FastAPI(docs_url=None, redoc_url=None, openapi_url=None), APIRouter(prefix="/router")
+
+    @inner.get("/page/{name}")
+    def page(name: str) -> str:
+        return name
+
+    @router.websocket("/ws")
+    async def stream(_socket: object) -> None: ...
+
+    @router.post("/act")
+    def act() -> None: ...
+
+    outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    outer.mount("/below", inner)
+    outer.mount("/files", StaticFiles(directory="."))
+    outer.include_router(router, prefix="/v1")
+    assert {(route.kind, route.path, route.methods) for route in routes_of(outer.routes)} == {
+        ("http", "/below/page/{name}", frozenset({"GET"})),
+        ("Mount", "/files", frozenset()),
+        ("websocket", "/v1/router/ws", frozenset()),
+        ("http", "/v1/router/act", frozenset({"POST"})),
+    }
+
+
+@pytest.mark.fault(51)
+def test_a_route_without_a_token_is_found_out(house: House) -> None:
+    app = house.app()
+
+    @app.get("/forgotten")
+    def forgotten() -> str:
+        return "everything"
+
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        assert asked(client, "GET", "/forgotten", None) not in TURNED_AWAY
+    assert ("GET", "/forgotten") in calls(app)
