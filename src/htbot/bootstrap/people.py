@@ -12,6 +12,7 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms
+from htbot.bootstrap.programs import Programs
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
@@ -22,6 +23,7 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.day_picture import DayPictures
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
+from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
@@ -53,6 +55,8 @@ class People:
     metrics: SystemMetrics
     strategies: Strategies
     pictures: DayPictures
+    logs: LogFiles
+    programs: Programs
     strategy_reads: StrategyReads
     scheduler: Scheduler
 
@@ -123,6 +127,8 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
+        logs=LogFiles(settings.paths.log),
+        programs=Programs(settings.paths.run, host_now),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),

@@ -54,6 +54,9 @@ def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:
         "alerts": lambda: queries.alerts(_RECENT),
         "readiness": queries.readiness,
         "reconciliation": queries.reconciliation,
+        "instances": people.strategy_reads.instances,
+        "strategy_stats": people.strategy_reads.stats,
+        "programs": people.programs.states,
     }
 
 

@@ -52,9 +52,10 @@ def button(text: str, on_click: Callable[[], Any], cls: str = "", title: str = "
 
 
 @contextmanager
-def dialog(title: str) -> Iterator[ui.dialog]:
+def dialog(title: str, *, broad: bool = False) -> Iterator[ui.dialog]:
     """A dialog that is open at once and forgotten when it closes; its parts go inside."""
-    with ui.dialog(value=True).props(f'aria-label="{title}"') as opened, ui.element("div").classes("dialog"):
+    cls = "dialog broad" if broad else "dialog"
+    with ui.dialog(value=True).props(f'aria-label="{title}"') as opened, ui.element("div").classes(cls):
         ui.html(str(tag("h2", title)), sanitize=False)
         yield opened
     opened.on("hide", opened.delete)

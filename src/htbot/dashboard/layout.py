@@ -14,6 +14,7 @@ from htbot.dashboard import controls
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.parts.markup import badge, join, tag
 from htbot.dashboard.session import PATH
+from htbot.persistence.queries.shapes import HaltView
 from htbot.services.queries import StatusView
 
 if TYPE_CHECKING:
@@ -112,15 +113,21 @@ def troubles(screen: Screen) -> Markup:
     """What a person must know before anything else: halts, and figures that are old."""
     status: StatusView | None = screen.value("status")
     lines = []
-    for halt in (status.halt if status else None) or ():
-        since = f", since {screen.look.clock(halt.since)}" if halt.since else ""
-        by = f" by {halt.set_by}" if halt.set_by else ""
-        said = f"Trading is halted ({halt.kind}: {halt.source}{by}{since}): {halt.reason or 'no reason given'}"
-        lines.append(tag("p", said, tag("span", " Exits go on.", cls="note"), cls="trouble halt"))
+    halts = [tag("li", _halt(screen, halt)) for halt in (status.halt if status else None) or ()]
+    if halts:
+        head = tag("p", "Trading is halted. ", tag("span", "Nothing is entered; exits go on.", cls="note"))
+        lines.append(tag("div", head, tag("ul", halts), cls="trouble halt", role="status"))
     if status is not None and not status.halt and status.trading_enabled is False and status.reason:
         lines.append(tag("p", f"No entries: {status.reason}", cls="trouble warn"))
     lines += _stale(screen)
     return join(lines)
+
+
+def _halt(screen: Screen, halt: HaltView) -> str:
+    """One reason in force: what, who, since when, why."""
+    by = f" by {halt.set_by}" if halt.set_by else ""
+    since = f" since {screen.look.clock(halt.since)}" if halt.since else ""
+    return f"{halt.kind} ({halt.source}){by}{since}: {halt.reason or 'no reason given'}"
 
 
 def _stale(screen: Screen) -> list[Markup]:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from htbot.domain.errors import HtbotError, NotFound, Retryable
 
 EVERY_S = 1.0
@@ -102,6 +104,6 @@ class Reader:
             return Reading(None, time.monotonic())
         except Retryable as error:
             return replace(before, trouble=str(error))
-        except HtbotError as error:
+        except (HtbotError, SQLAlchemyError) as error:
             _log.warning("%s cannot be shown: %s", topic, error)
-            return replace(before, trouble=str(error))
+            return replace(before, trouble=f"{topic} cannot be read, the cause is in var/log/api.log")

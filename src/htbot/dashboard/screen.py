@@ -112,11 +112,12 @@ class Screen:
         """A line that goes by itself; what went wrong stays until it is clicked away."""
         with self.client:
             ui.notify(
-                text,
-                type="positive" if good else "negative",
-                position="top",
+                f"{'✓' if good else '✗'} {text}",
+                position="bottom",
+                color=None,
+                classes=f"told {'good' if good else 'bad'}",
                 timeout=5000 if good else 0,
-                close_button="Close" if not good else False,
+                close_button=False if good else "Close",
                 multi_line=True,
             )
 

@@ -44,5 +44,7 @@ PAGES = (
     Page("chart", "/chart", "Chart", "c", ("picture",)),
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
     Page("trades", "/trades", "Trades", "r", ("trades",)),
+    Page("strategies", "/strategies", "Strategies", "s", ("instances", "strategy_stats")),
+    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs")),
     Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
 )
