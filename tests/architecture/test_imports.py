@@ -37,6 +37,12 @@ def test_settings_start_without_servers_and_frames(tmp_path: Path) -> None:
     assert loaded_by("htbot.settings", tmp_path) & (HEAVY | {"sqlalchemy", "celery", "ib_async", "redis"}) == set()
 
 
+def test_a_backtest_starts_without_what_only_processes_that_log_need(tmp_path: Path) -> None:
+    lately = {"structlog", "rich", "pandas", "sqlalchemy", "celery", "ib_async", "optuna", "jinja2"}
+    assert loaded_by("htbot.bootstrap.research", tmp_path) & lately == set()
+    assert loaded_by("htbot.cli.backtest", tmp_path) & (lately | HEAVY) == set()
+
+
 def test_the_paper_gateway_starts_without_the_ib_client(tmp_path: Path) -> None:
     assert "ib_async" not in loaded_by("htbot.paper.server", tmp_path)
 

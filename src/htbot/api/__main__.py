@@ -12,7 +12,8 @@ from htbot.dashboard.application import build_dashboard
 from htbot.domain.errors import ConfigurationError
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
-from htbot.telemetry import configure_logging, hide_secret
+from htbot.telemetry.logs import configure_logging
+from htbot.telemetry.masking import hide_secret
 
 CONFIGURATION_EXIT = 4
 

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from htbot import __version__
 from htbot.api import errors
+from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
 from htbot.api.parts import ApiParts
 from htbot.api.routers.table import ROUTERS
@@ -14,7 +15,7 @@ from htbot.dashboard.application import mount
 
 def make_app(parts: ApiParts) -> FastAPI:
     """The API over its services."""
-    app = FastAPI(title="htbot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = DocumentedApi(title="htbot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)

@@ -5,7 +5,7 @@ Both run `engine.bar_loop` over the same tape and write down the same deals; whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from operator import attrgetter
@@ -21,6 +21,7 @@ from htbot.backtest.compiler.rewrite import NotCompilable
 from htbot.backtest.tape import Tape
 from htbot.domain.bars import TapeBar
 from htbot.domain.errors import StopTrading
+from htbot.engine.bar_account import BarAccount
 from htbot.engine.bar_loop import BarLoop
 from htbot.engine.bar_parts import Deal, Happened
 
@@ -52,12 +53,12 @@ def run_bars(loop: BarLoop, tape: Tape, folder: Path, way: Way = "auto", progres
     why_not = "asked for"
     if way != "events":
         try:
-            return _require_whole_books(BarRun(_compiled(loop, tape, folder, progress), loop, compiled=True))
+            return _whole(BarRun(_compiled(loop, tape, folder, progress), loop, compiled=True))
         except NotCompilable as reason:
             if way == "compiled":
                 raise
             why_not = str(reason)
-    return _require_whole_books(BarRun(_events(loop, tape, progress), loop, compiled=False, why_not=why_not))
+    return _whole(BarRun(_events(loop, tape, progress), loop, compiled=False, why_not=why_not))
 
 
 def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
@@ -65,9 +66,7 @@ def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
     row_of = attrgetter(*(DEAL_RECORD.names or ()))
     deals: list[tuple[Any, ...]] = []
     for rows, done in _slices(tape):
-        columns = [rows[name].tolist() for name in TapeBar._fields]
-        bars = map(partial(tuple.__new__, TapeBar), zip(*columns, strict=True))
-        for bar in bars:
+        for bar in _bars(rows):
             if step(bar) == _CLOSED:
                 deals.append(row_of(told))
                 while loop.begun:  # that was at the bar's open
@@ -77,6 +76,17 @@ def _events(loop: BarLoop, tape: Tape, progress: Progress) -> npt.NDArray[Any]:
     return np.array(deals, DEAL_RECORD)
 
 
+def each_bar(tape: Tape) -> Iterator[TapeBar]:
+    """The bars of a tape as the loop takes them."""
+    for rows, _ in _slices(tape):
+        yield from _bars(rows)
+
+
+def _bars(rows: npt.NDArray[Any]) -> Iterator[TapeBar]:
+    columns = [rows[name].tolist() for name in TapeBar._fields]
+    return map(partial(tuple.__new__, TapeBar), zip(*columns, strict=True))
+
+
 def _slices(tape: Tape) -> Iterator[tuple[npt.NDArray[Any], float]]:
     """Some thousand rows at a time: numbers as Python objects take ten times the room."""
     for start in range(0, len(tape), _ROWS_A_TURN):
@@ -84,17 +94,23 @@ def _slices(tape: Tape) -> Iterator[tuple[npt.NDArray[Any], float]]:
         yield rows, (start + len(rows)) / len(tape)
 
 
-def _require_whole_books(run: BarRun) -> BarRun:
+def _whole(run: BarRun) -> BarRun:
+    require_whole_books([run], run.loop.account)
+    return run
+
+
+def require_whole_books(runs: Sequence[BarRun], account: BarAccount) -> None:
     """The deals add up to what the account says; anything else is a defect and no result.
 
     Raises:
         StopTrading: they do not.
     """
-    open_fees_u = run.loop.entry_fees_u if run.loop.holding.side else 0
-    booked_u = int(run.deals["gross_u"].sum() - run.deals["fees_u"].sum()) - open_fees_u
-    if booked_u != run.loop.account.realised_u:
-        raise StopTrading(f"deals add up to {booked_u} micro-dollars, the account says {run.loop.account.realised_u}")
-    return run
+    booked_u = 0
+    for run in runs:
+        open_fees_u = run.loop.entry_fees_u if run.loop.holding.side else 0
+        booked_u += int(run.deals["gross_u"].sum() - run.deals["fees_u"].sum()) - open_fees_u
+    if booked_u != account.realised_u:
+        raise StopTrading(f"deals add up to {booked_u} micro-dollars, the account says {account.realised_u}")
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -33,19 +34,25 @@ _DETAIL = {Leave.SIGNAL: "the strategy's own signal", Leave.PROFIT_LEVEL: "the l
 _CENT = Decimal("0.01")
 
 
-def trades_of(run: BarRun, strategy: BarStrategy, symbol: str, account: str) -> tuple[ResultTrade, ...]:
+def trades_of(
+    run: BarRun, strategy: BarStrategy, symbol: str, account: str, among: str | None = None
+) -> tuple[ResultTrade, ...]:
     """Trades in order of their exit; parts of a position that was closed in several make one trade.
 
-    A position of which a part is still held at the end is left out.
+    A position of which a part is still held at the end is left out. `among` begins the trades' ids instead of the
+    strategy's name, where that alone would not tell them from another's.
     """
     names = run.deals.dtype.names or ()
     rows = (dict(zip(names, row, strict=True)) for row in run.deals.tolist())
     unfinished = run.loop.number if run.loop.holding.side else -1
     whole = ((number, list(parts)) for number, parts in groupby(rows, lambda row: row["number"]))
-    return tuple(_trade(parts, strategy, symbol, account) for number, parts in whole if number != unfinished)
+    begins = f"{among or strategy.name}-{account}"
+    trades = (_trade(parts, strategy, symbol, account) for number, parts in whole if number != unfinished)
+    return tuple(replace(trade, id=f"{begins}-{trade.id}") for trade in trades)
 
 
 def _trade(parts: list[dict[str, Any]], strategy: BarStrategy, symbol: str, account: str) -> ResultTrade:
+    """A trade; its id is the day and the number only."""
     first, last = parts[0], parts[-1]
     opened_at = datetime.fromtimestamp(first["opened_s"], UTC)
     quantity = sum(part["quantity"] for part in parts)
@@ -61,7 +68,7 @@ def _trade(parts: list[dict[str, Any]], strategy: BarStrategy, symbol: str, acco
         exit_fill=_exact(round(sum(part["exit_u"] * part["quantity"] for part in parts) / quantity)),
     )
     return ResultTrade(
-        id=f"{strategy.name}-{account}-{opened_at.astimezone(NEW_YORK):%Y%m%d}-{first['number']}",
+        id=f"{opened_at.astimezone(NEW_YORK):%Y%m%d}-{first['number']}",
         strategy=strategy.name,
         account=account,
         symbol=symbol,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from htbot.backtest.bar_run import BarRun, Progress, run_bars
+from htbot.backtest.bar_run import Progress, run_bars
 from htbot.backtest.bar_trades import curve_of, trades_of
 from htbot.backtest.limits import Readers, read_limits, whole
 from htbot.backtest.request import BacktestRequest
@@ -36,6 +37,7 @@ LIMITS: Readers = {
     "entries_per_day": ("entries_per_day", whole),
     "daily_loss_usd": ("daily_loss_u", _micro),
     "drawdown_pct": ("drawdown", _fraction),
+    "concurrent_trades": ("concurrent_trades", whole),
 }
 """Limits by the name that a person gives: the field of `BarLimits`, and how its value is read."""
 
@@ -61,7 +63,7 @@ def run_backtest(
     began = time.perf_counter()
     config: BarConfig = strategy.config
     loop = set_up(request, strategy)
-    played = _fitted(tape, strategy).between(None, request.end)
+    played = fitted(tape, strategy).between(None, request.end)
     if not len(played) or int(played.bars["session"][-1]) < loop.first_session:
         raise ConfigurationError(f"the data have no session of {tape.symbol} from {request.start} to {request.end}")
     run = run_bars(loop, played, request.folder, request.engine, progress)
@@ -76,16 +78,16 @@ def run_backtest(
         trades=trades_of(run, strategy, tape.symbol, request.account),
         curve=curve,
         cash=request.cash,
-        assumptions=_assumptions(request, run, played),
+        assumptions=assumptions(request, [loop], [played]),
         engine="compiled" if run.compiled else "events",
         why_not=run.why_not,
         wall_s=time.perf_counter() - began,
-        refusals=_refusals(loop),
+        refusals=refusals([loop]),
         open_since=datetime.fromtimestamp(loop.filled_s, UTC) if loop.holding.side else None,
     )
 
 
-def _fitted(tape: Tape, strategy: BarStrategy) -> Tape:
+def fitted(tape: Tape, strategy: BarStrategy) -> Tape:
     """The tape in bars of the length that the strategy decides on.
 
     Raises:
@@ -117,22 +119,38 @@ def set_up(request: BacktestRequest, strategy: BarStrategy) -> BarLoop:
     return loop
 
 
-def _refusals(loop: BarLoop) -> dict[str, int]:
-    return {rule.name.lower(): int(count) for rule, count in zip(Refusal, loop.refusals, strict=True) if count}
+def refusals(loops: Sequence[BarLoop]) -> dict[str, int]:
+    """How many entries of all loops each rule has refused."""
+    counts = [sum(counts) for counts in zip(*(loop.refusals for loop in loops), strict=True)]
+    return {rule.name.lower(): int(count) for rule, count in zip(Refusal, counts, strict=True) if count}
 
 
-def _assumptions(request: BacktestRequest, run: BarRun, tape: Tape) -> dict[str, str]:
-    on = {name: getattr(run.loop.limits, field) for name, (field, _) in LIMITS.items()}
-    limits = [name for name, value in on.items() if value != BIG and not math.isinf(value)]
+def assumptions(request: BacktestRequest, loops: Sequence[BarLoop], tapes: Sequence[Tape]) -> dict[str, str]:
+    """What a reader of the result has to know, by name; a tape to each loop."""
     told = {
         "fills": f"{request.fill}: {_ASSUMED[request.fill]}",
         "commissions": "IB's fixed plan for US shares" if request.commission == "fixed" else "none",
-        "bars": _BARS_OF_DAYS if tape.seconds == DAY_S else f"{tape.seconds // 60} min, {_BARS_OF_HOURS}",
+        "bars": "; ".join(dict.fromkeys(_bars_told(tape.seconds) for tape in tapes)),
         "account": f"USD {request.cash} at the start; nothing is paid for borrowing, and no interest earned",
-        "limits": ", ".join(limits) if limits else "none",
+        "limits": ", ".join(dict.fromkeys(name for loop in loops for name in _limits_of(loop))) or "none",
         "prices": "as recorded: splits and dividends are not adjusted for",
     }
-    held = run.loop.holding
-    if held.side:
-        told["at the end"] = f"{held.side * held.quantity:+d} {tape.symbol} still held, marked at the last close"
+    held = [
+        f"{loop.holding.side * loop.holding.quantity:+d} {tape.symbol}"
+        for loop, tape in zip(loops, tapes, strict=True)
+        if loop.holding.side
+    ]
+    if held:
+        told["at the end"] = f"{', '.join(held)} still held, marked at the last close"
     return told
+
+
+def _bars_told(seconds: int) -> str:
+    return _BARS_OF_DAYS if seconds == DAY_S else f"{seconds // 60} min, {_BARS_OF_HOURS}"
+
+
+def _limits_of(loop: BarLoop) -> list[str]:
+    """Names of the limits that are on, a strategy's own among them."""
+    values = {name: getattr(loop.limits, field) for name, (field, _) in LIMITS.items()}
+    values["entries_per_day"] = min(values["entries_per_day"], loop.own_entries_a_day)
+    return [name for name, value in values.items() if value != BIG and not math.isinf(value)]

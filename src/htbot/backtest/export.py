@@ -33,6 +33,7 @@ def as_json(result: BacktestResult, metrics: Metrics) -> dict[str, Any]:
         "trades": [trade_json(trade) for trade in result.trades],
         "metrics": metrics_json(metrics),
         "curve": plain({name: getattr(result.curve, name) for name in ("days", "equity", "prices")}),
+        "closes": plain(result.closes),
         "assumptions": dict(result.assumptions),
         "modelled_share": result.modelled_share,
         "refusals": dict(result.refusals),

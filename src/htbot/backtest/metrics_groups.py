@@ -54,6 +54,7 @@ class GroupMetrics:
     by_month: Groups
     by_dte: Groups
     by_symbol: Groups
+    by_strategy: Groups
 
 
 def measure_groups(trades: Sequence[ResultTrade]) -> GroupMetrics:
@@ -66,6 +67,7 @@ def measure_groups(trades: Sequence[ResultTrade]) -> GroupMetrics:
         by_month=_table(trades, lambda trade: f"{_local(trade.closed_at):%Y-%m}"),
         by_dte=_table(trades, _dte, lambda key: (key == PLAIN, 0 if key == PLAIN else int(key))),
         by_symbol=_table(trades, lambda trade: trade.symbol),
+        by_strategy=_table(trades, lambda trade: trade.strategy),
     )
 
 

@@ -87,11 +87,8 @@ def _view(result: BacktestResult, metrics: Metrics, trials: int | None) -> dict[
 
     first, last = report_parts.trade_rows(result.trades)
     returns = daily_returns(result.cash, result.curve.equity)
-    closer = report_charts.close_look(result.curve)
     charts = {
         "equity": report_charts.equity_chart(result, metrics.drawdown),
-        "prices": report_charts.price_chart(result, _WHOLE),
-        "closer": "" if closer is None else report_charts.price_chart(result, closer),
         "pnl": report_charts.pnl_chart([trade.net_pnl for trade in result.trades]),
         "days": report_charts.day_chart([one for one in returns if one]),
         "durations": report_charts.duration_chart([trade.duration_s for trade in result.trades]),
@@ -116,7 +113,18 @@ def _view(result: BacktestResult, metrics: Metrics, trials: int | None) -> dict[
         "still_days": returns.count(0.0),
         "options": any(leg.expiry is not None for trade in result.trades for leg in trade.legs),
         "charts": {name: Markup(drawn) for name, drawn in charts.items()},  # noqa: S704 - `svg` escapes its words
+        "prices": [
+            (view.symbol, *(Markup(drawn) for drawn in _price_charts(view)))  # noqa: S704 - `svg` escapes its words
+            for view in result.by_symbol()
+        ],
     }
+
+
+def _price_charts(view: BacktestResult) -> tuple[str, str]:
+    """The prices of one symbol with its trades, and a close look at the last sessions of a long run."""
+    closer = report_charts.close_look(view.curve)
+    last = "" if closer is None else report_charts.price_chart(view, closer)
+    return report_charts.price_chart(view, _WHOLE), last
 
 
 def _with_minus(text: str) -> str:

@@ -59,10 +59,14 @@ def run_facts(result: BacktestResult, trials: int | None) -> Facts:
         ("Bars read", figures.count(result.bars)),
         ("Wall time", figures.wall(result.wall_s)),
         ("Cash at the start", figures.money(result.cash)),
-        ("Modelled prices", f"{figures.percent(result.modelled_share, digits=1)} of those that filled"),
+        ("Modelled prices", _modelled(result.modelled_share)),
         ("Trials", "one run" if trials is None else figures.count(trials)),
         *(("Data" if number == 0 else "", name) for number, name in enumerate(result.data)),
     ]
+
+
+def _modelled(share: float | None) -> str:
+    return "nothing filled" if share is None else f"{figures.percent(share, digits=1)} of those that filled"
 
 
 def config_facts(result: BacktestResult) -> Facts:
@@ -81,7 +85,7 @@ def cautions(result: BacktestResult, metrics: Metrics, trials: int | None) -> li
         told.append(f"{_plural(metrics.trades, 'trade')}: too few to tell skill from luck.")
     if 1 < metrics.sessions < FEW_SESSIONS:
         told.append(f"Annual figures are extrapolated from {_plural(metrics.sessions, 'session')}.")
-    if result.modelled_share > 0:
+    if result.modelled_share:
         share = figures.percent(result.modelled_share, digits=1)
         told.append(f"{share} of the prices that filled were modelled, not recorded.")
     if metrics.open_profit:
@@ -153,6 +157,7 @@ def group_tables(metrics: Metrics) -> list[tuple[str, str, list[Bar]]]:
         ("By weekday of entry", "Weekday", _bars(_keyed(metrics.by_weekday))),
         ("By days to expiry", "DTE", _bars(_keyed(metrics.by_dte))),
         ("By symbol", "Symbol", _bars(_keyed(metrics.by_symbol))),
+        ("By strategy", "Strategy", _bars(_keyed(metrics.by_strategy))),
     ]
 
 

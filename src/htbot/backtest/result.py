@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -84,8 +84,9 @@ class BacktestResult:
 
     `engine` is compiled or events, `why_not` why it was not compiled; `assumptions` are name and sentence, for page
     one of the report; `refusals` counts entries that a limit refused, by rule; `modelled_share` of the prices that
-    filled were modelled, not recorded (0 to 1); `bars` were read. `open_since` (UTC) is when the position that is still
-    held at the end was opened, None when there is none.
+    filled were modelled, not recorded (0 to 1; None when nothing filled that could be); `bars` were read. `open_since`
+    (UTC) is when the position that is still held at the end was opened, None when there is none. A run over several
+    symbols has no `curve.prices`: their closes are in `closes`, NaN on a day without bars.
     """
 
     strategy: str
@@ -103,4 +104,20 @@ class BacktestResult:
     why_not: str = ""
     refusals: Mapping[str, int] = field(default_factory=dict)
     open_since: datetime | None = None
-    modelled_share: float = 0.0
+    modelled_share: float | None = 0.0
+    closes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def by_symbol(self) -> tuple[BacktestResult, ...]:
+        """The same run seen from each of its symbols: trades and prices of that one, the equity of all."""
+        if not self.closes:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                symbol=symbol,
+                trades=tuple(trade for trade in self.trades if trade.symbol == symbol),
+                curve=replace(self.curve, prices=prices),
+                closes={},
+            )
+            for symbol, prices in self.closes.items()
+        )

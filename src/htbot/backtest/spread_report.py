@@ -47,7 +47,7 @@ def backtest_result(result: SpreadResult, request: SpreadRequest, facts: RunFact
         why_not=WHY_EVENTS,
         wall_s=facts.wall_s,
         refusals=refusals_of(result),
-        modelled_share=float(result.modelled_share or 0),
+        modelled_share=None if result.modelled_share is None else float(result.modelled_share),
     )
 
 

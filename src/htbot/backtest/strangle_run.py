@@ -51,10 +51,10 @@ class StrangleResult:
     refusals: dict[str, int]
 
     @property
-    def modelled_share(self) -> float:
-        """Part of the fills at quotes whose quote was the model's; an expiry has none."""
+    def modelled_share(self) -> float | None:
+        """Part of the fills at quotes whose quote was the model's; an expiry has none. None without any."""
         quoted = [fill.modelled for fill in self.fills if not fill.ref.startswith(_EXPIRY)]
-        return sum(quoted) / len(quoted) if quoted else 0.0
+        return sum(quoted) / len(quoted) if quoted else None
 
 
 def run_strangle(

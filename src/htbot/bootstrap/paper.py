@@ -20,6 +20,7 @@ from typing import Any, Literal
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.replay import read_market_data
 from htbot.domain.errors import CallerMistake, ConfigurationError
+from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK, SessionTable
 from htbot.market.ports import Market
 from htbot.market.replay import ReplayMarket, ReplayWindow
@@ -197,8 +198,8 @@ def _world_asked(options: PaperOptions) -> str:
     )
 
 
-def build_market(options: PaperOptions, start: datetime | date | None) -> Market:
-    """The world that the options describe.
+def build_market(options: PaperOptions, start: datetime | date | None, recorded: RecordedData | None = None) -> Market:
+    """The world that the options describe; `recorded` are its files where they have been read before.
 
     Raises:
         ConfigurationError: data files or dates that make none.
@@ -206,7 +207,7 @@ def build_market(options: PaperOptions, start: datetime | date | None) -> Market
     # From the regular close on, today's session is a completed one.
     today = (datetime.now(UTC).astimezone(NEW_YORK) + _CLOSE_TO_MIDNIGHT).date()
     if options.market == "replay":
-        data = read_market_data(options.data, options.bar)
+        data = recorded or read_market_data(options.data, options.bar)
         first, last = data.seconds()
         first_day = datetime.fromtimestamp(first, UTC).date() - _EARLIER_SESSIONS
         last_day = datetime.fromtimestamp(last, UTC).date() + _LATER_EXPIRIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from htbot.backtest.result import BacktestResult
 from htbot.backtest.tape import Tape, make_tape
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.research_options import BacktestOptions, days_told
+from htbot.bootstrap.research_several import Cast, cast_of, seats_of
 from htbot.domain.errors import ConfigurationError, HtbotError
-from htbot.settings import load_settings
+from htbot.settings import Settings, load_settings
 from htbot.strategies.registry import Entry, create_bar
 
 Progress = Callable[[float], None]
@@ -39,6 +40,9 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
     """
     settings = load_settings()
     catalogue = strategies(settings)
+    cast = cast_of(options.strategy, options.symbol)
+    if cast.several:
+        return _several(cast, options, settings, catalogue, progress)
     entry = catalogue.get(options.strategy)
     if entry is not None and not entry.plain:
         from htbot.bootstrap.research_spreads import backtest_options
@@ -48,7 +52,26 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
         strategy = create_bar(options.strategy, options.settings, catalogue)
     tape = read_tape(options, settings.paths.var / "cache")
     require_sessions(tape, options)
-    request = BacktestRequest(
+    with told_if_it_fails(options.strategy, options.settings, entry):
+        return run_backtest(_request(options, settings), strategy, tape, progress)
+
+
+def _several(
+    cast: Cast, options: BacktestOptions, settings: Settings, catalogue: Mapping[str, Entry], progress: Progress
+) -> BacktestResult:
+    """Each strategy on each symbol, in one account; what one raises is told with all names."""
+    from htbot.backtest.several import run_several
+
+    tapes = read_tapes(options, cast.symbols, settings.paths.var / "cache")
+    for tape in tapes.values():
+        require_sessions(tape, options)
+    with told_if_it_fails(options.strategy, options.settings, None):
+        seats = seats_of(cast, tapes, options.settings, catalogue)
+        return run_several(_request(options, settings), seats, progress)
+
+
+def _request(options: BacktestOptions, settings: Settings) -> BacktestRequest:
+    return BacktestRequest(
         folder=settings.paths.var / "cache" / "compiled",
         data=tuple(str(path) for path in options.data),
         start=options.start,
@@ -59,8 +82,6 @@ def backtest(options: BacktestOptions, progress: Progress = _silent) -> Backtest
         limits=options.limits,
         engine=options.engine,
     )
-    with told_if_it_fails(options.strategy, options.settings, entry):
-        return run_backtest(request, strategy, tape, progress)
 
 
 @contextmanager
@@ -99,17 +120,29 @@ def require_sessions(tape: Tape, options: BacktestOptions) -> None:
 
 
 def read_tape(options: BacktestOptions, cache: Path) -> Tape:
-    """The bars of the symbol in the files, in regular hours.
+    """The bars of the one symbol in the files, in regular hours.
 
     Raises:
         ConfigurationError: files that cannot be used, or without bars of the symbol.
     """
+    return read_tapes(options, (options.symbol,), cache)[options.symbol]
+
+
+def read_tapes(options: BacktestOptions, symbols: Sequence[str], cache: Path) -> dict[str, Tape]:
+    """The bars of each symbol in the files, in regular hours; the files are read once.
+
+    Raises:
+        ConfigurationError: files that cannot be used, or without bars of a symbol.
+    """
     if not options.data:
         raise ConfigurationError("a backtest needs data: --data FILE (Parquet or CSV)")
     data = read_market_data(options.data, options.bar)
-    columns = data.bars.get(options.symbol)
-    if columns is None:
-        have = ", ".join(sorted(data.bars)) or "no bars at all"
-        raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}; it has {have}")
-    first, last = (datetime.fromtimestamp(columns.start_s[at], UTC).date() for at in (0, -1))
-    return make_tape(options.symbol, columns, load_sessions(first, last, cache))
+    tapes = {}
+    for symbol in symbols:
+        columns = data.bars.get(symbol)
+        if columns is None:
+            have = ", ".join(sorted(data.bars)) or "no bars at all"
+            raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {symbol}; it has {have}")
+        first, last = (datetime.fromtimestamp(columns.start_s[at], UTC).date() for at in (0, -1))
+        tapes[symbol] = make_tape(symbol, columns, load_sessions(first, last, cache))
+    return tapes

@@ -12,6 +12,7 @@ from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.bootstrap.research_options import BacktestOptions, days_told
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS
+from htbot.domain.recorded import RecordedData
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
 from htbot.settings import Settings
@@ -46,8 +47,9 @@ def market_of(options: BacktestOptions, settings: Settings) -> Market:
         ConfigurationError: files or days that make none.
     """
     cache = settings.paths.var / "cache"
-    first, last = _days(options, cache)
-    if not options.data:
+    recorded = read_market_data(options.data, options.bar) if options.data else None
+    first, last = _days(options, recorded, cache)
+    if recorded is None:
         world = PaperOptions(state_dir=cache, start=first, end=last, seed=SEED, calendar_dir=cache)
         return build_market(world, first)
     world = PaperOptions(
@@ -59,14 +61,14 @@ def market_of(options: BacktestOptions, settings: Settings) -> Market:
         end=last,
         calendar_dir=cache,
     )
-    return build_market(world, first)
+    return build_market(world, first, recorded)
 
 
-def _days(options: BacktestOptions, cache: Path) -> tuple[date, date]:
+def _days(options: BacktestOptions, recorded: RecordedData | None, cache: Path) -> tuple[date, date]:
     """The first and the last session that were asked for; every one of the files, where nothing was."""
     first, last = options.start, options.end
-    if options.data:
-        columns = read_market_data(options.data, options.bar).bars.get(options.symbol)
+    if recorded is not None:
+        columns = recorded.bars.get(options.symbol)
         if columns is None:
             raise ConfigurationError(f"{os.fspath(options.data[0])}: no bars of {options.symbol}")
         begins, ends = (datetime.fromtimestamp(columns.start_s[at], NEW_YORK).date() for at in (0, -1))

@@ -57,16 +57,18 @@ MOST_CASH = Decimal(10**12)
 class BacktestFlags:
     """Options of `htbot backtest`."""
 
-    strategy: Annotated[str, typer.Argument(help="Name of the strategy; htbot backtest alone lists them.")] = ""
+    strategy: Annotated[str, typer.Argument(help="Its name, or several: A,B; alone it lists them.")] = ""
     data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None
-    symbol: Annotated[str, typer.Option(help="Which of the file's symbols.")] = "SPY"
+    symbol: Annotated[str, typer.Option(help="Which of the file's symbols; several: A,B.")] = "SPY"
     bar: Annotated[str | None, typer.Option(help="Bar length of the data; default: the commonest gap.")] = None
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First session with entries.")] = None
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last session.")] = None
     fill: Annotated[Fill, typer.Option(help="book: as the paper gateway; close; next_open.")] = Fill.BOOK
     commission: Annotated[Fees, typer.Option(help="fixed: IB's fixed plan; none.")] = Fees.FIXED
     cash: Annotated[str, typer.Option(help="USD at the start.")] = "100000"
-    settings: Annotated[Pairs, typer.Option("--set", help="A setting of the strategy: name=value; repeatable.")] = None
+    settings: Annotated[
+        Pairs, typer.Option("--set", help="A setting: name=value, or strategy.name=value; repeatable.")
+    ] = None
     limits: Annotated[Pairs, typer.Option("--limit", help="A limit of the gate: name=value; repeatable.")] = None
     engine: Annotated[Runs, typer.Option(help="auto: compiled where the strategy allows it.")] = Runs.AUTO
     csv: Annotated[Path | None, typer.Option(help="Write the trades to this CSV file.")] = None

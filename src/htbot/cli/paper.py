@@ -108,7 +108,7 @@ def paper(flags: PaperFlags) -> None:
     """
     from htbot.bootstrap.paper import run
     from htbot.bootstrap.paper_options import paper_options
-    from htbot.telemetry import configure_logging
+    from htbot.telemetry.logs import configure_logging
 
     options = paper_options(flags.settings(), host=flags.host, symbol=flags.symbol, fresh=flags.fresh)
     watched = sys.stdout.isatty()
@@ -128,7 +128,7 @@ def paper(flags: PaperFlags) -> None:
 
 def _tell(options: PaperOptions, gateway: Gateway, port: int, *, watched: bool) -> None:
     """Say what is served: a line of the log, or, to a person at a terminal, how to use it."""
-    from htbot.telemetry import get_logger
+    from htbot.telemetry.logs import get_logger
 
     if not watched:
         log = get_logger("htbot.paper")

@@ -49,8 +49,8 @@ from htbot.services.kill_switch import KillSwitch
 from htbot.services.schedule import schedule
 from htbot.services.versions import begin_desk, own_version
 from htbot.settings import Settings, load_settings
-from htbot.telemetry import configure_logging
 from htbot.telemetry.failpoints import arm
+from htbot.telemetry.logs import configure_logging
 
 gc.freeze()
 gc.enable()

@@ -29,6 +29,7 @@ class Refusal(IntEnum):
     DRAWDOWN = 6
     SIZE_ZERO = 7
     ENTRY_WINDOW = 8
+    CONCURRENT_TRADES = 9
 
 
 def to_micro(price: float) -> int:
@@ -67,6 +68,7 @@ class BarLimits(Numeric):
     entries_per_day: int
     daily_loss_u: int
     drawdown: float
+    concurrent_trades: int
 
     def __init__(self) -> None:
         self.quantity = BIG
@@ -75,10 +77,15 @@ class BarLimits(Numeric):
         self.entries_per_day = BIG
         self.daily_loss_u = BIG
         self.drawdown = math.inf
+        self.concurrent_trades = BIG
 
 
 class BarAccount(Numeric):
-    """Equity, its peak, and what has happened today; realised money only, in micro-dollars."""
+    """Equity, its peak, and what has happened today; realised money only, in micro-dollars.
+
+    `held_u` is the value at entry of all that is held, long and short, in `positions` positions: several loops may
+    share one account.
+    """
 
     start_u: int
     realised_u: int
@@ -86,6 +93,8 @@ class BarAccount(Numeric):
     session: int
     day_u: int
     entries: int
+    held_u: int
+    positions: int
 
     def __init__(self, cash_u: int) -> None:
         self.start_u = cash_u
@@ -94,6 +103,8 @@ class BarAccount(Numeric):
         self.session = -1
         self.day_u = 0
         self.entries = 0
+        self.held_u = 0
+        self.positions = 0
 
     @property
     def equity_u(self) -> int:
@@ -126,6 +137,8 @@ class BarAccount(Numeric):
             return Refusal.ACCOUNT_DAILY_LOSS
         if self.peak_u - self.equity_u >= limits.drawdown * self.peak_u:
             return Refusal.DRAWDOWN
+        if self.positions >= limits.concurrent_trades:
+            return Refusal.CONCURRENT_TRADES
         return Refusal.NONE
 
     def _size_refusal(self, limits: BarLimits, quantity: int, value_u: int) -> int:
@@ -133,6 +146,6 @@ class BarAccount(Numeric):
             return Refusal.ORDER_QUANTITY
         if value_u > limits.notional_u:
             return Refusal.ORDER_NOTIONAL
-        if value_u > limits.leverage * self.equity_u:
+        if self.held_u + value_u > limits.leverage * self.equity_u:
             return Refusal.LEVERAGE
         return Refusal.NONE

@@ -62,6 +62,9 @@ class BarLoop(Numeric):
     leaving: int
     stop: float
     target: float
+    own_session: int
+    own_entries: int
+    own_entries_a_day: int
 
     def __init__(self, strategy: BarStrategy, account: BarAccount, fees: BarFees) -> None:
         self.strategy = strategy
@@ -88,6 +91,18 @@ class BarLoop(Numeric):
         self.ordered = 0
         self.leaving = Leave.STAY
         self.stop = self.target = UNKNOWN
+        self.own_session = self.own_entries = 0
+        self.own_entries_a_day = BIG
+
+    def at_open(self, bar: TapeBar) -> int:
+        """Fill at a bar's open what was ordered before it; the next `step` runs the rest of that bar.
+
+        For loops that share an account: the others hear of it in time.
+        """
+        if bar.session != self.account.session:
+            self.account.begin_day(bar.session)
+        self.begun = True
+        return self._fill_at_open(bar) if self.ordered != 0 or self.leaving != 0 else Happened.NOTHING
 
     def step(self, bar: TapeBar) -> int:
         """Run one bar; CLOSED says that `deal` holds a position, or a part of one, that has just been closed.
@@ -110,7 +125,9 @@ class BarLoop(Numeric):
             if advice.side != NONE and self._admits(bar, advice):
                 self._order(bar, advice)
         else:
-            happened = max(happened, self._hold(bar))
+            ended = self._hold(bar)
+            if ended != 0:
+                return ended
         return happened
 
     def _hold(self, bar: TapeBar) -> int:
@@ -158,10 +175,16 @@ class BarLoop(Numeric):
         account = self.account
         units = self.sizing.units(advice.confidence, price_u, self.point_value, account.equity_u)
         refusal = account.refusal(self.limits, units, units * price_u * self.point_value)
+        if self.own_session != bar.session:
+            self.own_session = bar.session
+            self.own_entries = 0
+        if refusal == 0 and self.own_entries >= self.own_entries_a_day:
+            refusal = int(Refusal.ENTRIES_PER_DAY)
         if refusal != 0:
             self.refusals[refusal] += 1.0
             return
         account.entries += 1
+        self.own_entries += 1
         self.stop = advice.stop
         self.target = advice.target
         self.decided_s = end_s(bar)
@@ -190,8 +213,11 @@ class BarLoop(Numeric):
         self.worst_u = 0
         self.level = 0
         self.number += 1
-        self.entry_fees_u = self.fees.of(held.quantity, held.quantity * price_u * self.point_value)
+        value_u = held.quantity * price_u * self.point_value
+        self.entry_fees_u = self.fees.of(held.quantity, value_u)
         self.account.book(-self.entry_fees_u)
+        self.account.held_u += value_u
+        self.account.positions += 1
 
     def _fill_at_open(self, bar: TapeBar) -> int:
         price_u = to_micro(bar.open)
@@ -324,6 +350,7 @@ class BarLoop(Numeric):
         deal.worst_u = self.worst_u
         deal.bars = held.bars
         self.account.book(deal.gross_u - fees_u)
+        self.account.held_u -= quantity * self.entry_u * self.point_value
         self.entry_fees_u = 0
         held.quantity -= quantity
         self.units = held.side * held.quantity * self.point_value
@@ -331,6 +358,7 @@ class BarLoop(Numeric):
             held.side = NONE
             held.price = UNKNOWN
             self.left_s = at_s
+            self.account.positions -= 1
         return Happened.CLOSED
 
 

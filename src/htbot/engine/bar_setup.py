@@ -29,7 +29,7 @@ def loop_of(
     if limits is not None:
         loop.limits = limits
     if config.max_entries_per_day is not None:
-        loop.limits.entries_per_day = min(loop.limits.entries_per_day, config.max_entries_per_day)
+        loop.own_entries_a_day = config.max_entries_per_day
     return loop
 
 

@@ -23,8 +23,11 @@ class Sma(Numeric):
         if number - number != 0.0:
             raise ValueError(f"Sma: {number} is not a finite number")
         total = self.sum.add(number)
-        if self.sum.count == self.window:
-            self.value = total / self.window
+        window = self.window
+        if self.sum.count == window:
+            total /= window
+            self.value = total
+            return total
         return self.value
 
 

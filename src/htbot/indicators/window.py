@@ -79,13 +79,7 @@ class RollingSum(Numeric):
         self.values[head] = number
         head += 1
         self.head = 0 if head == self.size else head
-        if self.count < self.size:
-            self.count += 1
-        if number != 0.0:
-            self.nonzero += 1
-        if fallen != 0.0:
-            self.nonzero -= 1
-        if self.nonzero == 0:
+        if (number == 0.0 or fallen == 0.0) and self._only_zeros(number, fallen):
             self.total = 0.0
             self.lost = 0.0
             self.value = 0.0
@@ -97,10 +91,21 @@ class RollingSum(Numeric):
         total = more - fallen
         part = total - more
         lost += (more - (total - part)) - (fallen + part)
+        value = total + lost
         self.total = total
         self.lost = lost
-        self.value = total + lost
-        return self.value
+        self.value = value
+        return value
+
+    def _only_zeros(self, number: float, fallen: float) -> bool:
+        """Count what a zero changes: a number among zeros while the ring fills, and how many are none."""
+        if self.count < self.size:
+            self.count += 1
+        if number != 0.0:
+            self.nonzero += 1
+        if fallen != 0.0:
+            self.nonzero -= 1
+        return self.nonzero == 0
 
     @property
     def full(self) -> bool:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 _RETRY_S = 1.0
 _log = get_logger("htbot.paper.server")

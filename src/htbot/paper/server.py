@@ -23,7 +23,7 @@ from htbot.paper.wire.framing import ClientVersions, FrameReader, frame
 from htbot.paper.wire.tables import HIGHEST_VERSION, LOWEST_VERSION
 from htbot.paper.wire.times import connection_time
 from htbot.paper.wire.values import WireError
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 _MOST_UNREAD_BYTES = 256 * 1024
 _READ_PERIOD_S = 0.05

@@ -10,7 +10,7 @@ from kombu.utils.functional import retry_over_time
 
 from htbot.domain.errors import Retryable
 from htbot.settings import load_settings
-from htbot.telemetry import configure_logging
+from htbot.telemetry.logs import configure_logging
 
 TASK_MODULES = (
     "htbot.tasks.market_reader_tasks",

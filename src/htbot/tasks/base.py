@@ -23,7 +23,7 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import TaskRunRepository
 from htbot.services.scheduler import stored_setting
 from htbot.services.versions import version_trouble
-from htbot.telemetry import bind_context, clear_context
+from htbot.telemetry.logs import bind_context, clear_context
 
 # A desk publishes the snapshot of an instant within moments of it; host seconds.
 SNAPSHOT_WITHIN_S = 2.0

@@ -37,7 +37,7 @@ def test_the_result_has_the_keys_of_the_interface() -> None:
     shape = told(a_result())
     assert [key for key in RESULT_KEYS if key not in shape] == []
     assert set(shape) - set(RESULT_KEYS) == {
-        *("config", "symbol", "bars", "cash", "curve", "refusals", "engine", "why_not"),
+        *("config", "symbol", "bars", "cash", "curve", "closes", "refusals", "engine", "why_not"),
     }
 
 

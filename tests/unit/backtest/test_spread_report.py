@@ -9,6 +9,7 @@ from tests.support.spread_day import DAY, request, walk, world
 from htbot.backtest.export import as_json
 from htbot.backtest.metrics import measure
 from htbot.backtest.report import report_html, summary_lines
+from htbot.backtest.report_parts import run_facts
 from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result, refusals_of, result_trade
 from htbot.backtest.spread_request import SpreadResult
@@ -69,9 +70,13 @@ def test_refusals_are_counted_by_rule(run: SpreadResult) -> None:
     assert refusals_of(replace(run, signals=())) == {}
 
 
-def test_what_was_assumed_is_told(made: BacktestResult) -> None:
+def test_what_was_assumed_is_told(run: SpreadResult, made: BacktestResult) -> None:
     assert (made.engine, made.why_not) == ("events", "options")
     assert made.modelled_share == 1.0
+    nothing = backtest_result(replace(run, modelled_share=None), request(world(walk())), FACTS)
+    assert nothing.modelled_share is None
+    assert dict(run_facts(nothing, None))["Modelled prices"] == "nothing filled"
+    assert as_json(nothing, measure(nothing))["modelled_share"] is None
     assert made.assumptions["limits"] == "the limits of the test"
     assert made.assumptions["market"] == "bars of the test"
     assert "natural price" in made.assumptions["fills"]

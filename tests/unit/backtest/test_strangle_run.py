@@ -69,6 +69,7 @@ def test_it_leaves_by_time_and_by_momentum(whole: StrangleResult) -> None:
 def test_a_dear_option_is_not_bought() -> None:
     result = run(BARS, max_premium=Decimal("0.05"))
     assert (result.trades, result.refusals) == ((), {"premium": 2})
+    assert result.modelled_share is None
 
 
 def test_the_risk_of_the_day_bounds_what_is_paid() -> None:

@@ -55,6 +55,21 @@ def test_a_backtest_from_file_to_json_csv_and_page(shell: Shell, data: Path, tmp
     assert "ma_crossover" in page.read_text()
 
 
+def test_several_strategies_share_an_account(shell: Shell, data: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    line = ["backtest", "ma_crossover,momentum", "--data", str(data), "--fill", "close"]
+    code, out, err = shell(*line, "--set", "ma_crossover.quantity=2", "--report", str(page), "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["strategy"], told["symbol"], told["engine"]) == ("ma_crossover, momentum", "SPY", "events")
+    assert {trade["legs"][0]["quantity"] for trade in told["trades"] if trade["strategy"] == "ma_crossover"} == {2}
+    assert len(told["closes"]["SPY"]) == len(told["curve"]["equity"]) == len(DAYS)
+    assert "ma_crossover, momentum" in page.read_text()
+    code, out, err = shell(*line, "--symbol", "SPY,QQQ")
+    assert (code, out) == (4, "")
+    assert err.endswith("bars.csv: no bars of QQQ; it has SPY\n")
+
+
 def test_a_person_reads_a_summary(shell: Shell, data: Path) -> None:
     code, out, _ = shell("backtest", "ma_crossover", "--data", str(data), "--symbol", "SPY", "--engine", "events")
     assert code == 0

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from htbot.telemetry import bind_context, clear_context, configure_logging, get_logger, hide_secret, masked
+from htbot.telemetry.logs import bind_context, clear_context, configure_logging, get_logger
+from htbot.telemetry.masking import hide_secret, masked
 from htbot.telemetry.metrics import OPEN_TRADES, exposition
 
 

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from htbot.domain.errors import ConfigurationError
 
@@ -100,13 +98,18 @@ def read_table(path: Path) -> Table:
 
 
 def _load(path: Path) -> Any:
+    """The file's columns; the reader of the other format is not loaded, that takes a tenth of a second."""
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file")
     try:
         if path.suffix.lower() in {".csv", ".gz"}:
+            import pyarrow.csv
+
             texts = {name: pa.string() for name in ("symbol", "ts", *OPTION_FIELDS[:2])}
             convert = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=True)
             return pyarrow.csv.read_csv(path, convert_options=convert)
+        import pyarrow.parquet
+
         with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
             return file.read()
     except (pa.ArrowException, OSError) as error:

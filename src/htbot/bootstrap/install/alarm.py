@@ -16,7 +16,7 @@ from supervisor import childutils
 from htbot.alerts.message import Fact, Message
 from htbot.domain.alerts import Severity
 from htbot.settings import Settings, load_settings
-from htbot.telemetry import configure_logging, get_logger
+from htbot.telemetry.logs import configure_logging, get_logger
 
 EVENTS = {
     "PROCESS_STATE_FATAL": ("does not start any more", Severity.CRITICAL),

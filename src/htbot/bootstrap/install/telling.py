@@ -11,7 +11,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.repositories import AlertRepository
 from htbot.services.alert_delivery import DeliveryParts, deliver_due
 from htbot.settings import Settings
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

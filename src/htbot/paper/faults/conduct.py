@@ -37,7 +37,7 @@ from htbot.paper.faults.kinds import (
 from htbot.paper.faults.link import Link, deliver
 from htbot.paper.faults.marks import Later, Marks
 from htbot.paper.faults.plan import FaultPlan, OrderFacts, Script
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from htbot.paper.book.orders import Execution, PaperOrder

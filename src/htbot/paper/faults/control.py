@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 from htbot.telemetry.masking import hide_secret
 
 LOOPBACK = "127.0.0.1"

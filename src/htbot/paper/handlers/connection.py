@@ -8,7 +8,7 @@ from htbot.paper.errors import CLIENT_ID_IN_USE, INVALID_LOG_LEVEL, RequestError
 from htbot.paper.handlers.ports import Context, Handler
 from htbot.paper.limits import MAX_CLIENTS
 from htbot.paper.wire import messages
-from htbot.telemetry import get_logger
+from htbot.telemetry.logs import get_logger
 
 _STEPPED = "stepped"
 _LOG_LEVELS = range(1, 6)
