@@ -10,6 +10,7 @@ from functools import partial
 from redis import RedisError
 
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.backtest_jobs import BacktestJobs
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms
 from htbot.bootstrap.programs import Programs
@@ -57,6 +58,7 @@ class People:
     pictures: DayPictures
     logs: LogFiles
     programs: Programs
+    backtests: BacktestJobs
     strategy_reads: StrategyReads
     scheduler: Scheduler
 
@@ -129,6 +131,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
         logs=LogFiles(settings.paths.log),
         programs=Programs(settings.paths.run, host_now),
+        backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),

@@ -12,8 +12,9 @@ from starlette.staticfiles import StaticFiles
 
 from htbot.bootstrap.people import People
 from htbot.dashboard.gate import Gate
-from htbot.dashboard.login import router
+from htbot.dashboard.login import router as login_router
 from htbot.dashboard.reading import Reader
+from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
 from htbot.persistence.queries.selection import Selection
 from htbot.services.doorman import Doorman
@@ -56,6 +57,7 @@ def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:
         "reconciliation": queries.reconciliation,
         "instances": people.strategy_reads.instances,
         "strategy_stats": people.strategy_reads.stats,
+        "backtests": people.backtests.all,
         "programs": people.programs.states,
     }
 
@@ -65,7 +67,9 @@ def mount(app: FastAPI, dashboard: Dashboard) -> None:
     from htbot.dashboard.screen import serve_pages
 
     app.state.sessions = dashboard.sessions
-    app.include_router(router)
+    app.state.backtests = dashboard.people.backtests
+    app.include_router(login_router)
+    app.include_router(reports_router)
     app.mount(f"{PATH}/static", StaticFiles(directory=STATIC_FOLDER), name="dashboard-static")
     serve_pages(app, dashboard)
     app.add_middleware(Gate, sessions=dashboard.sessions)

@@ -114,8 +114,8 @@ class Screen:
             ui.notify(
                 f"{'✓' if good else '✗'} {text}",
                 position="bottom",
-                color=None,
-                classes=f"told {'good' if good else 'bad'}",
+                color="told",
+                textColor="good" if good else "bad",
                 timeout=5000 if good else 0,
                 close_button=False if good else "Close",
                 multi_line=True,

@@ -46,5 +46,7 @@ PAGES = (
     Page("trades", "/trades", "Trades", "r", ("trades",)),
     Page("strategies", "/strategies", "Strategies", "s", ("instances", "strategy_stats")),
     Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs")),
+    Page("backtest", "/backtest", "Backtest", "b", ("backtests",)),
+    Page("backtest_report", "/backtest/{job_id}", "Backtest", topics=("backtests",)),
     Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
 )
