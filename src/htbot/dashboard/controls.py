@@ -79,7 +79,7 @@ def _ask_halt(screen: Screen) -> None:
             opened.close()
             commands = screen.dashboard.people.commands
             answer = await screen.act(Role.OPERATOR, lambda caller: commands.halt(str(reason.value), caller), key)
-            _told(screen, answer, "Trading is halted.")
+            tell_answer(screen, answer, "Trading is halted.")
 
         reason.on("keydown.enter", halt)
         with ui.element("div").classes("choices"):
@@ -98,14 +98,14 @@ def _ask_resume(screen: Screen) -> None:
         async def resume() -> None:
             opened.close()
             answer = await screen.act(Role.OPERATOR, screen.dashboard.people.commands.resume, key)
-            _told(screen, answer, "Trading goes on.")
+            tell_answer(screen, answer, "Trading goes on.")
 
         with ui.element("div").classes("choices"):
             button("Cancel", opened.close)
             button("Resume", resume, "primary strong")
 
 
-def _told(screen: Screen, answer: HaltAnswer | None, done: str) -> None:
+def tell_answer(screen: Screen, answer: HaltAnswer | None, done: str) -> None:
     """What became of a halt or a resume."""
     if answer is not None:
         screen.tell(answer.warning or done, good=answer.warning is None)

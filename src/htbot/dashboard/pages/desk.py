@@ -23,7 +23,7 @@ from htbot.dashboard.parts.markup import (
     tag,
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
-from htbot.dashboard.parts.trading import contract, trade_link, trade_name
+from htbot.dashboard.parts.trading import contract, right, strike, trade_link, trade_name
 from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
 from htbot.services.queries import StatusView
 
@@ -42,7 +42,7 @@ def build(screen: Screen) -> None:
             screen.panel(equity_head, "")
             charts.equity(screen)
         with ui.element("div").classes("stack"):
-            screen.panel(legs, "card")
+            screen.panel(positions, "card")
             screen.panel(events, "card")
 
 
@@ -57,7 +57,7 @@ def open_trade(screen: Screen) -> Markup:
         return join(head, empty("Flat: no trade is open.", _waits(status)), _last_trade(screen))
     more = tag("span", f"+{status.open_trades - 1} more", cls="badge") if status.open_trades > 1 else None
     title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()), more)
-    return join(title, gauges.trade(trade), _trade_facts(screen, trade))
+    return join(title, gauges.trade(trade), _trade_facts(screen, trade), _legs(screen, trade))
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
@@ -70,6 +70,32 @@ def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
         fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
         fact("Marked", look.clock(trade.marked_at)),
     )
+
+
+_LEGS = (
+    Column("Leg"),
+    Column("Quantity", number=True),
+    Column("Entry", number=True),
+    Column("Mark", number=True),
+)
+
+
+def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
+    """The legs of the trade, what each was bought or sold for, and where it stands."""
+    held: list[PositionView] = screen.value("positions") or []
+    marks = {position.con_id: position.mark for position in held}
+    rows = [
+        Row(
+            (
+                f"{leg.side.capitalize()} {strike(leg.strike)} {right(leg.right)}",
+                whole(leg.quantity),
+                price(leg.fill),
+                price(marks.get(leg.con_id)),
+            )
+        )
+        for leg in trade.legs
+    ]
+    return table("Legs of the trade", _LEGS, rows, empty("It has no legs yet."))
 
 
 def _last_trade(screen: Screen) -> Markup | None:
@@ -146,8 +172,7 @@ def equity_head(screen: Screen) -> Markup:
     return join(tag("h2", "P&L of the day ", tag("span", told, cls="note")))
 
 
-_LEGS = (
-    Column("Side"),
+_POSITIONS = (
     Column("Contract"),
     Column("Position", number=True),
     Column("Average", number=True),
@@ -156,23 +181,22 @@ _LEGS = (
 )
 
 
-def legs(screen: Screen) -> Markup:
+def positions(screen: Screen) -> Markup:
     """What is held, contract by contract."""
     held: list[PositionView] = screen.value("positions") or []
-    rows = [Row(_leg(position)) for position in held]
-    total = [position.unrealized_pnl for position in held]
-    if len(rows) > 1:
+    rows = [Row(_position(position)) for position in held]
+    if len(held) > 1:
+        total = [position.unrealized_pnl for position in held]
         known = None if any(value is None for value in total) else sum((v for v in total if v is not None), Decimal(0))
-        rows.append(Row(("", "All", "", "", "", amount(known)), "total"))
-    return join(tag("h2", "Positions"), table("Positions", _LEGS, rows, empty("Nothing is held.")))
+        rows.append(Row(("All", "", "", "", amount(known)), "total"))
+    return join(tag("h2", "Positions"), table("Positions", _POSITIONS, rows, empty("Nothing is held.")))
 
 
-def _leg(position: PositionView) -> tuple[object, ...]:
-    side = badge("LONG", "long") if position.quantity > 0 else badge("SHORT", "short")
+def _position(position: PositionView) -> tuple[object, ...]:
+    side = "long" if position.quantity > 0 else "short"
     return (
-        side,
         contract(position.symbol, position.expiry, position.strike, position.right),
-        whole(position.quantity, sign=True),
+        join(tag("span", f"{side} ", cls="note"), whole(position.quantity, sign=True)),
         price(position.avg_price),
         price(position.mark),
         amount(position.unrealized_pnl),

@@ -140,10 +140,20 @@ def _key(at: datetime, zone: tzinfo) -> str:
 def _levels(picture: DayPicture | None) -> list[dict[str, Any]]:
     found = [] if picture is None else [("high", picture.high), ("low", picture.low), ("last", picture.spot)]
     return [
-        {"name": name, "yAxis": value, "label": {"formatter": f"{name} {value:,.2f}"}, **_level_style(name)}
+        {
+            "name": name,
+            "yAxis": value,
+            "label": {"formatter": f"{name} {value:,.2f}", **_level_place(name)},
+            **_level_style(name),
+        }
         for name, value in found
         if value is not None
     ]
+
+
+def _level_place(name: str) -> dict[str, str]:
+    """The last price is told at the other end, for it often lies on the day's high or low."""
+    return {"position": "insideEndTop" if name == "last" else "insideStartTop"}
 
 
 def _level_style(name: str) -> dict[str, Any]:
