@@ -259,6 +259,9 @@ class FakeSession:
     def request_time(self) -> None:
         self._tell(TimeMessage(self.broker.now()))
 
+    async def current_time(self) -> datetime:
+        return self.broker.now()
+
     # --- orders ----------------------------------------------------------------------------------------------------
 
     def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:

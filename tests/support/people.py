@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import redis
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
+from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import ExitRules
@@ -23,14 +25,22 @@ from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
 from htbot.risk.limits import Limits
+from htbot.services.anchors import AnchorFile
+from htbot.services.audit import Audit, AuditParts
+from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.services.kill_switch import KillSwitch
+from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
+from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
+from htbot.services.prices import Prices
 from htbot.services.queries import Queries, Sources
+from htbot.services.risk_rules import RiskRules, RuleParts
 from htbot.services.schedule import schedule
 from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
@@ -94,6 +104,17 @@ def chain(spot: float = 4152.0) -> Snapshot:
     )
 
 
+def told_by_desk() -> dict[str, Any]:
+    """What the desk answers to those who ask, by kind."""
+    at = record.NOON.isoformat()
+    return {
+        "ping": {"asked": "time", "round_trip_ms": 1.5, "broker_time": at},
+        "account": {"account": record.ACCOUNT, "as_of": at, "amounts": {}},
+        "positions": [],
+        "compare": {"asked_at": at},
+    }
+
+
 @dataclass
 class FakeLive:
     """Redis as a test wants it."""
@@ -102,6 +123,8 @@ class FakeLive:
     seen: Snapshot | None = None
     away: bool = False
     rung: str | None = None
+    answers: dict[str, Any] = field(default_factory=told_by_desk)
+    asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def _require(self) -> None:
         if self.away:
@@ -123,6 +146,14 @@ class FakeLive:
         self._require()
         self.rung = None
 
+    def ask(self, kind: str, params: Mapping[str, object]) -> Any:
+        self._require()
+        self.asked.append((kind, dict(params)))
+        answer = self.answers.get(kind, Retryable("the desk did not answer"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
     def ping(self) -> bool:
         self._require()
         return True
@@ -141,10 +172,15 @@ class House:
     tokens: Tokens
     metrics: SystemMetrics
     broker: AskedBroker
-    rounds: Rounds
     strategy_parts: StrategyParts
     now: Callable[[], datetime]
+    rounds: Rounds
     monotonic: float = 0.0
+
+    @property
+    def data(self) -> DeskData:
+        """The way to the desk."""
+        return DeskData(self.live, self.live.ask, self.now)
 
     def mint(self, name: str, role: Role) -> str:
         """A token that the API knows at once."""
@@ -161,6 +197,14 @@ class House:
             commands=self.commands,
             manual_signals=self.manual_signals,
             strategies=Strategies(self.strategy_parts),
+            performance=Performance(self.database, self.queries),
+            listings=Listings(self.database, self.live, self.now),
+            risk_rules=RiskRules(
+                RuleParts(self.database, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
+            ),
+            prices=Prices(self.database, self.data, lambda: self.monotonic),
+            broker=BrokerSession(self.database, self.data),
+            audit=Audit(AuditParts(self.database, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
             scheduler=Scheduler(SchedulerParts(self.database, self.live, schedule(), self.now)),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,

@@ -12,24 +12,31 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.backtest_jobs import BacktestJobs
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.limits import breaker_limits, manual_terms
+from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
 from htbot.bootstrap.programs import Programs
+from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
 from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.day_picture import DayPictures
+from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.kill_switch import KillSwitch
+from htbot.services.listings import Listings
 from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
+from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
+from htbot.services.prices import Prices
 from htbot.services.queries import Queries, Sources
+from htbot.services.risk_rules import RiskRules, RuleParts
 from htbot.services.schedule import schedule
 from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
@@ -61,6 +68,11 @@ class People:
     backtests: BacktestJobs
     strategy_reads: StrategyReads
     scheduler: Scheduler
+    listings: Listings
+    risk_rules: RiskRules
+    broker: BrokerSession
+    performance: Performance
+    prices: Prices
 
 
 def host_now() -> datetime:
@@ -95,6 +107,12 @@ def _pin(settings: Settings) -> str | None:
     return None if pin is None else pin_digest(pin.get_secret_value())
 
 
+def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> RuleParts:
+    """Rules are asked for the strategy and the underlying that trade."""
+    symbol = settings.strategy.symbol
+    return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
+
+
 def build_people(settings: Settings, options: EngineOptions) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
 
@@ -117,9 +135,12 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         ask_margin=partial(ask_margin, live),
     )
     strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
+    queries = Queries(sources)
+    data = DeskData(live, live.ask, host_now)
     return People(
         database=database,
-        queries=Queries(sources),
+        queries=queries,
+        performance=Performance(database, queries),
         commands=Commands(
             CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run), _pin(settings))
         ),
@@ -134,5 +155,9 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
+        listings=Listings(database, live, host_now),
+        risk_rules=RiskRules(_rule_parts(settings, database, live)),
+        broker=BrokerSession(database, data),
+        prices=Prices(database, data),
         scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),
     )

@@ -16,6 +16,8 @@ from htbot.dashboard.login import router as login_router
 from htbot.dashboard.reading import Reader
 from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
+from htbot.persistence.queries.lists import Filters
+from htbot.persistence.queries.paging import PageRequest
 from htbot.persistence.queries.selection import Selection
 from htbot.services.doorman import Doorman
 
@@ -51,7 +53,9 @@ def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:
         "ladders": lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]),
         "fills": lambda: queries.fills(_RECENT),
         "trades": lambda: queries.trades(_RECENT),
-        "signals": lambda: queries.signals(_RECENT),
+        "fired": lambda: people.listings.evaluations(PageRequest(60), Filters(fired=True)).items,
+        "cycles": lambda: people.listings.evaluations(PageRequest(240), Filters()).items,
+        "rules": people.risk_rules.rules,
         "alerts": lambda: queries.alerts(_RECENT),
         "readiness": queries.readiness,
         "reconciliation": queries.reconciliation,

@@ -146,13 +146,7 @@ def build_trading(parts: TradingParts) -> Trading:
             connected=lambda: session.connected and desk.connection == "connected",
         )
     )
-    hold = Hold(
-        HoldParts(
-            database=parts.database,
-            exposed=lambda: sorted({trade.id for trade in guard.trades} | {live.intent.ref for live in orders.live}),
-            leave=session.leave,
-        )
-    )
+    hold = _hold(parts, guard, orders)
     commands = CommandDesk(
         CommandParts(
             database=parts.database,
@@ -170,3 +164,10 @@ def build_trading(parts: TradingParts) -> Trading:
     )
     news = OrderNews(orders, parts.book, parts.ledger, parts.record)
     return Trading(parts.record, numbers, orders, news, closing, guard, commands, hold)
+
+
+def _hold(parts: TradingParts, guard: ExitGuard, orders: OrderDesk) -> Hold:
+    def exposed() -> list[str]:
+        return sorted({trade.id for trade in guard.trades} | {live.intent.ref for live in orders.live})
+
+    return Hold(HoldParts(parts.database, exposed, parts.session.leave))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,21 +35,3 @@ class SchedulerSetting:
             return None
         way_out = "start" if self.stopped else "resume"
         return f"the scheduler is {self.state} by {self.set_by}: POST /api/scheduler/{way_out}"
-
-    def encode(self) -> str:
-        """As the record keeps it."""
-        since = None if self.since is None else self.since.isoformat()
-        return json.dumps({"state": self.state.value, "since": since, "by": self.set_by})
-
-    @classmethod
-    def decode(cls, text: str | None) -> SchedulerSetting:
-        """The setting back; None is one that was never stored.
-
-        Raises:
-            ValueError: the text is none of ours.
-        """
-        if text is None:
-            return cls()
-        told = json.loads(text)
-        since = None if told["since"] is None else datetime.fromisoformat(told["since"])
-        return cls(SchedulerState(told["state"]), since, told["by"])

@@ -178,6 +178,12 @@ class Queries:
         with self._sources.database.transaction() as session:
             return trade_queries.trades(session, self._scoped(session, chosen))
 
+    def trades_like(self, account: str | None, symbol: str | None, status: str, limit: int) -> list[TradeView]:
+        """Trades of an underlying in a state (`live`: not over, `all`: whichever), newest first."""
+        with self._sources.database.transaction() as session:
+            chosen = self._scoped(session, Selection(account=account, limit=limit))
+            return trade_queries.trades(session, chosen, symbol, status)[::-1]
+
     def alerts(self, chosen: Selection) -> list[AlertView]:
         """Alerts."""
         with self._sources.database.transaction() as session:

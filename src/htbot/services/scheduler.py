@@ -14,8 +14,7 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.scheduler import SchedulerStats, scheduler_stats
 from htbot.persistence.records import AuditEntry
-from htbot.persistence.repositories import AuditRepository, DeskStateRepository, HaltRepository, SessionRepository
-from htbot.persistence.repositories.desk_state import SCHEDULER
+from htbot.persistence.repositories import AuditRepository, HaltRepository, SchedulerRepository, SessionRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.once import Act, once
@@ -74,14 +73,14 @@ class Scheduler:
     def setting(self) -> SchedulerSetting:
         """The state as it is set."""
         with self._parts.database.transaction() as session:
-            return stored_setting(session)
+            return SchedulerRepository(session).get()
 
     def status(self) -> SchedulerStatus:
         """The state, what it has come to today, and whether anything could be entered now."""
         desk, host_now = self._desk(), self._parts.host_now()
         now = desk.market_time or host_now
         with self._parts.database.transaction() as session:
-            setting = stored_setting(session)
+            setting = SchedulerRepository(session).get()
             stats = scheduler_stats(session, now.astimezone(NEW_YORK).date(), ASKING, host_now)
             halted = HaltRepository(session).active(now)
             is_open = _is_open(session, now)
@@ -139,13 +138,13 @@ class Scheduler:
         with self._parts.database.transaction() as session:
 
             def work() -> SchedulerSetting:
-                before = stored_setting(session)
+                before = SchedulerRepository(session).get()
                 if before.stopped and act in {"pause", "resume"}:
                     raise Conflict(f"the scheduler is stopped: POST /api/scheduler/start, not {act}")
                 if before.state is state:
                     return before
                 setting = SchedulerSetting(state, at, caller.actor)
-                DeskStateRepository(session).set(SCHEDULER, setting.encode())
+                SchedulerRepository(session).set(setting)
                 detail: dict[str, Any] = {"before": before.state.value, "after": state.value}
                 AuditRepository(session).add(AuditEntry(at, caller.actor, f"scheduler.{act}", state.value, detail))
                 return setting
@@ -154,11 +153,6 @@ class Scheduler:
 
     def _desk(self) -> DeskView:
         return look(self._parts.live, self._parts.host_now())
-
-
-def stored_setting(session: Session) -> SchedulerSetting:
-    """The setting in a transaction of the caller's."""
-    return SchedulerSetting.decode(DeskStateRepository(session).get(SCHEDULER))
 
 
 def _is_open(session: Session, now: datetime) -> bool:

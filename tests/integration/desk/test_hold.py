@@ -79,6 +79,7 @@ async def test_nothing_held_is_left_alone_unless_it_is_forced(world: World) -> N
 async def test_taken_off_and_let_back_at_once_is_nothing(world: World) -> None:
     desk = await world.desk()
     tell(world, DISCONNECT, "one")
+    world.after(market_s=1)
     back = tell(world, CONNECT, "two")
     await desk.turn()
     await desk.turn()

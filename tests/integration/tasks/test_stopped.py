@@ -11,8 +11,7 @@ from tests.support import record
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database
-from htbot.persistence.repositories import DeskStateRepository, HaltRepository, HaltRequest
-from htbot.persistence.repositories.desk_state import SCHEDULER
+from htbot.persistence.repositories import HaltRepository, HaltRequest, SchedulerRepository
 from htbot.tasks.base import Run, refused
 
 WORKER: Any = SimpleNamespace(version=None, settings=SimpleNamespace(schedule=SimpleNamespace(evaluation_parts=1)))
@@ -20,7 +19,7 @@ WORKER: Any = SimpleNamespace(version=None, settings=SimpleNamespace(schedule=Si
 
 def set_to(database: Database, state: SchedulerState) -> None:
     with database.transaction() as session:
-        DeskStateRepository(session).set(SCHEDULER, SchedulerSetting(state, record.NOON, "rest:first").encode())
+        SchedulerRepository(session).set(SchedulerSetting(state, record.NOON, "rest:first"))
 
 
 def test_nobody_is_asked_while_it_is_stopped(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from htbot.api.answers import problems
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.domain.scheduler import SchedulerSetting
@@ -27,25 +26,25 @@ def stats(parts: Parts) -> SchedulerStats:
     return parts.scheduler.status().stats
 
 
-@router.post("/start", summary="Run", responses=problems(409))
+@router.post("/start", summary="Run")
 def start(parts: Parts, principal: Operator, key: Key = None) -> SchedulerSetting:
     """From whatever state; one that runs stays as it is."""
     return parts.scheduler.start(caller(principal, key))
 
 
-@router.post("/stop", summary="Ask no strategy; exits and guards go on", responses=problems(409))
+@router.post("/stop", summary="Ask no strategy; exits and guards go on")
 def stop(parts: Parts, principal: Operator, key: Key = None) -> SchedulerSetting:
     """Nothing is entered either, by nobody."""
     return parts.scheduler.stop(caller(principal, key))
 
 
-@router.post("/pause", summary="Enter nothing; exits go on", responses=problems(409))
+@router.post("/pause", summary="Enter nothing; exits go on")
 def pause(parts: Parts, principal: Operator, key: Key = None) -> SchedulerSetting:
     """Strategies are asked, their entries are refused; so are those that a person proposes. 409 when it is stopped."""
     return parts.scheduler.pause(caller(principal, key))
 
 
-@router.post("/resume", summary="End a pause", responses=problems(409))
+@router.post("/resume", summary="End a pause")
 def resume(parts: Parts, principal: Operator, key: Key = None) -> SchedulerSetting:
     """409 when it is stopped. Halts are lifted by `POST /resume`, not here."""
     return parts.scheduler.resume(caller(principal, key))

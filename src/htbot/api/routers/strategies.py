@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from htbot.api.answers import problems
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.strategies import AddBody, EvaluateBody, SettingsBody
@@ -33,7 +32,7 @@ def types(parts: Parts) -> list[TypeView]:
     return parts.strategy_reads.types()
 
 
-@router.post("/add", status_code=HTTPStatus.CREATED, summary="Add an instance", responses=problems(400, 404, 409))
+@router.post("/add", status_code=HTTPStatus.CREATED, summary="Add an instance")
 def add(parts: Parts, principal: Operator, body: AddBody, key: Key = None) -> InstanceView:
     """It counts from the next evaluation on, when it is enabled. It observes: signals are stored, nothing is sent."""
     asked = NewStrategy(body.name, body.type, body.symbol, body.settings, body.enabled)
@@ -68,38 +67,38 @@ def recent_signals(
     return parts.strategy_reads.recent_signals(limit, strategy)
 
 
-@router.post("/evaluate", summary="What a strategy says now; nothing is stored", responses=problems(400, 404, 409))
+@router.post("/evaluate", summary="What a strategy says now; nothing is stored")
 def evaluate(parts: Parts, body: EvaluateBody) -> LookView:
     """Folds an instance, or a type with settings, over the stored bars as an evaluation would."""
     return parts.strategy_reads.evaluate(LookRequest(body.name, body.type, body.symbol, body.settings))
 
 
-@router.get("/{name}", summary="One instance with every setting in force", responses=problems(400, 404, 409))
+@router.get("/{name}", summary="One instance with every setting in force")
 def instance(parts: Parts, name: Name) -> InstanceView:
     """An instance."""
     return parts.strategy_reads.instance(name)
 
 
-@router.post("/{name}/settings", summary="Change settings of an instance", responses=problems(400, 404, 409))
+@router.post("/{name}/settings", summary="Change settings of an instance")
 def change(parts: Parts, principal: Operator, name: Name, body: SettingsBody, key: Key = None) -> InstanceView:
     """Its state is folded anew from there on; `unset` gives settings their defaults back."""
     changed = parts.strategies.change(name, body.settings, caller(principal, key), body.unset)
     return instance_view(changed)
 
 
-@router.post("/{name}/enable", summary="Enable an instance", responses=problems(400, 404, 409))
+@router.post("/{name}/enable", summary="Enable an instance")
 def enable(parts: Parts, principal: Operator, name: Name, key: Key = None) -> InstanceView:
     """It begins anew: what it would have held before is forgotten."""
     return instance_view(parts.strategies.switch(name, caller(principal, key), enabled=True))
 
 
-@router.post("/{name}/disable", summary="Disable an instance", responses=problems(404, 409))
+@router.post("/{name}/disable", summary="Disable an instance")
 def disable(parts: Parts, principal: Operator, name: Name, key: Key = None) -> InstanceView:
     """It is evaluated no more."""
     return instance_view(parts.strategies.switch(name, caller(principal, key), enabled=False))
 
 
-@router.delete("/{name}", summary="Forget an instance", responses=problems(404, 409))
+@router.delete("/{name}", summary="Forget an instance")
 def remove(parts: Parts, principal: Operator, name: Name, key: Key = None) -> InstanceView:
     """Its evaluations and signals stay; answers with what it was."""
     return instance_view(parts.strategies.remove(name, caller(principal, key)))

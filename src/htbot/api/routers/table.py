@@ -6,9 +6,14 @@ from htbot.api.routers import (
     control,
     documentation,
     open,  # noqa: A004 - a module of open endpoints
+    orders,
+    prices,
     reads,
+    record,
+    risk,
     scheduler,
     strategies,
+    trading,
 )
 
 ROUTERS = (
@@ -17,5 +22,10 @@ ROUTERS = (
     control.router,
     strategies.router,
     scheduler.router,
+    orders.router,
+    risk.router,
+    record.router,
+    trading.router,
+    prices.router,
     documentation.router,
 )

@@ -31,6 +31,20 @@ class ResumeBody(Request):
     pin: Annotated[SecretStr, Field(max_length=64)] | None = None
 
 
+class DisconnectBody(Request):
+    """Whether to leave although a trade is open, which nobody would guard."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"force": False}]})
+
+    force: bool = False
+
+
+class PinBody(Request):
+    """The PIN of HTBOT_PIN."""
+
+    pin: Annotated[SecretStr, Field(min_length=1, max_length=64)]
+
+
 class TradeSignalBody(Request):
     """A vertical spread that a person wants: the leg bought and the leg sold, for today's expiry unless told otherwise.
 

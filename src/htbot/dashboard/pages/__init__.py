@@ -42,11 +42,14 @@ class Page:
 PAGES = (
     Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),
     Page("chart", "/chart", "Chart", "c", ("picture",)),
+    Page("signals", "/signals", "Signals", "s", ("fired", "cycles")),
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
-    Page("trades", "/trades", "Trades", "r", ("trades",)),
-    Page("strategies", "/strategies", "Strategies", "s", ("instances", "strategy_stats")),
+    Page("trades", "/trades", "Trades", "t", ("trades",)),
+    Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
+    Page("strategies", "/strategies", "Strategies", "g", ("instances", "strategy_stats")),
+    Page("risk", "/risk", "Risk", "r", ("risk", "rules")),
+    Page("alerts", "/alerts", "Alerts", "a", ("alerts",)),
     Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs")),
     Page("backtest", "/backtest", "Backtest", "b", ("backtests",)),
     Page("backtest_report", "/backtest/{job_id}", "Backtest", topics=("backtests",)),
-    Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
 )

@@ -39,7 +39,7 @@ class Filters:
     status: OrderState | None = None
     working: bool | None = None
     purpose: Purpose | None = None
-    kind: str | None = None
+    kind: str | HaltKind | None = None
     severity: str | None = None
     acknowledged: bool | None = None
     fired: bool | None = None
@@ -100,9 +100,9 @@ class EvaluationView:
     outcomes: list[dict[str, Any]] = field(default_factory=list)
 
 
-_ORDERS = Keyset((OrderRow.submitted_at, OrderRow.ref))
-_POSITIONS = Keyset((PositionRow.account, PositionRow.con_id), newest_first=False)
-_BY_ID = {row: Keyset((row.id,)) for row in (AuditRow, AlertRow, HaltRow, EvaluationRow, ReconciliationRunRow)}
+_ORDERS = Keyset((OrderRow.submitted_at, OrderRow.ref), (datetime, str))
+_POSITIONS = Keyset((PositionRow.account, PositionRow.con_id), (str, int), newest_first=False)
+_BY_ID = {row: Keyset((row.id,), (int,)) for row in (AuditRow, AlertRow, HaltRow, EvaluationRow, ReconciliationRunRow)}
 
 
 def orders(session: Session, asked: PageRequest, chosen: Filters) -> Page[OrderView]:
@@ -160,9 +160,15 @@ def alerts(session: Session, asked: PageRequest, chosen: Filters) -> Page[AlertV
     return page_of(rows, alert_view)
 
 
+def alert(session: Session, alert_id: int) -> AlertView | None:
+    """One message, or None."""
+    row = session.get(AlertRow, alert_id, populate_existing=True)
+    return None if row is None else alert_view(row)
+
+
 def halts(session: Session, asked: PageRequest, chosen: Filters, market_now: datetime) -> Page[HaltRecordView]:
     """Halts and trips; `in_force` is judged at the market time given."""
-    query = _equal(select(HaltRow), (HaltRow.kind, None if chosen.kind is None else HaltKind(chosen.kind)))
+    query = _equal(select(HaltRow), (HaltRow.kind, chosen.kind))
     if chosen.in_force is not None:
         stands = HaltRow.cleared_at.is_(None) & (HaltRow.ends_at.is_(None) | (HaltRow.ends_at > market_now))
         query = query.where(stands if chosen.in_force else ~stands)

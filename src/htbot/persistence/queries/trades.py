@@ -38,16 +38,24 @@ class LegPrice:
 LegPrices = dict[tuple[str, int, Purpose], LegPrice]
 
 
-def trades(session: Session, chosen: Selection) -> list[TradeView]:
-    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out."""
+def trades(session: Session, chosen: Selection, symbol: str | None = None, status: str = "all") -> list[TradeView]:
+    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out.
+
+    `status` is a state, which may be `void`, or `live` (not over) or `all`.
+    """
+    states: tuple[TradeState, ...] = tuple(state for state in TradeState if state is not TradeState.VOID)
+    if status != "all":
+        states = LIVE_TRADE_STATES if status == "live" else (TradeState(status),)
     query = (
         select(TradeRow)
-        .where(TradeRow.state != TradeState.VOID)
+        .where(TradeRow.state.in_(states))
         .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
         .limit(chosen.limit)
     )
     if chosen.account is not None:
         query = query.where(TradeRow.account == chosen.account)
+    if symbol is not None:
+        query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
         query = query.where(TradeRow.session == chosen.day)
     rows = list(reversed(session.scalars(query).all()))

@@ -67,12 +67,9 @@ class AlertRepository(Repository):
         self._count(update(AlertRow).where(AlertRow.id == alert_id).values(**values))
 
     def acknowledge(self, alert_id: int, by: str, now: datetime) -> bool:
-        """A person has seen it; False when there is no such alert. The first acknowledgement stands."""
-        if self._session.get(AlertRow, alert_id, populate_existing=True) is None:
-            return False
+        """A person has seen it; False when somebody had before, or there is none: the first acknowledgement stands."""
         unseen = (AlertRow.id == alert_id, AlertRow.acknowledged_at.is_(None))
-        self._count(update(AlertRow).where(*unseen).values(acknowledged_at=now, acknowledged_by=by))
-        return True
+        return self._count(update(AlertRow).where(*unseen).values(acknowledged_at=now, acknowledged_by=by)) == 1
 
     def recent(self, limit: int = 100, state: AlertState | None = None) -> list[StoredAlert]:
         """The last alerts, newest first."""

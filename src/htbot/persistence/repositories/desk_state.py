@@ -17,7 +17,6 @@ RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
-SCHEDULER = "scheduler"
 HELD_BY = "held_by"
 """Who keeps the desk away from the broker; empty for nobody."""
 
