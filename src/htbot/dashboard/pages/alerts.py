@@ -89,7 +89,7 @@ def told(screen: Screen, alert: AlertView) -> Markup:
         alert.subject.removeprefix("HTBot Alert: "),
         tag("span", f"{screen.look.moment(alert.ts)}, {delivery(alert)}", cls="note"),
     )
-    return join(head, tag("details", tag("summary", "Text"), tag("pre", alert.text, tabindex="0")))
+    return join(head, tag("details", tag("summary", "Show the text"), tag("pre", alert.text, tabindex="0")))
 
 
 def delivery(alert: AlertView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 _HALTS = (Column("Kind"), Column("By"), Column("Since"), Column("Reason", wide=True))
 _RULES = (
-    Column("Rule"),
-    Column("Now"),
-    Column("Limit", wide=True),
-    Column("Value", wide=True),
-    Column("As of"),
-    Column("What it holds", wide=True, minor=True),
+    Column("Rule", wide=True),
+    Column("Now", text=True),
+    Column("Limit", text=True),
+    Column("Value", text=True),
+    Column("As of", number=True),
 )
+_SOURCE = re.compile(r"\s*\((?:RULINGS|FAULTS|spec|ARCHITECTURE)[^)]*\)")
 
 
 def build(screen: Screen) -> None:
@@ -101,14 +102,13 @@ def rules(screen: Screen) -> Markup:
 def _rule(screen: Screen, rule: RuleView) -> tuple[object, ...]:
     known = {True: badge("✓ passes", "good"), False: badge("✗ refuses", "bad"), None: badge("not asked yet")}
     reason = tag("span", f" {rule.reason}", cls="note") if rule.reason else None
-    when = {"now": "now", "decision": screen.look.moment(rule.as_of)}.get(rule.source, UNKNOWN)
+    when = {"now": "now", "decision": screen.look.clock(rule.as_of)}.get(rule.source, UNKNOWN)
     return (
-        words(rule.rule),
+        join(tag("b", words(rule.rule)), tag("span", f" {_SOURCE.sub('', rule.description)}", cls="note")),
         join(known[rule.passed], reason),
         rule.limit or UNKNOWN,
         rule.value or UNKNOWN,
         when,
-        tag("span", rule.description, cls="note"),
     )
 
 

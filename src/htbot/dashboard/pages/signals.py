@@ -55,8 +55,8 @@ def build(screen: Screen) -> None:
     """The page."""
     ui.html("<h1>Signals</h1>", sanitize=False).classes("title")
     screen.panel(fired, "card")
-    screen.panel(decision, "card")
     screen.panel(cycles, "card")
+    screen.panel(decision, "card")
 
 
 def fired(screen: Screen) -> Markup:

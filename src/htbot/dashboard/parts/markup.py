@@ -80,17 +80,26 @@ def empty(text: str, hint: str = "") -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Head of a column; `number` aligns to the right, `wide` may wrap, `minor` is left out on a phone."""
+    """Head of a column.
+
+    Attributes:
+        head: its name.
+        number: aligned to the right.
+        text: may wrap.
+        wide: may wrap and has a line of its own on a phone.
+        minor: left out on a phone.
+    """
 
     head: str
     number: bool = False
+    text: bool = False
     wide: bool = False
     minor: bool = False
 
     @property
     def cls(self) -> str | None:
         """Its class."""
-        named = {"number": self.number, "wide": self.wide, "minor": self.minor}
+        named = {"number": self.number, "text": self.text, "wide": self.wide, "minor": self.minor}
         return " ".join(name for name, on in named.items() if on) or None
 
 

@@ -13,8 +13,8 @@ from htbot.dashboard.parts.numbers import UNKNOWN, words
 _COLUMNS = (
     Column("Rule"),
     Column("Outcome"),
-    Column("Limit", wide=True),
-    Column("Value", wide=True),
+    Column("Limit", text=True),
+    Column("Value", text=True),
     Column("Why", wide=True),
 )
 

@@ -48,6 +48,14 @@ function htbotMoney(value) {
     f: () => shown("flatten-button")?.click(),
   };
 
+  // On a phone the navigation scrolls: show where we are, once the page has been put together.
+  const here = setInterval(() => {
+    const link = document.querySelector("nav.side a[aria-current]");
+    if (!link) return;
+    clearInterval(here);
+    link.closest("nav").scrollLeft = link.offsetLeft - link.closest("nav").clientWidth / 2;
+  }, 50);
+
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
