@@ -30,13 +30,14 @@ class Dashboard:
     """What the pages work with."""
 
     people: People
+    doorman: Doorman
     sessions: Sessions
     reader: Reader
 
 
 def build_dashboard(people: People, doorman: Doorman, first_token: str) -> Dashboard:
     """The dashboard over the services of its process. Nothing is read before somebody looks."""
-    return Dashboard(people, Sessions(doorman, first_token), Reader(sources_of(people)))
+    return Dashboard(people, doorman, Sessions(doorman, first_token), Reader(sources_of(people)))
 
 
 def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from markupsafe import Markup
-from nicegui import Client, background_tasks, ui
+from nicegui import Client, ui
 from nicegui.elements.html import Html
 
 from htbot.dashboard import layout
@@ -23,8 +24,9 @@ from htbot.dashboard.reading import Reading
 from htbot.dashboard.session import PATH, Visitor
 from htbot.domain.errors import HtbotError
 from htbot.services.commands import Caller
-from htbot.services.doorman import Principal, UnknownToken
+from htbot.services.doorman import NotAdmitted, Principal, RoleTooSmall, UnknownToken
 from htbot.services.tokens import Role
+from htbot.services.visits import Visit
 
 TICK_S = 1.0
 _RECONNECT_S = 30.0
@@ -125,16 +127,26 @@ class Screen:
 
     async def act(self, needed: Role, deed: Callable[[Caller], T], key: str | None = None) -> T | None:
         """Do something in the name of the visitor, once per key; None after telling why it was not done."""
+        key = key or str(uuid4())
         try:
             principal = self.dashboard.sessions.principal(self.visitor)
             principal.require(needed)
-            done = await asyncio.to_thread(deed, Caller(principal.actor, key or str(uuid4())))
+            done = await asyncio.to_thread(deed, Caller(principal.actor, key))
         except HtbotError as error:
             _log.info("%s: not done: %s", self.principal.actor, error)
+            self._note(
+                key, HTTPStatus.FORBIDDEN if isinstance(error, NotAdmitted | RoleTooSmall) else HTTPStatus.CONFLICT
+            )
             self.tell(str(error), good=False)
             return None
+        self._note(key, HTTPStatus.OK)
         self.dashboard.reader.refresh()
         return done
+
+    def _note(self, key: str, status: HTTPStatus) -> None:
+        """Who acted from where, and with what outcome: a row of the audit log, as for a call of the API."""
+        act = f"{self.page.title} page"
+        self.dashboard.doorman.note(Visit(self.principal.actor, self.visitor.client, act, key, int(status)))
 
 
 def serve_pages(app: FastAPI, dashboard: Dashboard) -> None:
@@ -180,8 +192,3 @@ def _register(dashboard: Dashboard, page: Page) -> None:
                 await built
         client.on_delete(dashboard.reader.watch(topics))
         ui.timer(TICK_S, screen.turn, immediate=False)
-
-
-def later(screen: Screen, work: Callable[[], Any]) -> None:
-    """Start a coroutine of this page that nobody waits for; it ends with its page."""
-    background_tasks.create(work(), name=f"{screen.page.path} of {screen.principal.name}")
