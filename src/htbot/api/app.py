@@ -17,6 +17,7 @@ from htbot.api.parts import ApiParts
 from htbot.api.routers import streams
 from htbot.api.routers.table import ROUTERS
 from htbot.api.short_way import ShortWay
+from htbot.dashboard.application import mount
 
 
 def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
@@ -35,6 +36,8 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
+    if parts.dashboard is not None:
+        mount(app, parts.dashboard)
     app.add_middleware(ShortWay, feed=parts.feed, book=parts.doorman.book)
     app.add_middleware(Changes, feed=parts.feed)
     app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)

@@ -12,6 +12,7 @@ from htbot.api.auth import Viewer
 from htbot.api.measure import HttpMetrics
 from htbot.api.schemas.filters import AccountQuery, Day
 from htbot.api.schemas.requests import TradeSignalBody
+from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
 from htbot.services.board.feed import Feed
@@ -55,6 +56,7 @@ class ApiParts:
     url: str
     feed: Feed
     http: HttpMetrics = field(default_factory=HttpMetrics)
+    dashboard: Dashboard | None = None
 
 
 async def _parts(request: Request) -> ApiParts:

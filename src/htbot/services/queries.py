@@ -19,8 +19,9 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.columns import plain_money
 from htbot.persistence.engine import Database
-from htbot.persistence.queries import reconciliation, trading, watch, why
+from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries
+from htbot.persistence.queries.ladders import LadderStep
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -102,6 +103,11 @@ class Queries:
         """Orders at the broker."""
         with self._sources.database.transaction() as session:
             return trading.orders(session, self._scoped(session, chosen))
+
+    def ladders(self, refs: Sequence[str]) -> dict[str, list[LadderStep]]:
+        """By reference, each limit that an order had."""
+        with self._sources.database.transaction() as session:
+            return ladders.ladders(session, refs)
 
     def fills(self, chosen: Selection) -> list[FillView]:
         """Executions of legs."""
