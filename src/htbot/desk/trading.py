@@ -14,6 +14,7 @@ from htbot.desk.closing import Closing, ClosingParts
 from htbot.desk.commands import CommandDesk, CommandParts
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
+from htbot.desk.hold import Hold, HoldParts
 from htbot.desk.journal import CLOSE, Entry, Journal
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
@@ -96,6 +97,7 @@ class Trading:
     guard: ExitGuard
     protecting: Protecting
     commands: CommandDesk
+    hold: Hold
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Take over what an earlier desk has promised in its journal."""
@@ -143,9 +145,10 @@ def build_trading(parts: TradingParts) -> Trading:
             start=guard.start,
         )
     )
-    commands = _commands(parts, orders, guard, numbers)
+    hold = _hold(parts, guard, orders)
+    commands = _commands(parts, orders, guard, numbers, hold)
     news = OrderNews(orders, parts.book, parts.ledger, parts.record)
-    return Trading(parts.record, numbers, orders, news, closing, guard, protecting, commands)
+    return Trading(parts.record, numbers, orders, news, closing, guard, protecting, commands, hold)
 
 
 def _last_look(parts: TradingParts) -> LastLook:
@@ -184,7 +187,9 @@ def _orders(
     )
 
 
-def _commands(parts: TradingParts, orders: OrderDesk, guard: ExitGuard, numbers: OrderNumbers) -> CommandDesk:
+def _commands(
+    parts: TradingParts, orders: OrderDesk, guard: ExitGuard, numbers: OrderNumbers, hold: Hold
+) -> CommandDesk:
     desk = parts.desk
     return CommandDesk(
         CommandParts(
@@ -195,8 +200,16 @@ def _commands(parts: TradingParts, orders: OrderDesk, guard: ExitGuard, numbers:
             guard=guard,
             book=parts.book,
             numbers=numbers,
+            hold=hold,
             strangers=desk.strangers_at_broker,
             account=lambda: desk.account,
             market_open=desk.day.is_open,
         )
     )
+
+
+def _hold(parts: TradingParts, guard: ExitGuard, orders: OrderDesk) -> Hold:
+    def exposed() -> list[str]:
+        return sorted({trade.id for trade in guard.trades} | {live.intent.ref for live in orders.live})
+
+    return Hold(HoldParts(parts.database, exposed, parts.session.leave))

@@ -83,7 +83,8 @@ class RecordedLoop:
     def _take_over(self, at_s: float) -> None:
         """Make the holding that of an instant."""
         fate = next((fate for fate in self._fates if fate.held_at(at_s)), None)
-        ended = [fate.closed_s for fate in self._fates if fate.closed_s is not None and fate.closed_s <= at_s]
+        closed = (fate.closed_s for fate in self._fates if fate.filled_s is not None and fate.closed_s is not None)
+        ended = [closed_s for closed_s in closed if closed_s <= at_s]
         if ended:
             self.loop.left_s = int(max(ended))
         if fate is self._held:

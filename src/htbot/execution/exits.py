@@ -119,7 +119,7 @@ def _condition(trade: Trade, pnl: Decimal) -> tuple[ExitReason, Decimal] | None:
     """The stop or the target that a P&L has reached, with its limit in dollars; the stop comes first."""
     if trade.credit is None:
         return None
-    lowest, highest = _bounds_usd(trade, trade.credit)
+    lowest, highest = bounds_usd(trade, trade.credit)
     if lowest is not None and pnl <= lowest:
         return ExitReason.STOP_LOSS, lowest
     if highest is not None and pnl >= highest:
@@ -127,7 +127,7 @@ def _condition(trade: Trade, pnl: Decimal) -> tuple[ExitReason, Decimal] | None:
     return None
 
 
-def _bounds_usd(trade: Trade, credit: Decimal) -> tuple[Decimal | None, Decimal | None]:
+def bounds_usd(trade: Trade, credit: Decimal) -> tuple[Decimal | None, Decimal | None]:
     """The P&L at which a trade is closed, at a loss and at a gain; None = at none."""
     leg, rules = trade.plain, trade.rules
     if leg is None:

@@ -186,7 +186,7 @@ class BarEvaluator:
     ) -> None:
         """Show bars to one strategy, and note what it did or why it did nothing."""
         instance, before_s, gaps = watcher.instance, watcher.through_s, len(watcher.missing)
-        fired = _guarded(outcome, instance.name, lambda: watcher.show(shown, calendar))
+        fired = guarded(outcome.failed, instance.name, lambda: watcher.show(shown, calendar))
         if fired is None:
             return
         outcome.kept[instance.name] = watcher
@@ -230,7 +230,7 @@ class BarEvaluator:
             key = (one.symbol, one.minutes)
             if key not in ready:
                 ready[key] = placed(found.get(key, ()), calendar, one.minutes)
-            since = one.created_at if one.observed is None else one.observed.since
+            since = one.created_at if one.observed is None else one.observed.first_bar
             fates = fates_of(transaction, one.name, look.account, since) if one.mode == TRADE else None
             self._fold(look, (one, fates), ready[key], calendar, outcome)
 
@@ -261,7 +261,7 @@ class BarEvaluator:
         if instance.type not in types and self._unreadable:
             outcome.why_not[instance.name] = f"its type cannot be found: {self._unreadable}"
             return
-        strategy = _guarded(outcome, instance.name, lambda: create_bar(instance.type, instance.settings, types))
+        strategy = guarded(outcome.failed, instance.name, lambda: create_bar(instance.type, instance.settings, types))
         if strategy is None:
             return
         since_s = origin.since.timestamp()
@@ -346,15 +346,15 @@ def _ended_s(fired: Fired, bar: ClosedBar) -> int:
     return bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
 
 
-def _guarded(outcome: _Outcome, name: str, work: Callable[[], _Made]) -> _Made | None:
-    """Let a strategy work; whatever it raises ends it alone, and the others go on."""
+def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
+    """Let a strategy work; whatever it raises ends it alone, is told in `failed`, and the others go on."""
     try:
         return work()
     except HtbotError as error:
-        outcome.failed[name] = " ".join(str(error).split())
+        failed[name] = " ".join(str(error).split())
     except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
         _log.warning("strategy %s failed", name, exc_info=True)
-        outcome.failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
+        failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
     return None
 
 

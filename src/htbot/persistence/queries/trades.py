@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.orders import Purpose
 from htbot.domain.signals import Leg
 from htbot.domain.trades import TradeState
+from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.columns import plain_money
 from htbot.persistence.executions import in_force
@@ -40,16 +40,24 @@ class LegPrice:
 LegPrices = dict[tuple[str, int, Purpose], LegPrice]
 
 
-def trades(session: Session, chosen: Selection) -> list[TradeView]:
-    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out."""
+def trades(session: Session, chosen: Selection, symbol: str | None = None, status: str = "all") -> list[TradeView]:
+    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out.
+
+    `status` is a state, which may be `void`, or `live` (not over) or `all`.
+    """
+    states: tuple[TradeState, ...] = tuple(state for state in TradeState if state is not TradeState.VOID)
+    if status != "all":
+        states = LIVE_TRADE_STATES if status == "live" else (TradeState(status),)
     query = (
         select(TradeRow)
-        .where(TradeRow.state != TradeState.VOID)
+        .where(TradeRow.state.in_(states))
         .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
         .limit(chosen.limit)
     )
     if chosen.account is not None:
         query = query.where(TradeRow.account == chosen.account)
+    if symbol is not None:
+        query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
         query = query.where(TradeRow.session == chosen.day)
     rows = list(reversed(session.scalars(query).all()))
@@ -148,6 +156,7 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules = rules_from_json(row.rules)
+    stop, target = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
     return OpenTradeView(
         id=row.id,
         strategy=row.strategy,
@@ -167,8 +176,8 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd,
-        stop=rules.stop_loss_usd,
+        target=rules.profit_target_usd if row.width is not None else target,
+        stop=rules.stop_loss_usd if row.width is not None else None if stop is None else -stop,
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
     )
@@ -222,16 +231,6 @@ def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
         maximum_loss=_total([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
     )
-
-
-def realized_by_account(session: Session, day: date) -> dict[str, Decimal]:
-    """Net result of a day per account, over the trades whose result is known."""
-    found: dict[str, Decimal] = defaultdict(Decimal)
-    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
-    for row in session.scalars(query):
-        if row.gross_pnl_usd is not None and row.commissions_usd is not None:
-            found[row.account] += row.gross_pnl_usd - row.commissions_usd
-    return dict(found)
 
 
 def _total(parts: Sequence[Decimal | None]) -> Decimal | None:

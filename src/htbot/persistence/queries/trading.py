@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from htbot.domain.signals import OBSERVED
+from htbot.domain.orders import Action
+from htbot.domain.signals import OBSERVED, PlainLeg
 from htbot.persistence.codecs import legs_from_json
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
@@ -21,14 +23,16 @@ from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
 
-def signals(session: Session, chosen: Selection) -> list[SignalView]:
-    """Signals that fired, oldest first."""
+def signals(session: Session, chosen: Selection, strategy: str | None = None) -> list[SignalView]:
+    """Signals that fired, oldest first; of one strategy when it is named."""
     query = (
         select(SignalRow, RiskDecisionRow)
         .outerjoin(RiskDecisionRow, RiskDecisionRow.signal_id == SignalRow.id)
         .order_by(SignalRow.as_of.desc(), SignalRow.id.desc())
         .limit(chosen.limit)
     )
+    if strategy is not None:
+        query = query.where(SignalRow.strategy == strategy)
     if chosen.account is not None:
         query = query.where(SignalRow.account == chosen.account)
     if chosen.day is not None:
@@ -78,11 +82,12 @@ def orders(session: Session, chosen: Selection) -> list[OrderView]:
         query = query.where(OrderRow.account == chosen.account)
     if chosen.day is not None:
         query = query.where(IntentRow.session == chosen.day)
-    return [_order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
+    return [order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
 
 
-def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
-    direction = 1 if row.action == "BUY" else -1
+def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
+    """An order with the legs of its intent."""
+    direction, sold_short = 1 if row.action == "BUY" else -1, _sold_short(intent)
     legs = [
         LegView(
             con_id=leg.con_id,
@@ -101,18 +106,27 @@ def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
         perm_id=row.perm_id,
         account=row.account,
         purpose=row.purpose.value,
-        action=row.action.value,
+        action=_OTHER_SIDE[row.action] if sold_short else row.action.value,
         quantity=row.quantity,
-        limit=row.limit_price,
+        limit=-row.limit_price if sold_short else row.limit_price,
         status=row.state.value,
         filled=row.filled,
-        avg_price=row.average_price,
+        avg_price=-row.average_price if sold_short and row.average_price is not None else row.average_price,
         legs=legs,
         trade_id=intent.trade_id,
         submitted_at=row.submitted_at,
         changed_at=row.changed_at,
         error="" if row.error_code is None else f"{row.error_code} {row.error_text}".strip(),
     )
+
+
+_OTHER_SIDE = {Action.BUY: Action.SELL.value, Action.SELL: Action.BUY.value}
+
+
+def _sold_short(intent: IntentRow) -> bool:
+    """True of an order that opens or closes a short position in shares: our books have it the other way round."""
+    leg = legs_from_json(intent.legs)[0]
+    return isinstance(leg, PlainLeg) and leg.ratio < 0
 
 
 def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[FillView]:
@@ -154,6 +168,11 @@ def positions(session: Session, account: str | None = None) -> list[PositionView
     query = select(PositionRow).where(PositionRow.quantity != 0).order_by(PositionRow.account, PositionRow.con_id)
     if account is not None:
         query = query.where(PositionRow.account == account)
+    return position_views(session, session.scalars(query).all())
+
+
+def position_views(session: Session, rows: Sequence[PositionRow]) -> list[PositionView]:
+    """Positions with the live trade that holds each."""
     owners = _owners(session)
     return [
         PositionView(
@@ -168,7 +187,7 @@ def positions(session: Session, account: str | None = None) -> list[PositionView
             multiplier=row.multiplier,
             trade_id=owners.get((row.account, row.con_id)),
         )
-        for row in session.scalars(query)
+        for row in rows
     ]
 
 
