@@ -29,7 +29,7 @@ class LookOutside:
             from htbot.adapters.measures import HostGauge, RedisGauge
 
             servers = self._settings.redis
-            self._gauges = RedisGauge(servers.url, servers.broker_url), HostGauge(self._settings.paths.var)
+            self._gauges = RedisGauge(servers.api_url, servers.api_broker_url), HostGauge(self._settings.paths.var)
         gauge, host = self._gauges
         measured = HostMeasures(host.cpu(), host.memory(), host.disk())
         try:

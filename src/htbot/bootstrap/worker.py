@@ -69,7 +69,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         ),
         marker=PnlMarker(),
         evaluator=BarEvaluator(partial(strategies, chosen)),
-        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.url).publish),
+        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.app_url).publish),
         host_now=host_now,
         version=own_version(),
     )
