@@ -14,13 +14,14 @@ import redis
 
 from htbot.bootstrap.install.valkey import prepare
 from htbot.settings import project_root
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, Endpoint
 
 _PATIENCE_S = 10.0
 
 
 @pytest.fixture(scope="session")
-def valkey_server() -> Iterator[str]:
-    """URL of a running server."""
+def valkey_server() -> Iterator[Endpoint]:
+    """A running server."""
     folder = Path(tempfile.mkdtemp(prefix="htbot-valkey-"))
     try:
         prepared = prepare(folder, project_root() / "redis.conf")
@@ -28,9 +29,8 @@ def valkey_server() -> Iterator[str]:
             [str(prepared.binary), str(prepared.configuration)], stdout=subprocess.DEVNULL, cwd=folder
         )
         try:
-            url = f"redis://:{prepared.endpoint.password}@127.0.0.1:{prepared.endpoint.port}/0"
-            _wait(url)
-            yield url
+            _wait(prepared.endpoint.redis_url())
+            yield prepared.endpoint
         finally:
             process.terminate()
             process.wait(timeout=_PATIENCE_S)
@@ -39,12 +39,24 @@ def valkey_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(valkey_server: str) -> str:
-    """URL of an empty server."""
-    connection = redis.Redis.from_url(valkey_server)
+def redis_url(valkey_server: Endpoint) -> str:
+    """URL of an empty server, its owner's."""
+    connection = redis.Redis.from_url(valkey_server.redis_url())
     connection.flushall()
     connection.close()
-    return valkey_server
+    return valkey_server.redis_url()
+
+
+@pytest.fixture
+def redis_app_url(redis_url: str, valkey_server: Endpoint) -> str:
+    """The same server as desk, worker and beat open it."""
+    return valkey_server.redis_url(APP_ROLE)
+
+
+@pytest.fixture
+def redis_api_url(redis_url: str, valkey_server: Endpoint) -> str:
+    """The same server as the API opens it."""
+    return valkey_server.redis_url(API_ROLE)
 
 
 def _wait(url: str) -> None:

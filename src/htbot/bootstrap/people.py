@@ -12,6 +12,7 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
+from htbot.bootstrap.outside import LookOutside
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
@@ -119,19 +120,19 @@ def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> Rul
     return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
 
 
-def build_people(settings: Settings, options: EngineOptions, url: str | None = None) -> People:
+def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = False) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
 
     Args:
         settings: everything that is set.
         options: how the record is used.
-        url: of the record; default: as its owner, whom a person at the command line stands for.
+        as_api: in the API's roles; else as the servers' owner, whom a person at the command line stands for.
 
     Raises:
         ConfigurationError: neither server is configured nor set up.
     """
-    database = Database(url or settings.database.url, options)
-    live = LiveReader(settings.redis.url)
+    database = Database(settings.database.api_url if as_api else settings.database.url, options)
+    live = LiveReader(settings.redis.api_url if as_api else settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
     sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
@@ -165,7 +166,7 @@ def build_people(settings: Settings, options: EngineOptions, url: str | None = N
         tokens=Tokens(database, host_now),
         visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
-        metrics=SystemMetrics(sources),
+        metrics=SystemMetrics(sources, LookOutside(settings)),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         listings=Listings(database, live, host_now),

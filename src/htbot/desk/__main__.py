@@ -84,7 +84,7 @@ def build_parts(settings: Settings, *, stepped: bool) -> Parts:
     """Connections and files; a STOP path that anybody may touch is refused."""
     KillSwitch(settings.paths.kill_switch_file).require_safe()
     orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
-    live = LiveWriter(settings.redis.url)
+    live = LiveWriter(settings.redis.app_url)
     halts = HaltParts(
         HaltJournal(settings.paths.desk / "halts.jsonl"), own_version(), live, None if stepped else PATIENCE_S
     )

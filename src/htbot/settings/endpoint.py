@@ -12,7 +12,8 @@ from htbot.domain.errors import ConfigurationError
 
 FILE_NAME = "endpoint.json"
 ROLES = APP_ROLE, API_ROLE = "htbot_app", "htbot_api"
-"""Of the embedded PostgreSQL besides its owner: desk, worker and beat; the API (`htbot.persistence.grants`)."""
+"""Of the embedded servers besides their owner: desk, worker and beat; the API."""
+OWNER = "htbot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,16 @@ class Endpoint:
 
     def postgres_url(self, role: str | None = None) -> str:
         """URL of the embedded database, for SQLAlchemy; the owner's when the role is not known yet."""
-        name, password = ("htbot", self.password)
-        if role is not None and role in self.roles:
-            name, password = role, self.roles[role]
-        return f"postgresql+psycopg2://{name}:{password}@127.0.0.1:{self.port}/htbot"
+        return f"postgresql+psycopg2://{self._login(role)}@127.0.0.1:{self.port}/htbot"
 
-    def redis_url(self) -> str:
-        """URL of the embedded Valkey."""
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+    def redis_url(self, role: str | None = None) -> str:
+        """URL of the embedded Valkey; the owner's when the role is not known yet."""
+        return f"redis://{self._login(role)}@127.0.0.1:{self.port}/0"
+
+    def _login(self, role: str | None) -> str:
+        if role is not None and role in self.roles:
+            return f"{role}:{self.roles[role]}"
+        return f"{OWNER}:{self.password}"
 
     def with_roles(self) -> Endpoint:
         """The same with a password for each of `ROLES`; those that have one keep it."""

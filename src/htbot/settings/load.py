@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -179,14 +179,17 @@ def _with_embedded(settings: Settings) -> Settings:
     for endpoint in (postgres, redis):
         for password in (endpoint.password, *endpoint.roles.values()) if endpoint else ():
             hide_secret(password)
-    urls: dict[str, str] = {}
-    if postgres is not None:
-        urls["embedded_url"] = postgres.postgres_url()
-        urls["embedded_app_url"] = postgres.postgres_url(APP_ROLE)
-        urls["embedded_api_url"] = postgres.postgres_url(API_ROLE)
-    database = settings.database.model_copy(update=urls)
-    cache = settings.redis.model_copy(update={"embedded_url": redis.redis_url() if redis else None})
+    database = settings.database.model_copy(update=_embedded_urls(postgres.postgres_url if postgres else None))
+    cache = settings.redis.model_copy(update=_embedded_urls(redis.redis_url if redis else None))
     return settings.model_copy(update={"database": database, "redis": cache})
+
+
+def _embedded_urls(url_of: Callable[[str | None], str] | None) -> dict[str, str]:
+    """The owner's URL and those of the roles; nothing where there is no server yet."""
+    if url_of is None:
+        return {}
+    names = {"embedded_url": None, "embedded_app_url": APP_ROLE, "embedded_api_url": API_ROLE}
+    return {field: url_of(role) for field, role in names.items()}
 
 
 def _check_across(settings: Settings) -> None:

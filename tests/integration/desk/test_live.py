@@ -14,7 +14,7 @@ from tests.support import record
 from tests.support.accounts import ENOUGH
 from tests.support.broker import listed
 from tests.support.desk import Running, World
-from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtures
+from tests.support.valkey import redis_api_url, redis_app_url, redis_url, valkey_server  # noqa: F401 - fixtures
 
 from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, LiveReader, LiveWriter, Step, snapshot_key
 from htbot.desk.requests import RequestDesk
@@ -32,15 +32,15 @@ SNAPSHOT = Snapshot(record.NOON, record.WORLD, record.ACCOUNT, "SPX", 1, 4150.25
 
 
 @pytest.fixture
-async def writer(redis_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
-    made = LiveWriter(redis_url)
+async def writer(redis_app_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
+    made = LiveWriter(redis_app_url)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def reader(redis_url: str) -> LiveReader:  # noqa: F811
-    return LiveReader(redis_url)
+def reader(redis_api_url: str) -> LiveReader:  # noqa: F811
+    return LiveReader(redis_api_url)
 
 
 def test_nothing_is_known_before_the_desk_has_spoken(reader: LiveReader) -> None:

@@ -251,7 +251,7 @@ def test_embedded_servers_are_found_by_what_the_installer_left(tmp_path: Path) -
         assert (folder / "endpoint.json").stat().st_mode & 0o777 == 0o600
     settings = load_settings(tmp_path, {})
     assert settings.database.url == "postgresql+psycopg2://htbot:secret@127.0.0.1:21000/htbot"
-    assert settings.redis.broker_url == "redis://:secret@127.0.0.1:21001/0"
+    assert settings.redis.broker_url == "redis://htbot:secret@127.0.0.1:21001/0"
 
 
 def test_a_damaged_endpoint_names_its_file(tmp_path: Path) -> None:

@@ -343,15 +343,3 @@ class ReconciliationView:
     differing: int
     foreign: int
     items: list[ReconciliationItemView]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts for the metrics page, by label."""
-
-    orders: dict[str, int]
-    signals: dict[tuple[str, str], int]
-    refusals: dict[str, int]
-    fills: int
-    alerts: dict[str, int]
-    open_positions: int
