@@ -73,13 +73,7 @@ FAULTS: dict[int, tuple[str, str]] = {
     62: ("files that others can read or write, links", "refused at the start; not followed"),
 }
 
-NOT_RUN: dict[int, str] = {
-    12: "needs a Redis with a memory limit under load",
-    13: "needs a Redis whose folder disappears; supervisor kills it after 20 s",
-    15: "needs a small file system of its own, which needs root",
-    18: "needs a small file system of its own, which needs root",
-    46: "limits on memory and descriptors are not built",
-}
+NOT_RUN: dict[int, str] = {}
 
 RULINGS: dict[int, str] = {
     1: "exits leave when PostgreSQL is dead",

@@ -1,6 +1,6 @@
 """`python -m htbot.bootstrap.install.alarm`: supervisord's event listener, which tells a person of programs that die.
 
-It is a process of its own: the one that crashed cannot report it.
+It is a process of its own: the one that crashed cannot report it. Once a minute it makes its rounds (`watchman`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TextIO
 from supervisor import childutils
 
 from htbot.alerts.message import Fact, Message
+from htbot.bootstrap.install.watchman import Watchman, rounds_of
 from htbot.domain.alerts import Severity
 from htbot.settings import Settings, load_settings
 from htbot.telemetry.logs import configure_logging, get_logger
@@ -26,6 +27,7 @@ EVENTS = {
 QUIET = timedelta(minutes=15)
 """The same program in the same state is told once in this time, and then how often it happened."""
 
+TICK = "TICK_60"
 _log = get_logger(__name__)
 
 
@@ -101,7 +103,13 @@ def message_for(event: ProgramEvent, settings: Settings, now: datetime, times: i
     )
 
 
-def listen(settings: Settings, tell: Callable[[Message], bool], stdin: TextIO, stdout: TextIO) -> None:
+def listen(
+    settings: Settings,
+    tell: Callable[[Message], bool],
+    stdin: TextIO,
+    stdout: TextIO,
+    on_minute: Callable[[], None] = lambda: None,
+) -> None:
     """Answer supervisord's events until it closes the pipe."""
     collapsed = Collapsed()
     while True:
@@ -111,6 +119,10 @@ def listen(settings: Settings, tell: Callable[[Message], bool], stdin: TextIO, s
             return
         headers = childutils.get_headers(line)
         payload = stdin.read(int(headers["len"]))
+        if headers["eventname"] == TICK:
+            on_minute()
+            childutils.listener.ok(stdout)
+            continue
         message = _heard(ProgramEvent.parse(headers, payload), collapsed, settings)
         if message is not None:
             _log.warning("program_event", title=message.title, told=tell(message))
@@ -135,7 +147,8 @@ def main() -> None:
 
     settings = load_settings()
     configure_logging("alarm", level=settings.paths.log_level)
-    listen(settings, tell, sys.stdin, sys.stdout)
+    watchman = Watchman(rounds_of(settings), tell, settings)
+    listen(settings, tell, sys.stdin, sys.stdout, watchman.on_minute)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     """Start supervisord in the background; it has its pid file and its socket when this returns.
 
     Raises:
-        ConfigurationError: supervisord refused its configuration.
+        ConfigurationError: supervisord refused its configuration, or processes may open too few files here.
     """
     _, hardest = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hardest))  # a dump would have the secrets in it
@@ -96,6 +96,11 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         cause = next((line for line in lines if line.startswith("Error")), lines[-1])
+        if "file descriptors" in cause:
+            allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            raise ConfigurationError(
+                f"a process may open {allowed} files here, htbot needs 1024 (minfds): raise it with ulimit -Hn 1024"
+            )
         raise ConfigurationError(f"supervisord did not start: {cause}")
 
 
