@@ -32,8 +32,8 @@ class Pace:
     """How often is read, in host seconds.
 
     Attributes:
-        gap_s: between two readings.
-        share: of the time that a reading took, between two readings: at most a fifth of the time goes into reading.
+        gap_s: from the beginning of a reading to that of the next.
+        share: of the time that a reading took, until the next one begins: at most a fifth of the time goes into reading.
         rests_after_s: without anybody who looks, nothing is read any more.
         patience_s: how long an answer waits for a reading that was begun after what it must show.
     """
@@ -101,7 +101,8 @@ class _Lane(Generic[T]):
             self.began_s = began_s
             found = self._read()
             self.began_s = None
-            pause_s = max(self._pace.gap_s, (time.monotonic() - began_s) * self._pace.share)
+            took_s = time.monotonic() - began_s
+            pause_s = max(self._pace.gap_s - took_s, took_s * self._pace.share)
             self._taken.clear()
             try:
                 done(asked, began_s, found)
