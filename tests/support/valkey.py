@@ -1,4 +1,4 @@
-"""A private Valkey for tests: one server per run on a free port, empty at the start of a test."""
+"""A private Valkey for tests: one server per run on a free port, empty at the start of a test, or one to be broken."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,23 +21,46 @@ from htbot.settings.endpoint import API_ROLE, APP_ROLE, Endpoint
 _PATIENCE_S = 10.0
 
 
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[Endpoint]:
-    """A running server."""
+@dataclass(frozen=True, slots=True)
+class ValkeyServer:
+    """A running server and its folder."""
+
+    process: subprocess.Popen[bytes]
+    endpoint: Endpoint
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """As its owner opens it."""
+        return self.endpoint.redis_url()
+
+
+@contextmanager
+def running_valkey(*lines: str) -> Iterator[ValkeyServer]:
+    """A server with these lines added to the configuration that htbot gives its own."""
     folder = Path(tempfile.mkdtemp(prefix="htbot-valkey-"))
     try:
         prepared = prepare(folder, project_root() / "redis.conf")
+        with prepared.configuration.open("a", encoding="utf-8") as configuration:
+            configuration.writelines(f"{line}\n" for line in lines)
         process = subprocess.Popen(
             [str(prepared.binary), str(prepared.configuration)], stdout=subprocess.DEVNULL, cwd=folder
         )
         try:
             _wait(prepared.endpoint.redis_url())
-            yield prepared.endpoint
+            yield ValkeyServer(process, prepared.endpoint, folder)
         finally:
-            process.terminate()
+            process.terminate() if folder.exists() else process.kill()  # without its folder it does not end
             process.wait(timeout=_PATIENCE_S)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Endpoint]:
+    """A running server."""
+    with running_valkey() as server:
+        yield server.endpoint
 
 
 @pytest.fixture

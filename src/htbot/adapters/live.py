@@ -131,11 +131,16 @@ class LiveWriter:
         await self._redis.set(CLOCK_KEY, clock_state.encode(state), ex=_EXPIRY_S)
 
     async def publish_snapshot(self, current: Snapshot, clock: ClockState) -> None:
-        """Set snapshot and clock of one instant together."""
+        """Set snapshot and clock of one instant together; the clock alone where the server refuses both."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.set(snapshot_key(current.symbol), snapshot.encode(current), ex=_EXPIRY_S)
             pipeline.set(CLOCK_KEY, clock_state.encode(clock), ex=_EXPIRY_S)
-            await pipeline.execute()
+            try:
+                await pipeline.execute()
+            except redis.ResponseError:
+                # fails in the server's own words, which the client leaves out of the error of a pipeline
+                await self.publish_clock(clock)
+                raise
 
     async def publish_ticker(self, ticker: Snapshot) -> None:
         """Set the newest quotes of an underlying and of what is held; nothing is decided on them."""

@@ -14,8 +14,10 @@ from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
 from htbot.api.measure import Measure
 from htbot.api.parts import ApiParts
-from htbot.api.routers import board, control, documentation, open, reads, streams  # noqa: A004 - a module of open endpoints
+from htbot.api.routers import streams
+from htbot.api.routers.table import ROUTERS
 from htbot.api.short_way import ShortWay
+from htbot.dashboard.application import mount
 
 
 def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
@@ -34,11 +36,13 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     app.state.parts = parts
     app.state.doorman = parts.doorman
     errors.install(app)
+    if parts.dashboard is not None:
+        mount(app, parts.dashboard)
     app.add_middleware(ShortWay, feed=parts.feed, book=parts.doorman.book)
     app.add_middleware(Changes, feed=parts.feed)
     app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
     app.add_middleware(Measure, metrics=parts.http)
-    for module in (open, board, reads, control, documentation):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.include_router(streams.make_router(parts))
     return app

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from htbot import __version__
+from htbot.adapters.alert_stream import AlertStream
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import risk_limits
@@ -68,7 +69,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         ),
         marker=PnlMarker(),
         evaluator=BarEvaluator(partial(strategies, chosen)),
-        delivery=DeliveryParts(database, build_channels(chosen), host_now),
+        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.url).publish),
         host_now=host_now,
         version=own_version(),
     )

@@ -50,6 +50,7 @@ def _print_status(found: StatusView) -> None:
             ("Trading", _trading_words(found)),
             ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
             ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
+            ("Degraded", "; ".join(found.degraded) or "none"),
         ]
     )
     for strategy in found.strategies:

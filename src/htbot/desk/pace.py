@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from redis import RedisError
@@ -25,6 +25,7 @@ from htbot.persistence.repositories.desk_state import Superseded
 
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 10.0
+_LOOK_AGAIN_S = 1.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
 _COMPARE_EVERY = timedelta(seconds=60)
@@ -304,10 +305,26 @@ async def run(desk: Desk, pace: Pace) -> None:
     await _first(desk.ledger.run(), _sessions(desk, pace))
 
 
+async def _while_held(desk: Desk) -> None:
+    """A person keeps the desk away from the broker: it lives, says so, and looks each second whether it may go back.
+
+    A trade that is held meanwhile is guarded by nobody, of which people are paged as of any outage.
+    """
+    while await desk.trading.hold.keeps_away(desk.clock.now() if desk.clock.known else datetime.now(UTC)):
+        desk.connection, desk.reason = "disconnected", f"disconnected by {desk.trading.hold.by}"
+        if not desk.clock.known:
+            desk.clock.told(await desk.trading.hold.last_market_time())
+        if desk.guard.trades:
+            desk.upkeep.look_at_outage()
+        await desk.notices.publish_clock()
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
 async def _sessions(desk: Desk, pace: Pace) -> None:
     """Connect and drive, again and again with back-off."""
     pause_s, told = _RECONNECT_FIRST_S, False
     while True:
+        await _while_held(desk)
         try:
             await desk.connect()
         except (Retryable, ConnectionError, TimeoutError) as error:

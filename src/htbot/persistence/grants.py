@@ -27,6 +27,7 @@ _WRITTEN_BY_API: Mapping[str, str] = {
     "halts": "INSERT, UPDATE",
     "intents": "INSERT",
     "risk_decisions": "INSERT",
+    "scheduler": "INSERT, UPDATE",
     "signals": "INSERT",
     "strategies": "INSERT, UPDATE, DELETE",
     "ticks": "INSERT",

@@ -19,8 +19,9 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.columns import plain_money
 from htbot.persistence.engine import Database
-from htbot.persistence.queries import reconciliation, trading, watch, why
+from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries
+from htbot.persistence.queries.ladders import LadderStep
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -47,7 +48,10 @@ EVERY_ACCOUNT = "all"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where reads come from. `account` is the configured one, `host_now` wall time."""
+    """Where reads come from. `account` is the configured one, `host_now` wall time.
+
+    `degraded` tells which processes take too much.
+    """
 
     database: Database
     live: Live
@@ -56,6 +60,7 @@ class Sources:
     account: str | None
     host_now: Callable[[], datetime]
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    degraded: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ class Queries:
         """State of the whole system."""
         desk, host_now = self.desk(), self._sources.host_now()
         with self._sources.database.transaction() as session:
-            stored = stored_status(session, self.account_of(session, None, desk), desk.market_time, host_now)
+            account = self.account_of(session, None, desk)
+            stored = stored_status(session, account, desk.market_time, host_now, self._sources.degraded())
         return status_of(self._sources.mode, desk, stored, self.with_file(stored.halts))
 
     def halts(self) -> list[HaltView]:
@@ -98,6 +104,11 @@ class Queries:
         with self._sources.database.transaction() as session:
             return trading.orders(session, self._scoped(session, chosen))
 
+    def ladders(self, refs: Sequence[str]) -> dict[str, list[LadderStep]]:
+        """By reference, each limit that an order had."""
+        with self._sources.database.transaction() as session:
+            return ladders.ladders(session, refs)
+
     def fills(self, chosen: Selection) -> list[FillView]:
         """Executions of legs."""
         with self._sources.database.transaction() as session:
@@ -107,6 +118,12 @@ class Queries:
         """Trades."""
         with self._sources.database.transaction() as session:
             return trade_queries.trades(session, self._scoped(session, chosen))
+
+    def trades_like(self, account: str | None, symbol: str | None, status: str, limit: int) -> list[TradeView]:
+        """Trades of an underlying in a state (`live`: not over, `all`: whichever), newest first."""
+        with self._sources.database.transaction() as session:
+            chosen = self._scoped(session, Selection(account=account, limit=limit))
+            return trade_queries.trades(session, chosen, symbol, status)[::-1]
 
     def alerts(self, chosen: Selection) -> list[AlertView]:
         """Alerts."""
@@ -157,6 +174,11 @@ class Queries:
         if not found:
             raise NotFound("no account is known yet: the desk writes it down once it is connected")
         return found[0]
+
+    def account_meant(self, asked: str | None = None) -> str | None:
+        """The account asked for, else the one that is traded; None for every account, or while none is known."""
+        with self._sources.database.transaction() as session:
+            return self.account_of(session, asked, self.desk())
 
     def command(self, command_id: UUID) -> CommandView:
         """How far a command has come.

@@ -53,6 +53,7 @@ class StatusView:
     world: str | None
     account: str | None
     desk: DeskStatus
+    degraded: list[str]
     as_of: datetime
     age_s: float = 0.0
 
@@ -68,12 +69,17 @@ class StoredStatus:
     tasks: list[TaskView]
     recent: list[EventView]
     read_at: datetime
+    degraded: list[str]
 
 
 def stored_status(
-    session: Session, account: str | None, market_now: datetime | None, host_now: datetime
+    session: Session,
+    account: str | None,
+    market_now: datetime | None,
+    host_now: datetime,
+    degraded: Sequence[str] = (),
 ) -> StoredStatus:
-    """The record's part."""
+    """The record's part; `degraded` are processes of this host that take too much."""
     told = watch.alerts(session, Selection(account=account, limit=_RECENT))
     return StoredStatus(
         account=account,
@@ -83,6 +89,7 @@ def stored_status(
         tasks=watch.tasks(session, host_now),
         recent=[EventView(alert.ts, alert.severity, alert.subject) for alert in told],
         read_at=host_now,
+        degraded=list(degraded),
     )
 
 
@@ -104,5 +111,6 @@ def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[H
         world=desk.clock.world_id if desk.clock else None,
         account=stored.account,
         desk=DeskStatus(desk.state, desk.heartbeat_age_s),
+        degraded=stored.degraded,
         as_of=stored.read_at,
     )

@@ -20,6 +20,7 @@ from htbot.settings.endpoint import API_ROLE, APP_ROLE, read_endpoint
 from htbot.settings.environment import Names, Variable, read_environment
 from htbot.settings.gate import GateSettings
 from htbot.settings.ib import IbSettings
+from htbot.settings.limits import LimitSettings
 from htbot.settings.mail import MailSettings
 from htbot.settings.paper import PaperSettings, split_paths
 from htbot.settings.paths import PathSettings
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "mail": MailSettings,
     "api": ApiSettings,
     "schedule": ScheduleSettings,
+    "limits": LimitSettings,
     "database": DatabaseSettings,
     "redis": RedisSettings,
     "paths": PathSettings,
@@ -69,6 +71,7 @@ class Settings(BaseModel):
     mail: MailSettings
     api: ApiSettings
     schedule: ScheduleSettings
+    limits: LimitSettings
     database: DatabaseSettings
     redis: RedisSettings
     paths: PathSettings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.asgi import TestClient
-from tests.support.people import FIRST, House, furnish
+from tests.support.people import FIRST, House, furnish, open_market
 from tests.support.postgres import *  # noqa: F403 - fixtures
 
 from htbot.persistence.engine import Database
@@ -39,3 +39,9 @@ def viewer(house: House) -> str:
 @pytest.fixture
 def operator(house: House) -> str:
     return house.mint("hand", Role.OPERATOR)
+
+
+@pytest.fixture
+def market(house: House) -> House:
+    open_market(house)
+    return house

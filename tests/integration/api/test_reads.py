@@ -232,12 +232,12 @@ def test_account_and_alerts(api: TestClient, opened: Trade) -> None:
 def test_metrics_page(api: TestClient, closed: Trade) -> None:
     page = api.get("/metrics").text
     for line in (
-        "ib_connected 1.0",
-        "database_up 1.0",
-        "halt_active 0.0",
-        'daily_pnl_usd{account="DU1000001"} 385.8',
-        'signals_generated_total{outcome="accepted",strategy="spx_breakout"} 1.0',
-        "fills_total 4.0",
+        'htbot_ib_connected{conn="desk"} 1.0',
+        "htbot_database_up 1.0",
+        'htbot_halt_active{scope="global"} 0.0',
+        'htbot_daily_pnl_usd{account="DU1000001"} 385.8',
+        'htbot_signals_generated_total{outcome="accepted",strategy="spx_breakout",symbol="SPX",type="bull"} 1.0',
+        "htbot_fills_total 4.0",
     ):
         assert line in page
 
@@ -251,8 +251,8 @@ def test_refusals_are_counted_by_their_rule(api: TestClient, house: House) -> No
             refusal = RiskRefusal(record.decision_id(number), record.NOON, (outcome,))
             RiskDecisionRepository(session).add(refusal, stored)
     page = api.get("/metrics").text
-    assert 'risk_refusals_total{rule="quote_sanity"} 2.0' in page
-    assert 'risk_refusals_total{rule="what_if"} 1.0' in page
+    assert 'htbot_risk_refusals_total{rule="quote_sanity"} 2.0' in page
+    assert 'htbot_risk_refusals_total{rule="what_if"} 1.0' in page
 
 
 def test_unknown_command_is_404(api: TestClient) -> None:

@@ -140,6 +140,46 @@ async def test_a_snapshot_has_the_options_that_were_named(world: World, desk: Ru
     assert told.quotes[41501].ask == 5.2
 
 
+async def test_a_round_trip_goes_to_the_broker_and_moves_no_time(desk: Running, reader: LiveReader) -> None:
+    told = await ask(reader, "ping")
+    assert isinstance(told, dict)
+    assert (told["asked"], told["broker_time"]) == ("contract", None), "the test's world is stepped"
+    assert told["round_trip_ms"] >= 0
+    desk.desk.clock.mode = Mode.PAPER
+    told = await ask(reader, "ping")
+    assert isinstance(told, dict)
+    assert (told["asked"], told["broker_time"]) == ("time", desk.world.now.isoformat())
+
+
+async def test_account_and_positions_are_the_brokers_own(desk: Running, reader: LiveReader) -> None:
+    desk.world.broker.values = {"NetLiquidation": "101.5"}
+    told = await ask(reader, "account")
+    assert isinstance(told, dict)
+    assert (told["account"], told["amounts"]) == (record.ACCOUNT, {"NetLiquidation": "101.5"})
+    assert await ask(reader, "positions") == []
+    await desk.opened()
+    held = await ask(reader, "positions")
+    assert isinstance(held, list)
+    assert [(one["account"], one["quantity"], one["strike"]) for one in held] == [
+        (record.ACCOUNT, -1, "4150"),
+        (record.ACCOUNT, 1, "4110"),
+    ]
+
+
+async def test_a_comparison_can_be_asked_for(desk: Running, reader: LiveReader) -> None:
+    desk.desk.compare_due = False
+    await ask(reader, "compare")
+    assert desk.desk.compare_due
+
+
+@pytest.mark.ruling(37)
+async def test_without_a_session_nothing_can_be_asked(desk: Running, reader: LiveReader) -> None:
+    desk.desk.connection = "disconnected"
+    for kind in ("ping", "account", "positions", "compare"):
+        with pytest.raises(Retryable, match="the desk is disconnected"):
+            await ask(reader, kind)
+
+
 QUESTION = MarginQuestion.of(record.entry(record.trade()))
 
 

@@ -352,6 +352,11 @@ class Failing:
         self.ledger = SimpleNamespace(run=asyncio.Event().wait)
         self.notices = SimpleNamespace(publish_clock=self.publish_clock)
         self.upkeep = SimpleNamespace(look_at_outage=lambda: self.seen.append("away"))
+        self.clock = SimpleNamespace(known=False)
+        self.trading = SimpleNamespace(hold=SimpleNamespace(keeps_away=self.keeps_away))
+
+    async def keeps_away(self, _now: datetime) -> bool:
+        return False
 
     async def begin(self) -> None:
         self.seen.append("begin")

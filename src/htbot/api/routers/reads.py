@@ -16,7 +16,6 @@ from htbot.persistence.queries.shapes import (
     FillView,
     OrderView,
     PnlView,
-    ReconciliationView,
     SignalView,
     TradeView,
     WhyView,
@@ -79,12 +78,6 @@ def account(parts: Parts) -> AccountView:
 def alerts(parts: Parts, chosen: Chosen) -> list[AlertView]:
     """Alerts."""
     return parts.queries.alerts(chosen)
-
-
-@router.get("/api/v1/reconciliation/latest", summary="The last comparison of our books with the broker's")
-def reconciliation(parts: Parts, chosen: Chosen) -> ReconciliationView:
-    """Verdict, counts, and what did not match."""
-    return parts.queries.reconciliation(chosen.account)
 
 
 @router.get("/commands/{command_id}", summary="How far a command has come")

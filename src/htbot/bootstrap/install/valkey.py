@@ -9,6 +9,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from htbot.bootstrap.install.ports import free_port, is_taken
 from htbot.domain.errors import ConfigurationError
@@ -79,6 +82,21 @@ def _users(endpoint: Endpoint) -> str:
         digest = hashlib.sha256(passwords[name].encode()).hexdigest()
         lines.append(f"user {name} on sanitize-payload #{digest} resetchannels -@all {granted}")
     return "\n".join(lines) + "\n"
+
+
+def require_noeviction(variable: str, client: redis.Redis) -> None:
+    """A full memory must refuse writes: a policy that evicts throws the whole queue away at once (FAULTS 12).
+
+    Raises:
+        ConfigurationError: names the variable, the policy and the way out.
+        redis.RedisError: it does not answer, or does not let us ask.
+    """
+    told: Any = client.info("memory")
+    policy = told.get("maxmemory_policy")
+    if policy != "noeviction":
+        raise ConfigurationError(
+            f"{variable}: maxmemory-policy is {policy}, which drops tasks when the memory is full: set it to noeviction"
+        )
 
 
 def _binary() -> Path:

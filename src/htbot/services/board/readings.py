@@ -130,7 +130,7 @@ class Readings:
                 account=account,
                 told_at=host_now,
                 read_at=host_now,
-                status=stored_status(session, account, live.desk.market_time, host_now),
+                status=stored_status(session, account, live.desk.market_time, host_now, self._sources.degraded()),
                 positions=trading.positions(session, account),
                 trades={trade.id: trade for trade in TradeRepository(session).unfinished(account or "")},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
