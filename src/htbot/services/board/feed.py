@@ -33,7 +33,7 @@ class Pace:
 
     Attributes:
         gap_s: from the beginning of a reading to that of the next.
-        share: of the time that a reading took, until the next one begins: at most a fifth of the time goes into reading.
+        share: of the time that a reading took, until the next one begins: a fifth of the time at most goes into it.
         rests_after_s: without anybody who looks, nothing is read any more.
         patience_s: how long an answer waits for a reading that was begun after what it must show.
     """
