@@ -12,7 +12,7 @@ from pathlib import Path
 
 from htbot.domain.errors import Retryable
 from htbot.persistence.engine import Database
-from htbot.persistence.queries import watch
+from htbot.persistence.queries import measures, watch
 from htbot.persistence.queries.shapes import TaskView
 from htbot.persistence.queries.usage import RecordUsage, record_usage
 from htbot.persistence.records import Process, Worker
@@ -54,7 +54,7 @@ class DetailedHealth:
 
 @dataclass(frozen=True, slots=True)
 class SystemCounts:
-    """Counts over the whole record, by label."""
+    """Counts over the whole record, by label; orders by each state that they have reached."""
 
     orders: dict[str, int]
     signals: dict[str, int]
@@ -100,7 +100,7 @@ class Monitoring:
         told = self.health()
         try:
             with self._parts.database.transaction() as session:
-                alerts = watch.tally(session).alerts
+                alerts = measures.counts(session).alerts
                 return DetailedHealth(
                     status=told.status,
                     checks=told.checks,
@@ -120,11 +120,11 @@ class Monitoring:
             Retryable: PostgreSQL does not answer.
         """
         with self._parts.database.transaction() as session:
-            tally = watch.tally(session)
+            found = measures.counts(session)
         signals: dict[str, int] = {}
-        for (_, outcome), count in tally.signals.items():
+        for (*_, outcome), count in found.signals.items():
             signals[outcome] = signals.get(outcome, 0) + count
-        return SystemCounts(tally.orders, signals, tally.refusals, tally.fills, tally.alerts, tally.open_positions)
+        return SystemCounts(found.reached, signals, found.refusals, found.fills, found.alerts, found.open_positions)
 
     def usage(self) -> UsageView:
         """How much room is taken.
