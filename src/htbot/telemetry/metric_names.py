@@ -64,6 +64,8 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("session_open", "1 within a regular session of the exchange", "record"),
     _counter("desk_starts", "times that a desk has begun on this record", "record"),
     _gauge("process_start_time_seconds", "when a process last started, seconds since 1970", "record", "service"),
+    _gauge("process_memory_bytes", "resident memory of a program, its pool processes included", "host", "service"),
+    _gauge("process_open_files", "open files of the process of a program that has most", "host", "service"),
     # decisions
     _counter("signals_generated", "signals by kind (bull, bear, leave) and outcome (accepted, refused)", "record",
              "strategy", "type", "symbol", "outcome", aliases=(Alias("trading_signals"),)),
