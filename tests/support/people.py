@@ -30,6 +30,9 @@ from htbot.persistence.repositories import AccountRepository, DeskStateRepositor
 from htbot.risk.limits import Limits
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
+from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
@@ -143,6 +146,10 @@ class FakeLive:
         self._require()
         return self.seen if self.seen is not None and self.seen.symbol == symbol else None
 
+    def tickers(self) -> dict[str, Snapshot]:
+        self._require()
+        return {} if self.seen is None else {self.seen.symbol: self.seen}
+
     def raise_halt(self, reason: str) -> None:
         self._require()
         self.rung = reason
@@ -173,6 +180,7 @@ class House:
     live: FakeLive
     stop_file: Path
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -195,8 +203,8 @@ class House:
         self.rounds.turn()
         return token
 
-    def app(self) -> FastAPI:
-        """The API over it."""
+    def app(self, *, background: bool = False) -> FastAPI:
+        """The API over it; with `background` its picture is kept fresh beside the questions."""
         brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
         doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
         scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now))
@@ -225,8 +233,9 @@ class House:
             doorman=doorman,
             hosts=(),
             url="http://127.0.0.1:8000",
+            feed=Feed(self.readings, Board()),
         )
-        return make_app(parts)
+        return make_app(parts, background=background)
 
 
 def _terms(_symbol: str) -> ManualTerms:
@@ -261,6 +270,7 @@ def furnish(
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
+    queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
     tokens = Tokens(owner, now)
@@ -270,7 +280,8 @@ def furnish(
         served=database,
         live=desk,
         stop_file=switch.path,
-        queries=Queries(sources),
+        queries=queries,
+        readings=Readings(sources, queries),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=tokens,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
+from htbot.api.measure import HttpMetrics
 from htbot.api.schemas.filters import AccountQuery, Day
 from htbot.api.schemas.requests import TradeSignalBody
+from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
+from htbot.services.board.feed import Feed
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
@@ -51,6 +54,9 @@ class ApiParts:
     doorman: Doorman
     hosts: tuple[str, ...]
     url: str
+    feed: Feed
+    http: HttpMetrics = field(default_factory=HttpMetrics)
+    dashboard: Dashboard | None = None
 
 
 async def _parts(request: Request) -> ApiParts:

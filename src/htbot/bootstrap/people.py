@@ -10,10 +10,12 @@ from functools import partial
 from redis import RedisError
 
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.backtest_jobs import BacktestJobs
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.install.usage import Degraded
 from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
 from htbot.bootstrap.outside import LookOutside
+from htbot.bootstrap.programs import Programs
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import HtbotError
 from htbot.domain.instruments import Right
@@ -21,13 +23,16 @@ from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
+from htbot.services.day_picture import DayPictures
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
+from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
@@ -56,6 +61,7 @@ class People:
 
     database: Database
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -63,6 +69,10 @@ class People:
     audit: Audit
     metrics: SystemMetrics
     strategies: Strategies
+    pictures: DayPictures
+    logs: LogFiles
+    programs: Programs
+    backtests: BacktestJobs
     strategy_reads: StrategyReads
     scheduler: Scheduler
     listings: Listings
@@ -168,6 +178,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
     return People(
         database=database,
         queries=queries,
+        readings=Readings(sources, queries),
         performance=performance,
         freqtrade=Freqtrade(FreqtradeParts(queries, performance, scheduler, commands, most_trades, changed)),
         monitoring=Monitoring(MonitoringParts(database, queries, settings.paths.var, host_now)),
@@ -177,6 +188,10 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources, LookOutside(settings)),
+        pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
+        logs=LogFiles(settings.paths.log),
+        programs=Programs(settings.paths.run, host_now),
+        backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         listings=Listings(database, live, host_now),

@@ -54,7 +54,7 @@ class DetailedHealth:
 
 @dataclass(frozen=True, slots=True)
 class SystemCounts:
-    """Counts over the whole record, by label; orders by each state that they have reached."""
+    """Counts over the whole record, by label; of orders the states that they have reached."""
 
     orders: dict[str, int]
     signals: dict[str, int]
@@ -120,11 +120,13 @@ class Monitoring:
             Retryable: PostgreSQL does not answer.
         """
         with self._parts.database.transaction() as session:
-            found = measures.counts(session)
+            counted = measures.counts(session)
         signals: dict[str, int] = {}
-        for (*_, outcome), count in found.signals.items():
+        for (*_, outcome), count in counted.signals.items():
             signals[outcome] = signals.get(outcome, 0) + count
-        return SystemCounts(found.reached, signals, found.refusals, found.fills, found.alerts, found.open_positions)
+        return SystemCounts(
+            counted.reached, signals, counted.refusals, counted.fills, counted.alerts, counted.open_positions
+        )
 
     def usage(self) -> UsageView:
         """How much room is taken.

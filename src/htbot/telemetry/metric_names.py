@@ -136,3 +136,17 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("system_disk_percent", "disk in use where the state lies, percent", "host"),
     _gauge("metrics_series_dropped", "label sets that were left out of this page because there were too many", "page"),
 )  # fmt: skip
+
+_CALL_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUESTS = _counter(
+    "http_requests", "answers of the API, by template of the route", "process", "method", "route", "status"
+)
+REQUEST_SECONDS = _histogram(
+    "http_request_duration_seconds",
+    "wall seconds from a call's head to the end of its answer",
+    "process",
+    _CALL_S,
+    *("method", "route"),
+)
+COUNTED = (REQUESTS, REQUEST_SECONDS)
+"""What an API process counts by itself, because it leaves no row: it begins anew with the process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from htbot.api.routers import (
+    board,
     control,
     documentation,
     freqtrade,
@@ -20,6 +21,7 @@ from htbot.api.routers import (
 
 ROUTERS = (
     open.router,
+    board.router,
     reads.router,
     control.router,
     strategies.router,

@@ -105,6 +105,7 @@ def tasks(session: Session, host_now: datetime) -> list[TaskView]:
             age_s=round((host_now - row.started_at).total_seconds(), 1),
             state=row.state.value,
             error=row.error,
+            started_at=row.started_at,
         )
         for row in session.scalars(query)
     ]
