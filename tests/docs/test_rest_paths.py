@@ -10,12 +10,12 @@ import pytest
 from starlette.routing import Match
 from tests.docs.pages import DOCS, PAGES, fences, inline_code, named, text_of
 
-from htbot.api.routers import control, documentation, open, reads  # noqa: A004 - a module of open endpoints
+from htbot.api.routers.table import ROUTERS
 from htbot.api.schemas.requests import TradeSignalBody
 
 MENTION = re.compile(r"\b(GET|POST|PUT|DELETE) (/[^\s`,;|]*)")
 CALL = re.compile(r"curl\b[^\n]*?http://127\.0\.0\.1:8000(/\S*)")
-ROUTES = [route for module in (open, reads, control, documentation) for route in module.router.routes]
+ROUTES = [route for router in ROUTERS for route in router.routes]
 
 
 def served(method: str, path: str) -> bool:

@@ -28,7 +28,12 @@ OPEN = {"/", "/health", "/ready"}
 """RULINGS 36; of the dashboard the login page and static files."""
 OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/_nicegui/", f"{DASHBOARD_PATH}/static/")
 READING = {"GET", "HEAD"}
-ACTS_AS: dict[tuple[str, str], Role] = {}
+ACTS_AS: dict[tuple[str, str], Role] = {
+    ("POST", "/api/strategies/evaluate"): Role.VIEWER,  # stores nothing
+    ("POST", "/api/trading/ibkr/test"): Role.VIEWER,  # the same as GET
+    ("POST", "/api/v1/risk/breaker/reset"): Role.ADMIN,
+    ("POST", "/api/v1/risk/reset-circuit-breaker"): Role.ADMIN,
+}
 """Role of what acts, where it is not operator: method and path as the application spells it."""
 TURNED_AWAY = {401, 403}
 _TO_LOGIN = {302, 303, 307}
@@ -73,8 +78,8 @@ def is_open(path: str) -> bool:
 
 
 @pytest.fixture
-def house(database: Database, tmp_path: Path) -> House:
-    return furnish(database, tmp_path)
+def house(database: Database, shared_api_database: Database, tmp_path: Path) -> House:
+    return furnish(database, tmp_path, served=shared_api_database)
 
 
 def asked(client: TestClient, method: str, path: str, token: str | None) -> int:

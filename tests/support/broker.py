@@ -235,6 +235,10 @@ class FakeSession:
     def disconnect(self) -> None:
         self.connected = False
 
+    def leave(self, why: str) -> None:
+        self.disconnect()
+        self.sink(ConnectionMessage(connected=False, text=why))
+
     def hang_up(self) -> None:
         """The broker's end of the socket closes: only that is told, not an end that we have made."""
         self.connected = False
@@ -254,6 +258,9 @@ class FakeSession:
 
     def request_time(self) -> None:
         self._tell(TimeMessage(self.broker.now()))
+
+    async def current_time(self) -> datetime:
+        return self.broker.now()
 
     # --- orders ----------------------------------------------------------------------------------------------------
 

@@ -62,6 +62,8 @@ class LiveRecorder:
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
         self.clocks: list[ClockState] = []
+        self.on_clock: Callable[[], None] = lambda: None
+        self.tickers: list[Snapshot] = []
 
     async def publish_snapshot(self, snapshot: Snapshot, clock: ClockState) -> None:
         self.snapshots.append(snapshot)
@@ -69,6 +71,10 @@ class LiveRecorder:
 
     async def publish_clock(self, clock: ClockState) -> None:
         self.clocks.append(clock)
+        self.on_clock()
+
+    async def publish_ticker(self, ticker: Snapshot) -> None:
+        self.tickers.append(ticker)
 
 
 class BorrowedThread(DatabaseThread):

@@ -16,17 +16,23 @@ import redis
 
 from htbot.bootstrap.install.valkey import prepare
 from htbot.settings import project_root
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, Endpoint
 
 _PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class ValkeyServer:
-    """A running server, its URL and its folder."""
+    """A running server and its folder."""
 
     process: subprocess.Popen[bytes]
-    url: str
+    endpoint: Endpoint
     folder: Path
+
+    @property
+    def url(self) -> str:
+        """As its owner opens it."""
+        return self.endpoint.redis_url()
 
 
 @contextmanager
@@ -41,9 +47,8 @@ def running_valkey(*lines: str) -> Iterator[ValkeyServer]:
             [str(prepared.binary), str(prepared.configuration)], stdout=subprocess.DEVNULL, cwd=folder
         )
         try:
-            url = prepared.endpoint.redis_url()
-            _wait(url)
-            yield ValkeyServer(process, url, folder)
+            _wait(prepared.endpoint.redis_url())
+            yield ValkeyServer(process, prepared.endpoint, folder)
         finally:
             process.terminate() if folder.exists() else process.kill()  # without its folder it does not end
             process.wait(timeout=_PATIENCE_S)
@@ -52,19 +57,31 @@ def running_valkey(*lines: str) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="session")
-def valkey_server() -> Iterator[str]:
-    """URL of a running server."""
+def valkey_server() -> Iterator[Endpoint]:
+    """A running server."""
     with running_valkey() as server:
-        yield server.url
+        yield server.endpoint
 
 
 @pytest.fixture
-def redis_url(valkey_server: str) -> str:
-    """URL of an empty server."""
-    connection = redis.Redis.from_url(valkey_server)
+def redis_url(valkey_server: Endpoint) -> str:
+    """URL of an empty server, its owner's."""
+    connection = redis.Redis.from_url(valkey_server.redis_url())
     connection.flushall()
     connection.close()
-    return valkey_server
+    return valkey_server.redis_url()
+
+
+@pytest.fixture
+def redis_app_url(redis_url: str, valkey_server: Endpoint) -> str:
+    """The same server as desk, worker and beat open it."""
+    return valkey_server.redis_url(APP_ROLE)
+
+
+@pytest.fixture
+def redis_api_url(redis_url: str, valkey_server: Endpoint) -> str:
+    """The same server as the API opens it."""
+    return valkey_server.redis_url(API_ROLE)
 
 
 def _wait(url: str) -> None:

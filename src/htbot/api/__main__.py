@@ -8,7 +8,10 @@ from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
 from htbot.api.server import Place, make_server
 from htbot.bootstrap.api import ApiProcess, build_api
+from htbot.dashboard.application import build_dashboard
 from htbot.domain.errors import ConfigurationError
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
 from htbot.telemetry.logs import configure_logging
@@ -20,14 +23,28 @@ CONFIGURATION_EXIT = 4
 def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
+    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit)
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
         manual_signals=people.manual_signals,
+        strategies=people.strategies,
+        strategy_reads=people.strategy_reads,
+        scheduler=people.scheduler,
+        listings=people.listings,
+        risk_rules=people.risk_rules,
+        broker=people.broker,
+        audit=people.audit,
+        performance=people.performance,
+        prices=people.prices,
+        freqtrade=people.freqtrade,
+        monitoring=people.monitoring,
         metrics=people.metrics.page,
-        doorman=Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit),
+        doorman=doorman,
         hosts=process.hosts,
         url=process.url,
+        feed=Feed(people.readings, Board()),
+        dashboard=build_dashboard(people, doorman, process.token),
     )
 
 
@@ -44,7 +61,7 @@ def serve() -> int:
     tokens = process.people.tokens
     rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout, process.people.visits.write)
     place = Place(process.host, process.port, process.certificate, process.key)
-    server = make_server(make_app(assemble(process, rounds)), place)
+    server = make_server(make_app(assemble(process, rounds), background=True), place)
     rounds.start()
     try:
         server.run()

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from htbot.domain.errors import CallerMistake, HtbotError, NotFound, Refused, Retryable
+from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound, Refused, Retryable
 from htbot.services.commands import Conflict
 from htbot.services.doorman import LockedOut, NotAdmitted, RoleTooSmall
 from htbot.services.pin import PinLocked, PinRefused
@@ -28,6 +28,7 @@ _STATUS: tuple[tuple[type[HtbotError], HTTPStatus], ...] = (
     (NotAdmitted, HTTPStatus.UNAUTHORIZED),
     (RoleTooSmall, HTTPStatus.FORBIDDEN),
     (CallerMistake, HTTPStatus.BAD_REQUEST),
+    (ConfigurationError, HTTPStatus.CONFLICT),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Retryable, HTTPStatus.SERVICE_UNAVAILABLE),
 )

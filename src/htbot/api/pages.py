@@ -41,7 +41,8 @@ def welcome(url: str) -> str:
     """What this is and how to authenticate."""
     shown = escape(url)
     body = f"""<h1>htbot {escape(__version__)}</h1>
-<p>A self-hosted trading system for Interactive Brokers. This is its REST API; everything but
+<p>A self-hosted trading system for Interactive Brokers. <a href="/dashboard">The dashboard</a> is for people.
+This is its REST API; everything but
 <code>/health</code> and <code>/ready</code> needs a token.</p>
 <p>The first token (role admin) is the value of <code>HTBOT_API_TOKEN</code> in the file <code>.env</code>
 of the project's folder. Further ones: <code>htbot token create NAME --role viewer</code>.</p>

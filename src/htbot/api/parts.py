@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
+from htbot.api.measure import HttpMetrics
+from htbot.api.schemas.filters import AccountQuery, Day
+from htbot.api.schemas.requests import TradeSignalBody
+from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
+from htbot.services.audit import Audit
+from htbot.services.board.feed import Feed
+from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
-from htbot.services.manual_signal import ManualSignals
+from htbot.services.freqtrade import Freqtrade
+from htbot.services.listings import Listings
+from htbot.services.manual_signal import ManualAnswer, ManualRequest, ManualSignals
+from htbot.services.monitoring import Monitoring
+from htbot.services.performance import Performance
+from htbot.services.prices import Prices
 from htbot.services.queries import Queries
+from htbot.services.risk_rules import RiskRules
+from htbot.services.scheduler import Scheduler
+from htbot.services.strategies import Strategies
+from htbot.services.strategy_reads import StrategyReads
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +39,24 @@ class ApiParts:
     queries: Queries
     commands: Commands
     manual_signals: ManualSignals
+    strategies: Strategies
+    strategy_reads: StrategyReads
+    scheduler: Scheduler
+    listings: Listings
+    risk_rules: RiskRules
+    broker: BrokerSession
+    audit: Audit
+    performance: Performance
+    prices: Prices
+    freqtrade: Freqtrade
+    monitoring: Monitoring
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]
     url: str
+    feed: Feed
+    http: HttpMetrics = field(default_factory=HttpMetrics)
+    dashboard: Dashboard | None = None
 
 
 async def _parts(request: Request) -> ApiParts:
@@ -36,11 +65,8 @@ async def _parts(request: Request) -> ApiParts:
 
 
 async def _selection(
-    account: Annotated[
-        str | None,
-        Query(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="account, or `all`; default: the traded one"),
-    ] = None,
-    day: Annotated[date | None, Query(description="session day, New York; default: any")] = None,
+    account: AccountQuery = None,
+    day: Day = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="the newest so many")] = 200,
 ) -> Selection:
     return Selection(account, day, limit)
@@ -49,6 +75,25 @@ async def _selection(
 def caller(principal: Principal, key: str | None) -> Caller:
     """The caller of a command."""
     return Caller(principal.actor, key)
+
+
+def propose(parts: ApiParts, principal: Principal, body: TradeSignalBody, key: str | None) -> ManualAnswer:
+    """A spread that a person wants, through the gate.
+
+    Raises:
+        Refused: a rule said no.
+    """
+    request = ManualRequest(
+        strategy=body.strategy,
+        symbol=body.symbol,
+        quantity=body.qty_per_leg,
+        strike_long=body.strike_long,
+        strike_short=body.strike_short,
+        right=body.right,
+        expiry=body.expiry,
+        account=body.follower_id,
+    )
+    return parts.manual_signals.propose(request, caller(principal, key))
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]

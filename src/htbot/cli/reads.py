@@ -15,7 +15,7 @@ from htbot.cli.output import Account, Day, Json, Limit, plain, print_facts, prin
 if TYPE_CHECKING:
     from htbot.persistence.queries.selection import Selection
     from htbot.persistence.queries.shapes import LegView, OpenTradeView, TradeLegView
-    from htbot.services.queries import StatusView
+    from htbot.services.status_view import StatusView
 
 
 def add_to(app: typer.Typer) -> None:

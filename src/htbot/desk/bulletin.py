@@ -39,6 +39,13 @@ class Bulletin:
         else:
             self.trouble.over()
 
+    async def ticker(self, ticker: Snapshot) -> None:
+        """Prices for everybody who shows them; nothing is decided on them."""
+        try:
+            await self.live.publish_ticker(ticker)
+        except redis.RedisError as error:
+            _log.debug("redis is away, no prices are shown: %s", error)
+
     async def clock(self, state: ClockState) -> None:
         """Market time and standing, for everybody who shows or derives it."""
         try:

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from htbot.desk.guard import ExitGuard
+from htbot.desk.hold import Hold
 from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
 from htbot.desk.ledger import Ledger
 from htbot.desk.open_book import OpenBook
@@ -25,11 +26,12 @@ from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import CallerMistake, Retryable
-from htbot.domain.orders import ExitReason, Purpose
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.trades import Trade
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
 from htbot.persistence.states import CommandState
-from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, CLOSE_TRADE, CLOSES, EVERY_ACCOUNT, SESSION_KINDS
 from htbot.services.trade_record import manual_decision, settle_trade
 
 RECORD_WITHIN_S = 0.25
@@ -50,6 +52,7 @@ class CommandParts:
     guard: ExitGuard
     book: OpenBook
     numbers: OrderNumbers
+    hold: Hold
     strangers: Callable[[str], list[str]]
     account: Callable[[], str]
     market_open: Callable[[datetime], bool]
@@ -135,7 +138,7 @@ class CommandDesk:
     def drive(self, now: datetime) -> None:
         """Do what open commands ask for, as far as it is not done; from memory."""
         for command in self._open.values():
-            if command.kind == CLOSE_ALL:
+            if command.kind in CLOSES:
                 self._close_all(command, now)
             elif command.kind == CANCEL:
                 for live in self._parts.orders.live:
@@ -143,9 +146,8 @@ class CommandDesk:
                         self._parts.orders.cancel(live)
 
     def _close_all(self, command: Command, now: datetime) -> None:
-        scope = _scope(command)
         for live in self._parts.orders.live:
-            if not _in_scope(live.intent.account, scope):
+            if not _means(command, live.intent):
                 continue
             if live.is_entry:
                 self._parts.orders.cancel(live)
@@ -153,31 +155,32 @@ class CommandDesk:
                 self._parts.orders.hurry(live, now)
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
-            if _in_scope(held.trade.account, scope) and not self._parts.orders.live_of_trade(held.trade.id):
+            if _means(command, held.trade) and not self._parts.orders.live_of_trade(held.trade.id):
                 self._parts.guard.ask_exit(held, manual_decision(reason, now, f"command {command.id}"))
 
     async def run(self, now: datetime) -> None:
         """Read new commands, do them, and tell the record how far each has come."""
-        for command in await self._parts.database.run(lambda session: CommandRepository(session).open()):
-            self._open.setdefault(command.id, command)
+        found = await self._parts.database.run(lambda session: CommandRepository(session).open())
+        self._open |= {one.id: one for one in found if one.kind not in SESSION_KINDS and one.id not in self._open}
         self.drive(now)
         for command in tuple(self._open.values()):
-            if command.kind == CLOSE_ALL:
-                await self._end_close_all(command, now)
+            if command.kind in CLOSES:
+                await self._end_close(command, now)
             elif command.kind == CANCEL:
                 await self._end_cancel(command, now)
+        await self._parts.hold.obey([one for one in found if one.kind in SESSION_KINDS], now, at_broker=True)
 
-    async def _end_close_all(self, command: Command, now: datetime) -> None:
-        scope = _scope(command)
+    async def _end_close(self, command: Command, now: datetime) -> None:
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
-        gone = await self._parts.ledger.write(lambda session: _withdraw_entries(session, scope, now))
-        left, elsewhere = await self._parts.database.run(partial(_live_trades, scope=scope, own=self._parts.account()))
-        if not left and not any(_in_scope(held.trade.account, scope) for held in self._parts.book.guarded):
-            alone = self._parts.strangers(scope)
+        gone = await self._parts.ledger.write(lambda session: _withdraw_entries(session, command, now))
+        own = self._parts.account()
+        left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
+        if not left and not any(_means(command, item.trade) for item in self._parts.book.guarded):
+            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
             result: dict[str, Any] = {"flat": not elsewhere, "withdrawn": gone, "left_alone": alone}
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
-            _log.info("command %s: %s is flat", command.id, scope)
+            _log.info("command %s: %s is flat", command.id, command.params)
         elif not self._parts.market_open(now) and not self._parts.orders.live:
             result = {"flat": False, "left": left, "why": "the market is closed and nothing is queued: ask again then"}
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, result)
@@ -204,13 +207,16 @@ def _scope(command: Command) -> str:
     return str(command.params.get("scope", EVERY_ACCOUNT))
 
 
-def _in_scope(account: str, scope: str) -> bool:
-    return scope in {EVERY_ACCOUNT, account}
+def _means(close: Command, what: Trade | OrderIntent) -> bool:
+    """Whether a command to close means this trade, or the trade of this order."""
+    if close.kind == CLOSE_TRADE:
+        return bool(close.params.get("trade") == (what.id if isinstance(what, Trade) else what.trade_id))
+    return _scope(close) in {EVERY_ACCOUNT, what.account}
 
 
-def _live_trades(session: Session, scope: str, own: str) -> tuple[list[str], list[str]]:
-    """Trades in a scope that are not over: of the account that this desk trades, and of others."""
-    live = [trade for trade in TradeRepository(session).live() if _in_scope(trade.account, scope)]
+def _live_trades(session: Session, close: Command, own: str) -> tuple[list[str], list[str]]:
+    """Trades that a command means and that are not over: of the account that this desk trades, and of others."""
+    live = [trade for trade in TradeRepository(session).live() if _means(close, trade)]
     ours = [trade.id for trade in live if trade.account == own]
     return ours, [trade.id for trade in live if trade.account != own]
 
@@ -237,11 +243,11 @@ def _withdraw_named(session: Session, ref: str, now: datetime) -> list[str]:
     return withdrawn
 
 
-def _withdraw_entries(session: Session, scope: str, now: datetime) -> list[str]:
+def _withdraw_entries(session: Session, close: Command, now: datetime) -> list[str]:
     """Entries that nobody has claimed yet do not leave any more; returns which."""
     intents, withdrawn = IntentRepository(session), []
     for stored in intents.pending(Purpose.ENTRY):
-        ours = _in_scope(stored.intent.account, scope)
+        ours = _means(close, stored.intent)
         if ours and intents.withdraw(stored.intent.ref, now, "everything is closed"):
             settle_trade(session, stored.intent.trade_id, now)
             withdrawn.append(stored.intent.ref)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata import snapshot
+from htbot.persistence.codecs import plain
 from htbot.persistence.repositories import DeskStateRepository
 
 _POLL_S = 1.0
@@ -48,7 +50,7 @@ class _Request:
 
 
 class RequestDesk:
-    """Answers `snapshot`, `contract`, `history` and `whatif`."""
+    """Answers `snapshot`, `contract`, `history`, `whatif`, `ping`, `account`, `positions` and `compare`."""
 
     def __init__(self, desk: Desk, live: LiveWriter) -> None:
         self._desk = desk
@@ -59,6 +61,10 @@ class RequestDesk:
             "contract": self._contract,
             "history": self._history,
             "whatif": self._what_if,
+            "ping": self._ping,
+            "account": self._account,
+            "positions": self._positions,
+            "compare": self._compare,
         }
 
     async def serve(self) -> None:
@@ -142,6 +148,38 @@ class RequestDesk:
         order_id = self._desk.trading.numbers.reserve_id(parts.session.next_valid_id)
         await parts.orders_database.run(lambda db: DeskStateRepository(db).use_order_id(parts.plan.client_id, order_id))
         return (await parts.session.what_if(question, order_id)).as_texts()
+
+    async def _ping(self, _params: Mapping[str, Any]) -> object:
+        """One round trip to the broker: its time, or a contract in a stepped world, where telling the time moves it."""
+        self._require_connection()
+        session, stepped = self._desk.parts.session, self._desk.clock.stepped
+        began_s = time.monotonic()
+        if stepped:
+            await session.qualify(self._desk.parts.watch.plan.underlying)
+        broker_time = None if stepped else (await session.current_time()).isoformat()
+        round_trip_ms = round((time.monotonic() - began_s) * 1000, 3)
+        return {"asked": "contract" if stepped else "time", "round_trip_ms": round_trip_ms, "broker_time": broker_time}
+
+    async def _account(self, _params: Mapping[str, Any]) -> object:
+        """What the broker tells of the traded account, by the broker's own names, dollars as text."""
+        self._require_connection()
+        amounts = {tag: str(amount) for tag, amount in self._desk.notices.amounts().items()}
+        return {"account": self._desk.account, "as_of": self._desk.clock.now().isoformat(), "amounts": amounts}
+
+    async def _positions(self, _params: Mapping[str, Any]) -> object:
+        """What the broker holds in every account of the login, whoever made it."""
+        self._require_connection()
+        held = self._desk.parts.session.positions()
+        return [
+            {"account": account, "quantity": quantity, **plain(contract)}
+            for (account, _), (contract, quantity) in sorted(held.items(), key=lambda item: item[0])
+        ]
+
+    async def _compare(self, _params: Mapping[str, Any]) -> object:
+        """Books and broker are compared with the next chore, and the run is stored when it finds something."""
+        self._require_connection()
+        self._desk.compare_due = True
+        return {"asked_at": self._desk.clock.now().isoformat()}
 
     def _require_connection(self) -> None:
         if self._desk.connection != "connected":

@@ -14,6 +14,7 @@ from htbot.desk.closing import Closing, ClosingParts
 from htbot.desk.commands import CommandDesk, CommandParts
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
+from htbot.desk.hold import Hold, HoldParts
 from htbot.desk.journal import CLOSE, Entry, Journal
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
@@ -93,6 +94,7 @@ class Trading:
     closing: Closing
     guard: ExitGuard
     commands: CommandDesk
+    hold: Hold
 
     def replay(self, entries: Iterable[Entry]) -> None:
         """Take over what an earlier desk has promised in its journal."""
@@ -144,6 +146,7 @@ def build_trading(parts: TradingParts) -> Trading:
             connected=lambda: session.connected and desk.connection == "connected",
         )
     )
+    hold = _hold(parts, guard, orders)
     commands = CommandDesk(
         CommandParts(
             database=parts.database,
@@ -153,10 +156,18 @@ def build_trading(parts: TradingParts) -> Trading:
             guard=guard,
             book=parts.book,
             numbers=numbers,
+            hold=hold,
             strangers=desk.strangers_at_broker,
             account=lambda: desk.account,
             market_open=desk.day.is_open,
         )
     )
     news = OrderNews(orders, parts.book, parts.ledger, parts.record)
-    return Trading(parts.record, numbers, orders, news, closing, guard, commands)
+    return Trading(parts.record, numbers, orders, news, closing, guard, commands, hold)
+
+
+def _hold(parts: TradingParts, guard: ExitGuard, orders: OrderDesk) -> Hold:
+    def exposed() -> list[str]:
+        return sorted({trade.id for trade in guard.trades} | {live.intent.ref for live in orders.live})
+
+    return Hold(HoldParts(parts.database, exposed, parts.session.leave))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import Session
 
+from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.persistence.codecs import JsonObject, legs_from_json
 from htbot.persistence.columns import plain_money
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
@@ -86,7 +87,8 @@ SELECT traded.*, ordered.*,
     (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
      ORDER BY day DESC LIMIT 1) AS peak_equity_usd,
     coalesce((SELECT value FROM desk_state WHERE key = 'reconciled')
-           = (SELECT value FROM desk_state WHERE key = 'epoch'), false) AS reconciled
+           = (SELECT value FROM desk_state WHERE key = 'epoch'), false) AS reconciled,
+    (SELECT jsonb_build_array(state, set_by) FROM scheduler) AS scheduler
 FROM traded, ordered
 """
 )
@@ -116,6 +118,10 @@ class BookQuery:
         # A statement of its own: the book must be read after the wait, not as of its beginning.
         name = f"book {key.strategy} {key.account}"
         self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        return self.peek(key, as_of)
+
+    def peek(self, key: BookKey, as_of: datetime) -> Book:
+        """The same for people who look: nothing is decided from it, so nobody is waited for."""
         asked = {
             "strategy": key.strategy,
             "account": key.account,
@@ -153,9 +159,13 @@ def _to_book(row: RowMapping) -> Book:
             date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
         },
         peak_equity_usd=None if row["peak_equity_usd"] is None else plain_money(row["peak_equity_usd"]),
-        halted_by=row["halted_by"],
+        halted_by=row["halted_by"] or _scheduler_refuses(row["scheduler"]),
         reconciled=row["reconciled"],
     )
+
+
+def _scheduler_refuses(told: list[str] | None) -> str | None:
+    return None if told is None else SchedulerSetting(SchedulerState(told[0]), set_by=told[1]).refuses_entries
 
 
 def _recent(created_at: str, action: str, quantity: int, legs: list[JsonObject]) -> RecentOrder:

@@ -178,7 +178,7 @@ class BarEvaluator:
     ) -> None:
         """Show bars to one strategy, and note what it did or why it did nothing."""
         instance, before_s, gaps = watcher.instance, watcher.through_s, len(watcher.missing)
-        fired = _guarded(outcome, instance.name, lambda: watcher.show(shown, calendar))
+        fired = guarded(outcome.failed, instance.name, lambda: watcher.show(shown, calendar))
         if fired is None:
             return
         outcome.kept[instance.name] = watcher
@@ -249,7 +249,7 @@ class BarEvaluator:
         if instance.type not in types and self._unreadable:
             outcome.why_not[instance.name] = f"its type cannot be found: {self._unreadable}"
             return
-        strategy = _guarded(outcome, instance.name, lambda: create_bar(instance.type, instance.settings, types))
+        strategy = guarded(outcome.failed, instance.name, lambda: create_bar(instance.type, instance.settings, types))
         if strategy is None:
             return
         watcher = Watcher(instance, origin, Observation(strategy, origin.since.timestamp()), 0, look.as_of)
@@ -299,15 +299,15 @@ class BarEvaluator:
         return len(written)
 
 
-def _guarded(outcome: _Outcome, name: str, work: Callable[[], _Made]) -> _Made | None:
-    """Let a strategy work; whatever it raises ends it alone, and the others go on."""
+def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
+    """Let a strategy work; whatever it raises ends it alone, is told in `failed`, and the others go on."""
     try:
         return work()
     except HtbotError as error:
-        outcome.failed[name] = " ".join(str(error).split())
+        failed[name] = " ".join(str(error).split())
     except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
         _log.warning("strategy %s failed", name, exc_info=True)
-        outcome.failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
+        failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
     return None
 
 

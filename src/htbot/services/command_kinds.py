@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 CLOSE_ALL = "close_all"
+CLOSE_TRADE = "close_trade"
+CLOSES = frozenset({CLOSE_ALL, CLOSE_TRADE})
 CANCEL = "cancel"
+CONNECT, DISCONNECT = "connect", "disconnect"
+SESSION_KINDS = frozenset({CONNECT, DISCONNECT})
 HALT = "halt"
 RESUME = "resume"
 # A scope beside the accounts' own names.

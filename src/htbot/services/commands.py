@@ -25,9 +25,19 @@ from htbot.persistence.repositories import (
     HaltRepository,
     HaltRequest,
     IntentRepository,
+    TradeRepository,
 )
-from htbot.persistence.states import CommandState, HaltKind
-from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT, HALT, REDIS_SOURCE, RESUME
+from htbot.persistence.states import LIVE_TRADE_STATES, CommandState, HaltKind
+from htbot.services.command_kinds import (
+    CANCEL,
+    CLOSE_ALL,
+    CLOSE_TRADE,
+    CLOSES,
+    EVERY_ACCOUNT,
+    HALT,
+    REDIS_SOURCE,
+    RESUME,
+)
 from htbot.services.desk_line import FLATTEN, DeskLine
 from htbot.services.desk_view import DeskView, Live, look
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
@@ -133,7 +143,7 @@ class Commands:
     def _halt_row(self, reason: str, caller: Caller, at: datetime, problem: str | None) -> tuple[HaltAnswer, bool]:
         """The answer, and True when an earlier call with this key had the effect already."""
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, HALT, {"reason": reason}, caller, at)
+            command, created = take(session, HALT, {"reason": reason}, caller, at)
             if not created:
                 return _answer(command), True
             source = caller.actor.partition(":")[0]
@@ -150,7 +160,7 @@ class Commands:
         """
         at = self._now()
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, RESUME, {}, caller, at)
+            command, created = take(session, RESUME, {}, caller, at)
             if not created:
                 return _answer(command)
             rung = REDIS_SOURCE in self._sources(session, at)
@@ -170,7 +180,7 @@ class Commands:
         at = self._now()
         require_pin(self._parts.database, self._parts.pin_digest, pin, caller.actor, at)
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, RESUME, {"breaker": True}, caller, at)
+            command, created = take(session, RESUME, {"breaker": True}, caller, at)
             if not created:
                 return _answer(command)
             HaltRepository(session).clear(caller.actor, at, kind=HaltKind.BREAKER)
@@ -259,11 +269,40 @@ class Commands:
                 for running in CommandRepository(session).open(CLOSE_ALL):
                     if running.params.get("scope") in {scope, EVERY_ACCOUNT}:
                         return Accepted(running.id, running.state.value)
-            command, created = self._take(session, CLOSE_ALL, {"scope": scope}, caller, at)
+            command, created = take(session, CLOSE_ALL, {"scope": scope}, caller, at)
             if created:
                 desk = self._require_desk()
                 self._require_account(session, scope, desk)
                 self._audit(session, caller, CLOSE_ALL, scope, at)
+        return Accepted(command.id, command.state.value)
+
+    def close_trade(self, trade_id: str, caller: Caller) -> Accepted:
+        """Close one trade, an entry of it that still works included: one row, which the desk executes.
+
+        Without a key it joins a close of this trade, of its account or of everything that is under way.
+
+        Raises:
+            NotFound: there is no such trade.
+            DeskAway: nobody is there to execute it.
+            Conflict: the trade is over, or the key was used for another command.
+        """
+        at = self._now()
+        with self._parts.database.transaction() as session:
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(JOIN_LOCK))))
+            trade = TradeRepository(session).get(trade_id)
+            if trade is None:
+                raise NotFound(f"there is no trade {trade_id}: `htbot trades` lists them")
+            scopes = [{"trade": trade_id}, {"scope": trade.account}, {"scope": EVERY_ACCOUNT}]
+            if caller.key is None:
+                for running in CommandRepository(session).open():
+                    if running.kind in CLOSES and running.params in scopes:
+                        return Accepted(running.id, running.state.value)
+            command, created = take(session, CLOSE_TRADE, {"trade": trade_id}, caller, at)
+            if created:
+                if trade.state not in LIVE_TRADE_STATES:
+                    raise Conflict(f"trade {trade_id} is over: it is {trade.state}")
+                self._require_desk()
+                self._audit(session, caller, CLOSE_TRADE, trade_id, at)
         return Accepted(command.id, command.state.value)
 
     def cancel(self, ref: str, caller: Caller) -> Accepted:
@@ -276,22 +315,13 @@ class Commands:
         """
         at = self._now()
         with self._parts.database.transaction() as session:
-            command, created = self._take(session, CANCEL, {"ref": ref}, caller, at)
+            command, created = take(session, CANCEL, {"ref": ref}, caller, at)
             if created:
                 self._require_desk()
                 if ref != EVERY_ACCOUNT and IntentRepository(session).get(ref) is None:
                     raise NotFound(f"there is no order {ref}: `htbot orders` lists them")
                 self._audit(session, caller, CANCEL, ref, at)
         return Accepted(command.id, command.state.value)
-
-    def _take(
-        self, session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime
-    ) -> tuple[Command, bool]:
-        request = CommandRequest(caller.stored_key(kind), kind, caller.actor, at, params)
-        try:
-            return CommandRepository(session).create(request)
-        except CallerMistake as error:
-            raise Conflict(str(error)) from error
 
     def _finish(self, session: Session, command: Command, at: datetime, answer: HaltAnswer) -> None:
         result = {"halted": answer.halted, "by": answer.by, "warning": answer.warning}
@@ -320,6 +350,19 @@ class Commands:
         """Market time, or the host's without a clock."""
         host_now = self._parts.host_now()
         return look(self._parts.live, host_now).market_time or host_now
+
+
+def take(session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime) -> tuple[Command, bool]:
+    """The command of a caller's key, and True when this call made it.
+
+    Raises:
+        Conflict: the key was used for another command before.
+    """
+    request = CommandRequest(caller.stored_key(kind), kind, caller.actor, at, params)
+    try:
+        return CommandRepository(session).create(request)
+    except CallerMistake as error:
+        raise Conflict(str(error)) from error
 
 
 def _one_line(reason: str) -> str:

@@ -96,11 +96,14 @@ class TokenBook:
         self._known: tuple[tuple[str, str, Role], ...] = ()
 
     def find(self, token: str) -> tuple[str, Role] | None:
-        """Name and role of a token. Every known hash is compared, in constant time each."""
-        given = digest(token)
-        found = (FIRST_TOKEN, Role.ADMIN) if hmac.compare_digest(given, self._first) else None
-        for sha256, name, role in self._known:
-            if hmac.compare_digest(given, sha256):
+        """Name and role of a token."""
+        return self.holder(digest(token))
+
+    def holder(self, sha256: str) -> tuple[str, Role] | None:
+        """Name and role of the token with this hash. Every known hash is compared, in constant time each."""
+        found = (FIRST_TOKEN, Role.ADMIN) if hmac.compare_digest(sha256, self._first) else None
+        for known, name, role in self._known:
+            if hmac.compare_digest(sha256, known):
                 found = (name, role)
         return found
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal, RuleOutcome
-from htbot.domain.errors import CallerMistake, NotFound, Refused
+from htbot.domain.errors import NotFound, Refused
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
@@ -31,7 +31,6 @@ from htbot.persistence.records import AuditEntry, Command
 from htbot.persistence.repositories import (
     AuditRepository,
     CommandRepository,
-    CommandRequest,
     IntentRepository,
     RiskDecisionRepository,
     SessionRepository,
@@ -42,7 +41,7 @@ from htbot.persistence.states import CommandState
 from htbot.risk.book import Book
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
-from htbot.services.commands import Caller, Conflict, DeskAway
+from htbot.services.commands import Caller, DeskAway, take
 from htbot.services.desk_view import Live, look, snapshot_of
 from htbot.services.manual_plan import Strikes, plan_strikes
 from htbot.services.margin import AskMargin
@@ -210,11 +209,7 @@ class ManualSignals:
 
     def _take(self, session: Session, request: ManualRequest, caller: Caller) -> tuple[Command, bool]:
         at = look(self._parts.live, self._parts.host_now()).market_time or self._parts.host_now()
-        wanted = CommandRequest(caller.stored_key(KIND), KIND, caller.actor, at, dataclasses.asdict(request))
-        try:
-            return CommandRepository(session).create(wanted)
-        except CallerMistake as error:
-            raise Conflict(str(error)) from error
+        return take(session, KIND, dataclasses.asdict(request), caller, at)
 
     def _scene(self, session: Session, request: ManualRequest, asked: Snapshot | None) -> _Scene:
         """The desk's quotes, and the session that they belong to."""

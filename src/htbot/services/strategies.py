@@ -19,8 +19,9 @@ from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
 from htbot.persistence.records import AuditEntry, StrategyInstance
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
-from htbot.services.commands import Caller
+from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import Live, look
+from htbot.services.once import Act, once
 from htbot.services.outbox import tell_seldom
 from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar, schema
@@ -36,6 +37,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9. ]{0,15}")
 
 Catalogue = Callable[[], Mapping[str, Entry]]
+
+
+class UnfitSetting(ConfigurationError, CallerMistake):
+    """A setting that the type of strategy does not take: whoever sent it can send another."""
+
+
+class NameTaken(Conflict):
+    """There is an instance of this name (409)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class Strategies:
         """
         with self._parts.database.transaction() as session:
             found = self._get(session, name)
-        strategy = create_bar(found.type, found.settings, self._parts.catalogue())
+        strategy = fitting(found.type, found.settings, self._parts.catalogue())
         return found, {key: as_json(value) for key, value in strategy.config.as_fields().items()}
 
     def add(self, asked: NewStrategy, caller: Caller) -> StrategyInstance:
@@ -97,15 +106,16 @@ class Strategies:
 
         Raises:
             NotFound: no strategy of this type.
-            CallerMistake: the name is taken or no name, the symbol is none, or the type trades options.
-            ConfigurationError: a setting that does not fit.
+            NameTaken: there is an instance of this name.
+            CallerMistake: it is no name, the symbol is none, or the type trades options.
+            UnfitSetting: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
         self._require_name(asked.name, catalogue)
         symbol = asked.symbol.strip().upper()
         if not _SYMBOL.fullmatch(symbol):
             raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
-        strategy, at = create_bar(asked.type, asked.settings, catalogue), self._now()
+        strategy, at = fitting(asked.type, asked.settings, catalogue), self._now()
         instance = StrategyInstance(
             name=asked.name,
             type=asked.type,
@@ -117,10 +127,15 @@ class Strategies:
             **_made_of(strategy, asked.settings),
         )
         with self._parts.database.transaction() as session:
-            if not StrategyRepository(session).add(instance):
-                raise CallerMistake(f"there is a strategy {asked.name} already: htbot strategies set changes it")
-            self._audit(session, caller, ADDED, _facts(instance))
-        return instance
+
+            def work() -> StrategyInstance:
+                if not StrategyRepository(session).add(instance):
+                    raise NameTaken(f"there is a strategy {asked.name} already: change that one, or take another name")
+                self._audit(session, caller, ADDED, _facts(instance))
+                return instance
+
+            act = Act(ADDED, {**dataclasses.asdict(asked), "symbol": symbol}, caller, at)
+            return once(session, act, StrategyInstance, work)
 
     def change(
         self, name: str, settings: Mapping[str, object], caller: Caller, unset: Iterable[str] = ()
@@ -129,40 +144,49 @@ class Strategies:
 
         Raises:
             NotFound: there is no such instance.
-            ConfigurationError: a setting that does not fit.
+            UnfitSetting: a setting that does not fit.
         """
+        catalogue, dropped, at = self._parts.catalogue(), set(unset), self._now()
+        act = Act(CHANGED, {"name": name, "settings": settings, "unset": sorted(dropped)}, caller, at)
         with self._parts.database.transaction() as session:
-            found = self._get(session, name, lock=True)
-            catalogue, dropped = self._parts.catalogue(), set(unset)
-            kept = {key: value for key, value in found.settings.items() if key not in dropped}
-            _require_known(found.type, dropped, catalogue)
-            values = {**kept, **settings}
-            strategy = create_bar(found.type, values, catalogue)
-            made = _made_of(strategy, values)
-            if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
-                return found
-            changed = dataclasses.replace(found, **made, changed_at=self._now(), observed=None)
-            StrategyRepository(session).change(changed)
-            self._audit(session, caller, CHANGED, {**_facts(changed), "before": dict(found.settings)})
-        return changed
+
+            def work() -> StrategyInstance:
+                found = self._get(session, name, lock=True)
+                kept = {key: value for key, value in found.settings.items() if key not in dropped}
+                _require_known(found.type, dropped, catalogue)
+                values = {**kept, **settings}
+                made = _made_of(fitting(found.type, values, catalogue), values)
+                if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
+                    return found
+                changed = dataclasses.replace(found, **made, changed_at=at, observed=None)
+                StrategyRepository(session).change(changed)
+                self._audit(session, caller, CHANGED, {**_facts(changed), "before": dict(found.settings)})
+                return changed
+
+            return once(session, act, StrategyInstance, work)
 
     def switch(self, name: str, caller: Caller, *, enabled: bool) -> StrategyInstance:
         """Enable or disable an instance. One that is enabled begins anew: what it would have held before is forgotten.
 
         Raises:
             NotFound: there is no such instance, or its type is gone.
-            ConfigurationError: its settings do not fit its type any more.
+            UnfitSetting: its settings do not fit its type any more.
         """
+        kind, at = ENABLED if enabled else DISABLED, self._now()
         with self._parts.database.transaction() as session:
-            found = self._get(session, name, lock=True)
-            if found.enabled == enabled:
-                return found
-            if enabled:
-                create_bar(found.type, found.settings, self._parts.catalogue())
-            changed = dataclasses.replace(found, enabled=enabled, changed_at=self._now(), observed=None)
-            StrategyRepository(session).change(changed)
-            self._audit(session, caller, ENABLED if enabled else DISABLED, _facts(changed))
-        return changed
+
+            def work() -> StrategyInstance:
+                found = self._get(session, name, lock=True)
+                if found.enabled == enabled:
+                    return found
+                if enabled:
+                    fitting(found.type, found.settings, self._parts.catalogue())
+                changed = dataclasses.replace(found, enabled=enabled, changed_at=at, observed=None)
+                StrategyRepository(session).change(changed)
+                self._audit(session, caller, kind, _facts(changed))
+                return changed
+
+            return once(session, Act(kind, {"name": name}, caller, at), StrategyInstance, work)
 
     def remove(self, name: str, caller: Caller) -> StrategyInstance:
         """Forget an instance; its evaluations and signals stay.
@@ -171,10 +195,14 @@ class Strategies:
             NotFound: there is no such instance.
         """
         with self._parts.database.transaction() as session:
-            found = self._get(session, name, lock=True)
-            StrategyRepository(session).remove(name)
-            self._audit(session, caller, REMOVED, _facts(found))
-        return found
+
+            def work() -> StrategyInstance:
+                found = self._get(session, name, lock=True)
+                StrategyRepository(session).remove(name)
+                self._audit(session, caller, REMOVED, _facts(found))
+                return found
+
+            return once(session, Act(REMOVED, {"name": name}, caller, self._now()), StrategyInstance, work)
 
     def _get(self, session: Session, name: str, *, lock: bool = False) -> StrategyInstance:
         strategies = StrategyRepository(session)
@@ -200,6 +228,20 @@ class Strategies:
     def _audit(self, session: Session, caller: Caller, action: str, facts: Mapping[str, Any]) -> None:
         detail = {name: value for name, value in facts.items() if name != "name"}
         AuditRepository(session).add(AuditEntry(self._now(), caller.actor, action, facts["name"], detail))
+
+
+def fitting(type_name: str, settings: Mapping[str, object], catalogue: Mapping[str, Entry]) -> BarStrategy:
+    """A configured strategy on plain instruments.
+
+    Raises:
+        NotFound: no strategy of this type.
+        CallerMistake: it trades options.
+        UnfitSetting: a setting that does not fit.
+    """
+    try:
+        return create_bar(type_name, settings, catalogue)
+    except ConfigurationError as error:
+        raise UnfitSetting(str(error)) from error
 
 
 def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime) -> None:
@@ -247,7 +289,7 @@ def _made_of(strategy: BarStrategy, settings: Mapping[str, object]) -> dict[str,
     fields, inputs = strategy.config.as_fields(), strategy.inputs
     if inputs.bar_minutes not in BAR_MINUTES:
         allowed = ", ".join(str(minutes) for minutes in BAR_MINUTES)
-        raise ConfigurationError(f"bars of {inputs.bar_minutes} min cannot be streamed: {allowed} min can")
+        raise UnfitSetting(f"bars of {inputs.bar_minutes} min cannot be streamed: {allowed} min can")
     return {
         "minutes": inputs.bar_minutes,
         "warm_up_bars": inputs.warm_up_bars,
@@ -260,4 +302,4 @@ def _require_known(type_name: str, names: Iterable[str], catalogue: Mapping[str,
     known = [str(one["name"]) for one in catalogue[type_name].config.schema()] if type_name in catalogue else []
     for name in sorted(names):
         if name not in known:
-            raise ConfigurationError(f"unknown setting {name}: {suggestion(name, known)}")
+            raise UnfitSetting(f"unknown setting {name}: {suggestion(name, known)}")

@@ -48,6 +48,16 @@ class PathSettings(Section):
         return self.var / "run"
 
     @property
+    def data(self) -> Path:
+        """Files of market data that backtests from the dashboard may read."""
+        return self.var / "data"
+
+    @property
+    def backtests(self) -> Path:
+        """Backtests that were started from the dashboard, a folder each."""
+        return self.var / "backtests"
+
+    @property
     def mail(self) -> Path:
         """Mails as files, where no server is configured."""
         return self.var / "mail"

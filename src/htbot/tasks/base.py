@@ -20,7 +20,7 @@ from htbot.bootstrap.worker import WorkerParts, build_worker
 from htbot.domain.errors import Retryable
 from htbot.marketdata.clock_state import GRID_S, Mode
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.repositories import TaskRunRepository
+from htbot.persistence.repositories import SchedulerRepository, TaskRunRepository
 from htbot.services.versions import version_trouble
 from htbot.telemetry.logs import bind_context, clear_context
 
@@ -90,7 +90,10 @@ def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
 
 
 def refused(current: Run) -> str | None:
-    """Why this worker may originate nothing: its code is not the record's or not the desk's (FAULTS 43)."""
+    """Why this worker may ask no strategy: the scheduler is stopped, or its code is not the desk's (FAULTS 43)."""
+    setting = SchedulerRepository(current.transaction).get()
+    if setting.stopped:
+        return setting.refuses_entries
     version = current.parts.version
     trouble = None if version is None else version_trouble(current.transaction, version)
     if trouble is not None:

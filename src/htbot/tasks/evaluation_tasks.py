@@ -13,7 +13,11 @@ from htbot.tasks.app import app
 from htbot.tasks.base import Run, refused, register
 
 
-def _evaluate_bars(run: Run) -> str:
+def look_at_bars(run: Run) -> str:
+    """Send the parts, when anything is watched."""
+    trouble = refused(run)
+    if trouble is not None:
+        return f"refused: {trouble}"
     if not StrategyRepository(run.transaction).any_enabled():
         return "nothing is watched"
     parts = run.parts.settings.schedule.evaluation_parts
@@ -21,7 +25,7 @@ def _evaluate_bars(run: Run) -> str:
     return f"{parts} parts"
 
 
-def _evaluate_part(run: Run) -> str:
+def look_at_part(run: Run) -> str:
     """The part that the key names, at the run's instant; bars are committed before the desk publishes an instant."""
     trouble = refused(run)
     if trouble is not None:
@@ -34,5 +38,5 @@ def _evaluate_part(run: Run) -> str:
     return run.parts.evaluator.evaluate(run.transaction, look)
 
 
-evaluate_bars = register(app, EVALUATE_BARS, _evaluate_bars)
-evaluate_part = register(app, EVALUATE_PART, _evaluate_part)
+evaluate_bars = register(app, EVALUATE_BARS, look_at_bars)
+evaluate_part = register(app, EVALUATE_PART, look_at_part)

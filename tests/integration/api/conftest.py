@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.asgi import TestClient
-from tests.support.people import FIRST, House, furnish
+from tests.support.people import FIRST, House, furnish, open_market
 from tests.support.postgres import *  # noqa: F403 - fixtures
 
 from htbot.persistence.engine import Database
@@ -13,8 +13,9 @@ from htbot.services.tokens import Role
 
 
 @pytest.fixture
-def house(database: Database, tmp_path: Path) -> House:
-    return furnish(database, tmp_path)
+def house(database: Database, shared_api_database: Database, tmp_path: Path) -> House:
+    """In its services the record is used as the API's role, so that each right which they want is seen to be given."""
+    return furnish(database, tmp_path, served=shared_api_database)
 
 
 @pytest.fixture
@@ -38,3 +39,9 @@ def viewer(house: House) -> str:
 @pytest.fixture
 def operator(house: House) -> str:
     return house.mint("hand", Role.OPERATOR)
+
+
+@pytest.fixture
+def market(house: House) -> House:
+    open_market(house)
+    return house

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -14,9 +15,9 @@ from tests.support import record
 from tests.support.accounts import ENOUGH
 from tests.support.broker import listed
 from tests.support.desk import Running, World
-from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtures
+from tests.support.valkey import redis_api_url, redis_app_url, redis_url, valkey_server  # noqa: F401 - fixtures
 
-from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, LiveReader, LiveWriter, Step, snapshot_key
+from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, TICKERS_KEY, LiveReader, LiveWriter, Step, snapshot_key
 from htbot.desk.requests import RequestDesk
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.margin import MarginQuestion, WhatIf
@@ -32,15 +33,15 @@ SNAPSHOT = Snapshot(record.NOON, record.WORLD, record.ACCOUNT, "SPX", 1, 4150.25
 
 
 @pytest.fixture
-async def writer(redis_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
-    made = LiveWriter(redis_url)
+async def writer(redis_app_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
+    made = LiveWriter(redis_app_url)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def reader(redis_url: str) -> LiveReader:  # noqa: F811
-    return LiveReader(redis_url)
+def reader(redis_api_url: str) -> LiveReader:  # noqa: F811
+    return LiveReader(redis_api_url)
 
 
 def test_nothing_is_known_before_the_desk_has_spoken(reader: LiveReader) -> None:
@@ -58,6 +59,21 @@ async def test_an_instant_is_snapshot_and_clock_together(
     with redis.Redis.from_url(redis_url) as connection:
         for key in (CLOCK_KEY, snapshot_key("SPX")):
             assert 0 < connection.ttl(key) <= 3600
+
+
+async def test_tickers_stand_beside_each_other_by_symbol(
+    writer: LiveWriter,
+    reader: LiveReader,
+    redis_url: str,  # noqa: F811
+) -> None:
+    assert reader.tickers() == {}
+    spy = replace(SNAPSHOT, symbol="SPY", spot=415.0)
+    for ticker in (SNAPSHOT, spy, replace(spy, spot=416.0)):
+        await writer.publish_ticker(ticker)
+    assert reader.tickers() == {"SPX": SNAPSHOT, "SPY": replace(spy, spot=416.0)}
+    assert reader.snapshot("SPX") is None  # nothing is decided on a ticker
+    with redis.Redis.from_url(redis_url) as connection:
+        assert 0 < connection.ttl(TICKERS_KEY) <= 3600
 
 
 async def test_market_time_goes_on_between_two_publications(writer: LiveWriter, reader: LiveReader) -> None:
@@ -122,6 +138,46 @@ async def test_a_snapshot_has_the_options_that_were_named(world: World, desk: Ru
     told = snapshot_from(str(answer))
     assert (41501, Decimal(4150)) in [(option.con_id, option.strike) for option in told.options]
     assert told.quotes[41501].ask == 5.2
+
+
+async def test_a_round_trip_goes_to_the_broker_and_moves_no_time(desk: Running, reader: LiveReader) -> None:
+    told = await ask(reader, "ping")
+    assert isinstance(told, dict)
+    assert (told["asked"], told["broker_time"]) == ("contract", None), "the test's world is stepped"
+    assert told["round_trip_ms"] >= 0
+    desk.desk.clock.mode = Mode.PAPER
+    told = await ask(reader, "ping")
+    assert isinstance(told, dict)
+    assert (told["asked"], told["broker_time"]) == ("time", desk.world.now.isoformat())
+
+
+async def test_account_and_positions_are_the_brokers_own(desk: Running, reader: LiveReader) -> None:
+    desk.world.broker.values = {"NetLiquidation": "101.5"}
+    told = await ask(reader, "account")
+    assert isinstance(told, dict)
+    assert (told["account"], told["amounts"]) == (record.ACCOUNT, {"NetLiquidation": "101.5"})
+    assert await ask(reader, "positions") == []
+    await desk.opened()
+    held = await ask(reader, "positions")
+    assert isinstance(held, list)
+    assert [(one["account"], one["quantity"], one["strike"]) for one in held] == [
+        (record.ACCOUNT, -1, "4150"),
+        (record.ACCOUNT, 1, "4110"),
+    ]
+
+
+async def test_a_comparison_can_be_asked_for(desk: Running, reader: LiveReader) -> None:
+    desk.desk.compare_due = False
+    await ask(reader, "compare")
+    assert desk.desk.compare_due
+
+
+@pytest.mark.ruling(37)
+async def test_without_a_session_nothing_can_be_asked(desk: Running, reader: LiveReader) -> None:
+    desk.desk.connection = "disconnected"
+    for kind in ("ping", "account", "positions", "compare"):
+        with pytest.raises(Retryable, match="the desk is disconnected"):
+            await ask(reader, kind)
 
 
 QUESTION = MarginQuestion.of(record.entry(record.trade()))

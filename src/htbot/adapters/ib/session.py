@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -144,6 +144,11 @@ class IbSession:
         self._leaving = True
         self._ib.disconnect()
 
+    def leave(self, why: str) -> None:
+        """Leave because somebody wants it: told as the end of the session, with the reason."""
+        self.disconnect()
+        self._sink(ConnectionMessage(connected=False, text=why))
+
     def _on_disconnected(self) -> None:
         if not self._leaving:
             self._sink(ConnectionMessage(connected=False, text="socket closed"))
@@ -151,6 +156,11 @@ class IbSession:
     def request_time(self) -> None:
         """Ask for the broker's time: heartbeat, and in a stepped world the answer to an instant."""
         self._client.reqCurrentTime()
+
+    async def current_time(self) -> datetime:
+        """The broker's time, aware UTC, asked for and waited for: one round trip."""
+        told = await self._within(self._ib.reqCurrentTimeAsync())
+        return told.astimezone(UTC)
 
     # --- what the broker holds -------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from htbot.api.auth import Operator
-from htbot.api.parts import Key, Parts, caller
+from htbot.api.parts import Key, Parts, caller, propose
 from htbot.api.schemas.requests import HaltBody, ResumeBody, TradeSignalBody
 from htbot.services.command_kinds import EVERY_ACCOUNT
 from htbot.services.commands import Accepted, HaltAnswer
-from htbot.services.manual_signal import ManualAnswer, ManualRequest
+from htbot.services.manual_signal import ManualAnswer
 from htbot.services.tokens import Role
 
 router = APIRouter(tags=["control"])
@@ -40,15 +40,15 @@ def close_all(parts: Parts, principal: Operator, key: Key = None) -> Accepted:
     return parts.commands.close(EVERY_ACCOUNT, caller(principal, key))
 
 
-@router.post("/close/{account}", status_code=HTTPStatus.ACCEPTED, summary="Close every position of an account")
+@router.post("/close/{follower_id}", status_code=HTTPStatus.ACCEPTED, summary="Close every position of an account")
 def close_account(
     parts: Parts,
     principal: Operator,
-    account: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$")],
+    follower_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="the account's code")],
     key: Key = None,
 ) -> Accepted:
     """One command; without a key it joins one that is under way."""
-    return parts.commands.close(account, caller(principal, key))
+    return parts.commands.close(follower_id, caller(principal, key))
 
 
 @router.post("/orders/{ref}/cancel", status_code=HTTPStatus.ACCEPTED, summary="Cancel a working order")
@@ -70,14 +70,4 @@ def cancel(
 )
 def trade_signal(parts: Parts, principal: Operator, body: TradeSignalBody, key: Key = None) -> ManualAnswer:
     """202 with the decision; 422 when a rule refuses."""
-    request = ManualRequest(
-        strategy=body.strategy,
-        symbol=body.symbol,
-        quantity=body.qty_per_leg,
-        strike_long=body.strike_long,
-        strike_short=body.strike_short,
-        right=body.right,
-        expiry=body.expiry,
-        account=body.follower_id,
-    )
-    return parts.manual_signals.propose(request, caller(principal, key))
+    return propose(parts, principal, body, key)

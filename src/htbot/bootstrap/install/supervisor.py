@@ -86,9 +86,12 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     Raises:
         ConfigurationError: supervisord refused its configuration, or processes may open too few files here.
     """
+    _, hardest = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hardest))  # a dump would have the secrets in it
     done = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
         env=dict(environ), cwd=root, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        umask=0o077,  # its own is for the programs: it opens its log before
     )  # fmt: skip
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]

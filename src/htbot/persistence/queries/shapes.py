@@ -227,7 +227,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """A message to a person and whether it went out."""
+    """A message to a person, whether it went out, and who has acknowledged it (wall time), null: nobody yet."""
 
     id: int
     ts: datetime
@@ -240,6 +240,8 @@ class AlertView:
     sent_at: datetime | None
     attempts: int
     error: str
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +262,14 @@ class StrategyView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """The last run of a task: its market time, and its age in seconds of wall time."""
+    """The last run of a task: its market time, when it began in host time, and its age in seconds of that."""
 
     name: str
     last_run: datetime
     age_s: float
     state: str
     error: str
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,15 +344,3 @@ class ReconciliationView:
     differing: int
     foreign: int
     items: list[ReconciliationItemView]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts for the metrics page, by label."""
-
-    orders: dict[str, int]
-    signals: dict[tuple[str, str], int]
-    refusals: dict[str, int]
-    fills: int
-    alerts: dict[str, int]
-    open_positions: int

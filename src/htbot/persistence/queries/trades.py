@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,16 +37,24 @@ class LegPrice:
 LegPrices = dict[tuple[str, int, Purpose], LegPrice]
 
 
-def trades(session: Session, chosen: Selection) -> list[TradeView]:
-    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out."""
+def trades(session: Session, chosen: Selection, symbol: str | None = None, status: str = "all") -> list[TradeView]:
+    """Trades that have a fill or may still get one, oldest first; entries that ended without a fill are left out.
+
+    `status` is a state, which may be `void`, or `live` (not over) or `all`.
+    """
+    states: tuple[TradeState, ...] = tuple(state for state in TradeState if state is not TradeState.VOID)
+    if status != "all":
+        states = LIVE_TRADE_STATES if status == "live" else (TradeState(status),)
     query = (
         select(TradeRow)
-        .where(TradeRow.state != TradeState.VOID)
+        .where(TradeRow.state.in_(states))
         .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
         .limit(chosen.limit)
     )
     if chosen.account is not None:
         query = query.where(TradeRow.account == chosen.account)
+    if symbol is not None:
+        query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
         query = query.where(TradeRow.session == chosen.day)
     rows = list(reversed(session.scalars(query).all()))
@@ -208,16 +215,6 @@ def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
         maximum_loss=_total([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
     )
-
-
-def realized_by_account(session: Session, day: date) -> dict[str, Decimal]:
-    """Net result of a day per account, over the trades whose result is known."""
-    found: dict[str, Decimal] = defaultdict(Decimal)
-    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
-    for row in session.scalars(query):
-        if row.gross_pnl_usd is not None and row.commissions_usd is not None:
-            found[row.account] += row.gross_pnl_usd - row.commissions_usd
-    return dict(found)
 
 
 def _total(parts: Sequence[Decimal | None]) -> Decimal | None:

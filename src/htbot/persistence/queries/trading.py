@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -21,14 +22,16 @@ from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
 
-def signals(session: Session, chosen: Selection) -> list[SignalView]:
-    """Signals that fired, oldest first."""
+def signals(session: Session, chosen: Selection, strategy: str | None = None) -> list[SignalView]:
+    """Signals that fired, oldest first; of one strategy when it is named."""
     query = (
         select(SignalRow, RiskDecisionRow)
         .outerjoin(RiskDecisionRow, RiskDecisionRow.signal_id == SignalRow.id)
         .order_by(SignalRow.as_of.desc(), SignalRow.id.desc())
         .limit(chosen.limit)
     )
+    if strategy is not None:
+        query = query.where(SignalRow.strategy == strategy)
     if chosen.account is not None:
         query = query.where(SignalRow.account == chosen.account)
     if chosen.day is not None:
@@ -78,10 +81,11 @@ def orders(session: Session, chosen: Selection) -> list[OrderView]:
         query = query.where(OrderRow.account == chosen.account)
     if chosen.day is not None:
         query = query.where(IntentRow.session == chosen.day)
-    return [_order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
+    return [order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
 
 
-def _order_view(row: OrderRow, intent: IntentRow) -> OrderView:
+def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
+    """An order with the legs of its intent."""
     direction = 1 if row.action == "BUY" else -1
     legs = [
         LegView(
@@ -154,6 +158,11 @@ def positions(session: Session, account: str | None = None) -> list[PositionView
     query = select(PositionRow).where(PositionRow.quantity != 0).order_by(PositionRow.account, PositionRow.con_id)
     if account is not None:
         query = query.where(PositionRow.account == account)
+    return position_views(session, session.scalars(query).all())
+
+
+def position_views(session: Session, rows: Sequence[PositionRow]) -> list[PositionView]:
+    """Positions with the live trade that holds each."""
     owners = _owners(session)
     return [
         PositionView(
@@ -168,7 +177,7 @@ def positions(session: Session, account: str | None = None) -> list[PositionView
             multiplier=row.multiplier,
             trade_id=owners.get((row.account, row.con_id)),
         )
-        for row in session.scalars(query)
+        for row in rows
     ]
 
 

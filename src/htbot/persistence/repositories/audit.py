@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.codecs import plain
@@ -27,8 +27,7 @@ class AuditRepository(Repository):
         if at is not None:
             query = query.where(AuditRow.at >= at)
         if action is not None:
-            family = AuditRow.action.startswith(f"{action}.", autoescape=True)
-            query = query.where(or_(AuditRow.action == action, family))
+            query = query.where(of_family(action))
         return self._all(query, _to_entry)[::-1]
 
     def count_recent(self, action: str, within_s: int) -> int:
@@ -41,6 +40,11 @@ class AuditRepository(Repository):
         """The last acts, newest first."""
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
         return self._all(query if action is None else query.where(AuditRow.action == action), _to_entry)
+
+
+def of_family(action: str) -> ColumnElement[bool]:
+    """SQL condition: an action or one of its family (`halt` is also `halt.set`)."""
+    return or_(AuditRow.action == action, AuditRow.action.startswith(f"{action}.", autoescape=True))
 
 
 def _to_entry(row: AuditRow) -> AuditEntry:

@@ -17,6 +17,8 @@ RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
+HELD_BY = "held_by"
+"""Who keeps the desk away from the broker; empty for nobody."""
 
 
 class Superseded(StopTrading):
@@ -38,7 +40,7 @@ _SET = _set()
 
 
 class DeskStateRepository(Repository):
-    """Key and value; keys: `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `order_id:<client>`."""
+    """Facts by key: those named above, and `order_id:<client>`."""
 
     def get(self, key: str) -> str | None:
         """The value of a key, None when it was never set."""

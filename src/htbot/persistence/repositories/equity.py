@@ -54,6 +54,11 @@ class EquityRepository(Repository):
             query = query.where(AccountEquityRow.day <= until)
         return self._first(query.order_by(AccountEquityRow.day.desc()), _to_day)
 
+    def days(self, account: str) -> list[EquityDay]:
+        """Every day of an account, oldest first."""
+        query = select(AccountEquityRow).where(AccountEquityRow.account == account)
+        return self._all(query.order_by(AccountEquityRow.day), _to_day)
+
     def save(self, figures: EquityDay) -> None:
         """Store what was seen: what stands at the start of the day stays, peaks rise, the rest is the newest."""
         self._count(_SAVE, asdict(figures))

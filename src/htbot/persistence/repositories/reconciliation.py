@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -60,7 +62,10 @@ class ReconciliationRepository(Repository):
         query = select(ReconciliationRunRow).order_by(ReconciliationRunRow.id.desc()).limit(limit)
         if account is not None:
             query = query.where(ReconciliationRunRow.account == account)
-        rows = self._session.scalars(query, execution_options={"populate_existing": True}).all()
+        return self.with_items(self._session.scalars(query, execution_options={"populate_existing": True}).all())
+
+    def with_items(self, rows: Sequence[ReconciliationRunRow]) -> list[ReconciliationRun]:
+        """Runs with what each has found, in the order given."""
         items = self._items([row.id for row in rows])
         return [_to_run(row, items.get(row.id, ())) for row in rows]
 

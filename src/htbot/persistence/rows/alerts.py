@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.domain.alerts import Severity
@@ -14,10 +14,13 @@ from htbot.persistence.states import AlertState
 
 
 class AlertRow(Base):
-    """One message to a person; `next_attempt_at` null means at once."""
+    """One message to a person; `next_attempt_at` null means at once, `acknowledged_at` is wall time."""
 
     __tablename__ = "alerts"
-    __table_args__ = (Index("ix_alerts_pending", "id", postgresql_where=text("state = 'PENDING'")),)
+    __table_args__ = (
+        Index("ix_alerts_pending", "id", postgresql_where=text("state = 'PENDING'")),
+        CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged"),
+    )
 
     id: Mapped[SerialKey]
     dedup_key: Mapped[str] = mapped_column(unique=True)
@@ -34,3 +37,5 @@ class AlertRow(Base):
     next_attempt_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]

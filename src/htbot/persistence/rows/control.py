@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from htbot.domain.scheduler import SchedulerState
 from htbot.persistence.columns import words
-from htbot.persistence.rows.base import Base, BigInt, Json, SerialKey
+from htbot.persistence.rows.base import Base, BigInt, Json, SerialKey, SmallInt
 from htbot.persistence.states import CommandState, HaltKind
 
 
@@ -87,6 +88,18 @@ class AccountRow(Base):
     net_liquidation_usd: Mapped[Decimal | None]
     buying_power_usd: Mapped[Decimal | None]
     cash_usd: Mapped[Decimal | None]
+
+
+class SchedulerRow(Base):
+    """The scheduler's state, one row; without it the scheduler runs. `since` is market time."""
+
+    __tablename__ = "scheduler"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[SmallInt] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[SchedulerState] = mapped_column(words(SchedulerState, "state"))
+    since: Mapped[datetime]
+    set_by: Mapped[str]
 
 
 class DeskStateRow(Base):

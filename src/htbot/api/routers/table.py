@@ -1,0 +1,37 @@
+"""Every router of the API, in the order in which paths are looked up."""
+
+from __future__ import annotations
+
+from htbot.api.routers import (
+    board,
+    control,
+    documentation,
+    freqtrade,
+    monitoring,
+    open,  # noqa: A004 - a module of open endpoints
+    orders,
+    prices,
+    reads,
+    record,
+    risk,
+    scheduler,
+    strategies,
+    trading,
+)
+
+ROUTERS = (
+    open.router,
+    board.router,
+    reads.router,
+    control.router,
+    strategies.router,
+    scheduler.router,
+    orders.router,
+    risk.router,
+    record.router,
+    trading.router,
+    prices.router,
+    monitoring.router,
+    freqtrade.router,
+    documentation.router,
+)

@@ -1,0 +1,220 @@
+"""*Desk*: the open trade between its stop and its target, the day's P&L against its limits, and why nothing happens."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+from nicegui import ui
+
+from htbot.dashboard.parts import charts, gauges
+from htbot.dashboard.parts.markup import (
+    Column,
+    Row,
+    amount,
+    badge,
+    direction,
+    empty,
+    fact,
+    facts,
+    join,
+    table,
+    tag,
+)
+from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
+from htbot.dashboard.parts.trading import contract, right, strike, trade_link, trade_name
+from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
+from htbot.services.status_view import StatusView
+
+if TYPE_CHECKING:
+    from htbot.dashboard.screen import Screen
+
+
+def build(screen: Screen) -> None:
+    """The page."""
+    ui.html("<h1>Desk</h1>", sanitize=False).classes("title")
+    with ui.element("div").classes("grid desk"):
+        screen.panel(open_trade, "card trade-card")
+        screen.panel(day, "card day-card")
+        screen.panel(market, "card market-card")
+        with ui.element("section").classes("card equity-card").props('aria-label="P&L of the day"'):
+            screen.panel(equity_head, "")
+            charts.equity(screen)
+        with ui.element("div").classes("stack"):
+            screen.panel(positions, "card")
+            screen.panel(events, "card")
+
+
+def open_trade(screen: Screen) -> Markup:
+    """The trade that is open, or that there is none."""
+    status: StatusView | None = screen.value("status")
+    head = tag("h2", "Open trade")
+    if status is None:
+        return join(head, empty("Not known yet."))
+    trade = status.open_trade
+    if trade is None:
+        return join(head, empty("Flat: no trade is open.", _waits(status)), _last_trade(screen))
+    more = tag("span", f"+{status.open_trades - 1} more", cls="badge") if status.open_trades > 1 else None
+    title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()), more)
+    return join(title, gauges.trade(trade), _trade_facts(screen, trade), _legs(screen, trade))
+
+
+def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
+    look = screen.look
+    return facts(
+        fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
+        fact("Credit", price(trade.credit), f"mark {price(trade.mark)}"),
+        fact("Most it gained", amount(trade.max_gain)),
+        fact("Most it can lose", money(trade.maximum_loss)),
+        fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
+        fact("Marked", look.clock(trade.marked_at)),
+    )
+
+
+_LEGS = (
+    Column("Leg"),
+    Column("Quantity", number=True),
+    Column("Entry", number=True),
+    Column("Mark", number=True),
+)
+
+
+def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
+    """The legs of the trade, what each was bought or sold for, and where it stands."""
+    held: list[PositionView] = screen.value("positions") or []
+    marks = {position.con_id: position.mark for position in held}
+    rows = [
+        Row(
+            (
+                f"{leg.side.capitalize()} {strike(leg.strike)} {right(leg.right)}",
+                whole(leg.quantity),
+                price(leg.fill),
+                price(marks.get(leg.con_id)),
+            )
+        )
+        for leg in trade.legs
+    ]
+    return table("Legs of the trade", _LEGS, rows, empty("It has no legs yet."))
+
+
+def _last_trade(screen: Screen) -> Markup | None:
+    """The trade that was closed last."""
+    trades: list[TradeView] = screen.value("trades") or []
+    last = next((trade for trade in reversed(trades) if trade.closed_at is not None), None)
+    if last is None or last.closed_at is None:
+        return None
+    return join(
+        tag("h2", "Last trade ", trade_link(last.id, trade_name(last)), cls="between"),
+        facts(
+            fact("Net P&L", amount(last.net_pnl), f"gross {money(last.gross_pnl, sign=True)}"),
+            fact("Closed by", words(last.exit_reason or "")),
+            fact("Credit", price(last.credit), f"bought back at {price(last.debit)}"),
+            fact("Most it gained", amount(last.max_gain)),
+            fact("Closed", screen.look.clock(last.closed_at), f"{last.closed_at:%Y-%m-%d}"),
+            fact("Held for", duration(last.duration_s)),
+        ),
+    )
+
+
+def _waits(status: StatusView) -> str:
+    """Why the strategies do nothing, in their own words."""
+    return "; ".join(f"{view.name}: {view.why_not}" for view in status.strategies if view.why_not)
+
+
+def day(screen: Screen) -> Markup:
+    """What the day has earned, and how far it is from where trading stops."""
+    pnl, risk = screen.value("pnl"), screen.value("risk")
+    head = tag("h2", "Day")
+    if pnl is None or risk is None:
+        return join(head, empty("Not known yet."))
+    total = risk.daily_pnl
+    return join(
+        head,
+        tag("p", amount(total), cls="big"),
+        gauges.day(total, risk.daily_loss_limit),
+        facts(
+            fact("Closed, net", amount(pnl.day.net), f"{whole(pnl.day.trades)} trades"),
+            fact("Open, at mid", amount(pnl.open.mid), f"{whole(pnl.open.trades)} open"),
+            fact("Commissions", money(pnl.day.commissions)),
+            fact("May still lose", money(risk.remaining), "then the breaker trips"),
+            fact("Equity", money(risk.equity)),
+            fact("Drawdown", percent(risk.drawdown_pct), f"limit {percent(risk.max_drawdown_pct)}"),
+        ),
+    )
+
+
+def market(screen: Screen) -> Markup:
+    """The underlying, its range, and what the strategy thinks of it."""
+    picture, status = screen.value("picture"), screen.value("status")
+    if picture is None or status is None:
+        return join(tag("h2", "Market"), empty("Not known yet."))
+    view = next((one for one in status.strategies if one.symbol == picture.symbol), None)
+    spot = picture.spot if picture.spot is not None else (picture.today[-1].close if picture.today else None)
+    return join(
+        tag("h2", picture.symbol, " ", tag("span", f"{picture.minutes} min bars", cls="note")),
+        tag("p", price(spot), cls="big"),
+        gauges.span(picture.low, picture.high, spot),
+        facts(
+            fact("Day's high", price(picture.high)),
+            fact("Day's low", price(picture.low)),
+            fact("Trend", direction(view.trend) if view else None),
+            fact("RSI's EMA", price((view.indicators or {}).get("rsi_ema")) if view else None),
+        ),
+        tag("p", tag("b", "Why not: "), view.why_not, cls="why-not") if view and view.why_not else None,
+    )
+
+
+def equity_head(screen: Screen) -> Markup:
+    """The heading of the curve."""
+    picture = screen.value("picture")
+    told = "" if picture is None or picture.day is None else picture.day.isoformat()
+    return join(tag("h2", "P&L of the day ", tag("span", told, cls="note")))
+
+
+_POSITIONS = (
+    Column("Contract"),
+    Column("Position", number=True),
+    Column("Average", number=True),
+    Column("Mark", number=True),
+    Column("P&L", number=True),
+)
+
+
+def positions(screen: Screen) -> Markup:
+    """What is held, contract by contract."""
+    held: list[PositionView] = screen.value("positions") or []
+    rows = [Row(_position(position)) for position in held]
+    if len(held) > 1:
+        total = [position.unrealized_pnl for position in held]
+        known = None if any(value is None for value in total) else sum((v for v in total if v is not None), Decimal(0))
+        rows.append(Row(("All", "", "", "", amount(known)), "total"))
+    return join(tag("h2", "Positions"), table("Positions", _POSITIONS, rows, empty("Nothing is held.")))
+
+
+def _position(position: PositionView) -> tuple[object, ...]:
+    side = "long" if position.quantity > 0 else "short"
+    return (
+        contract(position.symbol, position.expiry, position.strike, position.right),
+        join(tag("span", f"{side} ", cls="note"), whole(position.quantity, sign=True)),
+        price(position.avg_price),
+        price(position.mark),
+        amount(position.unrealized_pnl),
+    )
+
+
+def events(screen: Screen) -> Markup:
+    """The last things that people were told."""
+    status: StatusView | None = screen.value("status")
+    recent = list(reversed(status.recent)) if status else []
+    items = [
+        tag(
+            "li",
+            tag("time", screen.look.clock(event.ts)),
+            badge(event.severity.lower(), event.severity.lower()),
+            tag("span", event.subject.removeprefix("HTBot Alert: ")),
+        )
+        for event in recent
+    ]
+    shown = tag("ol", items, cls="events") if items else empty("Nothing has happened yet.")
+    return join(tag("h2", "Latest"), shown)

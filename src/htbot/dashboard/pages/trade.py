@@ -1,0 +1,106 @@
+"""One trade and why: the ten steps from tick to alert, each with the values that were stored when it happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from nicegui import ui
+
+from htbot.dashboard.parts.markup import Column, Row, amount, empty, fact, facts, join, table, tag
+from htbot.dashboard.parts.numbers import duration, money, price, words
+from htbot.dashboard.parts.rules import gate
+from htbot.dashboard.parts.trading import contract, trade_name
+from htbot.dashboard.session import PATH
+from htbot.persistence.queries.shapes import Step, TradeView, WhyView
+
+if TYPE_CHECKING:
+    from htbot.dashboard.screen import Screen
+
+_NAMES = {"pnl": "P&L"}
+_LEGS = (
+    Column("Leg"),
+    Column("Contract"),
+    Column("Quantity", number=True),
+    Column("Entry", number=True),
+    Column("Exit", number=True),
+)
+
+
+async def build(screen: Screen) -> None:
+    """The page."""
+    trade_id = screen.parameters.get("trade_id", "")
+    why: WhyView | None = await screen.ask(screen.dashboard.people.queries.why, trade_id)
+    found = [trade for trade in screen.value("trades") or [] if trade.id == trade_id]
+    title = trade_name(found[0]) if found else trade_id
+    back = tag("a", "Trades", href=f"{PATH}/trades")
+    ui.html(str(join(tag("p", back, cls="note"), tag("h1", title))), sanitize=False).classes("title")
+    if found:
+        screen.panel(lambda screen: result(screen, trade_id), "card")
+    steps = empty("There is no such trade.") if why is None else ten_steps(screen, why)
+    ui.html(str(steps), sanitize=False).classes("card")
+
+
+def result(screen: Screen, trade_id: str) -> Markup:
+    """What came of it."""
+    found: list[TradeView] = screen.value("trades") or []
+    trade = next((one for one in found if one.id == trade_id), None)
+    if trade is None:
+        return empty("Not known yet.")
+    look = screen.look
+    rows = [
+        Row(
+            (
+                leg.side.capitalize(),
+                contract(leg.symbol, leg.expiry, leg.strike, leg.right),
+                leg.quantity,
+                price(leg.fill),
+                price(leg.exit_fill),
+            )
+        )
+        for leg in trade.legs
+    ]
+    return join(
+        facts(
+            fact("Net P&L", amount(trade.net_pnl), f"gross {money(trade.gross_pnl, sign=True)}"),
+            fact("Credit", price(trade.credit), f"bought back at {price(trade.debit)}"),
+            fact("Closed by", words(trade.exit_reason or "")),
+            fact("Most it gained", amount(trade.max_gain)),
+            fact("Opened", look.moment(trade.opened_at)),
+            fact("Closed", look.moment(trade.closed_at), f"after {duration(trade.duration_s)}"),
+            fact("Commissions", money(trade.commissions)),
+            fact("Config", trade.config_hash),
+        ),
+        table("Legs", _LEGS, rows, empty("It has no legs.")),
+    )
+
+
+def ten_steps(screen: Screen, why: WhyView) -> Markup:
+    """Each step with its time, its sentence, and its values to open."""
+    steps = [_step(screen, number, step) for number, step in enumerate(why.steps, 1)]
+    return join(tag("h2", "Why, in ten steps"), tag("ol", steps, cls="steps"))
+
+
+def _step(screen: Screen, number: int, step: Step) -> Markup:
+    head = (
+        tag("span", number, cls="number", aria_hidden="true"),
+        tag("b", _NAMES.get(step.step, step.step.capitalize())),
+        tag("time", screen.look.clock(step.at)),
+        tag("span", step.summary, cls="summary"),
+    )
+    if not step.values:
+        return tag("li", tag("div", *head, cls="head"))
+    return tag("li", tag("details", tag("summary", *head, cls="head"), _values(step)))
+
+
+def _values(step: Step) -> Markup:
+    """A decision is shown as its gate; anything else as it was stored."""
+    if step.step == "decision":
+        return gate(step.values.values())
+    return tag("pre", json.dumps(_readable(step.values), indent=2, ensure_ascii=False), tabindex="0")
+
+
+def _readable(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", {}, [])}

@@ -1,0 +1,76 @@
+"""*Trades*: from entry to exit, with what each earned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+from nicegui import ui
+
+from htbot.dashboard.parts.markup import Column, Row, amount, badge, direction, empty, fact, facts, join, table, tag
+from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
+from htbot.dashboard.parts.trading import trade_link, trade_name
+from htbot.persistence.queries.shapes import TradeView
+
+if TYPE_CHECKING:
+    from htbot.dashboard.screen import Screen
+
+_COLUMNS = (
+    Column("Opened"),
+    Column("Trade", wide=True),
+    Column("Direction"),
+    Column("State"),
+    Column("Credit", number=True),
+    Column("Debit", number=True),
+    Column("Held for", number=True, minor=True),
+    Column("Most it gained", number=True),
+    Column("Commissions", number=True, minor=True),
+    Column("Net P&L", number=True),
+)
+
+
+def build(screen: Screen) -> None:
+    """The page."""
+    ui.html("<h1>Trades</h1>", sanitize=False).classes("title")
+    screen.panel(summary, "card")
+    screen.panel(trades, "card")
+
+
+def summary(screen: Screen) -> Markup:
+    """What the trades that are shown have earned together."""
+    found: list[TradeView] = screen.value("trades") or []
+    closed = [trade for trade in found if trade.closed_at is not None]
+    known = [trade.net_pnl for trade in closed if trade.net_pnl is not None]
+    won = [pnl for pnl in known if pnl > 0]
+    complete = len(known) == len(closed)
+    return facts(
+        fact("Closed trades", whole(len(closed)), f"of the newest {whole(len(found))}"),
+        fact("Net P&L", amount(sum(known, start=known[0] * 0) if known and complete else None)),
+        fact("Won", percent(100 * len(won) / len(known), 0) if known else price(None), f"{len(won)} of {len(known)}"),
+        fact("Best", amount(max(known, default=None))),
+        fact("Worst", amount(min(known, default=None))),
+    )
+
+
+def trades(screen: Screen) -> Markup:
+    """The newest first; each name leads to the ten steps."""
+    found: list[TradeView] = screen.value("trades") or []
+    rows = [Row(_trade(screen, trade)) for trade in reversed(found)]
+    hint = "A trade stands here from its first fill on."
+    return join(tag("h2", "Trades"), table("Trades", _COLUMNS, rows, empty("There was no trade yet.", hint)))
+
+
+def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
+    ended = tag("span", f" {words(trade.exit_reason)}", cls="note") if trade.exit_reason else None
+    return (
+        tag("time", screen.look.moment(trade.opened_at)),
+        trade_link(trade.id, trade_name(trade)),
+        direction(trade.direction),
+        join(badge(trade.state.lower(), "accent" if trade.closed_at is None else ""), ended),
+        price(trade.credit),
+        price(trade.debit),
+        duration(trade.duration_s),
+        amount(trade.max_gain),
+        money(trade.commissions),
+        amount(trade.net_pnl),
+    )

@@ -1,0 +1,287 @@
+"""Pictures that move: candles of the underlying, and the day's P&L. What changes is sent, not the picture.
+
+ECharts takes red for up and orders a candle open, close, low, high; both are said here and nowhere else. Colours are
+those of the style sheet, looked up in the browser, so that light and dark need no second picture. Rising candles are
+hollow and falling ones filled, so that colour is not the only sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+
+from htbot.dashboard.parts.numbers import money, words
+from htbot.domain.bars import Bar
+from htbot.services.day_picture import DayPicture, TradePoint
+
+if TYPE_CHECKING:
+    from htbot.dashboard.screen import Screen
+
+_KEY = "%Y-%m-%d %H:%M"
+_FONT = 11
+
+
+def colour(name: str) -> str:
+    """JavaScript that looks a colour of the style sheet up."""
+    return f"htbotColour('--{name}')"
+
+
+def wall_ms(at: datetime, zone: tzinfo) -> int:
+    """The clock of a zone as epoch milliseconds, as if it were UTC's: ECharts knows UTC and the browser's zone only."""
+    return int(at.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+# --- the day's P&L --------------------------------------------------------------------------------------------------
+
+
+def equity_series(picture: DayPicture | None, zone: tzinfo) -> list[list[Any]]:
+    """Points of the curve: clock and dollars; null where it is unknown."""
+    if picture is None:
+        return []
+    points: list[list[Any]] = [
+        [wall_ms(point.at, zone), None if point.pnl is None else float(point.pnl)] for point in picture.equity
+    ]
+    if not points or picture.as_of is None or picture.opens is None:
+        return points
+    until = max(picture.as_of, picture.equity[-1].at)
+    start = [[wall_ms(picture.opens, zone), 0.0], [points[0][0], 0.0]]
+    return [*start, *points, [wall_ms(until, zone), points[-1][1]]]
+
+
+def _equity_options(picture: DayPicture | None, zone: tzinfo, loss_limit: float | None) -> dict[str, Any]:
+    zero = {"yAxis": 0, "label": {"show": False}, "lineStyle": {"type": "solid", ":color": colour("muted")}}
+    line: dict[str, Any] = {
+        "id": "pnl",
+        "type": "line",
+        "showSymbol": False,
+        "lineStyle": {"width": 2, ":color": colour("accent")},
+        "itemStyle": {":color": colour("accent")},
+        "areaStyle": {"opacity": 0.14, "origin": 0, ":color": colour("accent")},
+        "data": equity_series(picture, zone),
+    }
+    limit = {"yAxis": -loss_limit, "label": {"formatter": "loss limit"}} if loss_limit is not None else None
+    line["markLine"] = {
+        "symbol": "none",
+        "silent": True,
+        "label": {"position": "insideStartTop", ":color": colour("loss")},
+        "lineStyle": {"type": "dashed", ":color": colour("loss")},
+        "data": [zero, limit] if limit else [zero],
+    }
+    hours = {}
+    if picture is not None and picture.opens is not None and picture.closes is not None:
+        hours = {"min": wall_ms(picture.opens, zone), "max": wall_ms(picture.closes, zone)}
+    return {
+        "animation": False,
+        "useUTC": True,
+        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {"trigger": "axis", ":valueFormatter": "(v) => v == null ? '—' : htbotMoney(v)", **_tooltip()},
+        "xAxis": {"type": "time", **hours, **_axis(), "splitLine": {"show": False}},
+        "yAxis": {"type": "value", "scale": True, **_axis("htbotMoney")},
+        "series": [line],
+    }
+
+
+def equity(screen: Screen) -> None:
+    """The curve of the day, kept up to date."""
+    zone = screen.look.zone
+    picture, risk = screen.value("picture"), screen.value("risk")
+    options = _equity_options(picture, zone, None if risk is None else float(risk.daily_loss_limit))
+    chart = ui.echart(options).classes("chart equity").props('role="img" aria-label="P&L of the day over time"')
+    shown = options["series"][0]["data"]
+
+    def follow() -> None:
+        nonlocal shown
+        data = equity_series(screen.value("picture"), zone)
+        if data != shown:
+            shown = data
+            chart.run_chart_method("setOption", {"series": [{"id": "pnl", "data": data}]})
+
+    screen.follow(follow)
+
+
+# --- candles --------------------------------------------------------------------------------------------------------
+
+
+def candle(bar: Bar) -> list[float]:
+    """Open, close, low, high: the order of ECharts."""
+    return [bar.open, bar.close, bar.low, bar.high]
+
+
+def candle_data(picture: DayPicture | None, zone: tzinfo) -> dict[str, Any]:
+    """What moves in the chart: bars, the range of the day, entries and exits."""
+    bars = _bars(picture)
+    keys = [_key(bar.start, zone) for bar in bars]
+    points = picture.points if picture is not None else ()
+    return {
+        "xAxis": [{"data": keys}],
+        "series": [
+            {"id": "bars", "data": [candle(bar) for bar in bars], "markLine": {"data": _levels(picture)}},
+            {"id": "entries", "data": _points(points, "entry", bars, zone)},
+            {"id": "exits", "data": _points(points, "exit", bars, zone)},
+        ],
+    }
+
+
+def _bars(picture: DayPicture | None) -> list[Bar]:
+    if picture is None:
+        return []
+    last = picture.bars[-1].start if picture.bars else None
+    opened = picture.open_bar
+    return [*picture.bars, *([opened] if opened is not None and (last is None or opened.start > last) else [])]
+
+
+def _key(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).strftime(_KEY)
+
+
+def _levels(picture: DayPicture | None) -> list[dict[str, Any]]:
+    found = [] if picture is None else [("high", picture.high), ("low", picture.low), ("last", picture.spot)]
+    return [
+        {
+            "name": name,
+            "yAxis": value,
+            "label": {"formatter": f"{name} {value:,.2f}", **_level_place(name)},
+            **_level_style(name),
+        }
+        for name, value in found
+        if value is not None
+    ]
+
+
+def _level_place(name: str) -> dict[str, str]:
+    """The last price is told at the other end, for it often lies on the day's high or low."""
+    return {"position": "insideEndTop" if name == "last" else "insideStartTop"}
+
+
+def _level_style(name: str) -> dict[str, Any]:
+    return {"lineStyle": {"type": "solid", "opacity": 0.5}} if name == "last" else {"lineStyle": {"type": "dashed"}}
+
+
+def _points(points: Sequence[TradePoint], kind: str, bars: Sequence[Bar], zone: tzinfo) -> list[dict[str, Any]]:
+    """Where trades began or ended, beside the bar of that time; one outside of the bars shown is left out."""
+    found = []
+    for point in points:
+        bar = next((bar for bar in bars if bar.start <= point.at < bar.end), None)
+        if point.kind != kind or bar is None:
+            continue
+        below = point.direction > 0 if kind == "entry" else point.direction < 0
+        told = _said(point)
+        found.append(
+            {
+                "value": [_key(bar.start, zone), bar.low if below else bar.high],
+                "name": told,
+                "symbolRotate": 0 if point.direction > 0 or kind == "exit" else 180,
+                "symbolOffset": [0, "80%" if below else "-80%"],
+                "label": {"formatter": told, "position": "bottom" if below else "top"},
+            }
+        )
+    return found
+
+
+def _said(point: TradePoint) -> str:
+    if point.kind == "entry":
+        return "bull" if point.direction > 0 else "bear"
+    return f"{words(point.reason)} {money(point.pnl, sign=True, cents=False)}"
+
+
+def _candle_options(picture: DayPicture | None, zone: tzinfo) -> dict[str, Any]:
+    data = candle_data(picture, zone)
+    bars, entries, exits = data["series"]
+    marks = {**bars.pop("markLine"), "symbol": "none", "silent": True, "lineStyle": {":color": colour("muted")}}
+    marks["label"] = {"position": "insideStartTop", "fontSize": _FONT, ":color": colour("muted")}
+    style = {
+        ":color": colour("surface"),
+        ":color0": colour("loss"),
+        ":borderColor": colour("gain"),
+        ":borderColor0": colour("loss"),
+        "borderWidth": 1.25,
+    }
+    total = len(data["xAxis"][0]["data"])
+    first = max(0, total - max(len(picture.today) if picture else 0, 40))
+    point = {"type": "scatter", "symbolSize": 13, "z": 5, "labelLayout": {"hideOverlap": True}}
+    text: dict[str, Any] = {
+        "show": True,
+        "fontSize": _FONT,
+        "distance": 8,
+        ":color": colour("text"),
+        ":backgroundColor": colour("card"),
+        "padding": [1, 4],
+        "borderRadius": 3,
+    }
+    slider = {
+        "type": "slider",
+        "height": 22,
+        "bottom": 8,
+        ":borderColor": colour("line"),
+        ":fillerColor": colour("accent-soft"),
+        "dataBackground": {"lineStyle": {":color": colour("muted")}, "areaStyle": {":color": colour("muted")}},
+        "selectedDataBackground": {"lineStyle": {":color": colour("accent")}},
+        "handleStyle": {":color": colour("card"), ":borderColor": colour("accent")},
+        "moveHandleStyle": {":color": colour("line")},
+        "textStyle": {":color": colour("muted")},
+        "showDetail": False,
+    }
+    shown = {"startValue": first, "endValue": max(total - 1, 0)}
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 8, "top": 36, "bottom": 48, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "itemWidth": 14, "textStyle": {":color": colour("muted"), "fontSize": 12}},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "cross"}, **_tooltip()},
+        "dataZoom": [
+            {"type": "inside", **shown},
+            {**slider, **shown},
+        ],
+        "xAxis": [{"type": "category", **data["xAxis"][0], **_axis(), "splitLine": {"show": False}}],
+        "yAxis": [{"type": "value", "scale": True, "position": "right", **_axis()}],
+        "series": [
+            {**bars, "type": "candlestick", "name": "5 min", "itemStyle": style, "markLine": marks},
+            {**entries, **point, "name": "Entry", "symbol": "triangle", "label": text,
+             "itemStyle": {":color": colour("accent")}},
+            {**exits, **point, "name": "Exit", "symbol": "diamond", "label": text,
+             "itemStyle": {":color": colour("warn")}},
+        ],
+    }  # fmt: skip
+
+
+def candles(screen: Screen) -> None:
+    """The chart of the underlying, kept up to date; a zoom that a person chose stays."""
+    zone = screen.look.zone
+    picture: DayPicture | None = screen.value("picture")
+    options = _candle_options(picture, zone)
+    options["series"][0]["name"] = f"{picture.minutes} min" if picture else "bars"
+    options["xAxis"][0]["axisLabel"] = {**_axis()["axisLabel"], ":formatter": "(key) => key.slice(11)"}
+    symbol = picture.symbol if picture else "the underlying"
+    chart = ui.echart(options).classes("chart candles").props(f'role="img" aria-label="Candles of {symbol}"')
+    shown = candle_data(picture, zone)
+
+    def follow() -> None:
+        nonlocal shown
+        data = candle_data(screen.value("picture"), zone)
+        if data != shown:
+            shown = data
+            chart.run_chart_method("setOption", data)
+
+    screen.follow(follow)
+
+
+# --- both -----------------------------------------------------------------------------------------------------------
+
+
+def _axis(formatter: str | None = None) -> dict[str, Any]:
+    label: dict[str, Any] = {":color": colour("muted"), "fontSize": _FONT, "hideOverlap": True}
+    if formatter is not None:
+        label[":formatter"] = f"(value) => {formatter}(value)"
+    line = {"lineStyle": {":color": colour("line")}}
+    return {"axisLabel": label, "axisLine": line, "axisTick": line, "splitLine": line}
+
+
+def _tooltip() -> dict[str, Any]:
+    return {
+        ":backgroundColor": colour("card"),
+        ":borderColor": colour("line"),
+        "textStyle": {":color": colour("text"), "fontSize": 12},
+        "confine": True,
+    }

@@ -1,0 +1,75 @@
+"""Contracts, legs and trades in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from markupsafe import Markup
+
+from htbot.dashboard.parts.markup import tag
+from htbot.dashboard.parts.numbers import UNKNOWN
+from htbot.dashboard.session import PATH
+from htbot.persistence.queries.shapes import OpenTradeView, TradeView
+
+_RIGHTS = {"P": "put", "C": "call"}
+
+
+class Leg(Protocol):
+    """A leg of an order or of a trade."""
+
+    @property
+    def strike(self) -> Decimal:
+        """In points."""
+        ...
+
+    @property
+    def right(self) -> str:
+        """C or P."""
+        ...
+
+    @property
+    def side(self) -> str:
+        """BUY or SELL."""
+        ...
+
+    @property
+    def quantity(self) -> int:
+        """Contracts of the whole order."""
+        ...
+
+
+def right(letter: str | None) -> str:
+    """Put or call."""
+    return _RIGHTS.get(letter or "", letter or "")
+
+
+def strike(value: Decimal) -> str:
+    """5395, 412.5."""
+    return f"{value.normalize():f}"
+
+
+def contract(symbol: str, expiry: date | None, at: Decimal | None, letter: str | None) -> str:
+    """SPX 2026-03-03 5395 put, or the symbol of what is no option."""
+    return symbol if at is None else f"{symbol} {expiry or ''} {strike(at)} {right(letter)}".replace("  ", " ")
+
+
+def trade_name(trade: OpenTradeView | TradeView) -> str:
+    """SPX bull put 5395/5355, 1 lot."""
+    side = "bull" if trade.direction > 0 else "bear"
+    kind = right(trade.legs[0].right) if trade.legs else ""
+    strikes = "/".join(strike(leg.strike) for leg in trade.legs)
+    return f"{trade.symbol} {side} {kind} {strikes}, {trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+
+
+def trade_link(trade_id: str, text: str) -> Markup:
+    """To the page of a trade."""
+    return tag("a", text, href=f"{PATH}/trades/{trade_id}")
+
+
+def legs_in_words(legs: Sequence[Leg]) -> str:
+    """Sell 1 5395 put, buy 1 5355 put."""
+    told = [f"{leg.side.capitalize()} {leg.quantity} {strike(leg.strike)} {right(leg.right)}" for leg in legs]
+    return ", ".join(told) or UNKNOWN

@@ -1,0 +1,109 @@
+"""One reader for all tabs: what is watched is read once a second in a thread, however many look; else nothing is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from htbot.domain.errors import HtbotError, NotFound, Retryable
+
+EVERY_S = 1.0
+_log = logging.getLogger(__name__)
+
+Source = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The last value of a topic, when it was read (monotonic seconds), and why it could not be read since."""
+
+    value: Any = None
+    read_at_s: float | None = None
+    trouble: str | None = None
+
+    def age_s(self, now_s: float) -> float | None:
+        """Seconds since it was read; None before."""
+        return None if self.read_at_s is None else now_s - self.read_at_s
+
+
+class Reader:
+    """Topics by name, each from a source that may wait for PostgreSQL or Redis."""
+
+    def __init__(self, sources: Mapping[str, Source], every_s: float = EVERY_S) -> None:
+        self._sources = sources
+        self._every_s = every_s
+        self._watched: Counter[str] = Counter()
+        self._readings = dict.fromkeys(sources, Reading())
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def __getitem__(self, topic: str) -> Reading:
+        """The last reading of a topic."""
+        return self._readings[topic]
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether anybody watches."""
+        return self._task is not None and not self._task.done()
+
+    def watch(self, topics: Iterable[str]) -> Callable[[], None]:
+        """Read these topics from now on, in the running event loop; the answer ends it."""
+        wanted = tuple(topics)
+        self._watched.update(wanted)
+        self._wake.set()
+        if not self.is_reading:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="dashboard-reader")
+        ended = False
+
+        def end() -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                self._watched.subtract(wanted)
+
+        return end
+
+    def refresh(self) -> None:
+        """Read now: something was done."""
+        self._wake.set()
+
+    async def first(self, topics: Iterable[str], patience_s: float = 2.0) -> None:
+        """Wait until each of these topics was read, or could not be, as long as patience lasts."""
+        wanted = [topic for topic in topics if self._readings[topic] == Reading()]
+        if wanted:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(self._read(wanted))), patience_s)
+
+    async def _run(self) -> None:
+        while wanted := [topic for topic, watchers in self._watched.items() if watchers > 0]:
+            self._wake.clear()
+            await self._read(wanted)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._every_s)
+
+    async def _read(self, topics: Iterable[str]) -> None:
+        self._readings.update(await asyncio.to_thread(self._read_all, tuple(topics)))
+
+    def _read_all(self, topics: Iterable[str]) -> dict[str, Reading]:
+        return {topic: self._read_one(topic) for topic in topics}
+
+    def _read_one(self, topic: str) -> Reading:
+        """What cannot be read keeps its last value, and says why."""
+        before = self._readings[topic]
+        try:
+            return Reading(self._sources[topic](), time.monotonic())
+        except NotFound:
+            return Reading(None, time.monotonic())
+        except Retryable as error:
+            return replace(before, trouble=str(error))
+        except (HtbotError, SQLAlchemyError) as error:
+            _log.warning("%s cannot be shown: %s", topic, error)
+            return replace(before, trouble=f"{topic} cannot be read, the cause is in var/log/api.log")

@@ -1,0 +1,74 @@
+// Small things that need the browser: colours for charts, the look, the keyboard. Everything else is the server's.
+"use strict";
+
+function htbotColour(name) {
+  return getComputedStyle(document.body).getPropertyValue(name).trim();
+}
+
+function htbotMoney(value) {
+  const sign = value < 0 ? "\u2212" : "";
+  return sign + "$" + Math.abs(value).toLocaleString("en-US", { maximumFractionDigits: 2 });
+}
+
+(() => {
+  const themes = ["auto", "light", "dark"];
+
+  function keepLook(theme, clock) {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    document.cookie = `htbot_look=${theme}.${clock}.${zone}; path=/dashboard; max-age=31536000; samesite=strict`;
+    location.reload();
+  }
+
+  function look() {
+    const data = document.getElementById("clock-switch")?.dataset ?? {};
+    return { theme: data.theme ?? "auto", clock: data.clock ?? "ny" };
+  }
+
+  const acts = {
+    "clock-switch": () => keepLook(look().theme, look().clock === "ny" ? "local" : "ny"),
+    "theme-switch": () => keepLook(themes[(themes.indexOf(look().theme) + 1) % themes.length], look().clock),
+    "shortcuts-open": () => document.getElementById("shortcuts")?.showModal(),
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[id]");
+    if (button && acts[button.id]) acts[button.id]();
+  });
+
+  const shown = (id) => {
+    const element = document.getElementById(id);
+    return element && element.offsetParent !== null ? element : null;
+  };
+
+  const keys = {
+    "?": acts["shortcuts-open"],
+    t: acts["theme-switch"],
+    z: acts["clock-switch"],
+    h: () => (shown("halt-button") ?? shown("resume-button"))?.click(),
+    f: () => shown("flatten-button")?.click(),
+  };
+
+  // On a phone the navigation scrolls: show where we are, once the page has been put together.
+  const here = setInterval(() => {
+    const link = document.querySelector("nav.side a[aria-current]");
+    if (!link) return;
+    clearInterval(here);
+    link.closest("nav").scrollLeft = link.offsetLeft - link.closest("nav").clientWidth / 2;
+  }, 50);
+
+  let going = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable], dialog, .q-dialog")) return;
+    if (Date.now() - going < 1500) {
+      going = 0;
+      const link = document.querySelector(`nav.side a[data-key="${CSS.escape(event.key)}"]`);
+      if (link) link.click();
+    } else if (event.key === "g") {
+      going = Date.now();
+    } else if (keys[event.key]) {
+      event.preventDefault();
+      keys[event.key]();
+    }
+  });
+})();

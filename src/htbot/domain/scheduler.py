@@ -1,0 +1,37 @@
+"""Whether strategies are asked: the state that people set and workers respect (spec 03 section 9, ours)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SchedulerState(StrEnum):
+    """Paused, nothing is entered and exits go on; stopped, strategies are not even asked, exits and guards go on."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSetting:
+    """The state, since which market time, and who set it; a record that nobody has touched is running."""
+
+    state: SchedulerState = SchedulerState.RUNNING
+    since: datetime | None = None
+    set_by: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        """True when strategies are not to be asked."""
+        return self.state is SchedulerState.STOPPED
+
+    @property
+    def refuses_entries(self) -> str | None:
+        """Why nothing may be entered, None while the scheduler runs."""
+        if self.state is SchedulerState.RUNNING:
+            return None
+        way_out = "start" if self.stopped else "resume"
+        return f"the scheduler is {self.state} by {self.set_by}: POST /api/scheduler/{way_out}"

@@ -1,0 +1,71 @@
+"""What strategies have signalled and traded, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from htbot.domain.trades import TradeState
+from htbot.persistence.columns import plain_money
+from htbot.persistence.rows.signals import SignalRow
+from htbot.persistence.rows.trades import TradeRow
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCount:
+    """Signals of one strategy by action and outcome; those of strategies that only watch count as refused."""
+
+    enter: int = 0
+    leave: int = 0
+    accepted: int = 0
+    refused: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeCount:
+    """Trades of one strategy; `net_pnl` of the closed ones in dollars, null as soon as one of them is unknown."""
+
+    open: int = 0
+    closed: int = 0
+    winners: int = 0
+    net_pnl: Decimal | None = field(default_factory=lambda: Decimal(0))
+
+
+def signal_counts(session: Session) -> dict[str, SignalCount]:
+    """By strategy."""
+    query = select(
+        SignalRow.strategy,
+        func.count().filter(SignalRow.action == "enter"),
+        func.count().filter(SignalRow.action == "leave"),
+        func.count().filter(SignalRow.accepted),
+        func.count().filter(~SignalRow.accepted),
+        func.max(SignalRow.as_of),
+    ).group_by(SignalRow.strategy)
+    return {row[0]: SignalCount(row[1], row[2], row[3], row[4], row[5]) for row in session.execute(query)}
+
+
+def trade_counts(session: Session) -> dict[str, TradeCount]:
+    """By strategy; entries that ended without a fill are left out."""
+    net = TradeRow.gross_pnl_usd - TradeRow.commissions_usd
+    closed = TradeRow.state == TradeState.CLOSED
+    query = (
+        select(
+            TradeRow.strategy,
+            func.count().filter(~closed),
+            func.count().filter(closed),
+            func.count().filter(closed, net > 0),
+            func.count().filter(closed, net.is_(None)),
+            func.coalesce(func.sum(net).filter(closed), 0),
+        )
+        .where(TradeRow.state != TradeState.VOID)
+        .group_by(TradeRow.strategy)
+    )
+    return {
+        name: TradeCount(is_open, ended, winners, None if unknown else plain_money(Decimal(usd or 0)))
+        for name, is_open, ended, winners, unknown, usd in session.execute(query)
+    }

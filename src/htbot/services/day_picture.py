@@ -1,0 +1,157 @@
+"""What a chart of a trading day shows: bars, the open bar, entries and exits, and the day's P&L over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from htbot.domain.bars import Bar
+from htbot.domain.sessions import NEW_YORK
+from htbot.persistence.engine import Database
+from htbot.persistence.queries import marks as mark_queries
+from htbot.persistence.queries import trades as trade_queries
+from htbot.persistence.queries import watch
+from htbot.persistence.queries.marks import MarkedPnl
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import TradeView
+from htbot.persistence.repositories import BarRepository, Series, SessionRepository
+from htbot.services.desk_view import DeskView, Live, look, snapshot_of
+
+BARS_SHOWN = 156
+"""Two full sessions of five-minute bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradePoint:
+    """An entry (`kind` entry) or an exit (`exit`) of a trade at a market time; `pnl` in USD is that of an exit."""
+
+    at: datetime
+    kind: str
+    trade_id: str
+    direction: int
+    reason: str
+    pnl: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPoint:
+    """The day's P&L in USD at a market time, open trades at their mids; None where a mark is unknown."""
+
+    at: datetime
+    pnl: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayPicture:
+    """One symbol's day. Times are market time in UTC; `bars` are closed, oldest first; `open_bar` is being made."""
+
+    symbol: str
+    minutes: int
+    day: date | None
+    as_of: datetime | None
+    spot: float | None = None
+    bars: tuple[Bar, ...] = ()
+    open_bar: Bar | None = None
+    opens: datetime | None = None
+    closes: datetime | None = None
+    points: tuple[TradePoint, ...] = ()
+    equity: tuple[EquityPoint, ...] = field(default=())
+
+    @property
+    def today(self) -> tuple[Bar, ...]:
+        """Bars of the session, the open one included."""
+        every = (*self.bars, self.open_bar) if self.open_bar is not None else self.bars
+        return tuple(bar for bar in every if self.opens is not None and bar.start >= self.opens)
+
+    @property
+    def high(self) -> float | None:
+        """The session's highest price so far."""
+        return max((bar.high for bar in self.today), default=None)
+
+    @property
+    def low(self) -> float | None:
+        """The session's lowest price so far."""
+        return min((bar.low for bar in self.today), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class DayPictures:
+    """Reads the picture of the present day; every read raises `Retryable` when PostgreSQL does not answer."""
+
+    database: Database
+    live: Live
+    symbol: str
+    minutes: int
+
+    def read(self) -> DayPicture:
+        """The day of the market's clock, else the last day with a trade."""
+        desk = look(self.live, datetime.now(UTC))
+        snapshot = snapshot_of(self.live, self.symbol)
+        with self.database.transaction() as session:
+            account = desk.account or next((view.account for view in watch.accounts(session)), None)
+            world = desk.clock.world_id if desk.clock else next((one.world_id for one in watch.accounts(session)), None)
+            day = _day(session, desk, account)
+            hours = None if day is None else SessionRepository(session).get(day)
+            as_of = desk.market_time or (hours.closes if hours else None)
+            series = Series(world or "", self.symbol, self.minutes)
+            bars = [] if as_of is None else BarRepository(session).latest(series, as_of, BARS_SHOWN)
+            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000))
+            marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
+        watched = snapshot.open_bar if snapshot else None
+        current = snapshot is not None and as_of is not None and snapshot.as_of.date() == as_of.date()
+        return DayPicture(
+            symbol=self.symbol,
+            minutes=self.minutes,
+            day=day,
+            as_of=as_of,
+            spot=snapshot.spot if snapshot and current else None,
+            bars=tuple(bars),
+            open_bar=watched.bar if watched and current and watched.bar.minutes == self.minutes else None,
+            opens=hours.opens if hours else None,
+            closes=hours.closes if hours else None,
+            points=tuple(points_of(trades)),
+            equity=tuple(equity_of(trades, marked)),
+        )
+
+
+def _day(session: Session, desk: DeskView, account: str | None) -> date | None:
+    if desk.market_time is not None:
+        return desk.market_time.astimezone(NEW_YORK).date()
+    return trade_queries.last_day(session, account)
+
+
+def points_of(trades: Iterable[TradeView]) -> list[TradePoint]:
+    """Entries and exits in order of time."""
+    found = []
+    for trade in trades:
+        found.append(TradePoint(trade.opened_at, "entry", trade.id, trade.direction, ""))
+        if trade.closed_at is not None:
+            reason = trade.exit_reason or ""
+            found.append(TradePoint(trade.closed_at, "exit", trade.id, trade.direction, reason, trade.net_pnl))
+    return sorted(found, key=lambda point: point.at)
+
+
+def equity_of(trades: Sequence[TradeView], marked: Iterable[MarkedPnl]) -> list[EquityPoint]:
+    """The P&L of these trades together, at each mark and each exit: what is closed counts net, what is open at mid."""
+    closed_at = {trade.id: trade.closed_at for trade in trades if trade.closed_at is not None}
+    net = {trade.id: trade.net_pnl for trade in trades}
+    events: list[tuple[datetime, str, Decimal | None]] = [
+        (mark.as_of, mark.trade_id, mark.pnl)
+        for mark in marked
+        if mark.trade_id not in closed_at or mark.as_of < closed_at[mark.trade_id]
+    ]
+    events += [(at, trade_id, net[trade_id]) for trade_id, at in closed_at.items()]
+    worth: dict[str, Decimal | None] = {}
+    curve: list[EquityPoint] = []
+    for at, trade_id, pnl in sorted(events, key=lambda event: event[0]):
+        worth[trade_id] = pnl
+        known = [value for value in worth.values() if value is not None]
+        total = sum(known, Decimal(0)) if len(known) == len(worth) else None
+        if curve and curve[-1].at == at:
+            curve.pop()
+        curve.append(EquityPoint(at, total))
+    return curve

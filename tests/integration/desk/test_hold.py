@@ -1,0 +1,122 @@
+"""A person takes the desk off the broker and lets it back; nothing that is held is left alone by accident."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from tests.support import record
+from tests.support.desk import Running, World
+
+from htbot.desk.pace import run, socket_closed
+from htbot.marketdata.messages import ConnectionMessage
+from htbot.persistence.records import Command
+from htbot.persistence.repositories import CommandRepository, CommandRequest
+from htbot.persistence.states import CommandState
+from htbot.services.command_kinds import CLOSE_TRADE, CONNECT, DISCONNECT
+
+
+def tell(world: World, kind: str, key: str, **params: object) -> UUID:
+    with world.database.transaction() as session:
+        return CommandRepository(session).create(CommandRequest(key, kind, "rest:first", world.now, params))[0].id
+
+
+def command(world: World, command_id: UUID) -> Command:
+    with world.database.transaction() as session:
+        found = CommandRepository(session).get(command_id)
+    assert found is not None
+    return found
+
+
+def ends(desk: Running) -> list[str]:
+    """Why sessions ended, as far as the desk has not folded it yet."""
+    inbox = desk.desk.parts.inbox
+    messages = [inbox.get_nowait() for _ in range(inbox.qsize())]
+    return [one.text for one in messages if isinstance(one, ConnectionMessage) and socket_closed(one)]
+
+
+@pytest.mark.ruling(37)
+async def test_it_leaves_stays_away_over_a_restart_and_comes_back(world: World) -> None:
+    desk = await world.desk()
+    gone = tell(world, DISCONNECT, "one")
+    await desk.desk.act(world.now)
+    assert (desk.session.connected, ends(desk)) == (False, ["disconnected by rest:first"])
+    assert (command(world, gone).state, command(world, gone).result) == (
+        CommandState.DONE,
+        {"connection": "disconnected"},
+    )
+    desk.die()
+    second = Running(world, desk.desk.clock)
+    await second.begin()
+    hold = second.desk.trading.hold
+    assert await hold.keeps_away(world.now)
+    assert hold.by == "rest:first"
+    back = tell(world, CONNECT, "two")
+    assert not await hold.keeps_away(world.now)
+    assert command(world, back).state is CommandState.RUNNING
+    await second.desk.connect()
+    await second.recover()
+    await second.desk.act(world.now)
+    assert second.session.connected
+    assert (command(world, back).state, command(world, back).result) == (CommandState.DONE, {"connection": "connected"})
+
+
+async def test_nothing_held_is_left_alone_unless_it_is_forced(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    asked = tell(world, DISCONNECT, "one", force=False)
+    await desk.turn()
+    refused = command(world, asked)
+    assert refused.state is CommandState.FAILED
+    assert intent.trade_id in refused.result["why"]
+    assert desk.session.connected
+    forced = tell(world, DISCONNECT, "two", force=True)
+    await desk.desk.act(world.now)
+    assert (command(world, forced).state, desk.session.connected) == (CommandState.DONE, False)
+
+
+async def test_taken_off_and_let_back_at_once_is_nothing(world: World) -> None:
+    desk = await world.desk()
+    tell(world, DISCONNECT, "one")
+    world.after(market_s=1)
+    back = tell(world, CONNECT, "two")
+    await desk.turn()
+    await desk.turn()
+    assert (desk.session.connected, command(world, back).state) == (True, CommandState.DONE)
+    assert not await desk.desk.trading.hold.keeps_away(world.now)
+
+
+async def test_a_desk_that_starts_held_says_so_and_how_late_it_is(world: World) -> None:
+    first = await world.desk()
+    tell(world, DISCONNECT, "one")
+    await first.desk.act(world.now)
+    first.die()
+    held = Running(world, first.desk.clock.__class__(first.desk.clock.mode, None))
+    spoken = asyncio.Event()
+    held.live.on_clock = spoken.set
+    loop = asyncio.ensure_future(run(held.desk, None))  # type: ignore[arg-type] - it never drives a session
+    try:
+        await asyncio.wait_for(spoken.wait(), 10)
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+    said = held.live.clocks[0]
+    assert (said.connection, said.reason) == ("disconnected", "disconnected by rest:first")
+    assert not held.session.connected
+
+
+async def test_one_trade_is_closed_and_another_stays(world: World) -> None:
+    desk = await world.desk()
+    one = await desk.opened()
+    other = await desk.opened(number=2, strategy="other")
+    asked = tell(world, CLOSE_TRADE, "one", trade=one.trade_id)
+    await desk.turn()
+    await desk.turn()
+    [exit_] = world.exits(one.trade_id)
+    assert world.exits(other.trade_id) == []
+    world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, done.result) == (CommandState.DONE, {"flat": True, "withdrawn": [], "left_alone": []})
+    assert exit_.intent.account == record.ACCOUNT

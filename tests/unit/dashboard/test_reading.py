@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy.exc import ProgrammingError
+
+from htbot.dashboard.reading import Reader
+from htbot.domain.errors import NotFound, Retryable
+
+
+class Sources:
+    """Counts how often each is read; `trouble` is raised by all."""
+
+    def __init__(self) -> None:
+        self.reads = {"a": 0, "b": 0}
+        self.trouble: Exception | None = None
+
+    def read(self, name: str) -> int:
+        self.reads[name] += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return self.reads[name]
+
+    def reader(self, every_s: float = 0.001) -> Reader:
+        return Reader({"a": lambda: self.read("a"), "b": lambda: self.read("b")}, every_s)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
+        await asyncio.sleep(0.001)
+
+
+async def until_read(sources: Sources, name: str, times: int) -> None:
+    await until(lambda: sources.reads[name] >= times)
+
+
+async def test_only_what_is_watched_is_read_once_for_all_who_watch() -> None:
+    sources = Sources()
+    reader = sources.reader(every_s=60)
+    ends = [reader.watch(["a"]) for _ in range(20)]
+    await until_read(sources, "a", 1)
+    await asyncio.sleep(0.01)
+    assert sources.reads == {"a": 1, "b": 0}
+    reader.refresh()
+    await until_read(sources, "a", 2)
+    for end in ends:
+        end()
+
+
+async def test_nobody_watching_nothing_is_read() -> None:
+    sources = Sources()
+    reader = sources.reader()
+    end = reader.watch(["a"])
+    await until_read(sources, "a", 2)
+    end()
+    end()
+    await until(lambda: not reader.is_reading)
+    before = sources.reads["a"]
+    await asyncio.sleep(0.01)
+    assert sources.reads["a"] == before
+    other = reader.watch(["b"])
+    await until_read(sources, "b", 1)
+    other()
+
+
+async def test_what_cannot_be_read_keeps_its_value_and_says_why() -> None:
+    sources = Sources()
+    reader = sources.reader()
+    await reader.first(["a"])
+    sources.trouble = Retryable("PostgreSQL did not answer")
+    end = reader.watch(["a", "b"])
+    await until(lambda: reader["a"].trouble is not None and reader["b"].trouble is not None)
+    assert (reader["a"].value, reader["a"].trouble) == (1, "PostgreSQL did not answer")
+    assert (reader["b"].value, reader["b"].age_s(5.0)) == (None, None)
+    sources.trouble = ProgrammingError("SELECT secret", {}, Exception("no such column"))
+    await until(lambda: "api.log" in (reader["a"].trouble or ""))
+    assert "secret" not in (reader["a"].trouble or "")
+    sources.trouble = None
+    await until(lambda: reader["a"].trouble is None)
+    end()
+
+
+async def test_what_is_not_there_is_unknown_and_no_trouble() -> None:
+    sources = Sources()
+    sources.trouble = NotFound("no account yet")
+    reader = sources.reader()
+    await reader.first(["a"])
+    assert (reader["a"].value, reader["a"].trouble) == (None, None)
+    assert reader["a"].read_at_s is not None
