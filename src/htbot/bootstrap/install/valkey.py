@@ -96,7 +96,7 @@ def require_noeviction(variable: str, client: redis.Redis) -> None:
     policy = told.get("maxmemory_policy")
     if policy != "noeviction":
         raise ConfigurationError(
-            f"{variable}: maxmemory-policy is {policy}, which drops tasks when the memory is full: set it to noeviction"
+            f"{variable}: maxmemory-policy={policy} drops tasks when the memory is full: set it to noeviction"
         )
 
 
