@@ -149,7 +149,7 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources),
-        pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes),
+        pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes, host_now),
         logs=LogFiles(settings.paths.log),
         programs=Programs(settings.paths.run, host_now),
         backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now),
