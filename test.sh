@@ -33,6 +33,7 @@ run format .venv/bin/python -m ruff format --check --quiet .
 run lint .venv/bin/python -m ruff check --quiet .
 run types .venv/bin/python -m mypy
 run imports .venv/bin/lint-imports
+run advisories .venv/bin/python -m tests.proofs.advisories
 if [ $# -eq 0 ]; then run tests both_halves; else run tests .venv/bin/python -m pytest "$@"; fi
 
 echo

@@ -66,6 +66,13 @@ async def test_the_time_is_told_when_asked(world: World) -> None:
     assert heard(world, TimeMessage)[-1].market_time.microsecond == 0
 
 
+async def test_a_round_trip_brings_the_brokers_time(world: World) -> None:
+    world.session.request_time()
+    await until(lambda: bool(heard(world, TimeMessage)))
+    at = await world.session.current_time()
+    assert abs((at - heard(world, TimeMessage)[-1].market_time).total_seconds()) <= 60
+
+
 async def test_a_new_order_is_acknowledged_with_reference_and_permanent_id(world: World) -> None:
     intent = entry(world)
     status = await sent(world, intent, 50)
@@ -266,6 +273,14 @@ async def test_an_end_that_the_broker_makes_is_told_once_and_ours_is_not(world: 
     assert not world.session.connected
     await reconnected(world)
     assert len(heard(world, ConnectionMessage)) == 1
+
+
+async def test_leaving_for_a_reason_is_told_with_it_once(world: World) -> None:
+    world.session.leave("disconnected by rest:first")
+    await asyncio.sleep(0.05)
+    [ended] = heard(world, ConnectionMessage)
+    assert (ended.connected, ended.code, ended.text) == (False, None, "disconnected by rest:first")
+    assert not world.session.connected
 
 
 async def test_a_socket_that_is_gone_sends_nothing(world: World) -> None:

@@ -22,7 +22,7 @@ from htbot.settings.load import declared_names
 TREE: Any = typer.main.get_command(app)
 HTBOT = {"htbot", ".venv/bin/htbot"}
 PYTHON = {"python", ".venv/bin/python"}
-HOST_TOOLS = {"touch", "rm", "cd", "git", "curl", "apt", "export"}
+HOST_TOOLS = {"touch", "rm", "chmod", "cd", "git", "curl", "apt", "export"}
 SHELL_NAMES = {"TOKEN", "PYTHON", "HTBOT_ENV_FILE", "HYPOTHESIS_PROFILE"}
 ASSIGNMENT = re.compile(r"^([A-Z][A-Z0-9_]*)=")
 

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
+
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.install.usage import program_of
 from htbot.bootstrap.isolation import isolated_environ
 from htbot.bootstrap.people import People, build_people
 from htbot.domain.errors import Retryable
@@ -38,6 +41,12 @@ class Instance:
         until(lambda: self.pid(program) not in {0, old}, 60, f"{program} came back")
         settled = datetime.now(UTC) + timedelta(seconds=2)
         until(lambda: self.connected(settled), 60, f"the desk is connected after the death of {program}")
+
+    def at_broker(self) -> set[str]:
+        """Programs that hold a connection to the gateway at this moment (RULINGS 16)."""
+        port = self.stack.settings.ib.port
+        pids = {one.pid for one in psutil.net_connections("tcp") if one.raddr and one.raddr.port == port} - {None}
+        return {program_of(int(pid)) for pid in pids if pid is not None}
 
     def connected(self, since: datetime | None = None) -> bool:
         """The desk has said so, after `since` when it is given."""

@@ -40,13 +40,16 @@ def under_way(tmp_path: Path) -> object:
 @pytest.mark.fault(9)
 @pytest.mark.fault(11)
 @pytest.mark.fault(14)
+@pytest.mark.ruling(16)
 def test_the_trade_closes_exactly_once_whatever_was_killed(under_way: Instance) -> None:
     queries = under_way.people.queries
     until(lambda: [t for t in _open(under_way) if t.state == "open"], 90, "a trade was opened")
 
+    assert under_way.at_broker() == {"desk"}
     for program in PROGRAMS:
         until(lambda: _open(under_way), 20, f"the trade is still open before {program} is killed")
         under_way.kill(program)
+        assert under_way.at_broker() <= {"desk"}, f"after the death of {program}"
 
     until(lambda: not _open(under_way), 120, "the trade was closed")
     (trade,) = queries.trades(EVERYTHING)

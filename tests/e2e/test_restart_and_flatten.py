@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.e2e.privacy_checks import keeps_to_itself
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.quiet_day import write_quiet_day
 
@@ -80,6 +81,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.ruling(9)
+@pytest.mark.fault(56)
+@pytest.mark.fault(57)
+@pytest.mark.fault(59)
+@pytest.mark.fault(62)
 def test_a_trade_outlives_a_restart_and_is_flattened_once(place: Place) -> None:
     until(lambda: _state(place) == "open", 90, "a trade was opened")
     refuses_to_stop_under_it(place)
@@ -87,6 +92,7 @@ def test_a_trade_outlives_a_restart_and_is_flattened_once(place: Place) -> None:
     try:
         closes_once_for_those_who_may(place)
         halts_by_file(place)
+        keeps_to_itself(place.instance)
         stops(place)
     finally:
         place.instance.people.database.close()

@@ -78,8 +78,8 @@ def is_open(path: str) -> bool:
 
 
 @pytest.fixture
-def house(database: Database, tmp_path: Path) -> House:
-    return furnish(database, tmp_path)
+def house(database: Database, shared_api_database: Database, tmp_path: Path) -> House:
+    return furnish(database, tmp_path, served=shared_api_database)
 
 
 def asked(client: TestClient, method: str, path: str, token: str | None) -> int:

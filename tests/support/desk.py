@@ -63,6 +63,7 @@ class LiveRecorder:
         self.snapshots: list[Snapshot] = []
         self.clocks: list[ClockState] = []
         self.on_clock: Callable[[], None] = lambda: None
+        self.tickers: list[Snapshot] = []
 
     async def publish_snapshot(self, snapshot: Snapshot, clock: ClockState) -> None:
         self.snapshots.append(snapshot)
@@ -71,6 +72,9 @@ class LiveRecorder:
     async def publish_clock(self, clock: ClockState) -> None:
         self.clocks.append(clock)
         self.on_clock()
+
+    async def publish_ticker(self, ticker: Snapshot) -> None:
+        self.tickers.append(ticker)
 
 
 class BorrowedThread(DatabaseThread):

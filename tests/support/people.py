@@ -19,23 +19,31 @@ from htbot.api.parts import ApiParts
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import Session
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingWindow
 from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.persistence.engine import Database
+from htbot.persistence.records import Account
+from htbot.persistence.repositories import AccountRepository, DeskStateRepository, SessionRepository
 from htbot.risk.limits import Limits
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
+from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
+from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
+from htbot.services.monitoring import Monitoring, MonitoringParts
 from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
 from htbot.services.prices import Prices
@@ -138,6 +146,10 @@ class FakeLive:
         self._require()
         return self.seen if self.seen is not None and self.seen.symbol == symbol else None
 
+    def tickers(self) -> dict[str, Snapshot]:
+        self._require()
+        return {} if self.seen is None else {self.seen.symbol: self.seen}
+
     def raise_halt(self, reason: str) -> None:
         self._require()
         self.rung = reason
@@ -161,12 +173,14 @@ class FakeLive:
 
 @dataclass
 class House:
-    """Everything that a person touches, over one record."""
+    """Everything that a person touches, over one record: `database` is the test's way to it, `served` the API's."""
 
     database: Database
+    served: Database
     live: FakeLive
     stop_file: Path
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -176,6 +190,7 @@ class House:
     now: Callable[[], datetime]
     rounds: Rounds
     monotonic: float = 0.0
+    changed_settings: list[str] = field(default_factory=list)
 
     @property
     def data(self) -> DeskData:
@@ -188,31 +203,39 @@ class House:
         self.rounds.turn()
         return token
 
-    def app(self) -> FastAPI:
-        """The API over it."""
+    def app(self, *, background: bool = False) -> FastAPI:
+        """The API over it; with `background` its picture is kept fresh beside the questions."""
         brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
         doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
+        scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now))
+        performance = Performance(self.served, self.queries)
+        freqtrade = FreqtradeParts(
+            self.queries, performance, scheduler, self.commands, 5, lambda: self.changed_settings
+        )
         parts = ApiParts(
+            freqtrade=Freqtrade(freqtrade),
+            monitoring=Monitoring(MonitoringParts(self.served, self.queries, self.stop_file.parent, self.now)),
             queries=self.queries,
             commands=self.commands,
             manual_signals=self.manual_signals,
             strategies=Strategies(self.strategy_parts),
-            performance=Performance(self.database, self.queries),
-            listings=Listings(self.database, self.live, self.now),
+            performance=performance,
+            listings=Listings(self.served, self.live, self.now),
             risk_rules=RiskRules(
-                RuleParts(self.database, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
+                RuleParts(self.served, self.live, record.STRATEGY, "SPX", _terms("SPX").limits, self.now)
             ),
-            prices=Prices(self.database, self.data, lambda: self.monotonic),
-            broker=BrokerSession(self.database, self.data),
-            audit=Audit(AuditParts(self.database, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
-            scheduler=Scheduler(SchedulerParts(self.database, self.live, schedule(), self.now)),
+            prices=Prices(self.served, self.data, lambda: self.monotonic),
+            broker=BrokerSession(self.served, self.data),
+            audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
+            scheduler=scheduler,
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,
             hosts=(),
             url="http://127.0.0.1:8000",
+            feed=Feed(self.readings, Board()),
         )
-        return make_app(parts)
+        return make_app(parts, background=background)
 
 
 def _terms(_symbol: str) -> ManualTerms:
@@ -224,22 +247,41 @@ def _terms(_symbol: str) -> ManualTerms:
     return ManualTerms(limits, rules, "by-hand")
 
 
+def open_market(house: House) -> None:
+    """A session is on, the desk streams, books agree."""
+    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
+    with house.database.transaction() as session:
+        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
+        desk = DeskStateRepository(session)
+        desk.set_reconciled(desk.begin_epoch())
+        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
+    house.live.seen = chain()
+
+
 def furnish(
-    database: Database, folder: Path, live: FakeLive | None = None, now: Callable[[], datetime] = lambda: HOST_NOW
+    database: Database,
+    folder: Path,
+    live: FakeLive | None = None,
+    now: Callable[[], datetime] = lambda: HOST_NOW,
+    served: Database | None = None,
 ) -> House:
-    """The house."""
+    """The house. With `served` its services use the record in another role than the test does."""
+    owner, database = database, served or database
     desk = live or FakeLive()
     switch = KillSwitch(folder / "STOP")
     sources = Sources(database, desk, switch, "paper", None, now)
+    queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
-    tokens = Tokens(database, now)
+    tokens = Tokens(owner, now)
     return House(
         broker=broker,
-        database=database,
+        database=owner,
+        served=database,
         live=desk,
         stop_file=switch.path,
-        queries=Queries(sources),
+        queries=queries,
+        readings=Readings(sources, queries),
         commands=Commands(CommandParts(database, desk, switch, None, now, DeskLine(folder), pin_digest(PIN))),
         manual_signals=ManualSignals(manual),
         tokens=tokens,

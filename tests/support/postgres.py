@@ -13,11 +13,14 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from sqlalchemy import make_url
 
 from htbot.bootstrap.install.postgres import Postgres, prepare
 from htbot.persistence.engine import Database
+from htbot.persistence.grants import grant
 from htbot.persistence.migrations import upgrade
 from htbot.persistence.rows import Base
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, ROLES
 
 _PATIENCE_S = 20.0
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
@@ -134,6 +137,33 @@ def database_url(shared_database_url: str) -> Iterator[str]:
                 cursor.execute(f'DELETE FROM "{table}"')
     finally:
         connection.close()
+
+
+def url_of_role(url: str, role: str) -> str:
+    """The same database as one of the roles that the product works with; its rights are given here."""
+    passwords = {name: f"password-of-{name}" for name in ROLES}
+    grant(url, passwords)
+    return make_url(url).set(username=role, password=passwords[role]).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def shared_api_database(shared_database_url: str) -> Iterator[Database]:
+    """The database that tests take turns with, as the API opens it."""
+    opened = Database(url_of_role(shared_database_url, API_ROLE))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def api_role_url(database_url: str) -> str:
+    """URL of a migrated database without rows, as the API opens it."""
+    return url_of_role(database_url, API_ROLE)
+
+
+@pytest.fixture
+def app_role_url(database_url: str) -> str:
+    """URL of a migrated database without rows, as desk, worker and beat open it."""
+    return url_of_role(database_url, APP_ROLE)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from htbot.marketdata.snapshot import Snapshot
 CLOCK_KEY = "htbot:clock"
 STEP_CHANNEL = "htbot:step"
 REQUEST_LIST = "htbot:requests"
+TICKERS_KEY = "htbot:tickers"
+"""A hash of the newest quotes by underlying: a snapshot without its chain, for whoever shows prices."""
 HALT_KEY = "htbot:halt"
 """Whoever sets it halts the desk; it is a doorbell, what counts is the record (RULINGS 13)."""
 _EXPIRY_S = 3600
@@ -70,6 +72,11 @@ class LiveReader:
         """The latest snapshot of an underlying, or None."""
         text = self._redis.get(snapshot_key(symbol))
         return None if text is None else snapshot.decode(text)  # type: ignore[arg-type]
+
+    def tickers(self) -> dict[str, Snapshot]:
+        """The newest quotes of each underlying and of what is held, by symbol; their `as_of` says how new."""
+        told: Any = self._redis.hgetall(TICKERS_KEY)
+        return {symbol.decode(): snapshot.decode(text) for symbol, text in told.items()}
 
     def steps(self) -> redis.client.PubSub:
         """A subscription to the step hints."""
@@ -124,10 +131,22 @@ class LiveWriter:
         await self._redis.set(CLOCK_KEY, clock_state.encode(state), ex=_EXPIRY_S)
 
     async def publish_snapshot(self, current: Snapshot, clock: ClockState) -> None:
-        """Set snapshot and clock of one instant together."""
+        """Set snapshot and clock of one instant together; the clock alone where the server refuses both."""
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.set(snapshot_key(current.symbol), snapshot.encode(current), ex=_EXPIRY_S)
             pipeline.set(CLOCK_KEY, clock_state.encode(clock), ex=_EXPIRY_S)
+            try:
+                await pipeline.execute()
+            except redis.ResponseError:
+                # fails in the server's own words, which the client leaves out of the error of a pipeline
+                await self.publish_clock(clock)
+                raise
+
+    async def publish_ticker(self, ticker: Snapshot) -> None:
+        """Set the newest quotes of an underlying and of what is held; nothing is decided on them."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(TICKERS_KEY, ticker.symbol, snapshot.encode(ticker))
+            pipeline.expire(TICKERS_KEY, _EXPIRY_S)
             await pipeline.execute()
 
     async def publish_step(self, step: Step) -> None:

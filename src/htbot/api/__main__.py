@@ -10,6 +10,8 @@ from htbot.api.server import Place, make_server
 from htbot.bootstrap.api import ApiProcess, build_api
 from htbot.dashboard.application import build_dashboard
 from htbot.domain.errors import ConfigurationError
+from htbot.services.board.board import Board
+from htbot.services.board.feed import Feed
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.settings import load_settings
 from htbot.telemetry.logs import configure_logging
@@ -35,10 +37,13 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         audit=people.audit,
         performance=people.performance,
         prices=people.prices,
+        freqtrade=people.freqtrade,
+        monitoring=people.monitoring,
         metrics=people.metrics.page,
         doorman=doorman,
         hosts=process.hosts,
         url=process.url,
+        feed=Feed(people.readings, Board()),
         dashboard=build_dashboard(people, doorman, process.token),
     )
 
@@ -56,7 +61,7 @@ def serve() -> int:
     tokens = process.people.tokens
     rounds = Rounds(TokenBook(process.token, tokens.active), tokens.tell_lockout, process.people.visits.write)
     place = Place(process.host, process.port, process.certificate, process.key)
-    server = make_server(make_app(assemble(process, rounds)), place)
+    server = make_server(make_app(assemble(process, rounds), background=True), place)
     rounds.start()
     try:
         server.run()

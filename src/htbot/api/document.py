@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, and every refusal that an endpoint can answer, stated once for all of them."""
+"""The OpenAPI document: FastAPI's own, every refusal that an endpoint can answer, and an example of each answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from htbot.api.errors import MEDIA_TYPE
+from htbot.api.examples import add_examples
 
 _EVERYWHERE = {
     HTTPStatus.BAD_REQUEST: "what was sent cannot be read, or not be done as asked",
@@ -51,7 +52,9 @@ class DocumentedApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
-            add_refusals(super().openapi())
+            made = super().openapi()
+            add_refusals(made)
+            add_examples(made)
         document: dict[str, Any] = self.openapi_schema or {}
         return document
 

@@ -7,8 +7,8 @@ slow sender holds none. What a connection may do until then is the matter of `ht
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -31,11 +31,12 @@ DASHBOARD_POLICY = (
     "object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
 """NiceGUI's pages carry scripts and styles of their own and compile templates (docs/decisions)."""
-_HEADERS = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_MOST_SPELLINGS = 64
 _KEY = b"idempotency-key"
 _log = logging.getLogger(__name__)
 
@@ -54,37 +55,39 @@ class _Refusal(Exception):
         self.retry = retry
 
 
-@dataclass(slots=True)
-class _Head:
-    """The headers that the guard looks at; None where there is none."""
-
-    host: bytes = b""
-    origin: bytes | None = None
-    length: bytes | None = None
-    transfer: bytes | None = None
-    encoding: bytes | None = None
-    size: int = 0
-
-    @property
-    def has_body(self) -> bool:
-        return self.length not in {None, b"0"} or self.transfer is not None
+_LOOKED_AT = frozenset({b"host", b"origin", b"content-length", b"transfer-encoding", b"content-encoding"})
+_Head = dict[bytes, bytes]
+"""The headers that the guard looks at, by name."""
 
 
-def _read_head(headers: Iterable[tuple[bytes, bytes]]) -> _Head:
-    head = _Head()
+def _read_head(headers: Sequence[tuple[bytes, bytes]]) -> _Head:
+    """What is looked at.
+
+    Raises:
+        _Refusal: there are too many headers, or they are too large.
+    """
+    size, head = 0, {}
     for name, value in headers:
-        head.size += len(name) + len(value)
-        if name == b"host":
-            head.host = value
-        elif name == b"origin":
-            head.origin = value
-        elif name == b"content-length":
-            head.length = value
-        elif name == b"transfer-encoding":
-            head.transfer = value
-        elif name == b"content-encoding":
-            head.encoding = value
+        size += len(name) + len(value)
+        if name in _LOOKED_AT:
+            head[name] = value
+    if size > LARGEST_HEAD or len(headers) > MOST_HEADERS:
+        detail = f"the headers are larger than {LARGEST_HEAD} bytes or more than {MOST_HEADERS}"
+        raise _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
     return head
+
+
+def _has_body(head: _Head) -> bool:
+    return head.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in head
+
+
+@cache
+def _added(dashboard: bool, encrypted: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers of an answer where the endpoint has set none of that name."""
+    policy = ((b"content-security-policy", (DASHBOARD_POLICY if dashboard else API_POLICY).encode()),)
+    store = () if dashboard else ((b"cache-control", b"no-store"),)
+    strict = ((b"strict-transport-security", b"max-age=31536000"),) if encrypted else ()
+    return (*_HEADERS, *policy, *store, *strict)
 
 
 class Guard:
@@ -94,6 +97,7 @@ class Guard:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in hosts}
         self._note = note
+        self._good: set[bytes] = set()
         self._rooms = {kind: Room(limits) for kind, limits in LIMITS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,8 +110,8 @@ class Guard:
         outgoing = self._hardened(scope, send, kind)
         try:
             head = _read_head(scope["headers"])
-            self._check(head, len(scope["headers"]))
-            if scope["type"] == "http" and head.has_body:
+            self._check(head)
+            if scope["type"] == "http" and _has_body(head):
                 _check_body(head, LIMITS[kind].body)
                 receive = await _whole_body(receive, LIMITS[kind].body)
             room = self._rooms[kind]
@@ -127,36 +131,31 @@ class Guard:
         finally:
             room.leave(client)
 
-    def _check(self, head: _Head, headers: int) -> None:
-        if head.size > LARGEST_HEAD or headers > MOST_HEADERS:
-            detail = f"the headers are larger than {LARGEST_HEAD} bytes or more than {MOST_HEADERS}"
-            raise _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-        host = head.host.decode("latin-1")
-        if _host_name(f"//{host}") not in self._hosts:
-            detail = f"host {host[:80]!r} is not served here: use 127.0.0.1, or name it in HTBOT_API_NAMES"
-            raise _Refusal(HTTPStatus.FORBIDDEN, detail)
-        if head.origin is not None and not _same_place(head.origin.decode("latin-1"), host):
-            origin = head.origin.decode("latin-1")[:80]
+    def _check(self, head: _Head) -> None:
+        """Host and origin. Hosts that were found good are remembered as they were spelt."""
+        told = head.get(b"host", b"")
+        if told not in self._good:
+            host = told.decode("latin-1")
+            if _host_name(f"//{host}") not in self._hosts:
+                detail = f"host {host[:80]!r} is not served here: use 127.0.0.1, or name it in HTBOT_API_NAMES"
+                raise _Refusal(HTTPStatus.FORBIDDEN, detail)
+            if len(self._good) < _MOST_SPELLINGS:
+                self._good.add(told)
+        if b"origin" in head and not _same_place(head[b"origin"].decode("latin-1"), told.decode("latin-1")):
+            origin = head[b"origin"].decode("latin-1")[:80]
             raise _Refusal(HTTPStatus.FORBIDDEN, f"origin {origin!r} may not call this API")
 
     def _hardened(self, scope: Scope, send: Send, kind: RouteClass) -> Send:
         """`send` that adds headers which no endpoint has set, and notes who acted and with what outcome."""
         if scope["type"] != "http":
             return send
-        extra = dict(_HEADERS)
-        if kind is RouteClass.DASHBOARD:
-            extra[b"content-security-policy"] = DASHBOARD_POLICY.encode()
-        else:
-            extra[b"content-security-policy"] = API_POLICY.encode()
-            extra[b"cache-control"] = b"no-store"
-        if scope.get("scheme") == "https":
-            extra[b"strict-transport-security"] = b"max-age=31536000"
+        extra = _added(kind is RouteClass.DASHBOARD, scope.get("scheme") == "https")
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                present = {name.lower() for name, _ in headers}
-                headers += [(name, value) for name, value in extra.items() if name not in present]
+                present = {name for name, _ in headers}
+                headers += [pair for pair in extra if pair[0] not in present]
                 message = {**message, "headers": headers}
                 if kind is RouteClass.ACT:
                     self._note_visit(scope, message["status"])
@@ -176,10 +175,10 @@ class Guard:
 
 def _check_body(head: _Head, largest: int) -> None:
     """What the headers say of a body that will not be read."""
-    if head.encoding not in {None, b"identity"}:
+    if head.get(b"content-encoding", b"identity") != b"identity":
         detail = "packed bodies are not read: send it without Content-Encoding"
         raise _Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
-    length = head.length or b"0"
+    length = head.get(b"content-length", b"0")
     if not length.isdigit():
         raise _Refusal(HTTPStatus.BAD_REQUEST, "Content-Length is no number")
     if len(length) > 18 or int(length) > largest:

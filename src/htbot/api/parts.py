@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
 from htbot.api.auth import Viewer
+from htbot.api.measure import HttpMetrics
 from htbot.api.schemas.filters import AccountQuery, Day
 from htbot.api.schemas.requests import TradeSignalBody
 from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
+from htbot.services.board.feed import Feed
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
+from htbot.services.freqtrade import Freqtrade
 from htbot.services.listings import Listings
 from htbot.services.manual_signal import ManualAnswer, ManualRequest, ManualSignals
+from htbot.services.monitoring import Monitoring
 from htbot.services.performance import Performance
 from htbot.services.prices import Prices
 from htbot.services.queries import Queries
@@ -44,10 +48,14 @@ class ApiParts:
     audit: Audit
     performance: Performance
     prices: Prices
+    freqtrade: Freqtrade
+    monitoring: Monitoring
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]
     url: str
+    feed: Feed
+    http: HttpMetrics = field(default_factory=HttpMetrics)
     dashboard: Dashboard | None = None
 
 

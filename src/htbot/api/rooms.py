@@ -98,28 +98,24 @@ class Room:
         """
         if self._inside >= self._limits.at_once + self._limits.queue:
             raise Full
-        told_apart = not is_local(client)
-        key = counted_as(client) if told_apart else ""
-        if told_apart and self._shares[key] >= self._limits.share:
-            raise Full
-        self._inside += 1
-        if told_apart:
+        if not is_local(client):
+            key = counted_as(client)
+            if self._shares[key] >= self._limits.share:
+                raise Full
             self._shares[key] += 1
-        try:
-            await self._wait(patience_s)
-        except BaseException:
-            self._forget(client)
-            raise
-
-    async def _wait(self, patience_s: float) -> None:
+        self._inside += 1
         if not self._places.locked():
-            await self._places.acquire()
+            await self._places.acquire()  # is there: nothing is waited for
             return
         try:
             async with asyncio.timeout(patience_s):
                 await self._places.acquire()
         except TimeoutError:
+            self._forget(client)
             raise Full from None
+        except BaseException:
+            self._forget(client)
+            raise
 
     def leave(self, client: str) -> None:
         """Give the place back."""

@@ -14,6 +14,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from htbot.api.connection import HEAD_S, LOBBY_PLACES, Connection, Lobby
+from htbot.api.streams.connection import StreamConnection
 
 _WANTED_FILES = 4096
 _KEEP_ALIVE_S = 5
@@ -62,7 +63,7 @@ def make_server(app: ASGIApp, place: Place) -> uvicorn.Server:
         proxy_headers=False,
         loop=f"{__name__}:new_loop",
         http=connection,
-        ws="websockets-sansio",
+        ws=StreamConnection,
         ws_max_size=_LARGEST_STREAM_MESSAGE,
         ws_per_message_deflate=False,
         timeout_keep_alive=_KEEP_ALIVE_S,

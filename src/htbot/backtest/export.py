@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from htbot.backtest.metrics_curve import Drawdown
 from htbot.backtest.metrics_groups import Group
 from htbot.backtest.result import BacktestResult, ResultLeg, ResultTrade
 
+_FORMULA = ("=", "+", "-", "@")
 LEG_COLUMNS = ("symbol", "side", "quantity", "expiry", "strike", "right", "fill", "exit_fill")
 
 
@@ -143,4 +144,18 @@ def _row(trade: ResultTrade, legs: int) -> list[Any]:
     told = trade_json(trade)
     padded: Sequence[ResultLeg | None] = [*trade.legs, *[None] * (legs - len(trade.legs))]
     cells = [plain(getattr(leg, name)) if leg else None for leg in padded for name in LEG_COLUMNS]
-    return [*(told[name] for name in _SCALARS), *cells]
+    return [_cell(value) for value in (*(told[name] for name in _SCALARS), *cells)]
+
+
+def _cell(value: Any) -> Any:
+    """The value; a text stays in its row, and one that a spreadsheet would run has an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = "".join(letter if letter.isprintable() else " " for letter in value)
+    if not text.lstrip().startswith(_FORMULA):
+        return text
+    try:
+        Decimal(text)
+    except InvalidOperation:
+        return f"'{text}"
+    return text

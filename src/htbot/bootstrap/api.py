@@ -42,7 +42,7 @@ def build_api(settings: Settings) -> ApiProcess:
     if api.certificate is not None:
         _try_certificate(api.certificate, api.key)
     return ApiProcess(
-        people=build_people(settings, _OPTIONS),
+        people=build_people(settings, _OPTIONS, as_api=True),
         token=api.token.get_secret_value(),
         host=api.host.strip("[]"),
         port=api.port,

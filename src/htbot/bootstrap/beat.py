@@ -23,7 +23,7 @@ def build_beat(settings: Settings | None = None) -> BeatParts:
     """Beat's parts from the settings."""
     chosen = settings or load_settings()
     return BeatParts(
-        LiveReader(chosen.redis.url),
+        LiveReader(chosen.redis.app_url),
         schedule(chosen.schedule.poll_seconds),
-        SingletonLock(chosen.database.url, "beat"),
+        SingletonLock(chosen.database.app_url, "beat"),
     )

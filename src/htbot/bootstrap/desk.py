@@ -56,7 +56,7 @@ def throttled(settings: Settings) -> bool:
 def reserved_database(settings: Settings, name: str) -> Database:
     """A database with one connection of its own."""
     options = EngineOptions(application_name=f"htbot-desk-{name}", pool_size=1, max_overflow=0, ping_first=False)
-    return Database(settings.database.url, options)
+    return Database(settings.database.app_url, options)
 
 
 def underlying_of(settings: Settings) -> Underlying:

@@ -12,7 +12,9 @@ from redis import RedisError
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.backtest_jobs import BacktestJobs
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.install.usage import Degraded
 from htbot.bootstrap.limits import breaker_limits, manual_terms, risk_limits
+from htbot.bootstrap.outside import LookOutside
 from htbot.bootstrap.programs import Programs
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import HtbotError
@@ -21,17 +23,20 @@ from htbot.marketdata.snapshot import Snapshot, decode
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
 from htbot.services.commands import CommandParts, Commands
 from htbot.services.day_picture import DayPictures
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
+from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
 from htbot.services.metrics import SystemMetrics
+from htbot.services.monitoring import Monitoring, MonitoringParts
 from htbot.services.performance import Performance
 from htbot.services.pin import pin_digest
 from htbot.services.prices import Prices
@@ -44,7 +49,8 @@ from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
 from htbot.services.versions import Version, own_version, version_trouble
 from htbot.services.visits import VisitBook
-from htbot.settings import Settings
+from htbot.settings import Settings, load_settings
+from htbot.settings.changes import changed_variables
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +61,7 @@ class People:
 
     database: Database
     queries: Queries
+    readings: Readings
     commands: Commands
     manual_signals: ManualSignals
     tokens: Tokens
@@ -73,6 +80,8 @@ class People:
     broker: BrokerSession
     performance: Performance
     prices: Prices
+    freqtrade: Freqtrade
+    monitoring: Monitoring
 
 
 def host_now() -> datetime:
@@ -107,23 +116,46 @@ def _pin(settings: Settings) -> str | None:
     return None if pin is None else pin_digest(pin.get_secret_value())
 
 
+def _changed(running: Settings) -> list[str]:
+    """Settings that would be read otherwise now.
+
+    Raises:
+        ConfigurationError: they cannot be run with.
+    """
+    return changed_variables(running, load_settings())
+
+
 def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> RuleParts:
     """Rules are asked for the strategy and the underlying that trade."""
     symbol = settings.strategy.symbol
     return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
 
 
-def build_people(settings: Settings, options: EngineOptions) -> People:
+def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = False) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
+
+    Args:
+        settings: everything that is set.
+        options: how the record is used.
+        as_api: in the API's roles; else as the servers' owner, whom a person at the command line stands for.
 
     Raises:
         ConfigurationError: neither server is configured nor set up.
     """
-    database = Database(settings.database.url, options)
-    live = LiveReader(settings.redis.url)
+    database = Database(settings.database.api_url if as_api else settings.database.url, options)
+    live = LiveReader(settings.redis.api_url if as_api else settings.redis.url)
     switch = KillSwitch(settings.paths.kill_switch_file)
     account = settings.ib.account
-    sources = Sources(database, live, switch, settings.ib.trading_mode, account, host_now, breaker_limits(settings))
+    sources = Sources(
+        database=database,
+        live=live,
+        kill_switch=switch,
+        mode=settings.ib.trading_mode,
+        account=account,
+        host_now=host_now,
+        breaker=breaker_limits(settings),
+        degraded=Degraded(settings.paths.var.resolve(), settings.limits.memory_mb),
+    )
     halted_by = partial(_halted_by, switch, database, own_version())
     manual = ManualParts(
         database=database,
@@ -137,18 +169,25 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
     strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
     queries = Queries(sources)
     data = DeskData(live, live.ask, host_now)
+    line = DeskLine(settings.paths.run)
+    commands = Commands(CommandParts(database, live, switch, account, host_now, line, _pin(settings)))
+    scheduler = Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now))
+    performance = Performance(database, queries)
+    most_trades = risk_limits(settings, settings.strategy.symbol).max_concurrent_trades
+    changed = partial(_changed, settings)
     return People(
         database=database,
         queries=queries,
-        performance=Performance(database, queries),
-        commands=Commands(
-            CommandParts(database, live, switch, account, host_now, DeskLine(settings.paths.run), _pin(settings))
-        ),
+        readings=Readings(sources, queries),
+        performance=performance,
+        freqtrade=Freqtrade(FreqtradeParts(queries, performance, scheduler, commands, most_trades, changed)),
+        monitoring=Monitoring(MonitoringParts(database, queries, settings.paths.var, host_now)),
+        commands=commands,
         manual_signals=ManualSignals(manual),
         tokens=Tokens(database, host_now),
         visits=VisitBook(database, host_now),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
-        metrics=SystemMetrics(sources),
+        metrics=SystemMetrics(sources, LookOutside(settings)),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes, host_now),
         logs=LogFiles(settings.paths.log),
         programs=Programs(settings.paths.run, host_now),
@@ -159,5 +198,5 @@ def build_people(settings: Settings, options: EngineOptions) -> People:
         risk_rules=RiskRules(_rule_parts(settings, database, live)),
         broker=BrokerSession(database, data),
         prices=Prices(database, data),
-        scheduler=Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now)),
+        scheduler=scheduler,
     )

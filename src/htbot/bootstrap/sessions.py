@@ -24,7 +24,7 @@ def main() -> int:
     try:
         settings = load_settings()
         table = load_sessions(FIRST, datetime.now(UTC).date() + AHEAD, settings.paths.var / "cache")
-        database = Database(settings.database.url, EngineOptions(application_name="htbot-sessions", pool_size=1))
+        database = Database(settings.database.app_url, EngineOptions(application_name="htbot-sessions", pool_size=1))
         with database.transaction() as transaction:
             SessionRepository(transaction).upsert(table.all())
         database.close()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from htbot import __version__
+from htbot.adapters.alert_stream import AlertStream
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.limits import risk_limits
@@ -52,10 +53,10 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
     """The parts of one pool process."""
     chosen = settings or load_settings()
     database = Database(
-        chosen.database.url,
+        chosen.database.app_url,
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
-    live = LiveReader(chosen.redis.url)
+    live = LiveReader(chosen.redis.app_url)
     return WorkerParts(
         settings=chosen,
         database=database,
@@ -68,7 +69,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         ),
         marker=PnlMarker(),
         evaluator=BarEvaluator(partial(strategies, chosen)),
-        delivery=DeliveryParts(database, build_channels(chosen), host_now),
+        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.url).publish),
         host_now=host_now,
         version=own_version(),
     )
@@ -85,7 +86,7 @@ def announce_ready(settings: Settings, tasks: tuple[str, ...]) -> None:
     Raises:
         ConfigurationError: the exchange calendar could not be stored.
     """
-    database = Database(settings.database.url, EngineOptions(application_name="htbot-worker-ready", pool_size=1))
+    database = Database(settings.database.app_url, EngineOptions(application_name="htbot-worker-ready", pool_size=1))
     now, host = host_now(), socket.gethostname()
     try:
         if not _sessions_known(database, now):

@@ -15,7 +15,7 @@ from htbot.cli.output import Account, Day, Json, Limit, plain, print_facts, prin
 if TYPE_CHECKING:
     from htbot.persistence.queries.selection import Selection
     from htbot.persistence.queries.shapes import LegView, OpenTradeView, TradeLegView
-    from htbot.services.queries import StatusView
+    from htbot.services.status_view import StatusView
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,6 +50,7 @@ def _print_status(found: StatusView) -> None:
             ("Trading", _trading_words(found)),
             ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
             ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
+            ("Degraded", "; ".join(found.degraded) or "none"),
         ]
     )
     for strategy in found.strategies:

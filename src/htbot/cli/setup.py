@@ -67,12 +67,15 @@ def upgrade(as_json: Json = False) -> None:
     """Bring the record to the newest revision; does nothing when it is there."""
     from sqlalchemy.exc import OperationalError
 
+    from htbot.bootstrap.install.migrate import see_to_roles
     from htbot.persistence import migrations
 
-    url = settings().database.url
+    read = settings()
+    url = read.database.url
     try:
         before = migrations.current_revision(url)
         migrations.upgrade(url)
+        see_to_roles(read)
         after = migrations.current_revision(url)
     except OperationalError as error:
         raise NotRunning(f"PostgreSQL does not answer: {' '.join(str(error.orig).split())}") from error

@@ -15,7 +15,7 @@ from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.parts.markup import badge, join, tag
 from htbot.dashboard.session import PATH
 from htbot.persistence.queries.shapes import HaltView
-from htbot.services.queries import StatusView
+from htbot.services.status_view import StatusView
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen

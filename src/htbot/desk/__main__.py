@@ -84,7 +84,7 @@ def build_parts(settings: Settings, *, stepped: bool) -> Parts:
     """Connections and files; a STOP path that anybody may touch is refused."""
     KillSwitch(settings.paths.kill_switch_file).require_safe()
     orders_database = DatabaseThread("orders", reserved_database(settings, "orders"))
-    live = LiveWriter(settings.redis.url)
+    live = LiveWriter(settings.redis.app_url)
     halts = HaltParts(
         HaltJournal(settings.paths.desk / "halts.jsonl"), own_version(), live, None if stepped else PATIENCE_S
     )
@@ -154,7 +154,7 @@ async def serve(settings: Settings) -> None:
     desk = build_desk(settings, world, parts)
     loop, clock = asyncio.get_running_loop(), desk.clock
     parts.halts.listen_for_signal(loop, lambda: clock.now() if clock.known else host_now())
-    doorbell = Doorbell(settings.database.url, f"desk:{settings.ib.host}:{settings.ib.port}")
+    doorbell = Doorbell(settings.database.app_url, f"desk:{settings.ib.host}:{settings.ib.port}")
     await doorbell.ensure()
     name = f"desk:{settings.ib.host}:{settings.ib.port}"
     await parts.orders_database.insist(lambda db: begin_desk(db, name, own_version(), host_now()))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.live import LiveWriter
 from htbot.desk.threads import DatabaseThread
+from htbot.desk.trouble import Trouble
 from htbot.marketdata.clock_state import ClockState
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.records import Account
@@ -25,6 +26,7 @@ class Bulletin:
 
     live: LiveWriter
     database: DatabaseThread
+    trouble: Trouble = field(default_factory=Trouble)
 
     async def grid(self, snapshot: Snapshot, clock: ClockState, account: Account) -> None:
         """One instant: first the record, then everybody who reads it."""
@@ -32,14 +34,27 @@ class Bulletin:
         try:
             await self.live.publish_snapshot(snapshot, clock)
         except redis.RedisError as error:
+            self.trouble.refused(str(error))
             _log.warning("redis is away, nothing is decided at %s: %s", snapshot.as_of.isoformat(), error)
+        else:
+            self.trouble.over()
+
+    async def ticker(self, ticker: Snapshot) -> None:
+        """Prices for everybody who shows them; nothing is decided on them."""
+        try:
+            await self.live.publish_ticker(ticker)
+        except redis.RedisError as error:
+            _log.debug("redis is away, no prices are shown: %s", error)
 
     async def clock(self, state: ClockState) -> None:
         """Market time and standing, for everybody who shows or derives it."""
         try:
             await self.live.publish_clock(state)
         except redis.RedisError as error:
+            self.trouble.refused(str(error))
             _log.warning("redis is away: %s", error)
+        else:
+            self.trouble.over()
 
 
 def _note(db: Transaction, account: Account) -> None:

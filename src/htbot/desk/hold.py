@@ -40,7 +40,7 @@ class Hold:
         self._parts = parts
         self.by: str | None = None
 
-    async def keeps_away(self) -> bool:
+    async def keeps_away(self, now: datetime) -> bool:
         """Before a session begins: what people have asked for meanwhile, and what stands in the record.
 
         While PostgreSQL does not answer, what was known before counts.
@@ -48,7 +48,7 @@ class Hold:
         try:
             commands = await self._parts.database.run(lambda db: CommandRepository(db).open())
             self.by = await self._parts.database.run(_held_by)
-            await self.obey([one for one in commands if one.kind in SESSION_KINDS], datetime.now(UTC), at_broker=False)
+            await self.obey([one for one in commands if one.kind in SESSION_KINDS], now, at_broker=False)
         except Retryable as error:
             _log.warning("nobody knows whether a person holds the desk: %s", error)
         return self.by is not None

@@ -105,7 +105,21 @@ class Line:
             "halted_by": halted,
             "open": [held.trade.id for held in desk.book.guarded],
             "unwritten": desk.ledger.behind,
+            "under_way": self._under_way(),
+            "troubles": {name: told for name, told in self._troubles().items() if told is not None},
         }
+
+    def _under_way(self) -> list[str] | None:
+        """References of orders that are not over; None while books and broker have not agreed."""
+        if self._desk.reason is not None:
+            return None
+        return [live.intent.ref for live in self._desk.orders.live]
+
+    def _troubles(self) -> dict[str, dict[str, object] | None]:
+        """What the servers refuse that the desk leans on."""
+        parts = self._desk.parts
+        record = parts.orders_database.trouble or parts.market_database.trouble
+        return {"postgres": None if record is None else record.told(), "redis": parts.bulletin.trouble.told()}
 
     async def _look_at_file(self) -> None:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,15 @@ from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
+_UNCHANGED = timedelta(seconds=1)
+
 
 class Notices:
     """Reads the desk and publishes; changes nothing."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._ticker: Snapshot | None = None
 
     async def publish_grid(self, as_of: datetime) -> None:
         """The one snapshot of a grid instant, for every decision of it."""
@@ -61,6 +65,23 @@ class Notices:
         now = self._desk.clock.now()
         return self._desk.parts.watch.snapshot(self._desk.parts.session, now, self._standing(now, asked))
 
+    async def publish_ticker(self, now: datetime) -> None:
+        """Prices to show; unchanged ones once a market second."""
+        parts, desk = self._desk.parts, self._desk
+        standing = Standing(
+            world_id=desk.world_id,
+            account=desk.account,
+            connected=desk.connection == "connected",
+            trading_enabled=desk.enabled,
+            amounts={},
+            held=frozenset(desk.guard.held),
+        )
+        ticker, last = parts.watch.ticker(parts.session, now, standing), self._ticker
+        if ticker is None or (last is not None and _same(last, ticker) and ticker.as_of - last.as_of < _UNCHANGED):
+            return
+        self._ticker = ticker
+        await parts.bulletin.ticker(ticker)
+
     async def publish_clock(self) -> None:
         """Market time and standing; before the broker has told the time there is nothing to say."""
         if self._desk.clock.known:
@@ -84,3 +105,13 @@ class Notices:
         """Account figures that the broker has told."""
         told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in ACCOUNT_TAGS}
         return {tag: amount for tag, amount in told.items() if amount is not None}
+
+
+def _same(before: Snapshot, after: Snapshot) -> bool:
+    """True when there is nothing new to show but the time."""
+    if (before.spot, before.open_bar, before.quotes.keys()) != (after.spot, after.open_bar, after.quotes.keys()):
+        return False
+    return all(
+        replace(quote, as_of=before.as_of) == replace(after.quotes[con_id], as_of=before.as_of)
+        for con_id, quote in before.quotes.items()
+    )

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from redis import RedisError
@@ -77,6 +77,7 @@ class SteppedPace:
             await desk.upkeep.look(now)
             await self._written(desk)
             await desk.notices.publish_grid(now)
+            await desk.notices.publish_ticker(now)
             await self._barrier.wait(now)
             self._last_step = now
         await _until_done(lambda: desk.act(now))
@@ -102,15 +103,17 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
 
 
 class PacedPace:
-    """Market time flows; nothing waits for anyone. Four lanes in one thread, so that no order waits for a chore.
+    """Market time flows; nothing waits for anyone. Five lanes in one thread, so that no order waits for a chore.
 
     Hearing takes messages, guards and walks limits; it waits for the broker only. Acting does what PostgreSQL asks for:
-    entries, closes of tasks, commands. Keeping compares, publishes and looks after the desk. Beating tells market time.
+    entries, closes of tasks, commands. Keeping compares, publishes and looks after the desk. Beating tells market
+    time, showing the prices.
     """
 
     HEARTBEAT_S = 5.0
     SILENT_S = 15.0
     IDLE_S = 1.0
+    SHOW_S = 0.25
 
     def __init__(self, doorbell: Doorbell, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._doorbell = doorbell
@@ -125,7 +128,7 @@ class PacedPace:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
         await self._doorbell.hold(desk.account)
-        await _first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk))
+        await _first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
 
@@ -268,6 +271,12 @@ class PacedPace:
             await desk.notices.publish_clock()
             await asyncio.sleep(self.IDLE_S)
 
+    async def _show(self, desk: Desk) -> None:
+        while True:
+            await asyncio.sleep(self.SHOW_S)
+            if desk.clock.known:
+                await desk.notices.publish_ticker(desk.clock.now())
+
 
 async def _later(error: Retryable | StopTrading) -> None:
     """Nothing is lost: the next look does it. A write that broke an invariant has halted trading already."""
@@ -301,7 +310,7 @@ async def _while_held(desk: Desk) -> None:
 
     A trade that is held meanwhile is guarded by nobody, of which people are paged as of any outage.
     """
-    while await desk.trading.hold.keeps_away():
+    while await desk.trading.hold.keeps_away(desk.clock.now() if desk.clock.known else datetime.now(UTC)):
         desk.connection, desk.reason = "disconnected", f"disconnected by {desk.trading.hold.by}"
         if not desk.clock.known:
             desk.clock.told(await desk.trading.hold.last_market_time())

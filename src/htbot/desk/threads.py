@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
+from htbot.desk.trouble import Trouble
 from htbot.domain.errors import Retryable
 from htbot.persistence.engine import Database
 
@@ -23,6 +24,12 @@ class DatabaseThread:
     def __init__(self, name: str, database: Database) -> None:
         self._database = database
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"desk-{name}")
+        self._stuck: list[Trouble] = []
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why something that must be written is not; the one that waits longest. A read that works ends nothing."""
+        return next(iter(self._stuck), None)
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Commit `work` as one transaction; `Retryable` when the database is away."""
@@ -34,12 +41,20 @@ class DatabaseThread:
 
         `work` must be harmless when an earlier try was committed without our hearing of it.
         """
-        while True:
-            try:
-                return await self.run(work)
-            except Retryable as error:
-                _log.warning("trying again: %s", error)
-                await asyncio.sleep(pause_s)
+        stuck = Trouble()
+        try:
+            while True:
+                try:
+                    return await self.run(work)
+                except Retryable as error:
+                    _log.warning("trying again: %s", error)
+                    if stuck.text is None:
+                        self._stuck.append(stuck)
+                    stuck.refused(str(error))
+                    await asyncio.sleep(pause_s)
+        finally:
+            if stuck in self._stuck:
+                self._stuck.remove(stuck)
 
     def _transact(self, work: Callable[[Session], T]) -> T:
         with self._database.transaction() as session:

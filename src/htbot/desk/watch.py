@@ -192,10 +192,7 @@ class MarketWatch:
     def spot(self, session: MarketSession, now: datetime) -> float | None:
         """The underlying's last price, its mid when there is none."""
         told = session.quote(self.contract.con_id, now)
-        if told is None:
-            return None
-        quote = self.sieve.admit(told)
-        return quote.last if quote.last is not None else quote.mid
+        return None if told is None else _price(self.sieve.admit(told))
 
     def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
         """The quote with the market time at which it is known to stand.
@@ -204,6 +201,10 @@ class MarketWatch:
         all the time, is the feed's pulse. In an exact world the marker itself says that everything stands. A quote that
         jumps beyond belief is not the one that is told (FAULTS 32).
         """
+        quote = self._standing(session, con_id, now)
+        return None if quote is None else self.sieve.admit(quote)
+
+    def _standing(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
         stands_at = now
         if not self._exact:
             own = self._ticked.get(con_id)
@@ -211,8 +212,7 @@ class MarketWatch:
                 return None
             pulse = own if self._contract is None else self._ticked.get(self._contract.con_id, own)
             stands_at = min(max(own, pulse), now)
-        quote = session.quote(con_id, stands_at)
-        return None if quote is None else self.sieve.admit(quote)
+        return session.quote(con_id, stands_at)
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
         """The quotes there are of these contracts."""
@@ -248,6 +248,30 @@ class MarketWatch:
             figures=AccountFigures.of_tags(standing.amounts),
         )
 
+    def ticker(self, session: MarketSession, now: datetime, standing: Standing) -> Snapshot | None:
+        """Prices of the underlying and of what is held, to be shown: nothing is decided on them.
+
+        Asking remembers nothing, so that whoever looks changes no belief. None before the broker knows the underlying.
+        """
+        if self._contract is None:
+            return None
+        asked = (self._standing(session, con_id, now) for con_id in sorted({self.contract.con_id, *standing.held}))
+        quotes = {quote.con_id: self.sieve.look(quote) for quote in asked if quote is not None}
+        own = quotes.get(self.contract.con_id)
+        return Snapshot(
+            as_of=now,
+            world_id=standing.world_id,
+            account=standing.account,
+            symbol=self.plan.underlying.symbol,
+            underlying_con_id=self.contract.con_id,
+            spot=None if own is None else _price(own),
+            last_closed=None,
+            open_bar=self._bars.open_bar,
+            quotes=quotes,
+            connected=standing.connected,
+            trading_enabled=standing.trading_enabled,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -260,3 +284,8 @@ class Standing:
     amounts: Mapping[str, Decimal]
     held: frozenset[int] = frozenset()
     asked: tuple[ListedOption, ...] = ()
+
+
+def _price(quote: Quote) -> float | None:
+    """The last price, the mid when there is none."""
+    return quote.last if quote.last is not None else quote.mid

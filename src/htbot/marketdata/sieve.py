@@ -34,11 +34,18 @@ class QuoteSieve:
         self._suspects: dict[int, Quote] = {}
         self.rejected = 0
 
+    def look(self, quote: Quote) -> Quote:
+        """What `admit` would answer now; nothing is remembered of it."""
+        good = self._good.get(quote.con_id)
+        if good is None or not self._jumps(good, quote) or self._lasted(quote):
+            return quote
+        return good
+
     def admit(self, quote: Quote) -> Quote:
         """The quote, or the last good one in its place, which grows older until the doubt is over."""
         key = quote.con_id
-        good = self._good.get(key)
-        if good is None or not self._jumps(good, quote) or self._lasted(quote):
+        good = self.look(quote)
+        if good is quote:
             self._good[key] = quote
             self._suspects.pop(key, None)
             return quote

@@ -27,6 +27,10 @@ class Live(Protocol):
         """The latest snapshot of an underlying."""
         ...
 
+    def tickers(self) -> dict[str, Snapshot]:
+        """The newest quotes of each underlying and of what is held, by symbol."""
+        ...
+
     def raise_halt(self, reason: str) -> None:
         """Ring for a halt."""
         ...
@@ -83,3 +87,11 @@ def snapshot_of(live: Live, symbol: str) -> Snapshot | None:
         return live.snapshot(symbol)
     except redis.RedisError:
         return None
+
+
+def tickers_of(live: Live) -> dict[str, Snapshot]:
+    """The newest quotes by underlying; none when Redis does not answer."""
+    try:
+        return live.tickers()
+    except redis.RedisError:
+        return {}

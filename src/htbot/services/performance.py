@@ -18,15 +18,13 @@ from htbot.backtest.result import EquityCurve, ResultTrade
 from htbot.domain.errors import NotFound
 from htbot.domain.orders import ExitReason
 from htbot.domain.signals import Direction
-from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database
+from htbot.persistence.queries.results import ClosedTrade, closed_trades
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import AccountView, DayPnl, OpenPnl, TradeView
+from htbot.persistence.queries.shapes import AccountView, DayPnl, OpenPnl
 from htbot.persistence.records import CashFlow, EquityDay
 from htbot.persistence.repositories import EquityRepository
 from htbot.services.queries import Queries
-
-MOST_TRADES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +103,11 @@ class Performance:
 
     def measure(self, account: str | None = None) -> PerformanceView:
         """Every metric of an account, by default of the one that is traded."""
-        closed = self.closed(account)
-        named = account or self._traded()
+        named = self._queries.account_meant(account)
+        closed = self._closed(named)
         known = [trade for trade in map(_result, closed) if trade is not None]
         trades = measure_trades(known) if len(known) == len(closed) else None
-        curve = self._curve(named)
+        curve = None if named is None else self._curve(named)
         return PerformanceView(
             account=named,
             trades=len(closed),
@@ -123,7 +121,8 @@ class Performance:
     def by_symbol(self, account: str | None = None) -> list[SymbolPerformance]:
         """By underlying, the one that earned most in front and those that are unknown behind."""
         found = []
-        for symbol, trades in groupby(sorted(self.closed(account), key=lambda one: one.symbol), lambda one: one.symbol):
+        closed = sorted(self._closed(self._queries.account_meant(account)), key=lambda one: one.symbol)
+        for symbol, trades in groupby(closed, lambda one: one.symbol):
             results = [trade.net_pnl for trade in trades]
             known = [one for one in results if one is not None]
             total = sum(known, ZERO) if len(known) == len(results) else None
@@ -133,7 +132,7 @@ class Performance:
     def summary(self) -> PortfolioSummary:
         """The traded account now."""
         pnl = self._queries.pnl(Selection())
-        results = [trade.net_pnl for trade in self.closed(None)]
+        results = [trade.net_pnl for trade in self._closed(self._queries.account_meant())]
         known = [one for one in results if one is not None]
         try:
             account = self._queries.account()
@@ -148,21 +147,12 @@ class Performance:
             net_profit=sum(known, ZERO) if len(known) == len(results) else None,
         )
 
-    def closed(self, account: str | None) -> list[TradeView]:
-        """Closed trades, oldest first."""
-        found = self._queries.trades(Selection(account=account, limit=MOST_TRADES))
-        return [trade for trade in found if trade.state == TradeState.CLOSED]
+    def _closed(self, account: str | None) -> list[ClosedTrade]:
+        with self._database.transaction() as session:
+            return closed_trades(session, account)
 
-    def _traded(self) -> str | None:
-        try:
-            return self._queries.account().account
-        except NotFound:
-            return None
-
-    def _curve(self, account: str | None) -> CurveMetrics | None:
+    def _curve(self, account: str) -> CurveMetrics | None:
         """The daily equity without what people paid in or took out; None where there is none."""
-        if account is None:
-            return None
         with self._database.transaction() as session:
             equity = EquityRepository(session)
             days, flows = equity.days(account), equity.flows(account)
@@ -188,12 +178,12 @@ def curve_of(days: list[EquityDay], flows: list[CashFlow]) -> CurveMetrics | Non
     return measure_curve(days[0].start_net_liquidation_usd, curve, 0.0)
 
 
-def _result(trade: TradeView) -> ResultTrade | None:
+def _result(trade: ClosedTrade) -> ResultTrade | None:
     """A closed trade as the metrics take it, None when its result is unknown.
 
     Its legs, its value at entry and its worst mark are not asked for by the metrics that are shown here.
     """
-    if trade.gross_pnl is None or trade.commissions is None or trade.closed_at is None:
+    if trade.gross_pnl is None or trade.commissions is None:
         return None
     return ResultTrade(
         id=trade.id,
@@ -204,7 +194,7 @@ def _result(trade: TradeView) -> ResultTrade | None:
         opened_at=trade.opened_at,
         closed_at=trade.closed_at,
         legs=(),
-        exit_reason=ExitReason.OTHER if trade.exit_reason is None else ExitReason(trade.exit_reason),
+        exit_reason=trade.exit_reason or ExitReason.OTHER,
         gross_pnl=trade.gross_pnl,
         commissions=trade.commissions,
         max_gain=trade.max_gain or ZERO,

@@ -12,10 +12,11 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from htbot.domain.errors import NotFound
+from htbot.domain.errors import CallerMistake, NotFound
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.suggestions import suggestion
+from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import prices
 from htbot.persistence.queries.prices import BarView, OhlcvView, PriceStats, SeriesView, Span
@@ -125,6 +126,27 @@ class Prices:
         with self._database.transaction() as session:
             series, span = self._place(session, asked, default)
             return prices.bars(session, series, span, limit)
+
+    def broker_history(self, symbol: str, minutes: int, days: int) -> list[BarView]:
+        """The broker's own bars of regular hours, asked now, newest first; the first may be open.
+
+        Raises:
+            DeskAway: the desk is not connected to the broker.
+            NotFound: it is not the underlying that the desk trades.
+            CallerMistake: the broker has no bars of this length.
+        """
+        self._data.require()
+        if minutes not in BAR_MINUTES:
+            allowed = ", ".join(str(one) for one in BAR_MINUTES)
+            raise CallerMistake(f"the broker has no bars of {minutes} min: {allowed} min it has")
+        if snapshot_of(self._data.live, symbol) is None:
+            raise NotFound(f"the desk does not trade {symbol}: ask for what is stored, or for the underlying it trades")
+        told = self._data.get("history", minutes=minutes, days=days)
+        bars = [
+            BarView(symbol, datetime.fromisoformat(start), minutes, close, open_, high, low, close, volume)
+            for start, open_, high, low, close, volume in told
+        ]
+        return bars[::-1]
 
     def ohlcv(self, asked: HistoryRequest) -> OhlcvView:
         """A span as one bar."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.errors import NotFound, Retryable
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.columns import plain_money
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
@@ -28,32 +29,29 @@ from htbot.persistence.queries.shapes import (
     CommandView,
     FillView,
     HaltView,
-    OpenTradeView,
     OrderView,
     PnlView,
     PositionView,
     ReconciliationView,
     SignalView,
-    StrategyView,
-    TaskView,
     TradeView,
     WhyView,
 )
 from htbot.risk.breaker import BreakerLimits
-from htbot.services.desk_view import DeskView, Live, look, snapshot_of
+from htbot.services.desk_view import DeskView, Live, look, tickers_of
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
 from htbot.services.risk_view import RiskView, risk_of
+from htbot.services.status_view import StatusView, status_of, stored_status
 
 EVERY_ACCOUNT = "all"
 
 
-# Events that the status shows.
-_RECENT = 8
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where reads come from. `account` is the configured one, `host_now` wall time."""
+    """Where reads come from. `account` is the configured one, `host_now` wall time.
+
+    `degraded` tells which processes take too much.
+    """
 
     database: Database
     live: Live
@@ -62,44 +60,7 @@ class Sources:
     account: str | None
     host_now: Callable[[], datetime]
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class DeskStatus:
-    """Whether the desk speaks."""
-
-    state: str
-    heartbeat_age_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """Something that a person was told: an entry, an exit, a lost connection, a program that died."""
-
-    ts: datetime
-    severity: str
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class StatusView:
-    """Everything that a person asks first."""
-
-    mode: str
-    market_time: datetime | None
-    speed: float | str | None
-    connection: str
-    trading_enabled: bool | None
-    reason: str | None
-    halt: list[HaltView] | None
-    strategies: list[StrategyView]
-    open_trade: OpenTradeView | None
-    open_trades: int
-    tasks: list[TaskView]
-    recent: list[EventView]
-    world: str | None
-    account: str | None
-    desk: DeskStatus
+    degraded: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,36 +83,16 @@ class Queries:
 
     def status(self) -> StatusView:
         """State of the whole system."""
-        desk = self.desk()
+        desk, host_now = self.desk(), self._sources.host_now()
         with self._sources.database.transaction() as session:
-            account = self._account(session, None, desk)
-            halts = watch.halts(session, desk.market_time)
-            open_trades = trade_queries.open_trades(session, account)
-            strategies = watch.strategies(session, account)
-            tasks = watch.tasks(session, self._sources.host_now())
-            told = watch.alerts(session, Selection(account=account, limit=_RECENT))
-        return StatusView(
-            mode=desk.clock.mode.value if desk.clock else self._sources.mode,
-            market_time=desk.market_time,
-            speed=desk.speed,
-            connection=desk.connection,
-            trading_enabled=desk.clock.trading_enabled if desk.clock and desk.state == "running" else None,
-            reason=desk.clock.reason if desk.clock else None,
-            halt=self._with_file(halts) or None,
-            strategies=strategies,
-            open_trade=open_trades[0] if open_trades else None,
-            open_trades=len(open_trades),
-            tasks=tasks,
-            recent=[EventView(alert.ts, alert.severity, alert.subject) for alert in told],
-            world=desk.clock.world_id if desk.clock else None,
-            account=account,
-            desk=DeskStatus(desk.state, desk.heartbeat_age_s),
-        )
+            account = self.account_of(session, None, desk)
+            stored = stored_status(session, account, desk.market_time, host_now, self._sources.degraded())
+        return status_of(self._sources.mode, desk, stored, self.with_file(stored.halts))
 
     def halts(self) -> list[HaltView]:
         """Every reason in force why nothing is originated, the kill switch file included."""
         with self._sources.database.transaction() as session:
-            return self._with_file(watch.halts(session, self.desk().market_time))
+            return self.with_file(watch.halts(session, self.desk().market_time))
 
     def signals(self, chosen: Selection) -> list[SignalView]:
         """Signals, accepted and refused."""
@@ -193,36 +134,32 @@ class Queries:
         """What is held, marked at the mid of the desk's last quotes where both sides are there."""
         desk = self.desk()
         with self._sources.database.transaction() as session:
-            held = trading.positions(session, self._account(session, account, desk))
-        if desk.state != "running":
-            return held
-        quotes: dict[int, Quote] = {}
-        for symbol in {position.symbol for position in held}:
-            snapshot = snapshot_of(self._sources.live, symbol)
-            quotes |= dict(snapshot.quotes) if snapshot else {}
-        return [_marked(position, quotes.get(position.con_id)) for position in held]
+            held = trading.positions(session, self.account_of(session, account, desk))
+        return held if desk.state != "running" else marked(held, tickers_of(self._sources.live))
 
     def pnl(self, chosen: Selection) -> PnlView:
         """Result of a day: the chosen one, else the day of the market's clock, else the last with a trade."""
-        desk = self.desk()
         with self._sources.database.transaction() as session:
-            account = self._account(session, chosen.account, desk)
-            day = chosen.day
-            if day is None and desk.market_time is not None:
-                day = desk.market_time.astimezone(NEW_YORK).date()
-            if day is None:
-                day = trade_queries.last_day(session, account)
-            return PnlView(
-                day=trade_queries.day_pnl(session, day, account),
-                open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
-                account=account,
-            )
+            return self.pnl_of(session, chosen, self.desk())
+
+    def pnl_of(self, session: Session, chosen: Selection, desk: DeskView) -> PnlView:
+        """The same within the caller's unit of work."""
+        account, day = self.account_of(session, chosen.account, desk), chosen.day
+        if day is None and desk.market_time is not None:
+            day = desk.market_time.astimezone(NEW_YORK).date()
+        if day is None:
+            day = trade_queries.last_day(session, account)
+        return PnlView(
+            day=trade_queries.day_pnl(session, day, account),
+            open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
+            account=account,
+        )
 
     def risk(self, account: str | None = None) -> RiskView:
         """The breaker's figures of an account, and the trip in force."""
         desk = self.desk()
         with self._sources.database.transaction() as session:
-            chosen = self._account(session, account, desk)
+            chosen = self.account_of(session, account, desk)
             return risk_of(session, chosen, self._sources.breaker, desk.market_time or self._sources.host_now())
 
     def account(self) -> AccountView:
@@ -232,11 +169,16 @@ class Queries:
             NotFound: the broker has told of none yet.
         """
         with self._sources.database.transaction() as session:
-            wanted = self._account(session, None, self.desk())
+            wanted = self.account_of(session, None, self.desk())
             found = [view for view in watch.accounts(session) if wanted in {None, view.account}]
         if not found:
             raise NotFound("no account is known yet: the desk writes it down once it is connected")
         return found[0]
+
+    def account_meant(self, asked: str | None = None) -> str | None:
+        """The account asked for, else the one that is traded; None for every account, or while none is known."""
+        with self._sources.database.transaction() as session:
+            return self.account_of(session, asked, self.desk())
 
     def command(self, command_id: UUID) -> CommandView:
         """How far a command has come.
@@ -257,7 +199,7 @@ class Queries:
             NotFound: there was none yet.
         """
         with self._sources.database.transaction() as session:
-            found = reconciliation.latest_run(session, self._account(session, account, self.desk()))
+            found = reconciliation.latest_run(session, self.account_of(session, account, self.desk()))
         if found is None:
             raise NotFound("books and broker were not compared yet: the desk does it once it is connected")
         return found
@@ -296,9 +238,9 @@ class Queries:
             return "away"
 
     def _scoped(self, session: Session, chosen: Selection) -> Selection:
-        return dataclasses.replace(chosen, account=self._account(session, chosen.account, self.desk()))
+        return dataclasses.replace(chosen, account=self.account_of(session, chosen.account, self.desk()))
 
-    def _account(self, session: Session, asked: str | None, desk: DeskView) -> str | None:
+    def account_of(self, session: Session, asked: str | None, desk: DeskView) -> str | None:
         """The account meant: the one asked for, else the desk's, the configured, the last that the broker told of."""
         if asked is not None:
             return None if asked == EVERY_ACCOUNT else asked
@@ -308,7 +250,7 @@ class Queries:
         told = watch.accounts(session)
         return told[0].account if told else None
 
-    def _with_file(self, halts: Sequence[HaltView]) -> list[HaltView]:
+    def with_file(self, halts: Sequence[HaltView]) -> list[HaltView]:
         """The desk copies the file into a row; here the file counts by itself, the desk may be away."""
         rows = [halt for halt in halts if halt.source != FILE_SOURCE]
         if not self._sources.kill_switch.present():
@@ -316,8 +258,15 @@ class Queries:
         return [*rows, HaltView("halt", FILE_SOURCE, self._sources.kill_switch.told(), None, "")]
 
 
-def _marked(position: PositionView, quote: Quote | None) -> PositionView:
-    """The position at the mid of its quote; unknown without two sides in order."""
+def marked(held: Sequence[PositionView], tickers: Mapping[str, Snapshot]) -> list[PositionView]:
+    """Positions at the mid of their last quotes; unknown without two sides in order."""
+    quotes: dict[int, Quote] = {}
+    for ticker in tickers.values():
+        quotes |= ticker.quotes
+    return [_at_mid(position, quotes.get(position.con_id)) for position in held]
+
+
+def _at_mid(position: PositionView, quote: Quote | None) -> PositionView:
     if quote is None or quote.mid is None or quote.crossed:
         return position
     mark = plain_money(Decimal(str(round(quote.mid, 6))))

@@ -31,6 +31,8 @@ class DatabaseSettings(Section):
         "DATABASE_URL", "postgresql://user:password@host:5432/database; never created, only checked", repr=False
     )
     embedded_url: str | None = Field(None, repr=False)
+    embedded_app_url: str | None = Field(None, repr=False)
+    embedded_api_url: str | None = Field(None, repr=False)
 
     @property
     def embedded(self) -> bool:
@@ -39,7 +41,7 @@ class DatabaseSettings(Section):
 
     @property
     def url(self) -> str:
-        """URL for SQLAlchemy, driver named.
+        """URL for SQLAlchemy, driver named; of the embedded server its owner's, who migrates.
 
         Raises:
             ConfigurationError: no URL is configured and the embedded server was never set up.
@@ -47,3 +49,13 @@ class DatabaseSettings(Section):
         if (url := self.configured_url or self.embedded_url) is None:
             raise ConfigurationError("DATABASE_URL is unset and there is no embedded PostgreSQL yet: run ./restart.sh")
         return url
+
+    @property
+    def app_url(self) -> str:
+        """URL of the processes that trade: they change rows, never tables."""
+        return self.configured_url or self.embedded_app_url or self.url
+
+    @property
+    def api_url(self) -> str:
+        """URL of the API, which changes no order, fill or trade."""
+        return self.configured_url or self.embedded_api_url or self.url

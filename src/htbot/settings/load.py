@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -16,10 +16,11 @@ from pydantic_core import ErrorDetails
 from htbot.domain.errors import ConfigurationError
 from htbot.settings.api import ApiSettings
 from htbot.settings.database import DatabaseSettings
-from htbot.settings.endpoint import read_endpoint
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, read_endpoint
 from htbot.settings.environment import Names, Variable, read_environment
 from htbot.settings.gate import GateSettings
 from htbot.settings.ib import IbSettings
+from htbot.settings.limits import LimitSettings
 from htbot.settings.mail import MailSettings
 from htbot.settings.paper import PaperSettings, split_paths
 from htbot.settings.paths import PathSettings
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "mail": MailSettings,
     "api": ApiSettings,
     "schedule": ScheduleSettings,
+    "limits": LimitSettings,
     "database": DatabaseSettings,
     "redis": RedisSettings,
     "paths": PathSettings,
@@ -69,6 +71,7 @@ class Settings(BaseModel):
     mail: MailSettings
     api: ApiSettings
     schedule: ScheduleSettings
+    limits: LimitSettings
     database: DatabaseSettings
     redis: RedisSettings
     paths: PathSettings
@@ -177,10 +180,19 @@ def _with_embedded(settings: Settings) -> Settings:
     postgres = read_endpoint(settings.paths.postgres)
     redis = read_endpoint(settings.paths.redis)
     for endpoint in (postgres, redis):
-        hide_secret(endpoint.password if endpoint else None)
-    database = settings.database.model_copy(update={"embedded_url": postgres.postgres_url() if postgres else None})
-    cache = settings.redis.model_copy(update={"embedded_url": redis.redis_url() if redis else None})
+        for password in (endpoint.password, *endpoint.roles.values()) if endpoint else ():
+            hide_secret(password)
+    database = settings.database.model_copy(update=_embedded_urls(postgres.postgres_url if postgres else None))
+    cache = settings.redis.model_copy(update=_embedded_urls(redis.redis_url if redis else None))
     return settings.model_copy(update={"database": database, "redis": cache})
+
+
+def _embedded_urls(url_of: Callable[[str | None], str] | None) -> dict[str, str]:
+    """The owner's URL and those of the roles; nothing where there is no server yet."""
+    if url_of is None:
+        return {}
+    names = {"embedded_url": None, "embedded_app_url": APP_ROLE, "embedded_api_url": API_ROLE}
+    return {field: url_of(role) for field, role in names.items()}
 
 
 def _check_across(settings: Settings) -> None:

@@ -31,6 +31,8 @@ class RedisSettings(Section):
         "REDIS_URL", "live data, redis://:password@host:6379/0; unset: CELERY_BROKER_URL", repr=False
     )
     embedded_url: str | None = Field(None, repr=False)
+    embedded_app_url: str | None = Field(None, repr=False)
+    embedded_api_url: str | None = Field(None, repr=False)
 
     @property
     def embedded(self) -> bool:
@@ -39,12 +41,22 @@ class RedisSettings(Section):
 
     @property
     def url(self) -> str:
-        """URL for live data.
+        """URL for live data; of the embedded server its owner's.
 
         Raises:
             ConfigurationError: no URL is configured and the embedded server was never set up.
         """
         return self._first(self.configured_url, self.configured_broker_url)
+
+    @property
+    def app_url(self) -> str:
+        """URL for live data of desk, worker and beat."""
+        return self._first(self.configured_url, self.configured_broker_url, self.embedded_app_url)
+
+    @property
+    def api_url(self) -> str:
+        """URL for live data of the API: it reads, asks and rings."""
+        return self._first(self.configured_url, self.configured_broker_url, self.embedded_api_url)
 
     @property
     def broker_url(self) -> str:
@@ -53,7 +65,7 @@ class RedisSettings(Section):
         Raises:
             ConfigurationError: no URL is configured and the embedded server was never set up.
         """
-        return self._first(self.configured_broker_url, self.configured_url)
+        return self._first(self.configured_broker_url, self.configured_url, self.embedded_app_url)
 
     def _first(self, *urls: str | None) -> str:
         found = next((url for url in (*urls, self.embedded_url) if url is not None), None)

@@ -22,8 +22,11 @@ TASK_MODULES = (
 _LONGEST_TASK_S = 60
 
 
-def make_app(broker_url: str) -> Celery:
-    """A Celery application on a broker; task modules are imported by the worker only."""
+def make_app(broker_url: str, memory_limit_mb: int) -> Celery:
+    """A Celery application on a broker; task modules are imported by the worker only.
+
+    A pool process that has grown beyond the limit is replaced after its task.
+    """
     app = Celery("htbot", broker=broker_url, include=TASK_MODULES)
     app.conf.update(
         task_serializer="json",
@@ -35,7 +38,13 @@ def make_app(broker_url: str) -> Celery:
         worker_send_task_events=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_max_memory_per_child=memory_limit_mb * 1024,
+        # A process that is killed in the middle of a task has committed nothing: the message goes back to the queue and
+        # is worked on at once, until it expires (FAULTS 2). One that comes twice changes nothing (`tasks.base`).
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        # Redis that goes away is no reason to kill what is being decided: a late acknowledgment is lost, no more.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 10 * _LONGEST_TASK_S, "max_connections": 20},
         task_time_limit=_LONGEST_TASK_S,
@@ -46,7 +55,8 @@ def make_app(broker_url: str) -> Celery:
     return app
 
 
-app = make_app(load_settings().redis.broker_url)
+_settings = load_settings()
+app = make_app(_settings.redis.broker_url, _settings.limits.memory_mb)
 
 
 @setup_logging.connect

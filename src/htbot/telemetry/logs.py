@@ -1,6 +1,7 @@
 """JSON lines on standard error: the process manager writes them to `var/log/<program>.log` and rotates.
 
-One writer per file is why no process opens a log file itself: the worker is several processes.
+One writer per file is why no process opens a log file itself: the worker is several processes. Nobody waits for that
+writer: what it does not take is lost and counted (`pipe`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from htbot.telemetry.masking import masked
+from htbot.telemetry.pipe import unblocked
 
 _NOISY = (
     "ib_async",
@@ -59,7 +61,7 @@ def configure_logging(
     def named(_logger: object, _method: str, event: EventDict) -> EventDict:
         return event if console else {"program": program, **event}
 
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream if console else unblocked(stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

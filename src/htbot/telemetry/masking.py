@@ -8,7 +8,8 @@ from typing import Any
 
 MASK = "***"
 
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)[^/\s@]+(?=@)", re.IGNORECASE)
+# It begins at the beginning of a word only: from anywhere within, a word of n letters would take n * n steps.
+_URL_PASSWORD = re.compile(r"(?P<before>(?<![a-z0-9+.-])[a-z0-9+.-]+://[^/\s:@]*:)[^/\s@]+(?=@)", re.IGNORECASE)
 _BEARER = re.compile(r"(?P<before>\b(?:Bearer|X-API-Key:?)\s+)\S+", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"(?:^|_)(?:password|passwd|token|secret|api_?key|authorization|pin)$", re.IGNORECASE)
 _SHORTEST = 6

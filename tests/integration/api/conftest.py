@@ -4,21 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support import record
 from tests.support.asgi import TestClient
-from tests.support.people import FIRST, House, chain, furnish
+from tests.support.people import FIRST, House, furnish, open_market
 from tests.support.postgres import *  # noqa: F403 - fixtures
 
-from htbot.domain.sessions import Session
 from htbot.persistence.engine import Database
-from htbot.persistence.records import Account
-from htbot.persistence.repositories import AccountRepository, DeskStateRepository, SessionRepository
 from htbot.services.tokens import Role
 
 
 @pytest.fixture
-def house(database: Database, tmp_path: Path) -> House:
-    return furnish(database, tmp_path)
+def house(database: Database, shared_api_database: Database, tmp_path: Path) -> House:
+    """In its services the record is used as the API's role, so that each right which they want is seen to be given."""
+    return furnish(database, tmp_path, served=shared_api_database)
 
 
 @pytest.fixture
@@ -46,12 +43,5 @@ def operator(house: House) -> str:
 
 @pytest.fixture
 def market(house: House) -> House:
-    """A session is on, the desk streams, books agree."""
-    opens, closes = record.NOON.replace(hour=13, minute=30), record.NOON.replace(hour=20)
-    with house.database.transaction() as session:
-        SessionRepository(session).upsert([Session(record.DAY, opens, closes)])
-        desk = DeskStateRepository(session)
-        desk.set_reconciled(desk.begin_epoch())
-        AccountRepository(session).upsert(Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON))
-    house.live.seen = chain()
+    open_market(house)
     return house

@@ -256,5 +256,5 @@ def test_money_taken_out_moves_peak_and_start(shell: Shell, tripped: House) -> N
 
 def test_metrics_of_the_breaker(api: TestClient, tripped: House) -> None:
     page = api.get("/metrics").text
-    assert "breaker_active 1.0" in page
-    assert 'drawdown_pct{account="DU1000001"} 10.0' in page
+    assert "htbot_breaker_active 1.0" in page
+    assert 'htbot_drawdown_pct{account="DU1000001"} 10.0' in page

@@ -193,7 +193,7 @@ def test_db_upgrade_twice_changes_nothing(shell: Shell) -> None:
 
 
 def test_doctor_finds_the_record_in_order(shell: Shell) -> None:
-    findings = {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])}
+    findings = {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])["findings"]}
     assert findings["record"]["state"] == "ok"
     assert findings["redis"]["state"] == "FAIL"
 
@@ -201,7 +201,8 @@ def test_doctor_finds_the_record_in_order(shell: Shell) -> None:
 @pytest.mark.fault(43)
 def test_doctor_names_processes_of_another_version(shell: Shell, database: Database) -> None:
     def versions() -> dict[str, str]:
-        return {finding["check"]: finding for finding in json.loads(shell("doctor", "--json")[1])}["versions"]
+        findings = json.loads(shell("doctor", "--json")[1])["findings"]
+        return {finding["check"]: finding for finding in findings}["versions"]
 
     own = own_version()
     with database.transaction() as session:
@@ -209,7 +210,7 @@ def test_doctor_names_processes_of_another_version(shell: Shell, database: Datab
     assert versions()["state"] == "ok"
     with database.transaction() as session:
         register(session, "worker@a", Version("0.0.1", own.revision), record.NOON)
-    assert (versions()["state"], "worker@a" in versions()["detail"]) == ("warn", True)
+    assert (versions()["state"], "worker@a" in versions()["value"]) == ("warn", True)
     with database.transaction() as session:
         register(session, "desk:a:1", Version(own.code, "0001"), record.at(1))
     assert versions()["state"] == "FAIL"

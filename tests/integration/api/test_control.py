@@ -78,7 +78,7 @@ def test_halt_works_by_file_while_postgres_is_dead(tmp_path: Path) -> None:
         status = api.get("/status")
         assert (status.status_code, status.headers["retry-after"]) == (503, "5")
         assert api.get("/ready").json()["checks"]["database"] == "away"
-        assert "database_up 0.0" in api.get("/metrics").text
+        assert "htbot_database_up 0.0" in api.get("/metrics").text
     assert dead.stop_file.exists()
 
 
@@ -115,13 +115,14 @@ def test_close_of_an_unknown_account_is_404(api: TestClient, house: House) -> No
     assert rows(house, "SELECT 1 FROM commands") == []
 
 
+@pytest.mark.fault(53)
 def test_same_key_in_parallel_is_one_effect(api: TestClient, house: House) -> None:
     def close(_number: int) -> str:
         answer = api.post("/close/all", headers={"Idempotency-Key": "flat-1"})
         return str(answer.json())
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = set(pool.map(close, range(24)))
+    with ThreadPoolExecutor(100) as pool:
+        answers = set(pool.map(close, range(100)))
     assert len(answers) == 1
     assert len(rows(house, "SELECT 1 FROM commands")) == 1
     assert len(rows(house, "SELECT 1 FROM audit_log")) == 1
@@ -163,6 +164,18 @@ def test_cancel_names_an_order(api: TestClient) -> None:
 
 
 # --- a spread by hand -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.fault(53)
+def test_a_spread_by_hand_with_one_key_in_parallel_is_one_intent(api: TestClient, market: House) -> None:
+    def propose(_number: int) -> str:
+        return api.post("/trade/signal", json=SPREAD, headers={"Idempotency-Key": "once"}).text
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = set(pool.map(propose, range(100)))
+    assert len(answers) == 1
+    assert len(rows(market, "SELECT 1 FROM intents")) == 1
+    assert len(rows(market, "SELECT 1 FROM signals")) == 1
 
 
 def test_spread_by_hand_becomes_one_pending_intent(api: TestClient, market: House) -> None:

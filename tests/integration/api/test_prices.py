@@ -116,6 +116,24 @@ def test_without_a_session_no_quote_is_told(api: TestClient, stored: House) -> N
     assert api.get("/api/market-data/quotes").status_code == 503
 
 
+def test_the_brokers_own_bars_are_asked_of_the_desk(api: TestClient, stored: House) -> None:
+    stored.live.seen = chain()
+    stored.live.answers["history"] = [
+        ["2022-08-26T15:50:00+00:00", 1.0, 3.0, 0.5, 2.0, 10.0],
+        ["2022-08-26T15:55:00+00:00", 2.0, 4.0, 1.5, 3.0, 20.0],
+    ]
+    assert closes(api, "/api/market-data/historical/spx", source="broker", days=2) == [3.0, 2.0]
+    assert closes(api, "/api/market-data/historical/SPX", source="broker", limit=1) == [3.0]
+    assert stored.live.asked[0] == ("history", {"minutes": 5, "days": 2})
+
+    def status(symbol: str = "SPX", **params: Any) -> int:
+        return api.get(f"/api/market-data/historical/{symbol}", params={"source": "broker", **params}).status_code
+
+    assert (status("SPY"), status(minutes=7), status(days=31)) == (404, 400, 422)
+    stored.live.said = clock(connection="lost")
+    assert status() == 409
+
+
 def test_search_finds_what_is_known(api: TestClient, stored: House) -> None:
     api.post("/api/strategies/add", json={"name": "fast", "type": "ma_crossover", "symbol": "SPDR"})
     found = api.get("/api/market-data/search", params={"q": "sp"}).json()

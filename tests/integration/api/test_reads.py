@@ -8,24 +8,17 @@ import pytest
 from sqlalchemy import text
 from tests.support import record
 from tests.support.asgi import TestClient
+from tests.support.opened import opened_trade
 from tests.support.people import HOST_NOW, House, chain, clock
 
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
-from htbot.domain.orders import ExitReason, OrderState
-from htbot.domain.positions import Position
+from htbot.domain.orders import ExitReason
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import Trade, TradeState
 from htbot.marketdata.clock_state import Mode
-from htbot.persistence.records import Account, PnlSnapshot
 from htbot.persistence.repositories import (
-    AccountRepository,
-    AlertRepository,
-    BarRepository,
-    EvaluationRepository,
     FillRepository,
     IntentRepository,
-    OrderRepository,
-    PnlRepository,
     PositionRepository,
     RiskDecisionRepository,
     SignalRepository,
@@ -37,35 +30,7 @@ from htbot.persistence.repositories import (
 @pytest.fixture
 def opened(house: House) -> Trade:
     """A signal was approved, its spread sold for 4.30 and marked once."""
-    trade = record.trade(credit=Decimal("4.30"))
-    entry = record.entry(trade)
-    filled = record.order(entry, state=OrderState.FILLED, filled=1, average_price=Decimal("-4.30"), perm_id=900)
-    with house.database.transaction() as session:
-        AccountRepository(session).upsert(
-            Account(record.ACCOUNT, "main", record.WORLD, "paper", record.NOON, Decimal(100_000), None, Decimal(99_000))
-        )
-        BarRepository(session).upsert(record.WORLD, [record.bar(10)], record.at(-5))
-        EvaluationRepository(session).add(record.evaluation())
-        signal_id = SignalRepository(session).add(record.signal(), None)
-        RiskDecisionRepository(session).add(record.approval(), signal_id)
-        TradeRepository(session).add(trade)
-        IntentRepository(session).add(entry)
-        OrderRepository(session).upsert(filled, record.at(2))
-        FillRepository(session).add(
-            record.fill(entry, record.SHORT, "e1.01", "5.80", commission=Decimal("1.05")), record.at(2)
-        )
-        FillRepository(session).add(record.fill(entry, record.LONG, "e2.01", "1.50"), record.at(2))
-        TradeRepository(session).save(replace(trade, state=TradeState.OPEN), TradeState.OPENING)
-        held = [
-            Position(record.ACCOUNT, leg.con_id, "SPX", leg.expiry, leg.strike, leg.right, 100, leg.ratio, price)
-            for leg, price in ((record.SHORT, Decimal("5.80")), (record.LONG, Decimal("1.50")))
-        ]
-        PositionRepository(session).put(held, record.at(2))
-        PnlRepository(session).add_snapshot(
-            PnlSnapshot(trade.id, record.at(3), Decimal("3.90"), Decimal("4.10"), Decimal(40), Decimal(20), Decimal(40))
-        )
-        AlertRepository(session).add(record.alert(params={"trade_id": trade.id}))
-    return trade
+    return opened_trade(house.database)
 
 
 @pytest.fixture
@@ -267,12 +232,12 @@ def test_account_and_alerts(api: TestClient, opened: Trade) -> None:
 def test_metrics_page(api: TestClient, closed: Trade) -> None:
     page = api.get("/metrics").text
     for line in (
-        "ib_connected 1.0",
-        "database_up 1.0",
-        "halt_active 0.0",
-        'daily_pnl_usd{account="DU1000001"} 385.8',
-        'signals_generated_total{outcome="accepted",strategy="spx_breakout"} 1.0',
-        "fills_total 4.0",
+        'htbot_ib_connected{conn="desk"} 1.0',
+        "htbot_database_up 1.0",
+        'htbot_halt_active{scope="global"} 0.0',
+        'htbot_daily_pnl_usd{account="DU1000001"} 385.8',
+        'htbot_signals_generated_total{outcome="accepted",strategy="spx_breakout",symbol="SPX",type="bull"} 1.0',
+        "htbot_fills_total 4.0",
     ):
         assert line in page
 
@@ -286,8 +251,8 @@ def test_refusals_are_counted_by_their_rule(api: TestClient, house: House) -> No
             refusal = RiskRefusal(record.decision_id(number), record.NOON, (outcome,))
             RiskDecisionRepository(session).add(refusal, stored)
     page = api.get("/metrics").text
-    assert 'risk_refusals_total{rule="quote_sanity"} 2.0' in page
-    assert 'risk_refusals_total{rule="what_if"} 1.0' in page
+    assert 'htbot_risk_refusals_total{rule="quote_sanity"} 2.0' in page
+    assert 'htbot_risk_refusals_total{rule="what_if"} 1.0' in page
 
 
 def test_unknown_command_is_404(api: TestClient) -> None:

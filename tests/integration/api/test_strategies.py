@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -102,6 +103,12 @@ def test_a_name_is_taken_once_and_a_key_acts_once(api: TestClient, house: House)
     assert api.post("/api/strategies/fast/enable", headers={"Idempotency-Key": "k2"}).json() == switched
     assert api.get("/api/strategies/fast").json()["enabled"] is False
     assert acts(house).count("strategy.enabled") == 1
+
+
+def test_the_same_key_in_parallel_is_one_effect(api: TestClient, house: House) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = {str(answer.json()) for answer in pool.map(lambda _: add(api, "k1"), range(16))}
+    assert (len(answers), acts(house)) == (1, ["strategy.added"])
 
 
 def test_a_key_that_failed_can_be_used_again(api: TestClient) -> None:

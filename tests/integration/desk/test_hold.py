@@ -50,10 +50,10 @@ async def test_it_leaves_stays_away_over_a_restart_and_comes_back(world: World) 
     second = Running(world, desk.desk.clock)
     await second.begin()
     hold = second.desk.trading.hold
-    assert await hold.keeps_away()
+    assert await hold.keeps_away(world.now)
     assert hold.by == "rest:first"
     back = tell(world, CONNECT, "two")
-    assert not await hold.keeps_away()
+    assert not await hold.keeps_away(world.now)
     assert command(world, back).state is CommandState.RUNNING
     await second.desk.connect()
     await second.recover()
@@ -84,7 +84,7 @@ async def test_taken_off_and_let_back_at_once_is_nothing(world: World) -> None:
     await desk.turn()
     await desk.turn()
     assert (desk.session.connected, command(world, back).state) == (True, CommandState.DONE)
-    assert not await desk.desk.trading.hold.keeps_away()
+    assert not await desk.desk.trading.hold.keeps_away(world.now)
 
 
 async def test_a_desk_that_starts_held_says_so_and_how_late_it_is(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -14,9 +15,9 @@ from tests.support import record
 from tests.support.accounts import ENOUGH
 from tests.support.broker import listed
 from tests.support.desk import Running, World
-from tests.support.valkey import redis_url, valkey_server  # noqa: F401 - fixtures
+from tests.support.valkey import redis_api_url, redis_app_url, redis_url, valkey_server  # noqa: F401 - fixtures
 
-from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, LiveReader, LiveWriter, Step, snapshot_key
+from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, TICKERS_KEY, LiveReader, LiveWriter, Step, snapshot_key
 from htbot.desk.requests import RequestDesk
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.margin import MarginQuestion, WhatIf
@@ -32,15 +33,15 @@ SNAPSHOT = Snapshot(record.NOON, record.WORLD, record.ACCOUNT, "SPX", 1, 4150.25
 
 
 @pytest.fixture
-async def writer(redis_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
-    made = LiveWriter(redis_url)
+async def writer(redis_app_url: str) -> AsyncIterator[LiveWriter]:  # noqa: F811
+    made = LiveWriter(redis_app_url)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def reader(redis_url: str) -> LiveReader:  # noqa: F811
-    return LiveReader(redis_url)
+def reader(redis_api_url: str) -> LiveReader:  # noqa: F811
+    return LiveReader(redis_api_url)
 
 
 def test_nothing_is_known_before_the_desk_has_spoken(reader: LiveReader) -> None:
@@ -58,6 +59,21 @@ async def test_an_instant_is_snapshot_and_clock_together(
     with redis.Redis.from_url(redis_url) as connection:
         for key in (CLOCK_KEY, snapshot_key("SPX")):
             assert 0 < connection.ttl(key) <= 3600
+
+
+async def test_tickers_stand_beside_each_other_by_symbol(
+    writer: LiveWriter,
+    reader: LiveReader,
+    redis_url: str,  # noqa: F811
+) -> None:
+    assert reader.tickers() == {}
+    spy = replace(SNAPSHOT, symbol="SPY", spot=415.0)
+    for ticker in (SNAPSHOT, spy, replace(spy, spot=416.0)):
+        await writer.publish_ticker(ticker)
+    assert reader.tickers() == {"SPX": SNAPSHOT, "SPY": replace(spy, spot=416.0)}
+    assert reader.snapshot("SPX") is None  # nothing is decided on a ticker
+    with redis.Redis.from_url(redis_url) as connection:
+        assert 0 < connection.ttl(TICKERS_KEY) <= 3600
 
 
 async def test_market_time_goes_on_between_two_publications(writer: LiveWriter, reader: LiveReader) -> None:

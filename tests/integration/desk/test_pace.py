@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from tests.support import record
+from tests.support.broker import UNDERLYING_ID
 from tests.support.desk import BorrowedThread, Running, World
 
 from htbot.adapters.live import Step
@@ -248,6 +250,7 @@ class Restless(PacedPace):
     """Looks again at once."""
 
     IDLE_S = 0.005
+    SHOW_S = 0.005
 
 
 class Bells:
@@ -282,6 +285,28 @@ async def test_a_bell_wakes_the_paced_desk_and_the_order_leaves(world: World) ->
     assert len(running.session.placed) == 1
     assert running.desk.connection == "lost"
     assert running.live.clocks, "market time was published"
+
+
+async def test_prices_are_shown_between_two_instants_and_again_when_they_change(world: World) -> None:
+    running = await paced(world)
+    shown = running.live.tickers
+
+    def moves(price: float) -> None:
+        world.broker.quotes[UNDERLYING_ID] = (price, price)
+        running.desk.parts.watch.on_ticks({UNDERLYING_ID}, running.desk.clock.now())
+
+    async def until_shown(price: float) -> None:
+        while not shown or shown[-1].spot != price:  # noqa: ASYNC110 - the recorder has no bell
+            await asyncio.sleep(0.001)
+
+    driving = asyncio.ensure_future(Restless(Bells()).drive(running.desk))
+    for price in (4150.0, 4151.0):
+        moves(price)
+        await asyncio.wait_for(until_shown(price), 5)
+    running.session.hang_up()
+    await asyncio.wait_for(driving, 5)
+    for before, after in pairwise(shown):
+        assert after.spot != before.spot or after.as_of - before.as_of >= timedelta(seconds=1)
 
 
 async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World) -> None:
@@ -327,9 +352,10 @@ class Failing:
         self.ledger = SimpleNamespace(run=asyncio.Event().wait)
         self.notices = SimpleNamespace(publish_clock=self.publish_clock)
         self.upkeep = SimpleNamespace(look_at_outage=lambda: self.seen.append("away"))
+        self.clock = SimpleNamespace(known=False)
         self.trading = SimpleNamespace(hold=SimpleNamespace(keeps_away=self.keeps_away))
 
-    async def keeps_away(self) -> bool:
+    async def keeps_away(self, _now: datetime) -> bool:
         return False
 
     async def begin(self) -> None:
@@ -418,3 +444,6 @@ async def test_a_whole_stepped_trade_through_the_pace(world: World) -> None:
     trade = world.trade(intent.trade_id)
     assert (trade.state, world.broker.held, world.halts()) == (TradeState.CLOSED, {}, [])
     assert len(running.session.placed) == 2
+    shown = running.live.tickers
+    assert [ticker.as_of for ticker in shown] == [snapshot.as_of for snapshot in running.live.snapshots]
+    assert {record.SHORT.con_id, record.LONG.con_id} <= shown[-1].quotes.keys() | shown[-2].quotes.keys()

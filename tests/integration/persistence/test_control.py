@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -36,45 +36,74 @@ def test_a_cause_is_told_once(database: Database) -> None:
         alerts = AlertRepository(session)
         assert alerts.add(alert("one"))
         assert not alerts.add(alert("one", subject="again"))
-        assert [stored.alert for stored in alerts.due(NOON)] == [alert("one")]
+        assert waiting(alerts, NOON) == "one"
+
+
+def waiting(alerts: AlertRepository, now: datetime) -> str | None:
+    """Key of the alert that is to be delivered now."""
+    taken = alerts.take(now)
+    assert alerts.any_due(now) == (taken is not None)
+    return None if taken is None else taken.alert.dedup_key
 
 
 def test_an_alert_is_due_at_once_then_after_its_back_off(database: Database) -> None:
     with database.transaction() as session:
         alerts = AlertRepository(session)
-        alerts.add(alert())
-        (stored,) = alerts.due(NOON)
+        alerts.add(alert("one"))
+        stored = alerts.take(NOON)
+        assert stored is not None
         alerts.mark_failed(stored.id, "connection refused", NOON)
-        assert alerts.due(at(seconds=29)) == []
-        assert [one.last_error for one in alerts.due(at(seconds=30))] == ["connection refused"]
+        assert waiting(alerts, at(seconds=29)) is None
+        assert waiting(alerts, at(seconds=30)) == "one"
         alerts.mark_failed(stored.id, "connection refused", NOON)
-        assert alerts.due(at(seconds=59)) == []
-        assert len(alerts.due(at(seconds=60))) == 1
-        alerts.mark_sent(stored.id, at(2))
-        assert alerts.due(at(60)) == []
+        assert waiting(alerts, at(seconds=59)) is None
+        assert waiting(alerts, at(seconds=60)) == "one"
+        alerts.mark_sent([stored.id], at(2))
+        assert waiting(alerts, at(60)) is None
         (sent,) = alerts.recent(state=AlertState.SENT)
-        assert (sent.attempts, sent.sent_at) == (3, at(2))
+        assert (sent.attempts, sent.sent_at, sent.last_error) == (3, at(2), "connection refused")
+
+
+def test_those_behind_the_first_wait_for_it(database: Database) -> None:
+    with database.transaction() as session:
+        alerts = AlertRepository(session)
+        alerts.add(alert("one"))
+        first = alerts.take(NOON)
+        assert first is not None
+        alerts.mark_failed(first.id, "away", NOON)
+        alerts.add(alert("two"))
+        assert waiting(alerts, NOON) is None
+        assert alerts.take_all(NOON) == []
+        assert waiting(alerts, at(seconds=30)) == "one"
+        behind = alerts.take(at(seconds=30), after=first.id)
+        assert behind is not None
+        assert behind.alert.dedup_key == "two"
+        assert alerts.take(at(seconds=30), fewer_attempts=1) == behind
+        assert [one.alert.dedup_key for one in alerts.take_all(at(seconds=30))] == ["one", "two"]
 
 
 def test_delivery_is_given_up_in_the_end(database: Database) -> None:
     with database.transaction() as session:
         alerts = AlertRepository(session)
         alerts.add(alert())
-        (stored,) = alerts.due(NOON)
+        stored = alerts.take(NOON)
+        assert stored is not None
         for _ in range(MOST_ATTEMPTS):
             alerts.mark_failed(stored.id, "refused", NOON)
-        assert alerts.due(NOON + timedelta(days=9)) == []
+        assert waiting(alerts, NOON + timedelta(days=9)) is None
         assert [one.state for one in alerts.recent()] == [AlertState.DEAD]
 
 
-def test_two_deliverers_never_hold_the_same_alert(database: Database) -> None:
+def test_two_deliverers_never_hold_the_same_alert_and_none_overtakes(database: Database) -> None:
     with database.transaction() as session:
         AlertRepository(session).add(alert("one"))
         AlertRepository(session).add(alert("two"))
     with database.transaction() as first, database.transaction() as second:
-        held = AlertRepository(first).due(NOON, limit=1)
-        others = AlertRepository(second).due(NOON)
-    assert [one.alert.dedup_key for one in (*held, *others)] == ["one", "two"]
+        held = AlertRepository(first).take(NOON)
+        assert held is not None
+        assert held.alert.dedup_key == "one"
+        assert AlertRepository(second).take(NOON) is None
+        assert AlertRepository(second).take_all(NOON) == []
 
 
 def test_alerts_of_a_day_and_the_last_of_a_kind(database: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -169,6 +169,16 @@ def test_one_row_per_trade_with_as_many_legs_as_there_are(tmp_path: Path) -> Non
     assert (rows[6]["leg1_strike"], rows[6]["leg2_strike"], rows[6]["leg2_right"]) == ("4110.00", "4150.00", "P")
     assert rows[5]["opened_at"] == "2022-03-11T16:00:00Z"
     assert sum(Decimal(row["net_pnl"]) for row in rows) == Decimal("491.50")
+
+
+@pytest.mark.fault(55)
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "trades.csv"
+    write_csv(a_result(trades=(replace(TRADES[0], symbol=name),)), path)
+    with path.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["symbol"] == "'" + name.replace("\t", " ").replace("\r", " ")
 
 
 def test_without_trades_there_is_the_head(tmp_path: Path) -> None:

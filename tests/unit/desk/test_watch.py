@@ -198,3 +198,40 @@ async def test_a_quote_that_jumps_is_not_told_before_it_has_lasted(session: Fake
     assert watch.sieve.rejected == 2
     assert told(3.9) == (7.00, 4150.0)
     assert told(4) == (700.0, 41.5)
+
+
+# --- prices to show ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_ticker_is_the_underlying_and_what_is_held(session: FakeSession) -> None:
+    assert MarketWatch(PLAN, exact=True).ticker(session, NOON, standing(PUT)) is None  # nobody knows the underlying yet
+    session.broker.quotes[CALL] = (4.0, 4.2)
+    watch = await started(session)
+    await watch.follow(session, NEED, {PUT}, NOON)
+    ticker = watch.ticker(session, NOON, standing(PUT))
+    assert ticker is not None
+    assert (ticker.symbol, ticker.spot, ticker.options, ticker.as_of) == ("SPX", 4150.0, (), NOON)
+    assert {con_id: quote.mid for con_id, quote in ticker.quotes.items()} == {UNDERLYING_ID: 4150.0, PUT: 5.1}
+    assert set(watch.snapshot(session, NOON, standing(PUT)).quotes) == {UNDERLYING_ID, PUT, CALL}
+
+
+async def test_whoever_looks_at_prices_changes_no_belief(session: FakeSession) -> None:
+    """A jump that is held back for three seconds is held back as long when somebody watches all the time."""
+    believed = {}
+    for watched in (False, True):
+        broker = session.broker
+        broker.quotes[PUT] = (5.0, 5.2)
+        watch = await started(session)
+        await watch.follow(session, NEED, {PUT}, NOON)
+        watch.quotes(session, {PUT}, NOON)
+        broker.quotes[PUT] = (150.0, 151.0)
+        seen = []
+        for second in range(8):
+            now = NOON + timedelta(seconds=second)
+            for tenth in range(10 if watched else 0):
+                told = watch.ticker(session, now + timedelta(seconds=tenth / 10), standing(PUT))
+                assert told is not None
+            if second % 2 == 0:
+                seen.append(watch.quotes(session, {PUT}, now)[PUT].bid)
+        believed[watched] = (seen, watch.sieve.rejected)
+    assert believed[True] == believed[False] == ([5.0, 5.0, 150.0, 150.0], 1)

@@ -76,6 +76,7 @@ def test_rulings_11_urgent_is_natural_and_a_tick_then_two_more_every_3_s(elapsed
 
 
 @pytest.mark.ruling(10)
+@pytest.mark.ruling(16)
 def test_rulings_10_the_debit_is_capped_at_the_width() -> None:
     assert limit_at(URGENT, marks_at("39.90"), 60.0, None) == Decimal(-40)
     assert limit_at(TARGET, marks_at("41.00"), 0.0, None) == Decimal(-40)

@@ -174,6 +174,7 @@ def limit_of(mid: str) -> RuleOutcome | None:
     return refused(judge(proposal(plan=plan(mid=mid)), BOOK, LIMITS, AS_OF))
 
 
+@pytest.mark.ruling(16)
 def test_the_limit_is_near_the_mid_of_the_quotes() -> None:
     # mid 6.95 - 2.05 = 4.90, a fifth of it is 0.98
     assert limit_of("5.85") is None
@@ -182,6 +183,7 @@ def test_the_limit_is_near_the_mid_of_the_quotes() -> None:
     expect(limit_of("3.90"), "price_collar", "3.90")
 
 
+@pytest.mark.ruling(16)
 def test_the_collar_is_at_least_some_ticks_wide() -> None:
     limits = replace(LIMITS, price_collar_fraction=Decimal("0.0001"))
     near, far = (proposal(plan=plan(mid=mid)) for mid in ("5.10", "5.15"))

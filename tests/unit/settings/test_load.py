@@ -251,7 +251,7 @@ def test_embedded_servers_are_found_by_what_the_installer_left(tmp_path: Path) -
         assert (folder / "endpoint.json").stat().st_mode & 0o777 == 0o600
     settings = load_settings(tmp_path, {})
     assert settings.database.url == "postgresql+psycopg2://htbot:secret@127.0.0.1:21000/htbot"
-    assert settings.redis.broker_url == "redis://:secret@127.0.0.1:21001/0"
+    assert settings.redis.broker_url == "redis://htbot:secret@127.0.0.1:21001/0"
 
 
 def test_a_damaged_endpoint_names_its_file(tmp_path: Path) -> None:
@@ -313,3 +313,22 @@ def test_what_chaos_needs_is_refused_on_any_other_gateway(
     with pytest.raises(ConfigurationError, match=named) as refused:
         load_settings(tmp_path, {**given, **place})
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.fault(61)
+def test_each_process_has_a_role_of_its_own_in_the_embedded_server(tmp_path: Path) -> None:
+    old = Endpoint(port=21000, password="secret")
+    (tmp_path / "var/pg").mkdir(parents=True)
+    write_endpoint(tmp_path / "var/pg", old)
+    before = load_settings(tmp_path, {}).database
+    assert before.app_url == before.api_url == before.url  # an installation of before there were roles
+    write_endpoint(tmp_path / "var/pg", old.with_roles())
+    database = load_settings(tmp_path, {}).database
+    assert database.url == before.url
+    assert len({database.url, database.app_url, database.api_url}) == 3
+    assert "//htbot_api:" in database.api_url
+    again = read_endpoint(tmp_path / "var/pg")
+    assert again is not None
+    assert again.with_roles() == again
+    configured = load_settings(tmp_path, {"DATABASE_URL": "postgresql://me:pw@db/htb"}).database
+    assert configured.url == configured.app_url == configured.api_url

@@ -1,22 +1,21 @@
 from __future__ import annotations
 
-import importlib
-import socket
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from celery.exceptions import WorkerShutdown
-from celery.signals import worker_ready
-from celery.worker import state
+
+from htbot.bootstrap.isolation import isolated_environ
+
+SAY = "from htbot.tasks.app import app; print(app.conf.worker_max_memory_per_child, app.conf.task_time_limit)"
 
 
-@pytest.mark.ruling(35)
-def test_a_worker_asks_postgresql_again_until_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that starts while PostgreSQL restarts would else never say which tasks it has."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("DATABASE_URL", f"postgresql://htbot@127.0.0.1:{unused.getsockname()[1]}/htbot")
-        monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-        importlib.import_module("htbot.tasks.app")  # connects its receivers
-        monkeypatch.setattr(state, "should_stop", 0)
-        with pytest.raises(WorkerShutdown):
-            worker_ready.send(sender=None)
+@pytest.mark.fault(46)
+def test_a_pool_process_that_has_grown_is_replaced_and_a_task_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    """Celery looks after each task; in KiB and seconds."""
+    chosen = {"REDIS_URL": "redis://127.0.0.1:1/0", "HTBOT_MEMORY_LIMIT_MB": "300"}
+    environ = isolated_environ(dict(os.environ), tmp_path) | chosen
+    told = subprocess.run([sys.executable, "-c", SAY], env=environ, check=True, capture_output=True, text=True)
+    assert told.stdout.split() == [str(300 * 1024), "60"]

@@ -10,7 +10,6 @@ import pytest
 
 from htbot.telemetry.logs import bind_context, clear_context, configure_logging, get_logger
 from htbot.telemetry.masking import hide_secret, masked
-from htbot.telemetry.metrics import OPEN_TRADES, exposition
 
 
 @pytest.fixture
@@ -78,8 +77,3 @@ def test_what_is_no_secret_stays_readable() -> None:
         "host": "db",
         "url": "http://db:5432/x",
     }
-
-
-def test_metrics_are_prometheus_text() -> None:
-    OPEN_TRADES.set(2)
-    assert b"\nopen_trades 2.0\n" in exposition()

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import smtplib
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,13 +22,17 @@ IMPLICIT_TLS_PORT = 465
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where mail is handed in. An empty `username` means no login; `password` never appears in `repr`."""
+    """Where mail is handed in. An empty `username` means no login; `password` never appears in `repr`.
+
+    `timeout_s` is for one answer of the server, `whole_s` for the whole conversation, however slowly it drips.
+    """
 
     host: str
     port: int = 587
     username: str = ""
     password: str = field(default="", repr=False)
     timeout_s: float = 10.0
+    whole_s: float = 20.0
 
     @property
     def is_loopback(self) -> bool:
@@ -55,7 +64,7 @@ class SmtpDelivery:
         message = compose(alert, self._envelope, datetime.now(UTC))
         where = f"{self._server.host}:{self._server.port}"
         try:
-            with self._connect() as connection:
+            with self._connect() as connection, _cut_after(connection, self._server.whole_s):
                 self._log_in(connection)
                 unreached = connection.send_message(message, self._envelope.sender, list(self._envelope.recipients))
         except smtplib.SMTPAuthenticationError as error:
@@ -91,6 +100,31 @@ class SmtpDelivery:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+@contextmanager
+def _cut_after(connection: smtplib.SMTP, whole_s: float) -> Iterator[None]:
+    """Hang up when the time is over: whoever waits for an answer then gets an error at once.
+
+    A second handle of the same line is kept for that, because STARTTLS replaces the connection's own.
+    """
+    own = connection.sock
+    if own is None:
+        raise smtplib.SMTPServerDisconnected("it hung up at once")
+    with socket.socket(fileno=os.dup(own.fileno())) as line:
+        timer = threading.Timer(whole_s, _hang_up, [line])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _hang_up(line: socket.socket) -> None:
+    with suppress(OSError):  # the other side has hung up meanwhile
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _words(error: Exception) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from htbot.api.auth import require
 from htbot.api.parts import Parts
-from htbot.api.schemas.filters import HistoryQuery, SpanQuery
+from htbot.api.schemas.filters import HistoricalQuery, HistoryQuery, SpanQuery
 from htbot.persistence.queries.prices import BarView, OhlcvView, PriceStats, SeriesView
 from htbot.services.prices import DEFAULT_SPAN, HistoryRequest, QuoteView, SymbolView
 from htbot.services.tokens import Role
@@ -40,9 +40,11 @@ def quotes(
     return parts.prices.quotes(named)
 
 
-@router.get("/api/market-data/historical/{symbol}", summary="Stored bars, newest first")
-def historical(parts: Parts, symbol: Symbol, asked: Annotated[HistoryQuery, Query()]) -> list[BarView]:
-    """From the beginning of what is stored unless a start is given."""
+@router.get("/api/market-data/historical/{symbol}", summary="Stored bars, or the broker's own, newest first")
+def historical(parts: Parts, symbol: Symbol, asked: Annotated[HistoricalQuery, Query()]) -> list[BarView]:
+    """From the beginning of what is stored unless a start is given; the broker's of the underlying that trades."""
+    if asked.source == "broker":
+        return parts.prices.broker_history(symbol.upper(), asked.minutes or 5, asked.days)[: asked.limit]
     return parts.prices.history(_asked(symbol, asked), asked.limit)
 
 

@@ -16,28 +16,14 @@ from htbot.persistence.queries.shapes import (
     FillView,
     OrderView,
     PnlView,
-    PositionView,
     SignalView,
     TradeView,
     WhyView,
 )
-from htbot.services.queries import StatusView
 from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
 
 router = APIRouter(tags=["reads"], dependencies=[Depends(require(Role.VIEWER))])
-
-
-@router.get("/status", summary="State of the whole system")
-def status(parts: Parts) -> StatusView:
-    """Mode, market time, connection, halts, strategies, open trade, tasks."""
-    return parts.queries.status()
-
-
-@router.get("/positions", summary="What is held; a flat book is []")
-def positions(parts: Parts, chosen: Chosen) -> list[PositionView]:
-    """Positions with their marks."""
-    return parts.queries.positions(chosen.account)
 
 
 @router.get("/orders", summary="Orders at the broker, oldest first")
@@ -103,4 +89,4 @@ def command(parts: Parts, command_id: UUID) -> CommandView:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(parts: Parts) -> Response:
     """Metrics in the text format."""
-    return Response(parts.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(parts.metrics() + parts.http.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from htbot.api.routers import (
+    board,
     control,
     documentation,
+    freqtrade,
+    monitoring,
     open,  # noqa: A004 - a module of open endpoints
     orders,
     prices,
@@ -18,6 +21,7 @@ from htbot.api.routers import (
 
 ROUTERS = (
     open.router,
+    board.router,
     reads.router,
     control.router,
     strategies.router,
@@ -27,5 +31,7 @@ ROUTERS = (
     record.router,
     trading.router,
     prices.router,
+    monitoring.router,
+    freqtrade.router,
     documentation.router,
 )

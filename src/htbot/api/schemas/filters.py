@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -153,3 +153,10 @@ class HistoryQuery(SpanQuery):
     """Bars of a span."""
 
     limit: int = Field(1000, ge=1, le=10_000, description="the newest so many")
+
+
+class HistoricalQuery(HistoryQuery):
+    """The same, or the broker's own bars of the last days, for which start and end do not count."""
+
+    source: Literal["stored", "broker"] = Field("stored", description="what is stored, or the broker asked now")
+    days: int = Field(5, ge=1, le=30, description="how many days the broker is asked for")

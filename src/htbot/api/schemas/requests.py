@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
@@ -18,14 +18,23 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+def shown(**body: Any) -> ConfigDict:
+    """The example of a body in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class HaltBody(Request):
     """Why trading is halted."""
+
+    model_config = shown(reason="Fed at two")
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class ResumeBody(Request):
     """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed."""
+
+    model_config = shown(breaker=False)
 
     breaker: bool = False
     pin: Annotated[SecretStr, Field(max_length=64)] | None = None
@@ -34,13 +43,23 @@ class ResumeBody(Request):
 class DisconnectBody(Request):
     """Whether to leave although a trade is open, which nobody would guard."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"force": False}]})
+    model_config = shown(force=False)
 
     force: bool = False
 
 
+class ForceExitBody(Request):
+    """The trade that is to be closed, or `all`."""
+
+    model_config = shown(tradeid="all")
+
+    tradeid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+
+
 class PinBody(Request):
     """The PIN of HTBOT_PIN."""
+
+    model_config = shown(pin="482913")
 
     pin: Annotated[SecretStr, Field(min_length=1, max_length=64)]
 
@@ -50,6 +69,10 @@ class TradeSignalBody(Request):
 
     The right may be left out where the strikes tell it: premium is sold, so the put spread has its long strike below.
     """
+
+    model_config = shown(
+        strategy="vertical_spread", symbol="SPX", qty_per_leg=1, strike_short="4995", strike_long="4955", right="P"
+    )
 
     strategy: Literal["vertical_spread"]
     symbol: Word

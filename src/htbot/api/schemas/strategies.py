@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from htbot.api.schemas.requests import Request
+from htbot.api.schemas.requests import Request, shown
 
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
@@ -22,14 +22,10 @@ Value = (
 Settings = Annotated[dict[SettingName, Value], Field(max_length=64)]
 
 
-def _example(**body: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [body]})
-
-
 class AddBody(Request):
     """A new instance of a type; settings that are left out have their defaults."""
 
-    model_config = _example(
+    model_config = shown(
         name="fast", type="ma_crossover", symbol="SPY", settings={"short_window": 5, "long_window": 20}, enabled=True
     )
 
@@ -43,7 +39,7 @@ class AddBody(Request):
 class SettingsBody(Request):
     """Settings to change, and names of those that go back to their defaults."""
 
-    model_config = _example(settings={"long_window": 30}, unset=["exit_time"])
+    model_config = shown(settings={"long_window": 30}, unset=["exit_time"])
 
     settings: Settings = Field(default_factory=dict)
     unset: Annotated[list[SettingName], Field(max_length=64)] = Field(default_factory=list)
@@ -52,7 +48,7 @@ class SettingsBody(Request):
 class EvaluateBody(Request):
     """An instance by its name, or a type on a symbol; `settings` count on top of the instance's own."""
 
-    model_config = _example(type="ma_crossover", symbol="SPY", settings={"long_window": 30})
+    model_config = shown(type="ma_crossover", symbol="SPY", settings={"long_window": 30})
 
     name: InstanceName | None = None
     type: TypeName | None = None

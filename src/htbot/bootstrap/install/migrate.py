@@ -15,7 +15,9 @@ from psycopg2 import errors, extensions
 from sqlalchemy import make_url
 
 from htbot.domain.errors import ConfigurationError, HtbotError
+from htbot.persistence.grants import grant
 from htbot.settings import Settings, load_settings
+from htbot.settings.endpoint import read_endpoint
 
 PATIENCE_S = 40.0
 
@@ -56,10 +58,21 @@ def create_database(server_url: str, name: str) -> None:
 
 
 def upgrade(settings: Settings) -> None:
-    """Run the migrations that are missing."""
+    """Run the migrations that are missing, and see to the roles of the embedded server."""
     config = Config(str(settings.paths.root / "alembic.ini"))
     config.attributes["url"] = settings.database.url
     command.upgrade(config, "head")
+    see_to_roles(settings)
+
+
+def see_to_roles(settings: Settings) -> None:
+    """Give the roles of the embedded server what they may do with the tables that there are now.
+
+    A server of somebody else is left as it is: its roles are made by whoever runs it.
+    """
+    endpoint = read_endpoint(settings.paths.postgres) if settings.database.embedded else None
+    if endpoint is not None and endpoint.roles:
+        grant(settings.database.url, endpoint.roles)
 
 
 def main() -> int:

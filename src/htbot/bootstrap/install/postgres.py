@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htbot.bootstrap.install.ports import free_port, is_taken
@@ -83,12 +83,17 @@ def _endpoint(folder: Path, data: Path) -> Endpoint:
     """The remembered endpoint; a port that was taken meanwhile is replaced, for nobody else depends on it."""
     known = read_endpoint(folder)
     if known is not None and (postmaster_of(data) or not is_taken(known.port)):
-        return known
+        complete = known.with_roles()
+        if complete != known:
+            write_endpoint(folder, complete)
+        return complete
     if known is None and (data / "PG_VERSION").exists():
         raise ConfigurationError(
             f"{folder}/endpoint.json is missing but {data} exists: restore it, it holds the password"
         )
-    endpoint = Endpoint(port=free_port(), password=known.password if known else secrets.token_urlsafe(24))
+    port = free_port()
+    fresh = replace(known, port=port) if known else Endpoint(port=port, password=secrets.token_urlsafe(24))
+    endpoint = fresh.with_roles()
     write_endpoint(folder, endpoint)
     return endpoint
 

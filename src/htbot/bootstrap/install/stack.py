@@ -13,11 +13,13 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from sqlalchemy import make_url
 
@@ -53,6 +55,13 @@ Report = Callable[[str], None]
 
 def silent(_line: str) -> None:
     """Report nothing."""
+
+
+def _private(path: Path) -> TextIO:
+    """A file of the owner's, opened to be written anew; a link in its place is not followed."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 class Stack:
@@ -136,7 +145,7 @@ class Stack:
             NotReady: another one takes longer than a minute.
         """
         self._make_folders()
-        with (self.settings.paths.run / "install.lock").open("w", encoding="ascii") as lock:
+        with _private(self.settings.paths.run / "install.lock") as lock:
 
             def taken() -> bool:
                 try:
@@ -158,6 +167,11 @@ class Stack:
                 raise ConfigurationError(
                     f"HTBOT_VAR_DIR={paths.var}: {folder} cannot be made: {error.strerror}"
                 ) from error
+            found = folder.stat()
+            if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise ConfigurationError(
+                    f"HTBOT_VAR_DIR={paths.var}: others may write to {folder}: chmod 700 {folder}, and own it"
+                )
 
     def check_configured_servers(self) -> None:
         """A configured PostgreSQL or Redis must answer: htbot never starts a private one in its place.
@@ -228,7 +242,8 @@ class Stack:
             cache = valkey.prepare(paths.redis, self.root / "redis.conf")
             values |= {"redis": str(cache.binary), "redis_conf": str(cache.configuration)}
         configuration = paths.run / "supervisord.conf"
-        configuration.write_text(supervisor.render(self.root / "supervisord.conf", values, chosen), encoding="utf-8")
+        with _private(configuration) as file:
+            file.write(supervisor.render(self.root / "supervisord.conf", values, chosen))
         self.settings = load_settings(self.root, self.environ)
         supervisor.start(configuration, self._child_environ(), self.root)
 

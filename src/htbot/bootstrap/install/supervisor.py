@@ -6,6 +6,7 @@ import configparser
 import hashlib
 import io
 import os
+import resource
 import shlex
 import string
 import subprocess
@@ -83,15 +84,23 @@ def start(configuration: Path, environ: Mapping[str, str], root: Path) -> None:
     """Start supervisord in the background; it has its pid file and its socket when this returns.
 
     Raises:
-        ConfigurationError: supervisord refused its configuration.
+        ConfigurationError: supervisord refused its configuration, or processes may open too few files here.
     """
+    _, hardest = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hardest))  # a dump would have the secrets in it
     done = subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
         env=dict(environ), cwd=root, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        umask=0o077,  # its own is for the programs: it opens its log before
     )  # fmt: skip
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         cause = next((line for line in lines if line.startswith("Error")), lines[-1])
+        if "file descriptors" in cause:
+            allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            raise ConfigurationError(
+                f"a process may open {allowed} files here, htbot needs 1024 (minfds): raise it with ulimit -Hn 1024"
+            )
         raise ConfigurationError(f"supervisord did not start: {cause}")
 
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import secrets
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from htbot.bootstrap.install.ports import free_port, is_taken
 from htbot.domain.errors import ConfigurationError
-from htbot.settings.endpoint import Endpoint, read_endpoint, write_endpoint
+from htbot.settings.endpoint import API_ROLE, APP_ROLE, OWNER, Endpoint, read_endpoint, write_endpoint
+
+_SPEAK = "+auth +hello +ping +select +client|setinfo +client|setname +client|id"
+_APP = (
+    f"{_SPEAK} ~htbot:* ~default* ~celery* ~_kombu* ~unacked* &htbot:* &celery* &/*"
+    " +get +set +del +exists +expire +type +lpush +rpush +lpop +rpop +lrem +llen +brpop +blpop"
+    " +sadd +srem +smembers +hset +hget +hgetall +hdel +hlen +zadd +zrem +zrange +zrangebyscore +zrevrangebyscore"
+    " +multi +exec +discard +watch +unwatch +publish +subscribe +psubscribe +unsubscribe +punsubscribe"
+    " +evalsha +script|load"
+)
+"""Live data and the task queue. Scripts are those of the queue's own lock, by their hash."""
+_API = (
+    f"{_SPEAK} %R~htbot:* %W~htbot:requests ~htbot:reply:* %W~htbot:halt &htbot:*"
+    " +get +mget +hget +hgetall +exists +rpush +blpop +set +del"
+    " +publish +subscribe +psubscribe +unsubscribe +punsubscribe"
+)
+"""Reads what is live, asks the desk, rings for a halt; the task queue is not its business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +56,47 @@ def prepare(folder: Path, template: Path) -> Valkey:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     binary = _binary()
     endpoint = read_endpoint(folder)
-    if endpoint is None or is_taken(endpoint.port):
-        password = endpoint.password if endpoint else secrets.token_urlsafe(24)
-        endpoint = Endpoint(port=free_port(), password=password)
+    known = endpoint
+    if endpoint is None:
+        endpoint = Endpoint(port=free_port(), password=secrets.token_urlsafe(24))
+    elif is_taken(endpoint.port):
+        endpoint = replace(endpoint, port=free_port())
+    endpoint = endpoint.with_roles()
+    if endpoint != known:
         write_endpoint(folder, endpoint)
     configuration = folder / "redis.conf"
     configuration.touch(mode=0o600)
     configuration.write_text(
-        f'include "{_quoted(template)}"\nport {endpoint.port}\n'
-        f'requirepass "{endpoint.password}"\ndir "{_quoted(folder)}"\n',
+        f'include "{_quoted(template)}"\nport {endpoint.port}\ndir "{_quoted(folder)}"\n{_users(endpoint)}',
         encoding="utf-8",
     )
     return Valkey(binary=binary, configuration=configuration, endpoint=endpoint)
+
+
+def _users(endpoint: Endpoint) -> str:
+    """Lines of the access list: nobody without a name, each role what it needs, passwords as hashes."""
+    rights = {OWNER: "~* &* +@all", APP_ROLE: _APP, API_ROLE: _API}
+    passwords = {**endpoint.roles, OWNER: endpoint.password}
+    lines = ["user default off nopass nocommands"]
+    for name, granted in rights.items():
+        digest = hashlib.sha256(passwords[name].encode()).hexdigest()
+        lines.append(f"user {name} on sanitize-payload #{digest} resetchannels -@all {granted}")
+    return "\n".join(lines) + "\n"
+
+
+def require_noeviction(variable: str, client: redis.Redis) -> None:
+    """A full memory must refuse writes: a policy that evicts throws the whole queue away at once (FAULTS 12).
+
+    Raises:
+        ConfigurationError: names the variable, the policy and the way out.
+        redis.RedisError: it does not answer, or does not let us ask.
+    """
+    told: Any = client.info("memory")
+    policy = told.get("maxmemory_policy")
+    if policy != "noeviction":
+        raise ConfigurationError(
+            f"{variable}: maxmemory-policy is {policy}, which drops tasks when the memory is full: set it to noeviction"
+        )
 
 
 def _binary() -> Path:

@@ -12,6 +12,7 @@ from htbot.bootstrap.install.checks import Record, api_answers, gateway_version
 from htbot.bootstrap.install.outcome import NotReady
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.supervisor import Supervisor
+from htbot.bootstrap.install.valkey import require_noeviction
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import Settings
 
@@ -28,9 +29,25 @@ class Waiting:
         self._failed_starts: dict[str, set[int]] = {}
 
     def for_redis(self, patience_s: float = 30.0) -> None:
-        """Redis or Valkey lets us in."""
-        client = redis.Redis.from_url(self._settings.redis.url, socket_timeout=2)
+        """Redis or Valkey lets us in, and keeps what it is given.
 
+        Raises:
+            ConfigurationError: it refuses us, or would throw queued tasks away when its memory is full.
+        """
+        chosen = self._settings.redis
+        first = "CELERY_BROKER_URL" if chosen.configured_url is None and not chosen.embedded else "REDIS_URL"
+        for url, name in {chosen.broker_url: "CELERY_BROKER_URL", chosen.url: first}.items():
+            client = redis.Redis.from_url(url, socket_timeout=2)
+            try:
+                self._until_redis_answers(client, patience_s)
+                if not chosen.embedded:
+                    require_noeviction(name, client)
+            except redis.RedisError as error:
+                raise ConfigurationError(f"{name}: {error}") from error
+            finally:
+                client.close()
+
+    def _until_redis_answers(self, client: redis.Redis, patience_s: float) -> None:
         def answered() -> bool:
             self.raise_for_failed(("redis", "postgres"))
             try:
@@ -38,13 +55,8 @@ class Waiting:
             except redis.ConnectionError:
                 return False
 
-        try:
-            if not wait_until(answered, patience_s):
-                raise NotReady(f"Redis did not answer in {patience_s:.0f} s")
-        except redis.RedisError as error:
-            raise ConfigurationError(f"REDIS_URL: {error}") from error
-        finally:
-            client.close()
+        if not wait_until(answered, patience_s):
+            raise NotReady(f"Redis did not answer in {patience_s:.0f} s")
 
     def for_gateway(self, patience_s: float) -> int:
         """The gateway shakes hands; returns its protocol version."""

@@ -25,7 +25,7 @@ from htbot.dashboard.parts.markup import (
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import contract, right, strike, trade_link, trade_name
 from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
-from htbot.services.queries import StatusView
+from htbot.services.status_view import StatusView
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen

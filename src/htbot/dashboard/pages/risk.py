@@ -13,9 +13,9 @@ from htbot.dashboard.controls import button, dialog, said, tell_answer
 from htbot.dashboard.parts import gauges
 from htbot.dashboard.parts.markup import Column, Row, amount, badge, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, money, percent, words
-from htbot.services.queries import StatusView
 from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
+from htbot.services.status_view import StatusView
 from htbot.services.tokens import Role
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from htbot.dashboard.controls import button, dialog, said
 from htbot.dashboard.parts.markup import badge, direction, empty, fact, facts, join, tag
 from htbot.dashboard.parts.numbers import price, whole, words
 from htbot.dashboard.parts.settings_form import SettingsForm
-from htbot.services.queries import StatusView
+from htbot.services.status_view import StatusView
 from htbot.services.strategies import NewStrategy
 from htbot.services.strategy_reads import InstanceView, StrategyStats, TypeView
 from htbot.services.tokens import Role

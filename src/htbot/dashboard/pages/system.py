@@ -12,7 +12,8 @@ from htbot.dashboard.parts.markup import Column, Row, badge, empty, fact, facts,
 from htbot.dashboard.parts.numbers import age, duration, whole, words
 from htbot.persistence.queries.shapes import ReconciliationView, TaskView
 from htbot.services.log_files import LEVELS, LogFiles, LogLine
-from htbot.services.queries import Readiness, StatusView
+from htbot.services.queries import Readiness
+from htbot.services.status_view import StatusView
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen

@@ -262,13 +262,14 @@ class StrategyView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """The last run of a task: its market time, and its age in seconds of wall time."""
+    """The last run of a task: its market time, when it began in host time, and its age in seconds of that."""
 
     name: str
     last_run: datetime
     age_s: float
     state: str
     error: str
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,15 +344,3 @@ class ReconciliationView:
     differing: int
     foreign: int
     items: list[ReconciliationItemView]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts for the metrics page, by label."""
-
-    orders: dict[str, int]
-    signals: dict[tuple[str, str], int]
-    refusals: dict[str, int]
-    fills: int
-    alerts: dict[str, int]
-    open_positions: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -216,16 +215,6 @@ def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
         maximum_loss=_total([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
     )
-
-
-def realized_by_account(session: Session, day: date) -> dict[str, Decimal]:
-    """Net result of a day per account, over the trades whose result is known."""
-    found: dict[str, Decimal] = defaultdict(Decimal)
-    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
-    for row in session.scalars(query):
-        if row.gross_pnl_usd is not None and row.commissions_usd is not None:
-            found[row.account] += row.gross_pnl_usd - row.commissions_usd
-    return dict(found)
 
 
 def _total(parts: Sequence[Decimal | None]) -> Decimal | None:

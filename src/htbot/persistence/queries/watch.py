@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -18,15 +16,12 @@ from htbot.persistence.queries.shapes import (
     CommandView,
     HaltView,
     StrategyView,
-    Tally,
     TaskView,
 )
 from htbot.persistence.queries.trading import signal_view
 from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
-from htbot.persistence.rows.orders import FillRow, OrderRow
-from htbot.persistence.rows.portfolio import PositionRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 from htbot.persistence.rows.tasks import TaskRunRow
 
@@ -82,13 +77,27 @@ def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
     )
 
 
+# The same for tasks, and of each the end of its index: the table grows by thousands of rows a day.
+_LAST_RUNS = text(
+    """
+WITH RECURSIVE names AS (
+    (SELECT task FROM task_runs ORDER BY task LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.task FROM task_runs AS next WHERE next.task > names.task ORDER BY next.task LIMIT 1)
+      FROM names WHERE names.task IS NOT NULL
+)
+SELECT last.*
+  FROM names
+ CROSS JOIN LATERAL (SELECT * FROM task_runs AS run WHERE run.task = names.task
+                      ORDER BY run.started_at DESC, run.as_of DESC LIMIT 1) AS last
+ ORDER BY last.task
+"""
+)
+
+
 def tasks(session: Session, host_now: datetime) -> list[TaskView]:
     """The last run of each task; `host_now` is wall time."""
-    query = (
-        select(TaskRunRow)
-        .ext(distinct_on(TaskRunRow.task))
-        .order_by(TaskRunRow.task, TaskRunRow.started_at.desc(), TaskRunRow.as_of.desc())
-    )
+    query = select(TaskRunRow).from_statement(_LAST_RUNS)
     return [
         TaskView(
             name=row.task,
@@ -96,6 +105,7 @@ def tasks(session: Session, host_now: datetime) -> list[TaskView]:
             age_s=round((host_now - row.started_at).total_seconds(), 1),
             state=row.state.value,
             error=row.error,
+            started_at=row.started_at,
         )
         for row in session.scalars(query)
     ]
@@ -156,32 +166,6 @@ def accounts(session: Session) -> list[AccountView]:
         )
         for row in session.scalars(select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.account))
     ]
-
-
-def tally(session: Session) -> Tally:
-    """Counts over the whole record."""
-    return Tally(
-        orders={state.value: count for state, count in _grouped(session, OrderRow.state)},
-        signals={
-            (strategy, "accepted" if accepted else "refused"): count
-            for strategy, accepted, count in session.execute(
-                select(SignalRow.strategy, SignalRow.accepted, func.count()).group_by(
-                    SignalRow.strategy, SignalRow.accepted
-                )
-            )
-        },
-        refusals={rule: count for rule, count in _grouped(session, RiskDecisionRow.refused_by) if rule is not None},
-        fills=session.scalar(select(func.count()).select_from(FillRow).where(in_force())) or 0,
-        alerts={state.value: count for state, count in _grouped(session, AlertRow.state)},
-        open_positions=session.scalar(
-            select(func.count()).select_from(PositionRow).where(PositionRow.quantity != 0),
-        )
-        or 0,
-    )
-
-
-def _grouped(session: Session, column: Any) -> list[tuple[Any, int]]:
-    return [(value, count) for value, count in session.execute(select(column, func.count()).group_by(column))]
 
 
 def command(session: Session, command_id: UUID) -> CommandView | None:

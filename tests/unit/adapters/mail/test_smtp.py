@@ -7,17 +7,11 @@ import email.policy
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import threading
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Session
-from aiosmtpd.smtp import Envelope as SmtpEnvelope
+from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, guarded, serve
 
 from htbot.adapters.mail.message import Envelope
 from htbot.adapters.mail.smtp import SmtpDelivery, SmtpServer
@@ -36,66 +30,14 @@ ALERT = Alert(
 )
 
 
-@dataclass
-class Mailbox:
-    """Collects what arrives; `answer` is what the server says to DATA, `rcpt` to RCPT."""
-
-    answer: str = "250 OK"
-    rcpt: str = "250 OK"
-    mails: list[bytes] = field(default_factory=list)
-    encrypted: list[bool] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: SmtpEnvelope, address: str, _options: list[str]
-    ) -> str:
-        if self.rcpt.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.rcpt
-
-    async def handle_DATA(self, _server: SMTP, session: Session, envelope: SmtpEnvelope) -> str:  # noqa: N802
-        if self.answer.startswith("250"):
-            self.mails.append(envelope.content)
-            self.encrypted.append(session.ssl is not None)
-        return self.answer
-
-
-def _authenticate(*request: Any) -> AuthResult:
-    credentials = request[-1]
-    right = credentials.login == b"desk" and credentials.password == b"secret"
-    return AuthResult(success=right, handled=False)
-
-
-@contextmanager
-def _serve(mailbox: Mailbox, **options: Any) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    try:
-        yield port
-    finally:
-        controller.stop()
-
-
-@pytest.fixture(scope="module")
-def tls() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(Path(__file__).with_name("localhost.pem"))
-    return context
-
-
 def _delivery(port: int, **login: str) -> SmtpDelivery:
     return SmtpDelivery(SmtpServer("127.0.0.1", port, timeout_s=5.0, **login), ENVELOPE)
 
 
-def _guarded(tls: ssl.SSLContext) -> dict[str, Any]:
-    return {"tls_context": tls, "require_starttls": True, "auth_required": True, "authenticator": _authenticate}
-
-
 def test_mail_goes_out_encrypted_after_login(tls: ssl.SSLContext) -> None:
     mailbox = Mailbox()
-    with _serve(mailbox, **_guarded(tls)) as port:
-        _delivery(port, username="desk", password="secret").deliver(ALERT)
+    with serve(mailbox, **guarded(tls)) as port:
+        _delivery(port, username=LOGIN, password=PASSWORD).deliver(ALERT)
     message = email.message_from_bytes(mailbox.mails[0], policy=email.policy.default)
     assert mailbox.encrypted == [True]
     assert message["Subject"] == "HTBot Alert: Trade Entry"
@@ -106,17 +48,17 @@ def test_mail_goes_out_encrypted_after_login(tls: ssl.SSLContext) -> None:
 def test_wrong_password_is_told_without_the_password(tls: ssl.SSLContext) -> None:
     mailbox = Mailbox()
     with (
-        _serve(mailbox, **_guarded(tls)) as port,
-        pytest.raises(Retryable, match="refused the login of 'desk': 535") as caught,
+        serve(mailbox, **guarded(tls)) as port,
+        pytest.raises(Retryable, match=r"refused the login of 'desk@example\.org': 535") as caught,
     ):
-        _delivery(port, username="desk", password="not-it").deliver(ALERT)
+        _delivery(port, username=LOGIN, password="not-it").deliver(ALERT)
     assert "not-it" not in str(caught.value)
     assert mailbox.mails == []
 
 
 def test_loopback_relay_needs_neither_tls_nor_login() -> None:
     mailbox = Mailbox()
-    with _serve(mailbox) as port:
+    with serve(mailbox) as port:
         _delivery(port).deliver(ALERT)
     assert len(mailbox.mails) == 1
     assert mailbox.encrypted == [False]
@@ -134,16 +76,43 @@ def test_loopback_relay_needs_neither_tls_nor_login() -> None:
 )
 @pytest.mark.fault(45)
 def test_servers_answer_decides_whether_it_is_tried_again(mailbox: Mailbox, error: type[Exception]) -> None:
-    with _serve(mailbox) as port, pytest.raises(error, match="rejected the mail"):
+    with serve(mailbox) as port, pytest.raises(error, match="rejected the mail"):
         _delivery(port).deliver(ALERT)
 
 
 @pytest.mark.fault(45)
 def test_server_that_is_away_is_retryable() -> None:
-    with _serve(Mailbox()) as port:
+    with serve(Mailbox()) as port:
         pass
     with pytest.raises(Retryable, match=rf"127\.0\.0\.1:{port} did not take the mail"):
         _delivery(port).deliver(ALERT)
+
+
+@pytest.mark.fault(45)
+def test_a_server_that_drips_is_hung_up_on() -> None:
+    """Each byte comes well within the time for an answer, the answer never ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        done = threading.Event()
+
+        def drip() -> None:
+            line, _ = listening.accept()
+            with line:
+                line.sendall(b"220 slow\r\n")
+                while not done.wait(0.05):
+                    try:
+                        line.sendall(b"2")
+                    except OSError:
+                        return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        server = SmtpServer("127.0.0.1", listening.getsockname()[1], timeout_s=60.0, whole_s=0.3)
+        try:
+            with pytest.raises(Retryable, match="did not take the mail"):
+                SmtpDelivery(server, ENVELOPE).deliver(ALERT)
+        finally:
+            done.set()
+            dripping.join(20)
 
 
 def test_network_host_is_verified_and_loopback_is_not() -> None:

@@ -65,6 +65,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         raise AssertionError("the folder exists after all")
 
 
+@pytest.mark.fault(62)
+@pytest.mark.parametrize("folder", ["var", "var/log"])
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "var/log").mkdir(parents=True, mode=0o700)
+    (tmp_path / folder).chmod(0o777)
+    stack = Stack(project_root(), environ(tmp_path / "var"))
+    with pytest.raises(ConfigurationError, match=f"chmod 700 {tmp_path / folder},"), stack.exclusive():
+        raise AssertionError("it was used after all")
+
+
 @pytest.mark.slow
 @pytest.mark.fault(7)
 def test_servers_come_up_survive_kills_and_go_down(stack: Stack) -> None:

@@ -72,6 +72,16 @@ def test_a_stop_never_cuts_a_task_or_a_database_off() -> None:
     assert all(int(config[f"program:{name}"]["startsecs"]) >= 5 for name in ALL)
 
 
+@pytest.mark.fault(12)
+@pytest.mark.fault(13)
+def test_who_ends_because_redis_refuses_is_tried_again_for_hours() -> None:
+    """The pause before a try is as many seconds as there were tries; supervisord gives up after `startretries`."""
+    config = rendered()
+    for name in ("worker", "beat"):
+        tries = int(config[f"program:{name}"]["startretries"])
+        assert sum(range(tries)) > 4 * 3600
+
+
 def test_logs_are_rotated() -> None:
     config = rendered()
     for name in ALL:

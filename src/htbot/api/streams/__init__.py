@@ -1,0 +1,1 @@
+"""WebSockets: what clients say, one session each, and the connection below it."""

@@ -1,0 +1,116 @@
+"""The state of the whole system as REST, CLI and dashboard tell it: the record's part and the desk's, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from htbot.persistence.queries import trades, watch
+from htbot.persistence.queries.selection import Selection
+from htbot.persistence.queries.shapes import HaltView, OpenTradeView, StrategyView, TaskView
+from htbot.services.desk_view import DeskView
+
+# Events that the status shows.
+_RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeskStatus:
+    """Whether the desk speaks."""
+
+    state: str
+    heartbeat_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died."""
+
+    ts: datetime
+    severity: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Everything that a person asks first. `as_of` is the host time at which the record said so, `age_s` its age."""
+
+    mode: str
+    market_time: datetime | None
+    speed: float | str | None
+    connection: str
+    trading_enabled: bool | None
+    reason: str | None
+    halt: list[HaltView] | None
+    strategies: list[StrategyView]
+    open_trade: OpenTradeView | None
+    open_trades: int
+    tasks: list[TaskView]
+    recent: list[EventView]
+    world: str | None
+    account: str | None
+    desk: DeskStatus
+    degraded: list[str]
+    as_of: datetime
+    age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatus:
+    """What the record has to say, read at the host time `read_at`."""
+
+    account: str | None
+    halts: list[HaltView]
+    open_trades: list[OpenTradeView]
+    strategies: list[StrategyView]
+    tasks: list[TaskView]
+    recent: list[EventView]
+    read_at: datetime
+    degraded: list[str]
+
+
+def stored_status(
+    session: Session,
+    account: str | None,
+    market_now: datetime | None,
+    host_now: datetime,
+    degraded: Sequence[str] = (),
+) -> StoredStatus:
+    """The record's part; `degraded` are processes of this host that take too much."""
+    told = watch.alerts(session, Selection(account=account, limit=_RECENT))
+    return StoredStatus(
+        account=account,
+        halts=watch.halts(session, market_now),
+        open_trades=trades.open_trades(session, account),
+        strategies=watch.strategies(session, account),
+        tasks=watch.tasks(session, host_now),
+        recent=[EventView(alert.ts, alert.severity, alert.subject) for alert in told],
+        read_at=host_now,
+        degraded=list(degraded),
+    )
+
+
+def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[HaltView]) -> StatusView:
+    """Both parts together; `mode` is the configured one and counts while the desk has not spoken."""
+    return StatusView(
+        mode=desk.clock.mode.value if desk.clock else mode,
+        market_time=desk.market_time,
+        speed=desk.speed,
+        connection=desk.connection,
+        trading_enabled=desk.clock.trading_enabled if desk.clock and desk.state == "running" else None,
+        reason=desk.clock.reason if desk.clock else None,
+        halt=list(halts) or None,
+        strategies=stored.strategies,
+        open_trade=stored.open_trades[0] if stored.open_trades else None,
+        open_trades=len(stored.open_trades),
+        tasks=stored.tasks,
+        recent=stored.recent,
+        world=desk.clock.world_id if desk.clock else None,
+        account=stored.account,
+        desk=DeskStatus(desk.state, desk.heartbeat_age_s),
+        degraded=stored.degraded,
+        as_of=stored.read_at,
+    )

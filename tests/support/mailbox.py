@@ -1,0 +1,78 @@
+"""A real SMTP server for tests (aiosmtpd) with STARTTLS and login on a free loopback port."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Session
+from aiosmtpd.smtp import Envelope as SmtpEnvelope
+
+LOGIN, PASSWORD = "desk@example.org", "secret"
+
+
+@dataclass
+class Mailbox:
+    """Collects what arrives; `answer` is what the server says to DATA, `rcpt` to RCPT."""
+
+    answer: str = "250 OK"
+    rcpt: str = "250 OK"
+    mails: list[bytes] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: SmtpEnvelope, address: str, _options: list[str]
+    ) -> str:
+        if self.rcpt.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: SmtpEnvelope) -> str:  # noqa: N802
+        if self.answer.startswith("250"):
+            self.mails.append(envelope.content)
+            self.encrypted.append(session.ssl is not None)
+        return self.answer
+
+
+def _authenticate(*request: Any) -> AuthResult:
+    credentials = request[-1]
+    right = credentials.login == LOGIN.encode() and credentials.password == PASSWORD.encode()
+    return AuthResult(success=right, handled=False)
+
+
+@contextmanager
+def serve(mailbox: Mailbox, port: int = 0, **options: Any) -> Iterator[int]:
+    """A server that runs meanwhile, and its port."""
+    chosen = port or free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=chosen, **options)
+    controller.start()
+    try:
+        yield chosen
+    finally:
+        controller.stop()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """The server's side of TLS, with a certificate of this run."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+def guarded(context: ssl.SSLContext) -> dict[str, Any]:
+    """Options of a server that demands STARTTLS and a login."""
+    return {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": _authenticate}

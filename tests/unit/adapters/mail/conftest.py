@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.support.mailbox import *  # noqa: F403 - a fixture

@@ -1,0 +1,79 @@
+"""An open trade is shown at the prices that its exit guard looks at, when they are newer than the record's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from tests.support import record
+from tests.support.people import chain
+
+from htbot.domain.quotes import Quote
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.queries.shapes import OpenTradeView
+from htbot.services.board.picture import at_market
+
+TRADE = record.trade(credit=Decimal("4.30"))
+VIEW = OpenTradeView(
+    id=TRADE.id,
+    strategy="s",
+    account=record.ACCOUNT,
+    symbol="SPX",
+    direction=1,
+    state="open",
+    opened_at=record.NOON,
+    legs=[],
+    quantity=1,
+    width=Decimal(40),
+    credit=Decimal("4.30"),
+    maximum_loss=None,
+    mark=Decimal("3.90"),
+    natural=Decimal("4.10"),
+    pnl_mid=Decimal("40.00"),
+    pnl_natural=Decimal("20.00"),
+    max_gain=None,
+    marked_at=record.at(3),
+    target=Decimal(400),
+    stop=Decimal(200),
+    exit_at=record.at(180),
+    flat_deadline=record.at(225),
+)
+
+
+def ticker(
+    minutes: float, short: tuple[float | None, float | None], long: tuple[float | None, float | None]
+) -> Snapshot:
+    at = record.at(minutes)
+    quotes = {
+        record.SHORT.con_id: Quote(record.SHORT.con_id, at, *short, 1, 1),
+        record.LONG.con_id: Quote(record.LONG.con_id, at, *long, 1, 1),
+    }
+    return replace(chain(), as_of=at, quotes=quotes)
+
+
+def test_newer_quotes_mark_it() -> None:
+    shown = at_market(VIEW, TRADE, ticker(4, (6.10, 6.30), (1.90, 2.00)))
+    assert (shown.mark, shown.natural) == (Decimal("4.25"), Decimal("4.40"))
+    assert (str(shown.pnl_mid), str(shown.pnl_natural)) == ("5.00", "-10.00")
+    assert shown.marked_at == record.at(4)
+    assert replace(shown, mark=VIEW.mark, natural=VIEW.natural, pnl_mid=VIEW.pnl_mid) != VIEW
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        None,
+        ticker(2, (6.10, 6.30), (1.90, 2.00)),
+        ticker(3, (6.10, 6.30), (1.90, 2.00)),
+        ticker(4, (6.10, None), (1.90, 2.00)),
+        replace(ticker(4, (6.10, 6.30), (1.90, 2.00)), quotes={}),
+    ],
+)
+def test_older_quotes_and_half_ones_do_not(seen: Snapshot | None) -> None:
+    assert at_market(VIEW, TRADE, seen) is VIEW
+
+
+def test_a_trade_without_a_credit_has_a_mark_and_no_result() -> None:
+    shown = at_market(VIEW, replace(TRADE, credit=None), ticker(4, (6.10, 6.30), (1.90, 2.00)))
+    assert (shown.mark, shown.pnl_mid, shown.pnl_natural) == (Decimal("4.25"), None, None)
