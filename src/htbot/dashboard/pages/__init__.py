@@ -40,8 +40,8 @@ class Page:
 
 
 PAGES = (
-    Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),
-    Page("chart", "/chart", "Chart", "c", ("picture",)),
+    Page("desk", "/", "Desk", "d", ("pnl", "risk", "positions", "picture", "story", "trades")),
+    Page("chart", "/chart", "Chart", "c", ("picture", "story")),
     Page("signals", "/signals", "Signals", "s", ("fired", "cycles")),
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
     Page("trades", "/trades", "Trades", "t", ("trades",)),
