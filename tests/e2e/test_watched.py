@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 
+from htbot.persistence.queries.shapes import TradeView
 from htbot.services.commands import Caller
 from htbot.services.strategies import NewStrategy
 
 CALLER = Caller("test")
 FAST = {"short_window": 2, "long_window": 3, "allow_short": True, "bar_minutes": 1}
+TRADED = {**FAST, "quantity": 5, "exit_time": "15:50", "stop_loss_usd": "50", "profit_target_usd": "50"}
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(500)]
 
 
 def said(instance: Instance, name: str) -> str:
@@ -29,6 +31,7 @@ def test_strategies_are_watched_on_live_bars(tmp_path: Path) -> None:
         strategies = instance.people.strategies
         strategies.add(NewStrategy("spy", "ma_crossover", "SPY", FAST, enabled=True), CALLER)
         strategies.add(NewStrategy("spx", "ma_crossover", "SPX", {**FAST, "bar_minutes": 5}, enabled=True), CALLER)
+        strategies.add(NewStrategy("trades", "ma_crossover", "QQQ", TRADED, enabled=True, mode="trade"), CALLER)
         strategies.add(NewStrategy("typo", "ma_crossover", "NOSUCH", FAST, enabled=True), CALLER)
         until(lambda: _actions(instance, "spy") == {"enter", "leave"}, 180, "spy has entered and left")
         until(lambda: "flat" in said(instance, "spx") or "holds" in said(instance, "spx"), 60, "spx is looked at")
@@ -37,6 +40,9 @@ def test_strategies_are_watched_on_live_bars(tmp_path: Path) -> None:
         assert any("the broker knows no STK NOSUCH" in text for text in mails)
         late = [one for one in instance.people.queries.signals(EVERYTHING) if "after its end" in one.trigger]
         assert len(late) <= 2
+
+        until(lambda: _closed(instance, "trades"), 180, "a traded strategy has bought and sold")
+        _check_trade(instance, _closed(instance, "trades")[0])
 
         changed = strategies.change("spy", {"long_window": "4"}, CALLER)
         until(lambda: _observed_since(instance, "spy") >= changed.changed_at, 60, "the new settings count")
@@ -49,6 +55,26 @@ def _actions(instance: Instance, name: str) -> set[str]:
     found = instance.people.queries.signals(EVERYTHING)
     assert all(one.refused_by == "observe" for one in found if one.strategy == name)
     return {one.action for one in found if one.strategy == name}
+
+
+def _closed(instance: Instance, name: str) -> list[TradeView]:
+    return [one for one in instance.people.queries.trades(EVERYTHING) if one.strategy == name and one.closed_at]
+
+
+def _check_trade(instance: Instance, trade: TradeView) -> None:
+    """Shares by their leg, one entry, a stop and a target that stood at the gateway, and one close by any of them."""
+    [leg] = trade.legs
+    assert (leg.symbol, leg.expiry, leg.strike, leg.right, leg.quantity) == ("QQQ", None, None, None, 5)
+    assert (trade.width, trade.credit, trade.debit) == (None, None, None)
+    assert leg.fill is not None
+    assert leg.exit_fill is not None
+    assert trade.gross_pnl == 5 * trade.direction * (leg.exit_fill - leg.fill)
+    orders = [one for one in instance.people.queries.orders(EVERYTHING) if one.trade_id == trade.id]
+    assert sum(one.purpose == "entry" and one.filled for one in orders) == 5
+    assert sum(one.filled for one in orders if one.purpose == "exit") == 5
+    assert len(orders) >= 3, "an entry, a stop and a target at least"
+    why = instance.people.queries.why(trade.id)
+    assert [step.step for step in why.steps][-1] == "alert"
 
 
 def _observed_since(instance: Instance, name: str) -> datetime:

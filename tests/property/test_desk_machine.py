@@ -19,12 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.support.desk_machine import CALM, STOPPED, Machine, wipe
+from tests.support.desk_machine import CALM, STOPPED, Machine
 from tests.support.postgres import (  # noqa: F401 - fixtures
     postgres_server,
     record_template,
     shared_database,
     shared_database_url,
+    wipe,
 )
 
 from htbot.domain.errors import Retryable
@@ -53,9 +54,9 @@ class DeskMachine(RuleBasedStateMachine):
         self.m = Machine(self.database, Path(self._folder.name))
         self.m.step()
 
-    @initialize(quantity=quantities, filled=st.integers(0, 3))
-    def begin_with_an_entry(self, quantity: int, filled: int) -> None:
-        self.m.approve(quantity)
+    @initialize(quantity=quantities, filled=st.integers(0, 3), shares=st.booleans())
+    def begin_with_an_entry(self, quantity: int, filled: int, shares: bool) -> None:
+        self.m.approve(quantity, shares=shares)
         self.m.step()
         if filled:
             self.m.broker_fills(0, filled)
@@ -63,10 +64,10 @@ class DeskMachine(RuleBasedStateMachine):
 
     # --- people, workers, market -----------------------------------------------------------------------------------
 
-    @rule(quantity=quantities)
+    @rule(quantity=quantities, shares=st.booleans())
     @precondition(lambda self: self.m.entries < MOST_ENTRIES)
-    def approve_entry(self, quantity: int) -> None:
-        self.m.approve(quantity)
+    def approve_entry(self, quantity: int, shares: bool) -> None:
+        self.m.approve(quantity, shares=shares)
 
     @rule()
     def task_asks_for_an_exit(self) -> None:

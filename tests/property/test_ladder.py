@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.examples import some_hundred
 from tests.support.spreads import AS_OF, LEGS, LONG, SHORT, intent, quotes
 
-from htbot.domain.orders import OrderIntent, PriceStyle, Purpose
+from htbot.domain.orders import WALKING, OrderIntent, PriceStyle, Purpose
 from htbot.execution.ladder import DEFAULT_PACE, LadderPace, limit_at, next_change_s
 from htbot.portfolio.marks import Marks, mark_spread
 
@@ -32,7 +32,7 @@ def intents(draw: st.DrawFn) -> OrderIntent:
     purpose = draw(st.sampled_from(Purpose))
     worst = "-40" if purpose is Purpose.EXIT else draw(st.sampled_from(["-0.20", "-2.00", "-4.00"]))
     limit = "-6.00"
-    return intent(purpose, draw(st.sampled_from(PriceStyle)), limit, worst, draw(ticks))
+    return intent(purpose, draw(st.sampled_from(sorted(WALKING))), limit, worst, draw(ticks))
 
 
 def check_limit(order: OrderIntent, limit: Decimal) -> None:

@@ -16,6 +16,7 @@ from htbot.domain.instruments import Contract, Instrument, Right, SecType, Under
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
+from htbot.domain.signals import Leg
 from htbot.execution.messages import (
     BagExecutionMessage,
     CommissionMessage,
@@ -58,6 +59,15 @@ class HeldOrder:
     status: str = "Submitted"
     filled: int = 0
     average: Decimal = Decimal(0)
+    quantity: int = 0
+
+    def __post_init__(self) -> None:
+        self.quantity = self.quantity or self.intent.quantity
+
+    @property
+    def shown(self) -> Decimal:
+        """Prices of a single leg have the broker's own sign."""
+        return self.intent.in_books(self.limit)
 
     @property
     def working(self) -> bool:
@@ -71,16 +81,16 @@ class HeldOrder:
             perm_id=self.perm_id,
             account=self.intent.account,
             status=self.status,
-            limit=self.limit,
-            quantity=self.intent.quantity,
+            limit=self.shown,
+            quantity=self.quantity,
             completed=not self.working,
             filled=self.filled,
         )
 
     def as_status(self) -> OrderStatusMessage:
-        remaining = self.intent.quantity - self.filled
+        remaining, average = self.quantity - self.filled, self.intent.in_books(self.average)
         return OrderStatusMessage(
-            self.order_id, self.client_id, self.perm_id, self.status, self.filled, remaining, self.average
+            self.order_id, self.client_id, self.perm_id, self.status, self.filled, remaining, average
         )
 
 
@@ -99,6 +109,7 @@ class FakeBroker:
     options: list[ListedOption] = field(default_factory=list)
     quotes: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=lambda: dict(VALUES))
+    shortable: dict[int, float] = field(default_factory=dict)
     margin: WhatIf = ENOUGH
     history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
 
@@ -118,9 +129,11 @@ class FakeBroker:
                 for message in messages:
                     session.sink(message)
 
-    def accept(self, intent: OrderIntent, order_id: int, client_id: int, limit: Decimal) -> HeldOrder:
+    def accept(
+        self, intent: OrderIntent, order_id: int, client_id: int, limit: Decimal, quantity: int | None = None
+    ) -> HeldOrder:
         """A new order works."""
-        order = HeldOrder(intent, order_id, client_id, 9000 + len(self.orders), limit)
+        order = HeldOrder(intent, order_id, client_id, 9000 + len(self.orders), limit, quantity=quantity or 0)
         self.orders.append(order)
         self.next_valid_id = max(self.next_valid_id, order_id + 1)
         return order
@@ -128,31 +141,37 @@ class FakeBroker:
     def fill(self, ref: str, price: str | None = None, quantity: int | None = None) -> None:
         """Execute a working order at a signed net price, in part when a quantity is given."""
         order = self.working(ref)
-        done = quantity or order.intent.quantity - order.filled
+        done = quantity or order.quantity - order.filled
         net = order.limit if price is None else Decimal(price)
         order.average = (order.average * order.filled + net * done) / (order.filled + done)
         order.filled += done
-        if order.filled == order.intent.quantity:
+        if order.filled == order.quantity:
             order.status = "Filled"
         executed = self.execute(order, net, done)
         self.tell(*executed, order.as_message(), order.as_status())
+        for other in self.siblings(order):
+            self.reduce(other, done)
+
+    def siblings(self, order: HeldOrder) -> list[HeldOrder]:
+        """The other working orders of a group."""
+        group = order.intent.group
+        return [one for one in self.orders if one is not order and one.working and group and one.intent.group == group]
+
+    def reduce(self, order: HeldOrder, done: int) -> None:
+        """Another order of its group has filled: OCA type 2."""
+        order.quantity = max(order.filled, order.quantity - done)
+        if order.quantity == order.filled:
+            order.status = "Cancelled"
+        self.tell(order.as_message(), order.as_status())
 
     def execute(self, order: HeldOrder, net: Decimal, quantity: int) -> list[Execution]:
         """The executions of a fill, booked at the broker: the combination's first, then one of each leg."""
         number = len(self.executions_today)
         intent = order.intent
-        made: list[Execution] = [
-            BagExecutionMessage(
-                f"{number:05d}.00.01",
-                intent.ref,
-                order.order_id,
-                order.perm_id,
-                quantity,
-                order.filled,
-                net,
-                self.now(),
-            )
-        ]
+        made: list[Execution] = []
+        if intent.plain is None:
+            told = (intent.ref, order.order_id, order.perm_id, quantity, order.filled, net, self.now())
+            made.append(BagExecutionMessage(f"{number:05d}.00.01", *told))
         for part, leg in enumerate(intent.legs, start=1):
             bought = (leg.ratio > 0) is (intent.action is Action.BUY)
             fill = Fill(
@@ -166,7 +185,7 @@ class FakeBroker:
                 right=leg.right,
                 side=Action.BUY if bought else Action.SELL,
                 quantity=quantity,
-                price=LONG_PRICE if leg.ratio > 0 else LONG_PRICE - net,
+                price=_price_of(intent, leg, net),
                 multiplier=leg.multiplier,
                 executed_at=self.now(),
                 perm_id=order.perm_id,
@@ -198,7 +217,15 @@ class FakeBroker:
         self.tell(order.as_status())
 
 
+def _price_of(intent: OrderIntent, leg: Leg, net: Decimal) -> Decimal:
+    if intent.plain is not None:
+        return intent.in_books(net)
+    return LONG_PRICE if leg.ratio > 0 else LONG_PRICE - net
+
+
 def _contract_of(fill: Fill) -> Contract:
+    if fill.expiry is None:
+        return Contract(fill.con_id, fill.symbol, SecType.STOCK, "SMART")
     return Contract(
         fill.con_id, fill.symbol, SecType.OPTION, "SMART", "USD", fill.expiry, fill.strike, fill.right, "SPXW", 100
     )
@@ -264,7 +291,7 @@ class FakeSession:
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
-    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+    def place(self, intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> None:
         if self.on_place is not None:
             self.on_place(intent, order_id, limit)
         self.placed.append((intent.ref, order_id, limit))
@@ -272,11 +299,11 @@ class FakeSession:
             return
         own = [order for order in self.broker.orders if (order.order_id, order.client_id) == (order_id, self.client_id)]
         if own:
-            self._modify(own[0], intent, limit)
+            self._modify(own[0], intent, limit, quantity)
         elif self.reject is not None:
             self._tell(ErrorMessage(order_id, *self.reject))
         else:
-            order = self.broker.accept(intent, order_id, self.client_id, limit)
+            order = self.broker.accept(intent, order_id, self.client_id, limit, quantity)
             self._tell(order.as_message(), order.as_status())
 
     async def what_if(self, question: MarginQuestion, order_id: int) -> WhatIf:
@@ -287,13 +314,13 @@ class FakeSession:
             return WhatIf(rejected="broker error 200: No security definition has been found for the request")
         return WhatIf(rejected="broker error {}: {}".format(*self.reject)) if self.reject else self.broker.margin
 
-    def _modify(self, order: HeldOrder, intent: OrderIntent, limit: Decimal) -> None:
+    def _modify(self, order: HeldOrder, intent: OrderIntent, limit: Decimal, quantity: int | None) -> None:
         if not order.working or order.intent.ref != intent.ref:
             self._tell(ErrorMessage(order.order_id, 103, "Duplicate order id"))
         elif self.refuse_modify is not None:
             self._tell(ErrorMessage(order.order_id, *self.refuse_modify))
         else:
-            order.limit = limit
+            order.limit, order.quantity = limit, quantity or intent.quantity
             self._tell(order.as_message(), order.as_status())
 
     def cancel(self, order_id: int) -> None:
@@ -360,9 +387,12 @@ class FakeSession:
     async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         return await self.stream_bars(contract, minutes, days)
 
-    def subscribe(self, contract_id: int, exchange: str) -> None:
-        del exchange
+    def subscribe(self, contract_id: int, exchange: str, *, borrowing: bool = False) -> None:
+        del exchange, borrowing
         self._lines.add(contract_id)
+
+    def shortable(self, contract_id: int) -> float | None:
+        return self.broker.shortable.get(contract_id)
 
     def unsubscribe(self, contract_id: int) -> None:
         self._lines.discard(contract_id)

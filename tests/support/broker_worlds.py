@@ -11,16 +11,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.support import record
+from tests.support import plain, record
 from tests.support.broker import FakeBroker, FakeSession
-from tests.support.paper_world import DAYS, HandMarket, option_id
+from tests.support.paper_world import DAYS, SPY, HandMarket, option_id
 
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.domain.instruments import Right
-from htbot.domain.orders import OrderIntent
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.orders import Action, OrderIntent
+from htbot.domain.signals import PlainLeg, SpreadLeg
+from htbot.domain.trades import Trade
 from htbot.marketdata.snapshot import ListedOption
+from htbot.matching.terms import OrderKind
 from htbot.paper.clock import PacedTime
 from htbot.paper.faults.stage import ControlBoard
 from htbot.paper.gateway import Gateway, GatewayConfig
@@ -47,6 +49,10 @@ class World(Protocol):
         """The market meets the limit of a working order."""
         ...
 
+    async def cross_entry(self, ref: str) -> None:
+        """Time goes on, and an order that is marketable meets the touch."""
+        ...
+
     def hang_up(self) -> None:
         """The broker closes the connection."""
         ...
@@ -67,13 +73,17 @@ class FakeWorld:
         self.account = record.ACCOUNT
         grid = [ListedOption(leg.con_id, leg.expiry, leg.strike, leg.right, "SPXW") for leg in reversed(LEGS)]
         self.broker = FakeBroker(self.account, lambda: record.NOON, quotes=dict(QUOTES), options=grid)
-        self.broker.quotes[1] = (4699.9, 4700.1)
+        self.broker.shortable[SPY] = 5000.0
+        self.broker.quotes |= {1: (4699.9, 4700.1), SPY: (469.99, 470.01)}
         self.told: list[SessionMessage] = []
         self.session = FakeSession(self.broker, CLIENT, self.told.append)
 
     async def cross(self, ref: str) -> None:
         self.broker.fill(ref)
         self.broker.report_commissions(ref)
+
+    async def cross_entry(self, ref: str) -> None:
+        await self.cross(ref)
 
     def hang_up(self) -> None:
         self.session.hang_up()
@@ -110,9 +120,24 @@ class TcpWorld:
     async def cross(self, ref: str) -> None:
         """Quotes move until natural meets the limit, and time goes on."""
         [order] = [order for order in self.gateway.book.working if order.ticket.ref == ref]
+        if order.tradable.con_ids == (SPY,):
+            self._cross_shares(order.ticket.kind is OrderKind.STOP, order.ticket.action is Action.BUY)
+            return
         self.market.quotes |= {SHORT: (10.20, 10.30), LONG: (0.90, 1.00)}
         if order.ticket.action.value == "SELL":
             self.market.quotes |= {SHORT: (3.30, 3.40), LONG: (3.20, 3.30)}
+        self.pace._clock.at += timedelta(seconds=5)
+        self.pace.tick()
+
+    async def cross_entry(self, ref: str) -> None:
+        del ref
+        self.pace._clock.at += timedelta(seconds=5)
+        self.pace.tick()
+
+    def _cross_shares(self, stop: bool, bought: bool) -> None:
+        """A stop to sell is met by a fall, a limit to sell by a rise, and the other way round."""
+        price = 480.0 if stop is bought else 460.0
+        self.market.quotes[SPY], self.market.last[SPY] = (price, price + 0.02), price
         self.pace._clock.at += timedelta(seconds=5)
         self.pace.tick()
 
@@ -166,3 +191,15 @@ def exit_(world: World, number: int = 1, **changes: Any) -> OrderIntent:
     """The same, closed."""
     trade = record.trade(number, account=world.account, legs=LEGS, width=Decimal(25))
     return replace(record.exit_of(trade, number), **changes)
+
+
+def shares(world: World, ratio: int = 1, **changes: Any) -> Trade:
+    """Ten shares of SPY, bought or sold short at 470."""
+    changes = {"account": world.account, "quantity": 10, "credit": Decimal(-470 * ratio), **changes}
+    return plain.trade(1, PlainLeg(SPY, "SPY", ratio), **changes)
+
+
+def shares_entry(world: World, ratio: int = 1, **changes: Any) -> OrderIntent:
+    """Their entry, marketable."""
+    made = plain.entry(shares(world, ratio), 1, "471.00" if ratio > 0 else "469.00", session=DAYS[0], good_till=None)
+    return replace(made, **changes)

@@ -239,6 +239,7 @@ class Running:
     async def look(self, ticked: set[int] | None = None) -> int:
         """Guard; what it begins has left and is in the record when this returns."""
         begun = self.desk.guard.look(self.world.now, ticked)
+        self.desk.trading.protecting.look(self.world.now)
         await self.desk.guard.settle()
         await self.desk.ledger.settle()
         return begun

@@ -11,9 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg2
 from sqlalchemy.orm import Session as Transaction
-from tests.support import record
+from tests.support import plain, record
 from tests.support.broker import HeldOrder
 from tests.support.desk import MortalThread, Running, World
 
@@ -27,14 +26,14 @@ from htbot.marketdata.messages import TimeMessage
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import FillRepository, IntentRepository, TradeRepository
 from htbot.persistence.repositories.desk_state import Superseded
-from htbot.persistence.rows import Base
 from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.positions import fold
 from htbot.services.trade_record import manual_decision, request_exit
 
 T = TypeVar("T")
-CALM = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00)}
-STOPPED = {record.SHORT.con_id: (9.60, 9.70), record.LONG.con_id: (2.00, 2.10)}
+SHARES = plain.LONG.con_id
+CALM = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00), SHARES: (400.00, 400.02)}
+STOPPED = {record.SHORT.con_id: (9.60, 9.70), record.LONG.con_id: (2.00, 2.10), SHARES: (390.00, 390.02)}
 _ENDED = frozenset({TradeState.VOID, TradeState.CLOSED})
 _ROUNDS = 60
 
@@ -54,17 +53,6 @@ class FalteringThread(MortalThread):
             self.mute -= 1
             raise Retryable("PostgreSQL did not answer: the connection was reset after the commit")
         return result
-
-
-def wipe(url: str) -> None:
-    """No rows."""
-    connection = psycopg2.connect(url, connect_timeout=5)
-    try:
-        with connection, connection.cursor() as cursor:
-            tables = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
-            cursor.execute(f"SET LOCAL session_replication_role = replica; {tables}")
-    finally:
-        connection.close()
 
 
 class Machine:
@@ -183,15 +171,21 @@ class Machine:
 
     # --- what people and workers do --------------------------------------------------------------------------------
 
-    def approve(self, quantity: int) -> None:
-        """A worker commits an approved entry of a lane of its own."""
+    def approve(self, quantity: int, *, shares: bool = False) -> None:
+        """A worker commits an approved entry of a lane of its own, of spreads or of shares."""
         self.entries += 1
         lane = f"lane{self.entries}"
         rules = ExitRules(Decimal(10_000), Decimal(200), record.at(600), record.at(660))
         trade_id = f"{lane}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1"
         now = self.world.now
-        trade = record.trade(self.entries, id=trade_id, strategy=lane, quantity=quantity, rules=rules, opened_at=now)
-        intent = record.entry(trade, 1, decision_id=record.decision_id(self.entries))
+        named: dict[str, Any] = {"id": trade_id, "strategy": lane, "quantity": quantity, "opened_at": now}
+        if shares:
+            rules = replace(plain.RULES, exit_at=record.at(600), flat_deadline=record.at(660))
+            trade = plain.trade(self.entries, rules=rules, **named)
+            intent = plain.entry(trade, 1, decision_id=record.decision_id(self.entries))
+        else:
+            trade = record.trade(self.entries, rules=rules, **named)
+            intent = record.entry(trade, 1, decision_id=record.decision_id(self.entries))
         self.intents[intent.ref] = self.world.approve(trade, intent, self.entries)
 
     def ask_exit(self) -> None:
@@ -210,7 +204,7 @@ class Machine:
 
     def broker_fills(self, number: int, quantity: int) -> None:
         order = self.working[number % len(self.working)]
-        left = order.intent.quantity - order.filled
+        left = order.quantity - order.filled
         self.world.broker.fill(order.intent.ref, _price(order.intent), min(quantity, left))
 
     def broker_ends(self, number: int, status: str) -> None:
@@ -240,17 +234,25 @@ class Machine:
             self.intents.setdefault(order.intent.ref, order.intent)
         for ref, quantity in could.items():
             assert quantity <= self.intents[ref].quantity, f"{ref} may fill {quantity}: {self.world.broker.orders}"
-        opened, closing = Counter[str](), Counter[str]()
+        opened, closing, groups = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
         for order in self.world.broker.orders:
-            trade = order.intent.trade_id
+            trade, group = order.intent.trade_id, order.intent.group
             if order.intent.purpose is Purpose.ENTRY:
                 opened[trade] += order.filled
-            else:
-                closing[trade] += order.intent.quantity if order.working else order.filled
+                continue
+            closing[trade] += order.filled
+            left = order.quantity - order.filled if order.working else 0
+            if group is None:
+                closing[trade] += left
+            else:  # of one group only one can fill
+                groups[trade, group] = max(groups[trade, group], left)
+        for (trade, _group), left in groups.items():
+            closing[trade] += left
         for trade, quantity in closing.items():
             assert quantity <= opened[trade], f"{trade} holds {opened[trade]}, its closes may fill {quantity}"
         held = {con_id: quantity for (_a, con_id), (_c, quantity) in self.world.broker.held.items()}
         assert held.get(record.SHORT.con_id, 0) <= 0 <= held.get(record.LONG.con_id, 0), held
+        assert held.get(SHARES, 0) >= 0, held
 
     def calm_down(self) -> None:
         """Everything is kind from here on, and every trade is stopped out; then the two books are the same."""
@@ -262,8 +264,9 @@ class Machine:
             self.step()
             self.check()
             for order in self.working:
-                self.world.broker.fill(order.intent.ref, _price(order.intent))
-                self.world.broker.report_commissions(order.intent.ref)
+                if order.working:  # another one of its group may have ended it
+                    self.world.broker.fill(order.intent.ref, _price(order.intent))
+                    self.world.broker.report_commissions(order.intent.ref)
             self.step()
             if self._over():
                 break
@@ -297,11 +300,13 @@ class Machine:
         assert ours == held, (ours, held)
         assert {order.intent.ref for order in self.world.broker.orders} <= set(stored)
         filled = Counter[str]()
+        asked = {ref: item.intent.quantity for ref, item in stored.items()}
         for order in self.world.broker.orders:
             filled[order.intent.ref] += order.filled
+            asked[order.intent.ref] = order.quantity or asked[order.intent.ref]
         for ref, item in stored.items():
             whole = item.state is IntentState.FILLED
-            assert whole == (filled[ref] == item.intent.quantity), (ref, item.state, filled[ref])
+            assert whole == (filled[ref] == asked[ref]), (ref, item.state, filled[ref])
         self._memory_is_the_record(trades)
         assert self.now.desk.enabled, self.now.desk.reason
         halts = self.world.halts()
@@ -318,4 +323,6 @@ class Machine:
 
 def _price(intent: OrderIntent) -> str | None:
     """Entries fill at one credit whatever they ask for, so that the stop is crossed when the market says so."""
+    if intent.plain is not None:
+        return None
     return "-4.25" if intent.purpose is Purpose.ENTRY else None

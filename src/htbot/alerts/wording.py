@@ -11,8 +11,9 @@ from htbot.domain.alerts import Alert, Severity
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, ExitReason
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import Direction, Signal, SpreadLeg
+from htbot.domain.signals import Direction, Leg, Signal, SpreadLeg
 from htbot.domain.trades import Trade
+from htbot.portfolio.pnl import maximum_loss_usd
 from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
@@ -41,20 +42,19 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         fills: leg executions of the entry order.
         as_of: market time of the fill.
     """
-    spread = SPREAD_WORDS[trade.direction]
+    traded = _traded(trade)
     indicators = [Fact(name, f"{value:.2f}") for name, value in sorted(signal.indicators.items())]
     facts = [
         Fact("Strategy", trade.strategy),
         Fact("Account", trade.account),
-        Fact("Direction", f"{int(trade.direction):+d} ({spread})"),
+        Fact("Direction", f"{int(trade.direction):+d} ({traded})"),
         Fact("Underlying", f"{trade.symbol} at {signal.price:.2f}"),
-        Fact("Level broken", f"{signal.level:.2f} ({LEVEL_WORDS[trade.direction]})"),
-        Fact("Trend", f"{signal.trend:+d}"),
+        *_looked_at(trade, signal),
         *indicators,
         *_leg_facts(trade, fills, opening=True),
-        Fact("Net credit", _credit_words(trade)),
-        Fact("Maximum loss", _usd(_maximum_loss(trade))),
-        Fact("Profit target", _usd(trade.rules.profit_target_usd)),
+        _opened_for(trade),
+        Fact("Maximum loss", _usd(maximum_loss_usd(trade))),
+        Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
         Fact("Closed by", trade.rules.exit_at.astimezone(NEW_YORK).strftime("%H:%M %Z")),
         Fact("Signal", signal.reason),
@@ -64,7 +64,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
             kind="trade_entry",
             severity=Severity.INFO,
             title="Trade Entry",
-            summary=f"Sold {trade.quantity} {trade.symbol} {spread}, {_strikes(trade)}, for {_price(trade.credit)}.",
+            summary=_entry_summary(trade),
             as_of=as_of,
             dedup_key=f"trade_entry:{trade.id}",
             facts=facts,
@@ -89,21 +89,19 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
         Fact("Account", trade.account),
         Fact("Reason", reason),
         *_leg_facts(trade, fills, opening=False),
-        Fact("Sold for", _price(trade.credit)),
-        Fact("Bought back for", _price(trade.debit)),
+        *_prices(trade),
         Fact("Gross P&L", _usd(trade.gross_pnl_usd)),
         Fact("Commissions", _usd(trade.commissions_usd)),
         Fact("Net P&L", _usd(trade.net_pnl_usd)),
         Fact("Maximum gain", _usd(trade.max_gain_usd)),
         Fact("Duration", _duration(closed_at - trade.opened_at)),
     ]
-    spread = SPREAD_WORDS[trade.direction]
     return compose(
         Message(
             kind="trade_exit",
             severity=Severity.INFO,
             title=f"Trade Exit - {reason}",
-            summary=f"Closed {trade.quantity} {trade.symbol} {spread}, {_strikes(trade)}: {reason}.",
+            summary=f"Closed {trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}: {reason}.",
             as_of=as_of,
             dedup_key=f"trade_exit:{trade.id}",
             facts=facts,
@@ -174,43 +172,89 @@ def _leg_facts(trade: Trade, fills: Sequence[Fill], *, opening: bool) -> list[Fa
     return [Fact(f"Leg {number}", _leg_words(leg, folded, opening)) for number, leg in enumerate(trade.legs, start=1)]
 
 
-def _leg_words(leg: SpreadLeg, fills: Sequence[Fill], opening: bool) -> str:
+def _leg_words(leg: Leg, fills: Sequence[Fill], opening: bool) -> str:
     side = Action.BUY if (leg.ratio > 0) is opening else Action.SELL
     own = [fill for fill in fills if fill.con_id == leg.con_id]
     quantity = sum(fill.quantity for fill in own)
-    name = f"{leg.symbol} {leg.expiry:%Y-%m-%d} {leg.strike.normalize():f} {leg.right.name.lower()}"
+    name = leg.symbol
+    if isinstance(leg, SpreadLeg):
+        name = f"{leg.symbol} {leg.expiry:%Y-%m-%d} {leg.strike.normalize():f} {leg.right.name.lower()}"
     if quantity == 0:
         return f"{side} {name}, conId {leg.con_id}, fill {NOT_KNOWN}"
     average = sum((fill.price * fill.quantity for fill in own), Decimal(0)) / quantity
     return f"{side} {quantity} {name}, conId {leg.con_id}, at {average:.2f}"
 
 
+def _traded(trade: Trade) -> str:
+    """What a trade is: a spread by its name, shares by their side."""
+    if trade.plain is None:
+        return SPREAD_WORDS[trade.direction]
+    return "shares, long" if trade.plain.ratio > 0 else "shares, short"
+
+
+def _looked_at(trade: Trade, signal: Signal) -> list[Fact]:
+    """What a spread's strategy watches; one on shares says it in its reason."""
+    if trade.plain is not None:
+        return []
+    broken = f"{signal.level:.2f} ({LEVEL_WORDS[trade.direction]})"
+    return [Fact("Level broken", broken), Fact("Trend", f"{signal.trend:+d}")]
+
+
+def _entry_summary(trade: Trade) -> str:
+    if trade.plain is None:
+        return f"Sold {trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}, for {_price(trade.credit)}."
+    verb = "Bought" if trade.plain.ratio > 0 else "Sold short"
+    return f"{verb} {trade.quantity} {trade.symbol} at {_share_price(trade, trade.credit)}."
+
+
 def _strikes(trade: Trade) -> str:
-    short = next(leg for leg in trade.legs if leg.ratio < 0)
-    long = next(leg for leg in trade.legs if leg.ratio > 0)
-    return f"{short.strike.normalize():f}/{long.strike.normalize():f} {short.right.name.lower()}"
+    """`, 4150/4110 put` of a spread, nothing of shares."""
+    legs = [leg for leg in trade.legs if isinstance(leg, SpreadLeg)]
+    short, long = (next((leg for leg in legs if leg.ratio * side > 0), None) for side in (-1, 1))
+    if short is None or long is None:
+        return ""
+    return f", {short.strike.normalize():f}/{long.strike.normalize():f} {short.right.name.lower()}"
 
 
-def _units(trade: Trade) -> int:
-    return trade.legs[0].multiplier * trade.quantity
+def _share_price(trade: Trade, credit: Decimal | None) -> str:
+    """The price of a share from what our books call credit or debit."""
+    return NOT_KNOWN if credit is None else _price(-credit * trade.legs[0].ratio)
 
 
-def _maximum_loss(trade: Trade) -> Decimal | None:
-    return None if trade.credit is None else (trade.width - trade.credit) * _units(trade)
-
-
-def _credit_words(trade: Trade) -> str:
+def _opened_for(trade: Trade) -> Fact:
+    if trade.plain is not None:
+        return Fact("Entry price", _share_price(trade, trade.credit))
     if trade.credit is None:
-        return NOT_KNOWN
-    return f"{trade.credit:.2f} per unit, {_usd(trade.credit * _units(trade))}"
+        return Fact("Net credit", NOT_KNOWN)
+    return Fact("Net credit", f"{trade.credit:.2f} per unit, {_usd(trade.credit * trade.units)}")
+
+
+def _prices(trade: Trade) -> list[Fact]:
+    if trade.plain is None:
+        return [Fact("Sold for", _price(trade.credit)), Fact("Bought back for", _price(trade.debit))]
+    told = (("Entry price", trade.credit), ("Exit price", trade.debit))
+    return [Fact(name, _share_price(trade, amount)) for name, amount in told]
+
+
+def _target_words(trade: Trade) -> str:
+    return _rule_words(trade.rules.profit_target_usd, trade.rules.target_price)
+
+
+def _rule_words(usd: Decimal | None, price: Decimal | None) -> str:
+    """An exit rule in dollars of the trade, as a price of a share, or both."""
+    told = [*([] if usd is None else [_usd(usd)]), *([] if price is None else [f"at {price.normalize():f}"])]
+    return ", or ".join(told) or "none"
 
 
 def _stop_words(trade: Trade) -> str:
-    points = trade.rules.stop_loss_usd / _units(trade)
+    stop_usd = trade.rules.stop_loss_usd
+    if stop_usd is None or trade.plain is not None:
+        return _rule_words(stop_usd, trade.rules.stop_price)
+    points = stop_usd / trade.units
     if trade.credit is None:
-        return _usd(trade.rules.stop_loss_usd)
+        return _usd(stop_usd)
     return (
-        f"{_usd(trade.rules.stop_loss_usd)}: closed when buying the spread back costs "
+        f"{_usd(stop_usd)}: closed when buying the spread back costs "
         f"{trade.credit + points:.2f}, {points:.2f} points above the credit"
     )
 

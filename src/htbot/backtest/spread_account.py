@@ -86,22 +86,22 @@ class SpreadAccount:
 
     def what_if(self, intent: OrderIntent) -> WhatIf:
         """The account after an order, filled at the natural price of now or at its limit where that is worse."""
-        legs = [_order_leg(leg) for leg in intent.legs]
+        legs = [_order_leg(leg) for leg in intent.spread_legs]
         price = natural(legs, intent.action, {leg.con_id: self.quote_of(leg.con_id) for leg in legs})
         if price is None:
             return WhatIf(unknown="a leg has no price")
         sides = [leg_side(leg, intent.action) for leg in legs]
         traded = [
             TradedLeg(SecType.OPTION, _class_of(leg), Decimal(abs(leg.ratio) * intent.quantity), paid, side, 100)
-            for leg, paid, side in zip(intent.legs, price.leg_prices, sides, strict=True)
+            for leg, paid, side in zip(intent.spread_legs, price.leg_prices, sides, strict=True)
         ]
         fee = sum(commissions(traded, self.plan), _ZERO)
         net = max(price.net, intent.limit) if intent.action is Action.BUY else min(price.net, intent.limit)
-        multiplier = intent.legs[0].multiplier
+        multiplier = intent.spread_legs[0].multiplier
         sign = 1 if intent.action is Action.BUY else -1
         cash = self.cash - sign * net * multiplier * intent.quantity - fee
         after = dict(self.held)
-        for leg in intent.legs:
+        for leg in intent.spread_legs:
             before = after.get(leg.con_id)
             quantity = Decimal(sign * leg.ratio * intent.quantity) + (_ZERO if before is None else before.quantity)
             after[leg.con_id] = replace(_of_leg(leg), quantity=quantity)

@@ -207,7 +207,7 @@ class SpreadBook:
                 for one in reversed(entries)
                 if one.created_at > as_of - _RECENT
             ),
-            maximum_loss_by_symbol_usd=losses,
+            value_by_symbol_usd=losses,
             peak_equity_usd=peak_usd,
             sale_proceeds_usd=self._sales(as_of),
             halted_by=halted_by,
@@ -222,7 +222,7 @@ class SpreadBook:
             trade, entry = held.trade, held.entry
             credit = (trade.credit or _ZERO) if held.entry_over else -entry.worst_limit
             quantity = trade.quantity if held.entry_over else max(trade.quantity, entry.quantity)
-            loss = (trade.width - credit) * trade.legs[0].multiplier * quantity
+            loss = (trade.spread_width - credit) * trade.legs[0].multiplier * quantity
             found[trade.symbol] = found.get(trade.symbol, _ZERO) + loss
         return found
 

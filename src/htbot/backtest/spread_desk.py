@@ -225,14 +225,15 @@ class SpreadDesk:
         """What is still held when its options expire is worth what they are in the money by, without commission."""
         for held in self._tools.book.guarded:
             trade, now = held.trade, session.closes
-            settled = self._tools.market.settlement(trade.legs[0].con_id)
-            if settled is None or trade.legs[0].expiry > session.day:
+            first = trade.spread_legs[0]
+            settled = self._tools.market.settlement(first.con_id)
+            if settled is None or first.expiry > session.day:
                 continue
             number = self._tools.book.next_exit(trade.session)
             intent = exit_intent(trade, ExitReason.EXPIRY, None, now, trade.quantity, number)
             self._tools.book.intents.append(intent)
             held.exit_reason = ExitReason.EXPIRY
-            for leg in trade.legs:
+            for leg in trade.spread_legs:
                 quantity = held.held.get(leg.con_id, 0)
                 fill = _expired(intent, leg.con_id, quantity, intrinsic(leg, settled), now)
                 self._tools.account.book(fill)

@@ -17,7 +17,7 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS, SecType
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import Session
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.market.last import shown_trades
 from htbot.market.ports import Candle, ContractQuery, Market, Print, Show
 from htbot.marketdata.bars import BarFold
@@ -131,7 +131,7 @@ class SpreadFeed:
             told = replace(told, last=self._line_last)
         return self._sieve.admit(told)
 
-    def marks(self, legs: tuple[SpreadLeg, ...]) -> Marks:
+    def marks(self, legs: tuple[Leg, ...]) -> Marks:
         """What these legs cost now."""
         return mark_spread(legs, self._quotes(leg.con_id for leg in legs), self.now)
 

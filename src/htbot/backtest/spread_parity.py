@@ -189,7 +189,7 @@ def _intent(one: OrderIntent) -> Row:
         "ref": one.ref,
         "purpose": one.purpose.value,
         "action": one.action.value,
-        "legs": [f"{leg.ratio:+d} {_name(leg)}" for leg in one.legs],
+        "legs": [f"{leg.ratio:+d} {_name(leg)}" for leg in one.spread_legs],
         "limit": one.limit,
         "worst_limit": one.worst_limit,
         "quantity": one.quantity,

@@ -87,7 +87,7 @@ def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], ext
             exit_fill=_average(leg.con_id, exits),
             modelled=any(fill.modelled for fill in (*entry, *exits) if fill.con_id == leg.con_id),
         )
-        for leg in trade.legs
+        for leg in trade.spread_legs
     )
     return SpreadTrade(
         id=trade.id,
@@ -99,7 +99,7 @@ def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], ext
         closed_at=closed_at,
         legs=legs,
         quantity=trade.quantity,
-        width=trade.width,
+        width=trade.spread_width,
         credit=credit,
         debit=debit,
         exit_reason=reason.value,

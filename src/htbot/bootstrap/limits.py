@@ -21,9 +21,11 @@ from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.portfolio.marks import Tolerance
 from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
+from htbot.services.bar_trader import hours_of
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
+from htbot.strategies.bar_strategy import BarConfig
 
 _PERCENT = Decimal(100)
 # RISK_PROFILE=chaos: what a load or chaos run must not be stopped by. Everything else of the gate stays as it is.
@@ -101,6 +103,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         max_leverage=gate.max_leverage,
         max_drawdown_fraction=gate.max_drawdown_pct / _PERCENT,
         price_collar_fraction=gate.price_collar_pct / _PERCENT,
+        plain_collar_fraction=gate.plain_collar_pct / _PERCENT,
         price_collar_ticks=gate.price_collar_ticks,
         no_trade_windows=gate.no_trade_windows,
         account_kind=None if gate.account_type == "auto" else AccountKind(gate.account_type),
@@ -114,6 +117,17 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         ex_dividends=None if gate.dividends is None else read_ex_dividends(gate.dividends),
     )
     return replace(limits, **_CHAOS) if account.profile == "chaos" else limits
+
+
+def plain_limits(settings: Settings, config: BarConfig) -> Limits:
+    """The same for a strategy on a stock or fund: its own hours and entries a day, everything else the account's."""
+    limits = risk_limits(settings, settings.strategy.symbol)
+    most = config.max_entries_per_day
+    return replace(
+        limits,
+        hours=hours_of(config, limits.hours),
+        max_entries_per_day=limits.max_entries_per_day if most is None else most,
+    )
 
 
 def read_ex_dividends(path: Path) -> dict[str, tuple[date, ...]]:

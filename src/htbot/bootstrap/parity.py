@@ -63,7 +63,9 @@ def run(options: ParityOptions, progress: Progress = quiet) -> ParityReport:
     """
     create(options.strategy)
     if options.strategy != STRATEGY_NAME:
-        raise ConfigurationError(f"the stack runs {STRATEGY_NAME}: {options.strategy} has no live path to compare with")
+        raise ConfigurationError(
+            f"parity compares {STRATEGY_NAME} only: days of {options.strategy} cannot be held against a backtest yet"
+        )
     played = run_demo(
         DemoOptions(
             data=options.data,

@@ -65,10 +65,11 @@ def request_of(strategy: Strategy[Any], options: BacktestOptions, market: Market
     first = options.start or market.start.astimezone(NEW_YORK).date()
     place = next(number for number, session in enumerate(sessions) if session.day >= first)
     rules = strategy.exit_rules(trading_window(sessions[place], strategy.hours))
+    limits = risk_limits(settings, options.symbol)
     limits = replace(
-        risk_limits(settings, options.symbol),
-        profit_target_usd=rules.profit_target_usd,
-        stop_loss_usd=rules.stop_loss_usd,
+        limits,
+        profit_target_usd=rules.profit_target_usd or limits.profit_target_usd,
+        stop_loss_usd=rules.stop_loss_usd or limits.stop_loss_usd,
         hours=strategy.hours,
     )
     limits, breaker = with_limits(limits, breaker_limits(settings), options.limits)

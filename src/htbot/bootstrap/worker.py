@@ -15,7 +15,7 @@ from htbot import __version__
 from htbot.adapters.alert_stream import AlertStream
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.limits import risk_limits
+from htbot.bootstrap.limits import plain_limits, risk_limits
 from htbot.bootstrap.mail import build_channels
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import ConfigurationError
@@ -24,6 +24,7 @@ from htbot.persistence.records import Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
 from htbot.services.alert_delivery import DeliveryParts
 from htbot.services.bar_evaluator import BarEvaluator
+from htbot.services.bar_trader import BarTrader, TraderParts
 from htbot.services.margin import ask_margin
 from htbot.services.market_reader import MarketReader
 from htbot.services.pnl_marker import PnlMarker
@@ -68,8 +69,13 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
             enabled=chosen.strategy_enabled,
         ),
         marker=PnlMarker(),
-        evaluator=BarEvaluator(partial(strategies, chosen)),
-        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.url).publish),
+        evaluator=BarEvaluator(
+            partial(strategies, chosen),
+            trader=BarTrader(
+                TraderParts(partial(plain_limits, chosen), partial(ask_margin, live), enabled=chosen.strategy_enabled)
+            ),
+        ),
+        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.app_url).publish),
         host_now=host_now,
         version=own_version(),
     )

@@ -95,16 +95,30 @@ def _print_open_trade(trade: OpenTradeView | None) -> None:
         [
             ("Open trade", f"{trade.id} ({trade.state}) since {plain(trade.opened_at)}"),
             ("Legs", _legs(trade.legs)),
-            ("Credit", f"{plain(trade.credit)}, maximum loss {plain(trade.maximum_loss)} USD"),
+            (
+                "Credit" if trade.width is not None else "Price",
+                f"{plain(_paid(trade))}, maximum loss {plain(trade.maximum_loss)} USD",
+            ),
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
-            ("Exits", f"target {trade.target}, stop {trade.stop} USD, at the latest {plain(trade.flat_deadline)}"),
+            ("Exits", f"target {plain(trade.target)}, stop {plain(trade.stop)} USD"),
+            ("Closed by", plain(trade.flat_deadline)),
         ]
     )
 
 
+def _paid(trade: OpenTradeView) -> object:
+    """The credit of a spread, the price of shares."""
+    return trade.credit if trade.width is not None else trade.legs[0].fill
+
+
 def _legs(legs: Iterable[LegView | TradeLegView]) -> str:
-    return ", ".join(f"{leg.side} {leg.quantity} {leg.symbol} {leg.expiry} {leg.strike:f}{leg.right}" for leg in legs)
+    return ", ".join(_leg(leg) for leg in legs)
+
+
+def _leg(leg: LegView | TradeLegView) -> str:
+    option = "" if leg.strike is None else f" {leg.expiry} {leg.strike:f}{leg.right}"
+    return f"{leg.side} {leg.quantity} {leg.symbol}{option}"
 
 
 def positions(account: Account = None, as_json: Json = False) -> None:

@@ -120,6 +120,17 @@ def set_values(
         _tell(opened.strategies.change(name, pairs("set", values or ()), _caller(), unset or ()), as_json)
 
 
+@strategies.command("mode")
+def set_mode(
+    name: Name,
+    mode: Annotated[str, typer.Argument(help="observe: record its signals; trade: put its entries before the gate.")],
+    as_json: Json = False,
+) -> None:
+    """Whether an instance is only watched, or trades; it begins anew with the next evaluation."""
+    with people() as opened:
+        _tell(opened.strategies.set_mode(name, mode, _caller()), as_json)
+
+
 @strategies.command("enable")
 def enable(name: Name, as_json: Json = False) -> None:
     """Watch an instance from the next evaluation on."""
@@ -152,13 +163,19 @@ def _tell(instance: StrategyInstance, as_json: bool) -> None:
     print_json(_document(instance)) if as_json else _print(instance)
 
 
+_MODES = {
+    "observe": "observe: signals are recorded and shown, nothing is sent",
+    "trade": "trade: entries pass the risk gate and are sent",
+}
+
+
 def _print(instance: StrategyInstance) -> None:
     given = ", ".join(f"{name}={plain(value)}" for name, value in sorted(instance.settings.items()))
     print_facts(
         [
             ("Strategy", f"{instance.name}, a {instance.type} on {instance.symbol}, bars of {instance.minutes} min"),
             ("Enabled", instance.enabled),
-            ("Mode", "observe: signals are recorded and shown, nothing is sent"),
+            ("Mode", _MODES[instance.mode]),
             ("Settings", given or "defaults"),
             ("Config", instance.config_hash),
             ("Changed", instance.changed_at),

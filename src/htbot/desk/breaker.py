@@ -21,7 +21,7 @@ from htbot.desk.threads import DatabaseThread
 from htbot.domain.alerts import Severity
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.persistence.day_book import DayBook, read_day
 from htbot.persistence.records import EquityDay, Halt
@@ -57,7 +57,7 @@ class BreakerParts:
     limits: BreakerLimits
     flatten: bool
     trades: Callable[[], Sequence[Trade]]
-    marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks]
+    marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     holdings: Callable[[str], Mapping[int, int]]
     patience_s: float | None = None
 

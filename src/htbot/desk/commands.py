@@ -21,6 +21,7 @@ from htbot.desk.guard import ExitGuard
 from htbot.desk.hold import Hold
 from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
 from htbot.desk.ledger import Ledger
+from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
@@ -141,9 +142,13 @@ class CommandDesk:
             if command.kind in CLOSES:
                 self._close_all(command, now)
             elif command.kind == CANCEL:
-                for live in self._parts.orders.live:
-                    if command.params.get("ref") in {live.intent.ref, EVERY_ACCOUNT}:
-                        self._parts.orders.cancel(live)
+                for live in self._named(str(command.params.get("ref", ""))):
+                    self._parts.orders.cancel(live)
+
+    def _named(self, ref: str) -> list[LiveOrder]:
+        """The order of a reference, or all but the stops and targets that protect what is held."""
+        every = ref == EVERY_ACCOUNT
+        return [one for one in self._parts.orders.live if one.intent.ref == ref or (every and not one.protective)]
 
     def _close_all(self, command: Command, now: datetime) -> None:
         for live in self._parts.orders.live:
@@ -151,12 +156,12 @@ class CommandDesk:
                 continue
             if live.is_entry:
                 self._parts.orders.cancel(live)
-            else:
+            elif not live.protective:
                 self._parts.orders.hurry(live, now)
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
-            if _means(command, held.trade) and not self._parts.orders.live_of_trade(held.trade.id):
-                self._parts.guard.ask_exit(held, manual_decision(reason, now, f"command {command.id}"))
+            if _means(command, held.trade):
+                self._parts.guard.close(held, manual_decision(reason, now, f"command {command.id}"))
 
     async def run(self, now: datetime) -> None:
         """Read new commands, do them, and tell the record how far each has come."""
@@ -190,7 +195,7 @@ class CommandDesk:
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
         for used in await self._parts.ledger.write(lambda session: _withdraw_named(session, ref, now)):
             self._parts.numbers.used_exit(used)
-        if not any(ref in {live.intent.ref, EVERY_ACCOUNT} for live in self._parts.orders.live):
+        if not self._named(ref):
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"working": 0})
 
     async def _advance(

@@ -35,7 +35,7 @@ from htbot.domain.alerts import Alert, Severity
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.domain.windows import TradingHours
 from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
@@ -226,7 +226,7 @@ class Desk:
         self.book.load(stored)
         self.orders.restore(sent, errors)
         self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.account)))
-        await database.insist(lambda db: self.protection.begin(db, now, held=bool(self.guard.trades)))
+        await database.insist(lambda db: self.protection.begin(db, now, held=self.guard.unguarded_while_away))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
         """Look up and compare once; trading is enabled when nothing is in doubt and no outage has come between."""
@@ -380,7 +380,7 @@ class Desk:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
+    def marks(self, legs: tuple[Leg, ...], now: datetime) -> Marks:
         """What these legs cost now."""
         con_ids = [leg.con_id for leg in legs]
         return mark_spread(legs, self.parts.watch.quotes(self.parts.session, con_ids, now), now)

@@ -15,7 +15,7 @@ from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import OrderDesk
 from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, PriceStyle
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
@@ -52,7 +52,7 @@ class GuardParts:
     orders: OrderDesk
     book: OpenBook
     closing: Closing
-    marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks]
+    marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     market_open: Callable[[datetime], bool]
     next_valid_id: Callable[[], int]
     connected: Callable[[], bool]
@@ -81,9 +81,18 @@ class ExitGuard:
         """Contracts whose quotes the guard needs."""
         return {leg.con_id for trade in self.trades for leg in trade.legs}
 
-    def exposed(self, now: datetime) -> bool:
-        """True while something is held that cannot be closed, or whose price has not been believable for 5 s."""
+    @property
+    def unguarded_while_away(self) -> bool:
+        """True when something is held that no stop at the broker has closed, or would have closed, without us."""
         guarded = self._parts.book.guarded
+        return any(all(one.intent.style is not PriceStyle.STOP for one in held.protective) for held in guarded)
+
+    def exposed(self, now: datetime) -> bool:
+        """True while something is held that cannot be closed, or whose price has not been believable for 5 s.
+
+        What has its stop at the broker is closed there, whatever becomes of us.
+        """
+        guarded = [held for held in self._parts.book.guarded if not held.stands_at_broker(ExitReason.STOP_LOSS)]
         return bool(guarded) and (not self._parts.connected() or any(self._blind(held, now) for held in guarded))
 
     def _blind(self, held: OpenTrade, now: datetime) -> bool:
@@ -105,14 +114,23 @@ class ExitGuard:
         watched = self._watched.setdefault(held.trade.id, _Watched())
         marks = self._parts.marks_of(held.trade.legs, now)
         decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
-        if decision is None and held.refused is not None:  # whoever wanted it out still does
-            decision = manual_decision(held.refused, now, "the broker has refused the exit before")
-        return 0 if decision is None else self._close(held, decision)
+        if decision is not None and held.stands_at_broker(decision.reason):
+            decision = None  # the broker closes it by itself, at this very price
+        if decision is None and held.wanted is not None:  # whoever wanted it out still does
+            decision = manual_decision(held.wanted, now, "asked for before, and not done yet")
+        return 0 if decision is None else self.close(held, decision)
 
-    def _close(self, held: OpenTrade, decision: ExitDecision) -> int:
+    def close(self, held: OpenTrade, decision: ExitDecision) -> int:
+        """Close a trade, or hurry what closes it; 1 when this call began its exit.
+
+        What else works for it ends first: its entry, and the stop and target that stand at the broker. Those are not
+        placed again: the wish is remembered until its exit has left.
+        """
         working = self._parts.orders.live_of_trade(held.trade.id)
         for live in working:
-            if live.is_entry:
+            if live.protective:
+                held.wanted = decision.reason
+            if live.is_entry or live.protective:
                 self._parts.orders.cancel(live)
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 self._parts.orders.hurry(live, decision.as_of)
@@ -121,7 +139,8 @@ class ExitGuard:
     def ask_exit(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Begin the close of a trade; 1 when this call began it. A second one means that the first failed: told."""
         watched = self._watched.setdefault(held.trade.id, _Watched())
-        ready = held.trade.state is TradeState.OPEN and held.entry_over and self._parts.connected()
+        ready = held.trade.state is TradeState.OPEN and held.entry_over and not held.protective
+        ready = ready and self._parts.connected()
         if not ready or not watched.may_ask(decision.as_of):
             return 0
         watched.asked_at = decision.as_of
@@ -135,7 +154,7 @@ class ExitGuard:
             return 0
         close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
         watched.exits += 1
-        self._start(self._parts.closing.send(live, close, decision.as_of))
+        self.start(self._parts.closing.send(live, close, decision.as_of))
         told = (held.trade.id, decision.reason.value, decision.detail)
         asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # while the disk takes the promise
         return 1
@@ -146,7 +165,8 @@ class ExitGuard:
         alert = error_alert("open after hours", text, decision.as_of)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
-    def _start(self, sending: Coroutine[None, None, None]) -> None:
+    def start(self, sending: Coroutine[None, None, None]) -> None:
+        """Send something, to be awaited by `settle`."""
         task = asyncio.get_running_loop().create_task(sending)
         self._leaving.add(task)
         task.add_done_callback(self._left)

@@ -11,6 +11,7 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.record import stale_entry
 from htbot.domain.errors import StopTrading
 from htbot.domain.orders import OrderIntent
+from htbot.domain.trades import Trade
 from htbot.execution.intents import closable_quantity
 from htbot.risk.flood import EntryFlood, fingerprint
 
@@ -47,15 +48,15 @@ class LastLook:
             self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
         return flood
 
-    def at_exit(self, intent: OrderIntent) -> str | None:
-        """Why this exit would open something."""
+    def at_exit(self, intent: OrderIntent, quantity: int) -> str | None:
+        """Why an exit of so many units would open something."""
         closable = self.closable(intent)
-        if closable >= intent.quantity:
+        if closable >= quantity:
             return None
-        return f"closes {intent.quantity}, but only {closable} are held by us and shown by the broker"
+        return f"closes {quantity}, but only {closable} are held by us and shown by the broker"
 
-    def closable(self, intent: OrderIntent) -> int:
-        """Spreads that an exit may close: what both books hold (RULINGS 10)."""
-        held = self.book.get(intent.trade_id)
-        shown = self.holdings(intent.account)
-        return closable_quantity(intent.legs, shown if held is None else held.held, shown)
+    def closable(self, closed: OrderIntent | Trade) -> int:
+        """Units of an exit, or of a trade, that may be closed: what both books hold (RULINGS 10)."""
+        held = self.book.get(closed.trade_id if isinstance(closed, OrderIntent) else closed.id)
+        shown = self.holdings(closed.account)
+        return closable_quantity(closed.legs, shown if held is None else held.held, shown)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from htbot.domain.orders import Order, OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.execution.broker_events import Asked
+from htbot.execution.messages import OpenOrderMessage
 from htbot.execution.states import ORDER_OVER
 
 
@@ -15,8 +16,9 @@ from htbot.execution.states import ORDER_OVER
 class LiveOrder:
     """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
 
-    `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15). `recorded`
-    is what the record was last told of it.
+    `size` is the quantity that stands at the broker: less than the intent's where a protective order covers what is
+    held by now. `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15).
+    `recorded` is what the record was last told of it.
     """
 
     intent: OrderIntent
@@ -26,6 +28,7 @@ class LiveOrder:
     walks_since: datetime
     limit: Decimal
     asked_at_s: float
+    size: int
     asked: Asked = Asked.PLACE
     filled: int = 0
     average_price: Decimal | None = None
@@ -46,6 +49,23 @@ class LiveOrder:
     def is_entry(self) -> bool:
         """True for an order that opens."""
         return self.intent.purpose is Purpose.ENTRY
+
+    @property
+    def protective(self) -> bool:
+        """True for a stop or target that stands at the broker."""
+        return self.intent.protective
+
+    @property
+    def working(self) -> bool:
+        """True while the broker has confirmed that it works."""
+        return self.state in {OrderState.SUBMITTED, OrderState.PARTIAL}
+
+    def follow(self, message: OpenOrderMessage) -> None:
+        """A protective order stands as the broker shows it: it is reduced there, and changed by us."""
+        if self.protective and not message.completed:
+            self.size = message.quantity
+            if message.limit is not None:
+                self.limit = self.intent.in_books(message.limit)
 
     def elapsed_s(self, now: datetime) -> float:
         """Market seconds since the first limit of its present walk."""
@@ -69,7 +89,7 @@ class LiveOrder:
             account=self.intent.account,
             purpose=self.intent.purpose,
             action=self.intent.action,
-            quantity=self.intent.quantity,
+            quantity=self.size,
             limit=self.limit,
             state=self.state,
             filled=self.filled,

@@ -85,7 +85,7 @@ class OrderNews:
             return
         live.filled = max(live.filled, message.filled)
         if message.filled:
-            live.average_price = message.average_price
+            live.average_price = live.intent.in_books(message.average_price)
         if message.perm_id:
             live.perm_ids[message.perm_id] = state_of_status(message.status, message.filled)
         report = OrderReport(message.status, message.filled, message.remaining, live.last_error, live.expired(now))
@@ -100,7 +100,8 @@ class OrderNews:
             live.perm_ids[message.perm_id] = state
         if message.completed:
             live.filled = max(live.filled, message.filled)
-        remaining = live.intent.quantity - live.filled
+        live.follow(message)
+        remaining = 0 if message.status == "Filled" and live.protective else live.intent.quantity - live.filled
         report = OrderReport(message.status, live.filled, remaining, live.last_error, live.expired(now))
         self._reported(live, report, now, "")
 

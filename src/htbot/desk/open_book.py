@@ -13,20 +13,23 @@ from decimal import Decimal
 from htbot.desk.live_order import LiveOrder
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
-from htbot.domain.orders import ExitReason, OrderIntent, OrderState, Purpose
+from htbot.domain.orders import ExitReason, OrderIntent, OrderState
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.fills import whole_spreads
+from htbot.execution.intents import closable_quantity
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.portfolio.positions import latest
 
 GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
+_STANDING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
-    `refused` says that the broker has refused its last exit.
+    `refused` says that the broker has refused its last exit. `exits` are the references of its exits with their
+    reasons, protective orders included.
     """
 
     trade: Trade
@@ -35,18 +38,23 @@ class StoredTrade:
     entry_over: bool
     exit_reason: ExitReason | None = None
     refused: bool = False
-    exit_refs: tuple[str, ...] = ()
+    exits: Mapping[str, ExitReason] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class OpenTrade:
-    """One trade and all that happened to it; `refused` is the reason of a close that was refused and is wanted."""
+    """One trade and all that happened to it.
+
+    `wanted` is the reason of a close that has not left: the broker refused it, or what stands there for the trade has
+    to end first. `exits` are the reasons of its exits by reference.
+    """
 
     trade: Trade
     entry_ref: str
     entry_over: bool = False
     exit_reason: ExitReason | None = None
-    refused: ExitReason | None = None
+    wanted: ExitReason | None = None
+    exits: dict[str, ExitReason] = field(default_factory=dict)
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
 
@@ -55,26 +63,54 @@ class OpenTrade:
         """Our net quantity by contract id."""
         return net_by_contract(latest(self.fills.values()))
 
+    @property
+    def units(self) -> int:
+        """Whole units that our fills hold."""
+        return closable_quantity(self.trade.legs, self.held)
+
+    @property
+    def entry_quantity(self) -> int:
+        """Units that the entry may still come to, those that it has filled included; 0 once it is over."""
+        entry = self.orders.get(self.entry_ref)
+        return 0 if entry is None else entry.intent.quantity
+
+    @property
+    def protective(self) -> list[LiveOrder]:
+        """Its stop and target at the broker, as long as they have not ended with all of their executions booked."""
+        return [live for live in self.orders.values() if live.protective]
+
+    @property
+    def leaving(self) -> bool:
+        """True from the moment that something else than its stop and target closes it."""
+        exits = (live for live in self.orders.values() if not live.is_entry and not live.protective)
+        return self.wanted is not None or self.trade.state is TradeState.CLOSED or any(exits)
+
+    def stands_at_broker(self, reason: ExitReason) -> bool:
+        """True while the broker has an order that closes the trade for this reason by itself."""
+        return any(live.state in _STANDING and live.intent.exit_reason is reason for live in self.protective)
+
     def fold(self, now: datetime) -> Trade:
         """Bring the trade up to what its orders and fills say."""
         for ref, live in tuple(self.orders.items()):
-            if live.over and self._booked(live) >= live.filled:
+            if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and live.state is OrderState.REJECTED:
-                    self.refused = live.intent.exit_reason
+                if ref != self.entry_ref and not live.protective and live.state is OrderState.REJECTED:
+                    self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
             entry_fills=[fill for fill in fills if fill.ref == self.entry_ref],
             exit_fills=[fill for fill in fills if fill.ref != self.entry_ref],
             entry_over=self.entry_over,
-            exit_live=any(ref != self.entry_ref for ref in self.orders),
+            exit_live=any(ref != self.entry_ref and not live.protective for ref, live in self.orders.items()),
             exit_reason=self.exit_reason,
+            reasons=self.exits,
         )
         self.trade = fold_trade(self.trade, facts, now)
         return self.trade
 
-    def _booked(self, live: LiveOrder) -> int:
+    def booked(self, live: LiveOrder) -> int:
+        """Units of one of its orders whose executions have come."""
         own = (fill for fill in self.fills.values() if fill.ref == live.intent.ref)
         return whole_spreads(live.intent.legs, own)
 
@@ -95,11 +131,12 @@ class OpenBook:
             if item.trade.id in self._trades:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
-            held.refused = item.exit_reason if item.refused else None
+            held.wanted = item.exit_reason if item.refused else None
+            held.exits = dict(item.exits)
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._trades[item.trade.id] = held
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
-            self._trade_of |= dict.fromkeys(item.exit_refs, item.trade.id)
+            self._trade_of |= dict.fromkeys(item.exits, item.trade.id)
             self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
 
     def miss(self, trade_id: str) -> None:
@@ -123,8 +160,16 @@ class OpenBook:
         if held is None:
             return
         held.orders[live.intent.ref] = live
-        if live.intent.purpose is Purpose.EXIT:
-            held.exit_reason, held.refused = live.intent.exit_reason, None
+        if live.intent.exit_reason is not None:
+            held.exits[live.intent.ref] = live.intent.exit_reason
+            if not live.protective:
+                held.exit_reason, held.wanted = live.intent.exit_reason, None
+
+    def want_out(self, trade_id: str, reason: ExitReason) -> None:
+        """A trade is to be closed as soon as what stands at the broker for it has ended."""
+        held = self._trades.get(trade_id)
+        if held is not None:
+            held.wanted = reason
 
     def filled(self, fill: Fill) -> OpenTrade | None:
         """An execution, new or told again; the trade that it belongs to, None when that is not in memory."""

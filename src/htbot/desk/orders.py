@@ -9,31 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from htbot.desk.last_look import LastLook
-from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.open_book import GUARDED, OpenBook
-from htbot.desk.order_numbers import OrderNumbers
-from htbot.desk.record import Claim, DeskRecord, settle_due
-from htbot.desk.threads import DatabaseThread
+from htbot.desk.open_book import GUARDED
+from htbot.desk.order_parts import OrderParts
+from htbot.desk.record import Claim, settle_due
 from htbot.domain.errors import Retryable, StopTrading
-from htbot.domain.orders import OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle, Purpose
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
-from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent, ToldOrder
-from htbot.portfolio.marks import Marks
 from htbot.telemetry.failpoints import reach
 
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
@@ -45,50 +38,6 @@ LEASE_S = 5.0
 MOST_CLAIMED = 32
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 _log = logging.getLogger(__name__)
-
-
-class OrderSession(Protocol):
-    """What sending needs of the broker's session."""
-
-    @property
-    def connected(self) -> bool:
-        """True while the socket is up."""
-        ...
-
-    @property
-    def next_valid_id(self) -> int:
-        """Lower bound for new order ids, as the broker told it."""
-        ...
-
-    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
-        """Send or modify an order."""
-        ...
-
-    def cancel(self, order_id: int) -> None:
-        """Ask for a cancel."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OrderParts:
-    """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
-
-    `broken` and `ended` are told of a broken invariant and of the end of an order.
-    """
-
-    session: OrderSession
-    database: DatabaseThread
-    ledger: Ledger
-    record: DeskRecord
-    book: OpenBook
-    numbers: OrderNumbers
-    last_look: LastLook
-    marks_of: Callable[[OrderIntent], Marks]
-    broken: Callable[[StopTrading], None]
-    ended: Callable[[], None]
-    clock: Callable[[], datetime]
-    monotonic: Callable[[], float] = time.monotonic
-    silence: Silence = DEFAULT_SILENCE
 
 
 class OrderDesk:
@@ -167,6 +116,7 @@ class OrderDesk:
             walks_since=now,
             limit=limit,
             asked_at_s=self._parts.monotonic(),
+            size=intent.quantity,
         )
         self._live[intent.ref] = live
         self._met.add(intent.ref)
@@ -238,17 +188,30 @@ class OrderDesk:
         live.asked_at_s = began_s
         return self.place_promised(live)
 
+    def closable(self, trade: Trade) -> int:
+        """Units of a trade that could be closed now: what both books hold."""
+        return self._parts.last_look.closable(trade)
+
     def would_open(self, live: LiveOrder) -> str | None:
-        """Why a close that was never seen may not go out again: it would open something by now."""
-        return self._parts.last_look.at_exit(live.intent)
+        """Why a close that was never seen may not go out again: it would open something by now.
+
+        A protective order does not either while its trade is being closed by something else.
+        """
+        held = self._parts.book.get(live.intent.trade_id)
+        if live.protective and (held is None or held.leaving):
+            return "its trade is closed by something else"
+        return self._parts.last_look.at_exit(live.intent, live.size)
 
     def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
         if intent.purpose is Purpose.ENTRY:
             return self._parts.last_look.at_entry(intent, now)
-        working = next((live for live in self.live_of_trade(intent.trade_id) if not live.is_entry), None)
-        if working is not None:
-            return f"{working.intent.ref} closes it already"
-        return self._parts.last_look.at_exit(intent)
+        working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
+        if working and all(live.protective for live in working) and intent.exit_reason is not None:
+            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
+            return "what stands at the broker for this trade is cancelled first, then it is closed"
+        if working:
+            return f"{working[0].intent.ref} closes it already"
+        return self._parts.last_look.at_exit(intent, intent.quantity)
 
     def first_limit(self, intent: OrderIntent) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
@@ -267,7 +230,7 @@ class OrderDesk:
     def place(self, live: LiveOrder) -> None:
         """To the socket. Raises ConnectionError when it is gone: the order is in doubt then."""
         reach("before_send")
-        self._parts.session.place(live.intent, live.order_id, live.limit)
+        self._parts.session.place(live.intent, live.order_id, live.limit, live.size)
         reach("after_send")
         _log.info("sent %s as order %s at %s", live.intent.ref, live.order_id, live.limit)
 
@@ -287,7 +250,7 @@ class OrderDesk:
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
         live.walks_since, live.next_walk_s = now, 0.0
         live.asked = Asked.PLACE
-        self._parts.session.place(live.intent, live.order_id, live.limit)
+        self._parts.session.place(live.intent, live.order_id, live.limit, live.size)
         _log.warning("sent %s again as order %s: the broker has never seen it", live.intent.ref, live.order_id)
 
     # --- working ---------------------------------------------------------------------------------------------------
@@ -304,15 +267,19 @@ class OrderDesk:
             live.next_walk_s = next_change_s(live.intent, elapsed_s, style=live.style)
             wanted = limit_at(live.intent, self._parts.marks_of(live.intent), elapsed_s, live.limit, style=live.style)
             if wanted is not None and wanted != live.limit:
-                live.limit, live.asked = wanted, Asked.MODIFY
-                live.asked_at_s = self._parts.monotonic()
-                self._parts.session.place(live.intent, live.order_id, wanted)
+                self.modify(live, wanted, live.size)
                 modified += 1
         return modified
 
+    def modify(self, live: LiveOrder, limit: Decimal, size: int) -> None:
+        """Change the limit or the quantity of a working order."""
+        live.limit, live.size, live.asked = limit, size, Asked.MODIFY
+        live.asked_at_s = self._parts.monotonic()
+        self._parts.session.place(live.intent, live.order_id, limit, size)
+
     def hurry(self, live: LiveOrder, now: datetime) -> None:
-        """From now on an exit walks like a stop."""
-        if live.style is not PriceStyle.URGENT and live.intent.style is not PriceStyle.URGENT:
+        """From now on an exit that walks does so like a stop."""
+        if live.style is not PriceStyle.URGENT and live.intent.style in WALKING - {PriceStyle.URGENT}:
             live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
 
     def cancel(self, live: LiveOrder) -> None:
@@ -349,6 +316,7 @@ class OrderDesk:
         if held is not None:
             try:
                 held.fold(now)
+                self._parts.changed(held, now)
             except StopTrading as error:
                 self._parts.broken(error)
         due, key = (trade_id, now), ("trade", trade_id)

@@ -71,6 +71,7 @@ class SteppedPace:
         if desk.orders.doubtful or not desk.enabled or desk.compare_due:
             await desk.reconcile(now)
         desk.guard.look(now)
+        desk.trading.protecting.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
         await self._written(desk)
         if now == floor_to(now, GRID_S) and self._last_step != now:
@@ -174,6 +175,7 @@ class PacedPace:
         desk.upkeep.look_at_outage()
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
+        desk.trading.protecting.look(now)
         desk.protection.look(now, exposed=desk.guard.exposed(now))
         if desk.connection == "connected":
             desk.trading.commands.drive(now)
@@ -314,7 +316,7 @@ async def _while_held(desk: Desk) -> None:
         desk.connection, desk.reason = "disconnected", f"disconnected by {desk.trading.hold.by}"
         if not desk.clock.known:
             desk.clock.told(await desk.trading.hold.last_market_time())
-        if desk.guard.trades:
+        if desk.trading.hold.unguarded:
             desk.upkeep.look_at_outage()
         await desk.notices.publish_clock()
         await asyncio.sleep(_LOOK_AGAIN_S)

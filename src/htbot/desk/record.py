@@ -146,7 +146,8 @@ class DeskRecord:
 
         A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
         what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away.
-        A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more.
+        A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more. A
+        protective order stands beside others and closes nothing yet.
 
         Raises:
             StopTrading: the record has no such trade, or knows another close under this reference.
@@ -164,8 +165,9 @@ class DeskRecord:
                     f"{intent.ref} left as order {close.order_id}, and the record has another close of it"
                 )
             return
-        for other in intents.of_trade(intent.trade_id):
-            if other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref):
+        for other in intents.of_trade(intent.trade_id) if not intent.protective else ():
+            earlier = other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref)
+            if earlier and not other.intent.protective:
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         intents.add(intent, close.evidence)
@@ -174,7 +176,8 @@ class DeskRecord:
         if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
             if known is not None and known.intent != intent:
                 intents.rewrite(intent, close.evidence)
-            close_trade(session, trade, intent)
+            if not intent.protective:
+                close_trade(session, trade, intent)
         self._note(session, close)
 
     @staticmethod
@@ -322,10 +325,10 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         trade=trade,
         fills=(*rows.entry_fills, *rows.exit_fills),
         entry_ref=rows.entry.intent.ref,
-        exit_refs=tuple(stored.intent.ref for stored in rows.exits),
+        exits=rows.facts.reasons,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
-        refused=bool(rows.exits) and rows.exits[-1].state is IntentState.REJECTED,
+        refused=rows.last_exit is not None and rows.last_exit.state is IntentState.REJECTED,
     )
 
 

@@ -23,6 +23,8 @@ from htbot.execution.reconciliation import (
     REF_PREFIX,
     Books,
     BrokerView,
+    Finding,
+    FindingKind,
     Holding,
     Outcome,
     reconcile,
@@ -78,7 +80,8 @@ class Recovery:
     """Brings the desk's books and the broker's together. It books and looks up; it never trades by itself.
 
     `fold` takes one message as if the session had told it, broken invariants included. `looked` is True after the first
-    look of a session, which goes through every execution of the day.
+    look of a session, which goes through every execution of the day; `asked_s` is when the broker was asked last, host
+    seconds.
     """
 
     session: RecoverySession
@@ -88,13 +91,14 @@ class Recovery:
     account: str
     fold: Fold
     looked: bool = False
+    asked_s: float = 0.0
 
     async def look_up(self, now: datetime) -> BrokerView:
         """Ask for orders and executions, book what is missing, and bring every order in doubt up to date.
 
         After the settle time, silence proves absence: an entry expires, a close is sent again under its own id.
         """
-        asked_s = self.orders.host_s
+        asked_s = self.asked_s = self.orders.host_s
         view, told = await self._ask()
         reach("during_reconcile")
         for execution in told:
@@ -132,6 +136,8 @@ class Recovery:
         resolution = resolve(live.intent, view, settled=self.orders.silent_for_good(live, asked_s))
         live.perm_ids |= dict.fromkeys(resolution.perm_ids - live.perm_ids.keys(), live.state) | dict(resolution.states)
         live.filled = max(live.filled, resolution.filled)
+        for order in view.known_as(live.intent.ref):
+            live.follow(order)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
             self._absent(live, now)
@@ -167,12 +173,18 @@ class Recovery:
         """Compare with the record, weigh it against the looks before, and write down what follows from it."""
         await self.ledger.settle()
         books = await self.database.insist(self._books)
-        findings = [finding for finding in reconcile(books, view) if finding.account in {"", self.account}]
+        told = (finding for finding in reconcile(books, view) if finding.account in {"", self.account})
+        findings = [finding for finding in told if not self._sent_since(finding)]
         judgement, after = judge(standing, findings, now, look.patience, at_rest=look.at_rest)
         for finding in (*judgement.doubts, *judgement.foreign):
             _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
         await self.database.insist(lambda session: record_look(session, self.account, judgement, look.cause))
         return judgement, after
+
+    def _sent_since(self, finding: Finding) -> bool:
+        """True of an order that left after the broker was asked what it has."""
+        live = self.orders.of_ref(finding.ref) if finding.kind is FindingKind.LOST_ORDER else None
+        return live is not None and live.asked_at_s >= self.asked_s
 
     def _books(self, session: Session) -> Books:
         fills: list[Fill] = FillRepository(session).of_account(self.account)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy.orm import Session as Transaction
+
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.bars import Bar
 from htbot.domain.errors import NotFound, Retryable, StopTrading
-from htbot.domain.instruments import Contract, Instrument, plain_instrument
+from htbot.domain.instruments import Contract, Instrument, SecType, plain_instrument
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.bars import BarFold
 from htbot.marketdata.clock_state import GRID_S
@@ -31,6 +33,12 @@ REQUESTS, WITHIN_S = 45, 600.0
 PUT_OFF = timedelta(minutes=10)
 """How long a series that failed as nobody expects is left alone: its requests are taken from those of the others."""
 _log = logging.getLogger(__name__)
+
+
+def _watched(session: Transaction) -> tuple[dict[SeriesKey, int], set[str]]:
+    """Series that are watched, and symbols that are traded."""
+    strategies = StrategyRepository(session)
+    return strategies.series(), strategies.traded()
 
 
 class SeriesSession(Protocol):
@@ -75,11 +83,18 @@ class WatchedSeries:
         self._looked: datetime | None = None
         self._too_many = False
         self._adding: asyncio.Future[None] | None = None
+        self._traded: set[str] = set()
 
     @property
     def streamed(self) -> frozenset[SeriesKey]:
         """What is streamed now."""
         return frozenset(self._streams)
+
+    def shares(self, own: Contract) -> dict[str, int]:
+        """The stocks and funds that strategies trade, as far as the broker has resolved them; `own` is strategy 1's."""
+        known = [own, *(stream.contract for stream in self._streams.values())]
+        stocks = {one.symbol: one.con_id for one in known if one.sec_type is SecType.STOCK}
+        return {symbol: stocks[symbol] for symbol in sorted(self._traded & stocks.keys())}
 
     def restart(self) -> None:
         """The session is a new one, or has forgotten its streams: everything is asked for again."""
@@ -94,7 +109,7 @@ class WatchedSeries:
         as_of = floor_to(now, GRID_S)
         if self._looked != as_of:
             try:
-                wanted = await database.run(lambda db: StrategyRepository(db).series())
+                wanted, self._traded = await database.run(_watched)
             except Retryable as error:
                 _log.warning("nobody knows which bars are watched: %s", error)
                 return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -19,14 +19,16 @@ from htbot.desk.journal import CLOSE, Entry, Journal
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.news import OrderNews
-from htbot.desk.open_book import OpenBook
+from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
-from htbot.desk.orders import OrderDesk, OrderParts
+from htbot.desk.order_parts import OrderParts
+from htbot.desk.orders import OrderDesk
+from htbot.desk.protecting import Protecting, ProtectingParts
 from htbot.desk.record import DeskRecord
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading_day import TradingDay
 from htbot.domain.errors import StopTrading
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.execution.silence import Silence
 from htbot.portfolio.marks import Marks
 from htbot.risk.flood import EntryFlood
@@ -46,7 +48,7 @@ class TradingFloor(Protocol):
         """Whether entries may leave."""
         ...
 
-    def marks(self, legs: tuple[SpreadLeg, ...], now: datetime) -> Marks:
+    def marks(self, legs: tuple[Leg, ...], now: datetime) -> Marks:
         """What these legs cost now."""
         ...
 
@@ -93,6 +95,7 @@ class Trading:
     news: OrderNews
     closing: Closing
     guard: ExitGuard
+    protecting: Protecting
     commands: CommandDesk
     hold: Hold
 
@@ -108,31 +111,15 @@ class Trading:
 def build_trading(parts: TradingParts) -> Trading:
     """Put the pieces together."""
     desk, session, numbers = parts.desk, parts.session, OrderNumbers()
-    last_look = LastLook(
-        halts=parts.halts,
-        flood=parts.flood,
-        book=parts.book,
-        enabled=lambda: desk.enabled,
-        blocked=desk.agreement.blocked,
-        holdings=desk.holdings,
-        broken=desk.broken,
-    )
-    orders = OrderDesk(
-        OrderParts(
-            session=session,
-            database=parts.database,
-            ledger=parts.ledger,
-            record=parts.record,
-            book=parts.book,
-            numbers=numbers,
-            last_look=last_look,
-            marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
-            broken=desk.broken,
-            ended=desk.order_ended,
-            clock=desk.clock.now,
-            silence=parts.silence,
-        )
-    )
+
+    def connected() -> bool:
+        return session.connected and desk.connection == "connected"
+
+    def changed(held: OpenTrade, now: datetime) -> None:
+        protecting.look_at(held, now)
+
+    last_look = _last_look(parts)
+    orders = _orders(parts, numbers, last_look, changed)
     closing = Closing(ClosingParts(orders, last_look, numbers, parts.journal, parts.ledger, parts.record))
     guard = ExitGuard(
         GuardParts(
@@ -143,11 +130,68 @@ def build_trading(parts: TradingParts) -> Trading:
             marks_of=desk.marks,
             market_open=desk.day.is_open,
             next_valid_id=lambda: session.next_valid_id,
-            connected=lambda: session.connected and desk.connection == "connected",
+            connected=connected,
+        )
+    )
+    protecting = Protecting(
+        ProtectingParts(
+            orders=orders,
+            book=parts.book,
+            closing=closing,
+            numbers=numbers,
+            ledger=parts.ledger,
+            next_valid_id=lambda: session.next_valid_id,
+            ready=lambda now: connected() and desk.day.is_open(now),
+            start=guard.start,
         )
     )
     hold = _hold(parts, guard, orders)
-    commands = CommandDesk(
+    commands = _commands(parts, orders, guard, numbers, hold)
+    news = OrderNews(orders, parts.book, parts.ledger, parts.record)
+    return Trading(parts.record, numbers, orders, news, closing, guard, protecting, commands, hold)
+
+
+def _last_look(parts: TradingParts) -> LastLook:
+    desk = parts.desk
+    return LastLook(
+        halts=parts.halts,
+        flood=parts.flood,
+        book=parts.book,
+        enabled=lambda: desk.enabled,
+        blocked=desk.agreement.blocked,
+        holdings=desk.holdings,
+        broken=desk.broken,
+    )
+
+
+def _orders(
+    parts: TradingParts, numbers: OrderNumbers, last_look: LastLook, changed: Callable[[OpenTrade, datetime], None]
+) -> OrderDesk:
+    desk = parts.desk
+    return OrderDesk(
+        OrderParts(
+            session=parts.session,
+            database=parts.database,
+            ledger=parts.ledger,
+            record=parts.record,
+            book=parts.book,
+            numbers=numbers,
+            last_look=last_look,
+            marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
+            broken=desk.broken,
+            ended=desk.order_ended,
+            changed=changed,
+            clock=desk.clock.now,
+            silence=parts.silence,
+        )
+    )
+
+
+def _commands(
+    parts: TradingParts, orders: OrderDesk, guard: ExitGuard, numbers: OrderNumbers, hold: Hold
+) -> CommandDesk:
+    desk = parts.desk
+    return CommandDesk(
         CommandParts(
             database=parts.database,
             ledger=parts.ledger,
@@ -162,8 +206,6 @@ def build_trading(parts: TradingParts) -> Trading:
             market_open=desk.day.is_open,
         )
     )
-    news = OrderNews(orders, parts.book, parts.ledger, parts.record)
-    return Trading(parts.record, numbers, orders, news, closing, guard, commands, hold)
 
 
 def _hold(parts: TradingParts, guard: ExitGuard, orders: OrderDesk) -> Hold:

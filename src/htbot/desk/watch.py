@@ -42,8 +42,12 @@ class MarketSession(Protocol):
         """History, kept up to date through the sink."""
         ...
 
-    def subscribe(self, contract_id: int, exchange: str) -> None:
-        """Stream one contract."""
+    def subscribe(self, contract_id: int, exchange: str, *, borrowing: bool = False) -> None:
+        """Stream one contract; with `borrowing` also how many shares of it can be borrowed."""
+        ...
+
+    def shortable(self, contract_id: int) -> float | None:
+        """Shares of a streamed stock that can be borrowed."""
         ...
 
     def unsubscribe(self, contract_id: int) -> None:
@@ -144,7 +148,8 @@ class MarketWatch:
 
     async def follow(self, session: MarketSession, need: ChainNeed | None, held: Iterable[int], now: datetime) -> None:
         """Stream the chain around the spot while it is needed, the held legs always, nothing else."""
-        wanted = {self.contract.con_id, *held}
+        shares = self.series.shares(self.contract).values()
+        wanted = {self.contract.con_id, *held, *shares}
         spot = self.spot(session, now)
         chain_wanted = need is not None and need.active(now)
         self._chain_missing = chain_wanted and spot is None
@@ -157,6 +162,8 @@ class MarketWatch:
         for con_id in session.subscribed - wanted:
             session.unsubscribe(con_id)
             self._ticked.pop(con_id, None)
+        for con_id in sorted(shares):
+            session.subscribe(con_id, "SMART", borrowing=True)
         for con_id in sorted(wanted - session.subscribed):
             session.subscribe(con_id, "SMART")
             self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
@@ -228,7 +235,8 @@ class MarketWatch:
     ) -> Snapshot:
         """Everything a decision at `as_of` may read."""
         options = {option.con_id: option for option in (*self._window, *standing.asked)}
-        con_ids = sorted({self.contract.con_id, *options, *standing.held})
+        shares = self.series.shares(self.contract)
+        con_ids = sorted({self.contract.con_id, *options, *standing.held, *shares.values()})
         return Snapshot(
             as_of=as_of,
             world_id=standing.world_id,
@@ -246,6 +254,10 @@ class MarketWatch:
             trading_enabled=standing.trading_enabled,
             watching_since=self.watching_since,
             figures=AccountFigures.of_tags(standing.amounts),
+            shares=shares,
+            shortable={
+                symbol: told for symbol, con_id in shares.items() if (told := session.shortable(con_id)) is not None
+            },
         )
 
     def ticker(self, session: MarketSession, now: datetime, standing: Standing) -> Snapshot | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from htbot.domain.decisions import Approved
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 
 
 class Purpose(StrEnum):
@@ -20,7 +20,10 @@ class Purpose(StrEnum):
 
 
 class Action(StrEnum):
-    """Side of an order as IB writes it; a combination is opened with BUY and closed with SELL (spec 02 section 3)."""
+    """Side of an order as IB writes it; a combination is opened with BUY and closed with SELL (spec 02 section 3).
+
+    So is a single leg in our books; at the wire a short sale is a SELL.
+    """
 
     BUY = "BUY"
     SELL = "SELL"
@@ -69,11 +72,21 @@ class OrderState(StrEnum):
 
 
 class PriceStyle(StrEnum):
-    """How the limit of an order walks (RULINGS 11)."""
+    """How the limit of a combination walks (RULINGS 11), or what kind of order a single leg is (decision 0024)."""
 
     LADDER = "ladder"
     TIME = "time"
     URGENT = "urgent"
+    MARKETABLE = "marketable"
+    MARKET = "market"
+    STOP = "stop"
+    TARGET = "target"
+
+
+WALKING = frozenset({PriceStyle.LADDER, PriceStyle.TIME, PriceStyle.URGENT})
+"""Styles whose limit is looked at again; the others stand as they were sent."""
+PROTECTIVE = frozenset({PriceStyle.STOP, PriceStyle.TARGET})
+"""Styles of orders that stand at the broker and wait for their price."""
 
 
 def order_reference(strategy: str, account: str, session: date, purpose: Purpose, sequence: int) -> str:
@@ -86,8 +99,10 @@ def order_reference(strategy: str, account: str, session: date, purpose: Purpose
 class OrderIntent:
     """A committed decision to send one order. Prices are per unit and signed as IB: negative = receive (RULINGS 32).
 
-    `limit` is the first limit, `worst_limit` the bound that no later modification passes. An entry carries the
-    approval it was built from and `good_till`, an exit the trade that it closes.
+    `limit` is the first limit, `worst_limit` the bound that no later modification passes; of an order at the market the
+    price that it was decided on, of a stop the price that sets it off. An entry carries the approval it was built from
+    and `good_till`, an exit the trade that it closes. Protective orders of one `group` exclude each other at the
+    broker.
     """
 
     ref: str
@@ -99,7 +114,7 @@ class OrderIntent:
     action: Action
     symbol: str
     quantity: int
-    legs: tuple[SpreadLeg, ...]
+    legs: tuple[Leg, ...]
     limit: Decimal
     worst_limit: Decimal
     tick: Decimal
@@ -108,6 +123,28 @@ class OrderIntent:
     good_till: datetime | None = None
     decision_id: UUID | None = None
     exit_reason: ExitReason | None = None
+    group: str | None = None
+
+    @property
+    def plain(self) -> PlainLeg | None:
+        """The stock or fund of an order of one leg, None for a combination."""
+        leg = self.legs[0]
+        return leg if isinstance(leg, PlainLeg) else None
+
+    @property
+    def spread_legs(self) -> tuple[SpreadLeg, ...]:
+        """The legs that are options: all or none."""
+        return tuple(leg for leg in self.legs if isinstance(leg, SpreadLeg))
+
+    @property
+    def protective(self) -> bool:
+        """True for a stop or target that stands at the broker."""
+        return self.style in PROTECTIVE
+
+    def in_books(self, broker_price: Decimal) -> Decimal:
+        """A price of the broker's, signed as our books sign it: a short sale is bought at a negative price."""
+        leg = self.plain
+        return broker_price if leg is None else broker_price * leg.ratio
 
     @staticmethod
     def require_approval(decision: Approved) -> UUID:

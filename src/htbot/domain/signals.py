@@ -75,6 +75,44 @@ class SpreadLeg:
     ratio: int
     multiplier: int = 100
 
+    @property
+    def described(self) -> str:
+        """As people name it: `SPX 4150 P`."""
+        return f"{self.symbol} {self.strike} {self.right.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLeg:
+    """A stock or fund: the only leg of its trade, `ratio` +1 bought, -1 sold short."""
+
+    con_id: int
+    symbol: str
+    ratio: int
+    multiplier: int = 1
+
+    @property
+    def expiry(self) -> None:
+        """None: it does not expire."""
+        return
+
+    @property
+    def strike(self) -> None:
+        """None: it is no option."""
+        return
+
+    @property
+    def right(self) -> None:
+        """None: it is no option."""
+        return
+
+    @property
+    def described(self) -> str:
+        """As people name it: `SPY`."""
+        return self.symbol
+
+
+Leg = SpreadLeg | PlainLeg
+
 
 @dataclass(frozen=True, slots=True)
 class SpreadPlan:
@@ -102,3 +140,44 @@ class SpreadPlan:
     def maximum_loss_usd(self) -> Decimal:
         """Width less the natural (worst) credit, for all units, in dollars."""
         return (self.width - self.natural_credit) * self.short_leg.multiplier * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPlan:
+    """A stock or fund that a strategy wants to hold, long or short; prices in dollars per share at the decision.
+
+    `natural` is the touch at which it is had at once, `worst` the limit of its order, which no fill passes. Stop and
+    target are those of `ExitRules`, None where the strategy has none.
+    """
+
+    underlying: str
+    leg: PlainLeg
+    quantity: int
+    natural: Decimal
+    worst: Decimal
+    tick: Decimal
+    stop_price: Decimal | None = None
+    stop_loss_usd: Decimal | None = None
+
+    @property
+    def legs(self) -> tuple[PlainLeg]:
+        """The one leg."""
+        return (self.leg,)
+
+    @property
+    def notional_usd(self) -> Decimal:
+        """What the order costs, or a short sale brings, at its limit, in dollars."""
+        return self.worst * self.leg.multiplier * self.quantity
+
+    @property
+    def maximum_loss_usd(self) -> Decimal:
+        """From the limit to the nearest stop, for all shares, in dollars; all of the notional without a stop."""
+        losses = [self.notional_usd]
+        if self.stop_loss_usd is not None:
+            losses.append(self.stop_loss_usd)
+        if self.stop_price is not None:
+            losses.append((self.worst - self.stop_price) * self.leg.ratio * self.leg.multiplier * self.quantity)
+        return max(min(losses), Decimal(0))
+
+
+Plan = SpreadPlan | PlainPlan

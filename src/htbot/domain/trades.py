@@ -7,8 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from htbot.domain.errors import StopTrading
 from htbot.domain.orders import ExitReason
-from htbot.domain.signals import Direction, SpreadLeg
+from htbot.domain.signals import Direction, Leg, PlainLeg, SpreadLeg
 
 
 class TradeState(StrEnum):
@@ -23,19 +24,28 @@ class TradeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExitRules:
-    """When this trade must be closed; dollars are per trade, times aware UTC. Fixed at entry, stored with the trade."""
+    """When this trade must be closed; dollars are per trade, times aware UTC. Fixed at entry, stored with the trade.
 
-    profit_target_usd: Decimal
-    stop_loss_usd: Decimal
+    A trade on a plain instrument may have prices per share beside dollars, or neither; the nearer one counts.
+    """
+
+    profit_target_usd: Decimal | None
+    stop_loss_usd: Decimal | None
     exit_at: datetime
     flat_deadline: datetime
     pnl_basis: str = "mid"
     take_profit_fraction: Decimal | None = None
+    stop_price: Decimal | None = None
+    target_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One credit vertical from entry to exit; `credit` and `debit` positive per unit (RULINGS 32)."""
+    """One position from entry to exit: a credit vertical, or one stock or fund.
+
+    `credit` and `debit` are positive per unit of a vertical (RULINGS 32). A plain instrument follows the same signs:
+    what is bought has a negative credit, what is sold short a positive one, and there is no `width`.
+    """
 
     id: str
     strategy: str
@@ -44,9 +54,9 @@ class Trade:
     session: date
     direction: Direction
     state: TradeState
-    legs: tuple[SpreadLeg, ...]
+    legs: tuple[Leg, ...]
     quantity: int
-    width: Decimal
+    width: Decimal | None
     rules: ExitRules
     config_hash: str
     opened_at: datetime
@@ -57,6 +67,33 @@ class Trade:
     gross_pnl_usd: Decimal | None = None
     commissions_usd: Decimal | None = None
     max_gain_usd: Decimal | None = None
+
+    @property
+    def plain(self) -> PlainLeg | None:
+        """The one leg of a trade on a stock or fund, None for spreads."""
+        leg = self.legs[0]
+        return leg if isinstance(leg, PlainLeg) else None
+
+    @property
+    def spread_width(self) -> Decimal:
+        """The strike width of a vertical.
+
+        Raises:
+            StopTrading: it is none.
+        """
+        if self.width is None:
+            raise StopTrading(f"trade {self.id} is of {self.symbol} itself and has no strike width")
+        return self.width
+
+    @property
+    def spread_legs(self) -> tuple[SpreadLeg, ...]:
+        """The legs that are options: all or none."""
+        return tuple(leg for leg in self.legs if isinstance(leg, SpreadLeg))
+
+    @property
+    def units(self) -> int:
+        """Multiplier x quantity: dollars per dollar of price."""
+        return self.legs[0].multiplier * self.quantity
 
     @property
     def net_pnl_usd(self) -> Decimal | None:

@@ -122,7 +122,7 @@ class BarLoop(Numeric):
         held = self.holding
         if held.side == NONE:
             advice = self.strategy.on_bar(bar, held)
-            if advice.side != NONE and self._admits(bar, advice):
+            if advice.side != NONE and self.admits(bar, advice):
                 self._order(bar, advice)
         else:
             ended = self._hold(bar)
@@ -155,7 +155,7 @@ class BarLoop(Numeric):
 
     # --- entries ----------------------------------------------------------------------------------------------------
 
-    def _admits(self, bar: TapeBar, advice: Advice) -> bool:
+    def admits(self, bar: TapeBar, advice: Advice) -> bool:
         """Whether an entry is looked at now at all."""
         if bar.session < self.first_session or (bar.ends_session and not self.exits.overnight):
             return False

@@ -24,7 +24,7 @@ CASH_USD = Decimal(100_000)
 NEVER = 1 << 40
 """A session that does not come: until then nothing is entered."""
 
-_WORDS = {LONG: "long", -LONG: "short"}
+SIDE_WORDS = {LONG: "long", -LONG: "short"}
 _LEFT_FOR = {
     Leave.PROFIT_TARGET: "profit target",
     Leave.STOP_LOSS: "stop",
@@ -98,7 +98,7 @@ class Observation:
             held.side,
             bar,
             held.price,
-            f"{_WORDS[held.side]} {held.quantity} at {held.price:.10g}: {', '.join(told)}",
+            f"{SIDE_WORDS[held.side]} {held.quantity} at {held.price:.10g}: {', '.join(told)}",
             levels,
             {"confidence": confidence, "quantity": float(held.quantity)},
         )
@@ -116,10 +116,10 @@ class Observation:
         """Where it stands after its last bar, and why an entry that it asked for did not happen."""
         held, advice = self.loop.holding, self._asked.advice
         if held.side != NONE:
-            return f"holds {_WORDS[held.side]} {held.quantity} at {held.price:.10g}"
+            return f"holds {SIDE_WORDS[held.side]} {held.quantity} at {held.price:.10g}"
         if advice.side == NONE:
             return "flat"
-        return f"flat; it asked to go {_WORDS[advice.side]}, {self._why_not()}"
+        return f"flat; it asked to go {SIDE_WORDS[advice.side]}, {self._why_not()}"
 
     def _why_not(self) -> str:
         if self._waits:
@@ -132,13 +132,14 @@ class Observation:
 
 def _left(deal: Deal, remains: int, bar: TapeBar) -> Fired:
     entry, price, gross = deal.entry_u / MICRO, deal.exit_u / MICRO, deal.gross_u / MICRO
+    reason = Leave(deal.reason)
     what = f"{deal.quantity} of {deal.quantity + remains}" if remains else str(deal.quantity)
     return Fired(
         "leave",
         -deal.side,
         bar,
         price,
-        f"leaves {_WORDS[deal.side]} {what} at {price:.10g}, entered at {entry:.10g}: {_LEFT_FOR[Leave(deal.reason)]}",
+        f"leaves {SIDE_WORDS[deal.side]} {what} at {price:.10g}, entered at {entry:.10g}: {_LEFT_FOR[reason]}",
         {"entry": entry},
         {"quantity": float(deal.quantity), "gross_usd": gross, "fees_usd": deal.fees_u / MICRO},
     )

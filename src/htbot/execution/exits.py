@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from htbot.domain.orders import ExitReason
 from htbot.domain.trades import ExitRules, Trade
+from htbot.execution.protective import protective_prices
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.pnl import open_pnl
 
@@ -50,12 +51,12 @@ class ExitDecision:
     pnl_usd: Decimal | None
 
 
-def target_usd(rules: ExitRules, credit: Decimal, units: int) -> Decimal:
-    """The profit that closes a trade: the target, or the wanted share of the credit when that is less.
+def target_usd(rules: ExitRules, credit: Decimal, units: int) -> Decimal | None:
+    """The profit that closes a trade: the target, or the wanted share of the credit when that is less; None without.
 
     `units` is multiplier x quantity.
     """
-    if rules.take_profit_fraction is None:
+    if rules.take_profit_fraction is None or rules.profit_target_usd is None:
         return rules.profit_target_usd
     return min(rules.profit_target_usd, rules.take_profit_fraction * credit * units)
 
@@ -116,14 +117,27 @@ def _blind_exit(watch: ExitWatch, marks: Marks | None, as_of: datetime) -> ExitD
 
 def _condition(trade: Trade, pnl: Decimal) -> tuple[ExitReason, Decimal] | None:
     """The stop or the target that a P&L has reached, with its limit in dollars; the stop comes first."""
-    if pnl <= -trade.rules.stop_loss_usd:
-        return ExitReason.STOP_LOSS, -trade.rules.stop_loss_usd
     if trade.credit is None:
         return None
-    target = target_usd(trade.rules, trade.credit, trade.legs[0].multiplier * trade.quantity)
-    if pnl >= target:
-        return ExitReason.PROFIT_TARGET, target
+    lowest, highest = bounds_usd(trade, trade.credit)
+    if lowest is not None and pnl <= lowest:
+        return ExitReason.STOP_LOSS, lowest
+    if highest is not None and pnl >= highest:
+        return ExitReason.PROFIT_TARGET, highest
     return None
+
+
+def bounds_usd(trade: Trade, credit: Decimal) -> tuple[Decimal | None, Decimal | None]:
+    """The P&L at which a trade is closed, at a loss and at a gain; None = at none."""
+    leg, rules = trade.plain, trade.rules
+    if leg is None:
+        stop = rules.stop_loss_usd
+        return None if stop is None else -stop, target_usd(rules, credit, trade.units)
+    prices = protective_prices(trade)
+    at = [
+        None if price is None else (leg.ratio * price + credit) * trade.units for price in (prices.stop, prices.target)
+    ]
+    return at[0], at[1]
 
 
 def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -> tuple[ExitDecision | None, ExitWatch]:

@@ -78,7 +78,7 @@ def settle_expired(
         ref: reference of the exit that the closing fills are booked under.
         as_of: market time, aware UTC.
     """
-    held = [(leg, case.held(leg)) for leg in case.trade.legs if case.held(leg)]
+    held = [(leg, case.held(leg)) for leg in case.trade.spread_legs if case.held(leg)]
     waits = _not_expired(case, held, settlement, as_of)
     if waits is not None:
         return NotExpired(waits)

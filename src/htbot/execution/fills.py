@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, OrderIntent
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.portfolio.positions import latest
 
 
-def whole_spreads(legs: Sequence[SpreadLeg], fills: Iterable[Fill]) -> int:
+def whole_spreads(legs: Sequence[Leg], fills: Iterable[Fill]) -> int:
     """Whole spreads that the leg executions of one order make; a leg that is behind holds the count back."""
     counted = latest(fills)
     units = (sum(fill.quantity for fill in counted if fill.con_id == leg.con_id) // abs(leg.ratio) for leg in legs)
@@ -36,6 +36,6 @@ def check_fills(intent: OrderIntent, fills: Iterable[Fill]) -> None:
             raise StopTrading(f"{intent.ref}: {done[fill.con_id]} of {fill.con_id} filled, {target} asked for")
 
 
-def _signed(intent: OrderIntent, leg: SpreadLeg) -> int:
+def _signed(intent: OrderIntent, leg: Leg) -> int:
     """What the intent trades of a leg, positive when bought: a sold combination sells its long leg."""
     return leg.ratio * intent.quantity * (1 if intent.action is Action.BUY else -1)

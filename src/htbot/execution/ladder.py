@@ -3,8 +3,8 @@
 An entry walks from the mid credit down to the natural credit, an exit from the mid cost up to the natural cost; the
 last two attempts stand at natural, so that an order which the market ran away from has a second chance. Every step is
 taken on fresh quotes, lies on the combination's tick grid and never passes the intent's `worst_limit`. Without quotes
-the last limit stands. Time is market time (RULINGS 17); limits are signed as IB: -4.20 on a BUY receives 4.20, on a
-SELL it pays 4.20 (RULINGS 32).
+the last limit stands. Orders of one leg do not walk: their limit is the one that they were decided with. Time is
+market time (RULINGS 17); limits are signed as IB: -4.20 on a BUY receives 4.20, on a SELL it pays 4.20 (RULINGS 32).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from htbot.domain.orders import OrderIntent, PriceStyle, Purpose
+from htbot.domain.orders import WALKING, OrderIntent, PriceStyle, Purpose
 from htbot.execution import ticks
 from htbot.portfolio.marks import Marks
 
@@ -68,6 +68,8 @@ def limit_at(
     Returns:
         A signed limit. None only for an entry that has no price to start from: then nothing is sent.
     """
+    if intent.style not in WALKING:
+        return intent.limit if current is None else current
     if intent.purpose is Purpose.ENTRY:
         return _entry_limit(intent, marks, elapsed_s, current, pace)
     return -_exit_cost(intent, marks, (elapsed_s, style or intent.style), current, pace)
@@ -78,8 +80,12 @@ def next_change_s(
 ) -> float | None:
     """Market time since the first limit at which `limit_at` is asked next; None when an entry's walk is over.
 
+    What does not walk is never asked.
+
     An exit is asked until it is done: at natural it is re-quoted with every step.
     """
+    if intent.style not in WALKING:
+        return None
     urgent = intent.purpose is Purpose.EXIT and (style or intent.style) is PriceStyle.URGENT
     step_s = URGENT_STEP_S if urgent else pace.step_s
     following = (int(elapsed_s // step_s) + 1) * step_s

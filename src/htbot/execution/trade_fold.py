@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from htbot.domain.fills import Fill
@@ -16,8 +16,9 @@ from htbot.portfolio.pnl import trade_result
 class TradeFacts:
     """What is known of one trade. `entry_over`: the entry can fill no further; `exit_live`: an exit is under way.
 
-    `exit_reason` is that of the last exit, None before the first. An ended order whose executions have not all come is
-    not over: its status may be told before them.
+    `exit_reason` is that of the last exit, None before the first; `reasons` those of all exits by reference, with what
+    stands at the broker: the order that filled last has closed the trade. An ended order whose executions have not
+    all come is not over: its status may be told before them.
     """
 
     entry_fills: Sequence[Fill]
@@ -25,6 +26,7 @@ class TradeFacts:
     entry_over: bool
     exit_live: bool
     exit_reason: ExitReason | None
+    reasons: Mapping[str, ExitReason] = field(default_factory=dict)
 
 
 def fold_trade(trade: Trade, facts: TradeFacts, as_of: datetime) -> Trade:
@@ -44,9 +46,10 @@ def fold_trade(trade: Trade, facts: TradeFacts, as_of: datetime) -> Trade:
     if result.closed:
         filled = replace(filled, debit=result.debit, gross_pnl_usd=result.gross_usd)
     if result.closed == result.opened and facts.entry_over:
-        last = max(fill.executed_at for fill in facts.exit_fills)
-        closed_at = max(last, trade.opened_at)
-        return replace(filled, state=TradeState.CLOSED, closed_at=closed_at, exit_reason=facts.exit_reason)
+        last = max(facts.exit_fills, key=lambda fill: (fill.executed_at, fill.exec_id))
+        closed_at = max(last.executed_at, trade.opened_at)
+        reason = facts.reasons.get(last.ref, facts.exit_reason)
+        return replace(filled, state=TradeState.CLOSED, closed_at=closed_at, exit_reason=reason)
     return replace(filled, state=TradeState.CLOSING if facts.exit_live else TradeState.OPEN)
 
 

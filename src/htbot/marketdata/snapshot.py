@@ -41,7 +41,8 @@ class Snapshot:
     `options` is the listed chain of the session's expiry around the spot, ordered by strike; `quotes` is keyed by
     contract id and holds the underlying and every streamed option; `net_liquidation` and `buying_power` are None while
     the broker has not told them, `figures` are its other account values. `watching_since` is when the desk began (or
-    resumed) watching without a gap.
+    resumed) watching without a gap. `shares` are the stocks and funds that strategies trade: contract ids by symbol;
+    `shortable` is how many of them can be borrowed, as far as the broker has told.
     """
 
     as_of: datetime
@@ -60,6 +61,8 @@ class Snapshot:
     trading_enabled: bool = True
     watching_since: datetime | None = None
     figures: AccountFigures = NO_FIGURES
+    shares: Mapping[str, int] = field(default_factory=dict)
+    shortable: Mapping[str, float] = field(default_factory=dict)
 
 
 def _bar_to_json(watched: OpenBar | None) -> list[object] | None:
@@ -107,6 +110,8 @@ def encode(snapshot: Snapshot) -> str:
         "trading_enabled": snapshot.trading_enabled,
         "watching_since": None if snapshot.watching_since is None else snapshot.watching_since.isoformat(),
         "figures": snapshot.figures.as_texts(),
+        "shares": dict(snapshot.shares),
+        "shortable": dict(snapshot.shortable),
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -136,4 +141,6 @@ def decode(text: str | bytes) -> Snapshot:
         trading_enabled=raw["trading_enabled"],
         watching_since=None if raw["watching_since"] is None else datetime.fromisoformat(raw["watching_since"]),
         figures=AccountFigures.of_texts(raw["figures"]),
+        shares=raw.get("shares", {}),
+        shortable=raw.get("shortable", {}),
     )

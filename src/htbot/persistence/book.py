@@ -17,7 +17,7 @@ from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
-# quantity and the least credit it accepts, whatever part of it is filled.
+# quantity and the worst price it accepts, whatever part of it is filled. Shares can lose what lies before their stop.
 _BOOK = text(
     """
 WITH account_trades AS (
@@ -53,21 +53,33 @@ WITH account_trades AS (
       AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
     ORDER BY created_at DESC
     LIMIT 1000
-), at_risk AS (
-    SELECT trade.symbol, sum(
-        (trade.width - CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END)
-        * (trade.legs -> 0 ->> 'multiplier')::integer
-        * greatest(trade.quantity, entry.quantity)
-    ) AS loss_usd
+), held AS (
+    SELECT trade.symbol, trade.width, trade.rules, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
+           CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END AS credit,
+           (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units
     FROM trades AS trade
     LEFT JOIN intents AS entry
         ON entry.trade_id = trade.id AND entry.purpose = 'entry' AND entry.state = ANY(:live_intents)
     WHERE trade.account = :account AND trade.opened_at <= :as_of AND trade.state = ANY(:live_trades)
-    GROUP BY trade.symbol
+), at_risk AS (
+    SELECT symbol, sum(loss_usd) AS loss_usd, sum(value_usd) AS value_usd
+    FROM (
+        SELECT symbol, (width - credit) * units AS loss_usd, (width - credit) * units AS value_usd
+        FROM held WHERE width IS NOT NULL
+        UNION ALL
+        SELECT symbol, greatest(0, least(
+            abs(credit) * units,
+            (rules ->> 'stop_loss_usd')::numeric,
+            (-credit - ratio * (rules ->> 'stop_price')::numeric) * units
+        )), abs(credit) * units
+        FROM held WHERE width IS NULL
+    ) AS each
+    GROUP BY symbol
 )
 SELECT traded.*, ordered.*,
     (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
-    (SELECT coalesce(jsonb_object_agg(symbol, loss_usd::text), '{}') FROM at_risk) AS maximum_loss_by_symbol_usd,
+    (SELECT coalesce(sum(loss_usd), 0) FROM at_risk) AS open_maximum_loss_usd,
+    (SELECT coalesce(jsonb_object_agg(symbol, value_usd::text), '{}') FROM at_risk) AS value_by_symbol_usd,
     (SELECT count(*) FROM signals
      WHERE strategy = :strategy AND account = :account AND as_of <= :as_of
        AND as_of > CAST(:as_of AS timestamptz) - interval '1 minute') AS signals_last_minute,
@@ -81,7 +93,8 @@ SELECT traded.*, ordered.*,
         GROUP BY 1
     ) AS sold) AS sale_proceeds_usd,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
-          WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of) AS spent_levels,
+          WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
+            AND bar_start IS NULL) AS spent_levels,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
      WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
     (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
@@ -135,7 +148,6 @@ class BookQuery:
 
 
 def _to_book(row: RowMapping) -> Book:
-    losses = {symbol: plain_money(Decimal(loss)) for symbol, loss in row["maximum_loss_by_symbol_usd"].items()}
     return Book(
         open_trades=row["open_trades"],
         working_orders=row["working_orders"],
@@ -146,8 +158,8 @@ def _to_book(row: RowMapping) -> Book:
         last_entry_at=_utc(row["last_entry_at"]),
         strategy_realized_today_usd=plain_money(row["strategy_realized_today_usd"]),
         account_realized_today_usd=plain_money(row["account_realized_today_usd"]),
-        open_maximum_loss_usd=sum(losses.values(), Decimal(0)),
-        maximum_loss_by_symbol_usd=losses,
+        open_maximum_loss_usd=plain_money(row["open_maximum_loss_usd"]),
+        value_by_symbol_usd={symbol: plain_money(Decimal(usd)) for symbol, usd in row["value_by_symbol_usd"].items()},
         orders_last_minute=row["orders_last_minute"],
         account_open_trades=row["account_open_trades"],
         trades_today=row["trades_today"],

@@ -13,21 +13,21 @@ from uuid import UUID
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules
 
 JsonObject = dict[str, Any]
 
 
-def legs_to_json(legs: Iterable[SpreadLeg]) -> list[JsonObject]:
+def legs_to_json(legs: Iterable[Leg]) -> list[JsonObject]:
     """Legs in their order."""
     return [
         {
             "con_id": leg.con_id,
             "symbol": leg.symbol,
-            "expiry": leg.expiry.isoformat(),
-            "strike": str(leg.strike),
-            "right": leg.right.value,
+            "expiry": None if leg.expiry is None else leg.expiry.isoformat(),
+            "strike": None if leg.strike is None else str(leg.strike),
+            "right": None if leg.right is None else leg.right.value,
             "ratio": leg.ratio,
             "multiplier": leg.multiplier,
         }
@@ -35,19 +35,22 @@ def legs_to_json(legs: Iterable[SpreadLeg]) -> list[JsonObject]:
     ]
 
 
-def legs_from_json(raw: Iterable[JsonObject]) -> tuple[SpreadLeg, ...]:
+def legs_from_json(raw: Iterable[JsonObject]) -> tuple[Leg, ...]:
     """Legs in their order."""
-    return tuple(
-        SpreadLeg(
-            con_id=leg["con_id"],
-            symbol=leg["symbol"],
-            expiry=date.fromisoformat(leg["expiry"]),
-            strike=Decimal(leg["strike"]),
-            right=Right(leg["right"]),
-            ratio=leg["ratio"],
-            multiplier=leg["multiplier"],
-        )
-        for leg in raw
+    return tuple(_leg_from_json(leg) for leg in raw)
+
+
+def _leg_from_json(raw: JsonObject) -> Leg:
+    if raw["expiry"] is None:
+        return PlainLeg(raw["con_id"], raw["symbol"], raw["ratio"], raw["multiplier"])
+    return SpreadLeg(
+        con_id=raw["con_id"],
+        symbol=raw["symbol"],
+        expiry=date.fromisoformat(raw["expiry"]),
+        strike=Decimal(raw["strike"]),
+        right=Right(raw["right"]),
+        ratio=raw["ratio"],
+        multiplier=raw["multiplier"],
     )
 
 
@@ -72,6 +75,7 @@ def intent_to_json(intent: OrderIntent) -> JsonObject:
         "good_till": None if intent.good_till is None else intent.good_till.isoformat(),
         "decision_id": None if intent.decision_id is None else str(intent.decision_id),
         "exit_reason": None if intent.exit_reason is None else intent.exit_reason.value,
+        "group": intent.group,
     }
 
 
@@ -97,33 +101,44 @@ def intent_from_json(raw: Mapping[str, Any]) -> OrderIntent:
         good_till=None if good_till is None else datetime.fromisoformat(good_till),
         decision_id=None if decision_id is None else UUID(decision_id),
         exit_reason=None if reason is None else ExitReason(reason),
+        group=raw.get("group"),
     )
 
 
 def rules_to_json(rules: ExitRules) -> JsonObject:
     """The exit rules that were fixed at entry."""
-    fraction = rules.take_profit_fraction
     return {
-        "profit_target_usd": str(rules.profit_target_usd),
-        "stop_loss_usd": str(rules.stop_loss_usd),
+        "profit_target_usd": _text(rules.profit_target_usd),
+        "stop_loss_usd": _text(rules.stop_loss_usd),
         "exit_at": rules.exit_at.isoformat(),
         "flat_deadline": rules.flat_deadline.isoformat(),
         "pnl_basis": rules.pnl_basis,
-        "take_profit_fraction": None if fraction is None else str(fraction),
+        "take_profit_fraction": _text(rules.take_profit_fraction),
+        "stop_price": _text(rules.stop_price),
+        "target_price": _text(rules.target_price),
     }
 
 
 def rules_from_json(raw: JsonObject) -> ExitRules:
-    """The exit rules that were fixed at entry."""
-    fraction = raw["take_profit_fraction"]
+    """The exit rules that were fixed at entry; older ones have no prices."""
     return ExitRules(
-        profit_target_usd=Decimal(raw["profit_target_usd"]),
-        stop_loss_usd=Decimal(raw["stop_loss_usd"]),
+        profit_target_usd=_decimal(raw["profit_target_usd"]),
+        stop_loss_usd=_decimal(raw["stop_loss_usd"]),
         exit_at=datetime.fromisoformat(raw["exit_at"]),
         flat_deadline=datetime.fromisoformat(raw["flat_deadline"]),
         pnl_basis=raw["pnl_basis"],
-        take_profit_fraction=None if fraction is None else Decimal(fraction),
+        take_profit_fraction=_decimal(raw["take_profit_fraction"]),
+        stop_price=_decimal(raw.get("stop_price")),
+        target_price=_decimal(raw.get("target_price")),
     )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def outcomes_to_json(outcomes: Iterable[RuleOutcome]) -> list[JsonObject]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.bars import Bar
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Order
-from htbot.domain.signals import Evaluation, SpreadLeg
+from htbot.domain.signals import Evaluation, Leg
 from htbot.domain.trades import Trade
 from htbot.persistence.engine import to_json
 from htbot.persistence.records import StoredAlert, StoredIntent, StoredSignal
@@ -73,8 +73,14 @@ def _text(value: Field) -> str:
     return to_json(value)
 
 
-def _legs(legs: Iterable[SpreadLeg]) -> str:
-    return " ".join(f"{leg.ratio:+d} {leg.symbol} {leg.expiry} {leg.strike} {leg.right.value}" for leg in legs)
+def _legs(legs: Iterable[Leg]) -> str:
+    return " ".join(f"{leg.ratio:+d} {_named(leg)}" for leg in legs)
+
+
+def _named(leg: Leg) -> str:
+    if leg.expiry is None or leg.right is None:
+        return leg.symbol
+    return f"{leg.symbol} {leg.expiry} {leg.strike} {leg.right.value}"
 
 
 def _bar(bar: Bar, known_at: datetime) -> str:

@@ -296,6 +296,10 @@ class Observation:
     since: datetime
 
 
+OBSERVE, TRADE = "observe", "trade"
+"""What an instance is for: to be watched, or to have its entries sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class StrategyInstance:
     """A type of strategy with settings, on a symbol; `settings` as they were given, times are market time."""

@@ -1,4 +1,4 @@
-"""What a spread costs to close, from the quotes of its legs (RULINGS 5 and 6).
+"""What a spread, or a stock, costs to close, from the quotes of its legs (RULINGS 5 and 6).
 
 Prices of combinations come from the legs and never from ticks of the BAG, where -1 is a legal price. All prices are
 per unit; a closing cost is positive when money is paid.
@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from htbot.domain.quotes import Quote
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg
 
 CENT = Decimal("0.01")
 
@@ -22,12 +22,21 @@ CENT = Decimal("0.01")
 class Tolerance:
     """What a believable quote may be (RULINGS 6): age of each leg in market time, combined width per unit.
 
-    The width limit is the larger of `width_usd` and `width_fraction` of the mid.
+    The width limit is the larger of `width_usd` and `width_fraction` of the mid; `plain_...` are those of stocks and
+    funds, which are quoted far closer than options.
     """
 
     age_s: float = 5.0
     width_usd: Decimal = Decimal("0.60")
     width_fraction: Decimal = Decimal("0.40")
+    plain_width_usd: Decimal = Decimal("0.10")
+    plain_width_fraction: Decimal = Decimal("0.005")
+
+    def widest(self, legs: Sequence[Leg], mid: Decimal) -> Decimal:
+        """The most that the quotes of these legs may be wide."""
+        if isinstance(legs[0], PlainLeg):
+            return max(self.plain_width_usd, self.plain_width_fraction * abs(mid))
+        return max(self.width_usd, self.width_fraction * abs(mid))
 
 
 DEFAULT_TOLERANCE = Tolerance()
@@ -77,6 +86,7 @@ class Marks:
     natural_credit: Decimal | None
     quoted_at: datetime | None
     doubt: str | None
+    plain: bool = False
 
     @property
     def believable(self) -> bool:
@@ -97,8 +107,11 @@ class Marks:
 
     @property
     def short_without_ask(self) -> bool:
-        """True while a sold leg cannot be priced: closing it has no known cost (RULINGS 5)."""
-        return any(leg.ratio < 0 and leg.ask is None for leg in self.legs)
+        """True while a sold option cannot be priced: closing it has no known cost (RULINGS 5).
+
+        A stock without an ask is not traded at all, and no order of ours would change that.
+        """
+        return not self.plain and any(leg.ratio < 0 and leg.ask is None for leg in self.legs)
 
     def cost(self, basis: str) -> Decimal | None:
         """The closing cost on a P&L basis, `mid` or `natural`.
@@ -114,15 +127,15 @@ class Marks:
 
 
 def mark_spread(
-    legs: Sequence[SpreadLeg],
+    legs: Sequence[Leg],
     quotes: Mapping[int, Quote],
     as_of: datetime,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> Marks:
-    """Price a spread from the quotes of its legs, keyed by contract id.
+    """Price a spread, or a stock or fund, from the quotes of its legs, keyed by contract id.
 
     Natural closing cost is the asks of the sold legs less the bids of the bought ones; the natural credit of opening
-    is the bids of the sold less the asks of the bought.
+    is the bids of the sold less the asks of the bought. What is bought alone has costs and credits below 0.
     """
     marked = tuple(_mark_leg(leg, quotes.get(leg.con_id)) for leg in legs)
     times = [leg.as_of for leg in marked if leg.as_of is not None]
@@ -131,15 +144,17 @@ def mark_spread(
     opening = _net([(leg.ratio, leg.opening_price) for leg in marked])
     doubt = _doubt_of_legs(legs, quotes, marked, as_of, tolerance.age_s)
     if doubt is None:
-        doubt = _doubt_of_width((mid_cost, natural_cost, opening), tolerance)
-    return Marks(as_of, marked, mid_cost, natural_cost, opening, max(times, default=None), doubt)
+        doubt = _doubt_of_width(legs, (mid_cost, natural_cost, opening), tolerance)
+    plain = isinstance(legs[0], PlainLeg)
+    return Marks(as_of, marked, mid_cost, natural_cost, opening, max(times, default=None), doubt, plain)
 
 
-def _mark_leg(leg: SpreadLeg, quote: Quote | None) -> LegMark:
+def _mark_leg(leg: Leg, quote: Quote | None) -> LegMark:
     if quote is None:
         return LegMark(leg.con_id, leg.ratio, None, None, None)
     bid, ask = _side(quote.bid), _side(quote.ask)
-    if bid is None and ask is not None and leg.ratio > 0 and _absent(quote.bid) and not quote.bid_size:
+    worthless = bid is None and ask is not None and leg.ratio > 0 and _absent(quote.bid) and not quote.bid_size
+    if worthless and not isinstance(leg, PlainLeg):
         bid = Decimal(0)  # nobody bids for a worthless wing: it closes at nothing (RULINGS 5)
     return LegMark(leg.con_id, leg.ratio, bid, ask, quote.as_of)
 
@@ -166,7 +181,7 @@ def _net(sides: Sequence[tuple[int, Decimal | None]]) -> Decimal | None:
 
 
 def _doubt_of_legs(
-    legs: Sequence[SpreadLeg],
+    legs: Sequence[Leg],
     quotes: Mapping[int, Quote],
     marked: Sequence[LegMark],
     as_of: datetime,
@@ -174,7 +189,7 @@ def _doubt_of_legs(
 ) -> str | None:
     for leg, mark in zip(legs, marked, strict=True):
         quote = quotes.get(leg.con_id)
-        name = f"{leg.symbol} {leg.strike} {leg.right.value}"
+        name = leg.described
         if quote is None:
             return f"no quote for {name}"
         age_s = (as_of - quote.as_of).total_seconds()
@@ -187,11 +202,11 @@ def _doubt_of_legs(
     return None
 
 
-def _doubt_of_width(prices: tuple[Decimal | None, ...], tolerance: Tolerance) -> str | None:
+def _doubt_of_width(legs: Sequence[Leg], prices: tuple[Decimal | None, ...], tolerance: Tolerance) -> str | None:
     mid, natural, opening = prices
     if mid is None or natural is None or opening is None:
         return "a leg has no price"
-    width, widest = natural - opening, max(tolerance.width_usd, tolerance.width_fraction * abs(mid))
+    width, widest = natural - opening, tolerance.widest(legs, mid)
     if width > widest:
         return f"combined quote is {width} wide, limit {widest}"
     return None

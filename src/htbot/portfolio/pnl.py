@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
@@ -21,7 +21,7 @@ NET_PRICE_TOLERANCE = Decimal("0.005")
 class TradeResult:
     """What the fills of one trade say.
 
-    `opened` and `closed` are whole spreads; `credit` and `debit` positive averages per unit, None before the first
+    `opened` and `closed` are whole spreads; `credit` and `debit` averages per unit, None before the first
     spread. `gross_usd` is the realised part, commissions apart; `commissions_usd` is None while one is unknown.
     """
 
@@ -48,11 +48,28 @@ def open_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
     cost = marks.cost(basis)
     if trade.credit is None or cost is None:
         return None
-    return (trade.credit - cost) * trade.legs[0].multiplier * trade.quantity
+    return (trade.credit - cost) * trade.units
+
+
+def maximum_loss_usd(trade: Trade) -> Decimal | None:
+    """The most that a filled trade can lose: width less credit, or from the entry to the nearest stop.
+
+    A plain trade without a stop can lose its notional, and counts so when it is short, where no bound exists.
+    """
+    if trade.credit is None:
+        return None
+    if trade.width is not None:
+        return (trade.width - trade.credit) * trade.units
+    rules, losses = trade.rules, [abs(trade.credit) * trade.units]
+    if rules.stop_loss_usd is not None:
+        losses.append(rules.stop_loss_usd)
+    if rules.stop_price is not None:
+        losses.append((-trade.credit - trade.legs[0].ratio * rules.stop_price) * trade.units)
+    return max(min(losses), Decimal(0))
 
 
 def open_result(
-    trades: Iterable[Trade], marks_of: Callable[[tuple[SpreadLeg, ...], datetime], Marks], as_of: datetime
+    trades: Iterable[Trade], marks_of: Callable[[tuple[Leg, ...], datetime], Marks], as_of: datetime
 ) -> Decimal | None:
     """Unrealised dollars of open trades, each on its own basis; 0 without any, None while one is unknown."""
     total = Decimal(0)
@@ -64,7 +81,7 @@ def open_result(
     return total
 
 
-def trade_result(legs: Sequence[SpreadLeg], entry: Iterable[Fill], exits: Iterable[Fill]) -> TradeResult:
+def trade_result(legs: Sequence[Leg], entry: Iterable[Fill], exits: Iterable[Fill]) -> TradeResult:
     """Fold the leg fills of a trade's entry and exit orders.
 
     Corrections replace their originals, repeats count once (RULINGS 3). Gross is the cash of the closed spreads: their
@@ -94,7 +111,7 @@ def commissions(fills: Iterable[Fill]) -> Decimal | None:
     return total
 
 
-def net_price(legs: Sequence[SpreadLeg], fills: Iterable[Fill]) -> Decimal | None:
+def net_price(legs: Sequence[Leg], fills: Iterable[Fill]) -> Decimal | None:
     """The combination's average price per unit from its leg fills, signed as IB; None before one whole spread.
 
     Bought combinations and sold ones have the same sign: long leg less short leg.
@@ -109,7 +126,7 @@ def net_price(legs: Sequence[SpreadLeg], fills: Iterable[Fill]) -> Decimal | Non
     return total
 
 
-def assert_net_price(legs: Sequence[SpreadLeg], fills: Iterable[Fill], bag_price: Decimal) -> None:
+def assert_net_price(legs: Sequence[Leg], fills: Iterable[Fill], bag_price: Decimal) -> None:
     """Check that the legs sum to the price of the BAG execution (RULINGS 3).
 
     Raises:
@@ -122,7 +139,7 @@ def assert_net_price(legs: Sequence[SpreadLeg], fills: Iterable[Fill], bag_price
         raise StopTrading(f"BAG executed at {bag_price}, its legs sum to {legs_price}")
 
 
-def _average(leg: SpreadLeg, fills: Sequence[Fill]) -> Decimal | None:
+def _average(leg: Leg, fills: Sequence[Fill]) -> Decimal | None:
     own = [fill for fill in fills if fill.con_id == leg.con_id]
     quantity = sum(fill.quantity for fill in own)
     if quantity == 0:
@@ -130,8 +147,8 @@ def _average(leg: SpreadLeg, fills: Sequence[Fill]) -> Decimal | None:
     return sum((fill.price * fill.quantity for fill in own), Decimal(0)) / quantity
 
 
-def _spreads(legs: Sequence[SpreadLeg], fills: Sequence[Fill], side: int) -> tuple[int, Decimal | None]:
-    """Whole spreads traded and their average price, positive; `side` +1 for opening fills, -1 for closing ones."""
+def _spreads(legs: Sequence[Leg], fills: Sequence[Fill], side: int) -> tuple[int, Decimal | None]:
+    """Whole spreads traded and their average price as a credit; `side` +1 for opening fills, -1 for closing ones."""
     known = {leg.con_id for leg in legs}
     strange = next((fill for fill in fills if fill.con_id not in known), None)
     if strange is not None:

@@ -30,9 +30,10 @@ class Book:
     `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
-    `signals_last_minute` counts what (strategy, account) signalled. `maximum_loss_by_symbol_usd` splits
-    `open_maximum_loss_usd`. `peak_equity_usd` is the highest equity on record, shifted by deposits and withdrawals,
-    None before the first record. `sale_proceeds_usd` is what the sales of the last two weeks brought, by New York day.
+    `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what
+    those trades tie up: verticals their maximum loss, shares their price. `peak_equity_usd` is the highest equity on
+    record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales of
+    the last two weeks brought, by New York day.
     """
 
     open_trades: int = 0
@@ -52,7 +53,7 @@ class Book:
     orders_today: int = 0
     signals_last_minute: int = 0
     recent_orders: tuple[RecentOrder, ...] = ()
-    maximum_loss_by_symbol_usd: Mapping[str, Decimal] = field(default_factory=dict)
+    value_by_symbol_usd: Mapping[str, Decimal] = field(default_factory=dict)
     peak_equity_usd: Decimal | None = None
     sale_proceeds_usd: Mapping[date, Decimal] = field(default_factory=dict)
     halted_by: str | None = None

@@ -10,6 +10,7 @@ from htbot.domain.accounts import AccountKind, kind_of
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Underlying
 from htbot.domain.margin import WhatIf
+from htbot.domain.signals import PlainPlan, SpreadPlan
 from htbot.portfolio.marks import Marks
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
@@ -42,32 +43,50 @@ class Case:
         return kind_of(snapshot.buying_power, snapshot.figures.available_funds)
 
     @property
-    def symbol_loss_usd(self) -> Decimal:
-        """What open trades on this underlying can still lose."""
-        return self.book.maximum_loss_by_symbol_usd.get(self.proposal.signal.symbol, Decimal(0))
+    def spread(self) -> SpreadPlan | None:
+        """The vertical that is proposed, None for a plain instrument."""
+        plan = self.proposal.plan
+        return plan if isinstance(plan, SpreadPlan) else None
+
+    @property
+    def plain(self) -> PlainPlan | None:
+        """The stock or fund that is proposed, None for a vertical."""
+        plan = self.proposal.plan
+        return plan if isinstance(plan, PlainPlan) else None
+
+    @property
+    def symbol_value_usd(self) -> Decimal:
+        """What open trades on this underlying tie up: verticals by their maximum loss, shares by their price."""
+        return self.book.value_by_symbol_usd.get(self.proposal.signal.symbol, Decimal(0))
 
     @property
     def natural_credit(self) -> Decimal | None:
-        """The credit per unit that can be had at once: the worse of the plan's and the quotes'."""
-        if self.marks.natural_credit is None:
+        """The credit per unit of a vertical that can be had at once: the worse of the plan's and the quotes'."""
+        if self.marks.natural_credit is None or self.spread is None:
             return None
-        return min(self.proposal.plan.natural_credit, self.marks.natural_credit)
+        return min(self.spread.natural_credit, self.marks.natural_credit)
 
     @property
     def floor_credit(self) -> Decimal | None:
-        """The least credit per unit at which this entry may fill, None for an unknown underlying."""
-        if self.underlying is None:
+        """The least credit per unit at which this vertical may fill, None for an unknown underlying."""
+        if self.underlying is None or self.spread is None:
             return None
-        return self.limits.floor_credit(self.underlying, self.proposal.plan)
+        return self.limits.floor_credit(self.underlying, self.spread)
 
     @property
     def maximum_loss_usd(self) -> Decimal | None:
-        """What this trade can lose at the worst credit that its order accepts."""
-        floor = self.floor_credit
-        if floor is None:
+        """What this trade can lose at the worst price that its order accepts."""
+        if self.plain is not None:
+            return self.plain.maximum_loss_usd
+        floor, plan = self.floor_credit, self.spread
+        if floor is None or plan is None:
             return None
-        plan = self.proposal.plan
         return (plan.width - floor) * plan.short_leg.multiplier * plan.quantity
+
+    @property
+    def value_usd(self) -> Decimal | None:
+        """What this trade ties up: a vertical its maximum loss, shares all that they cost."""
+        return self.maximum_loss_usd if self.plain is None else self.plain.notional_usd
 
 
 def usd(amount: Decimal | None) -> str:

@@ -39,10 +39,10 @@ class Stake:
         return self.reduces or self.value_usd <= limit_usd
 
 
-def spread_stake(case: Case) -> Stake | None:
-    """The case's spread beside the open ones on its underlying, working entries included; None when unknown."""
-    own = case.maximum_loss_usd
-    return None if own is None else Stake(case.symbol_loss_usd, _ZERO, own)
+def stake_of(case: Case) -> Stake | None:
+    """What the case ties up beside the open trades on its underlying, working entries included; None when unknown."""
+    own = case.value_usd
+    return None if own is None else Stake(case.symbol_value_usd, _ZERO, own)
 
 
 def gross_leverage(

@@ -54,6 +54,7 @@ from htbot.risk.rules import (
     reconciled,
     repeated_order,
     settlement,
+    short_sale,
     signals_per_minute,
     single_position,
     snapshot_age,
@@ -94,6 +95,7 @@ RULES: tuple[Rule, ...] = (
     order_quantity.check,
     spread_shape.check,
     account_type.check,
+    short_sale.check,
     ex_dividend.check,
     quotes.check,
     quote_sanity.check,
@@ -127,13 +129,16 @@ _DECISIONS = uuid5(NAMESPACE_URL, "htbot:risk-decision")
 
 
 def decision_id(signal: Signal) -> UUID:
-    """The id of the decision about a signal: the same signal is judged once, whoever asks again (RULINGS 2)."""
+    """The id of the decision about a signal: the same signal is judged once, whoever asks again (RULINGS 2).
+
+    A signal that was made at a closed bar is known by it, any other by its level.
+    """
     parts = (
         signal.strategy,
         signal.account,
         signal.session.isoformat(),
         str(int(signal.direction)),
-        repr(signal.level),
+        repr(signal.level) if signal.bar_start is None else signal.bar_start.isoformat(),
     )
     return uuid5(_DECISIONS, "|".join(parts))
 

@@ -39,8 +39,9 @@ class Limits:
     `minimum_credit` is per unit; None takes the underlying's own. `max_risk_per_day_usd` has no default on purpose.
     `quotes` is what a believable quote may be, `hours` bounds the entry window.
 
-    Fractions are of net liquidation, `price_collar_fraction` of the mid. `no_trade_windows` are New York clock times,
-    from inclusive to exclusive, over midnight when the end is earlier. `account_kind` None takes what the broker's
+    Fractions are of net liquidation, `price_collar_fraction` of the mid, `plain_collar_fraction` of a stock's last
+    price. `no_trade_windows` are New York clock times, from inclusive to exclusive, over midnight when the end is
+    earlier. `account_kind` None takes what the broker's
     figures tell. `max_drawdown_fraction` None switches the rule off. `ex_dividends` are ex-dates by symbol, None when
     nobody has given any. `pdt_strict` and `gfv_strict` False warn instead of refusing.
     """
@@ -72,6 +73,7 @@ class Limits:
     max_drawdown_fraction: Decimal | None = 10 * _CENTI
     price_collar_fraction: Decimal = 20 * _CENTI
     price_collar_ticks: int = 4
+    plain_collar_fraction: Decimal = _CENTI / 2
     no_trade_windows: tuple[tuple[time, time], ...] = (NIGHTLY_RESET,)
     account_kind: AccountKind | None = None
     day_trade_regime: DayTradeRegime = DayTradeRegime.AUTO

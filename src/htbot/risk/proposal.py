@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from htbot.domain.sessions import Session
-from htbot.domain.signals import Signal, SpreadPlan
+from htbot.domain.signals import Plan, Signal
 from htbot.marketdata.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A signal with the spread it wants, the snapshot it was priced from and the session it belongs to."""
+    """A signal with the spread or shares it wants, the snapshot it was priced from and the session it belongs to."""
 
     signal: Signal
-    plan: SpreadPlan
+    plan: Plan
     snapshot: Snapshot
     session: Session

@@ -18,12 +18,14 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import ConfigurationError, HtbotError
-from htbot.domain.sessions import NEW_YORK, SESSION_MINUTES
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
 from htbot.engine.observation import Fired, Observation
+from htbot.engine.recorded import Fate, RecordedLoop
+from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
+from htbot.persistence.records import TRADE, StrategyInstance
 from htbot.persistence.records import Observation as Origin
-from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
     ClosedBarRepository,
     EvaluationRepository,
@@ -32,12 +34,13 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
+from htbot.services.bar_exits import leave
+from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Shown, Watcher, clock, placed
+from htbot.services.bar_trader import BarTrader, Wanted, fates_of
 from htbot.services.strategies import Catalogue, give_up
 from htbot.strategies.registry import STRATEGIES, Entry, create_bar
 
-HISTORY_BARS = 600
-"""So many bars, or what the strategy asks for when that is more, come before the first that counts (RULINGS 20)."""
 AFTER_CLOSE = timedelta(minutes=10)
 """The last bar of a session may be told so late."""
 LATE_S = 90
@@ -54,13 +57,17 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant."""
+    """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant.
+
+    Without the instant's `snapshot` strategies that trade are watched only.
+    """
 
     world_id: str
     account: str
     as_of: datetime
     part: int = 1
     parts: int = 1
+    snapshot: Snapshot | None = None
 
 
 @dataclass(slots=True)
@@ -77,8 +84,9 @@ class _Outcome:
 class BarEvaluator:
     """Evaluates enabled instances; one in each process. `catalogue` finds the types that there are."""
 
-    def __init__(self, catalogue: Catalogue, most_steps: int = _MOST_STEPS) -> None:
+    def __init__(self, catalogue: Catalogue, most_steps: int = _MOST_STEPS, trader: BarTrader | None = None) -> None:
         self._find_types = catalogue
+        self._trader = trader
         self._types: Mapping[str, Entry] = STRATEGIES
         self._looked, self._unreadable = False, ""
         self._most_steps = most_steps
@@ -100,7 +108,7 @@ class BarEvaluator:
         fits = {
             one.name: memory[one.name]
             for one in instances
-            if one.name in memory and memory[one.name].serves(one, look.as_of)
+            if one.mode != TRADE and one.name in memory and memory[one.name].serves(one, look.as_of)
         }
         late = self._go_on(transaction, look, fits, outcome)
         fresh = [one for one in instances if one.name not in fits or one.name in late]
@@ -209,9 +217,9 @@ class BarEvaluator:
                 outcome.why_not[one.name] = "its state is folded with one of the next looks"
                 continue
             chosen.append(one)
-            room -= _steps(one, look)
+            room -= steps(one, look.as_of)
         self._folded_last[place] = chosen[-1].name
-        found = _histories(transaction, look, chosen)
+        found = histories(transaction, look.world_id, look.as_of, chosen)
         if not found:
             outcome.why_not |= {one.name: _waits(one, 0) for one in chosen}
             return
@@ -222,16 +230,20 @@ class BarEvaluator:
             key = (one.symbol, one.minutes)
             if key not in ready:
                 ready[key] = placed(found.get(key, ()), calendar, one.minutes)
-            self._fold(look, one, ready[key], calendar, outcome)
+            since = one.created_at if one.observed is None else one.observed.first_bar
+            fates = fates_of(transaction, one.name, look.account, since) if one.mode == TRADE else None
+            self._fold(look, (one, fates), ready[key], calendar, outcome)
 
     def _fold(
         self,
         look: Look,
-        instance: StrategyInstance,
+        traded: tuple[StrategyInstance, list[Fate] | None],
         history: Sequence[Shown],
         calendar: TapeCalendar,
         outcome: _Outcome,
     ) -> None:
+        """Fold one from its first bar; one that trades holds what the fates of its entries say."""
+        instance, fates = traded
         origin = instance.observed
         if origin is None or origin.world_id != look.world_id:
             if len(history) < max(instance.warm_up_bars, 1):
@@ -252,7 +264,9 @@ class BarEvaluator:
         strategy = guarded(outcome.failed, instance.name, lambda: create_bar(instance.type, instance.settings, types))
         if strategy is None:
             return
-        watcher = Watcher(instance, origin, Observation(strategy, origin.since.timestamp()), 0, look.as_of)
+        since_s = origin.since.timestamp()
+        loop = Observation(strategy, since_s) if fates is None else RecordedLoop(strategy, since_s, fates)
+        watcher = Watcher(instance, origin, loop, 0, look.as_of)
         self._show(look, watcher, [one for one in history if one[0].start_s >= first_s], calendar, outcome)
 
     def _known(self, name: str) -> Mapping[str, Entry]:
@@ -279,11 +293,12 @@ class BarEvaluator:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _store(transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome) -> int:
-        signals = [_signal(look, *one) for one in outcome.fired]
+    def _store(
+        self, transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome
+    ) -> int:
+        signals = [_signal(look, *one) for one in outcome.fired if one[0].mode != TRADE]
         written = SignalRepository(transaction).add_all(signals, OBSERVED)
-        firing = {name for name, _ in written}
+        firing = {name for name, _ in written} | self._trade(transaction, look, outcome)
         rows = []
         for one in instances:
             failed = outcome.failed.get(one.name)
@@ -297,6 +312,38 @@ class BarEvaluator:
         EvaluationRepository(transaction).add_all(rows)
         StrategyRepository(transaction).observe(outcome.origins)
         return len(written)
+
+    def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
+        """Act on what strategies that trade want, each wish once; the names of those that wanted something new."""
+        acted: set[str] = set()
+        for instance, fired, bar in outcome.fired:
+            kept = outcome.kept.get(instance.name)
+            loop = None if kept is None else kept.observation
+            if instance.mode != TRADE or self._trader is None or look.snapshot is None:
+                continue
+            if not isinstance(loop, RecordedLoop):
+                continue
+            late_s = look.as_of.timestamp() - _ended_s(fired, bar)
+            strategy, signal = loop.strategy, _signal(look, instance, fired, bar)
+            if fired.action == "leave":
+                if leave(transaction, signal, fresh=late_s <= LATE_S):
+                    acted.add(instance.name)
+                continue
+            wanted = Wanted(
+                signal=signal,
+                fired=fired,
+                loop=loop,
+                config=strategy.config,
+                config_hash=strategy.config_hash,
+                fresh=late_s <= LATE_S,
+            )
+            if self._trader.act(transaction, wanted, look.snapshot):
+                acted.add(instance.name)
+        return acted
+
+
+def _ended_s(fired: Fired, bar: ClosedBar) -> int:
+    return bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
 
 
 def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
@@ -323,49 +370,12 @@ def _late(calendar: TapeCalendar, through_s: int, minutes: int, look: Look) -> i
     return expected_s if expected_s is not None and expected_s <= due_s else None
 
 
-def _steps(instance: StrategyInstance, look: Look) -> int:
-    """About how many bars a state is folded from: those of the time since its first one, 390 minutes a day."""
-    wanted = max(HISTORY_BARS, instance.warm_up_bars)
-    if instance.observed is None:
-        return wanted
-    days = (look.as_of - instance.observed.first_bar).days + 1
-    return max(wanted, days * SESSION_MINUTES // instance.minutes * 5 // 7)
-
-
-def _histories(
-    transaction: Transaction, look: Look, instances: Sequence[StrategyInstance]
-) -> dict[tuple[str, int], list[ClosedBar]]:
-    """The bars of each series that its instances need, in one read: the last so many, or all since a first one."""
-    needs: dict[tuple[str, int], HistoryNeed] = {}
-    for one in instances:
-        key = (one.symbol, one.minutes)
-        since: datetime | None = None
-        most: int | None = max(HISTORY_BARS, one.warm_up_bars)
-        if one.observed is not None and one.observed.world_id == look.world_id:
-            since, most = one.observed.first_bar, None
-        known = needs.get(key)
-        if known is not None:
-            since, most = _wider(known, since, most)
-        needs[key] = HistoryNeed(one.symbol, one.minutes, since, most)
-    return ClosedBarRepository(transaction).history(look.world_id, list(needs.values()), look.as_of)
-
-
-def _wider(known: HistoryNeed, since: datetime | None, most: int | None) -> tuple[datetime | None, int | None]:
-    """What serves both: for a first bar and a number of last ones that is everything."""
-    if known.since is None and since is None:
-        return None, None if known.most is None or most is None else max(known.most, most)
-    if known.since is None or since is None:
-        return None, None
-    return min(known.since, since), None
-
-
 def _waits(instance: StrategyInstance, there: int) -> str:
     return f"waits for its history: {there} of {instance.warm_up_bars} bars of {instance.minutes} min are there"
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:
-    ended_s = bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
-    late = look.as_of.timestamp() - ended_s
+    late = look.as_of.timestamp() - _ended_s(fired, bar)
     told = f"; the bar of {clock(bar.start_s)} was seen {late:.0f} s after its end" if late > LATE_S else ""
     return Signal(
         strategy=instance.name,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from htbot.domain.bars import TapeBar
 from htbot.domain.sessions import NEW_YORK
 from htbot.engine.observation import Fired, Observation
+from htbot.engine.recorded import RecordedLoop
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.records import StrategyInstance
@@ -26,7 +27,7 @@ class Watcher:
 
     instance: StrategyInstance
     origin: Origin
-    observation: Observation
+    observation: Observation | RecordedLoop
     through_s: int
     read_until: datetime
     missing: set[int] = field(default_factory=set)

@@ -18,7 +18,7 @@ from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.sessions import Session as TradingSession
-from htbot.domain.signals import Direction, Signal
+from htbot.domain.signals import Direction, Signal, SpreadPlan
 from htbot.domain.trades import ExitRules, Trade
 from htbot.domain.windows import TradingWindow
 from htbot.execution.intents import EntryTerms, entry_intent
@@ -161,6 +161,7 @@ class _Weighed:
     """A proposal after the first door of the gate; intent and trade when it got through."""
 
     proposal: Proposal
+    plan: SpreadPlan
     book: Book
     decision: RiskDecision
     intent: OrderIntent | None = None
@@ -257,7 +258,7 @@ class ManualSignals:
         proposal = Proposal(_signal(request, direction, scene, book), plan, scene.snapshot, scene.session)
         decision = judge(proposal, book, scene.terms.limits, scene.as_of)
         if isinstance(decision, RiskRefusal):
-            return _Weighed(proposal, book, decision)
+            return _Weighed(proposal, plan, book, decision)
         window = trading_window(scene.session, scene.terms.limits.hours)
         entry = EntryTerms(
             sequence=book.next_sequence,
@@ -266,7 +267,7 @@ class ManualSignals:
             floor_credit=scene.terms.limits.floor_credit(UNDERLYINGS[plan.underlying], plan),
             entry_ends=window.entry_until,
         )
-        return _Weighed(proposal, book, decision, *entry_intent(decision, proposal, entry))
+        return _Weighed(proposal, plan, book, decision, *entry_intent(decision, proposal, entry))
 
     @staticmethod
     def _confirm(weighed: _Weighed, scene: _Scene, margin: tuple[MarginQuestion | None, WhatIf]) -> _Weighed:
@@ -283,7 +284,7 @@ class ManualSignals:
 
 def _stored(session: Session, weighed: _Weighed, command: Command) -> ManualAnswer:
     """Signal, decision and what came of it; a refusal is stored and raised."""
-    decision, signal, plan = weighed.decision, weighed.proposal.signal, weighed.proposal.plan
+    decision, signal, plan = weighed.decision, weighed.proposal.signal, weighed.plan
     signal_id = SignalRepository(session).add(signal, _words(decision))
     if signal_id is None:
         raise Refused("open_trade", "another proposal was made at the same moment", limit="1", value="2")

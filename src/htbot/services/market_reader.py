@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
 
-from htbot.alerts.wording import error_alert
-from htbot.domain.alerts import Severity
 from htbot.domain.bars import Bar
-from htbot.domain.decisions import RiskDecision, RiskRefusal
-from htbot.domain.errors import StopTrading
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
@@ -23,23 +18,13 @@ from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import (
     BarRepository,
     EvaluationRepository,
-    HaltRepository,
-    HaltRequest,
-    IntentRepository,
-    RiskDecisionRepository,
     Series,
     SessionRepository,
-    SignalRepository,
-    TradeRepository,
 )
-from htbot.risk.gate import RUNAWAY
 from htbot.risk.limits import Limits
+from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
-from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import store_quotes
 from htbot.strategies.base import Strategy
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,33 +127,4 @@ class MarketReader:
         signal, decision = outcome.signal, outcome.decision
         if not EvaluationRepository(transaction).add(outcome.evaluation) or signal is None or decision is None:
             return
-        refused = decision.refused_by if isinstance(decision, RiskRefusal) else None
-        text = None if refused is None else f"{refused.rule}: {refused.reason}"
-        signal_id = SignalRepository(transaction).add(signal, text)
-        if signal_id is None:
-            return
-        RiskDecisionRepository(transaction).add(decision, signal_id)
-        _tell(transaction, decision)
-        _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
-        if outcome.trade is None or outcome.intent is None:
-            return
-        store_quotes(transaction, snapshot, outcome.intent.legs)
-        evidence = {"levels": signal.levels, "reason": signal.reason}
-        if not TradeRepository(transaction).add(outcome.trade) or not IntentRepository(transaction).add(
-            outcome.intent, evidence
-        ):
-            raise StopTrading(f"{outcome.trade.id} was approved beside a live trade or under a reference that is used")
-
-
-def _tell(transaction: Transaction, decision: RiskDecision) -> None:
-    """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42)."""
-    at, told = decision.as_of, [outcome for outcome in decision.outcomes if outcome.passed and outcome.reason]
-    if isinstance(decision, RiskRefusal):
-        last = decision.refused_by
-        told += [last] if last.rule in {"what_if", "intraday_margin"} else []
-        if last.rule in RUNAWAY:
-            reason = f"{last.rule}: {last.reason}"
-            HaltRepository(transaction).set(HaltRequest("risk gate", reason, "htbot", at))
-            tell_seldom(transaction, error_alert("risk gate", f"trading is halted: {reason}", at))
-    for outcome in told:
-        tell_seldom(transaction, error_alert(f"risk {outcome.rule}", outcome.reason, at, Severity.WARNING))
+        store_decided(transaction, Decided(signal, decision, outcome.trade, outcome.intent), snapshot)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.domain.orders import ExitReason
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitWatch, exit_decision
@@ -16,6 +17,8 @@ from htbot.persistence.repositories import PnlRepository, SessionRepository, Tra
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.portfolio.pnl import open_pnl
 from htbot.services.trade_record import request_exit, settle_trade
+
+_AT_THE_BROKER = frozenset({ExitReason.STOP_LOSS, ExitReason.PROFIT_TARGET})
 
 
 class PnlMarker:
@@ -35,7 +38,7 @@ class PnlMarker:
             if trade.state is TradeState.CLOSED:
                 # Its commissions have not come: its mail goes out without them after a minute.
                 settle_trade(transaction, trade.id, as_of)
-            elif trade.symbol == snapshot.symbol and trade.state is not TradeState.OPENING:
+            elif (trade.symbol == snapshot.symbol or trade.plain is not None) and trade.state is not TradeState.OPENING:
                 asked += self._look(transaction, trade, snapshot, as_of)
         self._watches = {trade.id: self._watches[trade.id] for trade in unfinished if trade.id in self._watches}
         return asked
@@ -50,6 +53,8 @@ class PnlMarker:
         self._snapshot(transaction, trade, marks, watch)
         if decision is None or trade.state is not TradeState.OPEN or _closed(transaction, as_of):
             return False
+        if trade.plain is not None and decision.reason in _AT_THE_BROKER:
+            return False  # its stop and target stand there, and the desk looks after them
         return request_exit(transaction, trade.id, decision) is not None
 
     @staticmethod

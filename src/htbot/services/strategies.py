@@ -17,17 +17,17 @@ from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.domain.suggestions import suggestion
 from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
-from htbot.persistence.records import AuditEntry, StrategyInstance
+from htbot.persistence.records import OBSERVE, AuditEntry, StrategyInstance
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import Live, look
 from htbot.services.once import Act, once
 from htbot.services.outbox import tell_seldom
+from htbot.services.trade_mode import require_mode
 from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar, schema
 from htbot.strategies.vertical_spread import VerticalSpread
 
-OBSERVE = "observe"
 ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
 ENABLED, DISABLED = "strategy.enabled", "strategy.disabled"
 EVALUATOR = "evaluator"
@@ -66,6 +66,7 @@ class NewStrategy:
     symbol: str
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     enabled: bool = False
+    mode: str = OBSERVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Strategies:
         Raises:
             NotFound: no strategy of this type.
             NameTaken: there is an instance of this name.
-            CallerMistake: it is no name, the symbol is none, or the type trades options.
+            CallerMistake: it is no name, the symbol is none, the type trades options, or the settings cannot be traded.
             UnfitSetting: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
@@ -116,12 +117,13 @@ class Strategies:
         if not _SYMBOL.fullmatch(symbol):
             raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
         strategy, at = fitting(asked.type, asked.settings, catalogue), self._now()
+        require_mode(asked.mode, strategy)
         instance = StrategyInstance(
             name=asked.name,
             type=asked.type,
             symbol=symbol,
             enabled=asked.enabled,
-            mode=OBSERVE,
+            mode=asked.mode,
             created_at=at,
             changed_at=at,
             **_made_of(strategy, asked.settings),
@@ -155,7 +157,9 @@ class Strategies:
                 kept = {key: value for key, value in found.settings.items() if key not in dropped}
                 _require_known(found.type, dropped, catalogue)
                 values = {**kept, **settings}
-                made = _made_of(fitting(found.type, values, catalogue), values)
+                strategy = fitting(found.type, values, catalogue)
+                require_mode(found.mode, strategy)
+                made = _made_of(strategy, values)
                 if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
                     return found
                 changed = dataclasses.replace(found, **made, changed_at=at, observed=None)
@@ -187,6 +191,28 @@ class Strategies:
                 return changed
 
             return once(session, Act(kind, {"name": name}, caller, at), StrategyInstance, work)
+
+    def set_mode(self, name: str, mode: str, caller: Caller) -> StrategyInstance:
+        """Watch an instance only, or let it trade; it begins anew.
+
+        Raises:
+            NotFound: there is no such instance, or its type is gone.
+            CallerMistake: no such mode, or settings that cannot be traded.
+        """
+        act = Act(CHANGED, {"name": name, "mode": mode}, caller, self._now())
+        with self._parts.database.transaction() as session:
+
+            def work() -> StrategyInstance:
+                found = self._get(session, name, lock=True)
+                require_mode(mode, fitting(found.type, found.settings, self._parts.catalogue()))
+                if found.mode == mode:
+                    return found
+                changed = dataclasses.replace(found, mode=mode, changed_at=act.at, observed=None)
+                StrategyRepository(session).change(changed)
+                self._audit(session, caller, CHANGED, _facts(changed))
+                return changed
+
+            return once(session, act, StrategyInstance, work)
 
     def remove(self, name: str, caller: Caller) -> StrategyInstance:
         """Forget an instance; its evaluations and signals stay.
@@ -274,6 +300,7 @@ def _facts(instance: StrategyInstance) -> dict[str, Any]:
         "settings": dict(instance.settings),
         "config_hash": instance.config_hash,
         "enabled": instance.enabled,
+        "mode": instance.mode,
     }
 
 

@@ -27,7 +27,8 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.persistence.repositories.desk_state import WORLD_ID
-from htbot.services.bar_evaluator import HISTORY_BARS, guarded
+from htbot.services.bar_evaluator import guarded
+from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.bar_memory import placed
 from htbot.services.desk_view import look
 from htbot.services.strategies import Strategies, StrategyParts, as_json, fitting, types_in

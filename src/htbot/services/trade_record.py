@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from htbot.alerts.wording import entry_alert, exit_alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import ExitReason, OrderIntent, Purpose
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision
 from htbot.execution.fills import whole_spreads
@@ -60,8 +60,13 @@ class TradeRows:
 
     @property
     def live_exit(self) -> StoredIntent | None:
-        """The exit that is under way, if any."""
-        return next((exit_ for exit_ in self.exits if not self._over(exit_)), None)
+        """The exit that is under way, if any; what only stands at the broker is none."""
+        return next((one for one in self.exits if not one.intent.protective and not self._over(one)), None)
+
+    @property
+    def last_exit(self) -> StoredIntent | None:
+        """The last exit that somebody asked for."""
+        return next((one for one in reversed(self.exits) if not one.intent.protective), None)
 
     @property
     def facts(self) -> TradeFacts:
@@ -71,7 +76,10 @@ class TradeRows:
             exit_fills=self.exit_fills,
             entry_over=self.entry_over,
             exit_live=self.live_exit is not None,
-            exit_reason=self.exits[-1].intent.exit_reason if self.exits else None,
+            exit_reason=None if self.last_exit is None else self.last_exit.intent.exit_reason,
+            reasons={
+                one.intent.ref: one.intent.exit_reason for one in self.exits if one.intent.exit_reason is not None
+            },
         )
 
     def _over(self, stored: StoredIntent) -> bool:
@@ -212,7 +220,13 @@ def request_exit(
     return intents.get(intent.ref)
 
 
-def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[SpreadLeg]) -> None:
+def entry_reference_of(trade: Trade) -> str:
+    """The reference of a trade's entry, which has the same running number."""
+    number = int(trade.id.rpartition("-")[2])
+    return order_reference(trade.strategy, trade.account, trade.session, Purpose.ENTRY, number)
+
+
+def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[Leg]) -> None:
     """Keep the quotes that an approved entry was decided on: its underlying's and its legs'."""
     con_ids = (snapshot.underlying_con_id, *(leg.con_id for leg in legs))
     quotes = [snapshot.quotes[con_id] for con_id in con_ids if con_id in snapshot.quotes]

@@ -73,20 +73,27 @@ class GateSettings(Section):
         "RISK_TRADE_LIMITS_SCOPE", "accounts that both of them are for", default="all"
     )
     max_order_notional_usd: Decimal = variable(
-        "MAX_ORDER_NOTIONAL", "strike width x 100 x quantity of one order, USD", default=Decimal(50_000), gt=0
+        "MAX_ORDER_NOTIONAL",
+        "strike width x 100 x quantity of one order, or price x shares, USD",
+        default=Decimal(50_000),
+        gt=0,
     )
     max_position_size_usd: Decimal = variable(
         "MAX_POSITION_SIZE",
-        "USD at risk in one underlying, spreads by their maximum loss",
+        "USD in one underlying, spreads by their maximum loss, shares by their price",
         default=Decimal(10_000),
         gt=0,
     )
     max_single_position_pct: Decimal = variable(
-        "RISK_MAX_SINGLE_POSITION_PCT", "maximum loss of one trade, percent", default=Decimal(5), gt=0, le=100
+        "RISK_MAX_SINGLE_POSITION_PCT",
+        "maximum loss of one spread, price of shares, percent",
+        default=Decimal(5),
+        gt=0,
+        le=100,
     )
     max_symbol_exposure_pct: Decimal = variable(
         "RISK_MAX_SYMBOL_EXPOSURE_PCT",
-        "maximum loss of everything in one underlying, percent",
+        "the same of everything in one underlying, percent",
         default=Decimal(10),
         gt=0,
         le=100,
@@ -104,6 +111,13 @@ class GateSettings(Section):
     )
     price_collar_pct: Decimal = variable(
         "PRICE_COLLAR_PCT", "an entry's limit is this near the mid, percent of it", default=Decimal(20), gt=0, le=100
+    )
+    plain_collar_pct: Decimal = variable(
+        "PLAIN_COLLAR_PCT",
+        "an entry of shares stays this near their last trade, percent of it",
+        default=Decimal("0.5"),
+        gt=0,
+        le=20,
     )
     price_collar_ticks: int = variable("PRICE_COLLAR_TICKS", "or this many ticks, if more", default=4, ge=0, le=1000)
     account_type: Literal["auto", "cash", "margin"] = variable(

@@ -34,7 +34,7 @@ def look_at_part(run: Run) -> str:
     if snapshot is None:
         return "no snapshot of this instant"
     part, parts = (int(number) for number in run.key.split("/"))
-    look = Look(snapshot.world_id, snapshot.account, run.as_of, part, parts)
+    look = Look(snapshot.world_id, snapshot.account, run.as_of, part, parts, snapshot)
     return run.parts.evaluator.evaluate(run.transaction, look)
 
 

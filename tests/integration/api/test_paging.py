@@ -244,6 +244,7 @@ def test_evaluations_say_why_not_and_gate_by_gate(api: TestClient, house: House)
         seen = SignalRepository(session).add(record.signal(as_of=record.at(9)), "minimum_credit: too small")
         RiskDecisionRepository(session).add(record.refusal(), seen)
     assert [len(page) for page in pages(api, "evaluations", 2)] == [2, 2, 1]
+    assert [len(page) for page in pages(api, "evaluations", 2, strategy=record.STRATEGY)] == [2, 2, 1]
     (fired,) = api.get("/api/v1/evaluations", params={"fired": True}).json()["items"]
     assert (fired["why_not"], fired["signal"]["refused_by"]) == (None, "minimum_credit")
     gate = [(one["rule"], one["passed"]) for one in fired["outcomes"]]

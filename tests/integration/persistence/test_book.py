@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 from tests.integration.persistence.conftest import Enter
-from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, at, exit_of, fill, signal
+from tests.support import plain
+from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, approval, at, exit_of, fill, signal
 
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState
@@ -19,6 +20,7 @@ from htbot.persistence.repositories import (
     HaltRepository,
     HaltRequest,
     IntentRepository,
+    RiskDecisionRepository,
     SignalRepository,
     TradeRepository,
 )
@@ -158,7 +160,7 @@ def test_what_can_be_lost_is_split_by_underlying(database: Database, enter: Ente
     enter(1)
     enter(2, strategy="other", symbol="SPY", quantity=2)
     found = book(database, at(9))
-    assert found.maximum_loss_by_symbol_usd == {"SPX": Decimal(3600), "SPY": Decimal(7200)}
+    assert found.value_by_symbol_usd == {"SPX": Decimal(3600), "SPY": Decimal(7200)}
     assert found.open_maximum_loss_usd == Decimal(10800)
 
 
@@ -206,3 +208,24 @@ def test_a_second_decision_waits_for_the_first(database: Database, database_url:
     with impatient.transaction() as other:
         assert BookQuery(other).read(KEY, NOON) == Book()
     impatient.close()
+
+
+def test_shares_can_lose_what_lies_before_their_stop_and_tie_up_their_price(database: Database) -> None:
+    with database.transaction() as session:
+        working = plain.trade(rules=replace(plain.RULES, stop_loss_usd=Decimal(500)))
+        short = plain.trade(2, plain.SHORT, id="short", strategy="short", state=TradeState.OPEN, credit=Decimal(400))
+        unstopped = replace(
+            short, id="none", strategy="none", symbol="QQQ", rules=replace(short.rules, stop_price=None)
+        )
+        for number, trade in enumerate((working, short, unstopped), 1):
+            RiskDecisionRepository(session).add(approval(number), None)
+            assert TradeRepository(session).add(trade)
+            made = plain.entry(trade, number)
+            state = {} if trade is working else {"ref": f"htbot-{trade.id}-E1"}
+            assert IntentRepository(session).add(replace(made, **state))
+            if trade is not working:
+                assert IntentRepository(session).withdraw(f"htbot-{trade.id}-E1", at(3), "over")
+    found = book(database, at(9))
+    # bought at 400.50 at worst with a stop at 398, sold short at 400 with a stop at 402, and without one
+    assert found.open_maximum_loss_usd == Decimal(250) + Decimal(200) + Decimal(40_000)
+    assert found.value_by_symbol_usd == {"SPY": Decimal(40_050) + Decimal(40_000), "QQQ": Decimal(40_000)}

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from tests.support import plain
 from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
 
 from htbot.alerts.message import Fact, Message, compose
@@ -13,6 +14,7 @@ from htbot.domain.alerts import Severity
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason
 from htbot.domain.signals import Direction
+from htbot.domain.trades import TradeState
 
 CLOSED = replace(
     trade(),
@@ -134,3 +136,27 @@ def test_faults_55_header_values_refuse_line_breaks(field: str, poison: str) -> 
 
 def test_winter_time_has_its_own_zone() -> None:
     assert error_alert("desk", "x", AS_OF + timedelta(days=120)).text.startswith("2022-12-24 09:32:30 EST\n")
+
+
+def test_shares_are_told_in_words_of_shares() -> None:
+    opened = replace(plain.trade(leg=plain.SHORT), credit=Decimal("400.00"), state=TradeState.OPEN)
+    fired = replace(signal(Direction.BEAR), symbol="SPY", price=400.01, reason="the close fell below its average")
+    told = entry_alert(opened, fired, [], AS_OF)
+    assert "Sold short 100 SPY at 400.00." in told.text
+    for line in ("Direction:     -1 (shares, short)", "Entry price:   400.00", "Maximum loss:  200.00 USD"):
+        assert line in told.text
+    assert "Profit target: at 396" in told.text
+    assert "Stop:          at 402" in told.text
+    assert "Level broken" not in told.text
+    closed = replace(
+        opened,
+        state=TradeState.CLOSED,
+        closed_at=opened.opened_at + timedelta(minutes=5),
+        debit=Decimal("402.00"),
+        exit_reason=ExitReason.STOP_LOSS,
+        gross_pnl_usd=Decimal(-200),
+    )
+    ended = exit_alert(closed, [], AS_OF)
+    assert "Closed 100 SPY shares, short: stop loss." in ended.text
+    assert "Exit price:   402.00" in ended.text
+    assert "Gross P&L:    -200.00 USD" in ended.text

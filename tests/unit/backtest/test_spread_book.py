@@ -113,7 +113,7 @@ def test_an_open_trade_counts_at_its_credit_and_a_closed_one_no_more() -> None:
     held = open_one(book)
     seen = book.risk_book(DAY, NOW, None, None)
     assert (seen.open_trades, seen.working_orders) == (1, 0)
-    assert seen.maximum_loss_by_symbol_usd == {"SPX": Decimal(35 * 100)}
+    assert seen.value_by_symbol_usd == {"SPX": Decimal(35 * 100)}
     assert book.guarded == [held]
 
     close_one(book, held, NOW + timedelta(minutes=20))

@@ -13,7 +13,8 @@ from tests.support.record import NOON, entry, trade
 
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
-from htbot.desk.orders import OrderDesk, OrderParts
+from htbot.desk.order_parts import OrderParts
+from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Claim
 from htbot.domain.orders import IntentState, OrderIntent, OrderState
 from htbot.persistence.records import StoredIntent
@@ -32,7 +33,7 @@ class Socket:
         self.first = first
         self.placed: list[str] = []
 
-    def place(self, intent: OrderIntent, _order_id: int, _limit: Decimal) -> None:
+    def place(self, intent: OrderIntent, _order_id: int, _limit: Decimal, _quantity: int) -> None:
         self.placed.append(intent.ref)
         if len(self.placed) == 1:
             self.first()
@@ -61,6 +62,7 @@ def desk_of(socket: Socket, book: OpenBook) -> OrderDesk:
         "marks_of": lambda _intent: None,
         "broken": lambda _error: None,
         "ended": lambda: None,
+        "changed": lambda _held, _now: None,
         "clock": lambda: NOON,
     }
     return OrderDesk(OrderParts(**parts))

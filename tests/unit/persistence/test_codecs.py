@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Purpose
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules
 from htbot.persistence import codecs
 from htbot.persistence.engine import to_json
@@ -31,17 +31,20 @@ LEGS = st.builds(
 )
 RULES = st.builds(
     ExitRules,
-    profit_target_usd=MONEY,
-    stop_loss_usd=MONEY,
+    profit_target_usd=st.none() | MONEY,
+    stop_loss_usd=st.none() | MONEY,
     exit_at=INSTANTS,
     flat_deadline=INSTANTS,
     pnl_basis=st.sampled_from(["mid", "natural"]),
     take_profit_fraction=st.none() | MONEY,
+    stop_price=st.none() | MONEY,
+    target_price=st.none() | MONEY,
 )
+SHARES = st.builds(PlainLeg, st.integers(1, 2**31 - 1), st.sampled_from(["SPY", "ZZZ"]), st.sampled_from([1, -1]))
 
 
-@given(st.lists(LEGS, max_size=4).map(tuple))
-def test_legs_survive_json(legs: tuple[SpreadLeg, ...]) -> None:
+@given(st.lists(LEGS | SHARES, max_size=4).map(tuple))
+def test_legs_survive_json(legs: tuple[Leg, ...]) -> None:
     assert codecs.legs_from_json(json.loads(to_json(codecs.legs_to_json(legs)))) == legs
 
 
@@ -95,3 +98,10 @@ def test_every_field_of_the_nouns_is_kept() -> None:
     now = datetime(2022, 8, 26, tzinfo=UTC)
     assert set(codecs.rules_to_json(ExitRules(Decimal(1), Decimal(1), now, now))) == set(ExitRules.__slots__)
     assert codecs.legs_from_json([kept]) == (replace(leg),)
+
+
+def test_rules_from_before_there_were_prices_are_read() -> None:
+    old = {"profit_target_usd": "400", "stop_loss_usd": "200", "pnl_basis": "mid", "take_profit_fraction": None}
+    times = {"exit_at": "2022-08-26T19:00:00+00:00", "flat_deadline": "2022-08-26T19:45:00+00:00"}
+    found = codecs.rules_from_json(old | times)
+    assert (found.stop_loss_usd, found.stop_price, found.target_price) == (Decimal(200), None, None)

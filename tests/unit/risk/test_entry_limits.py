@@ -117,9 +117,9 @@ def test_a_window_in_the_session_refuses_there() -> None:
 
 
 def test_the_position_in_one_underlying() -> None:
-    held = replace(BOOK, maximum_loss_by_symbol_usd={"SPX": Decimal(6_400), "SPY": Decimal(90_000)})
+    held = replace(BOOK, value_by_symbol_usd={"SPX": Decimal(6_400), "SPY": Decimal(90_000)})
     assert asked(held) is None
-    more = replace(BOOK, maximum_loss_by_symbol_usd={"SPX": Decimal("6400.01")})
+    more = replace(BOOK, value_by_symbol_usd={"SPX": Decimal("6400.01")})
     expect(asked(more), "position_size", "10000.01", "10000.00")
 
 
@@ -127,7 +127,7 @@ def test_one_trade_and_one_underlying_as_shares_of_the_account() -> None:
     limits = replace(LIMITS, account_daily_loss_limit_usd=Decimal(700), max_position_size_usd=Decimal(99_999))
     assert asked(limits=limits, net_liquidation=Decimal(72_000)) is None
     expect(asked(limits=limits, net_liquidation=Decimal("71999.99")), "single_position", "3600.00", "3600.00")
-    held = replace(BOOK, maximum_loss_by_symbol_usd={"SPX": Decimal(6_400)})
+    held = replace(BOOK, value_by_symbol_usd={"SPX": Decimal(6_400)})
     assert asked(held, limits) is None
     expect(asked(held, limits, net_liquidation=Decimal(99_999)), "symbol_exposure", "10000.00", "9999.90")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,13 +15,13 @@ import ib_async as ib
 
 from htbot.adapters.ib.lanes import LaneClient
 from htbot.adapters.ib.translation import (
-    bag_contract,
     bar_from_ib,
     contract_from_ib,
     decimal_or_none,
-    limit_order,
+    intent_order,
     listed_among,
     option_query,
+    order_contract,
     quote_from_ticker,
     underlying_contract,
     what_if_from_ib,
@@ -39,6 +40,8 @@ from htbot.marketdata.snapshot import ListedOption
 
 # Request ids start far above any order id, so that an error's id is never ambiguous.
 _FIRST_REQUEST_ID = 1_000_000_000
+# Generic tick: shares that can be borrowed.
+_SHORTABLE = "236"
 _TRADED = frozenset({"OPT", "STK"})
 # "No security definition has been found": the one code that says a contract does not exist.
 _NO_CONTRACT = 200
@@ -83,6 +86,7 @@ class IbSession:
         self.next_valid_id = 0
         self._leaving = False
         self._tickers: dict[int, ib.Ticker] = {}
+        self._borrowing: set[int] = set()
         self._bar_lists: dict[tuple[int, int], ib.BarDataList] = {}
 
     @property
@@ -110,6 +114,7 @@ class IbSession:
             raise Retryable(f"no IB gateway at {place} as client {self.client_id}: {reason}") from error
         self._leaving = False
         self._tickers.clear()
+        self._borrowing.clear()
         self._bar_lists.clear()
         # The ids that connecting has used lie directly above nextValidId; whoever reserves only needs a lower bound.
         self.next_valid_id = self._client._reqIdSeq  # noqa: SLF001
@@ -287,17 +292,26 @@ class IbSession:
             raise Retryable(f"no history of {contract.symbol}: {error}") from error
         return [bar_from_ib(contract.symbol, minutes, bar) for bar in bars]
 
-    def subscribe(self, contract_id: int, exchange: str) -> None:
-        """Stream the quotes of one contract."""
+    def subscribe(self, contract_id: int, exchange: str, *, borrowing: bool = False) -> None:
+        """Stream the quotes of one contract; with `borrowing` also how many shares of it can be borrowed."""
+        if borrowing and contract_id not in self._borrowing:
+            self.unsubscribe(contract_id)
+            self._borrowing.add(contract_id)
         if contract_id not in self._tickers:
             query = ib.Contract(conId=contract_id, exchange=exchange)
-            self._tickers[contract_id] = self._ib.reqMktData(query)
+            self._tickers[contract_id] = self._ib.reqMktData(query, _SHORTABLE if borrowing else "")
 
     def unsubscribe(self, contract_id: int) -> None:
         """Stop streaming one contract."""
+        self._borrowing.discard(contract_id)
         ticker = self._tickers.pop(contract_id, None)
         if ticker is not None and ticker.contract is not None:
             self._ib.cancelMktData(ticker.contract)
+
+    def shortable(self, contract_id: int) -> float | None:
+        """Shares of a streamed stock that can be borrowed; None while the broker has not told."""
+        ticker = self._tickers.get(contract_id)
+        return None if ticker is None or math.isnan(ticker.shortableShares) else ticker.shortableShares
 
     @property
     def subscribed(self) -> frozenset[int]:
@@ -313,9 +327,9 @@ class IbSession:
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
-    def place(self, intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+    def place(self, intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> None:
         """Send an order, or modify it when the id is working. Raises ConnectionError when the socket is gone."""
-        self._client.placeOrder(order_id, bag_contract(intent), limit_order(intent, order_id, limit))
+        self._client.placeOrder(order_id, order_contract(intent), intent_order(intent, order_id, limit, quantity))
 
     def cancel(self, order_id: int) -> None:
         """Ask the broker to cancel one order of this client."""
@@ -328,7 +342,7 @@ class IbSession:
             ConnectionError: the socket is gone.
         """
         answer: asyncio.Future[ib.OrderState] = self._wrapper.startReq(order_id)  # type: ignore[no-untyped-call]
-        self._client.placeOrder(order_id, bag_contract(question), what_if_order(question, order_id))
+        self._client.placeOrder(order_id, order_contract(question), what_if_order(question, order_id))
         try:
             return what_if_from_ib(await asyncio.wait_for(answer, within_s))
         except TimeoutError:

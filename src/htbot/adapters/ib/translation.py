@@ -14,12 +14,14 @@ from htbot.domain.bars import Bar
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract, Instrument, Right, SecType, Underlying
 from htbot.domain.margin import MarginQuestion, WhatIf
-from htbot.domain.orders import Action, OrderIntent
+from htbot.domain.orders import Action, OrderIntent, PriceStyle
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata.snapshot import ListedOption
 
 _UNSET = 1.7e308
+_UNSET_PRICE = ib.util.UNSET_DOUBLE
+_REDUCE_WITH_BLOCK = 2
 # How the paper gateway marks an execution at a modelled price; a real broker leaves the field to fixed income.
 MODELLED = "MODEL"
 
@@ -109,7 +111,12 @@ class Leg(Protocol):
 
 
 class Combination(Protocol):
-    """An intent, or a question about one."""
+    """An intent, or a question about one. `action` is that of our books: a short sale is bought there."""
+
+    @property
+    def action(self) -> Action:
+        """Opened by BUY, closed by SELL."""
+        ...
 
     @property
     def symbol(self) -> str:
@@ -136,22 +143,49 @@ def bag_contract(intent: Combination) -> ib.Contract:
     return ib.Contract(symbol=intent.symbol, secType="BAG", exchange="SMART", currency="USD", comboLegs=legs)
 
 
-def limit_order(intent: OrderIntent, order_id: int, limit: Decimal) -> ib.Order:
-    """The order of an intent at a limit; the same order id again is a modification. Entries are GTD (RULINGS 8)."""
-    order = ib.LimitOrder(intent.action.value, intent.quantity, float(limit))
+def order_contract(intent: Combination) -> ib.Contract:
+    """What an intent trades: its combination, or the stock or fund of its one leg."""
+    if len(intent.legs) > 1:
+        return bag_contract(intent)
+    con_id = intent.legs[0].con_id
+    return ib.Contract(conId=con_id, symbol=intent.symbol, secType="STK", exchange="SMART", currency="USD")
+
+
+def intent_order(intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> ib.Order:
+    """The order of an intent at a limit; the same order id again is a modification. Entries are GTD (RULINGS 8).
+
+    `quantity` is less than the intent's where it stands for what is held by now. Protective orders of one group reduce
+    each other, and only one of them is at the exchange at a time (OCA type 2).
+    """
+    order = _order(intent, intent.quantity if quantity is None else quantity, limit)
+    if intent.style is PriceStyle.STOP:
+        order.orderType, order.auxPrice, order.lmtPrice = "STP", order.lmtPrice, _UNSET_PRICE
+    elif intent.style is PriceStyle.MARKET:
+        order.orderType, order.lmtPrice = "MKT", _UNSET_PRICE
     order.orderId = order_id
     order.orderRef = intent.ref
     order.account = intent.account
     order.tif = "DAY"
+    if intent.group is not None:
+        order.ocaGroup, order.ocaType = intent.group, _REDUCE_WITH_BLOCK
     if intent.good_till is not None:
         order.tif = "GTD"
         order.goodTillDate = intent.good_till.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")
     return order
 
 
+def _order(intent: Combination, quantity: int, limit: Decimal) -> ib.Order:
+    """A limit order; one of a single leg has the side and the price of its stock, whatever our books call them."""
+    if len(intent.legs) > 1:
+        return ib.LimitOrder(intent.action.value, quantity, float(limit))
+    ratio = intent.legs[0].ratio
+    bought = (intent.action is Action.BUY) is (ratio > 0)
+    return ib.LimitOrder("BUY" if bought else "SELL", quantity, float(limit * ratio))
+
+
 def what_if_order(question: MarginQuestion, order_id: int) -> ib.Order:
     """An order that the broker is shown and never places."""
-    order = ib.LimitOrder(question.action.value, question.quantity, float(question.limit))
+    order = _order(question, question.quantity, question.limit)
     order.orderId = order_id
     order.account = question.account
     order.tif = "DAY"

@@ -61,7 +61,7 @@ def open_order_message(order: ib.Order, state: ib.OrderState, *, completed: bool
         perm_id=order.permId,
         account=order.account,
         status=state.status,
-        limit=decimal_or_none(order.lmtPrice),
+        limit=decimal_or_none(order.auxPrice if order.orderType == "STP" else order.lmtPrice),
         quantity=int(order.totalQuantity),
         completed=completed,
         filled=int(decimal_or_none(order.filledQuantity) or 0),

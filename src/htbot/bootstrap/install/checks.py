@@ -17,9 +17,11 @@ from sqlalchemy import func as sql
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
+from htbot.persistence.repositories.trades import to_trade
 from htbot.persistence.rows.tasks import WorkerRow
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
+from htbot.portfolio.pnl import maximum_loss_usd
 from htbot.settings import Settings
 
 _HELLO = b"v157..178"
@@ -101,7 +103,7 @@ class Record:
                 account=row.account,
                 symbol=row.symbol,
                 state=str(row.state),
-                max_loss_usd=None if row.credit is None else (row.width - row.credit) * 100 * row.quantity,
+                max_loss_usd=maximum_loss_usd(to_trade(row)),
             )
             for row in rows
         ]

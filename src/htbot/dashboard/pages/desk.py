@@ -23,7 +23,7 @@ from htbot.dashboard.parts.markup import (
     tag,
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
-from htbot.dashboard.parts.trading import contract, right, strike, trade_link, trade_name
+from htbot.dashboard.parts.trading import contract, leg_name, trade_link, trade_name
 from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
 from htbot.services.status_view import StatusView
 
@@ -87,7 +87,7 @@ def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
     rows = [
         Row(
             (
-                f"{leg.side.capitalize()} {strike(leg.strike)} {right(leg.right)}",
+                f"{leg.side.capitalize()} {leg_name(leg)}",
                 whole(leg.quantity),
                 price(leg.fill),
                 price(marks.get(leg.con_id)),

@@ -12,7 +12,9 @@ from htbot.persistence.queries.shapes import OpenTradeView
 
 
 def trade(view: OpenTradeView) -> Markup:
-    """The P&L of an open trade on its way between stop and target."""
+    """The P&L of an open trade on its way between stop and target; empty for one that lacks either."""
+    if view.stop is None or view.target is None:
+        return Markup("")
     low, high = -abs(view.stop), view.target
     said = f"P&L {money(view.pnl_mid, sign=True)} between stop {money(low)} and target {money(high, sign=True)}"
     best = _mark(view.max_gain, low, high, "best", "best so far") if view.max_gain is not None else None

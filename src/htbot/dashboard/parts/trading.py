@@ -21,13 +21,18 @@ class Leg(Protocol):
     """A leg of an order or of a trade."""
 
     @property
-    def strike(self) -> Decimal:
-        """In points."""
+    def symbol(self) -> str:
+        """The underlying, or the stock itself."""
         ...
 
     @property
-    def right(self) -> str:
-        """C or P."""
+    def strike(self) -> Decimal | None:
+        """In points; None for what is no option."""
+        ...
+
+    @property
+    def right(self) -> str | None:
+        """C or P; None for what is no option."""
         ...
 
     @property
@@ -51,16 +56,23 @@ def strike(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
+def leg_name(leg: Leg) -> str:
+    """5395 put, or the symbol of what is no option."""
+    return leg.symbol if leg.strike is None else f"{strike(leg.strike)} {right(leg.right)}"
+
+
 def contract(symbol: str, expiry: date | None, at: Decimal | None, letter: str | None) -> str:
     """SPX 2026-03-03 5395 put, or the symbol of what is no option."""
     return symbol if at is None else f"{symbol} {expiry or ''} {strike(at)} {right(letter)}".replace("  ", " ")
 
 
 def trade_name(trade: OpenTradeView | TradeView) -> str:
-    """SPX bull put 5395/5355, 1 lot."""
+    """SPX bull put 5395/5355, 1 lot; SPY long, 100 shares."""
+    strikes = "/".join(strike(leg.strike) for leg in trade.legs if leg.strike is not None)
+    if not strikes:
+        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {trade.quantity} shares"
     side = "bull" if trade.direction > 0 else "bear"
     kind = right(trade.legs[0].right) if trade.legs else ""
-    strikes = "/".join(strike(leg.strike) for leg in trade.legs)
     return f"{trade.symbol} {side} {kind} {strikes}, {trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
 
 
@@ -71,5 +83,5 @@ def trade_link(trade_id: str, text: str) -> Markup:
 
 def legs_in_words(legs: Sequence[Leg]) -> str:
     """Sell 1 5395 put, buy 1 5355 put."""
-    told = [f"{leg.side.capitalize()} {leg.quantity} {strike(leg.strike)} {right(leg.right)}" for leg in legs]
+    told = [f"{leg.side.capitalize()} {leg.quantity} {leg_name(leg)}" for leg in legs]
     return ", ".join(told) or UNKNOWN

@@ -43,9 +43,9 @@ class LegView:
 
     con_id: int
     symbol: str
-    expiry: date
-    strike: Decimal
-    right: str
+    expiry: date | None
+    strike: Decimal | None
+    right: str | None
     side: str
     quantity: int
 
@@ -56,9 +56,9 @@ class TradeLegView:
 
     con_id: int
     symbol: str
-    expiry: date
-    strike: Decimal
-    right: str
+    expiry: date | None
+    strike: Decimal | None
+    right: str | None
     side: str
     quantity: int
     fill: Decimal | None
@@ -122,7 +122,7 @@ class TradeView:
     closed_at: datetime | None
     legs: list[TradeLegView]
     quantity: int
-    width: Decimal
+    width: Decimal | None
     credit: Decimal | None
     debit: Decimal | None
     exit_reason: str | None
@@ -147,7 +147,7 @@ class OpenTradeView:
     opened_at: datetime
     legs: list[TradeLegView]
     quantity: int
-    width: Decimal
+    width: Decimal | None
     credit: Decimal | None
     maximum_loss: Decimal | None
     mark: Decimal | None
@@ -156,8 +156,8 @@ class OpenTradeView:
     pnl_natural: Decimal | None
     max_gain: Decimal | None
     marked_at: datetime | None
-    target: Decimal
-    stop: Decimal
+    target: Decimal | None
+    stop: Decimal | None
     exit_at: datetime
     flat_deadline: datetime
 

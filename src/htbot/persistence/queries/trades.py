@@ -12,18 +12,21 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg
 from htbot.domain.trades import TradeState
+from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.columns import plain_money
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
+from htbot.persistence.repositories.trades import to_trade
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow
 from htbot.persistence.rows.portfolio import PnlSnapshotRow
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
+from htbot.portfolio.pnl import maximum_loss_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,8 @@ def trade_view(row: TradeRow, prices: LegPrices) -> TradeView:
         legs=_legs(row, prices),
         quantity=row.quantity,
         width=row.width,
-        credit=row.credit,
-        debit=row.debit,
+        credit=_of_spread(row, row.credit),
+        debit=_of_spread(row, row.debit),
         exit_reason=None if row.exit_reason is None else row.exit_reason.value,
         gross_pnl=row.gross_pnl_usd,
         commissions=row.commissions_usd,
@@ -114,14 +117,14 @@ def _legs(row: TradeRow, prices: LegPrices) -> list[TradeLegView]:
     return [_leg(row, leg, prices) for leg in legs_from_json(row.legs)]
 
 
-def _leg(row: TradeRow, leg: SpreadLeg, prices: LegPrices) -> TradeLegView:
+def _leg(row: TradeRow, leg: Leg, prices: LegPrices) -> TradeLegView:
     entry, exit_ = prices.get((row.id, leg.con_id, Purpose.ENTRY)), prices.get((row.id, leg.con_id, Purpose.EXIT))
     return TradeLegView(
         con_id=leg.con_id,
         symbol=leg.symbol,
         expiry=leg.expiry,
         strike=leg.strike,
-        right=leg.right.value,
+        right=None if leg.right is None else leg.right.value,
         side="BUY" if leg.ratio > 0 else "SELL",
         quantity=abs(leg.ratio) * row.quantity,
         fill=None if entry is None else entry.price,
@@ -153,6 +156,7 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules = rules_from_json(row.rules)
+    stop, target = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
     return OpenTradeView(
         id=row.id,
         strategy=row.strategy,
@@ -164,25 +168,37 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         legs=_legs(row, prices),
         quantity=row.quantity,
         width=row.width,
-        credit=row.credit,
-        maximum_loss=None if row.credit is None else maximum_loss(row, row.credit),
-        mark=None if mark is None else mark.mid_debit,
-        natural=None if mark is None else mark.natural_debit,
+        credit=_of_spread(row, row.credit),
+        maximum_loss=maximum_loss(row),
+        mark=None if mark is None else _price(row, mark.mid_debit),
+        natural=None if mark is None else _price(row, mark.natural_debit),
         pnl_mid=None if mark is None else mark.mid_pnl_usd,
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd,
-        stop=rules.stop_loss_usd,
+        target=rules.profit_target_usd if row.width is not None else target,
+        stop=rules.stop_loss_usd if row.width is not None else None if stop is None else -stop,
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
     )
 
 
-def maximum_loss(row: TradeRow, credit: Decimal) -> Decimal:
-    """Width less credit, for all units, in dollars."""
-    multiplier = legs_from_json(row.legs)[0].multiplier
-    return plain_money((row.width - credit) * multiplier * row.quantity)
+def maximum_loss(row: TradeRow) -> Decimal | None:
+    """What a trade can lose, in dollars; None before it is filled."""
+    loss = maximum_loss_usd(to_trade(row))
+    return None if loss is None else plain_money(loss)
+
+
+def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:
+    """Credit and debit are those of spreads; the prices of shares stand with their leg (INTERFACE)."""
+    return None if row.width is None else amount
+
+
+def _price(row: TradeRow, debit: Decimal | None) -> Decimal | None:
+    """What closing costs per unit of a spread; of shares their price."""
+    if row.width is not None or debit is None:
+        return debit
+    return -debit * int(row.legs[0]["ratio"])
 
 
 def last_day(session: Session, account: str | None = None) -> date | None:
@@ -207,7 +223,7 @@ def day_pnl(session: Session, day: date | None, account: str | None = None) -> D
 
 def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
     """Sum over open trades at their last marks."""
-    filled = [view for view in views if view.credit is not None]
+    filled = [view for view in views if view.maximum_loss is not None]
     return OpenPnl(
         trades=len(views),
         mid=_total([view.pnl_mid for view in filled]),

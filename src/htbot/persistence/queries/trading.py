@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from htbot.domain.signals import OBSERVED
+from htbot.domain.orders import Action
+from htbot.domain.signals import OBSERVED, PlainLeg
 from htbot.persistence.codecs import legs_from_json
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
@@ -86,14 +87,14 @@ def orders(session: Session, chosen: Selection) -> list[OrderView]:
 
 def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
     """An order with the legs of its intent."""
-    direction = 1 if row.action == "BUY" else -1
+    direction, sold_short = 1 if row.action == "BUY" else -1, _sold_short(intent)
     legs = [
         LegView(
             con_id=leg.con_id,
             symbol=leg.symbol,
             expiry=leg.expiry,
             strike=leg.strike,
-            right=leg.right.value,
+            right=None if leg.right is None else leg.right.value,
             side="BUY" if leg.ratio * direction > 0 else "SELL",
             quantity=abs(leg.ratio) * row.quantity,
         )
@@ -105,18 +106,27 @@ def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
         perm_id=row.perm_id,
         account=row.account,
         purpose=row.purpose.value,
-        action=row.action.value,
+        action=_OTHER_SIDE[row.action] if sold_short else row.action.value,
         quantity=row.quantity,
-        limit=row.limit_price,
+        limit=-row.limit_price if sold_short else row.limit_price,
         status=row.state.value,
         filled=row.filled,
-        avg_price=row.average_price,
+        avg_price=-row.average_price if sold_short and row.average_price is not None else row.average_price,
         legs=legs,
         trade_id=intent.trade_id,
         submitted_at=row.submitted_at,
         changed_at=row.changed_at,
         error="" if row.error_code is None else f"{row.error_code} {row.error_text}".strip(),
     )
+
+
+_OTHER_SIDE = {Action.BUY: Action.SELL.value, Action.SELL: Action.BUY.value}
+
+
+def _sold_short(intent: IntentRow) -> bool:
+    """True of an order that opens or closes a short position in shares: our books have it the other way round."""
+    leg = legs_from_json(intent.legs)[0]
+    return isinstance(leg, PlainLeg) and leg.ratio < 0
 
 
 def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[FillView]:

@@ -233,6 +233,7 @@ def _decided(intent: OrderIntent, evidence: Mapping[str, Any] | None) -> dict[st
         "good_till": intent.good_till,
         "decision_id": intent.decision_id,
         "exit_reason": intent.exit_reason,
+        "order_group": intent.group,
         "evidence": plain(evidence or {}),
     }
 
@@ -290,6 +291,7 @@ def _to_intent(row: IntentRow) -> StoredIntent:
         good_till=row.good_till,
         decision_id=row.decision_id,
         exit_reason=row.exit_reason,
+        group=row.order_group,
     )
     return StoredIntent(
         intent=intent,

@@ -10,7 +10,7 @@ from psycopg2.extras import execute_values
 from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from htbot.persistence.records import Observation, StrategyInstance
+from htbot.persistence.records import TRADE, Observation, StrategyInstance
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.strategies import StrategyRow
 
@@ -59,6 +59,12 @@ class StrategyRepository(Repository):
             .order_by(StrategyRow.symbol, StrategyRow.minutes)
         )
         return {(symbol, minutes): bars for symbol, minutes, bars in self._session.execute(query)}
+
+    def traded(self) -> set[str]:
+        """Symbols that enabled instances trade."""
+        return set(
+            self._session.scalars(select(StrategyRow.symbol).where(StrategyRow.enabled, StrategyRow.mode == TRADE))
+        )
 
     def change(self, instance: StrategyInstance) -> bool:
         """Store an instance anew; False when there is none of its name."""

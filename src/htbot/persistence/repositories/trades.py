@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -72,12 +72,12 @@ class TradeRepository(Repository):
     def get(self, trade_id: str, *, lock: bool = False) -> Trade | None:
         """One trade; `lock` holds the row until the transaction ends."""
         query = select(TradeRow).where(TradeRow.id == trade_id)
-        return self._first(query.with_for_update() if lock else query, _to_trade)
+        return self._first(query.with_for_update() if lock else query, to_trade)
 
     def of_ids(self, trade_ids: Iterable[str], *, lock: bool = False) -> dict[str, Trade]:
         """Trades by id; one that there is not is absent. `lock` holds the rows, taken in one order by everybody."""
         query = _OF_IDS.with_for_update() if lock else _OF_IDS
-        found = self._all(query, _to_trade, {"ids": list(set(trade_ids))})
+        found = self._all(query, to_trade, {"ids": list(set(trade_ids))})
         return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
@@ -87,29 +87,36 @@ class TradeRepository(Repository):
             query = query.where(TradeRow.account == account)
         if strategy is not None:
             query = query.where(TradeRow.strategy == strategy)
-        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
 
     def unfinished(self, account: str) -> list[Trade]:
         """Trades of an account that are live, or closed without all of their commissions; oldest first."""
-        return self._all(_UNFINISHED, _to_trade, {"of_account": account})
+        return self._all(_UNFINISHED, to_trade, {"of_account": account})
 
     def of_session(self, session: date, account: str | None = None) -> list[Trade]:
         """Trades of one session in order of time."""
         query = select(TradeRow).where(TradeRow.session == session)
         if account is not None:
             query = query.where(TradeRow.account == account)
-        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
+
+    def of_strategy(self, strategy: str, account: str, since: datetime) -> list[Trade]:
+        """Trades of a strategy that were decided since a market time, in order of time."""
+        query = select(TradeRow).where(
+            TradeRow.strategy == strategy, TradeRow.account == account, TradeRow.opened_at >= since
+        )
+        return self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
 
     def every(self) -> list[Trade]:
         """All trades of the record in order of time."""
-        return self._all(select(TradeRow).order_by(TradeRow.opened_at, TradeRow.id), _to_trade)
+        return self._all(select(TradeRow).order_by(TradeRow.opened_at, TradeRow.id), to_trade)
 
     def recent(self, limit: int = 100, account: str | None = None) -> list[Trade]:
         """The last trades, newest first."""
         query = select(TradeRow).order_by(TradeRow.opened_at.desc(), TradeRow.id.desc()).limit(limit)
         if account is not None:
             query = query.where(TradeRow.account == account)
-        return self._all(query, _to_trade)
+        return self._all(query, to_trade)
 
 
 def _fixed(trade: Trade) -> dict[str, Any]:
@@ -164,7 +171,8 @@ _SAVE = _save()
 _OF_IDS = select(TradeRow).where(TradeRow.id.in_(bindparam("ids", expanding=True))).order_by(TradeRow.id)
 
 
-def _to_trade(row: TradeRow) -> Trade:
+def to_trade(row: TradeRow) -> Trade:
+    """A trade from its row."""
     return Trade(
         id=row.id,
         strategy=row.strategy,

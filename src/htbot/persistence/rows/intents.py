@@ -18,7 +18,10 @@ _LIVE = f"state IN ({sql_words(LIVE_INTENT_STATES)})"
 
 
 class IntentRow(Base):
-    """One intent; `ref` is the broker's `orderRef`, the epoch that of the desk that claimed it (ARCHITECTURE 7)."""
+    """One intent; `ref` is the broker's `orderRef`, the epoch that of the desk that claimed it (ARCHITECTURE 7).
+
+    Protective orders of one `order_group` exclude each other at the broker; beside them a trade has one live exit.
+    """
 
     __tablename__ = "intents"
     __table_args__ = (
@@ -28,7 +31,7 @@ class IntentRow(Base):
             "uq_intents_live_exit",
             "trade_id",
             unique=True,
-            postgresql_where=text(f"purpose = 'exit' AND {_LIVE}"),
+            postgresql_where=text(f"purpose = 'exit' AND order_group IS NULL AND {_LIVE}"),
         ),
         Index("ix_intents_live", "state", "created_at", postgresql_where=text(_LIVE)),
         Index("ix_intents_account_created_at", "account", "created_at"),
@@ -58,6 +61,7 @@ class IntentRow(Base):
     good_till: Mapped[datetime | None]
     decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("risk_decisions.id"), unique=True)
     exit_reason: Mapped[ExitReason | None] = mapped_column(words(ExitReason, "exit_reason"))
+    order_group: Mapped[str | None]
     evidence: Mapped[Json]
     state: Mapped[IntentState] = mapped_column(words(IntentState, "state"))
     changed_at: Mapped[datetime]

@@ -11,7 +11,9 @@ from htbot.persistence.rows.base import Base, Json
 
 
 class StrategyRow(Base):
-    """One instance: a type of strategy, its settings, a symbol. Mode `observe` records signals and sends nothing.
+    """One instance: a type of strategy, its settings, a symbol.
+
+    Mode `observe` records signals and sends nothing, `trade` puts its entries before the gate.
 
     `first_bar` and `observed_since` say what its state is folded from in `world_id`: all bars from the one that starts
     at `first_bar` on, positions only at bars that end after `observed_since`. The evaluation sets them when it first
@@ -20,7 +22,7 @@ class StrategyRow(Base):
 
     __tablename__ = "strategies"
     __table_args__ = (
-        CheckConstraint("mode = 'observe'", name="mode"),
+        CheckConstraint("mode IN ('observe', 'trade')", name="mode"),
         CheckConstraint("minutes IN (1, 2, 3, 5, 10, 15, 30)", name="minutes"),
         CheckConstraint("warm_up_bars >= 0", name="warm_up_bars"),
         CheckConstraint(

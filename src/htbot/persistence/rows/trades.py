@@ -16,7 +16,7 @@ from htbot.persistence.states import LIVE_TRADE_STATES, sql_words
 
 
 class TradeRow(Base):
-    """One trade from entry to exit; a strategy has one live trade per account."""
+    """One trade from entry to exit; a strategy has one live trade per account. `width` is that of a vertical."""
 
     __tablename__ = "trades"
     __table_args__ = (
@@ -44,7 +44,7 @@ class TradeRow(Base):
     state: Mapped[TradeState] = mapped_column(words(TradeState, "state"))
     legs: Mapped[JsonList]
     quantity: Mapped[int]
-    width: Mapped[Decimal]
+    width: Mapped[Decimal | None]
     rules: Mapped[Json]
     config_hash: Mapped[str]
     opened_at: Mapped[datetime]

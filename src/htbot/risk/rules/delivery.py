@@ -8,9 +8,12 @@ from htbot.risk.case import Case, Verdict, usd
 
 def check(case: Case) -> RuleOutcome:
     """American, physically settled options: 100 x quantity shares at the short strike stay within buying power."""
+    plan = case.spread
+    if plan is None:
+        return Verdict("delivery", "options only").passed("none")
     if case.underlying is not None and case.underlying.cash_settled:
         return Verdict("delivery", "cash settled").passed("none")
-    plan, power = case.proposal.plan, case.proposal.snapshot.buying_power
+    power = case.proposal.snapshot.buying_power
     value = plan.short_leg.strike * plan.short_leg.multiplier * plan.quantity
     verdict = Verdict("delivery", usd(power))
     if power is None:

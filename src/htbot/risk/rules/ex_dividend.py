@@ -16,8 +16,10 @@ def check(case: Case) -> RuleOutcome:
 
     Without dates nobody knows, and the outcome says so: positions are flat by 15:30 of the day anyway.
     """
-    plan, limits = case.proposal.plan, case.limits
+    plan, limits = case.spread, case.limits
     verdict = Verdict("ex_dividend", "no eve of an ex-date")
+    if plan is None:
+        return verdict.passed("no option is sold")
     if (case.underlying is not None and case.underlying.cash_settled) or plan.short_leg.right is not Right.CALL:
         return verdict.passed("no call that delivers shares is sold")
     if limits.ex_dividends is None:

@@ -8,13 +8,13 @@ from htbot.risk.exposure import gross_leverage
 
 
 def check(case: Case) -> RuleOutcome:
-    """(Value of all positions, long and short + maximum loss of this trade) / net liquidation <= limit."""
-    snapshot, own = case.proposal.snapshot, case.maximum_loss_usd
+    """(Value of all positions, long and short + what this trade ties up) / net liquidation <= limit."""
+    snapshot, own = case.proposal.snapshot, case.value_usd
     limit, gross, worth = case.limits.max_leverage, snapshot.figures.gross_position_value, snapshot.net_liquidation
     verdict = Verdict("leverage", f"{limit:.2f}")
     leverage = gross_leverage(gross, own, worth)
     if leverage is None:
-        return verdict.refused(UNKNOWN, "position value, maximum loss or net liquidation is unknown")
+        return verdict.refused(UNKNOWN, "position value, what the trade ties up or net liquidation is unknown")
     return verdict.when(
         leverage <= limit, f"{leverage:.4f}", f"positions of {leverage:.4f} times net liquidation, limit {limit:.2f}"
     )

@@ -8,9 +8,12 @@ from htbot.risk.case import UNKNOWN, Case, Verdict
 
 def check(case: Case) -> RuleOutcome:
     """The natural credit per unit reaches the minimum of the underlying or of the settings."""
+    plan = case.spread
+    if plan is None:
+        return Verdict("minimum_credit", "spreads only").passed("none")
     if case.underlying is None:
         return Verdict("minimum_credit", UNKNOWN).refused(UNKNOWN, "the underlying has no minimum credit")
-    minimum = case.limits.minimum_credit_of(case.underlying, case.proposal.plan)
+    minimum = case.limits.minimum_credit_of(case.underlying, plan)
     credit = case.natural_credit
     verdict = Verdict("minimum_credit", f"{minimum:.2f}")
     if credit is None:

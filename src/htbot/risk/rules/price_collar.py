@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from htbot.domain.decisions import RuleOutcome
+from htbot.domain.signals import PlainPlan
 from htbot.risk.case import UNKNOWN, Case, Verdict
 
 
@@ -13,6 +16,8 @@ def check(case: Case) -> RuleOutcome:
     so a credit of the width or more is a wrong quote.
     """
     plan, limits, mid = case.proposal.plan, case.limits, case.marks.mid_credit
+    if isinstance(plan, PlainPlan):
+        return _about_the_last_trade(case, plan)
     if mid is None:
         return Verdict("price_collar", UNKNOWN).refused(plan.mid_credit, "the mid is unknown")
     allowed = max(limits.price_collar_fraction * abs(mid), limits.price_collar_ticks * plan.tick)
@@ -23,4 +28,19 @@ def check(case: Case) -> RuleOutcome:
         abs(plan.mid_credit - mid) <= allowed,
         plan.mid_credit,
         f"a limit of {plan.mid_credit} is more than {allowed:.2f} from the mid of {mid:.2f}",
+    )
+
+
+def _about_the_last_trade(case: Case, plan: PlainPlan) -> RuleOutcome:
+    """Shares are bought and sold within the collar around their last trade, the mid where none was told."""
+    quote, fraction = case.proposal.snapshot.quotes.get(plan.leg.con_id), case.limits.plain_collar_fraction
+    last = None if quote is None else quote.last if quote.last is not None else quote.mid
+    if last is None or last <= 0:
+        return Verdict("price_collar", UNKNOWN).refused(plan.worst, "no trade and no quote to compare with")
+    reference = Decimal(repr(last))
+    allowed = max(fraction * reference, case.limits.price_collar_ticks * plan.tick)
+    return Verdict("price_collar", f"{reference:.2f} +/- {allowed:.2f}").when(
+        abs(plan.worst - reference) <= allowed,
+        plan.worst,
+        f"a limit of {plan.worst} is more than {allowed:.2f} from the last trade at {reference:.2f}",
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.quotes import DATA_TYPES, LIVE_DATA, Quote
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.marketdata.neighbours import Neighbour, neighbours
 from htbot.risk.case import Case, Verdict
 
@@ -18,12 +18,15 @@ def check(case: Case) -> RuleOutcome:
     """
     snapshot = case.proposal.snapshot
     verdict = Verdict("quote_sanity", "live, not locked, in order with the strikes beside")
-    for leg, mark in zip(case.proposal.plan.legs, case.marks.legs, strict=True):
-        name = f"{leg.symbol} {leg.strike} {leg.right.value}"
+    legs: tuple[Leg, ...] = case.proposal.plan.legs
+    for leg, mark in zip(legs, case.marks.legs, strict=True):
+        name = leg.described
         quote = snapshot.quotes.get(leg.con_id)
         if quote is None or mark.bid is None or mark.ask is None:
             return verdict.refused("no quote", f"{name} has a side without a price")
-        doubt = _doubt(quote) or _out_of_order(leg, (mark.bid, mark.ask), neighbours(snapshot, leg))
+        doubt = _doubt(quote)
+        if doubt is None and not isinstance(leg, PlainLeg):
+            doubt = _out_of_order(leg, (mark.bid, mark.ask), neighbours(snapshot, leg))
         if doubt is not None:
             return verdict.refused(f"{name} {mark.bid} / {mark.ask}", f"{name} {doubt}")
     return verdict.passed("in order")

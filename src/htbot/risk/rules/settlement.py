@@ -12,12 +12,12 @@ from htbot.risk.case import UNKNOWN, Case, Verdict, usd
 
 
 def check(case: Case) -> RuleOutcome:
-    """What the trade can lose, which is what it ties up, is covered by settled cash.
+    """What the trade ties up is covered by settled cash.
 
     Covered by unsettled cash only, closing it before settlement would be a good-faith violation: refused or warned, as
     set. Not covered by cash at all is freeriding: always refused.
     """
-    kind, own, figures = case.account_kind, case.maximum_loss_usd, case.proposal.snapshot.figures
+    kind, own, figures = case.account_kind, case.value_usd, case.proposal.snapshot.figures
     if kind is AccountKind.MARGIN:
         return Verdict("settlement", "none").passed("margin account")
     settled, cash = _settled(case), figures.total_cash
@@ -25,7 +25,7 @@ def check(case: Case) -> RuleOutcome:
     if kind is None:
         return verdict.refused(UNKNOWN, "the broker's figures do not tell the account's type: set RISK_ACCOUNT_TYPE")
     if own is None or settled is None or cash is None:
-        return verdict.refused(usd(own), "settled cash, cash or the maximum loss is unknown")
+        return verdict.refused(usd(own), "settled cash, cash or what the trade ties up is unknown")
     if own > cash:
         return verdict.refused(usd(own), f"{own:.2f} USD are not covered by cash of {cash:.2f}: freeriding")
     reason = f"{own:.2f} USD are above settled cash of {settled:.2f}: closed today, a good-faith violation"

@@ -10,7 +10,9 @@ from htbot.risk.case import Case, Verdict
 
 def check(case: Case) -> RuleOutcome:
     """One leg bought and one sold, same expiry and right, short strike nearer the money, width as stated."""
-    signal, plan = case.proposal.signal, case.proposal.plan
+    signal, plan = case.proposal.signal, case.spread
+    if plan is None:
+        return _side(case)
     right = Right.PUT if signal.direction is Direction.BULL else Right.CALL
     wanted = f"{'bull put' if right is Right.PUT else 'bear call'} {plan.width} wide, expiring {signal.session}"
     value = " / ".join(f"{leg.ratio:+d} {leg.expiry} {leg.strike}{leg.right.value}" for leg in plan.legs)
@@ -21,3 +23,10 @@ def check(case: Case) -> RuleOutcome:
         return verdict.refused(value, "expiry or right of a leg is not what the signal calls for")
     distance = (plan.short_leg.strike - plan.long_leg.strike) * int(signal.direction)
     return verdict.when(distance == plan.width > 0, value, f"the strikes are {distance} apart, not {plan.width}")
+
+
+def _side(case: Case) -> RuleOutcome:
+    """Shares are bought on a bullish signal and sold short on a bearish one."""
+    wanted, ratio = int(case.proposal.signal.direction), case.proposal.plan.legs[0].ratio
+    reason = f"the signal calls for {wanted:+d}, the order is for {ratio:+d}"
+    return Verdict("spread_shape", f"{wanted:+d} share").when(ratio == wanted, f"{ratio:+d}", reason)

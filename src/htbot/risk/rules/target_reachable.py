@@ -8,7 +8,9 @@ from htbot.risk.case import UNKNOWN, Case, Verdict
 
 def check(case: Case) -> RuleOutcome:
     """All of the credit kept, credit x multiplier x quantity, is at least the profit target."""
-    target, plan, credit = case.limits.profit_target_usd, case.proposal.plan, case.natural_credit
+    target, plan, credit = case.limits.profit_target_usd, case.spread, case.natural_credit
+    if plan is None:
+        return Verdict("target_reachable", "spreads only").passed("none")
     verdict = Verdict("target_reachable", f"{target:.2f}")
     if credit is None:
         return verdict.refused(UNKNOWN, "the credit is unknown")

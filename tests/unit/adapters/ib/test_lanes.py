@@ -11,7 +11,7 @@ from tests.support.record import entry, trade
 
 from htbot.adapters.ib.lanes import DATA_PER_S, ORDERS_PER_S, LaneClient
 from htbot.adapters.ib.session import IbAddress, IbSession
-from htbot.adapters.ib.translation import bag_contract, limit_order
+from htbot.adapters.ib.translation import bag_contract, intent_order
 
 
 class Clockwork(asyncio.SelectorEventLoop):
@@ -55,7 +55,7 @@ def ask(session: Any, count: int) -> None:
 
 def place(session: Any, order_id: int) -> None:
     intent = entry(trade(1), 1)
-    session.placeOrder(order_id, bag_contract(intent), limit_order(intent, order_id, Decimal(-4)))
+    session.placeOrder(order_id, bag_contract(intent), intent_order(intent, order_id, Decimal(-4)))
 
 
 def run(main: Any) -> None:

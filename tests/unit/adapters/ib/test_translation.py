@@ -16,7 +16,7 @@ from htbot.adapters.ib.translation import (
     contract_from_ib,
     decimal_or_none,
     fill_from_ib,
-    limit_order,
+    intent_order,
     listed_among,
     option_query,
     price_or_none,
@@ -100,7 +100,7 @@ def test_a_spread_is_one_combination_with_the_long_leg_bought() -> None:
 
 def test_an_entry_is_a_buy_at_a_negative_limit_good_till_its_time() -> None:
     """RULINGS 8, 32."""
-    order = limit_order(ENTRY, 7, Decimal("-4.20"))
+    order = intent_order(ENTRY, 7, Decimal("-4.20"))
     assert (order.orderType, order.action, order.totalQuantity, order.lmtPrice) == ("LMT", "BUY", 1, -4.2)
     assert (order.orderId, order.orderRef, order.account) == (7, ENTRY.ref, record.ACCOUNT)
     assert (order.tif, order.goodTillDate) == ("GTD", "20220826-16:01:40")
@@ -108,7 +108,7 @@ def test_an_entry_is_a_buy_at_a_negative_limit_good_till_its_time() -> None:
 
 
 def test_an_exit_is_a_sell_for_the_day() -> None:
-    order = limit_order(record.exit_of(record.trade()), 8, Decimal("-6.30"))
+    order = intent_order(record.exit_of(record.trade()), 8, Decimal("-6.30"))
     assert (order.action, order.lmtPrice, order.tif, order.goodTillDate) == ("SELL", -6.3, "DAY", "")
 
 
@@ -164,7 +164,7 @@ def test_a_ticker_that_has_not_ticked_is_a_quote_of_nothing() -> None:
 
 def test_a_what_if_is_the_very_order_and_never_placed() -> None:
     order = what_if_order(MarginQuestion.of(ENTRY), 77)
-    placed = limit_order(ENTRY, 77, ENTRY.limit)
+    placed = intent_order(ENTRY, 77, ENTRY.limit)
     assert order.whatIf
     assert not placed.whatIf
     same = ("orderId", "account", "action", "totalQuantity", "orderType", "lmtPrice")

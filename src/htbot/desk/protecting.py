@@ -1,0 +1,145 @@
+"""Stop and target of a trade on a plain instrument, kept at the broker: they close it also when this desk is dead.
+
+They are placed at the first fill of the entry, follow what is held while it fills further, and exclude each other there
+(OCA type 2: a fill of one reduces the other). Each is promised in the journal under a reference of its own before it
+leaves, so that a desk that comes after finds it again. Whoever closes the trade for another reason cancels them first
+and waits for their end (decision 0024).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from htbot.alerts.wording import error_alert
+from htbot.desk.closing import Closing
+from htbot.desk.ledger import Ledger
+from htbot.desk.live_order import LiveOrder
+from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade
+from htbot.desk.order_numbers import OrderNumbers
+from htbot.desk.orders import OrderDesk
+from htbot.desk.record import Close
+from htbot.domain.orders import PriceStyle
+from htbot.execution.intents import ProtectivePlace, protective_intent
+from htbot.execution.protective import protective_prices
+from htbot.services.outbox import tell_seldom
+
+# A protective order that the broker ends is placed again after 1 s of market time, then after twice as long each time.
+LONGEST_PAUSE_S = 30
+# A change that the broker has not taken over is asked for again, never as fast as its messages come.
+CHANGE_EVERY = timedelta(seconds=1)
+# The broker may show a position later than it tells the execution that made it.
+SHOWN_WITHIN = timedelta(seconds=5)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectingParts:
+    """What it works with. `start` runs a send to its end; `ready`: orders get through and the market is open."""
+
+    orders: OrderDesk
+    book: OpenBook
+    closing: Closing
+    numbers: OrderNumbers
+    ledger: Ledger
+    next_valid_id: Callable[[], int]
+    ready: Callable[[datetime], bool]
+    start: Callable[[Coroutine[None, None, None]], None]
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """How often each kind was placed for a trade, and when one of them was placed or changed last."""
+
+    placed: dict[PriceStyle, int] = field(default_factory=dict)
+    placed_at: dict[PriceStyle, datetime] = field(default_factory=dict)
+    changed_at: dict[str, datetime] = field(default_factory=dict)
+
+    def may_place(self, style: PriceStyle, now: datetime) -> bool:
+        """One that was refused is tried again, but not in a storm."""
+        pause_s = min(2 ** max(self.placed.get(style, 0) - 1, 0), LONGEST_PAUSE_S)
+        last = self.placed_at.get(style)
+        return last is None or now - last >= timedelta(seconds=pause_s)
+
+
+class Protecting:
+    """Brings what stands at the broker up to what is held. Nothing here waits."""
+
+    def __init__(self, parts: ProtectingParts) -> None:
+        self._parts = parts
+        self._attempts: dict[str, _Attempts] = {}
+
+    def look(self, now: datetime) -> None:
+        """Look at every plain trade, and at what stands for trades that are over."""
+        for held in self._parts.book.guarded:
+            self.look_at(held, now)
+        for live in self._parts.orders.live:
+            owner = self._parts.book.get(live.intent.trade_id) if live.protective else None
+            if owner is not None and owner.trade.state not in GUARDED and not owner.units:
+                self._parts.orders.cancel(live)  # its other half has closed the trade and the broker left it standing
+
+    def look_at(self, held: OpenTrade, now: datetime) -> None:
+        """Place what is missing, change what does not fit; called on every change of a trade."""
+        if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not self._parts.ready(now):
+            return
+        units = self._units(held, now)
+        attempts = self._attempts.setdefault(held.trade.id, _Attempts())
+        standing = {live.intent.style: live for live in held.protective}
+        for style, price in protective_prices(held.trade).by_style().items():
+            live = standing.get(style)
+            if live is not None and units:
+                # its executions come before the status that counts them
+                whole = max(live.filled, held.booked(live)) + units
+                self._follow(live, held.trade.legs[0].ratio * price, whole, attempts, now)
+            elif live is None and units and attempts.may_place(style, now):
+                self._place(held, (style, price, units), standing, attempts, now)
+
+    def _units(self, held: OpenTrade, now: datetime) -> int:
+        """What is held by our fills; no more than the broker shows once it has had time to show it."""
+        newest = max((fill.executed_at for fill in held.fills.values()), default=now)
+        if now - newest < SHOWN_WITHIN:
+            return held.units
+        return self._parts.orders.closable(held.trade)
+
+    def _follow(self, live: LiveOrder, limit: Decimal, wanted: int, attempts: _Attempts, now: datetime) -> None:
+        fits = live.limit == limit and live.size == wanted
+        changed_at = attempts.changed_at.get(live.intent.ref)
+        resting = changed_at is not None and now - changed_at < CHANGE_EVERY
+        if fits or not live.working or live.cancel_asked or resting or wanted > live.intent.quantity:
+            return
+        attempts.changed_at[live.intent.ref] = now
+        self._parts.orders.modify(live, limit, wanted)
+        _log.info("%s follows its trade: %s units at %s", live.intent.ref, wanted, limit)
+
+    def _place(
+        self,
+        held: OpenTrade,
+        wanted: tuple[PriceStyle, Decimal, int],
+        standing: dict[PriceStyle, LiveOrder],
+        attempts: _Attempts,
+        now: datetime,
+    ) -> None:
+        """One order, in the group of what stands already."""
+        style, price, units = wanted
+        trade, number = held.trade, self._parts.numbers.next_exit(held.trade)
+        group = next((live.intent.group for live in standing.values()), None) or f"{trade.id}-X{number}"
+        place = ProtectivePlace(number, group, max(units, held.entry_quantity))
+        intent = protective_intent(trade, style, price, now, place)
+        order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
+        live = self._parts.orders.adopt(intent, order_id, intent.limit, now)
+        live.size = units
+        standing[style] = live
+        attempts.placed[style] = attempts.placed.get(style, 0) + 1
+        attempts.placed_at[style] = now
+        if attempts.placed[style] > 1:
+            self._tell(intent.ref, now)
+        evidence = {"price": str(price), "units": units, "detail": "stands at the broker"}
+        self._parts.start(self._parts.closing.send(live, Close(intent, order_id, evidence), now))
+
+    def _tell(self, ref: str, now: datetime) -> None:
+        text = f"the {ref} replaces one that has ended at the broker while its trade is open"
+        alert = error_alert("protective order", text, now)
+        self._parts.ledger.post(lambda session: tell_seldom(session, alert))

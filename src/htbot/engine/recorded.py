@@ -1,0 +1,120 @@
+"""A strategy on a plain instrument that trades: it is shown recorded bars, and what it holds is what was filled.
+
+The rule `recorded` beside `book`, `close` and `next_open`: where those make up fills, this one is given them. The
+state is a fold of recorded bars and of the recorded fates of its entries, so that every process comes to the same one,
+after every restart. Stops, targets and times are the desk's; the strategy is asked for entries, and for exits of its
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from htbot.domain.bars import TapeBar
+from htbot.domain.numeric import UNKNOWN, known
+from htbot.engine.bar_account import MICRO, to_micro
+from htbot.engine.bar_loop import BarLoop, end_s
+from htbot.engine.bar_setup import loop_of
+from htbot.engine.observation import CASH_USD, NEVER, SIDE_WORDS, Fired
+from htbot.strategies.bar_strategy import NONE, BarStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one entry. Seconds since the epoch; `filled_s` None: it never was, `closed_s` None: it is held.
+
+    `session` is the ordinal of its day. Stop and target are prices, UNKNOWN where there are none.
+    """
+
+    session: int
+    side: int
+    quantity: int
+    price: float
+    filled_s: float | None
+    closed_s: float | None
+    stop: float = UNKNOWN
+    target: float = UNKNOWN
+
+    def held_at(self, at_s: float) -> bool:
+        """Whether it was a position at an instant."""
+        filled = self.filled_s is not None and self.filled_s <= at_s
+        return filled and (self.closed_s is None or self.closed_s > at_s)
+
+
+class RecordedLoop:
+    """One strategy, shown closed bars in order; it enters only at bars that end after `since_s` (epoch seconds)."""
+
+    def __init__(self, strategy: BarStrategy, since_s: float, fates: Sequence[Fate]) -> None:
+        self.strategy = strategy
+        self._since_s = since_s
+        self._fates = sorted(fates, key=lambda fate: fate.filled_s or 0.0)
+        self._held: Fate | None = None
+        self._said = "flat"
+        self.loop: BarLoop = loop_of(strategy, CASH_USD)
+        self.loop.first_session = NEVER
+
+    def show(self, bar: TapeBar) -> Fired | None:
+        """Show one bar; what the strategy wants after it, None for nothing."""
+        at_s = end_s(bar)
+        if at_s > self._since_s:
+            self.loop.first_session = 0
+        self._take_over(at_s)
+        holding = self.loop.holding
+        if holding.side != NONE:
+            holding.bars += 1
+            advice = self.strategy.on_bar(bar, holding)
+            self._said = f"holds {SIDE_WORDS[holding.side]} {holding.quantity} at {holding.price:.10g}"
+            return self._leave(bar) if advice.leave else None
+        advice = self.strategy.on_bar(bar, holding)
+        if advice.side == NONE:
+            self._said = "flat"
+            return None
+        if not self.loop.admits(bar, advice):
+            self._said = f"flat; it asked to go {SIDE_WORDS[advice.side]}, when nothing is entered"
+            return None
+        self._said = f"flat; it asked to go {SIDE_WORDS[advice.side]}"
+        levels = {name: value for name, value in (("stop", advice.stop), ("target", advice.target)) if known(value)}
+        told = [*(f"{name} {value:.10g}" for name, value in levels.items()), f"confidence {advice.confidence:.4g}"]
+        reason = f"go {SIDE_WORDS[advice.side]} at {bar.close:.10g}: {', '.join(told)}"
+        return Fired("enter", advice.side, bar, bar.close, reason, levels, {"confidence": advice.confidence})
+
+    def _take_over(self, at_s: float) -> None:
+        """Make the holding that of an instant."""
+        fate = next((fate for fate in self._fates if fate.held_at(at_s)), None)
+        closed = (fate.closed_s for fate in self._fates if fate.filled_s is not None and fate.closed_s is not None)
+        ended = [closed_s for closed_s in closed if closed_s <= at_s]
+        if ended:
+            self.loop.left_s = int(max(ended))
+        if fate is self._held:
+            return
+        self._held, holding = fate, self.loop.holding
+        holding.bars = 0
+        holding.side = NONE if fate is None else fate.side
+        holding.quantity = holding.entered = 0 if fate is None else fate.quantity
+        holding.price = UNKNOWN if fate is None else fate.price
+        holding.stop = UNKNOWN if fate is None else fate.stop
+        holding.target = UNKNOWN if fate is None else fate.target
+
+    def _leave(self, bar: TapeBar) -> Fired:
+        held = self.loop.holding
+        reason = f"leave {SIDE_WORDS[held.side]} {held.quantity}, entered at {held.price:.10g}: its own signal"
+        return Fired("leave", -held.side, bar, bar.close, reason, {"entry": held.price}, {"quantity": held.quantity})
+
+    def units(self, confidence: float, price: float, equity_usd: Decimal) -> int:
+        """How many shares an entry buys, as the configuration sizes it; 0 when the equity does not buy one."""
+        return self.loop.sizing.units(confidence, to_micro(price), self.loop.point_value, int(equity_usd * MICRO))
+
+    @property
+    def position(self) -> Mapping[str, float]:
+        """What is held: side, quantity, price, stop and target where there are such; empty when flat."""
+        held = self.loop.holding
+        if held.side == NONE:
+            return {}
+        told = {"side": float(held.side), "quantity": float(held.quantity), "price": held.price}
+        return told | {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+
+    def standing(self) -> str:
+        """Where it stands after its last bar."""
+        return self._said

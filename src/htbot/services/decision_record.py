@@ -1,0 +1,88 @@
+"""What follows from a signal, written down as one: the decision, the quotes it rested on, the trade and its entry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.alerts.wording import error_alert
+from htbot.domain.alerts import Severity
+from htbot.domain.decisions import RiskDecision, RiskRefusal
+from htbot.domain.errors import StopTrading
+from htbot.domain.orders import OrderIntent
+from htbot.domain.signals import Signal
+from htbot.domain.trades import Trade
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.repositories import (
+    HaltRepository,
+    HaltRequest,
+    IntentRepository,
+    RiskDecisionRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.risk.gate import RUNAWAY
+from htbot.services.outbox import tell_seldom
+from htbot.services.trade_record import store_quotes
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A signal and what risk answered; with an approval the trade and its entry."""
+
+    signal: Signal
+    decision: RiskDecision
+    trade: Trade | None = None
+    intent: OrderIntent | None = None
+
+    @property
+    def refused_by(self) -> str | None:
+        """The rule that refused, with its reason; None for an approval."""
+        if not isinstance(self.decision, RiskRefusal):
+            return None
+        return f"{self.decision.refused_by.rule}: {self.decision.refused_by.reason}"
+
+
+def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot | None) -> bool:
+    """Store what was decided; False when this signal is in the record already, and nothing follows from it again.
+
+    Raises:
+        StopTrading: approved beside a live trade, or under a reference that is used.
+    """
+    signal, text = decided.signal, decided.refused_by
+    signal_id = SignalRepository(transaction).add(signal, text)
+    if signal_id is None:
+        return False
+    RiskDecisionRepository(transaction).add(decided.decision, signal_id)
+    _tell(transaction, decided.decision)
+    _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
+    if decided.trade is None or decided.intent is None:
+        return True
+    if snapshot is not None:
+        store_quotes(transaction, snapshot, decided.intent.legs)
+    evidence: Mapping[str, Any] = {"levels": signal.levels, "reason": signal.reason}
+    if not TradeRepository(transaction).add(decided.trade) or not IntentRepository(transaction).add(
+        decided.intent, evidence
+    ):
+        raise StopTrading(f"{decided.trade.id} was approved beside a live trade or under a reference that is used")
+    return True
+
+
+def _tell(transaction: Transaction, decision: RiskDecision) -> None:
+    """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42)."""
+    at, told = decision.as_of, [outcome for outcome in decision.outcomes if outcome.passed and outcome.reason]
+    if isinstance(decision, RiskRefusal):
+        last = decision.refused_by
+        told += [last] if last.rule in {"what_if", "intraday_margin"} else []
+        if last.rule in RUNAWAY:
+            reason = f"{last.rule}: {last.reason}"
+            HaltRepository(transaction).set(HaltRequest("risk gate", reason, "htbot", at))
+            tell_seldom(transaction, error_alert("risk gate", f"trading is halted: {reason}", at))
+    for outcome in told:
+        tell_seldom(transaction, error_alert(f"risk {outcome.rule}", outcome.reason, at, Severity.WARNING))

@@ -1,0 +1,26 @@
+"""Whether an instance of a strategy may trade: what its settings have to be for that."""
+
+from __future__ import annotations
+
+from htbot.domain.errors import CallerMistake
+from htbot.persistence.records import OBSERVE, TRADE
+from htbot.strategies.bar_strategy import BarStrategy
+
+
+def require_mode(mode: str, strategy: BarStrategy) -> None:
+    """Let a mode and a strategy through that go together: what is traded closes within its session, in one piece.
+
+    Raises:
+        CallerMistake: no such mode, or settings that cannot be traded, with the way out.
+    """
+    config = strategy.config
+    if mode not in {OBSERVE, TRADE}:
+        raise CallerMistake(f"mode {mode!r}: {OBSERVE} or {TRADE}")
+    if mode == OBSERVE:
+        return
+    if config.exit_time is None:
+        raise CallerMistake("exit_time is not set: nothing is traded over night yet, give one such as exit_time=15:50")
+    if config.profit_levels:
+        raise CallerMistake("profit_levels=true: a position is sold in one piece, give profit_levels=false")
+    if config.point_value != 1:
+        raise CallerMistake(f"point_value={config.point_value}: shares are worth 1 a point")

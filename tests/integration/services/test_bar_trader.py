@@ -1,0 +1,280 @@
+"""Strategies that trade: their entries pass the gate once, and what they hold is what was filled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.support.accounts import FIGURES, AskedBroker
+from tests.support.record import ACCOUNT, WORLD
+from tests.support.watched import CALLER, Watch, later, session_of
+
+from htbot.bootstrap.limits import hours_of
+from htbot.domain.bars import Bar, TapeBar
+from htbot.domain.errors import CallerMistake
+from htbot.domain.fills import Fill
+from htbot.domain.margin import WhatIf
+from htbot.domain.numeric import UNKNOWN
+from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderState, PriceStyle, Purpose
+from htbot.domain.quotes import Quote
+from htbot.domain.trades import TradeState
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.engine import Database
+from htbot.persistence.records import IntentMove, StoredIntent, StoredSignal
+from htbot.persistence.repositories import (
+    DeskStateRepository,
+    EvaluationRepository,
+    FillRepository,
+    IntentRepository,
+    OrderRepository,
+    SignalRepository,
+    TradeRepository,
+)
+from htbot.risk.limits import DEFAULT_HOURS, Limits
+from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_trader import BarTrader, TraderParts
+from htbot.services.strategies import NewStrategy
+from htbot.services.trade_record import settle_trade
+from htbot.strategies.bar_strategy import LONG, Advice, BarConfig, BarInputs, BarStrategy, Holding
+from htbot.strategies.registry import STRATEGIES, Entry
+
+SPY, NAME, DAY = 756, "steps", 8
+LIMITS = Limits(Decimal(400), Decimal(200), Decimal(12_000), max_order_quantity=10)
+EXIT = {"exit_time": "15:50"}
+
+
+class StepsConfig(BarConfig):
+    """No settings of its own."""
+
+
+class Steps(BarStrategy):
+    """Wants to be long at each bar that closes above 100, and out at the second bar that it holds."""
+
+    name = NAME
+    Config = StepsConfig
+
+    @property
+    def inputs(self) -> BarInputs:
+        return BarInputs(5, 1)
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        if held.side == LONG:
+            return Advice(0, held.bars >= 2, UNKNOWN, UNKNOWN, 0.0)
+        side = LONG if bar.close > 100 else 0
+        return Advice(side, False, bar.close - 2, bar.close + 4, 1.0)
+
+
+@dataclass
+class Floor:
+    """A watched record, its market, and a worker that trades."""
+
+    watch: Watch
+    broker: AskedBroker = field(default_factory=AskedBroker)
+    enabled: bool = True
+    cash: Decimal = Decimal(100_000)
+
+    def __post_init__(self) -> None:
+        with self.watch.database.transaction() as session:
+            state = DeskStateRepository(session)
+            self.epoch = state.begin_epoch()
+            state.set_reconciled(self.epoch)
+        opens = session_of(DAY).opens
+        closes = [100.0] * 6 + [101.0] * 8
+        starts = [opens + timedelta(minutes=5 * number) for number in range(len(closes))]
+        self.bars = [
+            Bar("SPY", start, 5, at, at + 0.5, at - 0.5, at, 10.0) for start, at in zip(starts, closes, strict=True)
+        ]
+        before = session_of(DAY - 1).opens
+        self.watch.tell_history([replace(self.bars[0], start=before + timedelta(minutes=5 * n)) for n in range(78)])
+        self.worker = self.new_worker()
+
+    def new_worker(self) -> BarEvaluator:
+        def limits_of(config: BarConfig) -> Limits:
+            return replace(LIMITS, hours=hours_of(config, DEFAULT_HOURS))
+
+        trader = BarTrader(TraderParts(limits_of, self.broker, enabled=self.enabled))
+        return self.watch.new_worker(trader=trader)
+
+    def snapshot(self, as_of: datetime, price: float) -> Snapshot:
+        quote = Quote(SPY, as_of, price - 0.01, price + 0.01, 10.0, 10.0, last=price)
+        base = Snapshot(as_of, WORLD, ACCOUNT, "SPX", 1, 4000.0, None, None, quotes={SPY: quote})
+        money = replace(base, net_liquidation=self.cash, buying_power=self.cash, figures=FIGURES)
+        return replace(money, shares={"SPY": SPY})
+
+    def look(self, as_of: datetime, worker: BarEvaluator | None = None, price: float = 101.0) -> str:
+        look = Look(WORLD, ACCOUNT, as_of, snapshot=self.snapshot(as_of, price))
+        with self.watch.database.transaction() as session:
+            return (worker or self.worker).evaluate(session, look)
+
+    def play(self, first: int, last: int) -> None:
+        """Bars become known one by one, and each is looked at three seconds after its end."""
+        for bar in self.bars[first:last]:
+            self.watch.tell([bar])
+            self.look(later(bar.end, 3))
+
+    def begin(self, **settings: object) -> None:
+        self.watch.strategies.add(NewStrategy(NAME, NAME, "SPY", EXIT | settings, True, "trade"), CALLER)
+        self.look(session_of(DAY).opens)
+
+    # --- what came of it -------------------------------------------------------------------------------------------
+
+    def signals(self) -> list[StoredSignal]:
+        with self.watch.database.transaction() as session:
+            return list(reversed(SignalRepository(session).recent(100)))
+
+    def intents(self, purpose: Purpose = Purpose.ENTRY) -> list[StoredIntent]:
+        with self.watch.database.transaction() as session:
+            found = IntentRepository(session).of_session(session_of(DAY).day)
+        return [one for one in found if one.intent.purpose is purpose]
+
+    def fill(self, stored: StoredIntent, price: str, at: datetime) -> None:
+        """As the desk writes it: claimed, sent, filled, settled."""
+        intent, ref = stored.intent, stored.intent.ref
+        leg = intent.legs[0]
+        side = Action.BUY if intent.action is Action.BUY else Action.SELL
+        made = (f"{ref}.01", ref, ACCOUNT, leg.con_id, "SPY", None, None, None, side, intent.quantity)
+        with self.watch.database.transaction() as session:
+            intents = IntentRepository(session)
+            intents.claim_some(self.epoch, at, 1)
+            intents.begin_sending({ref: len(self.signals())}, 1, epoch=self.epoch, at=at)
+            order = Order(
+                ref,
+                len(self.signals()),
+                1,
+                ACCOUNT,
+                intent.purpose,
+                intent.action,
+                intent.quantity,
+                intent.limit,
+                OrderState.FILLED,
+                filled=intent.quantity,
+            )
+            OrderRepository(session).upsert(order, at)
+            FillRepository(session).add(Fill(*made, Decimal(price), 1, at, 9), at)
+            intents.move_all([IntentMove(ref, IntentState.SENDING, IntentState.FILLED, at)], self.epoch)
+            settle_trade(session, intent.trade_id, at)
+
+    def said(self, as_of: datetime) -> str | None:
+        with self.watch.database.transaction() as session:
+            found = EvaluationRepository(session).latest(NAME, ACCOUNT, as_of)
+        return None if found is None else found.why_not
+
+
+@pytest.fixture
+def floor(database: Database) -> Floor:
+    return Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}))
+
+
+def test_a_wish_becomes_one_entry_whoever_looks_and_how_often(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    bar = floor.bars[6]
+    for seconds in (30, 60):
+        floor.look(later(bar.end, seconds))
+        floor.look(later(bar.end, seconds), floor.new_worker())
+    [signal] = floor.signals()
+    assert (signal.accepted, signal.signal.action, signal.signal.bar_start) == (True, "enter", bar.start)
+    [stored] = floor.intents()
+    intent = stored.intent
+    assert (intent.style, intent.quantity, intent.legs[0].con_id) == (PriceStyle.MARKETABLE, 10, SPY)
+    assert intent.limit == Decimal("101.26"), "a quarter of a percent beyond the ask, on the grid"
+    assert [asked.quantity for asked in floor.broker.asked] == [10]
+    with floor.watch.database.transaction() as session:
+        [trade] = TradeRepository(session).live(ACCOUNT)
+    assert (trade.strategy, trade.state, trade.width) == (NAME, TradeState.OPENING, None)
+    assert (trade.rules.stop_price, trade.rules.target_price) == (Decimal("99.0000"), Decimal("105.0000"))
+    assert trade.rules.exit_at == session_of(DAY).at(15, 50)
+
+
+def test_it_holds_what_was_filled_and_its_own_exit_is_a_close(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    assert floor.said(later(floor.bars[7].end, 3)) == "holds long 10 at 101.01"
+    assert not floor.intents(Purpose.EXIT)
+    floor.play(8, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    assert (close.intent.style, close.intent.quantity) == (PriceStyle.MARKET, 10)
+    assert close.intent.exit_reason is ExitReason.OTHER
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    floor.look(later(floor.bars[8].end, 30), floor.new_worker())
+    assert len(floor.intents(Purpose.EXIT)) == 1
+
+
+def test_after_its_exit_it_enters_again_and_a_new_process_knows_the_same(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
+    floor.worker = floor.new_worker()
+    floor.play(9, 10)
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave", "enter"]
+    assert [stored.sequence for stored in floor.intents()] == [1, 2]
+
+
+def test_what_the_gate_refuses_is_recorded_and_leaves_it_flat(floor: Floor) -> None:
+    floor.cash = Decimal(900)
+    floor.begin()
+    floor.play(0, 8)
+    refused = [(one.refused_by or "").partition(":")[0] for one in floor.signals()]
+    assert refused == ["loss_limits", "loss_limits"], "each bar is a wish of its own"
+    assert not floor.intents()
+
+
+def test_what_the_broker_has_no_margin_for_is_refused(floor: Floor) -> None:
+    floor.broker.answer = WhatIf(rejected="broker error 201: no short stock today")
+    floor.begin()
+    floor.play(0, 7)
+    [signal] = floor.signals()
+    assert "no short stock today" in (signal.refused_by or "")
+    assert not floor.intents()
+
+
+def test_a_bar_that_is_seen_too_late_buys_nothing(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 6)
+    floor.watch.tell([floor.bars[6]])
+    floor.look(later(floor.bars[6].end, 200))
+    [signal] = floor.signals()
+    assert "seen too late" in (signal.refused_by or "")
+    assert not floor.intents()
+
+
+def test_switched_off_by_hand_nothing_is_entered(database: Database) -> None:
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}), enabled=False)
+    floor.begin()
+    floor.play(0, 7)
+    assert "HTBOT_ENABLED=true" in (floor.signals()[0].refused_by or "")
+
+
+def test_without_the_quote_of_its_symbol_nothing_is_entered(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 6)
+    floor.watch.tell([floor.bars[6]])
+    as_of = later(floor.bars[6].end, 3)
+    blind = replace(floor.snapshot(as_of, 101.0), shares={})
+    with floor.watch.database.transaction() as session:
+        floor.worker.evaluate(session, Look(WORLD, ACCOUNT, as_of, snapshot=blind))
+    assert "does not stream SPY" in (floor.signals()[0].refused_by or "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "way_out"),
+    [
+        ({}, "exit_time=15:50"),
+        (EXIT | {"profit_levels": True}, "profit_levels=false"),
+        (EXIT | {"point_value": 5}, "1 a point"),
+    ],
+)
+def test_what_cannot_be_traded_is_said_with_the_way_out(floor: Floor, settings: dict[str, Any], way_out: str) -> None:
+    floor.watch.add("watched", NAME, **settings)
+    with pytest.raises(CallerMistake, match=way_out):
+        floor.watch.strategies.set_mode("watched", "trade", CALLER)
+    with pytest.raises(CallerMistake, match="observe or trade"):
+        floor.watch.strategies.set_mode("watched", "sell", CALLER)
