@@ -32,22 +32,28 @@ STILL = {
     "PAPER_START": "2021-01-04T14:25:00+00:00",
     "PAPER_END": "2021-01-04T15:10:00+00:00",
 }
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime / 1000"
-_USABLE = "() => window.socket?.connected && document.querySelector('main h1') && performance.now() / 1000"
+_PAINT = "((entry) => entry ? entry.startTime / 1000 : null)(performance.getEntriesByName('first-contentful-paint')[0])"
+_USABLE = "(window.socket?.connected && document.querySelector('main h1') && performance.now() / 1000) || null"
+
+
+def when(page: Page, expression: str) -> float:
+    """The value of an expression as soon as it has one; the login's policy lets no page poll for itself."""
+    while (found := page.evaluate(expression)) is None:
+        page.wait_for_timeout(10)
+    return float(found)
 
 
 def timed(page: Page, url: str) -> tuple[float, float]:
     """First paint and the moment from which the page can be used, in seconds from the click."""
     page.goto(url)
-    usable = page.wait_for_function(_USABLE, polling=10).json_value()
-    paint = page.wait_for_function(_PAINT, polling=10).json_value()
-    return float(paint), float(usable)
+    usable = when(page, _USABLE)
+    return when(page, _PAINT), usable
 
 
 def enter(page: Page, instance: Instance) -> float:
     """Log in; first paint of the login page."""
     page.goto(f"{instance.stack.settings.api.url}/dashboard/login")
-    paint = float(page.wait_for_function(_PAINT, polling=10).json_value())
+    paint = when(page, _PAINT)
     page.get_by_label("Token").fill(instance.stack.environ["HTBOT_API_TOKEN"])
     page.get_by_role("button", name="Log in").click()
     page.locator("main h1").wait_for()
@@ -107,8 +113,8 @@ def main() -> int:
     with TemporaryDirectory(prefix="htbot-bench-") as folder, running(environment(Path(folder), **STILL)) as instance:
         until(lambda: f"{instance.people.queries.desk().market_time:%H:%M}" >= "15:09", 240, "the world stands still")
         with browser() as launched:
-            beyond = pages(launched, instance, asked.rounds)
             cost(launched, instance, asked.seconds)
+            beyond = pages(launched, instance, asked.rounds)
     return beyond
 
 

@@ -1,4 +1,4 @@
-"""The state of the scheduler: one row, which people set and workers respect."""
+"""The state of the scheduler: one row, which people set and workers respect; looks that fired are found at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table; without a row it runs."""
+    """Create the table, without whose row it runs, and the index."""
     op.execute(
         """
         CREATE TABLE scheduler (
@@ -22,11 +22,12 @@ def upgrade() -> None:
             CONSTRAINT pk_scheduler PRIMARY KEY (id),
             CONSTRAINT ck_scheduler_one CHECK (id = 1),
             CONSTRAINT ck_scheduler_state CHECK (state IN ('running', 'paused', 'stopped'))
-        )
+        );
+        CREATE INDEX ix_evaluations_fired ON evaluations (id) WHERE why_not IS NULL;
         """
     )
 
 
 def downgrade() -> None:
-    """Drop it."""
-    op.execute("DROP TABLE scheduler")
+    """Drop them."""
+    op.execute("DROP TABLE scheduler; DROP INDEX ix_evaluations_fired")

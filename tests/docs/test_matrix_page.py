@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.docs.pages import DOCS, text_of
+from tests.proofs.matrix.__main__ import not_run
 from tests.proofs.matrix.marks import marked
 from tests.proofs.matrix.page import page
 from tests.proofs.matrix.rows import FAULTS, NOT_RUN
@@ -26,3 +27,11 @@ def test_a_row_with_a_test_is_not_called_not_run() -> None:
 def test_marks_are_found_where_they_stand() -> None:
     assert any(name.endswith("test_a_frozen_desk_is_killed") for name in marked("fault")[4])
     assert len(marked("ruling")[1]) >= 6, "a mark of a module counts for each of its tests"
+
+
+def test_what_was_skipped_is_not_run() -> None:
+    told = (
+        '<testsuites><testsuite><testcase name="ran" /><testcase name="small_disk"><skipped message="not run: no'
+        ' namespaces" /></testcase></testsuite></testsuites>'
+    )
+    assert not_run(told) == ["small_disk: not run: no namespaces"]

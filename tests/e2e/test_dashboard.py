@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.browser import DESKTOP, PHONE, Complaints, browser, chromium, keep, serious_violations, tab
 
+from htbot.bootstrap.install.ports import answers
 from htbot.dashboard.pages import PAGES
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
@@ -22,6 +23,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 # The trend of this seed breaks the day's high at 10:01:30 New York: seven seconds after the start.
 MORNING = {"PAPER_SPEED": "20", "PAPER_SEED": "7", "PAPER_START": "2021-01-04T14:59:00+00:00", "HTBOT_SYMBOL": "SPX"}
 PICTURES = "HTBOT_SCREENSHOTS"
+LAST_CANDLE = (
+    "getElement(Number(document.querySelector('.chart.candles').id.slice(1)))"
+    ".chart?.getOption().series[0].data.at(-1)?.slice(-4)"
+)
+NARROW = {"/", "/orders"}
+"""Pages that axe-core reads on a phone too: the rules are the same, and each reading takes a second."""
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +88,10 @@ def test_a_trader_watches_a_trade_halts_resumes_and_flattens(
         expect(page.locator(".mode")).to_contain_text("PAPER")
 
         page.goto(address(instance, "/chart"))
-        bar = page.locator(".chart-facts .broad .note")
-        before = bar.inner_text()
-        expect(bar).not_to_have_text(before, timeout=30_000)
+        page.wait_for_function(f"{LAST_CANDLE} !== undefined")
+        before = page.evaluate(LAST_CANDLE)
+        assert len(before) == 4, "open, close, low, high"
+        page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'", timeout=30_000)
 
         page.goto(address(instance))
         expect(page.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible(timeout=60_000)
@@ -112,6 +120,8 @@ def test_a_trader_watches_a_trade_halts_resumes_and_flattens(
     (trade, *_) = instance.people.queries.trades(EVERYTHING)
     assert trade.exit_reason is not None
     assert trade.net_pnl is not None
+    api = instance.stack.settings.api
+    until(lambda: answers(api.host, api.port), 60, "the API is there again")
 
 
 def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
@@ -145,7 +155,7 @@ def test_every_page_is_readable_on_a_desk_and_on_a_phone(
                 expect(page.locator("main h1")).to_be_visible()
                 expect(page.locator(".clock .time")).not_to_be_empty()
                 page.wait_for_timeout(300)  # charts are drawn
-                found += serious_violations(page)
+                found += serious_violations(page) if name == "desktop" or path in NARROW else []
                 keep(page, pictures, f"{path.strip('/').replace('/', '-') or 'desk'}-{name}-{theme}")
                 wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert wide <= 1, f"{path} is {wide} pixels too wide for a {name}"

@@ -19,12 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.support.desk_machine import CALM, STOPPED, Machine, wipe
+from tests.support.desk_machine import CALM, STOPPED, Machine
 from tests.support.postgres import (  # noqa: F401 - fixtures
     postgres_server,
     record_template,
     shared_database,
     shared_database_url,
+    wipe,
 )
 
 from htbot.domain.errors import Retryable

@@ -20,7 +20,7 @@ class Bomb:
 @pytest.fixture
 def settings_of_worker(monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    return importlib.import_module("htbot.tasks.app").make_app("memory://").conf
+    return importlib.import_module("htbot.tasks.app").make_app("memory://", 512).conf
 
 
 @pytest.mark.fault(58)

@@ -37,9 +37,9 @@ class Served:
         return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
 
     def sockets(self) -> int:
-        """Connections that the process has now."""
+        """Connections of clients that the process has now."""
         found = psutil.Process(self.process.pid).net_connections(kind="tcp")
-        return sum(1 for one in found if one.status != psutil.CONN_LISTEN)
+        return sum(1 for one in found if one.laddr.port == self.port and one.status != psutil.CONN_LISTEN)
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:

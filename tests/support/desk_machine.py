@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg2
 from sqlalchemy.orm import Session as Transaction
 from tests.support import plain, record
 from tests.support.broker import HeldOrder
@@ -27,7 +26,6 @@ from htbot.marketdata.messages import TimeMessage
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import FillRepository, IntentRepository, TradeRepository
 from htbot.persistence.repositories.desk_state import Superseded
-from htbot.persistence.rows import Base
 from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.positions import fold
 from htbot.services.trade_record import manual_decision, request_exit
@@ -55,17 +53,6 @@ class FalteringThread(MortalThread):
             self.mute -= 1
             raise Retryable("PostgreSQL did not answer: the connection was reset after the commit")
         return result
-
-
-def wipe(url: str) -> None:
-    """No rows."""
-    connection = psycopg2.connect(url, connect_timeout=5)
-    try:
-        with connection, connection.cursor() as cursor:
-            tables = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
-            cursor.execute(f"SET LOCAL session_replication_role = replica; {tables}")
-    finally:
-        connection.close()
 
 
 class Machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
@@ -47,11 +48,35 @@ def _authenticate(*request: Any) -> AuthResult:
     return AuthResult(success=right, handled=False)
 
 
+class _Controller(Controller):
+    """Hangs up on whoever is still there when it stops: a half-read line must not outlive its event loop."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        made = super().factory()
+        self._sessions.append(made)
+        return made
+
+    def stop(self, *arguments: Any, **options: Any) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(20)
+        super().stop(*arguments, **options)
+
+    async def _hang_up(self) -> None:
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.abort()
+        for _ in range(3):  # the loop closes what was aborted in its next turn
+            await asyncio.sleep(0)
+
+
 @contextmanager
 def serve(mailbox: Mailbox, port: int = 0, **options: Any) -> Iterator[int]:
     """A server that runs meanwhile, and its port."""
     chosen = port or free_port()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=chosen, **options)
+    controller = _Controller(mailbox, hostname="127.0.0.1", port=chosen, **options)
     controller.start()
     try:
         yield chosen

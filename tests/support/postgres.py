@@ -129,12 +129,16 @@ def shared_database_url(postgres_server: PostgresServer, record_template: str) -
 def database_url(shared_database_url: str) -> Iterator[str]:
     """URL of a migrated database without rows; what the test commits is deleted after it."""
     yield shared_database_url
-    connection = psycopg2.connect(shared_database_url, connect_timeout=5)
+    wipe(shared_database_url)
+
+
+def wipe(url: str) -> None:
+    """No rows."""
+    connection = psycopg2.connect(url, connect_timeout=5)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'")
-            for table in Base.metadata.tables:
-                cursor.execute(f'DELETE FROM "{table}"')
+            tables = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
+            cursor.execute(f"SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'; {tables}")
     finally:
         connection.close()
 

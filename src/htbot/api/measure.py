@@ -8,12 +8,13 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from htbot.telemetry.metric_names import REQUEST_SECONDS, REQUESTS
+
 NO_ROUTE = "none"
 """Label of what no route answers, or the guard turned away: an address may be anything, a label may not."""
 _BROKEN = 500
 """What ends without an answer: the error handler around us makes one."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class HttpMetrics:
@@ -21,18 +22,13 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._requests = Counter(
-            "htbot_http_requests",
-            "answers of the API, by template of the route",
-            ["method", "route", "status"],
-            registry=self._registry,
-        )
+        self._requests = Counter(REQUESTS.name, REQUESTS.help, REQUESTS.labels, registry=self._registry)
         self._durations = Histogram(
-            "htbot_http_request_duration_seconds",
-            "wall seconds from a call's head to the end of its answer",
-            ["method", "route"],
+            REQUEST_SECONDS.name,
+            REQUEST_SECONDS.help,
+            REQUEST_SECONDS.labels,
             registry=self._registry,
-            buckets=_BUCKETS_S,
+            buckets=REQUEST_SECONDS.bounds,
         )
         self._known: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
 

@@ -75,7 +75,7 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
                 TraderParts(partial(plain_limits, chosen), partial(ask_margin, live), enabled=chosen.strategy_enabled)
             ),
         ),
-        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.url).publish),
+        delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.app_url).publish),
         host_now=host_now,
         version=own_version(),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -13,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from htbot.bootstrap.people import People
 from htbot.dashboard.gate import Gate
 from htbot.dashboard.login import router as login_router
-from htbot.dashboard.reading import Reader
+from htbot.dashboard.reading import Reader, Source
 from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
 from htbot.persistence.queries.lists import Filters
@@ -40,30 +39,31 @@ def build_dashboard(people: People, doorman: Doorman, first_token: str) -> Dashb
     return Dashboard(people, doorman, Sessions(doorman, first_token), Reader(sources_of(people)))
 
 
-def sources_of(people: People) -> Mapping[str, Callable[[], Any]]:
-    """What the pages watch, by topic."""
-    queries = people.queries
+def sources_of(people: People) -> Mapping[str, Source]:
+    """What the pages watch, by topic, each as often as it is worth its price."""
+    queries, listings = people.queries, people.listings
     return {
-        "status": queries.status,
-        "pnl": lambda: queries.pnl(Selection()),
-        "risk": queries.risk,
-        "account": queries.account,
-        "positions": queries.positions,
-        "picture": people.pictures.read,
-        "orders": lambda: queries.orders(_RECENT),
-        "ladders": lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]),
-        "fills": lambda: queries.fills(_RECENT),
-        "trades": lambda: queries.trades(_RECENT),
-        "fired": lambda: people.listings.evaluations(PageRequest(60), Filters(fired=True)).items,
-        "cycles": lambda: people.listings.evaluations(PageRequest(240), Filters()).items,
-        "rules": people.risk_rules.rules,
-        "alerts": lambda: queries.alerts(_RECENT),
-        "readiness": queries.readiness,
-        "reconciliation": queries.reconciliation,
-        "instances": people.strategy_reads.instances,
-        "strategy_stats": people.strategy_reads.stats,
-        "backtests": people.backtests.all,
-        "programs": people.programs.states,
+        "status": Source(queries.status),
+        "pnl": Source(lambda: queries.pnl(Selection()), 2),
+        "risk": Source(queries.risk, 5),
+        "positions": Source(queries.positions),
+        "picture": Source(people.pictures.bars),
+        "stream": Source(people.pictures.stream, 2),
+        "story": Source(people.pictures.story, 3),
+        "orders": Source(lambda: queries.orders(_RECENT), 2),
+        "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]), 2),
+        "fills": Source(lambda: queries.fills(_RECENT), 2),
+        "trades": Source(lambda: queries.trades(_RECENT), 3),
+        "fired": Source(lambda: listings.evaluations(PageRequest(60), Filters(fired=True)).items, 3),
+        "cycles": Source(lambda: listings.evaluations(PageRequest(240), Filters()).items, 5),
+        "rules": Source(people.risk_rules.rules, 3),
+        "alerts": Source(lambda: queries.alerts(_RECENT), 2),
+        "readiness": Source(queries.readiness, 2),
+        "reconciliation": Source(queries.reconciliation, 5),
+        "instances": Source(people.strategy_reads.instances, 2),
+        "strategy_stats": Source(people.strategy_reads.stats, 10),
+        "backtests": Source(people.backtests.all),
+        "programs": Source(people.programs.states, 5),
     }
 
 

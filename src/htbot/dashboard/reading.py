@@ -1,4 +1,7 @@
-"""One reader for all tabs: what is watched is read once a second in a thread, however many look; else nothing is."""
+"""One reader for all tabs: what is watched is read in a thread, each topic at its pace, however many look.
+
+Without anybody who looks nothing is read. After an act everything that is watched is read at once.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,13 @@ from htbot.domain.errors import HtbotError, NotFound, Retryable
 EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 
-Source = Callable[[], Any]
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a topic is read, which may wait for PostgreSQL or Redis, and how often that is worth it, in seconds."""
+
+    read: Callable[[], Any]
+    every_s: float = EVERY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,12 @@ class Reading:
 
 
 class Reader:
-    """Topics by name, each from a source that may wait for PostgreSQL or Redis."""
+    """Topics by name, looked after each `every_s` seconds."""
 
     def __init__(self, sources: Mapping[str, Source], every_s: float = EVERY_S) -> None:
         self._sources = sources
         self._every_s = every_s
+        self._all_at_once = False
         self._watched: Counter[str] = Counter()
         self._readings = dict.fromkeys(sources, Reading())
         self._wake = asyncio.Event()
@@ -72,7 +82,8 @@ class Reader:
         return end
 
     def refresh(self) -> None:
-        """Read now: something was done."""
+        """Read everything that is watched, now: something was done."""
+        self._all_at_once = True
         self._wake.set()
 
     async def first(self, topics: Iterable[str], patience_s: float = 2.0) -> None:
@@ -85,9 +96,18 @@ class Reader:
     async def _run(self) -> None:
         while wanted := [topic for topic, watchers in self._watched.items() if watchers > 0]:
             self._wake.clear()
-            await self._read(wanted)
+            due = [topic for topic in wanted if self._is_due(topic)]
+            self._all_at_once = False
+            await self._read(due)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._every_s)
+
+    def _is_due(self, topic: str) -> bool:
+        """Whether it is time again; a topic in trouble is tried at each turn."""
+        reading = self._readings[topic]
+        age_s = reading.age_s(time.monotonic())
+        old = age_s is None or age_s >= self._sources[topic].every_s - self._every_s / 2
+        return old or self._all_at_once or reading.trouble is not None
 
     async def _read(self, topics: Iterable[str]) -> None:
         self._readings.update(await asyncio.to_thread(self._read_all, tuple(topics)))
@@ -99,7 +119,7 @@ class Reader:
         """What cannot be read keeps its last value, and says why."""
         before = self._readings[topic]
         try:
-            return Reading(self._sources[topic](), time.monotonic())
+            return Reading(self._sources[topic].read(), time.monotonic())
         except NotFound:
             return Reading(None, time.monotonic())
         except Retryable as error:

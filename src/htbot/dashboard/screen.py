@@ -29,7 +29,7 @@ from htbot.services.tokens import Role
 from htbot.services.visits import Visit
 
 TICK_S = 1.0
-_RECONNECT_S = 30.0
+_RECONNECT_S = 15.0
 _BUILD_S = 10.0
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
 from htbot.persistence.records import Command
-from htbot.persistence.repositories import CommandRepository, DeskStateRepository
+from htbot.persistence.repositories import CommandRepository, DeskStateRepository, TradeRepository
 from htbot.persistence.repositories.desk_state import HELD_BY, LAST_INSTANT
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import CONNECT, DISCONNECT, SESSION_KINDS
@@ -39,6 +39,8 @@ class Hold:
     def __init__(self, parts: HoldParts) -> None:
         self._parts = parts
         self.by: str | None = None
+        self.unguarded = False
+        """Whether trades are open that nobody guards while the desk is away."""
 
     async def keeps_away(self, now: datetime) -> bool:
         """Before a session begins: what people have asked for meanwhile, and what stands in the record.
@@ -47,7 +49,7 @@ class Hold:
         """
         try:
             commands = await self._parts.database.run(lambda db: CommandRepository(db).open())
-            self.by = await self._parts.database.run(_held_by)
+            self.by, self.unguarded = await self._parts.database.run(_standing)
             await self.obey([one for one in commands if one.kind in SESSION_KINDS], now, at_broker=False)
         except Retryable as error:
             _log.warning("nobody knows whether a person holds the desk: %s", error)
@@ -101,5 +103,6 @@ class Hold:
             self.by = command.requested_by
 
 
-def _held_by(db: Transaction) -> str | None:
-    return DeskStateRepository(db).get(HELD_BY) or None
+def _standing(db: Transaction) -> tuple[str | None, bool]:
+    """Who keeps the desk away, and whether a trade is open."""
+    return DeskStateRepository(db).get(HELD_BY) or None, bool(TradeRepository(db).live())

@@ -316,7 +316,7 @@ async def _while_held(desk: Desk) -> None:
         desk.connection, desk.reason = "disconnected", f"disconnected by {desk.trading.hold.by}"
         if not desk.clock.known:
             desk.clock.told(await desk.trading.hold.last_market_time())
-        if desk.guard.trades:
+        if desk.trading.hold.unguarded:
             desk.upkeep.look_at_outage()
         await desk.notices.publish_clock()
         await asyncio.sleep(_LOOK_AGAIN_S)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from htbot.persistence.queries import trades as trade_queries
 from htbot.persistence.queries import watch
 from htbot.persistence.queries.marks import MarkedPnl
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import TradeView
+from htbot.persistence.queries.shapes import AccountView, TradeView
 from htbot.persistence.repositories import BarRepository, Series, SessionRepository
 from htbot.services.desk_view import DeskView, Live, look, snapshot_of
 
@@ -58,8 +58,6 @@ class DayPicture:
     open_bar: Bar | None = None
     opens: datetime | None = None
     closes: datetime | None = None
-    points: tuple[TradePoint, ...] = ()
-    equity: tuple[EquityPoint, ...] = field(default=())
 
     @property
     def today(self) -> tuple[Bar, ...]:
@@ -79,28 +77,52 @@ class DayPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class DayStory:
+    """What was traded on a day: entries and exits, and the P&L over time."""
+
+    points: tuple[TradePoint, ...] = ()
+    equity: tuple[EquityPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """Market data of one underlying. `age_s` is market time; of `lines` that are streamed `quotes` have both sides."""
+
+    symbol: str
+    as_of: datetime
+    age_s: float | None
+    spot: float | None
+    quotes: int
+    lines: int
+    options: int
+    watching_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DayPictures:
-    """Reads the picture of the present day; every read raises `Retryable` when PostgreSQL does not answer."""
+    """Reads the day of the market's clock, else the last day with a trade; `host_now` is wall time.
+
+    Every read raises `Retryable` when PostgreSQL does not answer.
+    """
 
     database: Database
     live: Live
     symbol: str
     minutes: int
+    host_now: Callable[[], datetime]
 
-    def read(self) -> DayPicture:
-        """The day of the market's clock, else the last day with a trade."""
-        desk = look(self.live, datetime.now(UTC))
+    def bars(self) -> DayPicture:
+        """The bars of the day, and as many before it as the chart has room for."""
+        desk = look(self.live, self.host_now())
         snapshot = snapshot_of(self.live, self.symbol)
         with self.database.transaction() as session:
-            account = desk.account or next((view.account for view in watch.accounts(session)), None)
-            world = desk.clock.world_id if desk.clock else next((one.world_id for one in watch.accounts(session)), None)
-            day = _day(session, desk, account)
+            told = watch.accounts(session)
+            world = desk.clock.world_id if desk.clock else next((one.world_id for one in told), None)
+            day = _day(session, desk, _account(desk, told))
             hours = None if day is None else SessionRepository(session).get(day)
             as_of = desk.market_time or (hours.closes if hours else None)
             series = Series(world or "", self.symbol, self.minutes)
             bars = [] if as_of is None else BarRepository(session).latest(series, as_of, BARS_SHOWN)
-            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000))
-            marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
         watched = snapshot.open_bar if snapshot else None
         current = snapshot is not None and as_of is not None and snapshot.as_of.date() == as_of.date()
         return DayPicture(
@@ -113,9 +135,38 @@ class DayPictures:
             open_bar=watched.bar if watched and current and watched.bar.minutes == self.minutes else None,
             opens=hours.opens if hours else None,
             closes=hours.closes if hours else None,
-            points=tuple(points_of(trades)),
-            equity=tuple(equity_of(trades, marked)),
         )
+
+    def stream(self) -> StreamView | None:
+        """The market data of the underlying as the desk published it last; None when there is none."""
+        snapshot = snapshot_of(self.live, self.symbol)
+        if snapshot is None:
+            return None
+        now = look(self.live, self.host_now()).market_time
+        return StreamView(
+            symbol=snapshot.symbol,
+            as_of=snapshot.as_of,
+            age_s=None if now is None else (now - snapshot.as_of).total_seconds(),
+            spot=snapshot.spot,
+            quotes=sum(1 for quote in snapshot.quotes.values() if quote.mid is not None),
+            lines=len(snapshot.quotes),
+            options=len(snapshot.options),
+            watching_since=snapshot.watching_since,
+        )
+
+    def story(self) -> DayStory:
+        """Entries, exits and the P&L of the day over time."""
+        desk = look(self.live, self.host_now())
+        with self.database.transaction() as session:
+            account = _account(desk, watch.accounts(session))
+            day = _day(session, desk, account)
+            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000))
+            marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
+        return DayStory(tuple(points_of(trades)), tuple(equity_of(trades, marked)))
+
+
+def _account(desk: DeskView, told: Sequence[AccountView]) -> str | None:
+    return desk.account or next((view.account for view in told), None)
 
 
 def _day(session: Session, desk: DeskView, account: str | None) -> date | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from htbot.domain.errors import Retryable
 from htbot.persistence.engine import Database
-from htbot.persistence.queries import measures, watch
+from htbot.persistence.queries import watch
+from htbot.persistence.queries.measures import counts
 from htbot.persistence.queries.shapes import TaskView
 from htbot.persistence.queries.usage import RecordUsage, record_usage
 from htbot.persistence.records import Process, Worker
@@ -54,11 +55,13 @@ class DetailedHealth:
 
 @dataclass(frozen=True, slots=True)
 class SystemCounts:
-    """Counts over the whole record, by label; of orders the states that they have reached."""
+    """Counts over the whole record, by label; `orders` by the states that they have reached."""
 
     orders: dict[str, int]
+    open_orders: dict[str, int]
     signals: dict[str, int]
     refusals: dict[str, int]
+    broker_errors: dict[str, int]
     fills: int
     alerts: dict[str, int]
     open_positions: int
@@ -100,7 +103,7 @@ class Monitoring:
         told = self.health()
         try:
             with self._parts.database.transaction() as session:
-                alerts = measures.counts(session).alerts
+                alerts = counts(session).alerts
                 return DetailedHealth(
                     status=told.status,
                     checks=told.checks,
@@ -120,12 +123,19 @@ class Monitoring:
             Retryable: PostgreSQL does not answer.
         """
         with self._parts.database.transaction() as session:
-            counted = measures.counts(session)
+            found = counts(session)
         signals: dict[str, int] = {}
-        for (*_, outcome), count in counted.signals.items():
+        for (*_, outcome), count in found.signals.items():
             signals[outcome] = signals.get(outcome, 0) + count
         return SystemCounts(
-            counted.reached, signals, counted.refusals, counted.fills, counted.alerts, counted.open_positions
+            orders=found.reached,
+            open_orders=found.open_orders,
+            signals=signals,
+            refusals=found.refusals,
+            broker_errors=found.errors,
+            fills=found.fills,
+            alerts=found.alerts,
+            open_positions=found.open_positions,
         )
 
     def usage(self) -> UsageView:

@@ -67,6 +67,11 @@ class RedisSettings(Section):
         """
         return self._first(self.configured_broker_url, self.configured_url, self.embedded_app_url)
 
+    @property
+    def api_broker_url(self) -> str:
+        """URL of the task queue for those who only look how long it is."""
+        return self._first(self.configured_broker_url, self.configured_url, self.embedded_api_url)
+
     def _first(self, *urls: str | None) -> str:
         found = next((url for url in (*urls, self.embedded_url) if url is not None), None)
         if found is None:

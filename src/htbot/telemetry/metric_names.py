@@ -64,6 +64,8 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("session_open", "1 within a regular session of the exchange", "record"),
     _counter("desk_starts", "times that a desk has begun on this record", "record"),
     _gauge("process_start_time_seconds", "when a process last started, seconds since 1970", "record", "service"),
+    _gauge("process_memory_bytes", "resident memory of a program, its pool processes included", "host", "service"),
+    _gauge("process_open_files", "open files of the process of a program that has most", "host", "service"),
     # decisions
     _counter("signals_generated", "signals by kind (bull, bear, leave) and outcome (accepted, refused)", "record",
              "strategy", "type", "symbol", "outcome", aliases=(Alias("trading_signals"),)),
@@ -134,3 +136,17 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("system_disk_percent", "disk in use where the state lies, percent", "host"),
     _gauge("metrics_series_dropped", "label sets that were left out of this page because there were too many", "page"),
 )  # fmt: skip
+
+_CALL_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUESTS = _counter(
+    "http_requests", "answers of the API, by template of the route", "process", "method", "route", "status"
+)
+REQUEST_SECONDS = _histogram(
+    "http_request_duration_seconds",
+    "wall seconds from a call's head to the end of its answer",
+    "process",
+    _CALL_S,
+    *("method", "route"),
+)
+COUNTED = (REQUESTS, REQUEST_SECONDS)
+"""What an API process counts by itself, because it leaves no row: it begins anew with the process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from htbot.telemetry.metric_names import CATALOGUE, Kind, Named
+from htbot.telemetry.metric_names import CATALOGUE, COUNTED, Kind, Named
 from htbot.telemetry.metrics import MOST_SERIES
 
 _HEAD = f"""# Metrics
@@ -13,7 +13,8 @@ Written by `.venv/bin/python -m htbot.telemetry.metric_reference`; a test holds 
 
 `GET /metrics` needs a token of role viewer. The page is gathered at most once in five seconds, whoever asks. Counters
 are counts of rows of the record, so a restart loses nothing and any process may serve them
-([decision](../decisions/0021-metrics-from-the-record.md)). What is not known has no sample. A metric has at most
+([decision](../decisions/0021-metrics-from-the-record.md)); only what the API counts of its own calls ("process") begins
+anew with it. What is not known has no sample. A metric has at most
 {MOST_SERIES} label sets; what is left out is counted in `htbot_metrics_series_dropped`.
 
 Aliases are the same samples under another name: those of the bots that htbot replaces. How to scrape, the dashboard and
@@ -26,7 +27,7 @@ the alert rules: [watching with Prometheus](../guides/prometheus.md).
 
 def page() -> str:
     """The page."""
-    return _HEAD + "".join(_row(named) for named in CATALOGUE)
+    return _HEAD + "".join(_row(named) for named in (*CATALOGUE, *COUNTED))
 
 
 def exposed(name: str, kind: Kind) -> str:

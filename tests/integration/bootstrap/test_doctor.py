@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +22,9 @@ from tests.support.people import FakeLive, chain, clock
 from htbot.bootstrap.doctor import CHECKS, Finding, State, desk, examine, machine, servers, trading, verdict
 from htbot.bootstrap.doctor.finding import Seen
 from htbot.bootstrap.doctor.site import Site
+from htbot.bootstrap.install.processes import MARK
 from htbot.bootstrap.install.supervisor import ProgramState
+from htbot.bootstrap.install.usage import PROGRAM
 from htbot.domain.orders import OrderState
 from htbot.domain.sessions import Session as TradingSession
 from htbot.marketdata.clock_state import ClockState, Mode
@@ -175,6 +179,17 @@ def test_programs_that_do_not_run(at: At) -> None:
     site.__dict__["programs"] = [ProgramState("desk", "RUNNING", 1, 1), ProgramState("api", "FATAL", 0, 1)]
     seen = desk.processes(site)
     assert (seen.state, seen.value, "var/log/api.log" in seen.way_out) == (State.FAIL, "api FATAL", True)
+
+
+def test_a_process_that_takes_too_much(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], MARK: str((tmp_path / "var").resolve()), PROGRAM: "desk"}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environ) as process:
+        for limit_mb, state in ((64, State.OK), (None, State.WARN)):
+            site = Site(settings_of(tmp_path, "postgresql://a@127.0.0.1:1/b"))
+            if limit_mb is None:
+                site.settings.limits.__dict__["memory_mb"] = 1
+            assert desk.usage(site).state is state, desk.usage(site)
+        process.communicate(b"\n")
 
 
 def test_a_worker_with_every_task(at: At, database: Database) -> None:

@@ -47,7 +47,7 @@ def test_it_is_killed_when_it_does_not_stop(stack: Stack) -> None:
     pid = bring_up(stack)
     shutil.rmtree(stack.settings.paths.redis)
     with redis.Redis.from_url(stack.settings.redis.url) as client:
-        client.set("any", "thing")  # what it would save at its end
+        client.set("htbot:any", "thing")  # what it would save at its end
     stack.supervisor().stop("redis")
     log = stack.settings.paths.log / "redis.txt"
     assert wait_until(lambda: "can't exit" in log.read_text(), 10), "it refuses to end"

@@ -72,7 +72,7 @@ def worker(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 def run(task: str, key: str = "all", as_of: datetime = OPENS) -> tuple[str, list[tuple[str, str]]]:
     tasks, outbox = importlib.import_module("htbot.tasks.evaluation_tasks"), Outbox()
-    work = tasks._evaluate_bars if task == EVALUATE_BARS else tasks._evaluate_part
+    work = tasks.look_at_bars if task == EVALUATE_BARS else tasks.look_at_part
     answer = base.run(outbox, task, work, Message(as_of, 7, key))  # type: ignore[arg-type]
     return answer, outbox.sent
 

@@ -71,9 +71,30 @@ async def test_nothing_held_is_left_alone_unless_it_is_forced(world: World) -> N
     assert refused.state is CommandState.FAILED
     assert intent.trade_id in refused.result["why"]
     assert desk.session.connected
+    assert not await desk.desk.trading.hold.keeps_away(world.now)
     forced = tell(world, DISCONNECT, "two", force=True)
     await desk.desk.act(world.now)
     assert (command(world, forced).state, desk.session.connected) == (CommandState.DONE, False)
+
+
+async def test_people_are_paged_while_a_trade_is_open_that_nobody_guards(world: World) -> None:
+    first = await world.desk()
+    for paged in (False, True):
+        if paged:
+            await first.opened()
+        tell(world, DISCONNECT, f"leave-{paged}", force=True)
+        await first.desk.act(world.now)
+        first.die()
+        held = Running(world, first.desk.clock)
+        await held.begin()
+        assert await held.desk.trading.hold.keeps_away(world.now)
+        assert held.desk.trading.hold.unguarded is paged
+        tell(world, CONNECT, f"back-{paged}")
+        assert not await held.desk.trading.hold.keeps_away(world.now)
+        await held.desk.connect()
+        await held.recover()
+        await held.turn()
+        first = held
 
 
 async def test_taken_off_and_let_back_at_once_is_nothing(world: World) -> None:

@@ -165,7 +165,7 @@ def test_a_server_that_drops_tasks_is_refused_at_the_start(name: str, tmp_path: 
         client.config_set("maxmemory-policy", "allkeys-lru")
         with pytest.raises(ConfigurationError) as refused:
             start.for_redis()
-        assert str(refused.value).startswith(f"{name}: maxmemory-policy is allkeys-lru, which drops tasks")
+        assert str(refused.value).startswith(f"{name}: maxmemory-policy=allkeys-lru drops tasks")
         assert "\n" not in str(refused.value)
         queued = fill(client)
         assert (queued > 0, client.llen(QUEUE)) == (True, 0), "it is why: all of the queue went at once"

@@ -167,6 +167,7 @@ def test_a_subject_that_injects_a_header_never_leaves(database: Database, wall: 
 # --- other channels ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # imported by Apprise
 @pytest.mark.fault(45)
 def test_a_channel_by_url_has_the_same_rules(database: Database, wall: Wall) -> None:
     heard: list[str] = []

@@ -73,7 +73,8 @@ def sources(database: Database, tmp_path: Path) -> Sources:
 @pytest.fixture
 def metrics(sources: Sources, ticking: Ticking) -> SystemMetrics:
     redis = RedisMeasures({"used": 1024}, {"default": 3}, {"alerts": 7}, {("alerts", "router"): 2})
-    return SystemMetrics(sources, lambda: Outside(redis, HostMeasures(12.5, 40.0, 91.0), asked=True), ticking)
+    host = HostMeasures(12.5, 40.0, 91.0, {"desk": 2**20}, {"desk": 17})
+    return SystemMetrics(sources, lambda: Outside(redis, host, asked=True), ticking)
 
 
 def traded(database: Database, state: OrderState = OrderState.FILLED) -> None:
@@ -217,6 +218,8 @@ def test_redis_and_host_are_told(metrics: SystemMetrics) -> None:
     assert found["htbot_queue_length", ("default",)] == 3
     assert found["htbot_stream_pending", ("router", "alerts")] == 2
     assert found["htbot_system_disk_percent", ()] == 91
+    assert found["htbot_process_memory_bytes", ("desk",)] == 2**20
+    assert found["htbot_process_open_files", ("desk",)] == 17
 
 
 def test_without_redis_the_rest_is_told(sources: Sources) -> None:

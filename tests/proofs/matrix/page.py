@@ -10,10 +10,10 @@ from tests.proofs.matrix.rows import FAULTS, NOT_RUN, RULINGS
 HEAD = """# What is survived, and which test says so
 
 Written by `.venv/bin/python -m tests.proofs.matrix --write`, which runs every test named here first and writes nothing
-when one fails; a test holds this page and the marks in the tests equal. `pytest -m fault` runs them.
+when one fails or cannot run here; a test holds this page and the marks in the tests equal. `pytest -m fault` runs them.
 
-A row without a test is *not run*, with the reason: it is not known to hold. The tests of 15 and 18 make a small disk in
-a namespace of their own; a host that forbids that skips them and says *not run*.
+A row without a test is *not run*, with the reason: it is not known to hold. Tests of 15, 18 and 46
+need namespaces of their own; a host that forbids them skips these tests with the words *not run*.
 """
 
 

@@ -13,7 +13,7 @@ from htbot.dashboard.parts.settings_form import trouble_of
 from htbot.dashboard.parts.trading import contract
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import NEW_YORK
-from htbot.services.day_picture import DayPicture, EquityPoint, TradePoint
+from htbot.services.day_picture import DayPicture, DayStory, EquityPoint, TradePoint
 
 OPEN = datetime(2026, 3, 3, 14, 30, tzinfo=UTC)
 MINUS = "\N{MINUS SIGN}"
@@ -36,7 +36,7 @@ def picture(**changes: object) -> DayPicture:
         "opens": OPEN,
         "closes": OPEN + timedelta(hours=6.5),
     }
-    return DayPicture(**{**known, **changes})  # type: ignore[arg-type]
+    return DayPicture(**{**known, **changes})
 
 
 def test_unknown_is_a_dash_and_never_zero() -> None:
@@ -89,7 +89,7 @@ def test_a_candle_is_open_close_low_high() -> None:
 
 
 def test_the_chart_has_each_bar_once_and_the_levels_of_the_day() -> None:
-    data = charts.candle_data(picture(), NEW_YORK)
+    data = charts.candle_data(picture(), None, NEW_YORK)
     assert data["xAxis"][0]["data"] == ["2026-03-03 09:30", "2026-03-03 09:35", "2026-03-03 09:40"]
     bars = data["series"][0]
     assert len(bars["data"]) == 3
@@ -98,7 +98,7 @@ def test_the_chart_has_each_bar_once_and_the_levels_of_the_day() -> None:
         ("low", 9.5),
         ("last", 11.5),
     ]
-    closed = charts.candle_data(picture(open_bar=bar(1)), NEW_YORK)
+    closed = charts.candle_data(picture(open_bar=bar(1)), None, NEW_YORK)
     assert len(closed["series"][0]["data"]) == 2
 
 
@@ -108,18 +108,18 @@ def test_entries_and_exits_stand_at_their_bars_with_words() -> None:
         TradePoint(OPEN + timedelta(minutes=11), "exit", "t", 1, "stop_loss", Decimal("-219.92")),
         TradePoint(OPEN - timedelta(days=9), "entry", "old", 1, ""),
     )
-    _, entries, exits = charts.candle_data(picture(points=points), ZoneInfo("Europe/Zurich"))["series"]
+    _, entries, exits = charts.candle_data(picture(), DayStory(points=points), ZoneInfo("Europe/Zurich"))["series"]
     assert [(one["value"][0], one["name"]) for one in entries["data"]] == [("2026-03-03 15:35", "bull")]
     assert [(one["value"][0], one["name"]) for one in exits["data"]] == [("2026-03-03 15:40", f"stop loss {MINUS}$220")]
 
 
 def test_the_equity_curve_begins_at_zero_and_keeps_gaps() -> None:
     points = (EquityPoint(OPEN + timedelta(minutes=5), Decimal("12.5")), EquityPoint(OPEN + timedelta(minutes=6), None))
-    series = charts.equity_series(picture(equity=points), NEW_YORK)
+    series = charts.equity_series(picture(), DayStory(equity=points), NEW_YORK)
     at = charts.wall_ms(OPEN, NEW_YORK)
     assert [(one[0] - at) // 60_000 for one in series] == [0, 5, 5, 6, 12]
     assert [one[1] for one in series] == [0.0, 0.0, 12.5, None, None]
-    assert charts.equity_series(picture(), NEW_YORK) == charts.equity_series(None, NEW_YORK) == []
+    assert charts.equity_series(picture(), DayStory(), NEW_YORK) == charts.equity_series(None, None, NEW_YORK) == []
 
 
 def test_wall_time_is_that_of_the_zone() -> None:

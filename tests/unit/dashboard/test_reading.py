@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.exc import ProgrammingError
 
-from htbot.dashboard.reading import Reader
+from htbot.dashboard.reading import Reader, Source
 from htbot.domain.errors import NotFound, Retryable
 
 
@@ -14,6 +15,7 @@ class Sources:
 
     def __init__(self) -> None:
         self.reads = {"a": 0, "b": 0}
+        self.paces = {"a": 0.0, "b": 0.0}
         self.trouble: Exception | None = None
 
     def read(self, name: str) -> int:
@@ -23,7 +25,7 @@ class Sources:
         return self.reads[name]
 
     def reader(self, every_s: float = 0.001) -> Reader:
-        return Reader({"a": lambda: self.read("a"), "b": lambda: self.read("b")}, every_s)
+        return Reader({name: Source(partial(self.read, name), self.paces[name]) for name in self.reads}, every_s)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -62,6 +64,18 @@ async def test_nobody_watching_nothing_is_read() -> None:
     other = reader.watch(["b"])
     await until_read(sources, "b", 1)
     other()
+
+
+async def test_a_topic_is_read_at_its_pace_and_after_an_act_at_once() -> None:
+    sources = Sources()
+    sources.paces["b"] = 3600.0
+    reader = sources.reader()
+    end = reader.watch(["a", "b"])
+    await until_read(sources, "a", 5)
+    assert sources.reads["b"] == 1
+    reader.refresh()
+    await until_read(sources, "b", 2)
+    end()
 
 
 async def test_what_cannot_be_read_keeps_its_value_and_says_why() -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from htbot.settings import project_root
-from htbot.telemetry.metric_names import CATALOGUE, Kind
+from htbot.telemetry.metric_names import CATALOGUE, COUNTED, Kind
 from htbot.telemetry.metric_reference import exposed
 
 ROOT = project_root()
@@ -28,7 +28,7 @@ _MATCHER = re.compile(r'\s*(\w+)\s*(?:=~|!~|!=|=)\s*"[^"]*"\s*')
 def known() -> dict[str, set[str]]:
     """Labels by each name that a query may ask for."""
     found = dict(OF_PROMETHEUS)
-    for one in CATALOGUE:
+    for one in (*CATALOGUE, *COUNTED):
         for name, labels in [
             (one.name, one.labels),
             *((alias.name, alias.labels or one.labels) for alias in one.aliases),
@@ -113,7 +113,15 @@ def test_each_rule_says_how_bad_it_is_and_where_to_read_on() -> None:
 
 def test_what_the_replaced_bots_warned_of_is_warned_of() -> None:
     wanted = {"HighCpu", "HighMemory", "DiskFull", "ServiceDown", "HighRejectionRate", "BrokerDisconnected"}
-    wanted |= {"HighSlippage", "PortfolioDrawdown", "DailyLossLimit", "NoStrategySignals", "LowWinRate", "MaxDrawdown"}
+    wanted |= {
+        "SlowRequests",
+        "HighSlippage",
+        "PortfolioDrawdown",
+        "DailyLossLimit",
+        "NoStrategySignals",
+        "LowWinRate",
+        "MaxDrawdown",
+    }
     assert wanted <= {rule["alert"] for rule in rules()}
 
 

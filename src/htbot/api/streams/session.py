@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from htbot.api.streams.connection import framed
 from htbot.api.streams.messages import LARGEST, Malformed, Ping, Said, Subscribe, first, later
 from htbot.services.board.board import Board, Dropped, Subscription, Topic
 from htbot.services.board.deltas import encoded
@@ -173,7 +174,8 @@ class StreamSession:
     async def _pump(self, subscription: Subscription) -> None:
         send, symbols = self._socket.send, self._symbols
         async for update in subscription:
-            await send({"type": "websocket.send", "text": update.text(symbols.get(update.topic))})
+            text = update.text(symbols.get(update.topic))
+            await send({"type": "websocket.send", "text": text, "frame": framed(text)})
 
     async def _listen(self, subscription: Subscription) -> None:
         while True:

@@ -61,6 +61,18 @@ def worker(site: Site) -> Seen:
     return ok(f"{len(newest.tasks)} tasks, pid {newest.pid}{elsewhere}")
 
 
+def usage(site: Site) -> Seen:
+    """No process takes more memory or files than it may."""
+    from htbot.bootstrap.install.usage import excesses, usage_of
+
+    instance = site.settings.paths.var.resolve()
+    found = [excess.detail for excess in excesses(instance, site.settings.limits.memory_mb)]
+    if found:
+        return warn("; ".join(found), "the alarm restarts it, the desk between orders only; see var/log/alarm.log")
+    largest = max(usage_of(instance), key=lambda one: one.memory_mb, default=None)
+    return ok("nothing runs" if largest is None else f"the largest is {largest.program}, {largest.memory_mb:.0f} MiB")
+
+
 def heartbeat(site: Site) -> Seen:
     """The desk speaks."""
     desk = site.desk

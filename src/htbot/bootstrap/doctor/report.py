@@ -26,6 +26,7 @@ CHECKS = (
     Check("HT-PROC-01", "processes", desk.processes),
     Check("HT-PROC-02", "versions", desk.versions, Needs.RECORD),
     Check("HT-PROC-03", "worker", desk.worker, Needs.RECORD),
+    Check("HT-PROC-04", "usage", desk.usage),
     Check("HT-API-01", "api", servers.api),
     Check("HT-DESK-01", "desk", desk.heartbeat, Needs.REDIS),
     Check("HT-IB-01", "gateway", servers.gateway),

@@ -37,6 +37,7 @@ def print_readiness(stack: Stack) -> int:
         "Mails": str(mails),
         "Logs": str(settings.paths.log),
         "Halt": f"touch {settings.paths.kill_switch_file}",
+        "Degraded": "; ".join(status.get("degraded") or ()) or "none",
         "Programs": ", ".join(f"{row.name} {row.state.lower()}" for row in states),
         "Next": ".venv/bin/htbot status, .venv/bin/htbot trades, .venv/bin/htbot why TRADE_ID",
     }

@@ -19,19 +19,20 @@ from htbot.settings.endpoint import API_ROLE, APP_ROLE, OWNER, Endpoint, read_en
 
 _SPEAK = "+auth +hello +ping +select +client|setinfo +client|setname +client|id"
 _APP = (
-    f"{_SPEAK} ~htbot:* ~default* ~celery* ~_kombu* ~unacked* &htbot:* &celery* &/*"
+    f"{_SPEAK} ~htbot:* ~default* ~celery* ~_kombu* ~unacked* ~alerts* &htbot:* &celery* &/*"
     " +get +set +del +exists +expire +type +lpush +rpush +lpop +rpop +lrem +llen +brpop +blpop"
     " +sadd +srem +smembers +hset +hget +hgetall +hdel +hlen +zadd +zrem +zrange +zrangebyscore +zrevrangebyscore"
     " +multi +exec +discard +watch +unwatch +publish +subscribe +psubscribe +unsubscribe +punsubscribe"
-    " +evalsha +script|load"
+    " +evalsha +script|load +xadd +xlen +xtrim +info"
 )
 """Live data and the task queue. Scripts are those of the queue's own lock, by their hash."""
 _API = (
-    f"{_SPEAK} %R~htbot:* %W~htbot:requests ~htbot:reply:* %W~htbot:halt &htbot:*"
+    f"{_SPEAK} %R~htbot:* %W~htbot:requests ~htbot:reply:* %W~htbot:halt %R~default* %R~alerts* &htbot:*"
     " +get +mget +hget +hgetall +exists +rpush +blpop +set +del"
+    " +llen +xlen +xrange +xread +xinfo|groups +info"
     " +publish +subscribe +psubscribe +unsubscribe +punsubscribe"
 )
-"""Reads what is live, asks the desk, rings for a halt; the task queue is not its business."""
+"""Reads what is live and how full the server is, asks the desk, rings for a halt; it puts nothing into the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def require_noeviction(variable: str, client: redis.Redis) -> None:
     policy = told.get("maxmemory_policy")
     if policy != "noeviction":
         raise ConfigurationError(
-            f"{variable}: maxmemory-policy is {policy}, which drops tasks when the memory is full: set it to noeviction"
+            f"{variable}: maxmemory-policy={policy} drops tasks when the memory is full: set it to noeviction"
         )
 
 

@@ -40,8 +40,8 @@ class Page:
 
 
 PAGES = (
-    Page("desk", "/", "Desk", "d", ("pnl", "risk", "account", "positions", "picture", "trades")),
-    Page("chart", "/chart", "Chart", "c", ("picture",)),
+    Page("desk", "/", "Desk", "d", ("pnl", "risk", "positions", "picture", "story", "trades")),
+    Page("chart", "/chart", "Chart", "c", ("picture", "story")),
     Page("signals", "/signals", "Signals", "s", ("fired", "cycles")),
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
     Page("trades", "/trades", "Trades", "t", ("trades",)),
@@ -49,7 +49,7 @@ PAGES = (
     Page("strategies", "/strategies", "Strategies", "g", ("instances", "strategy_stats")),
     Page("risk", "/risk", "Risk", "r", ("risk", "rules")),
     Page("alerts", "/alerts", "Alerts", "a", ("alerts",)),
-    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs")),
+    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs", "stream", "instances")),
     Page("backtest", "/backtest", "Backtest", "b", ("backtests",)),
     Page("backtest_report", "/backtest/{job_id}", "Backtest", topics=("backtests",)),
 )

@@ -15,7 +15,7 @@ from nicegui import ui
 
 from htbot.dashboard.parts.numbers import money, words
 from htbot.domain.bars import Bar
-from htbot.services.day_picture import DayPicture, TradePoint
+from htbot.services.day_picture import DayPicture, DayStory, TradePoint
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
@@ -37,21 +37,23 @@ def wall_ms(at: datetime, zone: tzinfo) -> int:
 # --- the day's P&L --------------------------------------------------------------------------------------------------
 
 
-def equity_series(picture: DayPicture | None, zone: tzinfo) -> list[list[Any]]:
+def equity_series(picture: DayPicture | None, story: DayStory | None, zone: tzinfo) -> list[list[Any]]:
     """Points of the curve: clock and dollars; null where it is unknown."""
-    if picture is None:
+    if picture is None or story is None:
         return []
     points: list[list[Any]] = [
-        [wall_ms(point.at, zone), None if point.pnl is None else float(point.pnl)] for point in picture.equity
+        [wall_ms(point.at, zone), None if point.pnl is None else float(point.pnl)] for point in story.equity
     ]
     if not points or picture.as_of is None or picture.opens is None:
         return points
-    until = max(picture.as_of, picture.equity[-1].at)
+    until = max(picture.as_of, story.equity[-1].at)
     start = [[wall_ms(picture.opens, zone), 0.0], [points[0][0], 0.0]]
     return [*start, *points, [wall_ms(until, zone), points[-1][1]]]
 
 
-def _equity_options(picture: DayPicture | None, zone: tzinfo, loss_limit: float | None) -> dict[str, Any]:
+def _equity_options(
+    picture: DayPicture | None, series: list[list[Any]], zone: tzinfo, loss_limit: float | None
+) -> dict[str, Any]:
     zero = {"yAxis": 0, "label": {"show": False}, "lineStyle": {"type": "solid", ":color": colour("muted")}}
     line: dict[str, Any] = {
         "id": "pnl",
@@ -60,7 +62,7 @@ def _equity_options(picture: DayPicture | None, zone: tzinfo, loss_limit: float 
         "lineStyle": {"width": 2, ":color": colour("accent")},
         "itemStyle": {":color": colour("accent")},
         "areaStyle": {"opacity": 0.14, "origin": 0, ":color": colour("accent")},
-        "data": equity_series(picture, zone),
+        "data": series,
     }
     limit = {"yAxis": -loss_limit, "label": {"formatter": "loss limit"}} if loss_limit is not None else None
     line["markLine"] = {
@@ -88,13 +90,13 @@ def equity(screen: Screen) -> None:
     """The curve of the day, kept up to date."""
     zone = screen.look.zone
     picture, risk = screen.value("picture"), screen.value("risk")
-    options = _equity_options(picture, zone, None if risk is None else float(risk.daily_loss_limit))
+    shown = equity_series(picture, screen.value("story"), zone)
+    options = _equity_options(picture, shown, zone, None if risk is None else float(risk.daily_loss_limit))
     chart = ui.echart(options).classes("chart equity").props('role="img" aria-label="P&L of the day over time"')
-    shown = options["series"][0]["data"]
 
     def follow() -> None:
         nonlocal shown
-        data = equity_series(screen.value("picture"), zone)
+        data = equity_series(screen.value("picture"), screen.value("story"), zone)
         if data != shown:
             shown = data
             chart.run_chart_method("setOption", {"series": [{"id": "pnl", "data": data}]})
@@ -110,11 +112,11 @@ def candle(bar: Bar) -> list[float]:
     return [bar.open, bar.close, bar.low, bar.high]
 
 
-def candle_data(picture: DayPicture | None, zone: tzinfo) -> dict[str, Any]:
+def candle_data(picture: DayPicture | None, story: DayStory | None, zone: tzinfo) -> dict[str, Any]:
     """What moves in the chart: bars, the range of the day, entries and exits."""
     bars = _bars(picture)
     keys = [_key(bar.start, zone) for bar in bars]
-    points = picture.points if picture is not None else ()
+    points = story.points if story is not None else ()
     return {
         "xAxis": [{"data": keys}],
         "series": [
@@ -187,10 +189,9 @@ def _said(point: TradePoint) -> str:
     return f"{words(point.reason)} {money(point.pnl, sign=True, cents=False)}"
 
 
-def _candle_options(picture: DayPicture | None, zone: tzinfo) -> dict[str, Any]:
-    data = candle_data(picture, zone)
+def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[str, Any]:
     bars, entries, exits = data["series"]
-    marks = {**bars.pop("markLine"), "symbol": "none", "silent": True, "lineStyle": {":color": colour("muted")}}
+    marks = {**bars["markLine"], "symbol": "none", "silent": True, "lineStyle": {":color": colour("muted")}}
     marks["label"] = {"position": "insideStartTop", "fontSize": _FONT, ":color": colour("muted")}
     style = {
         ":color": colour("surface"),
@@ -250,16 +251,16 @@ def candles(screen: Screen) -> None:
     """The chart of the underlying, kept up to date; a zoom that a person chose stays."""
     zone = screen.look.zone
     picture: DayPicture | None = screen.value("picture")
-    options = _candle_options(picture, zone)
+    shown = candle_data(picture, screen.value("story"), zone)
+    options = _candle_options(picture, shown)
     options["series"][0]["name"] = f"{picture.minutes} min" if picture else "bars"
     options["xAxis"][0]["axisLabel"] = {**_axis()["axisLabel"], ":formatter": "(key) => key.slice(11)"}
     symbol = picture.symbol if picture else "the underlying"
     chart = ui.echart(options).classes("chart candles").props(f'role="img" aria-label="Candles of {symbol}"')
-    shown = candle_data(picture, zone)
 
     def follow() -> None:
         nonlocal shown
-        data = candle_data(screen.value("picture"), zone)
+        data = candle_data(screen.value("picture"), screen.value("story"), zone)
         if data != shown:
             shown = data
             chart.run_chart_method("setOption", data)

@@ -102,6 +102,8 @@ class EvaluationView:
 
 _ORDERS = Keyset((OrderRow.submitted_at, OrderRow.ref), (datetime, str))
 _POSITIONS = Keyset((PositionRow.account, PositionRow.con_id), (str, int), newest_first=False)
+_LOOKS_OF_ONE = Keyset((EvaluationRow.as_of, EvaluationRow.id), (datetime, int))
+"""In this order the looks of one strategy are found by its own index, however rare they are among all."""
 _BY_ID = {row: Keyset((row.id,), (int,)) for row in (AuditRow, AlertRow, HaltRow, EvaluationRow, ReconciliationRunRow)}
 
 
@@ -199,7 +201,8 @@ def evaluations(session: Session, asked: PageRequest, chosen: Filters) -> Page[E
     if chosen.fired is not None:
         quiet = EvaluationRow.why_not.isnot(None)
         query = query.where(~quiet if chosen.fired else quiet)
-    rows, following = _BY_ID[EvaluationRow].page(session, _between(query, EvaluationRow.as_of, chosen), asked, chosen)
+    order = _BY_ID[EvaluationRow] if chosen.strategy is None else _LOOKS_OF_ONE
+    rows, following = order.page(session, _between(query, EvaluationRow.as_of, chosen), asked, chosen)
     fired = _fired(session, [row for row in rows if row.why_not is None])
     return Page([_evaluation_view(row, fired.get(_look(row))) for row in rows], following)
 

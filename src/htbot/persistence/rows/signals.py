@@ -15,7 +15,10 @@ class EvaluationRow(Base):
     """One look of a strategy at a symbol; `why_not` is null when a signal fired (RULINGS 38)."""
 
     __tablename__ = "evaluations"
-    __table_args__ = (UniqueConstraint("strategy", "account", "symbol", "as_of"),)
+    __table_args__ = (
+        UniqueConstraint("strategy", "account", "symbol", "as_of"),
+        Index("ix_evaluations_fired", "id", postgresql_where=text("why_not IS NULL")),
+    )
 
     id: Mapped[SerialKey]
     strategy: Mapped[str]

@@ -32,8 +32,8 @@ class Pace:
     """How often is read, in host seconds.
 
     Attributes:
-        gap_s: between two readings.
-        share: of the time that a reading took, between two readings: at most a fifth of the time goes into reading.
+        gap_s: from the beginning of a reading to that of the next.
+        share: of the time that a reading took, until the next one begins: a fifth of the time at most goes into it.
         rests_after_s: without anybody who looks, nothing is read any more.
         patience_s: how long an answer waits for a reading that was begun after what it must show.
     """
@@ -53,6 +53,7 @@ class _Lane(Generic[T]):
         self._read = read
         self._resting = resting
         self._bell = threading.Event()
+        self._taken = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.asked, self.served = 1, 0
@@ -82,6 +83,12 @@ class _Lane(Generic[T]):
         """Read no more; a reading that is under way is not waited for."""
         self._stopped.set()
         self._bell.set()
+        self._taken.set()
+
+    def take(self, asked: int) -> None:
+        """The loop has what was read; before that nothing is read again, so that nothing piles up in a busy loop."""
+        self.served = asked
+        self._taken.set()
 
     def _run(self, done: Callable[[int, float, T], object]) -> None:
         pause_s = 0.0
@@ -94,11 +101,14 @@ class _Lane(Generic[T]):
             self.began_s = began_s
             found = self._read()
             self.began_s = None
-            pause_s = max(self._pace.gap_s, (time.monotonic() - began_s) * self._pace.share)
+            took_s = time.monotonic() - began_s
+            pause_s = max(self._pace.gap_s - took_s, took_s * self._pace.share)
+            self._taken.clear()
             try:
                 done(asked, began_s, found)
             except RuntimeError:  # the loop has ended before us
                 return
+            self._taken.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +131,7 @@ class Feed:
         self._live: LiveReading | None = None
         self._record: RecordReading | None = None
         self._trouble: Retryable | None = None
-        self._read_s = 0.0
+        self._read_s = self._shown_s = 0.0
         self._asked_s = 0.0
         self._turn = asyncio.Event()
         self._picture: Picture | None = None
@@ -157,11 +167,12 @@ class Feed:
             return Retryable(f"the record was not read: {type(error).__name__}")
 
     def _on_live(self, asked: int, _began_s: float, found: LiveReading) -> None:
-        self._live, self._live_lane.served = found, asked
+        self._live = found
+        self._live_lane.take(asked)
         self._show()
 
     def _on_record(self, asked: int, began_s: float, found: RecordReading | Retryable) -> None:
-        self._record_lane.served = asked
+        self._record_lane.take(asked)
         if isinstance(found, RecordReading):
             self._record, self._read_s = found, began_s
         self._told(found if isinstance(found, Retryable) else None)
@@ -182,7 +193,7 @@ class Feed:
             picture = picture_of(self._live, self._record, halts, configured, away=self._trouble is not None)
             self._picture = picture
             self._status, self._positions = status_without_age(picture.status), encoded(picture.positions)
-            self._as_of = encoded(picture.record.read_at).strip(b'"')
+            self._as_of, self._shown_s = encoded(picture.record.read_at).strip(b'"'), self._read_s
             for topic, state, as_of in states(picture, self.board.followed):
                 self.board.publish(topic, state, as_of)
         self._turn.set()
@@ -249,4 +260,4 @@ class Feed:
         return Answer(self._positions, self._as_of, self._age_s())
 
     def _age_s(self) -> float:
-        return max(0.0, time.monotonic() - self._read_s)
+        return max(0.0, time.monotonic() - self._shown_s)

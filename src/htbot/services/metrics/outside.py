@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from htbot.telemetry.metrics import Gathered
 
@@ -20,11 +20,13 @@ class RedisMeasures:
 
 @dataclass(frozen=True, slots=True)
 class HostMeasures:
-    """The machine, in percent; `disk` is where the state lies."""
+    """The machine, in percent; `disk` is where the state lies. What the programs of the instance take, by name."""
 
     cpu: float
     memory: float
     disk: float
+    memory_bytes: Mapping[str, float] = field(default_factory=dict)
+    open_files: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,7 @@ def put_outside(gathered: Gathered, outside: Outside) -> None:
         gathered.put("htbot_system_cpu_percent", outside.host.cpu)
         gathered.put("htbot_system_memory_percent", outside.host.memory)
         gathered.put("htbot_system_disk_percent", outside.host.disk)
+        for program, taken in outside.host.memory_bytes.items():
+            gathered.put("htbot_process_memory_bytes", taken, program)
+        for program, count in outside.host.open_files.items():
+            gathered.put("htbot_process_open_files", count, program)

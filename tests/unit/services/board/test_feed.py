@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -58,10 +59,29 @@ class Told:
         if self.away:
             raise Retryable("PostgreSQL did not answer")
         task = TaskView("read_market", record.NOON, 0.0, "DONE", "", HOST_NOW - timedelta(seconds=7))
-        stored = StoredStatus(record.ACCOUNT, list(self.halts), [], [], [task], [], HOST_NOW)
+        stored = StoredStatus(
+            account=record.ACCOUNT,
+            halts=list(self.halts),
+            open_trades=[],
+            strategies=[],
+            tasks=[task],
+            recent=[],
+            read_at=HOST_NOW,
+            degraded=[],
+        )
         rows = {topic: {"a": self.read} for topic in wanted if topic is Topic.ORDERS}
         closes = {"SPX": LastClose(record.DAY, 4000.0)}
-        return RecordReading("1", wanted, record.ACCOUNT, HOST_NOW, HOST_NOW, stored, [HELD], closes, None, rows)
+        return RecordReading(
+            version="1",
+            wanted=wanted,
+            account=record.ACCOUNT,
+            told_at=HOST_NOW,
+            read_at=HOST_NOW,
+            status=stored,
+            positions=[HELD],
+            closes=closes,
+            rows=rows,
+        )
 
     def halt(self) -> None:
         self.halts.append(HaltView("halt", "cli", "news", None, "cli:me"))
@@ -197,5 +217,15 @@ async def test_following_reads_what_is_followed_and_no_more(told: Told) -> None:
         while (update := await subscription.next()).topic is not Topic.HEALTH:
             pass
         assert update.delta.set == {"database": "away", "record_read_at": "2026-01-05T12:00:00Z", "ready": False}
+
+    await background(told, QUICK, act)
+
+
+async def test_nothing_piles_up_in_a_loop_that_is_busy(told: Told) -> None:
+    async def act(feed: Feed) -> None:
+        await feed.ready()
+        read = told.read
+        time.sleep(0.05)  # noqa: ASYNC251 - the loop is held up while the threads could read fifty times
+        assert told.read <= read + 1
 
     await background(told, QUICK, act)
