@@ -113,8 +113,8 @@ def main() -> int:
     with TemporaryDirectory(prefix="htbot-bench-") as folder, running(environment(Path(folder), **STILL)) as instance:
         until(lambda: f"{instance.people.queries.desk().market_time:%H:%M}" >= "15:09", 240, "the world stands still")
         with browser() as launched:
-            beyond = pages(launched, instance, asked.rounds)
             cost(launched, instance, asked.seconds)
+            beyond = pages(launched, instance, asked.rounds)
     return beyond
 
 

@@ -23,6 +23,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 # The trend of this seed breaks the day's high at 10:01:30 New York: seven seconds after the start.
 MORNING = {"PAPER_SPEED": "20", "PAPER_SEED": "7", "PAPER_START": "2021-01-04T14:59:00+00:00", "HTBOT_SYMBOL": "SPX"}
 PICTURES = "HTBOT_SCREENSHOTS"
+LAST_CANDLE = (
+    "getElement(Number(document.querySelector('.chart.candles').id.slice(1)))"
+    ".chart?.getOption().series[0].data.at(-1)?.slice(-4)"
+)
 NARROW = {"/", "/orders"}
 """Pages that axe-core reads on a phone too: the rules are the same, and each reading takes a second."""
 
@@ -84,9 +88,10 @@ def test_a_trader_watches_a_trade_halts_resumes_and_flattens(
         expect(page.locator(".mode")).to_contain_text("PAPER")
 
         page.goto(address(instance, "/chart"))
-        bar = page.locator(".chart-facts .broad .note")
-        before = bar.inner_text()
-        expect(bar).not_to_have_text(before, timeout=30_000)
+        page.wait_for_function(f"{LAST_CANDLE} !== undefined")
+        before = page.evaluate(LAST_CANDLE)
+        assert len(before) == 4, "open, close, low, high"
+        page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'", timeout=30_000)
 
         page.goto(address(instance))
         expect(page.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible(timeout=60_000)

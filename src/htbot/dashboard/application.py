@@ -48,6 +48,7 @@ def sources_of(people: People) -> Mapping[str, Source]:
         "risk": Source(queries.risk, 5),
         "positions": Source(queries.positions),
         "picture": Source(people.pictures.bars),
+        "stream": Source(people.pictures.stream, 2),
         "story": Source(people.pictures.story, 3),
         "orders": Source(lambda: queries.orders(_RECENT), 2),
         "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]), 2),

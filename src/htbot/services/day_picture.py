@@ -85,6 +85,20 @@ class DayStory:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamView:
+    """Market data of one underlying. `age_s` is market time; of `lines` that are streamed `quotes` have both sides."""
+
+    symbol: str
+    as_of: datetime
+    age_s: float | None
+    spot: float | None
+    quotes: int
+    lines: int
+    options: int
+    watching_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DayPictures:
     """Reads the day of the market's clock, else the last day with a trade; `host_now` is wall time.
 
@@ -121,6 +135,23 @@ class DayPictures:
             open_bar=watched.bar if watched and current and watched.bar.minutes == self.minutes else None,
             opens=hours.opens if hours else None,
             closes=hours.closes if hours else None,
+        )
+
+    def stream(self) -> StreamView | None:
+        """The market data of the underlying as the desk published it last; None when there is none."""
+        snapshot = snapshot_of(self.live, self.symbol)
+        if snapshot is None:
+            return None
+        now = look(self.live, self.host_now()).market_time
+        return StreamView(
+            symbol=snapshot.symbol,
+            as_of=snapshot.as_of,
+            age_s=None if now is None else (now - snapshot.as_of).total_seconds(),
+            spot=snapshot.spot,
+            quotes=sum(1 for quote in snapshot.quotes.values() if quote.mid is not None),
+            lines=len(snapshot.quotes),
+            options=len(snapshot.options),
+            watching_since=snapshot.watching_since,
         )
 
     def story(self) -> DayStory:

@@ -36,7 +36,7 @@ def picture(**changes: object) -> DayPicture:
         "opens": OPEN,
         "closes": OPEN + timedelta(hours=6.5),
     }
-    return DayPicture(**{**known, **changes})  # type: ignore[arg-type]
+    return DayPicture(**{**known, **changes})
 
 
 def test_unknown_is_a_dash_and_never_zero() -> None:

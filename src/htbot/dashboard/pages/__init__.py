@@ -49,7 +49,7 @@ PAGES = (
     Page("strategies", "/strategies", "Strategies", "g", ("instances", "strategy_stats")),
     Page("risk", "/risk", "Risk", "r", ("risk", "rules")),
     Page("alerts", "/alerts", "Alerts", "a", ("alerts",)),
-    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs")),
+    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs", "stream", "instances")),
     Page("backtest", "/backtest", "Backtest", "b", ("backtests",)),
     Page("backtest_report", "/backtest/{job_id}", "Backtest", topics=("backtests",)),
 )

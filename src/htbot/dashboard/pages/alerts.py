@@ -115,7 +115,9 @@ def seen(screen: Screen) -> Markup:
         for alert in reversed(found)
         if alert.acknowledged_at is not None
     ]
-    return join(tag("h2", "Acknowledged"), table("Acknowledged alerts", _SEEN, rows, empty("None yet.")))
+    return join(
+        tag("h2", "Acknowledged"), table("Acknowledged alerts", _SEEN, rows, empty("No alert was acknowledged yet."))
+    )
 
 
 async def _acknowledge(screen: Screen, alert: AlertView) -> None:

@@ -11,9 +11,11 @@ from htbot.bootstrap.programs import ProgramView
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import age, duration, whole, words
 from htbot.persistence.queries.shapes import ReconciliationView, TaskView
+from htbot.services.day_picture import StreamView
 from htbot.services.log_files import LEVELS, LogFiles, LogLine
 from htbot.services.queries import Readiness
 from htbot.services.status_view import StatusView
+from htbot.services.strategy_reads import InstanceView
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
@@ -26,6 +28,7 @@ _TASKS = (
     Column("Last run"),
     Column("Error", wide=True),
 )
+_STREAMS = (Column("Symbol"), Column("Stream"), Column("Age or last look", number=True), Column("State", wide=True))
 _DIFFERENCES = (
     Column("Kind"),
     Column("Contract or order", wide=True),
@@ -45,6 +48,7 @@ def build(screen: Screen) -> None:
         screen.panel(reconciliation, "card span-5")
         screen.panel(programs, "card span-5")
         screen.panel(tasks, "card span-7")
+        screen.panel(streams, "card")
         with ui.element("section").classes("card").props('aria-label="Logs"'):
             _logs(screen)
 
@@ -135,6 +139,22 @@ def _task(screen: Screen, task: TaskView) -> Row:
         task.error,
     )
     return Row(cells)
+
+
+def streams(screen: Screen) -> Markup:
+    """Market data: the underlying's quotes as the desk has them, and the bars that watched strategies wait for."""
+    told: StreamView | None = screen.value("stream")
+    watched: list[InstanceView] = [one for one in screen.value("instances") or [] if one.enabled]
+    rows = []
+    if told is not None:
+        quoted = f"{whole(told.quotes)} of {whole(told.lines)} lines quoted, {whole(told.options)} options listed"
+        since = f"watched since {screen.look.clock(told.watching_since)}"
+        rows.append(Row((told.symbol, "quotes", age(told.age_s), f"{quoted}, {since}")))
+    for one in watched:
+        bars = f"{one.minutes} min bars for {one.name}"
+        rows.append(Row((one.symbol, bars, screen.look.clock(one.as_of), one.why_not or "")))
+    nothing = empty("No market data yet.", "The desk publishes them once it is connected.")
+    return join(tag("h2", "Streams"), table("Streams", _STREAMS, rows, nothing))
 
 
 def _logs(screen: Screen) -> None:

@@ -1,0 +1,256 @@
+"""What the pages draw, as text: with nothing known, and with values that mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from markupsafe import Markup
+
+from htbot.dashboard import layout
+from htbot.dashboard.look import Look
+from htbot.dashboard.pages import (
+    PAGES,
+    Page,
+    alerts,
+    backtest,
+    backtest_report,
+    chart,
+    desk,
+    orders,
+    risk,
+    signals,
+    system,
+    trade,
+    trades,
+)
+from htbot.dashboard.pages import strategies as strategies_page
+from htbot.dashboard.parts.icons import icon
+from htbot.dashboard.reading import Reading
+from htbot.persistence.queries.lists import EvaluationView
+from htbot.persistence.queries.shapes import (
+    AlertView,
+    HaltView,
+    OpenTradeView,
+    OrderView,
+    StrategyView,
+    TradeLegView,
+    TradeView,
+)
+from htbot.services.status_view import DeskStatus, StatusView
+
+NOON = datetime(2026, 3, 3, 17, tzinfo=UTC)
+UNTRUSTED = "<script>alert(1)</script>"
+MINUS = "\N{MINUS SIGN}"
+RENDERS: dict[str, tuple[Callable[[Any], Markup], ...]] = {
+    "desk": (desk.open_trade, desk.day, desk.market, desk.equity_head, desk.positions, desk.events),
+    "chart": (chart.heading, chart.figures),
+    "signals": (signals.fired, signals.decision, signals.cycles),
+    "orders": (orders.orders, orders.fills),
+    "trades": (trades.summary, trades.trades),
+    "trade": (lambda screen: trade.result(screen, "t-1"),),
+    "strategies": (strategies_page.traded,),
+    "risk": (risk.breaker, risk.halts, risk.rules),
+    "alerts": (alerts.heading, alerts.seen),
+    "system": (system.health, system.reconciliation, system.programs, system.tasks, system.streams),
+    "backtest": (backtest.jobs,),
+    "backtest_report": (backtest_report.heading, backtest_report.state, backtest_report.report),
+}
+
+
+@dataclass
+class Shown:
+    """A screen without a browser."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    page: Page = PAGES[0]
+    look: Look = field(default_factory=Look)
+    parameters: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def value(self, topic: str) -> Any:
+        return self.values.get(topic)
+
+    def reading(self, topic: str) -> Reading:
+        return Reading(self.values.get(topic), 0.0 if topic in self.values else None, self.troubles.get(topic))
+
+
+def status(**changes: Any) -> StatusView:
+    known: dict[str, Any] = {
+        "mode": "paper",
+        "market_time": NOON,
+        "speed": 1.0,
+        "connection": "connected",
+        "trading_enabled": True,
+        "reason": None,
+        "halt": None,
+        "strategies": [],
+        "open_trade": None,
+        "open_trades": 0,
+        "tasks": [],
+        "recent": [],
+        "world": "w",
+        "account": "DU1",
+        "desk": DeskStatus("running", 0.1),
+        "degraded": [],
+        "as_of": NOON,
+    }
+    return StatusView(**known | changes)
+
+
+def leg(strike: int, side: str) -> TradeLegView:
+    return TradeLegView(strike, "SPX", date(2026, 3, 3), Decimal(strike), "P", side, 1, Decimal("9.5"), None, False)
+
+
+def open_trade(**changes: Any) -> OpenTradeView:
+    known: dict[str, Any] = {
+        "id": "t-1",
+        "strategy": "spx_breakout",
+        "account": "DU1",
+        "symbol": "SPX",
+        "direction": 1,
+        "state": "open",
+        "opened_at": NOON,
+        "legs": [leg(5395, "SELL"), leg(5355, "BUY")],
+        "quantity": 1,
+        "width": Decimal(40),
+        "credit": Decimal("9.50"),
+        "maximum_loss": Decimal(3050),
+        "mark": Decimal("8.50"),
+        "natural": Decimal("8.60"),
+        "pnl_mid": Decimal(-100),
+        "pnl_natural": Decimal(-110),
+        "max_gain": Decimal(5),
+        "marked_at": NOON,
+        "target": Decimal(400),
+        "stop": Decimal(200),
+        "exit_at": NOON + timedelta(hours=3),
+        "flat_deadline": NOON + timedelta(hours=4),
+    }
+    return OpenTradeView(**known | changes)
+
+
+def test_every_page_has_a_place_a_key_of_its_own_and_a_picture() -> None:
+    main = [page for page in PAGES if page.in_navigation]
+    assert len({page.key for page in main}) == len(main) == 10
+    assert len({page.path for page in PAGES}) == len(PAGES)
+    assert {page.name for page in PAGES} == set(RENDERS)
+    for page in main:
+        assert "<svg" in icon(page.name)
+        assert callable(page.load())
+
+
+@pytest.mark.parametrize(("name", "render"), [(name, one) for name, every in RENDERS.items() for one in every])
+def test_with_nothing_known_every_part_says_so_and_no_figure_is_zero(
+    name: str, render: Callable[[Any], Markup]
+) -> None:
+    drawn = render(Shown(page=next(page for page in PAGES if page.name == name)))
+    assert "$0" not in drawn
+    assert "None" not in drawn
+
+
+def test_paper_and_live_cannot_be_taken_for_each_other() -> None:
+    paper = layout.banner(Shown({"status": status(speed=20.0)}))
+    live = layout.banner(Shown({"status": status(mode="live")}))
+    unknown = layout.banner(Shown())
+    assert "PAPER" in paper
+    assert "20 times real time" in paper
+    assert "LIVE" not in paper
+    assert "LIVE" in live
+    assert "real money" in live
+    assert "PAPER" not in live
+    assert "state unknown" in unknown
+    assert "12:00:00" in paper
+
+
+def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
+    lost = layout.banner(Shown({"status": status(connection="reconnecting")}))
+    gone = layout.banner(Shown({"status": status(desk=DeskStatus("not running", 99.0))}))
+    assert 'light bad"><span class="dot" aria-hidden="true">▲</span>Broker' in lost
+    assert "reconnecting" in lost
+    assert "not running" in gone
+
+
+def test_halts_and_old_figures_stand_above_every_page() -> None:
+    halt = HaltView("halt", "dashboard", UNTRUSTED, NOON, "dashboard:hand")
+    drawn = layout.troubles(Shown({"status": status(halt=[halt])}, troubles={"pnl": "PostgreSQL is away"}))
+    assert "Trading is halted" in drawn
+    assert "dashboard:hand since 12:00:00" in drawn
+    assert "PostgreSQL is away" in drawn
+    assert "<script" not in drawn
+    assert layout.troubles(Shown({"status": status()})) == ""
+
+
+def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
+    drawn = desk.open_trade(Shown({"status": status(open_trade=open_trade(), open_trades=3)}))
+    assert f"P&amp;L {MINUS}$100.00 between stop {MINUS}$200.00 and target +$400.00" in drawn
+    assert "SPX bull put 5395/5355, 1 lot" in drawn
+    assert "+2 more" in drawn
+    assert 'needle loss" style="left:16.67%"' in drawn
+    unmarked = open_trade(pnl_mid=None, pnl_natural=None, mark=None, max_gain=None)
+    drawn = desk.open_trade(Shown({"status": status(open_trade=unmarked, open_trades=1)}))
+    assert "needle" not in drawn
+    assert "P&amp;L — between stop" in drawn
+
+
+def test_a_flat_desk_says_why_nothing_happens() -> None:
+    view = StrategyView("spx_breakout", "SPX", "DU1", 1, 2.0, 1.0, None, f"waits {UNTRUSTED}", NOON)
+    drawn = desk.open_trade(Shown({"status": status(strategies=[view])}))
+    assert "Flat" in drawn
+    assert "spx_breakout: waits &lt;script&gt;" in drawn
+
+
+def look_at(number: int, why_not: str | None, strategy: str = "a", trend: int = 1) -> EvaluationView:
+    at = NOON + timedelta(seconds=30 * number)
+    return EvaluationView(number, strategy, "DU1", "SPX", at, trend, None, None, why_not, {})
+
+
+def test_equal_looks_in_a_row_are_one_line_and_a_signal_stands_alone() -> None:
+    newest_first = [
+        look_at(9, "waits at 12:04:30"),
+        look_at(8, "waits at 12:04:00"),
+        look_at(8, "other", strategy="b"),
+        look_at(7, "waits at 12:03:30", trend=-1),
+        look_at(6, None),
+        look_at(5, None),
+        look_at(4, "other", strategy="b"),
+    ]
+    told = [(one.last.id, one.looks, one.last.strategy) for one in signals.stretches(newest_first)]
+    assert told == [(9, 2, "a"), (8, 2, "b"), (7, 1, "a"), (6, 1, "a"), (5, 1, "a")]
+
+
+def test_trades_are_summed_only_when_each_is_known() -> None:
+    def closed(number: int, net: Decimal | None) -> TradeView:
+        made = open_trade(id=f"t-{number}")
+        return TradeView(
+            made.id, "s", "DU1", "SPX", 1, "closed", NOON, NOON, made.legs, 1, Decimal(40), None, None, "stop_loss",
+            net, Decimal(0), net, None, 60.0, "hash",
+        )  # fmt: skip
+
+    both = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, Decimal(-4))]}))
+    assert "+$6.00" in both
+    assert "50 %" in both
+    some = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, None)]}))
+    assert '<dt>Net P&amp;L</dt><dd><span class="amount unknown">—' in some
+
+
+def test_an_alert_shows_its_delivery_and_its_text_as_text() -> None:
+    alert = AlertView(1, NOON, "k", "CRITICAL", "HTBot Alert: Fire", UNTRUSTED, "DU1", "FAILED", None, 3, "no server")
+    drawn = alerts.told(Shown(), alert)
+    assert "failed after 3 tries: no server" in drawn
+    assert "<script" not in drawn
+    assert "1 not acknowledged" in alerts.heading(Shown({"alerts": [alert]}))
+
+
+def test_only_orders_that_may_still_fill_can_be_cancelled() -> None:
+    def of(state: str) -> OrderView:
+        return OrderView("r", 1, None, "DU1", "exit", "SELL", 1, Decimal(-1), state, 0, None, [], "t", NOON, NOON, "")
+
+    working = {state for state in ("SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL") if orders.is_working(of(state))}
+    assert working == {"SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL"}
+    assert not any(orders.is_working(of(state)) for state in ("FILLED", "CANCELLED", "REJECTED", "EXPIRED"))
+    assert (orders.tone("FILLED"), orders.tone("REJECTED")) == ("good", "bad")
