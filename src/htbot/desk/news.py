@@ -27,6 +27,7 @@ from htbot.execution.messages import (
 )
 from htbot.execution.reconciliation import REF_PREFIX, state_of_status
 from htbot.execution.states import OrderEvent
+from htbot.portfolio.pnl import net_price
 from htbot.telemetry.failpoints import reach
 
 _ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
@@ -125,8 +126,9 @@ class OrderNews:
                 lambda session: self.record.book_fill(session, fill, now),
                 lambda _none: self.told.booked.add(fill.exec_id),
             )
-        price = self._bag_price(fill.ref)
-        self._settle(self.book.filled(fill), fill.ref, now)
+        price, held = self._bag_price(fill.ref), self.book.filled(fill)
+        self._average(held, fill.ref)
+        self._settle(held, fill.ref, now)
         self.ledger.post(lambda session: check_executions(session, fill.ref, price), key=("check", fill.ref))
 
     def _settle(self, held: OpenTrade | None, ref: str, now: datetime) -> None:
@@ -137,6 +139,14 @@ class OrderNews:
             self.ledger.post(
                 lambda session: self.record.settle_ref(session, ref, now), self.orders.settled, key=("ref", ref)
             )
+
+    def _average(self, held: OpenTrade | None, ref: str) -> None:
+        """The average of an order for shares, which has no execution of a combination to tell it."""
+        live = self.orders.of_ref(ref)
+        if held is None or live is None or live.intent.plain is None:
+            return
+        own = [one for one in held.fills.values() if one.ref == ref]
+        live.average_price = net_price(live.intent.legs, own)
 
     def _bag_price(self, ref: str) -> Decimal | None:
         """The combination's price once all of it is executed, None before and for a changing average."""

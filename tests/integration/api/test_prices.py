@@ -59,15 +59,15 @@ def test_a_day_is_new_yorks_and_included_a_time_is_excluded(api: TestClient, sto
     assert closes(api, "/api/market-data/historical/SPY", minutes=30) == [103.0]
 
 
-@pytest.mark.parametrize("path", ["/history", "/ohlcv", "/stats", "/api/market-data/historical"])
-def test_what_is_not_known_is_404_with_what_is(api: TestClient, stored: House, path: str) -> None:
-    answer = api.get(f"{path}/SPYY")
-    assert (answer.status_code, answer.json()["detail"]) == (404, "nothing is known of SPYY: did you mean SPY?")
-    answer = api.get(f"{path}/SPY", params={"minutes": 7})
-    assert (answer.status_code, "5, 30 min" in answer.json()["detail"]) == (404, True)
-    for params in ({"start": "yesterday"}, {"start": "9999-12-31"}, {"end": "2022-08-26T10:00:00"}, {"more": 1}):
-        assert api.get(f"{path}/SPY", params=params).status_code == 422, params
-    assert api.get(f"{path}/S;P").status_code == 422
+def test_what_is_not_known_is_404_with_what_is(api: TestClient, stored: House) -> None:
+    for path in ("/history", "/ohlcv", "/stats", "/api/market-data/historical"):
+        answer = api.get(f"{path}/SPYY")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "nothing is known of SPYY: did you mean SPY?")
+        answer = api.get(f"{path}/SPY", params={"minutes": 7})
+        assert (answer.status_code, "5, 30 min" in answer.json()["detail"]) == (404, True)
+        for params in ({"start": "yesterday"}, {"start": "9999-12-31"}, {"end": "2022-08-26T10:00:00"}, {"more": 1}):
+            assert api.get(f"{path}/SPY", params=params).status_code == 422, params
+        assert api.get(f"{path}/S;P").status_code == 422
 
 
 def test_a_span_as_one_bar_and_its_figures(api: TestClient, stored: House) -> None:

@@ -16,8 +16,11 @@ from htbot.domain.signals import PlainLeg
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import CommissionMessage
 from htbot.marketdata.clock_state import Mode
+from htbot.persistence.queries import trades, trading
+from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import CommandRepository, CommandRequest
-from htbot.services.command_kinds import CLOSE_ALL
+from htbot.persistence.states import CommandState
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.trade_record import manual_decision, request_exit
 
 SPY = plain.LONG.con_id
@@ -367,3 +370,37 @@ async def test_with_postgres_dead_time_still_closes_once(world: World) -> None:
     await desk.turn()
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
     assert sides(world) == [("BUY", 100), ("SELL", 100)]
+
+
+async def test_cancelling_everything_leaves_what_protects(world: World) -> None:
+    desk = await world.desk()
+    await opened(world, desk)
+    with world.database.transaction() as session:
+        asked = CommandRequest("key", CANCEL, "person", world.now, {"ref": EVERY_ACCOUNT})
+        command, _new = CommandRepository(session).create(asked)
+    await desk.turn()
+    assert len(standing(world)) == 2
+    with world.database.transaction() as session:
+        done = CommandRepository(session).get(command.id)
+    assert done is not None
+    assert done.state is CommandState.DONE
+
+
+async def test_people_see_the_side_and_the_price_of_the_shares(world: World) -> None:
+    desk = await world.desk()
+    await opened(world, desk, plain.SHORT)
+    with world.database.transaction() as session:
+        shown = {one.ref[-2:]: one for one in trading.orders(session, Selection())}
+        [view] = trades.open_trades(session)
+        [held] = trading.positions(session)
+    sold, stop, target = shown["E1"], shown["X1"], shown["X2"]
+    assert (sold.action, sold.limit, sold.avg_price, sold.legs[0].side) == (
+        "SELL",
+        Decimal("399.50"),
+        Decimal("400.00"),
+        "SELL",
+    )
+    assert [(one.action, one.limit) for one in (stop, target)] == [("BUY", Decimal(402)), ("BUY", Decimal(396))]
+    assert (view.width, view.credit, view.maximum_loss, view.stop, view.target) == (None, None, 200, 200, 400)
+    assert (view.legs[0].side, view.legs[0].fill, view.legs[0].strike) == ("SELL", Decimal(400), None)
+    assert (held.quantity, held.avg_price, held.trade_id) == (-100, Decimal(400), view.id)

@@ -100,10 +100,24 @@ def test_unknown_names_are_told_with_what_there_is(watch: Watch) -> None:
         watch.strategies.remove("fast", CALLER)
 
 
-def test_only_watching_exists(watch: Watch) -> None:
+def test_the_record_knows_two_modes(watch: Watch) -> None:
     watch.add("fast")
     with pytest.raises(IntegrityError, match="ck_strategies_mode"), watch.database.transaction() as session:
-        session.execute(text("UPDATE strategies SET mode = 'trade'"))
+        session.execute(text("UPDATE strategies SET mode = 'sell'"))
+
+
+def test_an_instance_that_may_trade_begins_anew_and_the_change_is_audited(watch: Watch) -> None:
+    watch.add("fast", exit_time="15:50")
+    changed = watch.strategies.set_mode("fast", "trade", CALLER)
+    assert (changed.mode, changed.observed, watch.instance("fast").mode) == ("trade", None, "trade")
+    with pytest.raises(CallerMistake, match="exit_time"):
+        watch.strategies.change("fast", {}, CALLER, unset=["exit_time"])
+    assert watch.strategies.set_mode("fast", "observe", CALLER).mode == "observe"
+    with watch.database.transaction() as session:
+        modes = [
+            entry.detail["mode"] for entry in AuditRepository(session).recent() if entry.action == "strategy.changed"
+        ]
+    assert sorted(modes) == ["observe", "trade"]
 
 
 def test_types_are_those_for_plain_instruments() -> None:

@@ -59,7 +59,16 @@ class Told:
         if self.away:
             raise Retryable("PostgreSQL did not answer")
         task = TaskView("read_market", record.NOON, 0.0, "DONE", "", HOST_NOW - timedelta(seconds=7))
-        stored = StoredStatus(record.ACCOUNT, list(self.halts), [], [], [task], [], HOST_NOW)
+        stored = StoredStatus(
+            account=record.ACCOUNT,
+            halts=list(self.halts),
+            open_trades=[],
+            strategies=[],
+            tasks=[task],
+            recent=[],
+            read_at=HOST_NOW,
+            degraded=[],
+        )
         rows = {topic: {"a": self.read} for topic in wanted if topic is Topic.ORDERS}
         closes = {"SPX": LastClose(record.DAY, 4000.0)}
         return RecordReading(
