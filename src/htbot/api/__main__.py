@@ -23,6 +23,7 @@ CONFIGURATION_EXIT = 4
 def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
+    feed = Feed(people.readings, Board())
     doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit)
     return ApiParts(
         queries=people.queries,
@@ -43,8 +44,8 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         doorman=doorman,
         hosts=process.hosts,
         url=process.url,
-        feed=Feed(people.readings, Board()),
-        dashboard=build_dashboard(people, doorman, process.token),
+        feed=feed,
+        dashboard=build_dashboard(people, doorman, process.token, feed),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -12,12 +14,15 @@ from starlette.staticfiles import StaticFiles
 from htbot.bootstrap.people import People
 from htbot.dashboard.gate import Gate
 from htbot.dashboard.login import router as login_router
-from htbot.dashboard.reading import Reader, Source
+from htbot.dashboard.reading import Partly, Reader, Source
 from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
+from htbot.domain.errors import Retryable
 from htbot.persistence.queries.lists import Filters
 from htbot.persistence.queries.paging import PageRequest
 from htbot.persistence.queries.selection import Selection
+from htbot.services.board.feed import Feed
+from htbot.services.board.picture import Picture
 from htbot.services.doorman import Doorman
 
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -32,23 +37,47 @@ class Dashboard:
     doorman: Doorman
     sessions: Sessions
     reader: Reader
+    feed: Feed
 
 
-def build_dashboard(people: People, doorman: Doorman, first_token: str) -> Dashboard:
-    """The dashboard over the services of its process. Nothing is read before somebody looks."""
-    return Dashboard(people, doorman, Sessions(doorman, first_token), Reader(sources_of(people)))
+def build_dashboard(people: People, doorman: Doorman, first_token: str, feed: Feed) -> Dashboard:
+    """The dashboard over the services and the feed of its process. Nothing is read before somebody looks."""
+    reader = Reader(sources_of(people, feed), partial(version_of, feed))
+    return Dashboard(people, doorman, Sessions(doorman, first_token), reader, feed)
 
 
-def sources_of(people: People) -> Mapping[str, Source]:
+async def version_of(feed: Feed) -> object:
+    """The state of the record as the feed saw it last; None while that is not known. Keeps the feed reading."""
+    try:
+        await feed.ready()
+    except Retryable:
+        return None
+    picture = feed.picture
+    return None if picture is None or picture.away else picture.record.version
+
+
+def _seen(feed: Feed, part: Callable[[Picture], Any]) -> Any:
+    """A part of the process's picture, which has the desk's newest quotes; of an old record it says so.
+
+    Raises:
+        Retryable: nothing was read yet.
+    """
+    picture = feed.picture
+    if picture is None:
+        raise Retryable("PostgreSQL has not answered yet")
+    return Partly(part(picture), "PostgreSQL does not answer") if picture.away else part(picture)
+
+
+def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
     """What the pages watch, by topic, each as often as it is worth its price."""
     queries, listings = people.queries, people.listings
     return {
-        "status": Source(queries.status),
+        "status": Source(lambda: _seen(feed, lambda picture: picture.status), at_hand=True),
         "pnl": Source(lambda: queries.pnl(Selection()), 2),
         "risk": Source(queries.risk, 5),
-        "positions": Source(queries.positions),
-        "picture": Source(people.pictures.bars),
-        "stream": Source(people.pictures.stream, 2),
+        "positions": Source(lambda: _seen(feed, lambda picture: picture.positions), at_hand=True),
+        "picture": Source(people.pictures.bars, of_record=False),
+        "stream": Source(people.pictures.stream, 2, of_record=False),
         "story": Source(people.pictures.story, 3),
         "orders": Source(lambda: queries.orders(_RECENT), 2),
         "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]), 2),
@@ -56,14 +85,14 @@ def sources_of(people: People) -> Mapping[str, Source]:
         "trades": Source(lambda: queries.trades(_RECENT), 3),
         "fired": Source(lambda: listings.evaluations(PageRequest(60), Filters(fired=True)).items, 3),
         "cycles": Source(lambda: listings.evaluations(PageRequest(240), Filters()).items, 5),
-        "rules": Source(people.risk_rules.rules, 3),
+        "rules": Source(people.risk_rules.rules, 3, of_record=False),
         "alerts": Source(lambda: queries.alerts(_RECENT), 2),
-        "readiness": Source(queries.readiness, 2),
+        "readiness": Source(queries.readiness, 2, of_record=False),
         "reconciliation": Source(queries.reconciliation, 5),
         "instances": Source(people.strategy_reads.instances, 2),
         "strategy_stats": Source(people.strategy_reads.stats, 10),
-        "backtests": Source(people.backtests.all),
-        "programs": Source(people.programs.states, 5),
+        "backtests": Source(people.backtests.all, of_record=False),
+        "programs": Source(people.programs.states, 5, of_record=False),
     }
 
 

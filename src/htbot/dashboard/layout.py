@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from nicegui import ui
 from htbot.dashboard import controls
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.parts.markup import badge, join, tag
+from htbot.dashboard.parts.numbers import age
 from htbot.dashboard.session import PATH
 from htbot.persistence.queries.shapes import HaltView
 from htbot.services.status_view import StatusView
@@ -20,6 +21,7 @@ from htbot.services.status_view import StatusView
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
 
+STALE_AFTER_S = 10.0
 _THEME_SIGNS = {"auto": "◐", "light": "☀", "dark": "☾"}
 ICON = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#12305e"/>'
@@ -131,14 +133,16 @@ def _halt(screen: Screen, halt: HaltView) -> str:
 
 
 def _stale(screen: Screen) -> list[Markup]:
+    """Why figures could not be read, or that they are old: a database that hangs says nothing by itself."""
     readings = [screen.reading(topic) for topic in ("status", *screen.page.topics)]
     trouble = next((reading.trouble for reading in readings if reading.trouble), None)
-    if trouble is None:
+    status: StatusView | None = screen.value("status")
+    age_s = None if status is None else (datetime.now(UTC) - status.as_of).total_seconds()
+    if trouble is None and (age_s is None or age_s < STALE_AFTER_S):
         return []
-    ages = [reading.age_s(time.monotonic()) for reading in readings if reading.trouble]
-    oldest = max((age for age in ages if age is not None), default=None)
-    old = "nothing was read yet" if oldest is None else f"figures are {oldest:.0f} s old"
-    return [tag("p", f"{trouble}; {old}.", cls="trouble stale", role="status")]
+    told = trouble or "PostgreSQL has not answered"
+    old = "nothing was read yet" if age_s is None else f"figures of the record are {age(age_s)} old"
+    return [tag("p", f"{told}; {old}.", cls="trouble stale", role="status")]
 
 
 def _link(name: str, path: str, title: str, key: str, screen: Screen) -> Markup:

@@ -140,6 +140,7 @@ class Screen:
             self.tell(str(error), good=False)
             return None
         self._note(key, HTTPStatus.OK)
+        self.dashboard.feed.changed()
         self.dashboard.reader.refresh()
         return done
 

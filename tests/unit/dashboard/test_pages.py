@@ -97,7 +97,7 @@ def status(**changes: Any) -> StatusView:
         "account": "DU1",
         "desk": DeskStatus("running", 0.1),
         "degraded": [],
-        "as_of": NOON,
+        "as_of": datetime.now(UTC),
     }
     return StatusView(**known | changes)
 
@@ -183,6 +183,8 @@ def test_halts_and_old_figures_stand_above_every_page() -> None:
     assert "PostgreSQL is away" in drawn
     assert "<script" not in drawn
     assert layout.troubles(Shown({"status": status()})) == ""
+    old = status(as_of=datetime.now(UTC) - timedelta(seconds=61))
+    assert "PostgreSQL has not answered; figures of the record are 61 s old." in layout.troubles(Shown({"status": old}))
 
 
 def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:

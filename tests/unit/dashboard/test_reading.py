@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy.exc import ProgrammingError
 
-from htbot.dashboard.reading import Reader, Source
+from htbot.dashboard.reading import Partly, Reader, Source
 from htbot.domain.errors import NotFound, Retryable
 
 
@@ -17,6 +18,7 @@ class Sources:
         self.reads = {"a": 0, "b": 0}
         self.paces = {"a": 0.0, "b": 0.0}
         self.trouble: Exception | None = None
+        self.version: object = None
 
     def read(self, name: str) -> int:
         self.reads[name] += 1
@@ -25,7 +27,12 @@ class Sources:
         return self.reads[name]
 
     def reader(self, every_s: float = 0.001) -> Reader:
-        return Reader({name: Source(partial(self.read, name), self.paces[name]) for name in self.reads}, every_s)
+        async def version() -> object:
+            return self.version
+
+        return Reader(
+            {name: Source(partial(self.read, name), self.paces[name]) for name in self.reads}, version, every_s
+        )
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -76,6 +83,46 @@ async def test_a_topic_is_read_at_its_pace_and_after_an_act_at_once() -> None:
     reader.refresh()
     await until_read(sources, "b", 2)
     end()
+
+
+async def test_while_nothing_was_committed_nothing_of_the_record_is_read_again() -> None:
+    sources = Sources()
+    sources.version = "10:10:"
+    reader = sources.reader()
+    end = reader.watch(["a"])
+    await until_read(sources, "a", 1)
+    await asyncio.sleep(0.02)
+    assert sources.reads["a"] == 1
+    sources.version = "11:11:"
+    await until_read(sources, "a", 2)
+    sources.version = None
+    await until_read(sources, "a", 5)
+    end()
+
+
+async def test_what_is_at_hand_is_told_while_a_reading_hangs() -> None:
+    async def version() -> object:
+        return None
+
+    hangs, turns = threading.Event(), iter(range(1000))
+    sources = {"memory": Source(lambda: next(turns), at_hand=True), "record": Source(hangs.wait)}
+    reader = Reader(sources, version, 0.001)
+    end = reader.watch(sources)
+    await until(lambda: (reader["memory"].value or 0) > 3)
+    assert reader["record"].read_at_s is None
+    hangs.set()
+    await until(lambda: reader["record"].value is True)
+    end()
+    await until(lambda: not reader.is_reading)
+
+
+async def test_a_value_that_is_partly_old_is_shown_and_says_so() -> None:
+    async def version() -> object:
+        return None
+
+    reader = Reader({"status": Source(lambda: Partly(7, "PostgreSQL does not answer"))}, version)
+    await reader.first(["status"])
+    assert (reader["status"].value, reader["status"].trouble) == (7, "PostgreSQL does not answer")
 
 
 async def test_what_cannot_be_read_keeps_its_value_and_says_why() -> None:
