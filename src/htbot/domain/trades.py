@@ -95,6 +95,10 @@ class Trade:
         """Multiplier x quantity: dollars per dollar of price."""
         return self.legs[0].multiplier * self.quantity
 
+    def shown(self, cost: Decimal | None) -> Decimal | None:
+        """What closing costs per unit of a spread, as people are shown it; of shares their price."""
+        return cost if cost is None or self.plain is None else -cost * self.plain.ratio
+
     @property
     def net_pnl_usd(self) -> Decimal | None:
         """Gross less commissions, or None while either is unknown."""

@@ -161,3 +161,11 @@ def test_a_short_without_an_ask_is_halted_and_not_closed_blindly() -> None:
 def test_the_most_that_shares_can_lose(changes: dict[str, Any], loss: str) -> None:
     assert maximum_loss_usd(opened(rules=replace(NO_RULES, **changes))) == Decimal(loss)
     assert maximum_loss_usd(plain.trade()) is None
+
+
+@pytest.mark.parametrize("leg", [plain.LONG, plain.SHORT])
+def test_people_are_shown_the_price_of_shares_and_the_cost_of_spreads(leg: PlainLeg) -> None:
+    seen = marks(398.00, 398.04, leg)
+    assert opened(leg).shown(seen.mid_cost) == Decimal("398.02")
+    assert opened(leg).shown(None) is None
+    assert spreads.trade().shown(Decimal("1.20")) == Decimal("1.20")

@@ -170,8 +170,8 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         width=row.width,
         credit=_of_spread(row, row.credit),
         maximum_loss=maximum_loss(row),
-        mark=None if mark is None else _price(row, mark.mid_debit),
-        natural=None if mark is None else _price(row, mark.natural_debit),
+        mark=None if mark is None else to_trade(row).shown(mark.mid_debit),
+        natural=None if mark is None else to_trade(row).shown(mark.natural_debit),
         pnl_mid=None if mark is None else mark.mid_pnl_usd,
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
@@ -192,13 +192,6 @@ def maximum_loss(row: TradeRow) -> Decimal | None:
 def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:
     """Credit and debit are those of spreads; the prices of shares stand with their leg (INTERFACE)."""
     return None if row.width is None else amount
-
-
-def _price(row: TradeRow, debit: Decimal | None) -> Decimal | None:
-    """What closing costs per unit of a spread; of shares their price."""
-    if row.width is not None or debit is None:
-        return debit
-    return -debit * int(row.legs[0]["ratio"])
 
 
 def last_day(session: Session, account: str | None = None) -> date | None:

@@ -76,8 +76,8 @@ def at_market(view: OpenTradeView, trade: Trade | None, ticker: Snapshot | None)
         return view
     return replace(
         view,
-        mark=marks.mid_cost,
-        natural=marks.natural_cost,
+        mark=trade.shown(marks.mid_cost),
+        natural=trade.shown(marks.natural_cost),
         pnl_mid=_dollars(open_pnl(trade, marks, "mid")),
         pnl_natural=_dollars(open_pnl(trade, marks, "natural")),
         marked_at=ticker.as_of,
