@@ -5,18 +5,14 @@ Whoever adds a route adds nothing here, unless it acts with another role than op
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import iter_route_contexts
-from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
+from tests.security.routes import READING, filled, routes_of
 from tests.support.asgi import TestClient
 from tests.support.people import FIRST, House, furnish
 
@@ -26,8 +22,7 @@ from htbot.services.tokens import Role
 
 OPEN = {"/", "/health", "/ready"}
 """RULINGS 36; of the dashboard the login page and static files."""
-OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/_nicegui/", f"{DASHBOARD_PATH}/static/")
-READING = {"GET", "HEAD"}
+OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/static/")
 ACTS_AS: dict[tuple[str, str], Role] = {
     ("POST", "/api/strategies/evaluate"): Role.VIEWER,  # stores nothing
     ("POST", "/api/trading/ibkr/test"): Role.VIEWER,  # the same as GET
@@ -37,34 +32,6 @@ ACTS_AS: dict[tuple[str, str], Role] = {
 """Role of what acts, where it is not operator: method and path as the application spells it."""
 TURNED_AWAY = {401, 403}
 _TO_LOGIN = {302, 303, 307}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A route with its whole path; `kind` is http, websocket, or the name of what this test cannot see into."""
-
-    kind: str
-    path: str
-    methods: frozenset[str] = frozenset()
-
-
-def routes_of(routes: Sequence[BaseRoute], above: str = "") -> Iterator[Found]:
-    """Every route, of included routers and mounted applications too."""
-    for context in iter_route_contexts(routes):
-        route, path = context.original_route, f"{above}{context.path or ''}"
-        if isinstance(route, Mount | Host) and route.routes:
-            yield from routes_of(route.routes, path)
-        elif isinstance(route, WebSocketRoute):
-            yield Found("websocket", path)
-        elif isinstance(route, Route):
-            yield Found("http", path, frozenset(context.methods or READING))
-        else:
-            yield Found(type(route).__name__, path)
-
-
-def filled(path: str) -> str:
-    """A path with something in place of its parameters."""
-    return re.sub(r"\{[^}]*\}", "a1", path)
 
 
 def calls(app: FastAPI) -> list[tuple[str, str]]:

@@ -306,7 +306,10 @@ class Machine:
             asked[order.intent.ref] = order.quantity or asked[order.intent.ref]
         for ref, item in stored.items():
             whole = item.state is IntentState.FILLED
-            assert whole == (filled[ref] == asked[ref]), (ref, item.state, filled[ref])
+            done = filled[ref] == asked[ref]
+            # a stop or target that its group has reduced to what it has filled ends as cancelled
+            agree = done or not whole if item.intent.protective else whole == done
+            assert agree, (ref, item.state, filled[ref])
         self._memory_is_the_record(trades)
         assert self.now.desk.enabled, self.now.desk.reason
         halts = self.world.halts()

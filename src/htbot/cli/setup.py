@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -91,11 +92,12 @@ def create(
     role: Annotated[TokenRole, typer.Option(help="viewer looks, operator acts, admin manages.")] = TokenRole.viewer,
     as_json: Json = False,
 ) -> None:
-    """Make a token and print it, this once; only its hash is kept."""
+    """Make a token and print it, this once; only its hash is kept. Running APIs know it when it is printed."""
     from htbot.services.tokens import Role
 
     with people() as opened:
         minted = opened.tokens.mint(name, Role(role.value), actor())
+    _let_it_be_known()
     if as_json:
         print_json({"name": name, "role": role.value, "token": minted})
     else:
@@ -115,10 +117,18 @@ def list_tokens(as_json: Json = False) -> None:
 
 @token.command("revoke")
 def revoke(name: Annotated[str, typer.Argument(help="Name of a token.")], as_json: Json = False) -> None:
-    """End a token; running APIs forget it within seconds."""
+    """End a token; running APIs have forgotten it when this returns."""
     with people() as opened:
         opened.tokens.revoke(name, actor())
+    _let_it_be_known()
     if as_json:
         print_json({"revoked": name})
     else:
         print(f"token {name} is revoked")
+
+
+def _let_it_be_known() -> None:
+    """Wait until every API has read the tokens again, so that a script may use a new one at once."""
+    from htbot.services.doorman import REFRESH_S
+
+    time.sleep(2 * REFRESH_S)

@@ -28,6 +28,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.persistence.states import HaltKind
+from htbot.risk.gate import BROKER_RULES, RULES
 from htbot.services.trade_record import refold_position
 
 
@@ -216,7 +217,7 @@ def test_the_breaker_is_reset_by_an_admin_with_the_pin(api: TestClient, house: H
 
 def test_every_rule_has_its_limit_and_what_it_says_now(api: TestClient, market: House) -> None:
     rules = {one["rule"]: one for one in api.get("/api/v1/risk").json()}
-    assert len(rules) == 44
+    assert list(rules) == [rule.__module__.rpartition(".")[2] for rule in (*RULES, *BROKER_RULES)]
     assert (rules["halt"]["source"], rules["halt"]["passed"], rules["halt"]["value"]) == ("now", True, "none")
     assert (rules["open_orders"]["limit"], rules["open_orders"]["value"]) == ("20", "0")
     assert (rules["what_if"]["source"], rules["what_if"]["limit"]) == ("none", None)

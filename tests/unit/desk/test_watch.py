@@ -231,7 +231,7 @@ async def test_whoever_looks_at_prices_changes_no_belief(session: FakeSession) -
             for tenth in range(10 if watched else 0):
                 told = watch.ticker(session, now + timedelta(seconds=tenth / 10), standing(PUT))
                 assert told is not None
-            if second % 2 == 0:
+            if second % 2 == 1:
                 seen.append(watch.quotes(session, {PUT}, now)[PUT].bid)
         believed[watched] = (seen, watch.sieve.rejected)
     assert believed[True] == believed[False] == ([5.0, 5.0, 150.0, 150.0], 1)

@@ -54,4 +54,4 @@ def test_rules_that_look_at_it_are_found_out() -> None:
             continue
         fine.add(name)
     assert fine >= STANDING
-    assert {"spread_shape", "minimum_credit", "price_collar"}.isdisjoint(fine)
+    assert {"spread_shape", "order_quantity", "price_collar"}.isdisjoint(fine)

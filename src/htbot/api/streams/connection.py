@@ -30,7 +30,6 @@ class StreamConnection(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **uvicorns: Any) -> None:
         super().__init__(*arguments, **uvicorns)
         self.logger = self.conn.logger = _quiet
-        self.conn.debug = False
         self._stalled: asyncio.TimerHandle | None = None
 
     async def send(self, message: Any) -> None:
