@@ -33,7 +33,8 @@ async def build(screen: Screen) -> None:
             button("Add a strategy", partial(_ask_add, screen, types), "primary")
     screen.panel(traded, "card")
     ui.html(
-        str(tag("h2", "Watched ", tag("span", "signals are recorded, nothing is sent", cls="note"))), sanitize=False
+        str(tag("h2", "Instances ", tag("span", "mode observe records signals, mode trade sends orders", cls="note"))),
+        sanitize=False,
     )
     _instances(screen, types)
 
@@ -95,7 +96,10 @@ def _instances(screen: Screen, types: Sequence[TypeView]) -> None:
             with box:
                 words_of.update({one.name: _card(screen, types, one) for one in found})
                 if not found:
-                    ui.html(str(empty("No strategy is watched.", "Add one to see what it would do.")), sanitize=False)
+                    ui.html(
+                        str(empty("There is no instance.", "Add one to see what it would do: it only observes.")),
+                        sanitize=False,
+                    )
         for one in found:
             element, before = words_of[one.name]
             drawn = str(instance(screen, one))
@@ -126,7 +130,7 @@ def instance(screen: Screen, one: InstanceView) -> Markup:
     settings = [tag("div", tag("dt", words(name)), tag("dd", str(value))) for name, value in one.settings.items()]
     said_last = one.why_not or ("a signal" if one.as_of else "it was not looked at yet")
     return join(
-        tag("h3", one.name, " ", state, " ", badge(one.mode, "accent")),
+        tag("h3", one.name, " ", state, " ", badge(one.mode, "warn" if one.mode == "trade" else "accent")),
         facts(
             fact("Type", words(one.type)),
             fact("Symbol", one.symbol, f"{one.minutes} min bars"),

@@ -34,12 +34,14 @@ class Pace:
     Attributes:
         gap_s: from the beginning of a reading to that of the next.
         share: of the time that a reading took, until the next one begins: a fifth of the time at most goes into it.
+        longest_s: between two readings at most, however long the last one hung.
         rests_after_s: without anybody who looks, nothing is read any more.
         patience_s: how long an answer waits for a reading that was begun after what it must show.
     """
 
     gap_s: float = 0.25
     share: float = 4.0
+    longest_s: float = 5.0
     rests_after_s: float = 10.0
     patience_s: float = 1.0
 
@@ -102,7 +104,7 @@ class _Lane(Generic[T]):
             found = self._read()
             self.began_s = None
             took_s = time.monotonic() - began_s
-            pause_s = max(self._pace.gap_s - took_s, took_s * self._pace.share)
+            pause_s = min(max(self._pace.gap_s - took_s, took_s * self._pace.share), self._pace.longest_s)
             self._taken.clear()
             try:
                 done(asked, began_s, found)

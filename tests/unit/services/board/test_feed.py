@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -229,3 +230,15 @@ async def test_nothing_piles_up_in_a_loop_that_is_busy(told: Told) -> None:
         assert told.read <= read + 1
 
     await background(told, QUICK, act)
+
+
+async def test_a_reading_that_hung_long_is_not_followed_by_a_longer_silence() -> None:
+    told = Told()
+    feed = Feed(told, Board(), Pace(gap_s=0.001, share=1e9, longest_s=0.001))
+    feed.start()
+    try:
+        async with asyncio.timeout(20):
+            while told.read < 5:  # noqa: ASYNC110 - a count, told by no event
+                await asyncio.sleep(0.005)
+    finally:
+        feed.stop()
