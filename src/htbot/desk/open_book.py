@@ -165,6 +165,17 @@ class OpenBook:
             if not live.protective:
                 held.exit_reason, held.wanted = live.intent.exit_reason, None
 
+    def opposed(self, entry: OrderIntent) -> str | None:
+        """The trade of the account that holds or wants the other side of a contract of an entry, None without one."""
+        wanted = {leg.con_id: leg.ratio for leg in entry.legs}
+        for other in self._trades.values():
+            if other.trade.account != entry.account or other.trade.id == entry.trade_id:
+                continue
+            sides = other.held if not other.orders else {leg.con_id: leg.ratio for leg in other.trade.legs}
+            if any(sides.get(con_id, 0) * ratio < 0 for con_id, ratio in wanted.items()):
+                return other.trade.id
+        return None
+
     def want_out(self, trade_id: str, reason: ExitReason) -> None:
         """A trade is to be closed as soon as what stands at the broker for it has ended."""
         held = self._trades.get(trade_id)

@@ -74,6 +74,19 @@ async def test_an_entry_leaves_at_its_limit_and_its_fill_is_a_trade(world: World
     assert world.broker.held[trade.account, SPY][1] == 100
 
 
+async def test_of_two_approved_at_once_on_opposite_sides_one_leaves_and_can_be_closed(world: World) -> None:
+    desk = await world.desk()
+    first = enter(world)
+    against = plain.trade(2, plain.SHORT, strategy="other", id="other-1")
+    second = world.approve(against, plain.entry(against, 2, limit="399.50"), 2)
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [first.ref]
+    assert world.state(second.ref) is IntentState.WITHDRAWN
+    world.broker.fill(first.ref, "400.02")
+    await desk.turn()
+    assert len(standing(world)) == 2
+
+
 @pytest.mark.parametrize(
     ("leg", "stop", "target"), [(plain.LONG, "398.00", "404.00"), (plain.SHORT, "-402.00", "-396.00")]
 )
