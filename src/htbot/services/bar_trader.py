@@ -31,6 +31,7 @@ from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
+from htbot.services.bar_exits import leave
 from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
 from htbot.services.trade_record import entry_reference_of
@@ -56,7 +57,7 @@ class TraderParts:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a strategy wants after a bar, as a signal, and the loop that it came from."""
+    """What a strategy wants after a bar that ended at `ended_at`, as a signal, and the loop that it came from."""
 
     signal: Signal
     fired: Fired
@@ -64,6 +65,7 @@ class Wanted:
     config: BarConfig
     config_hash: str
     fresh: bool
+    ended_at: datetime
 
 
 class BarTrader:
@@ -73,7 +75,9 @@ class BarTrader:
         self._parts = parts
 
     def act(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> bool:
-        """Put an entry before the gate; False when its bar was decided on before."""
+        """Put an entry before the gate, or ask for an exit; False when its bar was decided on before."""
+        if wanted.fired.action == "leave":
+            return leave(transaction, wanted.signal, wanted.ended_at)
         session = SessionRepository(transaction).get(wanted.signal.session)
         try:
             decided = self._entry(transaction, wanted, snapshot, session)

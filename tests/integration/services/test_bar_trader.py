@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from htbot.bootstrap.limits import hours_of
 from htbot.domain.bars import Bar, TapeBar
 from htbot.domain.errors import CallerMistake
 from htbot.domain.fills import Fill
-from htbot.domain.margin import WhatIf
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.numeric import UNKNOWN
 from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderState, PriceStyle, Purpose
 from htbot.domain.quotes import Quote
@@ -35,6 +36,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.risk.limits import DEFAULT_HOURS, Limits
 from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_exits import leave
 from htbot.services.bar_trader import BarTrader, TraderParts
 from htbot.services.strategies import NewStrategy
 from htbot.services.trade_record import settle_trade
@@ -244,6 +246,66 @@ def test_a_bar_that_is_seen_too_late_buys_nothing(floor: Floor) -> None:
     [signal] = floor.signals()
     assert "seen too late" in (signal.refused_by or "")
     assert not floor.intents()
+
+
+def test_an_exit_wish_that_is_found_out_late_closes_what_was_there(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    floor.watch.tell([floor.bars[8]])
+    floor.look(later(floor.bars[8].end, 200))
+    [close] = floor.intents(Purpose.EXIT)
+    assert close.intent.quantity == 10
+    assert [one.refused_by for one in floor.signals() if one.signal.action == "leave"] == [None]
+
+
+def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [entered] = floor.signals()
+    wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
+    with floor.watch.database.transaction() as session:
+        assert leave(session, wish, floor.bars[5].end)
+    assert not floor.intents(Purpose.EXIT)
+
+
+@pytest.mark.parametrize(
+    ("stop", "confidence"), [(math.inf, 1.0), (1e30, 1.0), (-1.0, 1.0), (0.0, 1.0), (99.0, math.nan), (99.0, math.inf)]
+)
+@pytest.mark.parametrize("mode", ["trade", "observe"])
+def test_advice_that_is_no_price_ends_its_strategy_and_no_other(
+    database: Database, stop: float, confidence: float, mode: str
+) -> None:
+    class Wild(Steps):
+        def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+            return super().on_bar(bar, held)._replace(stop=stop, confidence=confidence)
+
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig), "wild": Entry(Wild, StepsConfig)}))
+    floor.watch.strategies.add(NewStrategy("a-wild", "wild", "SPY", EXIT, True, mode), CALLER)
+    floor.begin()
+    floor.play(0, 7)
+    assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
+    assert not floor.watch.instance("a-wild").enabled
+    assert floor.watch.instance(NAME).enabled
+
+
+def test_a_wish_that_fails_takes_no_other_down_and_is_wished_again(floor: Floor) -> None:
+    class Failing(AskedBroker):
+        def __call__(self, question: MarginQuestion) -> WhatIf:
+            if len(self.asked) == 0:
+                self.asked.append(question)
+                raise ZeroDivisionError("no such thing")
+            return super().__call__(question)
+
+    floor.broker = Failing()
+    floor.worker = floor.new_worker()
+    floor.watch.strategies.add(NewStrategy("a-first", NAME, "SPY", EXIT, True, "trade"), CALLER)
+    floor.begin()
+    floor.play(0, 7)
+    assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
+    floor.look(later(floor.bars[6].end, 30))
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first"}
 
 
 def test_switched_off_by_hand_nothing_is_entered(database: Database) -> None:
