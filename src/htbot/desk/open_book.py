@@ -28,8 +28,8 @@ _STANDING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
-    `refused` says that the broker has refused its last exit. `exits` are the references of its exits with their
-    reasons, protective orders included.
+    `unmet` says that its last exit was refused by the broker, or withdrawn until what stands there has ended. `exits`
+    are the references of its exits with their reasons, protective orders included.
     """
 
     trade: Trade
@@ -37,7 +37,7 @@ class StoredTrade:
     entry_ref: str
     entry_over: bool
     exit_reason: ExitReason | None = None
-    refused: bool = False
+    unmet: bool = False
     exits: Mapping[str, ExitReason] = field(default_factory=dict)
 
 
@@ -85,6 +85,11 @@ class OpenTrade:
         exits = (live for live in self.orders.values() if not live.is_entry and not live.protective)
         return self.wanted is not None or self.trade.state is TradeState.CLOSED or any(exits)
 
+    @property
+    def awaits_exits(self) -> bool:
+        """True while the broker has told of more than the executions of one of its exits that have come."""
+        return any(live.filled > self.booked(live) for live in self.orders.values() if not live.is_entry)
+
     def stands_at_broker(self, reason: ExitReason) -> bool:
         """True while the broker has an order that closes the trade for this reason by itself."""
         return any(live.state in _STANDING and live.intent.exit_reason is reason for live in self.protective)
@@ -131,7 +136,7 @@ class OpenBook:
             if item.trade.id in self._trades:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
-            held.wanted = item.exit_reason if item.refused else None
+            held.wanted = item.exit_reason if item.unmet else None
             held.exits = dict(item.exits)
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._trades[item.trade.id] = held
