@@ -45,7 +45,7 @@ from htbot.strategies.registry import STRATEGIES, Entry
 
 SPY, NAME, DAY = 756, "steps", 8
 LIMITS = Limits(Decimal(400), Decimal(200), Decimal(12_000), max_order_quantity=10)
-EXIT = {"exit_time": "15:50"}
+EXIT = {"exit_time": "15:40"}
 
 
 class StepsConfig(BarConfig):
@@ -188,7 +188,7 @@ def test_a_wish_becomes_one_entry_whoever_looks_and_how_often(floor: Floor) -> N
         [trade] = TradeRepository(session).live(ACCOUNT)
     assert (trade.strategy, trade.state, trade.width) == (NAME, TradeState.OPENING, None)
     assert (trade.rules.stop_price, trade.rules.target_price) == (Decimal("99.0000"), Decimal("105.0000"))
-    assert trade.rules.exit_at == session_of(DAY).at(15, 50)
+    assert trade.rules.exit_at == session_of(DAY).at(15, 40)
 
 
 def test_it_holds_what_was_filled_and_its_own_exit_is_a_close(floor: Floor) -> None:
@@ -329,7 +329,8 @@ def test_without_the_quote_of_its_symbol_nothing_is_entered(floor: Floor) -> Non
 @pytest.mark.parametrize(
     ("settings", "way_out"),
     [
-        ({}, "exit_time=15:50"),
+        ({}, "exit_time=15:40"),
+        ({"exit_time": "15:46"}, "flat by 15:45"),
         (EXIT | {"profit_levels": True}, "profit_levels=false"),
         (EXIT | {"point_value": 5}, "1 a point"),
     ],
