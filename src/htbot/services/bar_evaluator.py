@@ -92,14 +92,14 @@ class BarEvaluator:
         self._calendar: tuple[date, date, TapeCalendar] | None = None
 
     def evaluate(self, transaction: Transaction, look: Look) -> str:
-        """Look at every enabled instance of the part and write down what came of it; answers with a word for the log.
+        """Look at every instance of the part that is enabled or holds something; answers with a word for the log.
 
         What was folded is remembered when the transaction commits, else it is folded anew next time.
         """
         self._looked = False
         if not _open(transaction, look.as_of):
             return "outside of regular hours"
-        instances = StrategyRepository(transaction).enabled(look.part, look.parts)
+        instances = StrategyRepository(transaction).looked_at(look.part, look.parts)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
         fits = {
@@ -319,6 +319,8 @@ class BarEvaluator:
             trader, snapshot, name = self._trader, look.snapshot, instance.name
             if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
                 continue
+            if fired.action == "enter" and not instance.enabled:
+                continue  # disabled while it holds something: it is asked for its exits
             wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
             if alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot)):
                 acted.add(name)

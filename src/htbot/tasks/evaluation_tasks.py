@@ -18,7 +18,7 @@ def look_at_bars(run: Run) -> str:
     trouble = refused(run)
     if trouble is not None:
         return f"refused: {trouble}"
-    if not StrategyRepository(run.transaction).any_enabled():
+    if not StrategyRepository(run.transaction).any_looked_at():
         return "nothing is watched"
     parts = run.parts.settings.schedule.evaluation_parts
     run.follow_ups += [(EVALUATE_PART, f"{part}/{parts}") for part in range(1, parts + 1)]

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from htbot.risk.limits import DEFAULT_HOURS, Limits
 from htbot.services.bar_evaluator import BarEvaluator, Look
 from htbot.services.bar_exits import leave
 from htbot.services.bar_trader import BarTrader, TraderParts
+from htbot.services.commands import Conflict
 from htbot.services.strategies import NewStrategy
 from htbot.services.trade_record import settle_trade
 from htbot.strategies.bar_strategy import LONG, Advice, BarConfig, BarInputs, BarStrategy, Holding
@@ -306,6 +308,37 @@ def test_a_wish_that_fails_takes_no_other_down_and_is_wished_again(floor: Floor)
     assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
     floor.look(later(floor.bars[6].end, 30))
     assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first"}
+
+
+def test_one_that_is_disabled_while_it_holds_leaves_by_itself_and_enters_nothing(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.watch.strategies.switch(NAME, CALLER, enabled=False)
+    floor.play(7, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
+    floor.play(9, 12)
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+
+
+def test_one_that_holds_something_is_neither_changed_nor_removed(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [stored] = floor.intents()
+    floor.fill(stored, "101.01", later(floor.bars[6].end, 5))
+    strategies, words = floor.watch.strategies, f"holds trade {stored.intent.trade_id}"
+    for act in (
+        partial(strategies.remove, NAME, CALLER),
+        partial(strategies.set_mode, NAME, "observe", CALLER),
+        partial(strategies.change, NAME, {"exit_time": "15:30"}, CALLER),
+    ):
+        with pytest.raises(Conflict, match=words):
+            act()
+    floor.play(7, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
+    assert strategies.remove(NAME, CALLER).name == NAME
 
 
 def test_switched_off_by_hand_nothing_is_entered(database: Database) -> None:
