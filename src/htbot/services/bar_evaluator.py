@@ -56,7 +56,8 @@ _MOST_STEPS = 1_000_000
 class Look:
     """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant.
 
-    Without the instant's `snapshot` strategies that trade are watched only.
+    Without the instant's `snapshot` strategies that trade are watched only. `exits_only`: those that hold something are
+    asked for their exits, no other is looked at.
     """
 
     world_id: str
@@ -65,6 +66,7 @@ class Look:
     part: int = 1
     parts: int = 1
     snapshot: Snapshot | None = None
+    exits_only: bool = False
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ class BarEvaluator:
         self._looked = False
         if not _open(transaction, look.as_of):
             return "outside of regular hours"
-        instances = StrategyRepository(transaction).looked_at(look.part, look.parts)
+        instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
         fits = {
@@ -319,8 +321,8 @@ class BarEvaluator:
             trader, snapshot, name = self._trader, look.snapshot, instance.name
             if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
                 continue
-            if fired.action == "enter" and not instance.enabled:
-                continue  # disabled while it holds something: it is asked for its exits
+            if fired.action == "enter" and (look.exits_only or not instance.enabled):
+                continue  # disabled or stopped while it holds something: it is asked for its exits
             wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
             if alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot)):
                 acted.add(name)

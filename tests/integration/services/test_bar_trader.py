@@ -322,6 +322,21 @@ def test_one_that_is_disabled_while_it_holds_leaves_by_itself_and_enters_nothing
     assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
 
 
+def test_while_the_scheduler_is_stopped_what_is_held_leaves_by_itself_and_nothing_enters(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.watch.strategies.add(NewStrategy("idle", NAME, "SPY", EXIT, True, "trade"), CALLER)
+    for bar in floor.bars[7:9]:
+        floor.watch.tell([bar])
+        as_of = later(bar.end, 3)
+        look = Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0), exits_only=True)
+        with floor.watch.database.transaction() as session:
+            assert floor.worker.evaluate(session, look).startswith("1 looked at")
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    assert len(floor.intents(Purpose.EXIT)) == 1
+
+
 def test_one_that_holds_something_is_neither_changed_nor_removed(floor: Floor) -> None:
     floor.begin()
     floor.play(0, 7)

@@ -46,19 +46,22 @@ class StrategyRepository(Repository):
         """Every instance, by name."""
         return self._all(select(StrategyRow).order_by(StrategyRow.name), _to_instance)
 
-    def looked_at(self, part: int = 1, parts: int = 1) -> list[StrategyInstance]:
+    def looked_at(self, part: int = 1, parts: int = 1, *, holding: bool = False) -> list[StrategyInstance]:
         """Instances of one part of the symbols that are looked at; a symbol is always in the same part, counted from 1.
 
-        Those are the enabled ones, and those that were disabled while they hold something: for their exits.
+        Those are the enabled ones, and those that were disabled while they hold something: for their exits. `holding`:
+        only those that trade and hold something.
         """
-        query = select(*_COLUMNS).where(_LOOKED_AT).order_by(StrategyRow.name)
+        query = select(*_COLUMNS).where(_HOLDS if holding else _LOOKED_AT).order_by(StrategyRow.name)
         if parts > 1:
             query = query.where(_part_of(parts) == part - 1)
         return [_of_columns(row) for row in self._session.execute(query)]
 
-    def any_looked_at(self) -> bool:
-        """Whether anything is watched at all."""
-        return bool(self._session.scalar(select(select(StrategyRow.name).where(_LOOKED_AT).exists())))
+    def any_looked_at(self, *, holding: bool = False) -> bool:
+        """Whether anything is watched at all; `holding`: whether one that trades holds something."""
+        return bool(
+            self._session.scalar(select(select(StrategyRow.name).where(_HOLDS if holding else _LOOKED_AT).exists()))
+        )
 
     def series(self) -> dict[tuple[str, int], int]:
         """What is to be streamed for them: symbol and minutes, with the most bars that one of them warms up on."""
