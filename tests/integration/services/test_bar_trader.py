@@ -266,6 +266,7 @@ def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor
     floor.begin()
     floor.play(0, 7)
     [entered] = floor.signals()
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
     wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
     with floor.watch.database.transaction() as session:
         assert leave(session, wish, floor.bars[5].end)
@@ -313,12 +314,14 @@ def test_a_wish_that_fails_takes_no_other_down_and_is_wished_again(floor: Floor)
 def test_one_that_is_disabled_while_it_holds_leaves_by_itself_and_enters_nothing(floor: Floor) -> None:
     floor.begin()
     floor.play(0, 7)
-    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
     floor.watch.strategies.switch(NAME, CALLER, enabled=False)
-    floor.play(7, 9)
+    floor.play(7, 8)
+    assert len(floor.signals()) == 1, "its entry works, and it wishes it again"
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[7].end, 5))
+    floor.play(8, 10)
     [close] = floor.intents(Purpose.EXIT)
-    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
-    floor.play(9, 12)
+    floor.fill(close, "101.50", later(floor.bars[9].end, 5))
+    floor.play(10, 12)
     assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
 
 
