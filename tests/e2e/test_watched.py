@@ -13,7 +13,7 @@ from htbot.services.strategies import NewStrategy
 
 CALLER = Caller("test")
 FAST = {"short_window": 2, "long_window": 3, "allow_short": True, "bar_minutes": 1}
-TRADED = {**FAST, "quantity": 5, "exit_time": "15:50", "stop_loss_usd": "50", "profit_target_usd": "50"}
+TRADED = {**FAST, "quantity": 5, "exit_time": "15:40", "stop_loss_usd": "50", "profit_target_usd": "50"}
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(500)]
 

@@ -40,13 +40,18 @@ class LastLook:
         """Why this entry may not leave: the kill switch first; None counts it as sent."""
         if not self.enabled():
             return "trading is not enabled any more"
-        halted = self.halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol)
+        halted = self.halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol) or self._opposed(intent)
         if halted is not None:
             return halted
         flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
         if flood is not None:  # a strategy that has lost its mind (FAULTS 42)
             self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
         return flood
+
+    def _opposed(self, intent: OrderIntent) -> str | None:
+        """Two that were approved at once: the later one may not take the other side of a contract."""
+        other = self.book.opposed(intent)
+        return None if other is None else f"trade {other} holds or wants the other side of its contract"
 
     def at_exit(self, intent: OrderIntent, quantity: int) -> str | None:
         """Why an exit of so many units would open something."""

@@ -28,8 +28,8 @@ _STANDING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
 class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
-    `refused` says that the broker has refused its last exit. `exits` are the references of its exits with their
-    reasons, protective orders included.
+    `unmet` says that its last exit was refused by the broker, or withdrawn until what stands there has ended. `exits`
+    are the references of its exits with their reasons, protective orders included.
     """
 
     trade: Trade
@@ -37,7 +37,7 @@ class StoredTrade:
     entry_ref: str
     entry_over: bool
     exit_reason: ExitReason | None = None
-    refused: bool = False
+    unmet: bool = False
     exits: Mapping[str, ExitReason] = field(default_factory=dict)
 
 
@@ -85,6 +85,11 @@ class OpenTrade:
         exits = (live for live in self.orders.values() if not live.is_entry and not live.protective)
         return self.wanted is not None or self.trade.state is TradeState.CLOSED or any(exits)
 
+    @property
+    def awaits_exits(self) -> bool:
+        """True while the broker has told of more than the executions of one of its exits that have come."""
+        return any(live.filled > self.booked(live) for live in self.orders.values() if not live.is_entry)
+
     def stands_at_broker(self, reason: ExitReason) -> bool:
         """True while the broker has an order that closes the trade for this reason by itself."""
         return any(live.state in _STANDING and live.intent.exit_reason is reason for live in self.protective)
@@ -131,7 +136,7 @@ class OpenBook:
             if item.trade.id in self._trades:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
-            held.wanted = item.exit_reason if item.refused else None
+            held.wanted = item.exit_reason if item.unmet else None
             held.exits = dict(item.exits)
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._trades[item.trade.id] = held
@@ -164,6 +169,17 @@ class OpenBook:
             held.exits[live.intent.ref] = live.intent.exit_reason
             if not live.protective:
                 held.exit_reason, held.wanted = live.intent.exit_reason, None
+
+    def opposed(self, entry: OrderIntent) -> str | None:
+        """The trade of the account that holds or wants the other side of a contract of an entry, None without one."""
+        wanted = {leg.con_id: leg.ratio for leg in entry.legs}
+        for other in self._trades.values():
+            if other.trade.account != entry.account or other.trade.id == entry.trade_id:
+                continue
+            sides = other.held if not other.orders else {leg.con_id: leg.ratio for leg in other.trade.legs}
+            if any(sides.get(con_id, 0) * ratio < 0 for con_id, ratio in wanted.items()):
+                return other.trade.id
+        return None
 
     def want_out(self, trade_id: str, reason: ExitReason) -> None:
         """A trade is to be closed as soon as what stands at the broker for it has ended."""

@@ -85,14 +85,15 @@ class Protecting:
         """Place what is missing, change what does not fit; called on every change of a trade."""
         if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not self._parts.ready(now):
             return
+        if held.awaits_exits:
+            return  # what is held is known when the executions have come
         units = self._units(held, now)
         attempts = self._attempts.setdefault(held.trade.id, _Attempts())
         standing = {live.intent.style: live for live in held.protective}
         for style, price in protective_prices(held.trade).by_style().items():
             live = standing.get(style)
             if live is not None and units:
-                # its executions come before the status that counts them
-                whole = max(live.filled, held.booked(live)) + units
+                whole = held.booked(live) + units
                 self._follow(live, held.trade.legs[0].ratio * price, whole, attempts, now)
             elif live is None and units and attempts.may_place(style, now):
                 self._place(held, (style, price, units), standing, attempts, now)

@@ -37,7 +37,7 @@ from htbot.persistence.repositories.intents import sequence_of
 from htbot.persistence.states import TERMINAL_INTENT_STATES
 from htbot.portfolio.pnl import assert_net_price
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import close_trade, refold_position, rows_of, settle_trade, settle_trades
+from htbot.services.trade_record import TradeRows, close_trade, refold_position, rows_of, settle_trade, settle_trades
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
@@ -328,8 +328,19 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exits=rows.facts.reasons,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
-        refused=rows.last_exit is not None and rows.last_exit.state is IntentState.REJECTED,
+        unmet=_unmet(rows, trade),
     )
+
+
+def _unmet(rows: TradeRows, trade: Trade) -> bool:
+    """Whether somebody wanted the trade closed and no order is under way for it.
+
+    A close that meets a stop or target at the broker is withdrawn; it comes again when they have ended.
+    """
+    if rows.last_exit is None or rows.live_exit is not None:
+        return False
+    state = rows.last_exit.state
+    return state is IntentState.REJECTED or (state is IntentState.WITHDRAWN and trade.plain is not None)
 
 
 def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:

@@ -8,7 +8,10 @@ from enum import StrEnum
 
 
 class SchedulerState(StrEnum):
-    """Paused, nothing is entered and exits go on; stopped, strategies are not even asked, exits and guards go on."""
+    """Paused, nothing is entered and exits go on; stopped, strategies are not even asked, exits and guards go on.
+
+    Strategies on plain instruments that hold something are asked for their exits in each state.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"

@@ -100,7 +100,8 @@ class RecordedLoop:
     def _leave(self, bar: TapeBar) -> Fired:
         held = self.loop.holding
         reason = f"leave {SIDE_WORDS[held.side]} {held.quantity}, entered at {held.price:.10g}: its own signal"
-        return Fired("leave", -held.side, bar, bar.close, reason, {"entry": held.price}, {"quantity": held.quantity})
+        levels = {"entry": held.price} if known(held.price) else {}
+        return Fired("leave", -held.side, bar, bar.close, reason, levels, {"quantity": held.quantity})
 
     def units(self, confidence: float, price: float, equity_usd: Decimal) -> int:
         """How many shares an entry buys, as the configuration sizes it; 0 when the equity does not buy one."""

@@ -54,7 +54,7 @@ WITH account_trades AS (
     ORDER BY created_at DESC
     LIMIT 1000
 ), held AS (
-    SELECT trade.symbol, trade.width, trade.rules, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
+    SELECT trade.symbol, trade.width, trade.rules, trade.legs, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
            CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END AS credit,
            (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units
     FROM trades AS trade
@@ -95,6 +95,8 @@ SELECT traded.*, ordered.*,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
             AND bar_start IS NULL) AS spent_levels,
+    ARRAY(SELECT ARRAY[(leg ->> 'con_id')::bigint, sign((leg ->> 'ratio')::integer)::bigint]
+          FROM held, jsonb_array_elements(held.legs) AS leg) AS sides,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
      WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
     (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
@@ -154,6 +156,7 @@ def _to_book(row: RowMapping) -> Book:
         entries_today=row["entries_today"],
         next_sequence=row["next_sequence"],
         spent_levels=frozenset((int(direction), level) for direction, level in row["spent_levels"]),
+        sides=frozenset((con_id, side) for con_id, side in row["sides"]),
         last_exit_at=_utc(row["last_exit_at"]),
         last_entry_at=_utc(row["last_entry_at"]),
         strategy_realized_today_usd=plain_money(row["strategy_realized_today_usd"]),

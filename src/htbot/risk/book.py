@@ -27,6 +27,8 @@ class Book:
     opening trades can still lose. `halted_by` is the text of the halt in force, None when there is none; `reconciled`
     is False until books and broker agree.
 
+    `sides` holds (contract id, +1 bought or -1 sold) of every leg of those trades, over all strategies of the account.
+
     `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
@@ -41,6 +43,7 @@ class Book:
     entries_today: int = 0
     next_sequence: int = 1
     spent_levels: frozenset[tuple[int, float]] = field(default_factory=frozenset)
+    sides: frozenset[tuple[int, int]] = frozenset()
     last_exit_at: datetime | None = None
     last_entry_at: datetime | None = None
     strategy_realized_today_usd: Decimal = Decimal(0)

@@ -7,17 +7,16 @@ and after every restart.
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from functools import partial
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session as Transaction
 
-from htbot.domain.errors import ConfigurationError, HtbotError
+from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
 from htbot.engine.observation import Fired, Observation
@@ -34,7 +33,7 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_exits import leave
+from htbot.services.bar_acts import alone, guarded
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Shown, Watcher, clock, placed
 from htbot.services.bar_trader import BarTrader, Wanted, fates_of
@@ -51,15 +50,14 @@ _LOOK_BACK_S = 4 * 86_400
 """A state that is folded anew looks for signals that were never written this far back: over a long weekend."""
 _MOST_STEPS = 1_000_000
 """Bars shown in one evaluation to states that are folded anew; the rest waits for the next."""
-_log = logging.getLogger(__name__)
-_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant.
 
-    Without the instant's `snapshot` strategies that trade are watched only.
+    Without the instant's `snapshot` strategies that trade are watched only. `exits_only`: those that hold something are
+    asked for their exits, no other is looked at.
     """
 
     world_id: str
@@ -68,6 +66,7 @@ class Look:
     part: int = 1
     parts: int = 1
     snapshot: Snapshot | None = None
+    exits_only: bool = False
 
 
 @dataclass(slots=True)
@@ -95,14 +94,14 @@ class BarEvaluator:
         self._calendar: tuple[date, date, TapeCalendar] | None = None
 
     def evaluate(self, transaction: Transaction, look: Look) -> str:
-        """Look at every enabled instance of the part and write down what came of it; answers with a word for the log.
+        """Look at every instance of the part that is enabled or holds something; answers with a word for the log.
 
         What was folded is remembered when the transaction commits, else it is folded anew next time.
         """
         self._looked = False
         if not _open(transaction, look.as_of):
             return "outside of regular hours"
-        instances = StrategyRepository(transaction).enabled(look.part, look.parts)
+        instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
         fits = {
@@ -319,43 +318,31 @@ class BarEvaluator:
         for instance, fired, bar in outcome.fired:
             kept = outcome.kept.get(instance.name)
             loop = None if kept is None else kept.observation
-            if instance.mode != TRADE or self._trader is None or look.snapshot is None:
+            trader, snapshot, name = self._trader, look.snapshot, instance.name
+            if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
                 continue
-            if not isinstance(loop, RecordedLoop):
-                continue
-            late_s = look.as_of.timestamp() - _ended_s(fired, bar)
-            strategy, signal = loop.strategy, _signal(look, instance, fired, bar)
-            if fired.action == "leave":
-                if leave(transaction, signal, fresh=late_s <= LATE_S):
-                    acted.add(instance.name)
-                continue
-            wanted = Wanted(
-                signal=signal,
-                fired=fired,
-                loop=loop,
-                config=strategy.config,
-                config_hash=strategy.config_hash,
-                fresh=late_s <= LATE_S,
-            )
-            if self._trader.act(transaction, wanted, look.snapshot):
-                acted.add(instance.name)
+            if fired.action == "enter" and (look.exits_only or not instance.enabled):
+                continue  # disabled or stopped while it holds something: it is asked for its exits
+            wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
+            if alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot)):
+                acted.add(name)
         return acted
+
+
+def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, ended_s: int) -> Wanted:
+    return Wanted(
+        signal=signal,
+        fired=fired,
+        loop=loop,
+        config=loop.strategy.config,
+        config_hash=loop.strategy.config_hash,
+        fresh=look.as_of.timestamp() - ended_s <= LATE_S,
+        ended_at=datetime.fromtimestamp(ended_s, UTC),
+    )
 
 
 def _ended_s(fired: Fired, bar: ClosedBar) -> int:
     return bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
-
-
-def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
-    """Let a strategy work; whatever it raises ends it alone, is told in `failed`, and the others go on."""
-    try:
-        return work()
-    except HtbotError as error:
-        failed[name] = " ".join(str(error).split())
-    except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
-        _log.warning("strategy %s failed", name, exc_info=True)
-        failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
-    return None
 
 
 def _open(transaction: Transaction, as_of: datetime) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.orders import ExitReason
@@ -10,19 +12,16 @@ from htbot.persistence.repositories import SignalRepository, TradeRepository
 from htbot.services.trade_record import manual_decision, request_exit
 
 
-def leave(transaction: Transaction, signal: Signal, *, fresh: bool) -> bool:
+def leave(transaction: Transaction, signal: Signal, ended_at: datetime) -> bool:
     """Ask for the close of what the signal's strategy holds; False when its bar was acted on before.
 
-    A wish that is found out late closes nothing: what is held by then may be another position.
+    However late the wish is found out, it closes what was there when its bar ended (`ended_at`), and nothing younger.
     """
     live = TradeRepository(transaction).live(account=signal.account, strategy=signal.strategy)
-    why_not = None
-    if not live:
-        why_not = "nothing is held any more"
-    elif not fresh:
-        why_not = "the bar was seen too late"
+    meant = [trade for trade in live if trade.opened_at < ended_at]
+    why_not = None if meant else "nothing is held any more"
     if SignalRepository(transaction).add(signal, why_not) is None:
         return False
-    for trade in live if why_not is None else ():
+    for trade in meant:
         request_exit(transaction, trade.id, manual_decision(ExitReason.OTHER, signal.as_of, signal.reason))
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.records import StrategyInstance
 
+HIGHEST_PRICE_USD = 100_000_000
+"""A hundred times the dearest share: what is above it is a mistake of a strategy."""
 Shown = tuple[ClosedBar, TapeBar]
 
 
@@ -61,8 +64,23 @@ class Watcher:
             self.through_s = bar.start_s
             what = observation.show(tape_bar)
             if what is not None:
+                _require_prices(what)
                 fired.append((what, bar))
         return fired
+
+
+def _require_prices(fired: Fired) -> None:
+    """The advice of an entry is numbers that can be traded; an exit needs none.
+
+    Raises:
+        ValueError: a stop or target that is no price, or a confidence that is no number.
+    """
+    for name, level in fired.levels.items() if fired.action == "enter" else ():
+        if not 0 < level <= HIGHEST_PRICE_USD:
+            raise ValueError(f"its {name} of {level} is no price: from 0 to {HIGHEST_PRICE_USD:,} dollars")
+    for name, number in fired.numbers.items():
+        if not math.isfinite(number):
+            raise ValueError(f"its {name} of {number} is no number")
 
 
 def placed(bars: Iterable[ClosedBar], calendar: TapeCalendar, minutes: int) -> list[Shown]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy.orm import Session as Transaction
@@ -25,19 +25,19 @@ from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.engine.share_plans import SharesWanted, plan_shares
 from htbot.execution.intents import EntryTerms, entry_intent
-from htbot.marketdata.sessions import trading_window
+from htbot.marketdata.sessions import FLAT_BEFORE_EARLY_CLOSE, trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
+from htbot.services.bar_exits import leave
 from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
+from htbot.services.trade_mode import LATEST_EXIT
 from htbot.services.trade_record import entry_reference_of
 from htbot.strategies.bar_strategy import BarConfig
 
-LAST_MINUTES = (timedelta(minutes=2), timedelta(minutes=1))
-"""A position leaves at its exit time and never later than so long before the close; then the hard deadline."""
 _LIVE = frozenset({TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING})
 
 
@@ -56,7 +56,7 @@ class TraderParts:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a strategy wants after a bar, as a signal, and the loop that it came from."""
+    """What a strategy wants after a bar that ended at `ended_at`, as a signal, and the loop that it came from."""
 
     signal: Signal
     fired: Fired
@@ -64,6 +64,7 @@ class Wanted:
     config: BarConfig
     config_hash: str
     fresh: bool
+    ended_at: datetime
 
 
 class BarTrader:
@@ -73,7 +74,9 @@ class BarTrader:
         self._parts = parts
 
     def act(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> bool:
-        """Put an entry before the gate; False when its bar was decided on before."""
+        """Put an entry before the gate, or ask for an exit; False when its bar was decided on before."""
+        if wanted.fired.action == "leave":
+            return leave(transaction, wanted.signal, wanted.ended_at)
         session = SessionRepository(transaction).get(wanted.signal.session)
         try:
             decided = self._entry(transaction, wanted, snapshot, session)
@@ -111,10 +114,13 @@ class BarTrader:
 
 
 def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:
-    """When a position must be closed: dollars of the configuration, prices of the advice, its exit time."""
-    latest, deadline = (session.closes - before for before in LAST_MINUTES)
+    """When a position must be closed: dollars of the configuration, prices of the advice, its exit time.
+
+    The exit time is never later than the hard deadline: 15:45, on half days 15 minutes before the close (RULINGS 11).
+    """
+    deadline = min(session.at(LATEST_EXIT.hour, LATEST_EXIT.minute), session.closes - FLAT_BEFORE_EARLY_CLOSE)
     exit_time = config.exit_time
-    exit_at = latest if exit_time is None else min(session.at(exit_time.hour, exit_time.minute), latest)
+    exit_at = deadline if exit_time is None else min(session.at(exit_time.hour, exit_time.minute), deadline)
     return ExitRules(
         profit_target_usd=config.profit_target_usd,
         stop_loss_usd=config.stop_loss_usd,
@@ -127,7 +133,7 @@ def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:
 
 def hours_of(config: BarConfig, fallback: TradingHours) -> TradingHours:
     """Clock times of a strategy on shares; its exits are instants of their own (`exit_rules`)."""
-    leaves = config.exit_time or fallback.exit_time
+    leaves = min(config.exit_time or fallback.exit_time, LATEST_EXIT)
     return TradingHours(config.entry_start, config.entry_end, leaves, max(leaves, fallback.flat_deadline))
 
 

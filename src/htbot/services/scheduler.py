@@ -114,7 +114,7 @@ class Scheduler:
         return self._set(SchedulerState.RUNNING, "start", caller)
 
     def stop(self, caller: Caller) -> SchedulerSetting:
-        """Ask no strategy; exits, guards and mails go on."""
+        """Ask no strategy for an entry; exits, those that strategies want themselves too, guards and mails go on."""
         return self._set(SchedulerState.STOPPED, "stop", caller)
 
     def pause(self, caller: Caller) -> SchedulerSetting:

@@ -17,8 +17,8 @@ from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.domain.suggestions import suggestion
 from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
-from htbot.persistence.records import OBSERVE, AuditEntry, StrategyInstance
-from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
+from htbot.persistence.records import OBSERVE, TRADE, AuditEntry, StrategyInstance
+from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository, TradeRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import Live, look
 from htbot.services.once import Act, once
@@ -45,6 +45,10 @@ class UnfitSetting(ConfigurationError, CallerMistake):
 
 class NameTaken(Conflict):
     """There is an instance of this name (409)."""
+
+
+class StillHolds(Conflict):
+    """A trade of the instance is not over (409)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ class Strategies:
         Raises:
             NotFound: there is no such instance.
             UnfitSetting: a setting that does not fit.
+            StillHolds: a trade of it is not over.
         """
         catalogue, dropped, at = self._parts.catalogue(), set(unset), self._now()
         act = Act(CHANGED, {"name": name, "settings": settings, "unset": sorted(dropped)}, caller, at)
@@ -162,6 +167,7 @@ class Strategies:
                 made = _made_of(strategy, values)
                 if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
                     return found
+                _require_flat(session, found)
                 changed = dataclasses.replace(found, **made, changed_at=at, observed=None)
                 StrategyRepository(session).change(changed)
                 self._audit(session, caller, CHANGED, {**_facts(changed), "before": dict(found.settings)})
@@ -171,6 +177,8 @@ class Strategies:
 
     def switch(self, name: str, caller: Caller, *, enabled: bool) -> StrategyInstance:
         """Enable or disable an instance. One that is enabled begins anew: what it would have held before is forgotten.
+
+        One that trades and is disabled while it holds something enters nothing more; its own exits go on until then.
 
         Raises:
             NotFound: there is no such instance, or its type is gone.
@@ -185,7 +193,8 @@ class Strategies:
                     return found
                 if enabled:
                     fitting(found.type, found.settings, self._parts.catalogue())
-                changed = dataclasses.replace(found, enabled=enabled, changed_at=at, observed=None)
+                observed = None if enabled else found.observed
+                changed = dataclasses.replace(found, enabled=enabled, changed_at=at, observed=observed)
                 StrategyRepository(session).change(changed)
                 self._audit(session, caller, kind, _facts(changed))
                 return changed
@@ -198,6 +207,7 @@ class Strategies:
         Raises:
             NotFound: there is no such instance, or its type is gone.
             CallerMistake: no such mode, or settings that cannot be traded.
+            StillHolds: a trade of it is not over.
         """
         act = Act(CHANGED, {"name": name, "mode": mode}, caller, self._now())
         with self._parts.database.transaction() as session:
@@ -207,6 +217,7 @@ class Strategies:
                 require_mode(mode, fitting(found.type, found.settings, self._parts.catalogue()))
                 if found.mode == mode:
                     return found
+                _require_flat(session, found)
                 changed = dataclasses.replace(found, mode=mode, changed_at=act.at, observed=None)
                 StrategyRepository(session).change(changed)
                 self._audit(session, caller, CHANGED, _facts(changed))
@@ -219,11 +230,13 @@ class Strategies:
 
         Raises:
             NotFound: there is no such instance.
+            StillHolds: a trade of it is not over.
         """
         with self._parts.database.transaction() as session:
 
             def work() -> StrategyInstance:
                 found = self._get(session, name, lock=True)
+                _require_flat(session, found)
                 StrategyRepository(session).remove(name)
                 self._audit(session, caller, REMOVED, _facts(found))
                 return found
@@ -254,6 +267,18 @@ class Strategies:
     def _audit(self, session: Session, caller: Caller, action: str, facts: Mapping[str, Any]) -> None:
         detail = {name: value for name, value in facts.items() if name != "name"}
         AuditRepository(session).add(AuditEntry(self._now(), caller.actor, action, facts["name"], detail))
+
+
+def _require_flat(session: Session, instance: StrategyInstance) -> None:
+    """What an instance holds leaves by the settings that it was entered with.
+
+    Raises:
+        StillHolds: a trade of it is not over.
+    """
+    live = TradeRepository(session).live(strategy=instance.name) if instance.mode == TRADE else []
+    if live:
+        told = f"strategy {instance.name} holds trade {live[0].id}: disable it or close the trade, then wait"
+        raise StillHolds(told)
 
 
 def fitting(type_name: str, settings: Mapping[str, object], catalogue: Mapping[str, Entry]) -> BarStrategy:

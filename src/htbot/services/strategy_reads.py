@@ -27,7 +27,7 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.persistence.repositories.desk_state import WORLD_ID
-from htbot.services.bar_evaluator import guarded
+from htbot.services.bar_acts import guarded
 from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.bar_memory import placed
 from htbot.services.desk_view import look

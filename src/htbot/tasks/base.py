@@ -91,9 +91,17 @@ def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
 
 def refused(current: Run) -> str | None:
     """Why this worker may ask no strategy: the scheduler is stopped, or its code is not the desk's (FAULTS 43)."""
+    return stopped(current) or outdated(current)
+
+
+def stopped(current: Run) -> str | None:
+    """Why no strategy is asked for entries: a person has stopped the scheduler."""
     setting = SchedulerRepository(current.transaction).get()
-    if setting.stopped:
-        return setting.refuses_entries
+    return setting.refuses_entries if setting.stopped else None
+
+
+def outdated(current: Run) -> str | None:
+    """Why this worker may ask no strategy: its code is not the desk's."""
     version = current.parts.version
     trouble = None if version is None else version_trouble(current.transaction, version)
     if trouble is not None:

@@ -10,15 +10,15 @@ from htbot.persistence.repositories import StrategyRepository
 from htbot.services.bar_evaluator import Look
 from htbot.services.schedule import EVALUATE_BARS, EVALUATE_PART
 from htbot.tasks.app import app
-from htbot.tasks.base import Run, refused, register
+from htbot.tasks.base import Run, outdated, register, stopped
 
 
 def look_at_bars(run: Run) -> str:
     """Send the parts, when anything is watched."""
-    trouble = refused(run)
+    trouble, _exits_only = _refused(run)
     if trouble is not None:
         return f"refused: {trouble}"
-    if not StrategyRepository(run.transaction).any_enabled():
+    if not StrategyRepository(run.transaction).any_looked_at():
         return "nothing is watched"
     parts = run.parts.settings.schedule.evaluation_parts
     run.follow_ups += [(EVALUATE_PART, f"{part}/{parts}") for part in range(1, parts + 1)]
@@ -27,15 +27,23 @@ def look_at_bars(run: Run) -> str:
 
 def look_at_part(run: Run) -> str:
     """The part that the key names, at the run's instant; bars are committed before the desk publishes an instant."""
-    trouble = refused(run)
+    trouble, exits_only = _refused(run)
     if trouble is not None:
         return f"refused: {trouble}"
     snapshot = run.snapshot(run.parts.reader.symbol)
     if snapshot is None:
         return "no snapshot of this instant"
     part, parts = (int(number) for number in run.key.split("/"))
-    look = Look(snapshot.world_id, snapshot.account, run.as_of, part, parts, snapshot)
+    look = Look(snapshot.world_id, snapshot.account, run.as_of, part, parts, snapshot, exits_only)
     return run.parts.evaluator.evaluate(run.transaction, look)
+
+
+def _refused(run: Run) -> tuple[str | None, bool]:
+    """Why nothing is looked at; and True while the scheduler is stopped: only what is held is, for its exits."""
+    stop = stopped(run)
+    if stop is not None and not StrategyRepository(run.transaction).any_looked_at(holding=True):
+        return stop, True
+    return outdated(run), stop is not None
 
 
 evaluate_bars = register(app, EVALUATE_BARS, look_at_bars)

@@ -74,6 +74,19 @@ async def test_an_entry_leaves_at_its_limit_and_its_fill_is_a_trade(world: World
     assert world.broker.held[trade.account, SPY][1] == 100
 
 
+async def test_of_two_approved_at_once_on_opposite_sides_one_leaves_and_can_be_closed(world: World) -> None:
+    desk = await world.desk()
+    first = enter(world)
+    against = plain.trade(2, plain.SHORT, strategy="other", id="other-1")
+    second = world.approve(against, plain.entry(against, 2, limit="399.50"), 2)
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [first.ref]
+    assert world.state(second.ref) is IntentState.WITHDRAWN
+    world.broker.fill(first.ref, "400.02")
+    await desk.turn()
+    assert len(standing(world)) == 2
+
+
 @pytest.mark.parametrize(
     ("leg", "stop", "target"), [(plain.LONG, "398.00", "404.00"), (plain.SHORT, "-402.00", "-396.00")]
 )
@@ -154,6 +167,25 @@ async def test_a_target_that_fills_in_part_leaves_the_stop_for_the_rest(world: W
     assert not world.broker.held
 
 
+async def test_a_status_that_comes_before_its_execution_enlarges_nothing(world: World) -> None:
+    desk = await world.desk()
+    await opened(world, desk)
+    orders = standing(world)
+    target, stop = orders[TARGET], orders[STOP]
+    target.filled = 30
+    executed = world.broker.execute(target, target.limit, 30)
+    world.broker.tell(target.as_message(), target.as_status())
+    world.broker.reduce(stop, 30)
+    for _ in range(3):
+        world.after(market_s=2)
+        await desk.turn()
+        assert (target.quantity, stop.quantity) == (100, 70)
+    world.broker.tell(*executed)
+    world.after(market_s=2)
+    await desk.turn()
+    assert (target.quantity, stop.quantity) == (100, 70)
+
+
 async def test_time_cancels_them_waits_for_their_end_and_sells_what_is_left_at_the_market(world: World) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
@@ -229,6 +261,30 @@ async def test_an_exit_that_a_task_has_written_waits_for_their_end(world: World)
         assert request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "asked"))
     for _ in range(3):
         await desk.turn()
+    [close] = [order for order in world.broker.orders if order.working]
+    assert (close.intent.style, close.intent.exit_reason) == (PriceStyle.MARKET, ExitReason.MANUAL)
+    world.broker.fill(close.intent.ref, "400.00")
+    await desk.turn()
+    assert sides(world) == [("BUY", 100), ("SELL", 100)]
+
+
+@pytest.mark.parametrize(("turns", "stand"), [(1, 2), (2, 0)])
+async def test_an_exit_that_waits_for_their_end_outlives_its_desk(world: World, turns: int, stand: int) -> None:
+    """The desk dies before the cancels left, or before it heard of them."""
+    first = await world.desk()
+    intent = await opened(world, first)
+    with world.database.transaction() as session:
+        assert request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "asked"))
+    first.session.deaf = True
+    for _ in range(turns):
+        await first.turn()
+    first.die()
+    assert len(standing(world)) == stand
+    desk = await world.desk()
+    for _ in range(4):
+        world.after(market_s=5)
+        await desk.turn()
+        await desk.look_up(after_s=11)
     [close] = [order for order in world.broker.orders if order.working]
     assert (close.intent.style, close.intent.exit_reason) == (PriceStyle.MARKET, ExitReason.MANUAL)
     world.broker.fill(close.intent.ref, "400.00")

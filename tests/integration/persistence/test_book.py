@@ -229,3 +229,4 @@ def test_shares_can_lose_what_lies_before_their_stop_and_tie_up_their_price(data
     # bought at 400.50 at worst with a stop at 398, sold short at 400 with a stop at 402, and without one
     assert found.open_maximum_loss_usd == Decimal(250) + Decimal(200) + Decimal(40_000)
     assert found.value_by_symbol_usd == {"SPY": Decimal(40_050) + Decimal(40_000), "QQQ": Decimal(40_000)}
+    assert found.sides == {(plain.LONG.con_id, 1), (plain.SHORT.con_id, -1)}, "one that works, two that are held"

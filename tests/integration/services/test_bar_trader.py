@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from htbot.bootstrap.limits import hours_of
 from htbot.domain.bars import Bar, TapeBar
 from htbot.domain.errors import CallerMistake
 from htbot.domain.fills import Fill
-from htbot.domain.margin import WhatIf
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.numeric import UNKNOWN
 from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderState, PriceStyle, Purpose
 from htbot.domain.quotes import Quote
@@ -35,7 +37,9 @@ from htbot.persistence.repositories import (
 )
 from htbot.risk.limits import DEFAULT_HOURS, Limits
 from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_exits import leave
 from htbot.services.bar_trader import BarTrader, TraderParts
+from htbot.services.commands import Conflict
 from htbot.services.strategies import NewStrategy
 from htbot.services.trade_record import settle_trade
 from htbot.strategies.bar_strategy import LONG, Advice, BarConfig, BarInputs, BarStrategy, Holding
@@ -43,7 +47,7 @@ from htbot.strategies.registry import STRATEGIES, Entry
 
 SPY, NAME, DAY = 756, "steps", 8
 LIMITS = Limits(Decimal(400), Decimal(200), Decimal(12_000), max_order_quantity=10)
-EXIT = {"exit_time": "15:50"}
+EXIT = {"exit_time": "15:40"}
 
 
 class StepsConfig(BarConfig):
@@ -186,7 +190,7 @@ def test_a_wish_becomes_one_entry_whoever_looks_and_how_often(floor: Floor) -> N
         [trade] = TradeRepository(session).live(ACCOUNT)
     assert (trade.strategy, trade.state, trade.width) == (NAME, TradeState.OPENING, None)
     assert (trade.rules.stop_price, trade.rules.target_price) == (Decimal("99.0000"), Decimal("105.0000"))
-    assert trade.rules.exit_at == session_of(DAY).at(15, 50)
+    assert trade.rules.exit_at == session_of(DAY).at(15, 40)
 
 
 def test_it_holds_what_was_filled_and_its_own_exit_is_a_close(floor: Floor) -> None:
@@ -246,6 +250,112 @@ def test_a_bar_that_is_seen_too_late_buys_nothing(floor: Floor) -> None:
     assert not floor.intents()
 
 
+def test_an_exit_wish_that_is_found_out_late_closes_what_was_there(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    floor.watch.tell([floor.bars[8]])
+    floor.look(later(floor.bars[8].end, 200))
+    [close] = floor.intents(Purpose.EXIT)
+    assert close.intent.quantity == 10
+    assert [one.refused_by for one in floor.signals() if one.signal.action == "leave"] == [None]
+
+
+def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [entered] = floor.signals()
+    wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
+    with floor.watch.database.transaction() as session:
+        assert leave(session, wish, floor.bars[5].end)
+    assert not floor.intents(Purpose.EXIT)
+
+
+@pytest.mark.parametrize(
+    ("stop", "confidence"), [(math.inf, 1.0), (1e30, 1.0), (-1.0, 1.0), (0.0, 1.0), (99.0, math.nan), (99.0, math.inf)]
+)
+@pytest.mark.parametrize("mode", ["trade", "observe"])
+def test_advice_that_is_no_price_ends_its_strategy_and_no_other(
+    database: Database, stop: float, confidence: float, mode: str
+) -> None:
+    class Wild(Steps):
+        def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+            return super().on_bar(bar, held)._replace(stop=stop, confidence=confidence)
+
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig), "wild": Entry(Wild, StepsConfig)}))
+    floor.watch.strategies.add(NewStrategy("a-wild", "wild", "SPY", EXIT, True, mode), CALLER)
+    floor.begin()
+    floor.play(0, 7)
+    assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
+    assert not floor.watch.instance("a-wild").enabled
+    assert floor.watch.instance(NAME).enabled
+
+
+def test_a_wish_that_fails_takes_no_other_down_and_is_wished_again(floor: Floor) -> None:
+    class Failing(AskedBroker):
+        def __call__(self, question: MarginQuestion) -> WhatIf:
+            if len(self.asked) == 0:
+                self.asked.append(question)
+                raise ZeroDivisionError("no such thing")
+            return super().__call__(question)
+
+    floor.broker = Failing()
+    floor.worker = floor.new_worker()
+    floor.watch.strategies.add(NewStrategy("a-first", NAME, "SPY", EXIT, True, "trade"), CALLER)
+    floor.begin()
+    floor.play(0, 7)
+    assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
+    floor.look(later(floor.bars[6].end, 30))
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first"}
+
+
+def test_one_that_is_disabled_while_it_holds_leaves_by_itself_and_enters_nothing(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.watch.strategies.switch(NAME, CALLER, enabled=False)
+    floor.play(7, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
+    floor.play(9, 12)
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+
+
+def test_while_the_scheduler_is_stopped_what_is_held_leaves_by_itself_and_nothing_enters(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.watch.strategies.add(NewStrategy("idle", NAME, "SPY", EXIT, True, "trade"), CALLER)
+    for bar in floor.bars[7:9]:
+        floor.watch.tell([bar])
+        as_of = later(bar.end, 3)
+        look = Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0), exits_only=True)
+        with floor.watch.database.transaction() as session:
+            assert floor.worker.evaluate(session, look).startswith("1 looked at")
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    assert len(floor.intents(Purpose.EXIT)) == 1
+
+
+def test_one_that_holds_something_is_neither_changed_nor_removed(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [stored] = floor.intents()
+    floor.fill(stored, "101.01", later(floor.bars[6].end, 5))
+    strategies, words = floor.watch.strategies, f"holds trade {stored.intent.trade_id}"
+    for act in (
+        partial(strategies.remove, NAME, CALLER),
+        partial(strategies.set_mode, NAME, "observe", CALLER),
+        partial(strategies.change, NAME, {"exit_time": "15:30"}, CALLER),
+    ):
+        with pytest.raises(Conflict, match=words):
+            act()
+    floor.play(7, 9)
+    [close] = floor.intents(Purpose.EXIT)
+    floor.fill(close, "101.50", later(floor.bars[8].end, 5))
+    assert strategies.remove(NAME, CALLER).name == NAME
+
+
 def test_switched_off_by_hand_nothing_is_entered(database: Database) -> None:
     floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}), enabled=False)
     floor.begin()
@@ -267,7 +377,8 @@ def test_without_the_quote_of_its_symbol_nothing_is_entered(floor: Floor) -> Non
 @pytest.mark.parametrize(
     ("settings", "way_out"),
     [
-        ({}, "exit_time=15:50"),
+        ({}, "exit_time=15:40"),
+        ({"exit_time": "15:46"}, "flat by 15:45"),
         (EXIT | {"profit_levels": True}, "profit_levels=false"),
         (EXIT | {"point_value": 5}, "1 a point"),
     ],

@@ -107,7 +107,7 @@ def test_the_record_knows_two_modes(watch: Watch) -> None:
 
 
 def test_an_instance_that_may_trade_begins_anew_and_the_change_is_audited(watch: Watch) -> None:
-    watch.add("fast", exit_time="15:50")
+    watch.add("fast", exit_time="15:40")
     changed = watch.strategies.set_mode("fast", "trade", CALLER)
     assert (changed.mode, changed.observed, watch.instance("fast").mode) == ("trade", None, "trade")
     with pytest.raises(CallerMistake, match="exit_time"):

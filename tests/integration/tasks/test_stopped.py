@@ -6,12 +6,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
+from tests.support.watched import CALLER, Watch
 
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database
-from htbot.persistence.repositories import HaltRepository, HaltRequest, SchedulerRepository
+from htbot.persistence.repositories import (
+    HaltRepository,
+    HaltRequest,
+    RiskDecisionRepository,
+    SchedulerRepository,
+    TradeRepository,
+)
 from htbot.tasks.base import Run, refused
 
 WORKER: Any = SimpleNamespace(version=None, settings=SimpleNamespace(schedule=SimpleNamespace(evaluation_parts=1)))
@@ -33,6 +40,24 @@ def test_nobody_is_asked_while_it_is_stopped(database: Database, monkeypatch: py
         for work in (look_at_market, look_at_bars, look_at_part):
             assert work(current) == "refused: the scheduler is stopped by rest:first: POST /api/scheduler/start"
         assert current.follow_ups == []
+
+
+def test_what_trades_and_holds_something_is_still_asked_for_its_exits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    from htbot.tasks.evaluation_tasks import look_at_bars
+
+    watch, trade = Watch(database), plain.trade()
+    watch.add(trade.strategy, exit_time="15:40")
+    watch.strategies.set_mode(trade.strategy, "trade", CALLER)
+    set_to(database, SchedulerState.STOPPED)
+    with database.transaction() as session:
+        current = Run(record.NOON, None, "all", session, WORKER)
+        assert look_at_bars(current).startswith("refused")
+        RiskDecisionRepository(session).add(record.approval(1), None)
+        assert TradeRepository(session).add(trade)
+        assert look_at_bars(current) == "1 parts"
 
 
 @pytest.mark.parametrize("state", [SchedulerState.RUNNING, SchedulerState.PAUSED])

@@ -88,6 +88,13 @@ def test_a_quote_that_is_no_price_of_shares_is_refused(rule: str, told: Quote) -
     assert refused_by(proposal(told=told)) == rule
 
 
+@pytest.mark.parametrize(("held", "wanted"), [(plain.SHORT, plain.LONG), (plain.LONG, plain.SHORT)])
+def test_the_other_side_of_what_another_trade_holds_is_refused(held: PlainLeg, wanted: PlainLeg) -> None:
+    sides = frozenset({(held.con_id, held.ratio)})
+    assert refused_by(proposal(wanted), sides=sides) == "opposite_side"
+    assert isinstance(judge(proposal(held), replace(BOOK, sides=sides), LIMITS, AS_OF), Approved)
+
+
 def test_a_cash_account_buys_and_does_not_sell_short() -> None:
     cash = replace(LIMITS, account_kind=AccountKind.CASH)
     assert isinstance(judge(proposal(), BOOK, cash, AS_OF), Approved)

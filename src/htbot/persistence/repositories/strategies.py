@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from psycopg2.extras import execute_values
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.records import TRADE, Observation, StrategyInstance
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.strategies import StrategyRow
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
 
 _PAGE = 1000
 _OBSERVE = """
@@ -20,6 +22,11 @@ UPDATE strategies SET world_id = told.world_id, first_bar = told.first_bar, obse
 FROM (VALUES %s) AS told (name, config_hash, world_id, first_bar, since)
 WHERE strategies.name = told.name AND strategies.config_hash = told.config_hash
 """
+
+
+_LIVE = select(TradeRow.id).where(TradeRow.strategy == StrategyRow.name, TradeRow.state.in_(LIVE_TRADE_STATES))
+_HOLDS = and_(StrategyRow.mode == TRADE, _LIVE.exists())
+_LOOKED_AT = or_(StrategyRow.enabled, _HOLDS)
 
 
 class StrategyRepository(Repository):
@@ -39,32 +46,36 @@ class StrategyRepository(Repository):
         """Every instance, by name."""
         return self._all(select(StrategyRow).order_by(StrategyRow.name), _to_instance)
 
-    def enabled(self, part: int = 1, parts: int = 1) -> list[StrategyInstance]:
-        """Enabled instances of one part of the symbols, counted from 1; a symbol is always in the same part."""
-        query = select(*_COLUMNS).where(StrategyRow.enabled).order_by(StrategyRow.name)
+    def looked_at(self, part: int = 1, parts: int = 1, *, holding: bool = False) -> list[StrategyInstance]:
+        """Instances of one part of the symbols that are looked at; a symbol is always in the same part, counted from 1.
+
+        Those are the enabled ones, and those that were disabled while they hold something: for their exits. `holding`:
+        only those that trade and hold something.
+        """
+        query = select(*_COLUMNS).where(_HOLDS if holding else _LOOKED_AT).order_by(StrategyRow.name)
         if parts > 1:
             query = query.where(_part_of(parts) == part - 1)
         return [_of_columns(row) for row in self._session.execute(query)]
 
-    def any_enabled(self) -> bool:
-        """Whether anything is watched at all."""
-        return bool(self._session.scalar(select(select(StrategyRow.name).where(StrategyRow.enabled).exists())))
+    def any_looked_at(self, *, holding: bool = False) -> bool:
+        """Whether anything is watched at all; `holding`: whether one that trades holds something."""
+        return bool(
+            self._session.scalar(select(select(StrategyRow.name).where(_HOLDS if holding else _LOOKED_AT).exists()))
+        )
 
     def series(self) -> dict[tuple[str, int], int]:
-        """What enabled instances want streamed: symbol and minutes, with the most bars that one of them warms up on."""
+        """What is to be streamed for them: symbol and minutes, with the most bars that one of them warms up on."""
         query = (
             select(StrategyRow.symbol, StrategyRow.minutes, func.max(StrategyRow.warm_up_bars))
-            .where(StrategyRow.enabled)
+            .where(_LOOKED_AT)
             .group_by(StrategyRow.symbol, StrategyRow.minutes)
             .order_by(StrategyRow.symbol, StrategyRow.minutes)
         )
         return {(symbol, minutes): bars for symbol, minutes, bars in self._session.execute(query)}
 
     def traded(self) -> set[str]:
-        """Symbols that enabled instances trade."""
-        return set(
-            self._session.scalars(select(StrategyRow.symbol).where(StrategyRow.enabled, StrategyRow.mode == TRADE))
-        )
+        """Symbols that instances that are looked at trade."""
+        return set(self._session.scalars(select(StrategyRow.symbol).where(_LOOKED_AT, StrategyRow.mode == TRADE)))
 
     def change(self, instance: StrategyInstance) -> bool:
         """Store an instance anew; False when there is none of its name."""
