@@ -24,7 +24,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
     feed = Feed(people.readings, Board())
-    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit)
+    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit, rounds.age_s)
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
