@@ -150,13 +150,15 @@ class BacktestJobs:
             shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def _view(self, path: Path) -> JobView | None:
-        """As its files tell it; None while there are none."""
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+        """As its files tell it; None while there are none, and for what another version has left."""
         folder = path.parent
         working = self._works(folder)
+        try:
+            return self._told(folder, json.loads(path.read_text(encoding="utf-8")), working=working)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, AttributeError):
+            return None
+
+    def _told(self, folder: Path, told: dict[str, Any], *, working: bool) -> JobView:
         outcome = _outcome(folder)
         view = JobView(
             id=folder.name,

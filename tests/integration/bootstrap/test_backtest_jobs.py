@@ -127,13 +127,26 @@ def test_one_whose_process_died_has_failed(jobs: BacktestJobs) -> None:
 
 def test_another_process_sees_that_one_runs_by_its_lock(jobs: BacktestJobs) -> None:
     (folder := jobs.folder / "far").mkdir(parents=True)
-    told = {"order": ORDER.encode(), "by": "dashboard:hand", "at": NOW.isoformat()}
-    (folder / "order.json").write_text(json.dumps(told))
+    (folder / "order.json").write_text(_told())
     (folder / "progress").write_text("0.25")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert (jobs.get("far").state, jobs.get("far").share) == ("running", 0.25)
     assert jobs.get("far").state == "failed"
+
+
+@pytest.mark.parametrize("left", ['{"by": "x"}', "[]", '{"order": {"cash": "much"}}', '{"order": 1}', "{"])
+def test_a_folder_of_another_version_hides_no_other(jobs: BacktestJobs, left: str) -> None:
+    for name, text in (("odd", left), ("good", _told())):
+        (jobs.folder / name).mkdir(parents=True)
+        (jobs.folder / name / "order.json").write_text(text)
+    assert [job.id for job in jobs.all()] == ["good"]
+    (jobs.folder / "good" / "outcome.json").write_text('{"ok": true}')
+    assert jobs.all() == []
+
+
+def _told() -> str:
+    return json.dumps({"order": ORDER.encode(), "by": "dashboard:hand", "at": NOW.isoformat()})
 
 
 def test_an_order_is_read_back_as_it_was_written() -> None:
