@@ -45,7 +45,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         hosts=process.hosts,
         url=process.url,
         feed=feed,
-        dashboard=build_dashboard(people, doorman, process.token, feed),
+        dashboard=build_dashboard(people, doorman, process.token, feed, process.run),
     )
 
 
