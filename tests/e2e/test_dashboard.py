@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 
 # The trend of this seed breaks the day's high at 10:01:30 New York: seven seconds after the start.
 MORNING = {"PAPER_SPEED": "20", "PAPER_SEED": "7", "PAPER_START": "2021-01-04T14:59:00+00:00", "HTBOT_SYMBOL": "SPX"}
-PICTURES = "HTBOT_SCREENSHOTS"
+PICTURES = "SCREENSHOTS_DIR"
 LAST_CANDLE = (
     "getElement(Number(document.querySelector('.chart.candles').id.slice(1)))"
     ".chart?.getOption().series[0].data.at(-1)?.slice(-4)"

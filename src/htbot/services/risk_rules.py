@@ -35,7 +35,6 @@ STANDING = frozenset(
         "halt",
         "reconciled",
         "connection",
-        "snapshot_age",
         "no_trade_window",
         "entry_window",
         "open_trade",
@@ -55,7 +54,7 @@ STANDING = frozenset(
         "day_trades",
     }
 )
-"""Rules that do not look at the spread: they are asked now."""
+"""Rules that do not look at the spread: they are asked now. A snapshot's age counts at the instant it is made for."""
 
 
 @dataclass(frozen=True, slots=True)

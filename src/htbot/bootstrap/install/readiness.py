@@ -32,6 +32,7 @@ def print_readiness(stack: Stack) -> int:
         "Speed": _shown(status, "speed", "unknown"),
         "Connection": _shown(status, "connection", "unknown"),
         "Strategy": f"{settings.strategy.symbol}, {'enabled' if stack.settings.strategy_enabled else 'not enabled'}",
+        "Dashboard": f"{settings.api.url}/dashboard",
         "API": f"{settings.api.url} (docs at {settings.api.url}/docs)",
         "Token": f"HTBOT_API_TOKEN in {_token_place(stack)}",
         "Mails": str(mails),
