@@ -131,7 +131,7 @@ def test_only_settings_read_the_environment() -> None:
     assert found == []
 
 
-def test_broad_excepts_stand_in_few_places_only() -> None:  # ARCHITECTURE section 6, docs/decisions/0020 and 0030
+def test_broad_excepts_stand_in_few_places_only() -> None:  # ARCHITECTURE section 6, docs/decisions/0020 and 0029
     services = ("alert_delivery.py", "bar_evaluator.py", "doorman.py", "board/feed.py")
     edges = (SOURCE / "dashboard" / "reading.py", SOURCE / "dashboard" / "screen.py")
     served = (SOURCE / "services" / name for name in services)

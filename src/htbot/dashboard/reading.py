@@ -160,7 +160,7 @@ class Reader:
             return Reading(None, time.monotonic(), version=version)
         except Retryable as error:
             return replace(before, trouble=str(error))
-        except Exception as error:  # noqa: BLE001 - one topic does not take the others along (docs/decisions/0030)
+        except Exception as error:  # noqa: BLE001 - one topic does not take the others along (docs/decisions/0029)
             if self._failed.get(topic) is not type(error):
                 self._failed[topic] = type(error)
                 _log.warning("%s cannot be shown", topic, exc_info=error)

@@ -89,7 +89,7 @@ class Screen:
             return await asyncio.to_thread(question, *arguments)
         except HtbotError as error:
             self.tell(str(error), good=False)
-        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0030)
+        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0029)
             _log.exception("%s: %s page: not answered", self.principal.actor, self.page.title)
             self.tell(f"this cannot be read, {_CAUSE}", good=False)
         return None
@@ -151,7 +151,7 @@ class Screen:
             )
             self.tell(str(error), good=False)
             return None
-        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0030)
+        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0029)
             _log.exception("%s: %s page: it is not known whether it was done", self.principal.actor, self.page.title)
             self._note(key, HTTPStatus.INTERNAL_SERVER_ERROR)
             self._show_anew()

@@ -276,7 +276,7 @@ class Rounds:
             if not away:
                 _log.warning("minted tokens are those read before: %s", error)
             return True
-        except Exception:  # noqa: BLE001 - a thread's edge (docs/decisions/0030)
+        except Exception:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
             if not away:
                 _log.exception("a round of the door was not done, the next one tries again")
             return True

@@ -165,7 +165,7 @@ class Feed:
     def _read_live(self) -> LiveReading:
         try:
             found = self._readings.live()
-        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0030)
+        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
             if self._live is None or self._live.desk != _UNHEARD:
                 _log.warning("what the desk says was not read", exc_info=error)
             return LiveReading(_UNHEARD, True, {})
@@ -177,7 +177,7 @@ class Feed:
             return self._readings.record(live, self.board.followed, self._record)
         except Retryable as error:
             return error
-        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0030)
+        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
             unread = _Unread(f"the record was not read: {type(error).__name__}")
             unread.__cause__ = error
             return unread
