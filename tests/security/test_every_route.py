@@ -17,6 +17,7 @@ from tests.support.asgi import TestClient
 from tests.support.people import FIRST, House, furnish
 
 from htbot.api.rooms import DASHBOARD_PATH
+from htbot.api.streams.session import MALFORMED, UNKNOWN_TOKEN
 from htbot.persistence.engine import Database
 from htbot.services.tokens import Role
 
@@ -85,25 +86,36 @@ def test_each_role_may_do_what_it_is_for_and_no_more(house: House) -> None:
     assert wrong == []
 
 
-def test_websockets_close_without_a_token_and_say_nothing_before(house: House) -> None:
-    app = house.app()
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"type": "auth", "token": "guess"}, UNKNOWN_TOKEN),
+        ({"token": "guess"}, MALFORMED),
+    ],
+    ids=["wrong token", "no token"],
+)
+def test_websockets_close_to_a_stranger_and_say_nothing_before(house: House, said: dict[str, str], code: int) -> None:
     paths = [
         route.path
-        for route in routes_of(app.routes)
+        for route in routes_of(house.app().routes)
         if route.kind == "websocket" and not route.path.startswith(DASHBOARD_PATH)
     ]
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
-        assert [said for path in paths if (said := said_to_a_stranger(client, filled(path))) is not None] == []
+    assert paths
+    answers = {}
+    for path in paths:  # an application each: five wrong tokens would lock the client out
+        with TestClient(house.app(), base_url="http://127.0.0.1:8000") as client:
+            answers[path] = told_to_a_stranger(client, filled(path), said)
+    assert answers == dict.fromkeys(paths, code)
 
 
-def said_to_a_stranger(client: TestClient, path: str) -> Any:
-    """What a WebSocket says to a wrong token before it closes; None when it says nothing."""
+def told_to_a_stranger(client: TestClient, path: str, said: dict[str, str]) -> Any:
+    """The code that a WebSocket closes with after a first message; what it says instead, when it says something."""
     try:
-        with client.websocket_connect(path) as opened:
-            opened.send_json({"token": "guess"})
+        with client.websocket_connect(f"ws://127.0.0.1:8000{path}") as opened:
+            opened.send_json(said)
             return opened.receive_json()
-    except WebSocketDisconnect:
-        return None
+    except WebSocketDisconnect as closed:
+        return closed.code
 
 
 def test_nothing_is_mounted_that_this_test_does_not_see(house: House) -> None:

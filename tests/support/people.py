@@ -206,7 +206,7 @@ class House:
     def app(self, *, background: bool = False) -> FastAPI:
         """The API over it; with `background` its picture is kept fresh beside the questions."""
         brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
-        doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit)
+        doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit, self.rounds.age_s)
         scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now))
         performance = Performance(self.served, self.queries)
         freqtrade = FreqtradeParts(

@@ -24,7 +24,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     """The parts of the application from those of the process."""
     people = process.people
     feed = Feed(people.readings, Board())
-    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit)
+    doorman = Doorman(rounds.book, Brake(rounds.note_lockout), rounds.note_visit, rounds.age_s)
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
@@ -45,7 +45,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         hosts=process.hosts,
         url=process.url,
         feed=feed,
-        dashboard=build_dashboard(people, doorman, process.token, feed),
+        dashboard=build_dashboard(people, doorman, process.token, feed, process.run),
     )
 
 

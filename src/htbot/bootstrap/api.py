@@ -18,7 +18,10 @@ _OPTIONS = EngineOptions(
 
 @dataclass(frozen=True, slots=True)
 class ApiProcess:
-    """What the API process is made of; `hosts` are the names by which it may be called besides loopback."""
+    """What the API process is made of.
+
+    `hosts` are the names by which it may be called besides loopback; `run` is `var/run`.
+    """
 
     people: People
     token: str
@@ -26,6 +29,7 @@ class ApiProcess:
     port: int
     url: str
     hosts: tuple[str, ...]
+    run: Path
     certificate: Path | None = None
     key: Path | None = None
 
@@ -48,6 +52,7 @@ def build_api(settings: Settings) -> ApiProcess:
         port=api.port,
         url=api.url,
         hosts=api.hosts,
+        run=settings.paths.run,
         certificate=api.certificate,
         key=api.key,
     )

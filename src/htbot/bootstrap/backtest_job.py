@@ -1,7 +1,8 @@
 """`python -m htbot.bootstrap.backtest_job FOLDER`: one backtest in a process of its own, told through its folder.
 
 `order.json` says what is wanted; `progress` has the share that is done; `outcome.json` and `report.html` are the end. A
-lock on `lock` is held as long as the process lives, so that whoever looks can tell a job that works from one that died.
+lock on `lock` is held as long as the process lives, so that whoever looks can tell a job that works from one that died;
+the file has its process id.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def run(folder: Path) -> int:
     """Run the order of a folder; the exit code."""
     with (folder / "lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        lock.flush()
         os.nice(NICENESS)
         order = BacktestOrder.decode(json.loads((folder / "order.json").read_text(encoding="utf-8"))["order"])
         try:

@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from htbot.bootstrap.backtest_job import BacktestOrder, write_whole
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.persistence.engine import Database
@@ -24,6 +26,8 @@ from htbot.persistence.repositories import AuditRepository
 from htbot.services.commands import Caller, Conflict
 
 STARTED, STOPPED = "backtest.started", "backtest.stopped"
+_MODULE = "htbot.bootstrap.backtest_job"
+_ENDS_WITHIN_S = 10
 _KEPT = 20
 _SUFFIXES = frozenset({".parquet", ".csv"})
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -107,17 +111,26 @@ class BacktestJobs:
         return self.get(job_id)
 
     def stop(self, job_id: str, caller: Caller) -> JobView:
-        """End one that runs; one that has ended stays as it is.
+        """End one that runs, also one that was started before this process; one that has ended stays as it is.
 
         Raises:
             NotFound: there is none of this id.
+            Conflict: its process is not found, or does not end.
         """
-        job, process = self.get(job_id), self._processes.get(job_id)
-        if job.state != "running" or process is None:
+        job = self.get(job_id)
+        if job.state != "running":
             return job
+        process = self._processes.get(job_id) or _process_of(self.folder / job_id)
+        if process is None:
+            raise Conflict(f"the process of backtest {job_id} is not found: try again, or restart htbot, which ends it")
         self._note(caller, STOPPED, job_id, {})
-        process.terminate()
-        process.wait(timeout=10)
+        try:
+            process.terminate()
+            process.wait(timeout=_ENDS_WITHIN_S)
+        except psutil.NoSuchProcess:
+            return self.get(job_id)  # it was quicker
+        except (psutil.TimeoutExpired, subprocess.TimeoutExpired) as error:
+            raise Conflict(f"backtest {job_id} has not ended within {_ENDS_WITHIN_S} s: look at it again") from error
         write_whole(
             self.folder / job_id / "outcome.json", json.dumps({"ok": False, "error": "stopped", "stopped": True})
         )
@@ -127,7 +140,7 @@ class BacktestJobs:
         """It goes on when this process ends, and ends with the instance, whose mark it inherits."""
         with (folder / "log.txt").open("wb") as log:
             self._processes[job_id] = subprocess.Popen(
-                [sys.executable, "-m", "htbot.bootstrap.backtest_job", str(folder)],
+                [sys.executable, "-m", _MODULE, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -150,13 +163,15 @@ class BacktestJobs:
             shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def _view(self, path: Path) -> JobView | None:
-        """As its files tell it; None while there are none."""
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+        """As its files tell it; None while there are none, and for what another version has left."""
         folder = path.parent
         working = self._works(folder)
+        try:
+            return self._told(folder, json.loads(path.read_text(encoding="utf-8")), working=working)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, AttributeError):
+            return None
+
+    def _told(self, folder: Path, told: dict[str, Any], *, working: bool) -> JobView:
         outcome = _outcome(folder)
         view = JobView(
             id=folder.name,
@@ -186,6 +201,19 @@ class BacktestJobs:
         except OSError:
             return False
         return False
+
+
+def _process_of(folder: Path) -> psutil.Process | None:
+    """The process that was started for a folder by an earlier life of this one; None when it is not there.
+
+    Its id is in the lock file. An id may be somebody else's by now, so that its command line must name the folder.
+    """
+    try:
+        process = psutil.Process(int((folder / "lock").read_text(encoding="ascii")))
+        named = process.cmdline()
+    except (OSError, ValueError, psutil.Error):
+        return None
+    return process if _MODULE in named and str(folder) in named else None
 
 
 def _outcome(folder: Path) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from htbot.bootstrap.people import People
+from htbot.dashboard.ended import FILE_NAME
 from htbot.dashboard.gate import Gate
 from htbot.dashboard.login import router as login_router
 from htbot.dashboard.reading import Partly, Reader, Source
@@ -40,10 +41,14 @@ class Dashboard:
     feed: Feed
 
 
-def build_dashboard(people: People, doorman: Doorman, first_token: str, feed: Feed) -> Dashboard:
-    """The dashboard over the services and the feed of its process. Nothing is read before somebody looks."""
+def build_dashboard(people: People, doorman: Doorman, first_token: str, feed: Feed, run: Path) -> Dashboard:
+    """The dashboard over the services and the feed of its process. Nothing is read before somebody looks.
+
+    `run` is the folder that remembers who has logged out.
+    """
     reader = Reader(sources_of(people, feed), partial(version_of, feed))
-    return Dashboard(people, doorman, Sessions(doorman, first_token), reader, feed)
+    sessions = Sessions(doorman, first_token, ended_file=run / FILE_NAME)
+    return Dashboard(people, doorman, sessions, reader, feed)
 
 
 async def version_of(feed: Feed) -> object:

@@ -14,9 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from htbot.domain.errors import HtbotError, NotFound, Retryable
+from htbot.domain.errors import NotFound, Retryable
 
 EVERY_S = 1.0
 LONGEST_UNREAD_S = 5.0
@@ -79,6 +77,7 @@ class Reader:
         self._all_at_once = False
         self._watched: Counter[str] = Counter()
         self._readings = dict.fromkeys(sources, Reading())
+        self._failed: dict[str, type[Exception]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -161,9 +160,12 @@ class Reader:
             return Reading(None, time.monotonic(), version=version)
         except Retryable as error:
             return replace(before, trouble=str(error))
-        except (HtbotError, SQLAlchemyError) as error:
-            _log.warning("%s cannot be shown: %s", topic, error)
+        except Exception as error:  # noqa: BLE001 - one topic does not take the others along (docs/decisions/0029)
+            if self._failed.get(topic) is not type(error):
+                self._failed[topic] = type(error)
+                _log.warning("%s cannot be shown", topic, exc_info=error)
             return replace(before, trouble=f"{topic} cannot be read, the cause is in var/log/api.log")
+        self._failed.pop(topic, None)
         if isinstance(found, Partly):
             return Reading(found.value, time.monotonic(), found.trouble, version)
         return Reading(found, time.monotonic(), version=version)

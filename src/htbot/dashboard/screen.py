@@ -31,6 +31,7 @@ from htbot.services.visits import Visit
 TICK_S = 1.0
 _RECONNECT_S = 15.0
 _BUILD_S = 10.0
+_CAUSE = "the cause is in var/log/api.log"
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -75,12 +76,23 @@ class Screen:
         return self.principal.role.may(role)
 
     async def ask(self, question: Callable[..., T], *arguments: Any) -> T | None:
-        """The answer of a service, off the event loop; None after telling the person why there is none."""
+        """The answer of a service, off the event loop; None after telling the person why there is none.
+
+        An open socket outlives its session: without one nothing is asked, and the login is shown.
+        """
+        try:
+            self.principal = self.dashboard.sessions.principal(self.visitor)
+        except UnknownToken:
+            self.client.open(LOGIN)
+            return None
         try:
             return await asyncio.to_thread(question, *arguments)
         except HtbotError as error:
             self.tell(str(error), good=False)
-            return None
+        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0029)
+            _log.exception("%s: %s page: not answered", self.principal.actor, self.page.title)
+            self.tell(f"this cannot be read, {_CAUSE}", good=False)
+        return None
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
@@ -139,10 +151,20 @@ class Screen:
             )
             self.tell(str(error), good=False)
             return None
+        except Exception:  # noqa: BLE001 - a person waits for a word (docs/decisions/0029)
+            _log.exception("%s: %s page: it is not known whether it was done", self.principal.actor, self.page.title)
+            self._note(key, HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._show_anew()
+            self.tell(f"it is not known whether this was done: see what the page shows; {_CAUSE}", good=False)
+            return None
         self._note(key, HTTPStatus.OK)
+        self._show_anew()
+        return done
+
+    def _show_anew(self) -> None:
+        """What was read before does not count."""
         self.dashboard.feed.changed()
         self.dashboard.reader.refresh()
-        return done
 
     def _note(self, key: str, status: HTTPStatus) -> None:
         """Who acted from where, and with what outcome: a row of the audit log, as for a call of the API."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from htbot.dashboard.ended import EndedSessions
 from htbot.services.doorman import Doorman, Principal, TokenBook, UnknownToken
 from htbot.services.tokens import digest
 
@@ -24,7 +25,6 @@ PATH = "/dashboard"
 LONGEST_S = 12 * 3600
 """A session ends after half a day, whatever happens."""
 WAY = "dashboard"
-_MOST_ENDED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,24 @@ class Visitor:
 
 
 class Sessions:
-    """Makes, reads and ends sessions; `now_s` is wall time in epoch seconds."""
+    """Makes, reads and ends sessions; `now_s` is wall time in epoch seconds.
 
-    def __init__(self, doorman: Doorman, first_token: str, now_s: Callable[[], float] = time.time) -> None:
+    `ended_file` remembers who has logged out; without it this process does.
+    """
+
+    def __init__(
+        self,
+        doorman: Doorman,
+        first_token: str,
+        now_s: Callable[[], float] = time.time,
+        ended_file: Path | None = None,
+    ) -> None:
         key = hashlib.sha256(b"htbot dashboard session\0" + first_token.encode()).hexdigest()
         self._signer = URLSafeSerializer(key, salt="htbot.session")
         self._doorman = doorman
         self._book: TokenBook = doorman.book
         self._now_s = now_s
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended = EndedSessions(ended_file, now_s)
 
     def begin(self, token: str, client: str) -> str:
         """The cookie of a new session.
@@ -78,10 +87,8 @@ class Sessions:
         return Principal(*held, way=WAY, client=visitor.client)
 
     def end(self, visitor: Visitor) -> None:
-        """Log out: the cookie counts no more in this process, whoever kept it."""
-        self._ended[visitor.session_id] = None
-        while len(self._ended) > _MOST_ENDED:
-            self._ended.popitem(last=False)
+        """Log out: the cookie counts no more, whoever kept it."""
+        self._ended.add(visitor.session_id, visitor.ends_at_s)
 
     def _counts(self, visitor: Visitor) -> bool:
         alive = visitor.session_id not in self._ended and self._now_s() < visitor.ends_at_s

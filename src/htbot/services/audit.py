@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from htbot.domain.errors import Retryable
 from htbot.persistence import chains
 from htbot.persistence.chains import CHAINED, JOURNALED, Problem
 from htbot.persistence.engine import Database
@@ -89,13 +92,33 @@ class Audit:
 
     def __init__(self, parts: AuditParts) -> None:
         self._parts = parts
+        self._whole = threading.Lock()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Work over the whole record, one at a time: many who ask must not keep PostgreSQL from the desk.
+
+        Raises:
+            Retryable: it is being done for somebody else.
+        """
+        if not self._whole.acquire(blocking=False):
+            raise Retryable("the whole record is being read for somebody else, one at a time: ask again in a moment")
+        try:
+            yield
+        finally:
+            self._whole.release()
 
     def verify(self, anchors: AnchorFile | None = None) -> AuditReport:
         """Every link of both chains, every journaled row, every anchor of the file (the desk's, or the one given).
 
         Raises:
             AnchorTrouble: the file is not readable as anchors.
+            Retryable: the whole record is being read for somebody else.
         """
+        with self._alone():
+            return self._verify(anchors)
+
+    def _verify(self, anchors: AnchorFile | None) -> AuditReport:
         noted = (anchors or self._parts.anchors).read()
         counted = _Counted()
         rows: dict[str, int] = {}
@@ -135,7 +158,15 @@ class Audit:
             return AuditRepository(session).since(since, action, limit)
 
     def rebuild(self) -> BooksReport:
-        """Positions, trades and results of days made again from fills and compared with what is stored."""
+        """Positions, trades and results of days made again from fills and compared with what is stored.
+
+        Raises:
+            Retryable: the whole record is being read for somebody else.
+        """
+        with self._alone():
+            return self._rebuild()
+
+    def _rebuild(self) -> BooksReport:
         report = self._rebuild_once()
         if report.ok:
             return report

@@ -118,9 +118,6 @@ class BrokerSession:
             Conflict: a trade is open that nobody would guard, and `force` is not given; or the key was used before.
         """
         with self._database.transaction() as session:
-            live = [] if force else [trade.id for trade in TradeRepository(session).live()]
-            if live:
-                raise Conflict(f"nobody would guard {', '.join(live)}: close first, or send force")
             return self._tell(session, DISCONNECT, {"force": force}, caller)
 
     def _tell(self, session: Session, kind: str, params: dict[str, Any], caller: Caller) -> Accepted:
@@ -135,6 +132,8 @@ class BrokerSession:
                     return Accepted(one.id, one.state.value)
         command, created = take(session, kind, params, caller, at)
         if created:
+            if kind == DISCONNECT and not params["force"]:
+                _require_guarded(session)
             if desk.state == "not running":
                 raise DeskAway("the desk is not running: ./restart.sh starts it")
             for one in waiting:
@@ -174,3 +173,14 @@ class BrokerSession:
     def compare(self) -> datetime:
         """Have books and broker compared now; the market time at which it was asked. Raises as `DeskData.get` does."""
         return datetime.fromisoformat(self._data.get("compare")["asked_at"])
+
+
+def _require_guarded(session: Session) -> None:
+    """Leave no open trade alone. Asked for a new command only: a key that was used has its answer.
+
+    Raises:
+        Conflict: a trade is open.
+    """
+    live = [trade.id for trade in TradeRepository(session).live()]
+    if live:
+        raise Conflict(f"nobody would guard {', '.join(live)}: close first, or send force")

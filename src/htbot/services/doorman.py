@@ -151,11 +151,15 @@ def log_visit(visit: Visit) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Doorman:
-    """Book and brake together; `note` keeps the visits of those who came to act, and does not wait."""
+    """Book and brake together; `note` keeps the visits of those who came to act, and does not wait.
+
+    `rounds_age_s` tells how many seconds ago `Rounds` had done all it had to; None without any, or before the first.
+    """
 
     book: TokenBook
     brake: Brake
     note: Callable[[Visit], None] = log_visit
+    rounds_age_s: Callable[[], float | None] = lambda: None
 
     def admit(self, token: str | None, client: str) -> Principal:
         """The caller behind a token; `client` is the address it came from.
@@ -197,6 +201,7 @@ class Rounds:
         write: writes visits down; likewise.
         locked: clients to be told of; the oldest give way when PostgreSQL is away for long.
         visits: to be written down; likewise.
+        clock: monotonic seconds.
     """
 
     book: TokenBook
@@ -204,6 +209,8 @@ class Rounds:
     write: Callable[[Sequence[Visit]], None]
     locked: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_CLIENTS))
     visits: deque[Visit] = field(default_factory=lambda: deque(maxlen=_MOST_VISITS))
+    clock: Callable[[], float] = time.monotonic
+    _done_s: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -229,12 +236,17 @@ class Rounds:
             self.locked.popleft()
         if self.visits:
             self._write_visits()
+        self._done_s = self.clock()
+
+    def age_s(self) -> float | None:
+        """Seconds since the last round that did all it had to; None before the first."""
+        return None if self._done_s is None else self.clock() - self._done_s
 
     def _write_visits(self) -> None:
         taken = [self.visits.popleft() for _ in range(len(self.visits))]
         try:
             self.write(taken)
-        except Retryable:
+        except Exception:
             room = _MOST_VISITS - len(self.visits)
             self.visits.extendleft(reversed(taken[max(len(taken) - room, 0) :]))
             raise
@@ -257,12 +269,16 @@ class Rounds:
             away = self._try(away)
 
     def _try(self, away: bool) -> bool:
-        """True when the record is away; it is told once, not each second."""
+        """True when a round could not be done; why is told once, not each second. Nothing ends the rounds."""
         try:
             self.turn()
         except Retryable as error:
             if not away:
                 _log.warning("minted tokens are those read before: %s", error)
+            return True
+        except Exception:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
+            if not away:
+                _log.exception("a round of the door was not done, the next one tries again")
             return True
         if away:
             _log.info("minted tokens are read again")

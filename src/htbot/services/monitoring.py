@@ -42,7 +42,10 @@ class HealthView:
 
 @dataclass(frozen=True, slots=True)
 class DetailedHealth:
-    """The same with what stands behind it; null where the record does not answer. Ages are wall time."""
+    """The same with what stands behind it; null where the record does not answer. Ages are wall time.
+
+    `door_age_s`: seconds since this API process last read the tokens and wrote down all visits and lock-outs.
+    """
 
     status: Health
     checks: dict[str, str]
@@ -51,6 +54,7 @@ class DetailedHealth:
     tasks: list[TaskView] | None
     undelivered_alerts: int | None
     dead_alerts: int | None
+    door_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Tokens:
                 kind="wrong_tokens",
                 severity=Severity.WARNING,
                 title="Wrong API Tokens",
-                summary="A client of the REST API sent five wrong tokens within a minute and is slowed down.",
+                summary="A client sent five wrong tokens to API or dashboard within a minute and is slowed down.",
                 as_of=at,
                 dedup_key=f"wrong_tokens:{client}:{at:%Y%m%d%H}",
                 facts=(Fact("Client", client),),
@@ -97,7 +97,7 @@ class Tokens:
         )
         with self._database.transaction() as session:
             AlertRepository(session).add(alert)
-            AuditRepository(session).add(AuditEntry(at, f"rest:{client}", "token.lockout", client, {}))
+            AuditRepository(session).add(AuditEntry(at, f"door:{client}", "token.lockout", client, {}))
 
     def active(self) -> list[StoredToken]:
         """Minted tokens that were not revoked."""

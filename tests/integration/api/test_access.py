@@ -63,7 +63,8 @@ def test_wrong_tokens_are_slowed_down_and_told_and_the_right_one_gets_through(
     house.rounds.turn()
     with house.database.transaction() as session:
         told = session.execute(text("SELECT kind FROM alerts")).scalars().all()
-    assert told == ["wrong_tokens"]
+        actors = session.execute(text("SELECT actor FROM audit_log WHERE action = 'token.lockout'")).scalars().all()
+    assert (told, actors) == (["wrong_tokens"], ["door:testclient"])
 
 
 def test_acts_and_refusals_are_in_the_audit_log_with_address_and_key(

@@ -35,6 +35,9 @@ def test_health_is_a_word_with_what_stands_behind_it(api: TestClient, house: Hou
         WorkerRepository(session).ready(worker)
     told = api.get("/api/monitoring/health/detailed").json()
     assert (told["undelivered_alerts"], told["dead_alerts"], told["workers"][0]["name"]) == (1, 0, "w")
+    assert told["door_age_s"] is None
+    house.rounds.turn()
+    assert api.get("/api/monitoring/health/detailed").json()["door_age_s"] >= 0
 
 
 def test_counts_usage_and_limits(api: TestClient, house: House) -> None:

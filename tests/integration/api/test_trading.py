@@ -104,6 +104,10 @@ def test_a_key_tells_the_same_twice_and_two_acts_apart(api: TestClient, house: H
         CommandRepository(session).advance(command.id, CommandState.PENDING, CommandState.DONE, record.NOON)
     again = api.post(f"{IBKR}/disconnect", headers=headers).json()
     assert (again["command_id"], again["state"]) == (first["command_id"], "DONE")
+    trade(house)
+    assert api.post(f"{IBKR}/disconnect", headers=headers).json() == again, "a trade opened since"
+    assert api.post(f"{IBKR}/disconnect", headers={"Idempotency-Key": "k2"}).status_code == 409
+    assert api.post(f"{IBKR}/disconnect", headers={"Idempotency-Key": "k2"}).status_code == 409
     assert api.post(f"{IBKR}/connect", headers=headers).status_code == 409
 
 

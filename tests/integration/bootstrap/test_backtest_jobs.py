@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -127,13 +128,55 @@ def test_one_whose_process_died_has_failed(jobs: BacktestJobs) -> None:
 
 def test_another_process_sees_that_one_runs_by_its_lock(jobs: BacktestJobs) -> None:
     (folder := jobs.folder / "far").mkdir(parents=True)
-    told = {"order": ORDER.encode(), "by": "dashboard:hand", "at": NOW.isoformat()}
-    (folder / "order.json").write_text(json.dumps(told))
+    (folder / "order.json").write_text(_told())
     (folder / "progress").write_text("0.25")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert (jobs.get("far").state, jobs.get("far").share) == ("running", 0.25)
     assert jobs.get("far").state == "failed"
+
+
+def test_one_that_was_started_before_a_restart_can_be_stopped(
+    jobs: BacktestJobs, database: Database, tmp_path: Path
+) -> None:
+    os.mkfifo(endless := tmp_path / "endless.csv")  # whoever reads it waits
+    (folder := jobs.folder / "far").mkdir(parents=True)
+    order = replace(ORDER, data=(str(endless),))
+    (folder / "order.json").write_text(_told(order))
+    jobs._launch("far", folder)
+    until(lambda: (folder / "lock").is_file() and (folder / "lock").read_text() != "")
+    restarted = BacktestJobs(jobs.folder, jobs.data, database, lambda: NOW)
+    with pytest.raises(Conflict, match="one backtest at a time"):
+        restarted.start(ORDER, caller("next"))
+    assert restarted.stop("far", caller(None)).state == "stopped"
+    assert jobs._processes["far"].poll() is not None
+    assert acts(database) == [(STOPPED, "dashboard:hand")]
+
+
+def test_no_process_is_ended_that_is_not_the_backtests(jobs: BacktestJobs, database: Database) -> None:
+    (folder := jobs.folder / "far").mkdir(parents=True)
+    (folder / "order.json").write_text(_told())
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        with pytest.raises(Conflict, match="is not found"):
+            jobs.stop("far", caller(None))
+    assert acts(database) == []
+
+
+@pytest.mark.parametrize("left", ['{"by": "x"}', "[]", '{"order": {"cash": "much"}}', '{"order": 1}', "{"])
+def test_a_folder_of_another_version_hides_no_other(jobs: BacktestJobs, left: str) -> None:
+    for name, text in (("odd", left), ("good", _told())):
+        (jobs.folder / name).mkdir(parents=True)
+        (jobs.folder / name / "order.json").write_text(text)
+    assert [job.id for job in jobs.all()] == ["good"]
+    (jobs.folder / "good" / "outcome.json").write_text('{"ok": true}')
+    assert jobs.all() == []
+
+
+def _told(order: BacktestOrder = ORDER) -> str:
+    return json.dumps({"order": order.encode(), "by": "dashboard:hand", "at": NOW.isoformat()})
 
 
 def test_an_order_is_read_back_as_it_was_written() -> None:

@@ -10,11 +10,12 @@ from sqlalchemy import text
 from tests.integration.services.test_expiry import CLOSES, GONE, NEXT_DAY, held  # noqa: F401 - fixture
 from tests.support.record import ACCOUNT, NOON
 
+from htbot.domain.errors import Retryable
 from htbot.domain.trades import Trade
 from htbot.execution.expiry import Settlement
 from htbot.persistence.engine import Database
 from htbot.portfolio.rebuild import Difference
-from htbot.services.anchors import AnchorFile
+from htbot.services.anchors import Anchor, AnchorFile
 from htbot.services.audit import SECOND_LOOK_S, Audit, AuditParts
 from htbot.services.expiry import book_expiry
 from htbot.services.trade_record import refold_position
@@ -60,6 +61,20 @@ def test_books_that_are_right_are_read_once(audit: Audit, closed: Trade, pauses:
     report = audit.rebuild()
     assert (report.ok, report.fills, report.positions, report.trades, report.days) == (True, 4, 2, 1, 1)
     assert pauses.taken == []
+
+
+def test_the_whole_record_is_read_for_one_at_a_time(audit: Audit, closed: Trade, tmp_path: Path) -> None:
+    class Asking(AnchorFile):
+        """Somebody else asks while the first one is being answered."""
+
+        def read(self) -> list[Anchor]:
+            for ask in (audit.verify, audit.rebuild):
+                with pytest.raises(Retryable, match="one at a time"):
+                    ask()
+            return []
+
+    audit.verify(Asking(tmp_path / "none"))
+    assert audit.rebuild().ok
 
 
 TRADE = "spx_breakout-DU1000001-20220826-1"

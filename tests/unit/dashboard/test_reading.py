@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from htbot.dashboard.reading import Partly, Reader, Source
@@ -149,3 +150,21 @@ async def test_what_is_not_there_is_unknown_and_no_trouble() -> None:
     await reader.first(["a"])
     assert (reader["a"].value, reader["a"].trouble) == (None, None)
     assert reader["a"].read_at_s is not None
+
+
+async def test_a_topic_that_fails_takes_no_other_along_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def version() -> object:
+        return None
+
+    def broken() -> object:
+        raise KeyError("order")
+
+    turns = iter(range(1000))
+    reader = Reader({"backtests": Source(broken), "fills": Source(lambda: next(turns), 0)}, version, 0.001)
+    end = reader.watch(["backtests", "fills"])
+    async with asyncio.timeout(20):
+        await until(lambda: (reader["fills"].value or 0) > 2)
+    end()
+    await until(lambda: not reader.is_reading)
+    assert "api.log" in (reader["backtests"].trouble or "")
+    assert len([line for line in caplog.records if "backtests" in line.getMessage()]) == 1

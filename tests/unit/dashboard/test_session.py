@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +90,44 @@ def test_log_out_ends_the_session_and_no_other() -> None:
     house.sessions.end(visitor)
     assert house.sessions.visitor(one, "x") is None
     assert house.sessions.visitor(other, "x") is not None
+
+
+def test_a_log_out_outlives_a_restart_and_counts_in_every_replica(tmp_path: Path) -> None:
+    house, file = House(), tmp_path / "run" / "ended"
+
+    def started() -> Sessions:
+        return Sessions(house.doorman, FIRST, lambda: house.now_s, file)
+
+    one, replica = started(), started()
+    cookies, other = house.enter(), house.enter()
+    visitor = one.visitor(cookies, "x")
+    assert visitor is not None
+    assert replica.visitor(cookies, "x") is not None
+    one.end(visitor)
+    for sessions in (one, replica, started()):
+        assert sessions.visitor(cookies, "x") is None
+        assert sessions.visitor(other, "x") is not None
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert visitor.session_id not in file.read_text()
+    file.write_text(file.read_text() + "half a li")
+    assert started().visitor(cookies, "x") is None
+    house.now_s += LONGEST_S
+    started()
+    assert file.read_text() == ""
+
+
+def test_a_log_out_that_cannot_be_written_counts_in_this_process_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House()
+    (tmp_path / "run").write_text("no folder")
+    sessions = Sessions(house.doorman, FIRST, lambda: house.now_s, tmp_path / "run" / "ended")
+    cookies = house.enter()
+    visitor = sessions.visitor(cookies, "x")
+    assert visitor is not None
+    sessions.end(visitor)
+    assert sessions.visitor(cookies, "x") is None
+    assert len([line for line in caplog.records if "by this process alone" in line.getMessage()]) == 1
 
 
 def test_a_session_ends_after_half_a_day_and_outlives_a_restart() -> None:

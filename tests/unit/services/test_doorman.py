@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import InternalError, ProgrammingError
 
 from htbot.domain.errors import Retryable
 from htbot.persistence.queries.tokens import StoredToken
@@ -168,6 +169,53 @@ def test_rounds_outlive_a_record_that_is_away_from_the_start() -> None:
     record.away = False
     assert read.wait(10)
     rounds.stop()
+
+
+def test_rounds_outlive_a_record_that_cannot_be_read_as_it_should() -> None:
+    record, failed = Record(), threading.Event()
+    refuses = [ProgrammingError("SELECT", {}, Exception("permission denied")), ValueError("no role 'owner'")]
+
+    def active() -> list[StoredToken]:
+        if refuses:
+            raise refuses.pop()
+        failed.set()
+        return record.active()
+
+    rounds = Rounds(TokenBook("first", active), record.tell, record.write)
+    rounds.start()
+    assert failed.wait(10)
+    rounds.stop()
+    assert rounds.book.find("minted") is not None
+
+
+def test_visits_outlive_a_record_that_is_read_only() -> None:
+    class ReadOnly(Record):
+        def write(self, visits: Sequence[Visit]) -> None:
+            if self.away:
+                raise InternalError("INSERT", {}, Exception("read-only transaction"))
+            super().write(visits)
+
+    record = ReadOnly()
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write)
+    rounds.note_visit(visit := Visit("rest:hand", "192.0.2.1", "POST /halt", None, 202))
+    record.away, record.active = True, lambda: [MINTED]  # type: ignore[method-assign]
+    rounds.stop()
+    assert rounds.age_s() is None
+    record.away = False
+    rounds.turn()
+    assert record.written == [[visit]]
+
+
+def test_the_age_of_the_rounds_is_that_of_the_last_good_one() -> None:
+    record, time = Record(), Time()
+    rounds = Rounds(TokenBook("first", record.active), record.tell, record.write, clock=time)
+    assert rounds.age_s() is None
+    rounds.turn()
+    time.now += 3
+    record.away = True
+    with pytest.raises(Retryable):
+        rounds.turn()
+    assert rounds.age_s() == 3
 
 
 def test_brake_locks_after_five_and_opens_when_the_oldest_is_a_minute_old() -> None:

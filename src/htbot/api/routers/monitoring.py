@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Depends
 
@@ -49,7 +49,7 @@ def health(parts: Parts) -> HealthView:
 @router.get("/health/detailed", summary="The same with processes, workers, tasks and undelivered alerts")
 def detailed(parts: Parts) -> DetailedHealth:
     """Answers whatever is away; what the record does not tell then is null."""
-    return parts.monitoring.detailed()
+    return replace(parts.monitoring.detailed(), door_age_s=parts.doorman.rounds_age_s())
 
 
 @router.get("/metrics", summary="Counts over the whole record, as JSON")

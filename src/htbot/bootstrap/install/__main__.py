@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from htbot.alerts.message import Fact, Message
@@ -18,6 +19,7 @@ from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.readiness import print_readiness
 from htbot.bootstrap.install.stack import Stack
 from htbot.bootstrap.install.telling import tell
+from htbot.bootstrap.install.watchman import send_waiting
 from htbot.domain.alerts import Severity
 from htbot.domain.errors import HtbotError
 from htbot.settings import project_root
@@ -73,7 +75,15 @@ def stop(*, flatten: bool, leave_open: bool) -> None:
         elif open_trades != []:
             _refuse_or_warn(stack, open_trades, leave_open=leave_open)
     with stack.exclusive():
-        print("stopped" if stack.stop_all() else "nothing was running")
+        print("stopped" if stack.stop_all(partial(_send_what_waits, stack)) else "nothing was running")
+
+
+def _send_what_waits(stack: Stack) -> None:
+    """The last mails, of positions closed for the stop among them: they are wanted now, not after the next start."""
+    try:
+        send_waiting(stack.settings)
+    except HtbotError as error:
+        print(f"warning: mails wait for the next start: {error}", file=sys.stderr)
 
 
 def _refuse_or_warn(stack: Stack, open_trades: list[OpenTrade] | None, *, leave_open: bool) -> None:

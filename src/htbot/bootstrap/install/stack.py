@@ -114,8 +114,8 @@ class Stack:
         if complaint is not None:
             raise NotReady(f"{complaint}; htbot runs and keeps trying, see ./restart.sh status")
 
-    def stop_all(self) -> bool:
-        """Stop every process of the instance.
+    def stop_all(self, at_rest: Callable[[], object] = lambda: None) -> bool:
+        """Stop every process of the instance; `at_rest` is called when only its servers are left.
 
         Returns:
             Whether anything ran.
@@ -124,6 +124,7 @@ class Stack:
         if (pid := self.supervisor_pid()) is not None:
             ran = True
             self._stop_programs()
+            at_rest()
             terminate([pid], patience_s=30)
         postmaster = self._postmaster()
         if left := [pid for pid in processes_of(self.instance) if postmaster not in {pid, parent_of(pid)}]:

@@ -16,6 +16,7 @@ from htbot.services.board.deltas import Delta, State, difference, encoded
 
 DEPTH = 64
 """Changes that wait for one subscriber before it is dropped: 16 seconds at four a second."""
+_MOST_TEXTS = 16
 SLOW = "too slow: the changes that waited for you were more than are kept"
 
 
@@ -69,7 +70,10 @@ class Update:
         self._texts: dict[frozenset[str] | None, str] = {}
 
     def text(self, symbols: frozenset[str] | None = None) -> str:
-        """The message as JSON, of all symbols or of these only; made once for all who ask for the same."""
+        """The message as JSON, of all symbols or of these only; made once for all who ask for the same.
+
+        A snapshot waits for whoever comes, and choices of symbols are without number: the first few are kept.
+        """
         known = self._texts.get(symbols)
         if known is None:
             delta = self.delta if symbols is None else self.delta.of(symbols)
@@ -83,7 +87,9 @@ class Update:
                 "set": delta.set,
                 "gone": delta.gone,
             }
-            known = self._texts[symbols] = encoded(document).decode()
+            known = encoded(document).decode()
+            if symbols is None or len(self._texts) < _MOST_TEXTS:
+                self._texts[symbols] = known
         return known
 
 
@@ -221,7 +227,8 @@ class Board:
         if not column.members:
             return
         delta, known = difference(column.state or {}, state), column.state is not None
-        column.as_of = as_of
+        if column.as_of != as_of:
+            column.as_of, column.snapshot = as_of, None
         if known and not delta:
             return
         column.state, column.snapshot = state, None

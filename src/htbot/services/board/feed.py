@@ -15,14 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from htbot.domain.errors import Retryable
 from htbot.services.board.board import Board
 from htbot.services.board.deltas import encoded
 from htbot.services.board.picture import Picture, picture_of, states, status_without_age
 from htbot.services.board.readings import LiveReading, Readings, RecordReading
+from htbot.services.desk_view import DeskView
 
+_UNHEARD = DeskView("unknown", "unknown: what the desk says was not read, the cause is in var/log/api.log")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -113,6 +113,10 @@ class _Lane(Generic[T]):
             self._taken.wait()
 
 
+class _Unread(Retryable):
+    """The record was not read for a reason that nobody expected; it is the cause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """JSON, when the record was last seen to be so (host time, ISO 8601), and how many seconds ago that was."""
@@ -138,7 +142,7 @@ class Feed:
         self._turn = asyncio.Event()
         self._picture: Picture | None = None
         self._status, self._positions, self._as_of = b"", b"", b""
-        self._live_lane = _Lane("live", readings.live, self._resting, self._pace)
+        self._live_lane = _Lane("live", self._read_live, self._resting, self._pace)
         self._record_lane = _Lane("record", self._read_record, self._resting, self._pace)
 
     # --- running ---------------------------------------------------------------------------------------------------
@@ -158,15 +162,25 @@ class Feed:
     def _resting(self) -> bool:
         return not self.board.followed and time.monotonic() - self._asked_s > self._pace.rests_after_s
 
-    def _read_record(self) -> RecordReading | Retryable:
-        live = self._live or self._readings.live()
+    def _read_live(self) -> LiveReading:
         try:
+            found = self._readings.live()
+        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
+            if self._live is None or self._live.desk != _UNHEARD:
+                _log.warning("what the desk says was not read", exc_info=error)
+            return LiveReading(_UNHEARD, True, {})
+        return found
+
+    def _read_record(self) -> RecordReading | Retryable:
+        try:
+            live = self._live or self._readings.live()
             return self._readings.record(live, self.board.followed, self._record)
         except Retryable as error:
             return error
-        except SQLAlchemyError as error:
-            _log.exception("the record was not read")
-            return Retryable(f"the record was not read: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - a thread's edge (docs/decisions/0029)
+            unread = _Unread(f"the record was not read: {type(error).__name__}")
+            unread.__cause__ = error
+            return unread
 
     def _on_live(self, asked: int, _began_s: float, found: LiveReading) -> None:
         self._live = found
@@ -181,8 +195,10 @@ class Feed:
         self._show()
 
     def _told(self, trouble: Retryable | None) -> None:
-        if trouble is not None and self._trouble is None:
-            _log.warning("what was read before is shown: %s", trouble)
+        unread = isinstance(trouble, _Unread)
+        if trouble is not None and (self._trouble is None or (unread and str(trouble) != str(self._trouble))):
+            cause = trouble.__cause__ if unread else None
+            _log.warning("what was read before is shown: %s", trouble, exc_info=cause)
         elif trouble is None and self._trouble is not None:
             _log.info("the record is read again")
         self._trouble = trouble
@@ -237,7 +253,7 @@ class Feed:
 
     async def _look(self) -> None:
         """One reading of both, for somebody who asks while nothing runs in the background."""
-        live = await asyncio.to_thread(self._readings.live)
+        live = await asyncio.to_thread(self._read_live)
         self._on_live(self._live_lane.asked, 0.0, live)
         began_s = time.monotonic()
         self._on_record(self._record_lane.asked, began_s, await asyncio.to_thread(self._read_record))

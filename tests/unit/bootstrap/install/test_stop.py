@@ -5,35 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, insert, update
+from tests.support import record
 from tests.unit.bootstrap.install.test_stack import environ
 
+from htbot.alerts.wording import error_alert
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.stack import Stack
-from htbot.persistence.rows.trades import TradeRow
+from htbot.domain.alerts import Alert
+from htbot.domain.trades import Trade, TradeState
+from htbot.persistence.engine import Database
+from htbot.persistence.repositories import AlertRepository, TradeRepository
 from htbot.settings import project_root
 
-TRADE = {
-    "id": "htbot-1",
-    "strategy": "spx_breakout",
-    "account": "DU123456",
-    "symbol": "SPX",
-    "session": date(2022, 8, 26),
-    "direction": 1,
-    "state": "open",
-    "legs": [],
-    "quantity": 2,
-    "width": Decimal(40),
-    "rules": {},
-    "config_hash": "x",
-    "opened_at": datetime(2022, 8, 26, 14, 30, tzinfo=UTC),
-    "credit": Decimal("4.20"),
-}
+TRADE = record.trade(1, id="htbot-1", state=TradeState.OPEN, quantity=2, credit=Decimal("4.20"))
 
 
 @pytest.fixture
@@ -51,12 +41,20 @@ def restart_sh(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=stack.environ, capture_output=True, text=True, check=False)
 
 
+def keep(stack: Stack, trade: Trade, *alerts: Alert) -> None:
+    """Into the record of the instance."""
+    database = Database(stack.settings.database.url)
+    with database.transaction() as session:
+        assert TradeRepository(session).add(trade)
+        for alert in alerts:
+            AlertRepository(session).add(alert)
+    database.close()
+
+
 @pytest.mark.slow
 @pytest.mark.ruling(9)
 def test_an_open_trade_refuses_the_stop_until_a_flag_says_what_to_do(stack: Stack) -> None:
-    engine = create_engine(stack.settings.database.url)
-    with engine.begin() as connection:
-        connection.execute(insert(TradeRow).values(**TRADE))
+    keep(stack, TRADE)
 
     refused = restart_sh(stack, "stop")
     assert refused.returncode == 1
@@ -70,20 +68,19 @@ def test_an_open_trade_refuses_the_stop_until_a_flag_says_what_to_do(stack: Stac
     (mail,) = stack.settings.paths.mail.glob("*.eml")
     assert "7160.00" in mail.read_text(encoding="utf-8")
     assert stack.supervisor_pid() is None
-    engine.dispose()
 
 
 @pytest.mark.slow
 @pytest.mark.ruling(9)
 def test_closed_trades_do_not_hinder_a_stop(stack: Stack) -> None:
-    engine = create_engine(stack.settings.database.url)
-    with engine.begin() as connection:
-        connection.execute(insert(TradeRow).values(**TRADE))
-        connection.execute(update(TradeRow).values(state="closed", closed_at=datetime(2022, 8, 26, 15, 0, tzinfo=UTC)))
-    engine.dispose()
+    closed_at = TRADE.opened_at + timedelta(hours=1)
+    waits = error_alert("flatten", "closed for the stop", closed_at)
+    keep(stack, replace(TRADE, state=TradeState.CLOSED, closed_at=closed_at), waits)
     assert restart_sh(stack, "stop").returncode == 0
     assert stack.supervisor_pid() is None
     assert restart_sh(stack, "status").returncode == 3
+    (mail,) = stack.settings.paths.mail.glob("*.eml")  # what waits is sent before the servers stop
+    assert "closed for the stop" in mail.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -42,6 +42,27 @@ async def test_what_is_as_it_was_is_not_told() -> None:
     assert heard(subscription) == [(1, True, {"redis": "ok"}, [])]
     board.publish(Topic.HEALTH, {"redis": None}, AS_OF)
     assert heard(subscription) == [(2, False, {"redis": None}, [])]
+
+
+async def test_a_newcomer_is_told_the_newest_time_at_which_the_state_was_so() -> None:
+    board, later = Board(), AS_OF + timedelta(minutes=5)
+    first = board.subscribe([Topic.HEALTH])
+    board.publish(Topic.HEALTH, {"redis": "ok"}, AS_OF)
+    board.publish(Topic.HEALTH, {"redis": "ok"}, later)
+    assert (await board.subscribe([Topic.HEALTH]).next()).as_of == later
+    assert (await first.next()).as_of == AS_OF
+
+
+async def test_choices_of_symbols_do_not_fill_the_memory() -> None:
+    board = Board()
+    board.subscribe([Topic.PRICES])
+    board.publish(Topic.PRICES, {"SPX": 1, "SPY": 2}, AS_OF)
+    snapshot = await board.subscribe([Topic.PRICES]).next()
+    for number in range(100):
+        told = json.loads(snapshot.text(frozenset({"SPX", f"X{number}"})))
+        assert told["set"] == {"SPX": 1}
+    assert snapshot.text() is snapshot.text()
+    assert len(snapshot._texts) <= 20
 
 
 async def test_an_empty_state_is_a_state() -> None:

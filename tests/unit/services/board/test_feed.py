@@ -34,6 +34,8 @@ class Told:
 
     halts: list[HaltView] = field(default_factory=list)
     away: bool = False
+    broken: Exception | None = None
+    unheard: Exception | None = None
     read: int = 0
     wanted: frozenset[Topic] = frozenset()
     gate: threading.Event = field(default_factory=threading.Event)
@@ -49,6 +51,8 @@ class Told:
         return halts
 
     def live(self) -> LiveReading:
+        if self.unheard is not None:
+            raise self.unheard
         said = clock()
         return LiveReading(DeskView("running", "connected", said, said.market_time, 1.0), True, {"SPX": chain()})
 
@@ -59,6 +63,8 @@ class Told:
         self.wanted = wanted
         if self.away:
             raise Retryable("PostgreSQL did not answer")
+        if self.broken is not None:
+            raise self.broken
         task = TaskView("read_market", record.NOON, 0.0, "DONE", "", HOST_NOW - timedelta(seconds=7))
         stored = StoredStatus(
             account=record.ACCOUNT,
@@ -220,6 +226,26 @@ async def test_following_reads_what_is_followed_and_no_more(told: Told) -> None:
         assert update.delta.set == {"database": "away", "record_read_at": "2026-01-05T12:00:00Z", "ready": False}
 
     await background(told, QUICK, act)
+
+
+async def test_whatever_a_reading_raises_the_next_one_comes(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    async def act(feed: Feed) -> None:
+        await feed.ready()
+        health = feed.board.subscribe([Topic.HEALTH])
+        assert (await health.next()).delta.set["database"] == "ok"
+        told.broken = KeyError("a row that nobody expected")
+        assert (await health.next()).delta.set["database"] == "away"
+        told.broken = None
+        assert (await health.next()).delta.set["database"] == "ok"
+        told.unheard = IndexError("half a message")
+        assert (await health.next()).delta.set["desk"] == "unknown"
+        told.unheard = None
+        assert (await health.next()).delta.set["desk"] == "running"
+
+    async with asyncio.timeout(20):
+        await background(told, QUICK, act)
+    unread = [line for line in caplog.records if line.exc_info]
+    assert ["KeyError" in line.getMessage() for line in unread] == [True, False]
 
 
 async def test_nothing_piles_up_in_a_loop_that_is_busy(told: Told) -> None:
