@@ -85,9 +85,9 @@ def test_a_strategy_that_is_not_there_is_refused_before_anything_starts() -> Non
         run(ParityOptions("spx_breakot", DAY))
 
 
-def test_a_strategy_without_a_live_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strategy_that_is_not_compared_yet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from htbot.strategies.registry import STRATEGIES
 
     monkeypatch.setitem(STRATEGIES, "another", STRATEGIES["spx_breakout"])
-    with pytest.raises(ConfigurationError, match="another has no live path"):
+    with pytest.raises(ConfigurationError, match="parity compares spx_breakout only: days of another"):
         run(ParityOptions("another", DAY))
