@@ -27,7 +27,9 @@ configure_logging("desk")
 log, acted = get_logger("desk"), Path(sys.argv[1])
 for number in range(1_000_000):
     log.info("acted", number=number, padding="x" * 400)
-    acted.write_text(f"{os.getpid()} {number}")
+    beside = acted.with_suffix(".new")
+    beside.write_text(f"{os.getpid()} {number}")
+    beside.replace(acted)  # read at any time: whole
     time.sleep(0.002)
 """
 
