@@ -246,17 +246,6 @@ class DeskRecord:
         return IntentRepository(session).move(ref, state, following, epoch=self.epoch, at=now, reason=reason)
 
 
-def _require_same(known: StoredIntent, close: Close) -> None:
-    """What has ended under the reference of a close is that close.
-
-    Raises:
-        StopTrading: it is another one.
-    """
-    ids = {None, close.order_id}
-    if known.order_id not in ids or known.intent.trade_id != close.intent.trade_id:
-        raise StopTrading(f"{known.intent.ref} left as order {close.order_id}, and the record has another one")
-
-
 def settle_due(session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
     """Bring trades up to date, each as of the time that it is given with."""
     settled = settle_trades(session, dict(due))

@@ -48,6 +48,14 @@ class Fired:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
+def position_of(held: Holding) -> dict[str, float]:
+    """A position in numbers: side, quantity, price, stop and target where there are such; empty when flat."""
+    if held.side == NONE:
+        return {}
+    told = {"side": float(held.side), "quantity": float(held.quantity), "price": held.price}
+    return told | {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+
+
 class Asked(BarStrategy):
     """Passes bars on to a strategy and keeps its last advice, so that one that came to nothing can be explained."""
 
@@ -106,11 +114,7 @@ class Observation:
     @property
     def position(self) -> dict[str, float]:
         """What would be held: side, quantity, price, stop and target where there are such; empty when flat."""
-        held = self.loop.holding
-        if held.side == NONE:
-            return {}
-        told = {"side": float(held.side), "quantity": float(held.quantity), "price": held.price}
-        return told | {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+        return position_of(self.loop.holding)
 
     def standing(self) -> str:
         """Where it stands after its last bar, and why an entry that it asked for did not happen."""

@@ -17,7 +17,7 @@ from htbot.domain.numeric import UNKNOWN, known
 from htbot.engine.bar_account import MICRO, to_micro
 from htbot.engine.bar_loop import BarLoop, end_s
 from htbot.engine.bar_setup import loop_of
-from htbot.engine.observation import CASH_USD, NEVER, SIDE_WORDS, Fired
+from htbot.engine.observation import CASH_USD, NEVER, SIDE_WORDS, Fired, position_of
 from htbot.strategies.bar_strategy import NONE, BarStrategy
 
 
@@ -110,11 +110,7 @@ class RecordedLoop:
     @property
     def position(self) -> Mapping[str, float]:
         """What is held: side, quantity, price, stop and target where there are such; empty when flat."""
-        held = self.loop.holding
-        if held.side == NONE:
-            return {}
-        told = {"side": float(held.side), "quantity": float(held.quantity), "price": held.price}
-        return told | {name: value for name, value in (("stop", held.stop), ("target", held.target)) if known(value)}
+        return position_of(self.loop.holding)
 
     def standing(self) -> str:
         """Where it stands after its last bar."""
