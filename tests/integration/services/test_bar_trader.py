@@ -222,6 +222,37 @@ def test_after_its_exit_it_enters_again_and_a_new_process_knows_the_same(floor: 
     assert [stored.sequence for stored in floor.intents()] == [1, 2]
 
 
+def test_what_was_folded_is_kept_and_says_what_a_new_process_says(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folded anew when another thing became of its entries only; the bars of the day before are folded with it."""
+    shown: list[float] = []
+    on_bar = Steps.on_bar
+
+    def counted(self: Steps, bar: TapeBar, held: Holding) -> Advice:
+        shown.append(bar.close)
+        return on_bar(self, bar, held)
+
+    monkeypatch.setattr(Steps, "on_bar", counted)
+    floor.begin()
+    folded = len(shown)
+    assert folded == 42
+    for number, bar in enumerate(floor.bars[:12]):
+        floor.watch.tell([bar])
+        del shown[:]
+        floor.look(later(bar.end, 3))
+        floor.look(later(bar.end, 30))
+        anew = {7, 8, 10, 11}  # an entry was ordered, filled, closed, another was ordered
+        assert len(shown) == (folded + number + 1 if number in anew else 1), number
+        floor.look(later(bar.end, 60), floor.new_worker())
+        kept, new = floor.said(later(bar.end, 30)), floor.said(later(bar.end, 60))
+        assert kept == new, number
+        if number == 7:
+            floor.fill(floor.intents()[0], "101.01", later(bar.end, 5))
+        if number == 9:
+            floor.fill(floor.intents(Purpose.EXIT)[0], "101.50", later(bar.end, 5))
+
+
 def test_what_the_gate_refuses_is_recorded_and_leaves_it_flat(floor: Floor) -> None:
     floor.cash = Decimal(900)
     floor.begin()
