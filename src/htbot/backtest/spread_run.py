@@ -94,6 +94,7 @@ class Run:
         self._breaker = SpreadBreaker(request.breaker)
         self._memory: Memory | None = None
         self._bars: list[Bar] = []
+        self._known_at: list[datetime] = []
         self._recent: list[Bar] = []
         self._evaluations: list[Evaluation] = []
         self._closes: list[tuple[Decimal, float]] = []
@@ -132,6 +133,7 @@ class Run:
             fills=tuple(book.fills),
             evaluations=tuple(self._evaluations),
             bars=tuple(self._bars),
+            known_at=tuple(self._known_at),
             halts=tuple(self._breaker.trips),
             modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
             assumptions=ASSUMPTIONS,
@@ -153,6 +155,7 @@ class Run:
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
         self._bars += closed
+        self._known_at += [now] * len(closed)
         self._recent += closed
         self._desk.hear(fills, now)
         sent = self._look(session, grid=floor_to(now, GRID_S) == now)

@@ -15,7 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from htbot.backtest.spread_parity import compare, rows_of_result
+from htbot.backtest.parity_compare import compare
+from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest, SpreadResult
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.demo import DemoOptions, DemoResult, Progress, quiet

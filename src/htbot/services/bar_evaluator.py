@@ -313,9 +313,12 @@ class BarEvaluator:
         return len(written)
 
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
-        """Act on what strategies that trade want, each wish once; the names of those that wanted something new."""
+        """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
+
+        By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
+        """
         acted: set[str] = set()
-        for instance, fired, bar in outcome.fired:
+        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[0].name, one[2].start_s)):
             kept = outcome.kept.get(instance.name)
             loop = None if kept is None else kept.observation
             trader, snapshot, name = self._trader, look.snapshot, instance.name
