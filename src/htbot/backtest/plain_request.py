@@ -43,9 +43,9 @@ class PlainRequest:
 
     Seats share the account; of what they want at one instant that of the first name comes first. `limits_of` are the
     gate's numbers for a configuration. `first` and `last` are session days of the market, None its first or last one
-    with prices. Until `enabled_after` nothing is entered: a live desk compares books first. The broker tells the account's
-    values every three minutes since `told_from` and on every fill, None at once. `latency_s` is market time from an
-    order to the exchange.
+    with prices. Until `enabled_after` nothing is entered: a live desk compares books first. The broker tells the values
+    of the account every three minutes since `told_from` and on every fill, None at once. `latency_s` is market time
+    from an order to the exchange.
     """
 
     seats: tuple[Seat, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from htbot.backtest.plain_request import Seat
 from htbot.domain.bars import Bar
@@ -12,7 +12,6 @@ from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.engine.recorded_bars import Shown, clock, late_bar_s, placed, require_prices
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NEVER_S = float("-inf")
 
 
@@ -33,7 +32,7 @@ class SeatState:
     def add(self, bars: Iterable[Bar], known_at: datetime) -> None:
         """Bars that have closed and are known from an instant on."""
         own = [_closed(bar, known_at) for bar in bars if (bar.symbol, bar.minutes) == (self.seat.symbol, self.minutes)]
-        first_s = (self.seat.first_bar or _LONG_AGO).timestamp() if self.seat.first_bar else _NEVER_S
+        first_s = _NEVER_S if self.seat.first_bar is None else self.seat.first_bar.timestamp()
         self._bars += placed((bar for bar in own if bar.start_s >= first_s), self._calendar, self.minutes)
 
     def look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:

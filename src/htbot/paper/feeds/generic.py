@@ -7,13 +7,11 @@ underlying, lendable shares and the trade rate are modelled.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from htbot.domain.instruments import Right, SecType
-from htbot.domain.sessions import NEW_YORK
 from htbot.market.borrowing import modelled, shares_to_borrow
 from htbot.market.ports import Candle, ContractDetails, Print, Show
 from htbot.paper.contracts import Tradable
