@@ -9,10 +9,11 @@ times as fast, that fills at prices of the bars.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from htbot.backtest.day_loop import play_session
 from htbot.backtest.plain_desk import PlainDesk, PlainTools
 from htbot.backtest.plain_feed import PlainFeed, SeriesKey
 from htbot.backtest.plain_request import PlainRequest, PlainResult, PlainSignal
@@ -25,13 +26,13 @@ from htbot.backtest.spread_run import first_day, sessions_of
 from htbot.backtest.trade_book import TradeBook
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import Session, floor_to
+from htbot.domain.fills import Fill
+from htbot.domain.sessions import Session
 from htbot.domain.signals import Evaluation
 from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, fate_of
 from htbot.engine.recorded_bars import Looked, ended_s, is_fresh, signal_of
 from htbot.engine.share_entries import EntryDesk, Wanted, decide_shares
-from htbot.market.instants import GRID_S, next_instant
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.risk.book import Book
@@ -53,7 +54,7 @@ def run_plain(request: PlainRequest, progress: Callable[[float], None] = lambda 
     run = PlainRun(request)
     run.begin(sessions[0])
     for number, session in enumerate(sessions, 1):
-        run.play(session)
+        play_session(market, session, [run])
         progress(number / len(sessions))
     return run.result(sessions)
 
@@ -77,6 +78,7 @@ class PlainRun:
         self._breaker = SpreadBreaker(request.breaker)
         self._told: Money | None = None
         self._told_at = datetime.min.replace(tzinfo=UTC)
+        self._sent = False
         self._signalled: set[tuple[str, datetime | None]] = set()
         self._bars: list[tuple[Bar, datetime]] = []
         self._evaluations: list[Evaluation] = []
@@ -92,16 +94,15 @@ class PlainRun:
         for state in self._seats:
             state.add(history, session.opens)
 
-    def play(self, session: Session) -> None:
-        """One session, from its open to its close."""
-        market = self._request.market
+    def begin_session(self, session: Session) -> None:
+        """Before its first instant."""
+        del session
         self._exchange.begin()
         self._account.begin_session()
         self._breaker.begin()
-        now: datetime | None = session.opens
-        while now is not None and now <= session.closes:
-            self._instant(now, session)
-            now = next_instant(market, now, self._exchange.working, self._exchange.arrivals)
+
+    def end_session(self, session: Session) -> None:
+        """Everything has left by its hard deadline."""
 
     def result(self, sessions: list[Session]) -> PlainResult:
         """What came of it."""
@@ -121,29 +122,42 @@ class PlainRun:
 
     # --- an instant -------------------------------------------------------------------------------------------------
 
-    def _instant(self, now: datetime, session: Session) -> None:
+    @property
+    def working(self) -> Iterable[datetime | None]:
+        """Of each order that works the time that it is good till."""
+        return self._exchange.working
+
+    @property
+    def arrivals(self) -> Iterable[datetime]:
+        """When orders that are under way arrive."""
+        return self._exchange.arrivals
+
+    def move(self, now: datetime, session: Session) -> None:
+        """Go to an instant: what works looks at the market, bars close and are known, what happened is heard."""
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
         self._bars += [(bar, now) for bar in closed]
         for state in self._seats:
             state.add(closed, now)
-        sent = self._desk.hear(fills, session)
-        self._tell(session, filled=bool(fills))
-        sent = self._look(session, grid=floor_to(now, GRID_S) == now) or sent
-        while sent:
-            fills = self._exchange.match_due(now)
-            sent = self._desk.hear(fills, session)
-            self._tell(session, filled=bool(fills))
-            sent = self._look(session, grid=False) or sent
+        self._hear(fills, session)
 
-    def _look(self, session: Session, *, grid: bool) -> bool:
-        """What the desk does when it has heard everything; True when it has sent something."""
-        sent = self._desk.guard(session)
+    def again(self, session: Session) -> None:
+        """Let what was sent look at the market at the same instant, and hear what came of it."""
+        self._hear(self._exchange.match_due(self._feed.now), session)
+
+    def _hear(self, fills: list[Fill], session: Session) -> None:
+        self._sent = self._desk.hear(fills, session) or self._sent
+        self._tell(session, filled=bool(fills))
+
+    def look(self, session: Session, *, grid: bool) -> bool:
+        """What the desk does when it has heard everything; True when anything was sent since the last look."""
+        sent, self._sent = self._sent, False
+        sent = self._desk.guard(session) or sent
         sent = self._desk.protect(session) or sent
         if grid and session.contains(self._feed.now):
             sent = self._judge_day(session) or sent
             self._desk.mark(session)
-            self._ask_seats(session)
+            self._ask_seats()
         return self._desk.act(session) or sent
 
     def _tell(self, session: Session, *, filled: bool) -> None:
@@ -166,12 +180,13 @@ class PlainRun:
 
     # --- the seats --------------------------------------------------------------------------------------------------
 
-    def _ask_seats(self, session: Session) -> None:
+    def _ask_seats(self) -> None:
         """Each is shown what is new, then each acts, in order of name."""
         now, request = self._feed.now, self._request
         enabled = request.enabled_after is None or now > request.enabled_after
-        money = self._told or self._account.money(session, now)
-        snapshot = self._feed.snapshot(money, enabled=enabled)
+        if self._told is None:
+            return
+        snapshot = self._feed.snapshot(self._told, enabled=enabled)
         wishes = [(state, state.look(self._fates(state))) for state in self._seats]
         for state, fired in wishes:
             acted = [self._act(state, what, bar, snapshot) for what, bar in fired]

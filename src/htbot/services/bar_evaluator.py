@@ -52,6 +52,10 @@ _MOST_STEPS = 1_000_000
 """Bars shown in one evaluation to states that are folded anew; the rest waits for the next."""
 
 
+_Traded = tuple[StrategyInstance, list[Fate] | None]
+"""An instance, and what became of its entries when it trades."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant.
@@ -71,13 +75,17 @@ class Look:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What an evaluation has found so far: reasons and signals by name of the instance."""
+    """What an evaluation has found so far: reasons and signals by name of the instance.
+
+    A wish of the `undone` was not acted on: their states are folded anew by the next look, which wishes the same again.
+    """
 
     why_not: dict[str, str] = field(default_factory=dict)
     fired: list[tuple[StrategyInstance, Fired, ClosedBar]] = field(default_factory=list)
     origins: dict[str, tuple[str, Origin]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     kept: dict[str, Watcher] = field(default_factory=dict)
+    undone: set[str] = field(default_factory=set)
 
 
 class BarEvaluator:
@@ -104,19 +112,21 @@ class BarEvaluator:
         instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
+        fates = {one.name: _fates(transaction, one, look.account) for one in instances if one.mode == TRADE}
         fits = {
             one.name: memory[one.name]
             for one in instances
-            if one.mode != TRADE and one.name in memory and memory[one.name].serves(one, look.as_of)
+            if one.name in memory and memory[one.name].serves(one, look.as_of, fates.get(one.name))
         }
         late = self._go_on(transaction, look, fits, outcome)
         fresh = [one for one in instances if one.name not in fits or one.name in late]
-        self._begin(transaction, look, fresh, outcome)
+        self._begin(transaction, look, [(one, fates.get(one.name)) for one in fresh], outcome)
         for name, bar in late.items():
             told = f"the bar of {clock(bar.start_s)} was told or changed at {clock(bar.known_s)}: folded anew"
             outcome.why_not[name] = f"{told}; {outcome.why_not.get(name, '')}".rstrip("; ")
         fired = self._store(transaction, look, instances, outcome)
-        self._remember(transaction, (look.part, look.parts, look.world_id), outcome.kept)
+        kept = {name: watcher for name, watcher in outcome.kept.items() if name not in outcome.undone}
+        self._remember(transaction, (look.part, look.parts, look.world_id), kept)
         return f"{len(instances)} looked at, {fired} signals"
 
     def _remember(self, transaction: Transaction, key: tuple[int, int, str], kept: dict[str, Watcher]) -> None:
@@ -192,8 +202,9 @@ class BarEvaluator:
         watcher.read_until = look.as_of
         oldest_s = look.as_of.timestamp() - _LOOK_BACK_S
         outcome.fired += [(instance, what, bar) for what, bar in fired if bar.known_s > oldest_s]
-        said = [] if watcher.through_s != before_s else ["no bar has closed since the last look"]
-        if len(watcher.missing) > gaps and before_s:
+        watched = instance.mode != TRADE  # what trades says where it stands
+        said = ["no bar has closed since the last look"] if watched and watcher.through_s == before_s else []
+        if len(watcher.missing) > gaps and before_s and watched:
             said = [f"{len(watcher.missing) - gaps} bars are missing before that of {clock(watcher.through_s)}"]
         late_s = late_bar_s(calendar, watcher.through_s, instance.minutes, look.as_of)
         if late_s is not None:
@@ -202,41 +213,37 @@ class BarEvaluator:
 
     # --- states that are folded anew ------------------------------------------------------------------------------
 
-    def _begin(
-        self, transaction: Transaction, look: Look, instances: Sequence[StrategyInstance], outcome: _Outcome
-    ) -> None:
+    def _begin(self, transaction: Transaction, look: Look, instances: Sequence[_Traded], outcome: _Outcome) -> None:
         """Fold states from their first bar, as many as one evaluation has time for, the rest before them next time."""
         if not instances:
             return
         place, room = (look.part, look.parts, look.world_id), self._most_steps
         last = self._folded_last.get(place, "")
-        chosen: list[StrategyInstance] = []
-        for one in sorted(instances, key=lambda one: (one.name <= last, one.name)):
+        chosen: list[_Traded] = []
+        for one, fates in sorted(instances, key=lambda each: (each[0].name <= last, each[0].name)):
             if room <= 0:
                 outcome.why_not[one.name] = "its state is folded with one of the next looks"
                 continue
-            chosen.append(one)
+            chosen.append((one, fates))
             room -= steps(one, look.as_of)
-        self._folded_last[place] = chosen[-1].name
-        found = histories(transaction, look.world_id, look.as_of, chosen)
+        self._folded_last[place] = chosen[-1][0].name
+        found = histories(transaction, look.world_id, look.as_of, [one for one, _ in chosen])
         if not found:
-            outcome.why_not |= {one.name: _waits(one, 0) for one in chosen}
+            outcome.why_not |= {one.name: _waits(one, 0) for one, _ in chosen}
             return
         first_s = min(bars[0].start_s for bars in found.values() if bars)
         calendar = self._days(transaction, datetime.fromtimestamp(first_s, UTC), look.as_of)
         ready: dict[tuple[str, int], list[Shown]] = {}
-        for one in chosen:
+        for one, fates in chosen:
             key = (one.symbol, one.minutes)
             if key not in ready:
                 ready[key] = placed(found.get(key, ()), calendar, one.minutes)
-            since = one.created_at if one.observed is None else one.observed.first_bar
-            fates = fates_of(transaction, one.name, look.account, since) if one.mode == TRADE else None
             self._fold(look, (one, fates), ready[key], calendar, outcome)
 
     def _fold(
         self,
         look: Look,
-        traded: tuple[StrategyInstance, list[Fate] | None],
+        traded: _Traded,
         history: Sequence[Shown],
         calendar: TapeCalendar,
         outcome: _Outcome,
@@ -265,7 +272,7 @@ class BarEvaluator:
             return
         since_s = origin.since.timestamp()
         loop = Observation(strategy, since_s) if fates is None else RecordedLoop(strategy, since_s, fates)
-        watcher = Watcher(instance, origin, loop, 0, look.as_of)
+        watcher = Watcher(instance, origin, loop, 0, look.as_of, fates)
         self._show(look, watcher, [one for one in history if one[0].start_s >= first_s], calendar, outcome)
 
     def _known(self, name: str) -> Mapping[str, Entry]:
@@ -322,13 +329,20 @@ class BarEvaluator:
             kept = outcome.kept.get(instance.name)
             loop = None if kept is None else kept.observation
             trader, snapshot, name = self._trader, look.snapshot, instance.name
-            if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
+            if instance.mode != TRADE:
+                continue
+            if trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
+                outcome.undone.add(name)
                 continue
             if fired.action == "enter" and (look.exits_only or not instance.enabled):
+                outcome.undone.add(name)
                 continue  # disabled or stopped while it holds something: it is asked for its exits
             wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)
-            if alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot)):
+            done = alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot))
+            if done:
                 acted.add(name)
+            elif done is None:
+                outcome.undone.add(name)
         return acted
 
 
@@ -342,6 +356,10 @@ def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: Clo
         fresh=is_fresh(fired, bar, look.as_of),
         ended_at=datetime.fromtimestamp(ended_s(fired, bar), UTC),
     )
+
+
+def _fates(transaction: Transaction, one: StrategyInstance, account: str) -> list[Fate]:
+    return fates_of(transaction, one.name, account, one.created_at if one.observed is None else one.observed.first_bar)
 
 
 def _open(transaction: Transaction, as_of: datetime) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from htbot.engine.observation import Fired, Observation
-from htbot.engine.recorded import RecordedLoop
+from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.engine.recorded_bars import Shown, require_prices
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import Observation as Origin
@@ -19,7 +19,7 @@ class Watcher:
     """An instance's state folded up to the bar that starts at `through_s`, of bars known at `read_until`.
 
     `missing` are starts of bars that were not there when a later one was folded: what comes for one of them, or changes
-    a bar that is folded already, makes the state void.
+    a bar that is folded already, makes the state void. So does another fate of an entry (`fates`) of one that trades.
     """
 
     instance: StrategyInstance
@@ -27,14 +27,16 @@ class Watcher:
     observation: Observation | RecordedLoop
     through_s: int
     read_until: datetime
+    fates: list[Fate] | None = None
     missing: set[int] = field(default_factory=set)
 
-    def serves(self, instance: StrategyInstance, as_of: datetime) -> bool:
-        """True while instance and settings are those that were folded, and nothing younger than `as_of` was."""
+    def serves(self, instance: StrategyInstance, as_of: datetime, fates: list[Fate] | None) -> bool:
+        """True while instance, settings and fates are those that were folded, and nothing younger than `as_of` was."""
         return (
             instance.config_hash == self.instance.config_hash
             and instance.observed == self.origin
             and instance.type == self.instance.type
+            and fates == self.fates
             and self.read_until <= as_of
         )
 
