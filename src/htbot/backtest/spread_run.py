@@ -202,12 +202,13 @@ class SpreadRun:
         request, now = self._request, self._feed.now
         enabled = request.enabled_after is None or now > request.enabled_after
         money = self._account.money(session, now)
+        halted = self._breaker.halted_by, self._breaker.peak_usd
         inputs = CycleInputs(
             strategy=request.strategy,
             snapshot=self._feed.snapshot(money, self._desk.legs, enabled=enabled),
             session=session,
             bars=self._recent,
-            book=self._book.risk_book(session.day, now, self._breaker.halted_by, self._breaker.peak_usd),
+            book=self._book.risk_book(request.strategy.name, session.day, now, *halted),
             limits=request.limits,
             as_of=now,
             memory=self._memory,

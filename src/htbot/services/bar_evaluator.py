@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
+from htbot.domain.signals import OBSERVED, Evaluation, Signal
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
+from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, late_bar_s, placed, signal_of
+from htbot.engine.share_entries import Wanted
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import TRADE, StrategyInstance
@@ -35,15 +37,13 @@ from htbot.persistence.repositories import (
 )
 from htbot.services.bar_acts import alone, guarded
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
-from htbot.services.bar_memory import Shown, Watcher, clock, placed
-from htbot.services.bar_trader import BarTrader, Wanted, fates_of
+from htbot.services.bar_memory import Watcher
+from htbot.services.bar_trader import BarTrader, fates_of
 from htbot.services.strategies import Catalogue, give_up
 from htbot.strategies.registry import STRATEGIES, Entry, create_bar
 
 AFTER_CLOSE = timedelta(minutes=10)
 """The last bar of a session may be told so late."""
-LATE_S = 90
-"""A bar that is known this long after its end, or not at all, is told to be late: two looks of 30 s and the feed's."""
 _OVERLAP = timedelta(minutes=10)
 """A row may be committed this long after the market time from which it counts; one that is later still is a gap."""
 _LOOK_BACK_S = 4 * 86_400
@@ -206,7 +206,7 @@ class BarEvaluator:
         said = ["no bar has closed since the last look"] if watched and watcher.through_s == before_s else []
         if len(watcher.missing) > gaps and before_s and watched:
             said = [f"{len(watcher.missing) - gaps} bars are missing before that of {clock(watcher.through_s)}"]
-        late_s = _late(calendar, watcher.through_s, instance.minutes, look)
+        late_s = late_bar_s(calendar, watcher.through_s, instance.minutes, look.as_of)
         if late_s is not None:
             said = [f"the bar of {clock(late_s)} is late"]
         outcome.why_not[instance.name] = "; ".join([*said, watcher.observation.standing()])
@@ -255,7 +255,7 @@ class BarEvaluator:
             if len(history) < max(instance.warm_up_bars, 1):
                 outcome.why_not[instance.name] = _waits(instance, len(history))
                 return
-            late_s = _late(calendar, history[-1][0].start_s, instance.minutes, look)
+            late_s = late_bar_s(calendar, history[-1][0].start_s, instance.minutes, look.as_of)
             if late_s is not None:
                 outcome.why_not[instance.name] = f"waits for its history: the bar of {clock(late_s)} is not there"
                 return
@@ -337,7 +337,7 @@ class BarEvaluator:
             if fired.action == "enter" and (look.exits_only or not instance.enabled):
                 outcome.undone.add(name)
                 continue  # disabled or stopped while it holds something: it is asked for its exits
-            wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
+            wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)
             done = alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot))
             if done:
                 acted.add(name)
@@ -346,20 +346,16 @@ class BarEvaluator:
         return acted
 
 
-def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, ended_s: int) -> Wanted:
+def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: ClosedBar) -> Wanted:
     return Wanted(
         signal=signal,
         fired=fired,
         loop=loop,
         config=loop.strategy.config,
         config_hash=loop.strategy.config_hash,
-        fresh=look.as_of.timestamp() - ended_s <= LATE_S,
-        ended_at=datetime.fromtimestamp(ended_s, UTC),
+        fresh=is_fresh(fired, bar, look.as_of),
+        ended_at=datetime.fromtimestamp(ended_s(fired, bar), UTC),
     )
-
-
-def _ended_s(fired: Fired, bar: ClosedBar) -> int:
-    return bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
 
 
 def _fates(transaction: Transaction, one: StrategyInstance, account: str) -> list[Fate]:
@@ -371,33 +367,9 @@ def _open(transaction: Transaction, as_of: datetime) -> bool:
     return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
 
 
-def _late(calendar: TapeCalendar, through_s: int, minutes: int, look: Look) -> int | None:
-    """The start of the bar that should be there by now and is not."""
-    expected_s = calendar.next_start_s(through_s, minutes)
-    due_s = look.as_of.timestamp() - LATE_S - 60 * minutes
-    return expected_s if expected_s is not None and expected_s <= due_s else None
-
-
 def _waits(instance: StrategyInstance, there: int) -> str:
     return f"waits for its history: {there} of {instance.warm_up_bars} bars of {instance.minutes} min are there"
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:
-    late = look.as_of.timestamp() - _ended_s(fired, bar)
-    told = f"; the bar of {clock(bar.start_s)} was seen {late:.0f} s after its end" if late > LATE_S else ""
-    return Signal(
-        strategy=instance.name,
-        account=look.account,
-        symbol=instance.symbol,
-        session=date.fromordinal(fired.bar.session),
-        as_of=look.as_of,
-        direction=Direction(fired.direction),
-        level=fired.price,
-        price=fired.price,
-        trend=0,
-        reason=fired.reason + told,
-        levels=fired.levels,
-        indicators=fired.numbers,
-        action=fired.action,
-        bar_start=datetime.fromtimestamp(bar.start_s, UTC),
-    )
+    return signal_of(Looked(instance.name, look.account, instance.symbol, look.as_of), fired, bar)

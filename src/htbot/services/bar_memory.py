@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from htbot.domain.bars import TapeBar
-from htbot.domain.sessions import NEW_YORK
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
+from htbot.engine.recorded_bars import Shown, require_prices
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.records import StrategyInstance
-
-HIGHEST_PRICE_USD = 100_000_000
-"""A hundred times the dearest share: what is above it is a mistake of a strategy."""
-Shown = tuple[ClosedBar, TapeBar]
 
 
 @dataclass(slots=True)
@@ -66,31 +60,6 @@ class Watcher:
             self.through_s = bar.start_s
             what = observation.show(tape_bar)
             if what is not None:
-                _require_prices(what)
+                require_prices(what)
                 fired.append((what, bar))
         return fired
-
-
-def _require_prices(fired: Fired) -> None:
-    """The advice of an entry is numbers that can be traded; an exit needs none.
-
-    Raises:
-        ValueError: a stop or target that is no price, or a confidence that is no number.
-    """
-    for name, level in fired.levels.items() if fired.action == "enter" else ():
-        if not 0 < level <= HIGHEST_PRICE_USD:
-            raise ValueError(f"its {name} of {level} is no price: from 0 to {HIGHEST_PRICE_USD:,} dollars")
-    for name, number in fired.numbers.items():
-        if not math.isfinite(number):
-            raise ValueError(f"its {name} of {number} is no number")
-
-
-def placed(bars: Iterable[ClosedBar], calendar: TapeCalendar, minutes: int) -> list[Shown]:
-    """Bars of regular hours with their place in the session."""
-    found = ((bar, calendar.tape_bar(bar, minutes)) for bar in bars)
-    return [(bar, tape_bar) for bar, tape_bar in found if tape_bar is not None]
-
-
-def clock(at_s: float) -> str:
-    """`10:05`, New York."""
-    return datetime.fromtimestamp(at_s, UTC).astimezone(NEW_YORK).strftime("%H:%M")
