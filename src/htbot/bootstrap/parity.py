@@ -13,26 +13,30 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from htbot.backtest.day_loop import DayRun, play_session
 from htbot.backtest.day_rows import DayRows, merged
 from htbot.backtest.parity_compare import compare
+from htbot.backtest.plain_parity import rows_of_plain
+from htbot.backtest.plain_request import PlainRequest, Seat
+from htbot.backtest.plain_run import PlainRun
 from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import SpreadRun
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.demo import DemoOptions, DemoResult, Progress, quiet
+from htbot.bootstrap.demo import BEFORE_OPEN, DemoOptions, DemoResult, Progress, quiet
 from htbot.bootstrap.demo import run as run_demo
-from htbot.bootstrap.limits import breaker_limits, risk_limits
+from htbot.bootstrap.limits import breaker_limits, plain_limits, risk_limits
 from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
 from htbot.bootstrap.strategy import STRATEGY_NAME, build_strategy
-from htbot.domain.errors import ConfigurationError
 from htbot.market.ports import Market
 from htbot.persistence.codecs import plain
+from htbot.strategies.registry import create_bar
 
 # In step with its clients the gateway lets an order look at the market of the instant at which it was sent.
 STEPPED_LATENCY_S = 0.0
@@ -166,9 +170,41 @@ def request_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LA
 
 
 def _plain(played: DemoResult, market: Market, names: Collection[str], latency_s: float) -> _Part:
-    del played, market, latency_s
-    told = ", ".join(sorted(name for name in names if name != STRATEGY_NAME))
-    raise ConfigurationError(f"days of {told} cannot be held against a backtest yet")
+    request = plain_request_of(played, market, names, latency_s)
+    run, session = PlainRun(request), played.session
+    run.begin(session)
+    seats = [asdict(seat) for seat in played.record.seats if seat.name in names]
+    inputs = {"seats": seats, "enabled_after": request.enabled_after, "told_from": request.told_from}
+    return _Part(run, lambda: rows_of_plain(run.result([session])), inputs)
+
+
+def plain_request_of(
+    played: DemoResult, market: Market, names: Collection[str], latency_s: float = STEPPED_LATENCY_S
+) -> PlainRequest:
+    """Those strategies on plain instruments of a played day; where each began comes from its record."""
+    settings, session = played.settings, played.session
+    options, types = options_of(settings), strategies(settings)
+    seats = [
+        Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
+        for one in played.record.seats
+        if one.name in names
+    ]
+    return PlainRequest(
+        seats=tuple(seats),
+        market=market,
+        limits_of=partial(plain_limits, settings),
+        first=session.day,
+        last=session.day,
+        account=played.record.account,
+        cash_usd=options.cash,
+        breaker=breaker_limits(settings),
+        flatten_on_trip=settings.risk.breaker_flatten,
+        rules=options.book.fills,
+        plan=options.terms.plan,
+        latency_s=latency_s,
+        enabled_after=session.opens,
+        told_from=session.opens - BEFORE_OPEN,
+    )
 
 
 def report(played: DemoResult, names: Collection[str], other: Backtested) -> ParityReport:
