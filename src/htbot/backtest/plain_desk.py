@@ -75,22 +75,26 @@ class PlainDesk:
     # --- news of orders ---------------------------------------------------------------------------------------------
 
     def hear(self, fills: list[Fill], session: Session) -> bool:
-        """Take executions and ends, order by order as they were sent; what stands for a trade follows each at once."""
-        exchange, now, sent = self._tools.exchange, self._tools.feed.now, False
+        """Take executions, each with the end of its order, then the ends that followed; what stands follows each at once.
+
+        A fill is told before its group hears of it: nothing is placed in place of what it has ended.
+        """
+        exchange, sent = self._tools.exchange, False
         for ref, live in self._live.items():
             live.told = live.told or exchange.works(ref)
-        for ref, live in tuple(self._live.items()):
+        for ref in dict.fromkeys([*(fill.ref for fill in fills), *self._live]):
+            live = self._live[ref]
             held = self._tools.book.of(live.intent.trade_id)
             for fill in (one for one in fills if one.ref == ref):
                 self._tools.account.book(fill)
                 self._tools.book.filled((fill,), held.trade.id)
-                held.fold(now)
+                held.fold(self._tools.feed.now)
                 sent = self._protect(held, session) or sent
             if exchange.ended(ref):
                 self._ended(live, held)
                 sent = self._protect(held, session) or sent
-            else:
-                live.size = exchange.size(ref) if live.told else live.size
+            elif live.told:
+                live.size = exchange.size(ref)
         return sent
 
     def _ended(self, live: PlainOrder, held: HeldTrade) -> None:
