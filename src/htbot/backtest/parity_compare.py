@@ -18,6 +18,7 @@ _HINTS: Mapping[tuple[str, str], str] = {
     ("evaluation", "indicators"): "the indicators began at another bar, or with other settings: compare history_from",
     ("bar", "known_at"): "the bar was told at another instant",
     ("evaluation", "why_not"): "the same measures led to another answer: compare spent levels, limits and halts",
+    ("intent", "ts"): "it was sent at another instant: compare latency_s and the fills before it",
     ("intent", "limit"): "the legs were quoted otherwise at the decision",
     ("fill", "at"): "the order reached the exchange later, or its limit walked otherwise: compare latency_s",
     ("fill", "price"): "the legs were quoted otherwise, or the limit was another",

@@ -40,6 +40,8 @@ from htbot.settings import Settings, project_root
 # A day begins five minutes before the open and goes on five minutes after the close, so that the last mail is out.
 BEFORE_OPEN = timedelta(minutes=5)
 AFTER_CLOSE = timedelta(minutes=5)
+# One process decides after the other what there is to decide, with one memory: see `tasks.base.run_in_turn`.
+_IN_TURN = {"HTBOT_WORKER_PROCESSES": "1", "HTBOT_EVALUATION_PARTS": "1"}
 _STUCK_AFTER_S = 90.0
 _LOOK_EVERY_S = 0.2
 
@@ -52,7 +54,8 @@ class DemoFailed(HtbotError):
 class DemoOptions:
     """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one.
 
-    `instances` are strategies on plain instruments that are there before the day begins, beside strategy 1.
+    `instances` are strategies on plain instruments that are there before the day begins, beside strategy 1. `settings`
+    are those of this day, by variable; they count before `environ`.
     """
 
     data: tuple[Path, ...] = ()
@@ -64,6 +67,7 @@ class DemoOptions:
     folder: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     instances: tuple[NewStrategy, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 Progress = Callable[[datetime, float], None]
@@ -170,7 +174,10 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
 
 
 def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
-    return isolated_environ(options.environ, folder) | {
+    return {
+        **isolated_environ(options.environ, folder),
+        **(_IN_TURN if options.speed == "max" else {}),
+        **options.settings,
         "HTBOT_SYMBOL": options.symbol,
         "PAPER_SPEED": str(options.speed),
         "PAPER_SEED": str(options.seed),
