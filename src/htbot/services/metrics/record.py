@@ -157,8 +157,7 @@ def _put_trades(gathered: Gathered, session: Session, market_now: datetime) -> N
     for told in watch.accounts(session):
         gathered.put("htbot_portfolio_total_value", _number(told.net_liquidation), told.account)
     _put_open(gathered, trades.open_trades(session))
-    today = SessionRepository(session).get(day)
-    gathered.put("htbot_session_open", int(today is not None and today.opens <= market_now < today.closes))
+    gathered.put("htbot_session_open", int(SessionRepository(session).open_at(market_now)))
 
 
 def _put_open(gathered: Gathered, views: list[OpenTradeView]) -> None:
