@@ -53,7 +53,7 @@ SETTINGS = {
     "range_bound.min_range_proximities": "0",
 }
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(tmp_path: Path) -> None:
