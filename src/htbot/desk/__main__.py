@@ -49,6 +49,7 @@ from htbot.services.kill_switch import KillSwitch
 from htbot.services.schedule import schedule
 from htbot.services.versions import begin_desk, own_version
 from htbot.settings import Settings, load_settings
+from htbot.settings.strategy import NO_STRATEGY
 from htbot.telemetry.failpoints import arm
 from htbot.telemetry.logs import configure_logging
 
@@ -127,7 +128,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         underlying=underlying_of(settings),
         bar_minutes=settings.strategy.bar_minutes,
         history_days=history_days(settings.strategy.bar_minutes),
-        strikes_out=settings.strategy.long_index + 1,
+        strikes_out=0 if settings.strategy.name == NO_STRATEGY else settings.strategy.long_index + 1,
         sessions_of=history_days,
     )
     return Desk(
