@@ -18,6 +18,7 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.bootstrap.desk import (
     DeskWorld,
+    data_lines,
     desk_world,
     flood_limits,
     history_days,
@@ -130,6 +131,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         history_days=history_days(settings.strategy.bar_minutes),
         strikes_out=0 if settings.strategy.name == NO_STRATEGY else settings.strategy.long_index + 1,
         sessions_of=history_days,
+        most_lines=data_lines(settings),
     )
     return Desk(
         DeskParts(

@@ -37,7 +37,7 @@ class ChainSession(Protocol):
 
 
 class ChainWatch:
-    """One underlying's chain. `missing` is True while quotes are wanted and nobody knows around which spot."""
+    """One underlying's chain. `missing` is True while quotes are wanted that nobody has: no spot, or no room."""
 
     def __init__(self, underlying: Underlying) -> None:
         self.underlying = underlying
@@ -52,6 +52,13 @@ class ChainWatch:
         self.window = ()
         if need is not None and wanted and spot is not None:
             self.window = window(await self.listed(session, now.astimezone(NEW_YORK).date()), spot, need)
+
+    def fit(self, room: int) -> bool:
+        """Take the lines that are wanted when there is room for all of them, else none; False when there was not."""
+        if len(self.window) <= room:
+            return True
+        self.window, self.missing = (), True
+        return False
 
     async def listed(self, session: ChainSession, day: date) -> list[ListedOption]:
         """The options listed for a session's own expiry, asked for once a day."""

@@ -336,11 +336,12 @@ class Desk:
         """Subscribe what is needed from here on."""
         await self.day.refresh(now)
         watch, hours = self.parts.watch, self.parts.plan.hours
+        troubles = await watch.series.look(self.parts.session, self.parts.market_database, now)
         own = ChainPlan(watch.plan.underlying.symbol, watch.plan.bar_minutes, watch.plan.strikes_out, hours)
         needs = chain_needs(self.day.session, (own, *watch.series.plans), now)
         need = needs.pop(own.symbol)
-        await watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now, needs)
-        for text in await watch.series.look(self.parts.session, self.parts.market_database, now):
+        troubles += await watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now, needs)
+        for text in troubles:
             self.tell(error_alert("market data", text, now, Severity.WARNING))
 
     # --- acting ----------------------------------------------------------------------------------------------------

@@ -70,7 +70,8 @@ class MarketSession(Protocol):
 class WatchPlan:
     """What enabled strategies declare: an underlying, a bar length, how much history, how far out the chain.
 
-    `sessions_of` says how much history the series of watched strategies are asked for.
+    `sessions_of` says how much history the series of watched strategies are asked for, `most_lines` how many quotes the
+    broker streams at one time.
     """
 
     underlying: Underlying
@@ -78,6 +79,7 @@ class WatchPlan:
     history_days: int
     strikes_out: int
     sessions_of: SessionsOf
+    most_lines: int = 100
 
 
 class MarketWatch:
@@ -98,6 +100,7 @@ class MarketWatch:
         self._chain = ChainWatch(plan.underlying)
         self._others: dict[str, ChainWatch] = {}
         self._pulses: dict[int, int] = {}
+        self._crowded: set[str] = set()
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
         self._lines_taken_s = 0.0
@@ -162,25 +165,24 @@ class MarketWatch:
         held: Iterable[int],
         now: datetime,
         others: Mapping[str, ChainNeed | None] = NO_OTHERS,
-    ) -> None:
+    ) -> list[str]:
         """Stream the chains around the spots while they are needed, the held legs always, nothing else.
 
         `others` are the underlyings of instances on options, by symbol; one is quoted as soon as its bars are streamed.
+        Returns what a person should know: chains that there are no lines for.
         """
         shares = self.series.shares(self.contract).values()
         wanted = {self.contract.con_id: self.contract.exchange, **dict.fromkeys((*held, *shares), SMART)}
         await self._chain.follow(session, need, self.spot(session, now), now)
-        quoted = [*self._chain.window]
+        chains = {self.contract.con_id: self._chain}
         self._others = {symbol: self._others.get(symbol) or ChainWatch(UNDERLYINGS[symbol]) for symbol in others}
         for symbol, chain in self._others.items():
             stream = self.series.stream(symbol)
             if stream is not None:
                 wanted[stream.contract.con_id] = stream.contract.exchange
+                chains[stream.contract.con_id] = chain
                 await chain.follow(session, others[symbol], self._spot(session, stream.contract, now), now)
-                self._pulses |= {option.con_id: stream.contract.con_id for option in chain.window}
-                quoted += chain.window
-        wanted |= {option.con_id: SMART for option in quoted}
-        self._pulses = {con_id: pulse for con_id, pulse in self._pulses.items() if con_id in wanted}
+        troubles = self._fit(chains, wanted)
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
             self._ticked.pop(con_id, None)
@@ -189,6 +191,25 @@ class MarketWatch:
         for con_id in sorted(wanted.keys() - session.subscribed):
             session.subscribe(con_id, wanted[con_id])
             self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+        return troubles
+
+    def _fit(self, chains: Mapping[int, ChainWatch], wanted: dict[int, str]) -> list[str]:
+        """Add the lines of the chains, whole ones, in their order, as long as the broker has some; what is new to tell.
+
+        `chains` are keyed by their underlying's contract id.
+        """
+        troubles, crowded = [], set[str]()
+        for con_id, chain in chains.items():
+            lines, symbol = len(wanted) + len(chain.window), chain.underlying.symbol
+            if not chain.fit(self.plan.most_lines - len(wanted)):
+                crowded.add(symbol)
+                told = f"options of {symbol} are not quoted: with them {lines} lines are streamed, the broker gives"
+                troubles += [] if symbol in self._crowded else [f"{told} {self.plan.most_lines} (IB_DATA_LINES)"]
+            wanted |= {option.con_id: SMART for option in chain.window}
+            self._pulses |= {option.con_id: con_id for option in chain.window}
+        self._crowded = crowded
+        self._pulses = {con_id: pulse for con_id, pulse in self._pulses.items() if con_id in wanted}
+        return troubles
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
         """The options of the configured underlying that are listed for a session's own expiry."""

@@ -47,7 +47,7 @@ class Switches:
 
 TRADES = Switches()
 NOT_ENABLED = Switches("the strategy is switched off: set HTBOT_ENABLED=true")
-_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED, reason="signals are recorded only")
+_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
 
 
 class MarketReader:

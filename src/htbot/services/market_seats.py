@@ -54,10 +54,8 @@ class MarketSeats:
         instances = StrategyRepository(transaction).on_options()
         for one in instances:
             seen = snapshot if one.symbol == snapshot.symbol else snapshot_of(one.symbol)
-            why_not = None
-            if seen is None:
-                why_not = f"{one.symbol} is not quoted yet"
-            else:
+            why_not = _unfit(one, seen)
+            if seen is not None and why_not is None:
                 read = partial(self._read, one, transaction, seen, as_of)
                 if alone(transaction, told.failed, one.name, read, "") is None:
                     why_not = f"failed: {told.failed[one.name]}"
@@ -74,3 +72,16 @@ class MarketSeats:
         if known is None or known[0] != instance:
             known = self._readers[instance.name] = instance, self._make(instance)
         return known[1].read(transaction, snapshot, as_of)
+
+
+def _unfit(instance: StrategyInstance, seen: Snapshot | None) -> str | None:
+    """Why an instance cannot decide on what the desk has told."""
+    if seen is None:
+        return f"{instance.symbol} is not quoted yet"
+    bar = seen.open_bar or seen.last_closed
+    if bar is None or bar.bar.minutes == instance.minutes:
+        return None
+    told = f"options of {seen.symbol} are decided on bars of {bar.bar.minutes} min here"
+    return (
+        f"{told}, and it wants {instance.minutes}: one length for each underlying, give bar_minutes={bar.bar.minutes}"
+    )

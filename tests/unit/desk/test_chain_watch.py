@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -193,3 +194,34 @@ async def test_a_longer_history_of_the_configured_series_is_asked_for_once(sessi
     await watch.series.follow(session, {("SPX", 5): 3900}, at(2))
     assert watch.settle(at(2)) == []
     assert watch.series.streamed == frozenset()
+
+
+async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_once(session: FakeSession) -> None:
+    """The configured underlying comes first; what is held is streamed whatever becomes of the chains."""
+    wanted, held = ChainNeed(3, NOON, at(60)), [11, 12]
+    watch = MarketWatch(replace(PLAN, most_lines=32), exact=True)
+    await watch.start(session, NOON)
+    watch.series.plans = (VERTICAL,)
+    await watch.series.follow(session, {("SPY", 5): 20}, NOON)
+    need = ChainNeed(2, NOON, at(60))
+    told = await watch.follow(session, need, held, NOON, {"SPY": wanted})
+    assert told == [
+        "options of SPY are not quoted: with them 54 lines are streamed, the broker gives 32 (IB_DATA_LINES)"
+    ]
+    assert {UNDERLYING_ID, SPY_ID, *held} < session.subscribed
+    assert len(session.subscribed) == 4 + 24
+    [other] = watch.others(session, at(1), standing())
+    assert (other.options, other.trading_enabled, watch.ready(session, at(1))) == ((), False, True)
+    assert await watch.follow(session, need, held, at(1), {"SPY": wanted}) == []
+    assert await watch.follow(session, None, held, at(2), {"SPY": wanted}) == []
+    [other] = watch.others(session, at(3), standing())
+    assert (len(other.options), other.trading_enabled) == (26, True), "there is room again"
+    assert len(await watch.follow(session, need, held, at(4), {"SPY": wanted})) == 1
+
+
+async def test_without_lines_for_its_own_chain_nothing_is_ready(session: FakeSession) -> None:
+    watch = MarketWatch(replace(PLAN, most_lines=20), exact=True)
+    await watch.start(session, NOON)
+    assert len(await watch.follow(session, ChainNeed(2, NOON, at(60)), [], NOON)) == 1
+    assert not watch.ready(session, at(1))
+    assert session.subscribed == {UNDERLYING_ID}
