@@ -38,6 +38,7 @@ from htbot.bootstrap.strategy import STRATEGY_NAME, build_strategy
 from htbot.market.ports import Market
 from htbot.persistence.codecs import plain
 from htbot.services.option_instances import with_symbol
+from htbot.settings import Settings
 from htbot.strategies.registry import create, create_bar
 
 # In step with its clients the gateway lets an order look at the market of the instant at which it was sent.
@@ -144,16 +145,14 @@ def _breakout(played: DemoResult, market: Market, latency_s: float) -> _Part:
 
 
 def _spreads(played: DemoResult, seat: SeatRecord, market: Market, latency_s: float) -> _Part:
+    own = request_of(played, market, latency_s)
+    return _of_spreads(played, spread_request_of(own, seat, played.settings), own=False)
+
+
+def spread_request_of(own: SpreadRequest, seat: SeatRecord, settings: Settings) -> SpreadRequest:
     """An instance on options: strategy 1's request with its own strategy, limits and history."""
-    values = with_symbol(seat.settings, seat.symbol)
-    strategy = create(seat.type, values, instance=seat.name)
-    request = replace(
-        request_of(played, market, latency_s),
-        strategy=strategy,
-        limits=spread_limits(played.settings, strategy),
-        history_from=seat.first_bar,
-    )
-    return _of_spreads(played, request, own=False)
+    strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
+    return replace(own, strategy=strategy, limits=spread_limits(settings, strategy), history_from=seat.first_bar)
 
 
 def _of_spreads(played: DemoResult, request: SpreadRequest, *, own: bool) -> _Part:
