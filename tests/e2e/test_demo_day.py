@@ -26,12 +26,12 @@ SYMBOLS = {
     "plain_breakout": "MSFT",
     "range_bound": "NVDA",
 }
-# Strategies on shares enter within ten minutes and are out a quarter of an hour later: while a stop stands at the
+# Strategies on shares enter within ten minutes and are out five minutes later: while a stop stands at the
 # gateway an instant comes every five seconds.
 SETTINGS = {
     "entry_start": "10:00",
     "entry_end": "10:10",
-    "exit_time": "10:25",
+    "exit_time": "10:15",
     "allow_short": "true",
     "min_reward_risk": "0",
     "exit_proximity": "0",
