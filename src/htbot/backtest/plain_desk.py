@@ -75,7 +75,7 @@ class PlainDesk:
     # --- news of orders ---------------------------------------------------------------------------------------------
 
     def hear(self, fills: list[Fill], session: Session) -> bool:
-        """Take executions, each with the end of its order, then the ends that followed; what stands follows each at once.
+        """Take executions, each with the end of its order, then the ends that followed; what stands follows at once.
 
         A fill is told before its group hears of it: nothing is placed in place of what it has ended.
         """

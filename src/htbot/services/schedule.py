@@ -35,6 +35,7 @@ EVALUATE_BARS = "htbot.tasks.evaluation_tasks.evaluate_bars"
 EVALUATE_PART = "htbot.tasks.evaluation_tasks.evaluate_part"
 """Not in the table: sent by `evaluate_bars`, once for each part `k/n` of the symbols."""
 DELIVER_ALERTS = "htbot.tasks.alert_tasks.deliver_alerts"
+FORGET_OLD = "htbot.tasks.retention_tasks.forget_old"
 EXIT_TRADE = "htbot.tasks.order_tasks.exit_trade"
 """Not in the table: sent for one trade, which its key names."""
 
@@ -46,6 +47,7 @@ def schedule(poll_s: int = GRID_S) -> tuple[ScheduleRow, ...]:
         ScheduleRow(MARK_PNL, poll_s),
         ScheduleRow(EVALUATE_BARS, GRID_S),
         ScheduleRow(DELIVER_ALERTS, GRID_S, needs_desk=False, in_turn=False),
+        ScheduleRow(FORGET_OLD, 3600, needs_desk=False, in_turn=False),
     )
 
 

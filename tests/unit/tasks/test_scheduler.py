@@ -16,6 +16,7 @@ from htbot.marketdata.clock_state import ClockState, Mode, step_number
 from htbot.services.schedule import (
     DELIVER_ALERTS,
     EVALUATE_BARS,
+    FORGET_OLD,
     MARK_PNL,
     READ_MARKET,
     ScheduleRow,
@@ -106,7 +107,8 @@ def stepped() -> ClockState:
 
 @pytest.fixture
 def beat() -> Callable[..., Beat]:
-    return lambda live, poll_s=30: Beat(live, schedule(poll_s))
+    """With the rows that come every few moments; the hourly one would come with some instants only."""
+    return lambda live, poll_s=30: Beat(live, tuple(row for row in schedule(poll_s) if row.task != FORGET_OLD))
 
 
 ALL = ["read_market", "mark_pnl", "evaluate_bars", "deliver_alerts"]
@@ -205,7 +207,7 @@ def test_celerys_own_table_stays_empty() -> None:
 def test_rows_that_decide_follow_one_another_as_they_are_due() -> None:
     rows = schedule(60)
     half = at(0.5)  # the market is read each minute only, evaluated at each half
-    assert [row.task for row in begins(rows, NOON)] == [READ_MARKET, DELIVER_ALERTS]
+    assert [row.task for row in begins(rows, NOON)] == [READ_MARKET, DELIVER_ALERTS, FORGET_OLD]
     assert [row.task for row in begins(rows, half)] == [EVALUATE_BARS, DELIVER_ALERTS]
     following = [next_in_turn(rows, task, NOON) for task in (READ_MARKET, MARK_PNL, EVALUATE_BARS, DELIVER_ALERTS)]
     assert [None if row is None else row.task for row in following] == [MARK_PNL, EVALUATE_BARS, None, None]
@@ -214,9 +216,15 @@ def test_rows_that_decide_follow_one_another_as_they_are_due() -> None:
 
 
 def test_the_schedule_has_its_rows_in_order() -> None:
-    assert [row.task for row in schedule()] == [READ_MARKET, MARK_PNL, EVALUATE_BARS, DELIVER_ALERTS]
-    assert [row.needs_desk for row in schedule()] == [True, True, True, False]
-    assert [row.period_s for row in schedule(60)] == [60, 60, 30, 30]
+    assert [row.task for row in schedule()] == [
+        READ_MARKET,
+        MARK_PNL,
+        EVALUATE_BARS,
+        DELIVER_ALERTS,
+        FORGET_OLD,
+    ]
+    assert [row.needs_desk for row in schedule()] == [True, True, True, False, False]
+    assert [row.period_s for row in schedule(60)] == [60, 60, 30, 30, 3600]
 
 
 @pytest.mark.parametrize(("period_s", "due"), [(30, True), (60, False), (90, False), (1800, False)])
