@@ -3,6 +3,7 @@ backtest goes that way too (RULINGS 40: one stack day serves them all)."""
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,10 +20,13 @@ from htbot.bootstrap.parity import against_backtest, report, request_of
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(tmp_path: Path) -> None:
+def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     data = (write_synthetic_file(tmp_path / "spx.csv", "SPX", DAY),)
     first = run(DemoOptions(data=data, day=DAY, symbol="SPX"))
     second = run(DemoOptions(data=data, day=DAY, symbol="SPX"))

@@ -19,6 +19,7 @@ from tests.support.asgi import TestClient
 from tests.support.opened import opened_trade
 from tests.support.people import FIRST, House, chain
 from tests.support.served import Served, served
+from tests.support.waiting import PATIENCE_S
 from uvicorn.server import ServerState
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -42,16 +43,18 @@ HERE = "ws://127.0.0.1:8000"
 AUTH = {"type": "auth", "token": FIRST}
 
 
-def with_terms(app: FastAPI, terms: Terms) -> FastAPI:
-    """The same streams under other terms, at addresses that begin with `/quick`."""
-    app.include_router(make_router(app.state.parts, terms), prefix="/quick")
+def with_terms(app: FastAPI, **terms: Terms) -> FastAPI:
+    """The same streams under other terms, at addresses that begin with the name of each."""
+    for name, others in terms.items():
+        app.include_router(make_router(app.state.parts, others), prefix=f"/{name}")
     return app
 
 
 @pytest.fixture
 def streams(house: House) -> Iterator[TestClient]:
-    terms = Terms(token_within_s=0.05, looks_every_s=0.02, most_said=5, most_waiting=2)
-    with TestClient(with_terms(house.app(background=True), terms), base_url="http://127.0.0.1:8000") as client:
+    quick = Terms(looks_every_s=0.02, most_said=5, most_waiting=2)
+    app = with_terms(house.app(background=True), quick=quick, impatient=Terms(token_within_s=0.05))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -121,7 +124,7 @@ def test_a_token_in_the_address_is_refused_even_a_right_one(streams: TestClient)
 
 
 def test_whoever_shows_none_is_not_waited_for(streams: TestClient) -> None:
-    assert ending(streams, "/quick/ws") == (TOO_LATE, "no token came within 0.05 s")
+    assert ending(streams, "/impatient/ws") == (TOO_LATE, "no token came within 0.05 s")
 
 
 def test_a_revoked_token_ends_what_was_opened_with_it(streams: TestClient, house: House, viewer: str) -> None:
@@ -224,7 +227,9 @@ def place(house: House) -> Iterator[Served]:
 
 
 def enter(place: Served, address: str = "/ws", **options: Any) -> connect:
-    return connect(f"ws://127.0.0.1:{place.port}{address}", proxy=None, compression=None, **options)
+    return connect(
+        f"ws://127.0.0.1:{place.port}{address}", proxy=None, compression=None, open_timeout=PATIENCE_S, **options
+    )
 
 
 @contextmanager
@@ -295,13 +300,13 @@ def test_a_flood_takes_no_place_from_those_with_a_token(place: Served) -> None:
                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
             )
             assert half_open.recv(12) == b"HTTP/1.1 101"
-        answer = httpx.get(f"http://127.0.0.1:{place.port}/status", headers={"X-API-Key": FIRST})
+        answer = httpx.get(f"http://127.0.0.1:{place.port}/status", headers={"X-API-Key": FIRST}, timeout=PATIENCE_S)
         assert answer.status_code == 200
         stack.enter_context(admitted(place, "/ws/health"))
         assert place.run(lambda: len(place.board._columns[Topic.HEALTH].members)) == 2
         told_to_go = 0
         for half_open in flood[: 300 - TERMS.most_waiting]:
-            half_open.settimeout(20)
+            half_open.settimeout(PATIENCE_S)
             told_to_go += b"too many sockets wait" in _rest(half_open)
         assert told_to_go == 300 - TERMS.most_waiting
 
