@@ -54,6 +54,7 @@ from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Role, Tokens
+from htbot.services.trading_status import TradingStatuses
 from htbot.services.visits import VisitBook
 from htbot.strategies.registry import STRATEGIES
 
@@ -228,6 +229,7 @@ class House:
             broker=BrokerSession(self.served, self.data),
             audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
             scheduler=scheduler,
+            trading=TradingStatuses(self.queries, scheduler),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,

@@ -16,12 +16,12 @@ from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.trades import ExitRules
 from htbot.domain.windows import TradingHours, TradingWindow
+from htbot.engine.share_entries import hours_of
 from htbot.execution.disagreement import Patience
 from htbot.execution.silence import DEFAULT_SILENCE, Silence
 from htbot.portfolio.marks import Tolerance
 from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
-from htbot.services.bar_trader import hours_of
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY

@@ -210,8 +210,7 @@ class Desk:
         await self.parts.halts.refresh(now)
         await self.upkeep.end_expired(now)
         await self.reconcile(now, "start" if first else "reconnect")
-        if first:
-            self.upkeep.started(now)
+        (self.upkeep.started if first else self.upkeep.reconnected)(now)
 
     async def _take_over(self, now: datetime) -> None:
         """What an earlier desk has left, into memory at once: no guard sees a trade without the close sent for it."""

@@ -27,8 +27,8 @@ def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Ma
     return None
 
 
-def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Callable[[], bool]) -> bool:
-    """Act on a wish in a savepoint; what fails leaves nothing behind, is told in `why_not`, and the others go on.
+def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Callable[[], bool]) -> bool | None:
+    """Act on a wish in a savepoint; what fails is None, leaves nothing behind, is told in `why_not`; others go on.
 
     The strategy stays enabled: its next look wishes the same again.
 
@@ -51,4 +51,4 @@ def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Cal
         raise away[0]
     if failed:
         why_not[name] = f"its wish failed: {failed[name]}"
-    return bool(done)
+    return done

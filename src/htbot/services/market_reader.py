@@ -12,6 +12,7 @@ from htbot.domain.bars import Bar
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
+from htbot.engine.decided import Decided
 from htbot.engine.memory import Memory
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
@@ -22,7 +23,7 @@ from htbot.persistence.repositories import (
     SessionRepository,
 )
 from htbot.risk.limits import Limits
-from htbot.services.decision_record import Decided, store_decided
+from htbot.services.decision_record import store_decided
 from htbot.services.margin import AskMargin
 from htbot.strategies.base import Strategy
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.engine.observation import Fired, Observation
+from htbot.engine.recorded_bars import placed
 from htbot.marketdata.tape_bars import TapeCalendar
 from htbot.persistence.queries import strategies as counted
 from htbot.persistence.queries import trading
@@ -29,7 +30,6 @@ from htbot.persistence.repositories import (
 from htbot.persistence.repositories.desk_state import WORLD_ID
 from htbot.services.bar_acts import guarded
 from htbot.services.bar_history import HISTORY_BARS
-from htbot.services.bar_memory import placed
 from htbot.services.desk_view import look
 from htbot.services.strategies import Strategies, StrategyParts, as_json, fitting, types_in
 

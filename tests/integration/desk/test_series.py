@@ -19,7 +19,7 @@ from htbot.marketdata.messages import BarMessage, TimeMessage
 from htbot.paper.feeds.streams import Kind, of_kind
 from htbot.persistence.engine import Database
 from htbot.persistence.records import StrategyInstance
-from htbot.persistence.repositories import BarRepository, Series, StrategyRepository
+from htbot.persistence.repositories import BarRepository, DeskStateRepository, Series, StrategyRepository
 
 OPENS = SESSIONS.all()[0].opens
 
@@ -116,6 +116,9 @@ async def test_a_reconnected_desk_asks_for_them_again(world: World) -> None:
     assert running.desk.parts.watch.series.streamed == {("SPY", 5)}
     await running.recover()
     assert running.desk.parts.watch.series.streamed == {("SPY", 5)}
+    await running.desk.ledger.settle()
+    with world.database.transaction() as session:
+        assert DeskStateRepository(session).reconnects() == 1
 
 
 async def test_a_symbol_that_is_not_known_is_an_alert(world: World) -> None:

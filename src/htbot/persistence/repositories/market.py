@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.bars import Bar
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.sessions import Session as TradingSession
 from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.market import BarRow, SessionRow, TickRow
@@ -157,6 +158,11 @@ class SessionRepository(Repository):
     def get(self, day: date) -> TradingSession | None:
         """The session of a New York day, or None when the exchange is closed on it or the day is not filled in."""
         return self._first(select(SessionRow).where(SessionRow.day == day), _to_session)
+
+    def open_at(self, at: datetime) -> bool:
+        """Whether the exchange is within a regular session at a market time."""
+        today = self.get(at.astimezone(NEW_YORK).date())
+        return today is not None and today.opens <= at < today.closes
 
     def between(self, first: date, last: date) -> list[TradingSession]:
         """Sessions of days first..last (inclusive), oldest first."""
