@@ -18,7 +18,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
-from tests.support.browser import DESKTOP, PHONE, Complaints, browser, chromium, keep, serious_violations, tab
+from tests.support.browser import (
+    DESKTOP,
+    PATIENCE_MS,
+    PHONE,
+    Complaints,
+    browser,
+    chromium,
+    keep,
+    serious_violations,
+    tab,
+)
 from tests.support.held_day import HeldDay
 from tests.unit.dashboard.test_pages import Shown, status
 
@@ -32,7 +42,7 @@ from htbot.persistence.queries.paging import PageRequest
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 # The trend of this seed breaks the day's high at 10:01:30 New York. With a target of 100 USD that trade is over at
 # 10:08:20, and another one is opened at 10:11:30.
@@ -45,7 +55,6 @@ MORNING = {
 }
 LATEST = datetime(2021, 1, 4, 15, 30, tzinfo=UTC)
 """By then everything that this morning is watched for has happened."""
-PATIENCE_MS = 60_000
 PICTURES = "SCREENSHOTS_DIR"
 LAST_CANDLE = (
     "((drawn) => drawn && getElement(Number(drawn.id.slice(1)))?.chart?.getOption().series[0].data.at(-1)?.slice(-4))"
