@@ -21,12 +21,16 @@ from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
 from htbot.desk.record import Claim, settle_due
 from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.fills import Fill
 from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.states import OrderEvent, next_order_state
+from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.records import StoredIntent, ToldOrder
+from htbot.portfolio.positions import latest
 from htbot.telemetry.failpoints import reach
 
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
@@ -48,7 +52,7 @@ class OrderDesk:
         self._live: dict[str, LiveOrder] = {}
         self._ref_of: dict[int, str] = {}
         self._met: set[str] = set()  # every reference of this process, ended ones too: the record may be behind
-        self._filled: set[str] = set()
+        self._ended: dict[str, tuple[tuple[Leg, ...], int]] = {}
 
     @property
     def host_s(self) -> float:
@@ -77,9 +81,15 @@ class OrderDesk:
         """The live order of a reference."""
         return self._live.get(ref)
 
-    def ended_unfilled(self, ref: str) -> bool:
-        """True for a reference that ended here without being filled whole: news of it would be news."""
-        return ref in self._met and ref not in self._live and ref not in self._filled
+    def filled_since(self, ref: str, executions: Iterable[Fill]) -> bool:
+        """True for a reference that ended here and of which the broker shows more executions than were known then."""
+        if ref not in self._met or ref in self._live:
+            return False
+        executed = net_by_contract(latest(executions))
+        if ref not in self._ended:
+            return bool(executed)
+        legs, filled = self._ended[ref]
+        return any(abs(executed.get(leg.con_id, 0)) > filled * abs(leg.ratio) for leg in legs)
 
     def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
         """The live order of an id of this client."""
@@ -304,8 +314,7 @@ class OrderDesk:
         if live.over:
             self._live.pop(intent.ref, None)
             self._ref_of.pop(live.order_id, None)
-            if live.state is OrderState.FILLED:
-                self._filled.add(intent.ref)
+            self._ended[intent.ref] = intent.legs, live.filled
             self._parts.ended()
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)

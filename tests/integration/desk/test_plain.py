@@ -152,6 +152,24 @@ async def test_they_follow_an_entry_that_fills_in_parts(world: World) -> None:
     assert orders[STOP].limit == Decimal("399.06"), "400.06 less a dollar a share"
 
 
+async def test_an_entry_that_ends_in_part_is_no_news_at_the_next_comparisons(world: World) -> None:
+    """Its executions are those that were known when it ended: nothing is in doubt, and entries go on."""
+    desk = await world.desk()
+    intent = enter(world)
+    await desk.turn()
+    world.broker.fill(intent.ref, "400.00", 40)
+    await desk.turn()
+    world.broker.end(intent.ref)
+    await desk.turn()
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    for _ in range(2):
+        world.after(market_s=5)
+        assert await desk.desk.reconcile(world.now)
+        assert desk.desk.orders.of_ref(intent.ref) is None
+    assert desk.desk.enabled
+    assert world.trade(intent.trade_id).quantity == 40
+
+
 async def test_a_target_that_fills_in_part_leaves_the_stop_for_the_rest(world: World) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
