@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP, PHONE = (1440, 900), (390, 844)
+PATIENCE_MS = 60_000
+"""How long anything that is expected of a page is waited for: a busy machine is no fault of the page."""
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -37,6 +39,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=list(_ARGUMENTS))
         try:
@@ -75,7 +78,7 @@ def tab(launched: Browser, complaints: Complaints, size: tuple[int, int], theme:
     )
     try:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         complaints.listen_to(page)
         yield page
     finally:
