@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MESSAGES_PER_SECOND = 45
+PATIENCE_S = 60.0
+"""Four clients with a gateway each share two cores with everything else."""
 REFUSED = (OSError, TimeoutError, AssertionError, CancelledError)
 """What a library raises when a connection is not to be."""
 WARNINGS = {2104, 2106, 2107, 2108, 2119, 2158}
@@ -106,7 +108,7 @@ class Client(ABC):
     def another(self) -> Client:
         """A second client of the same library, not connected."""
 
-    def opened_again(self, client_id: int, seconds: float = 6.0) -> Client:
+    def opened_again(self, client_id: int, seconds: float = PATIENCE_S) -> Client:
         """A client with an id that was used a moment ago.
 
         The reader of ibapi holds its socket for up to a second after the end, and may then break it.
@@ -151,7 +153,7 @@ class Client(ABC):
         for request_id in sorted(self._open_lines):
             self.call("cancelMktData", request_id)
 
-    def until(self, found: Callable[[], Any], what: str, timeout: float = 8.0) -> Any:
+    def until(self, found: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
         """The first true value of `found`, asked again after each callback."""
         deadline = time.monotonic() + timeout
         with self._arrived:
@@ -173,7 +175,9 @@ class Client(ABC):
         self._ids += 1
         return self._ids
 
-    def request(self, method: str, *args: Any, until: str | Callable[[Answer], Any], timeout: float = 8.0) -> Answer:
+    def request(
+        self, method: str, *args: Any, until: str | Callable[[Answer], Any], timeout: float = PATIENCE_S
+    ) -> Answer:
         """Send `method(id, *args)`; wait for the named callback, a condition, or an error of the id."""
         request_id = self.new_id()
         position = self.call(method, request_id, *args)
@@ -195,7 +199,7 @@ class Client(ABC):
         """Everything about an id from a position on."""
         return Answer(request_id, [e for e in self.events[position:] if e.args and _about(e) == request_id])
 
-    def plain(self, method: str, *args: Any, until: str, timeout: float = 8.0) -> list[Event]:
+    def plain(self, method: str, *args: Any, until: str, timeout: float = PATIENCE_S) -> list[Event]:
         """Send a request that has no id and wait for a callback; everything since."""
         position = self.call(method, *args)
         self.until(lambda: self.since(position, until), f"{until} after {method}", timeout)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 START = "2024-05-14T10:00:00-04:00"
 """A Tuesday in summer time, half an hour after the open."""
 SPEED = 20.0
-LIMIT_S = 240
+LIMIT_S = 500
 
 
 @dataclass(frozen=True, slots=True)

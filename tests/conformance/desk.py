@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from .client import PATIENCE_S
+
 
 class Desk:
     """A connected `IB` and the library that it is from."""
@@ -35,10 +37,10 @@ class Desk:
     def connected(self, client_id: int) -> Any:
         ib = self.library.IB()
         ib.errorEvent += lambda _id, code, *_: self.codes.append(code)
-        ib.connect("127.0.0.1", self.port, clientId=client_id, timeout=8)
+        ib.connect("127.0.0.1", self.port, clientId=client_id, timeout=PATIENCE_S)
         return ib
 
-    def until(self, found: Callable[[], Any], what: str, timeout: float = 8.0) -> Any:
+    def until(self, found: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
         """Let the library work until it is so."""
         for _ in range(int(timeout / 0.02)):
             value = found()

@@ -36,7 +36,6 @@ def bars(
         False,
         [],
         until="historicalDataEnd",
-        timeout=12,
     )
     assert got.code is None, f"error {got.code}"
     rows = [row[0] for row in got.of("historicalData")]

@@ -9,7 +9,7 @@ from datetime import UTC
 from types import SimpleNamespace
 from typing import Any
 
-from .client import Client, NotInClient
+from .client import PATIENCE_S, Client, NotInClient
 
 _SIZE_OF = {1: 0, 2: 3, 4: 5, 66: 69, 67: 70, 68: 71}
 
@@ -67,11 +67,24 @@ class IbClient(Client):
         self.client_id, self.port = client_id, port
         self._client.apiError += lambda text: self.heard("closed", text)
         self._client.apiEnd += lambda: self.heard("closed", "")
-        self._wait(self._client.connectAsync("127.0.0.1", port, client_id, 2.0))
+        self._wait(self._connect(port, client_id))
         accounts = ",".join(self._client.getAccounts())
         if "managedAccounts" not in {event.name for event in self.events}:
             self.heard("managedAccounts", accounts)
             self.heard("nextValidId", self._client._reqIdSeq)  # where the library keeps it
+
+    async def _connect(self, port: int, client_id: int) -> None:
+        """The libraries wait for their time-out even where the gateway has hung up."""
+        ended = asyncio.Event()
+        self._client.conn.disconnected += lambda *_: ended.set()
+        attempt = asyncio.ensure_future(self._client.connectAsync("127.0.0.1", port, client_id, PATIENCE_S))
+        waiting = asyncio.ensure_future(ended.wait())
+        await asyncio.wait([attempt, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not attempt.done():
+            attempt.cancel()
+            raise ConnectionError("the gateway hung up")
+        await attempt
 
     def close(self) -> None:
         self._wait(self._disconnect())
@@ -82,7 +95,7 @@ class IbClient(Client):
         self._client.disconnect()
 
     def _wait(self, task: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(task, self._loop).result(8)
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(PATIENCE_S)
 
     def make(self, noun: str, **values: Any) -> Any:
         return getattr(self._library, noun)(**values)

@@ -172,8 +172,7 @@ def book(d: Desk) -> None:
     contract = d.spy()
     row = d.ib.reqMktDepth(contract, 5, isSmartDepth=True)
     d.until(lambda: len(row.domBids) > 2 and len(row.domAsks) > 2, "levels")
-    d.ib.sleep(0.1)
-    assert row.domBids[0].price < row.domAsks[0].price
+    d.until(lambda: row.domBids[0].price < row.domAsks[0].price, "sides that do not cross")
     d.ib.cancelMktDepth(contract, isSmartDepth=True)
 
 

@@ -44,7 +44,7 @@ def limit(d: Desk) -> None:
 def refused(d: Desk) -> int:
     trade = d.ib.placeOrder(d.spy(), d.library.LimitOrder("BUY", 100_000, 600.0))
     d.until(lambda: trade.orderStatus.status in {"Inactive", "Cancelled"}, "end")
-    d.ib.sleep(0.1)
+    d.until(lambda: [row for row in trade.log if row.errorCode], "a code in the log")
     return int(next(row.errorCode for row in trade.log if row.errorCode))
 
 

@@ -181,7 +181,7 @@ def why_held(c: Client) -> None:
 @checks("placeOrder", "an option at a limit between bid and ask rests; its execution is per share")
 def option_limit(c: Client) -> None:
     contract = nouns.option(c)
-    got = c.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd", timeout=11)
+    got = c.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd")
     prices = {row[0]: row[1] for row in got.of("tickPrice")}
     resting = place(c, contract, nouns.order(c, "BUY", 1, "LMT", lmtPrice=cents(prices[1] * 0.5))).until("Submitted")
     resting.cancel()

@@ -153,7 +153,7 @@ def a_combination(c: Client) -> None:
 
 @checks("reqMktData", "a snapshot: ticks, then its end, in 11 s, and no more")
 def a_snapshot(c: Client) -> None:
-    got = c.request("reqMktData", nouns.stock(c), "", True, False, [], until="tickSnapshotEnd", timeout=11)
+    got = c.request("reqMktData", nouns.stock(c), "", True, False, [], until="tickSnapshotEnd")
     assert {1, 2, 4, 9} <= set(prices(got))
     assert got.events[-1].name == "tickSnapshotEnd"
     position = len(c.events)
@@ -163,13 +163,13 @@ def a_snapshot(c: Client) -> None:
 
 @checks("reqMktData", "a snapshot of an option brings greeks")
 def option_snapshot(c: Client) -> None:
-    got = c.request("reqMktData", nouns.option(c), "", True, False, [], until="tickSnapshotEnd", timeout=11)
+    got = c.request("reqMktData", nouns.option(c), "", True, False, [], until="tickSnapshotEnd")
     assert 13 in {row[0] for row in got.of("tickOptionComputation")}
 
 
 @checks("reqMktData", "a regulatory snapshot")
 def regulatory(c: Client) -> int | None:
-    got = c.request("reqMktData", nouns.stock(c), "", False, True, [], until="tickSnapshotEnd", timeout=11)
+    got = c.request("reqMktData", nouns.stock(c), "", False, True, [], until="tickSnapshotEnd")
     return got.code
 
 

@@ -55,7 +55,7 @@ def chain(client: Client, symbol: str = "SPY") -> tuple[list[str], list[float]]:
 
 def price(client: Client, contract: Any) -> float:
     """Last or mid of a snapshot."""
-    got = client.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd", timeout=12)
+    got = client.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd")
     ticks = {row[0]: row[1] for row in got.of("tickPrice")}
     return float(ticks.get(4) or (ticks[1] + ticks[2]) / 2)
 

@@ -132,13 +132,13 @@ def modified_to_fill(c: Client) -> None:
 @checks("placeOrder", "a large order fills in parts, cumulated quantity and average rising with them")
 def partial(c: Client) -> None:
     contract = nouns.option(c, -0.03)
-    line = c.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd", timeout=11)
+    line = c.request("reqMktData", contract, "", True, False, [], until="tickSnapshotEnd")
     size = next(float(row[1]) for row in line.of("tickSize") if row[0] == 3)
     ask = next(row[1] for row in line.of("tickPrice") if row[0] == 2)
     quantity = int(size * 2) + 1
     order = nouns.order(c, "BUY", quantity, "LMT", lmtPrice=round(ask * 1.5 + 0.05, 2))
     ticket = place(c, contract, order)
-    ticket.until("Filled", timeout=12)
+    ticket.until("Filled")
     rows = [row for _, row in ticket.executions()]
     assert len(rows) > 1
     assert [float(row.cumQty) for row in rows] == [
@@ -148,7 +148,7 @@ def partial(c: Client) -> None:
     for event in ticket.events("orderStatus"):
         assert float(event.args[2]) + float(event.args[3]) == quantity
     closing = place(c, contract, nouns.order(c, "SELL", quantity))
-    closing.until("Filled", timeout=12)
+    closing.until("Filled")
 
 
 @checks("cancelOrder", "status Cancelled, and 202")

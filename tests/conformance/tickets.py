@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .client import Client, Event
+from .client import PATIENCE_S, Client, Event
 
 DEAD = {"Filled", "Cancelled", "ApiCancelled", "Inactive"}
 LIVE = {"Submitted", "PreSubmitted"}
@@ -32,7 +32,7 @@ class Ticket:
         """Codes with the order's id, 399 (a note about hours) apart."""
         return [code for code in self.client.errors(self.position, self.id) if code not in {399, 2109}]
 
-    def until(self, *statuses: str, timeout: float = 8.0) -> Ticket:
+    def until(self, *statuses: str, timeout: float = PATIENCE_S) -> Ticket:
         def reached() -> bool:
             told = self.statuses()
             if set(self.errors()) - {202} and not set(statuses) & {"Cancelled", "Inactive"}:

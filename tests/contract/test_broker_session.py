@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.support.broker_worlds import CLIENT, LONG, SHORT, World, entry, exit_, until
+from tests.support.broker_worlds import CLIENT, LONG, SHORT, World, entry, exit_
 from tests.support.paper_world import DAYS
+from tests.support.waiting import settled
 
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.margin import MarginQuestion
@@ -37,15 +38,15 @@ def statuses(world: World, order_id: int) -> list[str]:
 
 async def sent(world: World, intent: OrderIntent, order_id: int, limit: Decimal = FAR) -> OrderStatusMessage:
     world.session.place(intent, order_id, limit)
-    await until(lambda: "Submitted" in statuses(world, order_id))
+    await settled(lambda: "Submitted" in statuses(world, order_id))
     return heard(world, OrderStatusMessage)[-1]
 
 
 async def filled(world: World, intent: OrderIntent, order_id: int, limit: Decimal = FAR) -> None:
     await sent(world, intent, order_id, limit)
     await world.cross(intent.ref)
-    await until(lambda: "Filled" in statuses(world, order_id))
-    await until(lambda: len(heard(world, CommissionMessage)) >= 2)
+    await settled(lambda: "Filled" in statuses(world, order_id))
+    await settled(lambda: len(heard(world, CommissionMessage)) >= 2)
 
 
 async def test_a_session_knows_its_account_its_world_and_the_next_id(world: World) -> None:
@@ -62,13 +63,13 @@ async def test_a_session_knows_its_account_its_world_and_the_next_id(world: Worl
 async def test_the_time_is_told_when_asked(world: World) -> None:
     before = len(heard(world, TimeMessage))
     world.session.request_time()
-    await until(lambda: len(heard(world, TimeMessage)) > before)
+    await settled(lambda: len(heard(world, TimeMessage)) > before)
     assert heard(world, TimeMessage)[-1].market_time.microsecond == 0
 
 
 async def test_a_round_trip_brings_the_brokers_time(world: World) -> None:
     world.session.request_time()
-    await until(lambda: bool(heard(world, TimeMessage)))
+    await settled(lambda: bool(heard(world, TimeMessage)))
     at = await world.session.current_time()
     assert abs((at - heard(world, TimeMessage)[-1].market_time).total_seconds()) <= 60
 
@@ -87,7 +88,7 @@ async def test_the_same_id_again_is_a_modification(world: World) -> None:
     intent = entry(world)
     first = await sent(world, intent, 50)
     world.session.place(intent, 50, Decimal("-8.50"))
-    await until(lambda: heard(world, OpenOrderMessage)[-1].limit == Decimal("-8.5"))
+    await settled(lambda: heard(world, OpenOrderMessage)[-1].limit == Decimal("-8.5"))
     [order] = await world.session.open_orders()
     assert (order.ref, order.limit, order.perm_id) == (intent.ref, Decimal("-8.5"), first.perm_id)
 
@@ -123,11 +124,11 @@ async def test_commissions_come_after_their_executions(world: World) -> None:
 
 async def test_positions_are_of_legs_and_gone_when_closed(world: World) -> None:
     await filled(world, entry(world), 50)
-    await until(lambda: len(world.session.positions()) == 2)
+    await settled(lambda: len(world.session.positions()) == 2)
     held = {con_id: quantity for (_account, con_id), (_contract, quantity) in world.session.positions().items()}
     assert held == {SHORT: -1, LONG: 1}
     await filled(world, exit_(world), 51, Decimal("-0.20"))
-    await until(lambda: world.session.positions() == {})
+    await settled(lambda: world.session.positions() == {})
     bags = heard(world, BagExecutionMessage)
     assert bags[1].price < 0, "a sold combination that pays is negative too"
     sides = {item.fill.con_id: item.fill.side for item in heard(world, LegExecutionMessage)[2:]}
@@ -138,22 +139,22 @@ async def test_a_cancel_ends_the_order(world: World) -> None:
     intent = entry(world)
     await sent(world, intent, 50)
     world.session.cancel(50)
-    await until(lambda: "Cancelled" in statuses(world, 50))
-    await until(lambda: [error.code for error in heard(world, ErrorMessage) if error.request_id == 50] == [202])
+    await settled(lambda: "Cancelled" in statuses(world, 50))
+    await settled(lambda: [error.code for error in heard(world, ErrorMessage) if error.request_id == 50] == [202])
     [order] = await world.session.open_orders()
     assert (order.ref, order.completed, order.status) == (intent.ref, True, "Cancelled")
 
 
 async def test_a_cancel_of_what_does_not_work_is_an_error_with_its_id(world: World) -> None:
     world.session.cancel(77)
-    await until(lambda: [error.code for error in heard(world, ErrorMessage) if error.request_id == 77] == [10147])
+    await settled(lambda: [error.code for error in heard(world, ErrorMessage) if error.request_id == 77] == [10147])
 
 
 async def test_an_id_that_was_used_is_refused_and_the_first_order_stands(world: World) -> None:
     """FAULTS 30: 103."""
     await filled(world, entry(world), 50)
     world.session.place(entry(world, 2), 50, FAR)
-    await until(lambda: any(error.request_id == 50 for error in heard(world, ErrorMessage)))
+    await settled(lambda: any(error.request_id == 50 for error in heard(world, ErrorMessage)))
     assert [error.code for error in heard(world, ErrorMessage) if error.request_id == 50] == [103]
     assert [order.ref for order in await world.session.open_orders()] == [entry(world).ref]
 
@@ -167,7 +168,7 @@ async def test_an_error_about_a_working_order_does_not_end_it_in_the_look_up(wor
     await asyncio.sleep(0)
     world.session.place(entry(world), 11, FAR - 1)  # its refusal comes while the look-up is under way
     (order,) = await asking
-    await until(lambda: any((error.request_id, error.code) == (11, 201) for error in heard(world, ErrorMessage)))
+    await settled(lambda: any((error.request_id, error.code) == (11, 201) for error in heard(world, ErrorMessage)))
     assert (order.status, order.completed, order.order_id, order.limit) == ("Submitted", False, 11, FAR)
 
 
@@ -212,7 +213,7 @@ async def test_orders_survive_the_session_and_ids_go_on(world: World) -> None:
 async def reconnected(world: World) -> None:
     """The gateway frees the client id once it has seen the end."""
     sessions = getattr(getattr(world, "gateway", None), "sessions", {})
-    await until(lambda: not sessions)
+    await settled(lambda: not sessions)
     await world.session.connect()
 
 
@@ -240,7 +241,7 @@ async def test_a_what_if_that_the_broker_does_not_take_is_rejected_with_its_word
 
 async def test_a_what_if_without_a_socket_is_an_error(world: World) -> None:
     world.session.disconnect()
-    await until(lambda: not world.session.connected)
+    await settled(lambda: not world.session.connected)
     with pytest.raises(ConnectionError):
         await world.session.what_if(MarginQuestion.of(entry(world)), 50)
 
@@ -256,7 +257,7 @@ async def test_options_are_listed_and_streamed(world: World) -> None:
     session.subscribe(SHORT, "SMART")
     assert session.subscribed == {SHORT}
     at = heard(world, TimeMessage)[-1].market_time if heard(world, TimeMessage) else None
-    await until(lambda: session.quote(SHORT, at) is not None and session.quote(SHORT, at).ask is not None)
+    await settled(lambda: session.quote(SHORT, at) is not None and session.quote(SHORT, at).ask is not None)
     assert (session.quote(SHORT, at).bid, session.quote(SHORT, at).ask) == (8.10, 8.20)
     session.unsubscribe(SHORT)
     session.unsubscribe(SHORT)
@@ -265,7 +266,7 @@ async def test_options_are_listed_and_streamed(world: World) -> None:
 
 async def test_an_end_that_the_broker_makes_is_told_once_and_ours_is_not(world: World) -> None:
     world.hang_up()
-    await until(lambda: heard(world, ConnectionMessage))
+    await settled(lambda: heard(world, ConnectionMessage))
     assert heard(world, ConnectionMessage) == [ConnectionMessage(connected=False, text="socket closed")]
     assert not world.session.connected
     await reconnected(world)
@@ -285,7 +286,7 @@ async def test_leaving_for_a_reason_is_told_with_it_once(world: World) -> None:
 
 async def test_a_socket_that_is_gone_sends_nothing(world: World) -> None:
     world.session.disconnect()
-    await until(lambda: not world.session.connected)
+    await settled(lambda: not world.session.connected)
     try:
         world.session.place(entry(world), 50, FAR)
     except ConnectionError:

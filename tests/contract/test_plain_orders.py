@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 from tests.contract.test_broker_session import heard, statuses
-from tests.support.broker_worlds import World, shares, shares_entry, until
+from tests.support.broker_worlds import World, shares, shares_entry
 from tests.support.paper_world import SPY
 from tests.support.paper_world import START as STARTED
+from tests.support.waiting import settled
 
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle
@@ -40,11 +41,11 @@ async def held(world: World, ratio: int) -> None:
     intent = shares_entry(world, ratio)
     world.session.place(intent, ENTRY, intent.limit)
     if "Filled" not in statuses(world, ENTRY):
-        await until(lambda: statuses(world, ENTRY))
+        await settled(lambda: statuses(world, ENTRY))
     if "Filled" not in statuses(world, ENTRY):
         await world.cross_entry(intent.ref)
-    await until(lambda: "Filled" in statuses(world, ENTRY))
-    await until(lambda: heard(world, CommissionMessage))
+    await settled(lambda: "Filled" in statuses(world, ENTRY))
+    await settled(lambda: heard(world, CommissionMessage))
 
 
 async def protected(world: World, ratio: int, quantity: int | None = None) -> tuple[OrderIntent, OrderIntent]:
@@ -52,7 +53,7 @@ async def protected(world: World, ratio: int, quantity: int | None = None) -> tu
     stop, target = pair(world, ratio)
     world.session.place(stop, STOP, stop.limit, quantity)
     world.session.place(target, TARGET, target.limit, quantity)
-    await until(lambda: statuses(world, STOP) and statuses(world, TARGET))
+    await settled(lambda: statuses(world, STOP) and statuses(world, TARGET))
     return stop, target
 
 
@@ -80,11 +81,11 @@ async def test_an_exit_is_an_order_at_the_market(world: World, ratio: int) -> No
     close = exit_intent(trade, ExitReason.TIME, None, trade.opened_at, 10)
     assert close.style is PriceStyle.MARKET
     world.session.place(close, CLOSE, close.limit)
-    await until(lambda: statuses(world, CLOSE))
+    await settled(lambda: statuses(world, CLOSE))
     if "Filled" not in statuses(world, CLOSE):
         await world.cross_entry(close.ref)
-    await until(lambda: "Filled" in statuses(world, CLOSE))
-    await until(lambda: not world.session.holdings(world.account))
+    await settled(lambda: "Filled" in statuses(world, CLOSE))
+    await settled(lambda: not world.session.holdings(world.account))
 
 
 @SIDES
@@ -103,9 +104,9 @@ async def test_a_fill_of_one_cancels_the_other_and_leaves_nothing(
 ) -> None:
     orders = dict(zip((STOP, TARGET), await protected(world, ratio), strict=True))
     await world.cross(orders[first].ref)
-    await until(lambda: "Filled" in statuses(world, first))
-    await until(lambda: "Cancelled" in statuses(world, other))
-    await until(lambda: not world.session.holdings(world.account))
+    await settled(lambda: "Filled" in statuses(world, first))
+    await settled(lambda: "Cancelled" in statuses(world, other))
+    await settled(lambda: not world.session.holdings(world.account))
 
 
 async def test_both_are_changed_under_their_own_ids(world: World) -> None:
@@ -113,17 +114,17 @@ async def test_both_are_changed_under_their_own_ids(world: World) -> None:
     assert {shown(world, stop.ref).quantity, shown(world, target.ref).quantity} == {4}
     world.session.place(stop, STOP, Decimal("466.00"), 10)
     world.session.place(target, TARGET, target.limit, 10)
-    await until(lambda: shown(world, stop.ref).quantity == shown(world, target.ref).quantity == 10)
+    await settled(lambda: shown(world, stop.ref).quantity == shown(world, target.ref).quantity == 10)
     assert shown(world, stop.ref).limit == Decimal("466.00")
     await world.cross(stop.ref)
-    await until(lambda: not world.session.holdings(world.account))
+    await settled(lambda: not world.session.holdings(world.account))
 
 
 async def test_cancelled_one_by_one_they_are_gone(world: World) -> None:
     await protected(world, 1)
     world.session.cancel(STOP)
     world.session.cancel(TARGET)
-    await until(lambda: "Cancelled" in statuses(world, STOP) and "Cancelled" in statuses(world, TARGET))
+    await settled(lambda: "Cancelled" in statuses(world, STOP) and "Cancelled" in statuses(world, TARGET))
     assert world.session.holdings(world.account) == {SPY: 10}
 
 
@@ -136,8 +137,8 @@ async def test_a_what_if_of_shares_tells_margin(world: World, ratio: int) -> Non
 
 async def test_a_stock_is_streamed_with_what_can_be_borrowed(world: World) -> None:
     world.session.subscribe(SPY, "SMART")
-    await until(lambda: world.session.quote(SPY, STARTED) is not None)
+    await settled(lambda: world.session.quote(SPY, STARTED) is not None)
     world.session.subscribe(SPY, "SMART", borrowing=True)
-    await until(lambda: world.session.shortable(SPY))
+    await settled(lambda: world.session.shortable(SPY))
     assert world.session.quote(SPY, STARTED).bid == pytest.approx(469.99)
     world.session.unsubscribe(SPY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ MODULES = {
     "htbot.settings.reference": "tests/docs/test_settings_named.py",
     "htbot.telemetry.metric_reference": "tests/docs/test_metrics_reference.py",
 }
+# `./restart.sh` with these words: the test that runs it so.
+RESTART = {
+    (): "tests/e2e/test_restart_and_flatten.py",
+    ("status",): "tests/unit/bootstrap/install/test_stop.py",
+    ("stop",): "tests/unit/bootstrap/install/test_stop.py",
+    ("stop", "--leave-open"): "tests/unit/bootstrap/install/test_stop.py",
+}
+NOT_RUN = {("stop", "--flatten")}
+"""No test runs these words."""
 FINE = {0, 1, 2, 3, 5}
 """Done, refused, nothing of that name, nothing runs, not done in time; 4 is a line that htbot does not understand."""
 
@@ -147,6 +157,14 @@ def test_each_module_that_is_run_is_known() -> None:
     assert {module for module in tests if not (ROOT / module.replace(".", "/")).exists()} - {
         module for module in tests if (ROOT / f"{module.replace('.', '/')}.py").is_file()
     } == set()
+
+
+def test_restart_is_run_with_the_words_that_are_told() -> None:
+    told = {tuple(words[1:]) for _, line in all_commands() if (words := bare(line))[:1] == ["./restart.sh"]}
+    assert told - RESTART.keys() == NOT_RUN
+    for words, test in RESTART.items():
+        called = re.findall(r"(?:restart_sh\(stack|\w+\.script\()(.*?)\)", text_of(ROOT / test))
+        assert ", ".join(f'"{word}"' for word in words) in {one.strip(", ") for one in called}, f"{test}: {words}"
 
 
 def complaint_of(module: str, words: Sequence[str]) -> str | None:

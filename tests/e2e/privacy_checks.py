@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import stat
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from htbot.settings.endpoint import read_endpoint
 
 def keeps_to_itself(instance: Instance) -> None:
     """All of it, at one moment of a running instance."""
-    found = [psutil.Process(pid) for pid in processes_of(instance.stack.instance)]
-    processes = {one.pid: one for parent in found for one in (parent, *parent.children(recursive=True))}
+    processes = living(instance)
     assert {"desk", "api", "worker", "beat"} <= {row.name for row in instance.stack.states()}
     addresses = set(listening(processes.values()))
     assert {ipaddress.ip_address(address).is_loopback for address, _ in addresses} == {True}
@@ -30,7 +30,7 @@ def keeps_to_itself(instance: Instance) -> None:
     paths = instance.stack.settings.paths
     opened = open_to_others(paths.var) - {paths.kill_switch_file}  # which a person has made
     assert not opened, opened
-    assert [one.pid for one in processes.values() if one.rlimit(psutil.RLIMIT_CORE)[0] != 0] == []
+    assert [pid for pid, one in processes.items() if dumps_core(one)] == []
     secrets = secrets_of(instance)
     assert len(secrets) == 7
     assert [
@@ -38,11 +38,29 @@ def keeps_to_itself(instance: Instance) -> None:
     ] == []
 
 
-def listening(processes: object) -> Iterator[tuple[str, int]]:
-    for one in processes:  # type: ignore[attr-defined]
-        for connection in one.net_connections(kind="inet"):
-            if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM:
-                yield connection.laddr.ip, connection.laddr.port
+def living(instance: Instance) -> dict[int, psutil.Process]:
+    """The instance's processes with their children by pid. Some end at any time: PostgreSQL has one per connection."""
+    found: dict[int, psutil.Process] = {}
+    for pid in processes_of(instance.stack.instance):
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(pid)
+            found |= {one.pid: one for one in (parent, *parent.children(recursive=True))}
+    return found
+
+
+def listening(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, int]]:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            for connection in one.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM:
+                    yield connection.laddr.ip, connection.laddr.port
+
+
+def dumps_core(process: psutil.Process) -> bool:
+    try:
+        return process.rlimit(psutil.RLIMIT_CORE)[0] != 0
+    except psutil.NoSuchProcess:
+        return False
 
 
 def answers_as_supervisor(port: int) -> bool:
@@ -50,7 +68,7 @@ def answers_as_supervisor(port: int) -> bool:
     question = b"<?xml version='1.0'?><methodCall><methodName>supervisor.getState</methodName></methodCall>"
     request = urllib.request.Request(f"http://127.0.0.1:{port}/RPC2", question, {"Content-Type": "text/xml"})
     try:
-        with urllib.request.urlopen(request, timeout=2) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return b"statename" in answer.read()
     except (OSError, ValueError):
         return False
@@ -59,7 +77,8 @@ def answers_as_supervisor(port: int) -> bool:
 def open_to_others(folder: Path) -> set[Path]:
     """Files and sockets that somebody else on this machine could open."""
     found: set[Path] = set()
-    for path in (folder, *folder.rglob("*")):
+    below = (Path(at, name) for at, folders, files in os.walk(folder) for name in (*folders, *files))
+    for path in (folder, *below):
         with suppress(FileNotFoundError):  # PostgreSQL's come and go
             if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & 0o077:
                 found.add(path)
@@ -76,18 +95,20 @@ def secrets_of(instance: Instance) -> list[str]:
     return found
 
 
-def everything_told(instance: Instance, processes: object) -> Iterator[str]:
+def everything_told(instance: Instance, processes: Iterable[psutil.Process]) -> Iterator[str]:
     """Logs, mails, command lines, and what the API says of itself."""
     paths = instance.stack.settings.paths
     for folder in (paths.log, paths.mail, paths.desk):
         for path in folder.rglob("*"):
             if path.is_file():
-                yield path.read_text(encoding="utf-8", errors="replace")
-    for one in processes:  # type: ignore[attr-defined]
-        yield " ".join(one.cmdline())
+                with suppress(FileNotFoundError):  # a mail is written beside its place
+                    yield path.read_text(encoding="utf-8", errors="replace")
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            yield " ".join(one.cmdline())
     api = instance.stack.settings.api
     token = api.token.get_secret_value() if api.token else ""
-    with httpx.Client(base_url=api.url, headers={"X-API-Key": token}, timeout=15) as client:
+    with httpx.Client(base_url=api.url, headers={"X-API-Key": token}, timeout=60) as client:
         for path in ("/", "/health", "/ready", "/status", "/metrics", "/openapi.json", "/docs", "/alerts", "/nothing"):
             answer = client.get(path)
             yield answer.text + str(answer.headers)

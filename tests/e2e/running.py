@@ -38,9 +38,9 @@ class Instance:
         """kill -9, and wait until supervisor has put another one in its place."""
         old = self.pid(program)
         os.kill(old, signal.SIGKILL)
-        until(lambda: self.pid(program) not in {0, old}, 60, f"{program} came back")
+        until(lambda: self.pid(program) not in {0, old}, 120, f"{program} came back")
         settled = datetime.now(UTC) + timedelta(seconds=2)
-        until(lambda: self.connected(settled), 60, f"the desk is connected after the death of {program}")
+        until(lambda: self.connected(settled), 120, f"the desk is connected after the death of {program}")
 
     def at_broker(self) -> set[str]:
         """Programs that hold a connection to the gateway at this moment (RULINGS 16)."""

@@ -18,7 +18,7 @@ from htbot.cli.main import run
 from htbot.paper.store import Store
 from htbot.settings import project_root
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 HEADER = ("ts", "symbol", "open", "high", "low", "close", "volume")
 DAYS = ("2022-09-02", "2022-09-06")
@@ -311,6 +311,6 @@ def executed(place: Place, *line: str) -> Told:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     done = subprocess.run(
         [sys.executable, "-m", "htbot", *line],
-        env=kept | place.environ, cwd=project_root(), capture_output=True, text=True, check=False, timeout=60,
+        env=kept | place.environ, cwd=project_root(), capture_output=True, text=True, check=False, timeout=150,
     )  # fmt: skip
     return Told(done.returncode, done.stdout, done.stderr)

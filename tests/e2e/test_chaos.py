@@ -8,7 +8,7 @@ import pytest
 
 from htbot.bootstrap.chaos.run import ChaosFailed, ChaosOptions, run
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.mark.fault(24)

@@ -18,7 +18,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
-from tests.support.browser import DESKTOP, PHONE, Complaints, browser, chromium, keep, serious_violations, tab
+from tests.support.browser import (
+    DESKTOP,
+    PHONE,
+    Complaints,
+    browser,
+    chromium,
+    keep,
+    serious_violations,
+    tab,
+)
 from tests.support.held_day import HeldDay
 from tests.unit.dashboard.test_pages import Shown, status
 
@@ -32,7 +41,7 @@ from htbot.persistence.queries.paging import PageRequest
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 # The trend of this seed breaks the day's high at 10:01:30 New York. With a target of 100 USD that trade is over at
 # 10:08:20, and another one is opened at 10:11:30.

@@ -3,6 +3,7 @@ same way twice, and a backtest goes that way too (RULINGS 40: one stack day serv
 
 from __future__ import annotations
 
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -53,10 +54,13 @@ SETTINGS = {
     "range_bound.min_range_proximities": "0",
 }
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(tmp_path: Path) -> None:
+def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     catalogue = strategies()
     names = every_name(catalogue)
     assert set(names) == set(SYMBOLS), "every strategy that the stack runs takes part"

@@ -14,7 +14,7 @@ import pytest
 
 from htbot.settings import project_root
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_demo_that_is_ended_stops_its_stack(demo: subprocess.Popen[str], tmp_p
     demo.send_signal(signal.SIGTERM)
     time.sleep(0.1)
     demo.send_signal(signal.SIGTERM)  # an impatient one must not cut the stopping short
-    out, err = demo.communicate(timeout=120)
+    out, err = demo.communicate(timeout=180)
 
     assert (demo.returncode, out, err) == (130, "", "htbot: interrupted\n")
     assert living_in(tmp_path) == []
@@ -62,7 +62,7 @@ def living_in(folder: Path, words: str = "") -> list[int]:
 
 
 def wait_for(condition: Callable[[], object], running: subprocess.Popen[str], what: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not condition():
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline, f"never: {what}"

@@ -24,9 +24,9 @@ from htbot.bootstrap.install.stack import Stack
 from htbot.settings import project_root
 
 DAY = date(2022, 8, 24)
-ACT_S, START_S = 60, 150
+ACT_S, START_S = 120, 300
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Place:
     def client(self, token: str | None) -> httpx.Client:
         """A caller of the REST API."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.environ['HTBOT_API_PORT']}", headers=headers, timeout=15)
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.environ['HTBOT_API_PORT']}", headers=headers, timeout=60)
 
     def restarted(self) -> Place:
         """The same place with read models over what runs now."""
@@ -86,7 +86,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.mark.fault(59)
 @pytest.mark.fault(62)
 def test_a_trade_outlives_a_restart_and_is_flattened_once(place: Place) -> None:
-    until(lambda: _state(place) == "open", 90, "a trade was opened")
+    until(lambda: _state(place) == "open", 120, "a trade was opened")
     refuses_to_stop_under_it(place)
     place = goes_on_after_a_restart(place)
     try:

@@ -17,7 +17,7 @@ from tests.support.shared_data import shared_file
 
 from htbot.settings import project_root
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 FILES = ("market/spx_1m.parquet", "market/option_spx_spxw_quote_1m.parquet")
 STRIKES_WITH_QUOTES = {"3700.00", "3800.00"}
@@ -31,7 +31,7 @@ def play(files: list[Path], home: Path) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     chosen = {"HTBOT_BAR_MINUTES": "1", "HTBOT_TREND_WARMUP": "seeded", "TMPDIR": str(home)}
     done = subprocess.run(
-        line, env=kept | chosen, cwd=project_root(), capture_output=True, text=True, check=False, timeout=400
+        line, env=kept | chosen, cwd=project_root(), capture_output=True, text=True, check=False, timeout=800
     )
     assert done.returncode == 0, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout)

@@ -15,7 +15,7 @@ CALLER = Caller("test")
 FAST = {"short_window": 2, "long_window": 3, "allow_short": True, "bar_minutes": 1}
 TRADED = {**FAST, "quantity": 5, "exit_time": "15:40", "stop_loss_usd": "50", "profit_target_usd": "50"}
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def said(instance: Instance, name: str) -> str:
@@ -33,7 +33,7 @@ def test_strategies_are_watched_on_live_bars(tmp_path: Path) -> None:
         strategies.add(NewStrategy("trades", "ma_crossover", "QQQ", TRADED, enabled=True, mode="trade"), CALLER)
         strategies.add(NewStrategy("typo", "ma_crossover", "NOSUCH", FAST, enabled=True), CALLER)
         until(lambda: _actions(instance, "spy") == {"enter", "leave"}, 180, "spy has entered and left")
-        until(lambda: "flat" in said(instance, "spx") or "holds" in said(instance, "spx"), 60, "spx is looked at")
+        until(lambda: "flat" in said(instance, "spx") or "holds" in said(instance, "spx"), 120, "spx is looked at")
         assert said(instance, "typo") == "waits for its history: 0 of 3 bars of 1 min are there"
         mails = [mail.text for mail in instance.people.queries.alerts(EVERYTHING)]
         assert any("the broker knows no STK NOSUCH" in text for text in mails)
@@ -45,7 +45,7 @@ def test_strategies_are_watched_on_live_bars(tmp_path: Path) -> None:
 
         # a look that had begun before may be the first to see them: its instant is older than the change
         assert strategies.change("spy", {"long_window": "4"}, CALLER).observed is None
-        until(lambda: strategies.show("spy")[0].observed is not None, 60, "the new settings count")
+        until(lambda: strategies.show("spy")[0].observed is not None, 120, "the new settings count")
         assert {"evaluate_bars", "evaluate_part"} <= {
             task.name.rpartition(".")[2] for task in instance.people.queries.status().tasks
         }

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import psutil
 from tests.support.people import FIRST
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.ports import free_port
 
-PATIENCE_S = 30.0
 TOKEN = {"Authorization": f"Bearer {FIRST}"}
 
 
@@ -82,7 +82,7 @@ def _wait(served: Served, verify: ssl.SSLContext | bool) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and served.process.poll() is None:
         try:
-            httpx.get(f"{served.url}/health", timeout=1, verify=verify, trust_env=False)
+            httpx.get(f"{served.url}/health", timeout=5, verify=verify, trust_env=False)
         except httpx.HTTPError:
             time.sleep(0.05)
         else:

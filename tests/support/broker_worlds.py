@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from tests.support import plain, record
 from tests.support.broker import FakeBroker, FakeSession
 from tests.support.paper_world import DAYS, SPY, HandMarket, option_id
+from tests.support.waiting import settled
 
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
@@ -168,16 +168,7 @@ async def tcp_world(file: Path) -> AsyncIterator[TcpWorld]:
         yield world
         for session in (world.session, *world.others):
             session.disconnect()
-        await until(lambda: not gateway.sessions)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for the network."""
-    for _ in range(300):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
+        await settled(lambda: not gateway.sessions)
 
 
 def entry(world: World, number: int = 1, **changes: Any) -> OrderIntent:

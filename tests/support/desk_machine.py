@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 from tests.support import plain, record
 from tests.support.broker import HeldOrder
 from tests.support.desk import MortalThread, Running, World
+from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.clock import DeskClock
 from htbot.desk.pace import PacedPace
@@ -74,7 +75,7 @@ class Machine:
         self.loop.close()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(asyncio.wait_for(work, 20))
+        return self.loop.run_until_complete(asyncio.wait_for(work, PATIENCE_S))
 
     # --- the desk's life -------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Session
 from aiosmtpd.smtp import Envelope as SmtpEnvelope
+
+from htbot.bootstrap.install.ports import free_port
 
 LOGIN, PASSWORD = "desk@example.org", "secret"
 
@@ -61,7 +62,7 @@ class _Controller(Controller):
         return made
 
     def stop(self, *arguments: Any, **options: Any) -> None:
-        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(20)
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(60)
         super().stop(*arguments, **options)
 
     async def _hang_up(self) -> None:
@@ -76,18 +77,12 @@ class _Controller(Controller):
 def serve(mailbox: Mailbox, port: int = 0, **options: Any) -> Iterator[int]:
     """A server that runs meanwhile, and its port."""
     chosen = port or free_port()
-    controller = _Controller(mailbox, hostname="127.0.0.1", port=chosen, **options)
+    controller = _Controller(mailbox, hostname="127.0.0.1", port=chosen, ready_timeout=60, **options)
     controller.start()
     try:
         yield chosen
     finally:
         controller.stop()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from collections import deque
 from pathlib import Path
 from threading import Thread
 
+from tests.support.waiting import PATIENCE_S
+
 _PROGRAM = """
 import json, sys
 from datetime import datetime
@@ -78,9 +80,9 @@ class PaperProcess:
         if process is None:
             return 0
         process.send_signal(number)
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=PATIENCE_S)
         if self._reading is not None:
-            self._reading.join(timeout=10)
+            self._reading.join(timeout=PATIENCE_S)
         if process.stdout is not None:
             process.stdout.close()
         self._process = None

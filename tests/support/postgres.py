@@ -22,7 +22,7 @@ from htbot.persistence.migrations import upgrade
 from htbot.persistence.rows import Base
 from htbot.settings.endpoint import API_ROLE, APP_ROLE, ROLES
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
 
 
@@ -61,7 +61,7 @@ class PostgresServer:
         self.process.wait(timeout=_PATIENCE_S)
 
     def _run(self, statement: str) -> None:
-        connection = psycopg2.connect(self.url("postgres"), connect_timeout=5)
+        connection = psycopg2.connect(self.url("postgres"), connect_timeout=30)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -73,7 +73,7 @@ class PostgresServer:
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                psycopg2.connect(self.url("postgres"), connect_timeout=5).close()
+                psycopg2.connect(self.url("postgres"), connect_timeout=30).close()
             except psycopg2.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}") from None
@@ -134,11 +134,11 @@ def database_url(shared_database_url: str) -> Iterator[str]:
 
 def wipe(url: str) -> None:
     """No rows."""
-    connection = psycopg2.connect(url, connect_timeout=5)
+    connection = psycopg2.connect(url, connect_timeout=30)
     try:
         with connection, connection.cursor() as cursor:
             tables = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
-            cursor.execute(f"SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '5s'; {tables}")
+            cursor.execute(f"SET LOCAL session_replication_role = replica; SET LOCAL lock_timeout = '60s'; {tables}")
     finally:
         connection.close()
 

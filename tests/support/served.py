@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from htbot.api.server import Place, make_server, new_loop
+from htbot.bootstrap.install.ports import free_port
 from htbot.services.board.board import Board
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class Served:
 @contextmanager
 def served(app: FastAPI) -> Iterator[Served]:
     """Serve until the block ends."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     server = make_server(app, Place("127.0.0.1", port))
     loops: list[asyncio.AbstractEventLoop] = []
 

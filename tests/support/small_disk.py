@@ -90,7 +90,7 @@ def small_disk(folder: Path, size_kb: int) -> Iterator[SmallDisk]:
     try:
         yield SmallDisk(folder, leader)
     finally:
-        leader.communicate(timeout=30)  # the end of its input is its end
+        leader.communicate(timeout=60)  # the end of its input is its end
 
 
 class SmallPostgres:

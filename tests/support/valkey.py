@@ -18,7 +18,7 @@ from htbot.bootstrap.install.valkey import prepare
 from htbot.settings import project_root
 from htbot.settings.endpoint import API_ROLE, APP_ROLE, Endpoint
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def worker(folder: Path, **settings: str) -> Iterator[WorkerProcess]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

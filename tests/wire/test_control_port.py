@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.paper_process import PaperProcess
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.ports import free_port
 from htbot.domain.errors import CallerMistake, NotFound
@@ -43,7 +44,7 @@ def endpoint(process: PaperProcess, state_dir: Path) -> dict[str, Any]:
 
 def said(port: int, line: bytes) -> tuple[dict[str, Any], bool]:
     """The answer to a raw line, and whether the connection was closed behind it."""
-    with socket.create_connection(("127.0.0.1", port), 5) as peer, peer.makefile("rwb") as lines:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as peer, peer.makefile("rwb") as lines:
         lines.write(line)
         lines.flush()
         answer = json.loads(lines.readline())
@@ -83,8 +84,8 @@ def test_what_is_no_request_closes_the_connection(endpoint: dict[str, Any], line
 
 
 def test_an_endless_line_and_idle_peers_hurt_nobody(endpoint: dict[str, Any], state_dir: Path) -> None:
-    idle = [socket.create_connection(("127.0.0.1", endpoint["port"]), 5) for _ in range(7)]
-    with socket.create_connection(("127.0.0.1", endpoint["port"]), 5) as peer, pytest.raises(ConnectionError):
+    idle = [socket.create_connection(("127.0.0.1", endpoint["port"]), PATIENCE_S) for _ in range(7)]
+    with socket.create_connection(("127.0.0.1", endpoint["port"]), PATIENCE_S) as peer, pytest.raises(ConnectionError):
         peer.sendall(b"x" * 100_000_000)
     for one in idle:
         one.close()
@@ -121,7 +122,7 @@ def test_faults_are_listed_and_cleared(process: PaperProcess, state_dir: Path) -
 def htbot(state_dir: Path, *words: str) -> tuple[int, str, str]:
     environ = {"HTBOT_VAR_DIR": str(state_dir.parent), "HTBOT_ENV_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-m", "htbot", "paper", "fault", *words]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -179,7 +180,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path, endpoint: dict[str, Any]) -> N
     ]
     environ = {"HTBOT_VAR_DIR": str(tmp_path), "HTBOT_ENV_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-m", "htbot", "paper", *words]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 4
     line = done.stderr.splitlines()[-1]
     assert line.startswith(f"htbot: PAPER_CONTROL_PORT={endpoint['port']}: cannot listen on 127.0.0.1: ")
@@ -190,7 +191,7 @@ def test_a_wrong_script_starts_nothing(tmp_path: Path) -> None:
     script.write_text("- fault: rejct\n- fault: outage\n  at: noon\n")
     environ = {"HTBOT_VAR_DIR": str(tmp_path), "HTBOT_ENV_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-m", "htbot", "paper", "--port", str(free_port()), "--faults", str(script)]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 4
     first, second = done.stderr.splitlines()
     assert first.startswith(f"htbot: {script}:1: unknown fault 'rejct'")

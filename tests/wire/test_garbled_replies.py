@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.broker_worlds import TcpWorld, tcp_world
+from tests.support.waiting import settled
 
 from htbot.execution.messages import LegExecutionMessage, OpenOrderMessage, OrderStatusMessage
 from htbot.marketdata.messages import ConnectionMessage, TimeMessage
@@ -37,23 +38,24 @@ def say(world: TcpWorld, data: bytes) -> None:
     session.pipe.write(data)
 
 
-async def hears_time(world: TcpWorld) -> bool:
-    """Whether the heartbeat is answered."""
-    before = sum(isinstance(message, TimeMessage) for message in world.told)
+def beats(world: TcpWorld) -> int:
+    """Answered heartbeats."""
+    return sum(isinstance(message, TimeMessage) for message in world.told)
+
+
+async def hears_time(world: TcpWorld) -> None:
+    """The heartbeat is answered."""
+    before = beats(world)
     world.session.request_time()
-    for _ in range(50):
-        await asyncio.sleep(0.02)
-        if sum(isinstance(message, TimeMessage) for message in world.told) > before:
-            return True
-    return False
+    await settled(lambda: beats(world) > before, "the heartbeat is not answered")
 
 
 async def whole_again(world: TcpWorld) -> None:
     """The session leaves and comes back, as the desk does when a heartbeat is not answered."""
     world.session.disconnect()
-    await asyncio.sleep(0.05)
+    await settled(lambda: not world.gateway.sessions)
     await world.session.connect()
-    assert await hears_time(world)
+    await hears_time(world)
 
 
 @pytest.mark.parametrize("fields", [UNKNOWN, *GARBLED])
@@ -62,14 +64,17 @@ async def test_a_message_that_nobody_understands_tells_nothing_and_ends_nothing(
 ) -> None:
     told = len(world.told)
     say(world, frame(*fields))
-    assert await hears_time(world)
+    await hears_time(world)
     assert not [message for message in world.told[told:] if isinstance(message, OF_ORDERS)]
     assert world.session.connected
 
 
 async def test_a_length_beyond_all_measure_is_a_silence_that_a_new_connection_ends(world: TcpWorld) -> None:
     say(world, struct.pack(">I", 0x7FFFFFFF) + b"rest")
-    assert not await hears_time(world), "the stream is out of step: the heartbeat notices"
+    before = beats(world)
+    world.session.request_time()
+    await asyncio.sleep(1)
+    assert beats(world) == before, "the stream is out of step: the heartbeat notices"
     await whole_again(world)
 
 
@@ -77,10 +82,7 @@ async def test_a_message_that_is_cut_off_is_told_as_the_end_and_never_as_a_messa
     told = len(world.told)
     say(world, frame("3", "7", "Filled", "1", "0", "4.2", "9", "0", "4.2", "7", "", "0")[:20])
     world.hang_up()
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if not world.session.connected:
-            break
+    await settled(lambda: not world.session.connected)
     assert [message for message in world.told[told:] if not isinstance(message, TimeMessage)] == [
         ConnectionMessage(connected=False, text="socket closed")
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ import pytest
 from ib_async import IB, Index, LimitOrder, MarketOrder, Option, Stock
 from tests.support.paper_world import SPX, SPY, HandMarket, option_id
 from tests.support.tws_client import spread
+from tests.support.waiting import PATIENCE_S, settled
 
 from htbot.domain.instruments import Right
 from htbot.paper.clock import PacedTime
@@ -32,7 +33,7 @@ class Running:
 
     async def client(self, client_id: int = 7) -> IB:
         ib = IB()
-        await ib.connectAsync("127.0.0.1", self.port, clientId=client_id, raiseSyncErrors=True)
+        await ib.connectAsync("127.0.0.1", self.port, clientId=client_id, timeout=PATIENCE_S, raiseSyncErrors=True)
         return ib
 
 
@@ -69,14 +70,6 @@ async def joined(running: Running, client_id: int = 7) -> AsyncIterator[IB]:
     finally:
         ib.disconnect()
         await settled(lambda: client_id not in running.gateway.sessions)
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
 
 
 async def test_it_connects_at_the_highest_common_version(running: Running) -> None:

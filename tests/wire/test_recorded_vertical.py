@@ -5,8 +5,7 @@ The expected prices are read from the Parquet file here, not from the gateway: b
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from ib_async import IB, Contract, LimitOrder, Option, Trade
 from tests.support.shared_data import shared_file
 from tests.support.tws_client import spread
+from tests.support.waiting import PATIENCE_S, settled
 
 from htbot.bootstrap.paper import PaperOptions, build_market
 from htbot.paper.clock import PacedTime
@@ -104,20 +104,12 @@ async def world(tmp_path: Path, files: tuple[Path, Path]) -> AsyncIterator[World
     clock, ib = HandClock(), IB()
     pace = PacedTime(gateway, 1.0, clock)
     async with serving(gateway, pace, "127.0.0.1", 0) as port:
-        await ib.connectAsync("127.0.0.1", port, clientId=7, raiseSyncErrors=True)
+        await ib.connectAsync("127.0.0.1", port, clientId=7, timeout=PATIENCE_S, raiseSyncErrors=True)
         try:
             yield World(gateway, pace, clock, ib)
         finally:
             ib.disconnect()
             await settled(lambda: not gateway.sessions)
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
 
 
 async def leg(ib: IB, right: str, strike: int) -> Contract:

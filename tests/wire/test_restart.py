@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from ib_async import IB, ComboLeg, Contract, Index, LimitOrder, MarketOrder, Option, Stock, Trade
 from tests.support.paper_process import PaperProcess
+from tests.support.waiting import PATIENCE_S, settled
 
 START = "2026-03-04T10:00:00-05:00"
 
@@ -30,14 +31,6 @@ def process(tmp_path: Path, calendar_dir: Path) -> Iterator[PaperProcess]:
     process.kill()
 
 
-async def settled(condition: Callable[[], bool]) -> None:
-    for _ in range(400):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
-
-
 async def gone(ib: IB) -> None:
     """The library has seen that the gateway is dead."""
     await settled(lambda: not ib.isConnected())
@@ -45,7 +38,7 @@ async def gone(ib: IB) -> None:
 
 async def connect(process: PaperProcess) -> IB:
     ib = IB()
-    await ib.connectAsync("127.0.0.1", process.port, clientId=7, raiseSyncErrors=True)
+    await ib.connectAsync("127.0.0.1", process.port, clientId=7, timeout=PATIENCE_S, raiseSyncErrors=True)
     return ib
 
 
@@ -138,7 +131,9 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_kill_in_a_storm(proces
             trade.order.orderId, (trade.order.permId, trade.orderStatus.status)
         )
         ib.execDetailsEvent += lambda _trade, fill: fills.add(fill.execution.execId)
+        before = len(told)
         storm = asyncio.create_task(_storm(ib, random))
+        await settled(lambda before=before: any(status in _ACKNOWLEDGED for _, status in [*told.values()][before:]))
         await asyncio.sleep(random.uniform(0.1, 0.3))
         process.kill()
         storm.cancel()

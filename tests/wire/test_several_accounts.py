@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from ib_async import IB, LimitOrder, MarketOrder, Order, Stock, Trade
 from tests.support.paper_process import PaperProcess
+from tests.support.waiting import PATIENCE_S, settled
 
 ACCOUNTS = ["DU1000001", "DU1000002"]
 MASTER = "DF1000000"
 START = "2024-05-14T10:00:00-04:00"
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come")
 
 
 @asynccontextmanager
@@ -30,7 +22,7 @@ async def joined(folder: Path, accounts: list[str]) -> AsyncIterator[IB]:
     gateway = PaperProcess(folder / "state", folder / "calendar", start=START, speed=20.0, accounts=accounts)
     ib = IB()
     try:
-        await ib.connectAsync("127.0.0.1", gateway.start(), clientId=7, raiseSyncErrors=True)
+        await ib.connectAsync("127.0.0.1", gateway.start(), clientId=7, timeout=PATIENCE_S, raiseSyncErrors=True)
         yield ib
     finally:
         ib.disconnect()

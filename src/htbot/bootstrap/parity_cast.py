@@ -29,6 +29,7 @@ QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09
 # One account, and no limit of it that one strategy could reach because of another.
 APART: Mapping[str, str] = {
     "PAPER_CASH": "10000000",
+    "PAPER_LINES": "1000",
     "MAX_ORDERS_PER_DAY": "10000",
     "MAX_ORDERS_PER_MINUTE": "300",
     "MAX_OPEN_ORDERS": "500",

@@ -53,12 +53,9 @@ class ChainWatch:
         if need is not None and wanted and spot is not None:
             self.window = window(await self.listed(session, now.astimezone(NEW_YORK).date()), spot, need)
 
-    def fit(self, room: int) -> bool:
-        """Take the lines that are wanted when there is room for all of them, else none; False when there was not."""
-        if len(self.window) <= room:
-            return True
+    def leave_out(self) -> None:
+        """There are no lines for it."""
         self.window, self.missing = (), True
-        return False
 
     async def listed(self, session: ChainSession, day: date) -> list[ListedOption]:
         """The options listed for a session's own expiry, asked for once a day."""

@@ -200,8 +200,9 @@ class MarketWatch:
         """
         troubles, crowded = [], set[str]()
         for con_id, chain in chains.items():
-            lines, symbol = len(wanted) + len(chain.window), chain.underlying.symbol
-            if not chain.fit(self.plan.most_lines - len(wanted)):
+            lines, symbol = len(wanted.keys() | {option.con_id for option in chain.window}), chain.underlying.symbol
+            if chain.window and lines > self.plan.most_lines:
+                chain.leave_out()
                 crowded.add(symbol)
                 told = f"options of {symbol} are not quoted: with them {lines} lines are streamed, the broker gives"
                 troubles += [] if symbol in self._crowded else [f"{told} {self.plan.most_lines} (IB_DATA_LINES)"]

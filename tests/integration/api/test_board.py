@@ -85,7 +85,7 @@ def test_status_and_positions_are_told_while_postgres_is_gone(
     postgres_server: PostgresServer, record_template: str, tmp_path: Path
 ) -> None:
     url = postgres_server.create(record_template)
-    database = Database(url, EngineOptions(connect_timeout_s=2, pool_timeout_s=1))
+    database = Database(url, EngineOptions(connect_timeout_s=20, pool_timeout_s=1))
     house = furnish(database, tmp_path)
     opened = opened_trade(database)
     with TestClient(house.app(background=True), base_url="http://127.0.0.1:8000", headers=AS_FIRST) as api:

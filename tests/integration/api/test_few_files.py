@@ -12,6 +12,7 @@ import pytest
 from tests.support import record
 from tests.support.api_process import TOKEN, serving
 from tests.support.desk import World
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.processes import wait_until
 from htbot.persistence.engine import Database
@@ -29,7 +30,7 @@ async def test_a_flood_of_connections_ends_and_exits_leave_meanwhile(
         most = process.num_fds() + SPARE
         resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (most, most))
         flood = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(4 * SPARE)]
-        assert wait_until(lambda: process.num_fds() >= most, 20), f"{process.num_fds()} of {most}"
+        assert wait_until(lambda: process.num_fds() >= most, PATIENCE_S), f"{process.num_fds()} of {most}"
 
         world = World(database, tmp_path)
         desk = await world.desk()
@@ -42,7 +43,7 @@ async def test_a_flood_of_connections_ends_and_exits_leave_meanwhile(
 
         for connection in flood:
             connection.close()
-        assert wait_until(lambda: _answers(running.url), 20)
+        assert wait_until(lambda: _answers(running.url), PATIENCE_S)
         assert process.is_running()
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.api_process import PATIENCE_S, environment, serving
+from tests.support.api_process import environment, serving
 from tests.support.people import FIRST
+from tests.support.waiting import PATIENCE_S
 
 from htbot.persistence.engine import Database
 
@@ -25,18 +26,19 @@ def served(database: Database, database_url: str, tmp_path: Path) -> Iterator[st
 
 
 def test_it_serves_on_loopback_with_and_without_a_token(served: str) -> None:
-    assert httpx.get(f"{served}/health").json()["status"] == "ok"
-    ready = httpx.get(f"{served}/ready")
-    assert (ready.status_code, ready.json()["checks"]["database"], ready.json()["checks"]["redis"]) == (
-        503,
-        "ok",
-        "away",
-    )
-    assert "server" not in ready.headers
-    assert httpx.get(f"{served}/status").status_code == 401
-    assert httpx.get(f"{served}/status", headers={"X-API-Key": FIRST}).json()["halt"] is None
-    assert httpx.get(f"{served}/status", headers={"X-API-Key": FIRST, "Host": "evil.example"}).status_code == 403
-    assert httpx.get(f"{served}/status", headers={"X-API-Key": "a" * 20_000}).status_code == 431
+    with httpx.Client(base_url=served, timeout=PATIENCE_S) as client:
+        assert client.get("/health").json()["status"] == "ok"
+        ready = client.get("/ready")
+        assert (ready.status_code, ready.json()["checks"]["database"], ready.json()["checks"]["redis"]) == (
+            503,
+            "ok",
+            "away",
+        )
+        assert "server" not in ready.headers
+        assert client.get("/status").status_code == 401
+        assert client.get("/status", headers={"X-API-Key": FIRST}).json()["halt"] is None
+        assert client.get("/status", headers={"X-API-Key": FIRST, "Host": "evil.example"}).status_code == 403
+        assert client.get("/status", headers={"X-API-Key": "a" * 20_000}).status_code == 431
 
 
 def test_without_a_token_it_refuses_to_start(tmp_path: Path) -> None:

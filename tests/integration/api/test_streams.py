@@ -19,6 +19,7 @@ from tests.support.asgi import TestClient
 from tests.support.opened import opened_trade
 from tests.support.people import FIRST, House, chain
 from tests.support.served import Served, served
+from tests.support.waiting import PATIENCE_S
 from uvicorn.server import ServerState
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -43,16 +44,18 @@ AUTH = {"type": "auth", "token": FIRST}
 FLOOD = 1000
 
 
-def with_terms(app: FastAPI, terms: Terms) -> FastAPI:
-    """The same streams under other terms, at addresses that begin with `/quick`."""
-    app.include_router(make_router(app.state.parts, terms), prefix="/quick")
+def with_terms(app: FastAPI, **terms: Terms) -> FastAPI:
+    """The same streams under other terms, at addresses that begin with the name of each."""
+    for name, others in terms.items():
+        app.include_router(make_router(app.state.parts, others), prefix=f"/{name}")
     return app
 
 
 @pytest.fixture
 def streams(house: House) -> Iterator[TestClient]:
-    terms = Terms(token_within_s=0.05, looks_every_s=0.02, most_said=5, most_waiting=2)
-    with TestClient(with_terms(house.app(background=True), terms), base_url="http://127.0.0.1:8000") as client:
+    quick = Terms(looks_every_s=0.02, most_said=5, most_waiting=2)
+    app = with_terms(house.app(background=True), quick=quick, impatient=Terms(token_within_s=0.05))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -122,7 +125,7 @@ def test_a_token_in_the_address_is_refused_even_a_right_one(streams: TestClient)
 
 
 def test_whoever_shows_none_is_not_waited_for(streams: TestClient) -> None:
-    assert ending(streams, "/quick/ws") == (TOO_LATE, "no token came within 0.05 s")
+    assert ending(streams, "/impatient/ws") == (TOO_LATE, "no token came within 0.05 s")
 
 
 def test_a_revoked_token_ends_what_was_opened_with_it(streams: TestClient, house: House, viewer: str) -> None:
@@ -225,7 +228,9 @@ def place(house: House) -> Iterator[Served]:
 
 
 def enter(place: Served, address: str = "/ws", **options: Any) -> connect:
-    return connect(f"ws://127.0.0.1:{place.port}{address}", proxy=None, compression=None, **options)
+    return connect(
+        f"ws://127.0.0.1:{place.port}{address}", proxy=None, compression=None, open_timeout=PATIENCE_S, **options
+    )
 
 
 @contextmanager
@@ -288,7 +293,7 @@ def test_the_slow_one_is_dropped_and_nobody_else_notices(place: Served) -> None:
 @pytest.mark.fault(54)
 def test_a_flood_takes_no_place_from_those_with_a_token(house: House) -> None:
     """A thousand sockets, as many as in the original; the porch has 64 places, and a busy host has time enough."""
-    app = with_terms(house.app(), Terms(token_within_s=600.0))
+    app = with_terms(house.app(), quick=Terms(token_within_s=600.0))
     with served(app) as place, admitted(place, "/quick/ws/health"), ExitStack() as stack:
         flood = [stack.enter_context(_half_open(place.port, "/quick/ws")) for _ in range(FLOOD)]
         answer = httpx.get(f"http://127.0.0.1:{place.port}/status", headers={"X-API-Key": FIRST}, timeout=60)

@@ -7,8 +7,7 @@ import fcntl
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.postgres import *  # noqa: F403 - fixtures
+from tests.support.waiting import wait_for
 
 from htbot.bootstrap.backtest_job import BacktestOrder
 from htbot.bootstrap.backtest_jobs import STARTED, STOPPED, BacktestJobs, JobView
@@ -47,15 +47,8 @@ def jobs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         process.wait()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def ended(jobs: BacktestJobs, job_id: str) -> JobView:
-    until(lambda: jobs.get(job_id).state != "running")
+    wait_for(lambda: jobs.get(job_id).state != "running")
     return jobs.get(job_id)
 
 
@@ -144,7 +137,7 @@ def test_one_that_was_started_before_a_restart_can_be_stopped(
     order = replace(ORDER, data=(str(endless),))
     (folder / "order.json").write_text(_told(order))
     jobs._launch("far", folder)
-    until(lambda: (folder / "lock").is_file() and (folder / "lock").read_text() != "")
+    wait_for(lambda: (folder / "lock").is_file() and (folder / "lock").read_text() != "")
     restarted = BacktestJobs(jobs.folder, jobs.data, database, lambda: NOW)
     with pytest.raises(Conflict, match="one backtest at a time"):
         restarted.start(ORDER, caller("next"))

@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.support.broker_worlds import LONG, SHORT, TcpWorld, entry, exit_, tcp_world, until
+from tests.support.broker_worlds import LONG, SHORT, TcpWorld, entry, exit_, tcp_world
+from tests.support.waiting import settled
 
 from htbot.bootstrap.chaos.books import BrokerOrder, read_broker
 from htbot.domain.errors import Retryable
@@ -31,9 +32,9 @@ async def test_orders_executions_and_holdings_are_those_of_the_broker(world: Tcp
     assert read_broker(path).holdings == {}
     opened = entry(world)
     world.session.place(opened, 11, FAR)
-    await until(lambda: [order.status for order in orders(path)] == ["Submitted"])
+    await settled(lambda: [order.status for order in orders(path)] == ["Submitted"])
     await world.cross(opened.ref)
-    await until(lambda: [order.status for order in orders(path)] == ["Filled"])
+    await settled(lambda: [order.status for order in orders(path)] == ["Filled"])
     book = read_broker(path)
     (order,) = book.orders
     assert (order.ref, order.quantity, order.filled) == (opened.ref, 1, 1)
@@ -45,9 +46,9 @@ async def test_orders_executions_and_holdings_are_those_of_the_broker(world: Tcp
 
     closed = exit_(world)
     world.session.place(closed, 12, Decimal("-1.00"))
-    await until(lambda: [order.status for order in orders(path)] == ["Filled", "Submitted"])
+    await settled(lambda: [order.status for order in orders(path)] == ["Filled", "Submitted"])
     await world.cross(closed.ref)
-    await until(lambda: [order.status for order in orders(path)] == ["Filled", "Filled"])
+    await settled(lambda: [order.status for order in orders(path)] == ["Filled", "Filled"])
     assert read_broker(path).holdings == {}
 
 
@@ -55,7 +56,7 @@ async def test_a_rejected_order_is_told_apart(world: TcpWorld, tmp_path: Path) -
     path = tmp_path / "gateway.sqlite"
     ControlBoard(world.gateway, world.pace).add("reject", {})
     world.session.place(entry(world), 11, FAR)
-    await until(lambda: orders(path))
+    await settled(lambda: orders(path))
     assert [order.status for order in orders(path)] == ["Inactive"]
 
 

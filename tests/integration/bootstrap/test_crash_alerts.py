@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, free_port, guarded, serve
+from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, guarded, serve
+from tests.support.waiting import PATIENCE_S
 
 from htbot.alerts.message import Message
 from htbot.bootstrap.install.alarm import ProgramEvent, message_for
+from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.telling import tell
 from htbot.persistence.engine import Database
@@ -126,9 +128,11 @@ def test_supervisord_tells_crashes_without_the_record_and_each_cause_once(tmp_pa
         )  # fmt: skip
         try:
             log = tmp_path / "supervisord.txt"
-            assert wait_until(lambda: wanted <= set(subjects(mailbox)), 80), (tmp_path / "alarm.log").read_text()
-            assert wait_until(lambda: log.read_text().count("exited: desk") >= 2, 30), "it goes on"
+            assert wait_until(lambda: wanted <= set(subjects(mailbox)), PATIENCE_S), (
+                tmp_path / "alarm.log"
+            ).read_text()
+            assert wait_until(lambda: log.read_text().count("exited: desk") >= 2, PATIENCE_S), "it goes on"
         finally:
             supervisord.terminate()
-            supervisord.wait(30)
+            supervisord.wait(PATIENCE_S)
     assert sorted(subjects(mailbox)) == sorted(wanted)

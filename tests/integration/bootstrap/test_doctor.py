@@ -16,12 +16,13 @@ import pytest
 import redis
 from sqlalchemy import text
 from tests.support import record
-from tests.support.mailbox import Mailbox, free_port, serve
+from tests.support.mailbox import Mailbox, serve
 from tests.support.people import FakeLive, chain, clock
 
 from htbot.bootstrap.doctor import CHECKS, Finding, State, desk, examine, machine, servers, trading, verdict
 from htbot.bootstrap.doctor.finding import Seen
 from htbot.bootstrap.doctor.site import Site
+from htbot.bootstrap.install.ports import free_port
 from htbot.bootstrap.install.processes import MARK
 from htbot.bootstrap.install.supervisor import ProgramState
 from htbot.bootstrap.install.usage import PROGRAM

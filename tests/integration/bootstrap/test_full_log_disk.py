@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.small_disk import SmallDisk, small_disk
+from tests.support.waiting import PATIENCE_S
 
 from htbot.alerts.message import Message
 from htbot.bootstrap.install import supervisor
@@ -59,9 +60,9 @@ def test_the_program_goes_on_and_its_log_when_there_is_room(disk: SmallDisk, tmp
 
     def goes_on(by: int) -> bool:
         since = number(acted)
-        return wait_until(lambda: number(acted) >= since + by, 60)
+        return wait_until(lambda: number(acted) >= since + by, PATIENCE_S)
 
-    assert wait_until((disk.seen / "desk.log.2").exists, 60), "files are rotated"
+    assert wait_until((disk.seen / "desk.log.2").exists, PATIENCE_S), "files are rotated"
     pid = acted.read_text().split()[0]
     disk.fill()
     full_at = number(acted)
@@ -80,7 +81,7 @@ def test_the_program_goes_on_and_its_log_when_there_is_room(disk: SmallDisk, tmp
     assert message.title == "A disk is nearly full"
 
     disk.free()
-    assert wait_until(lambda: newest(disk) > full_at + 500, 60), "its log goes on"
+    assert wait_until(lambda: newest(disk) > full_at + 500, PATIENCE_S), "its log goes on"
     assert acted.read_text().split()[0] == pid, "it never ended"
     files = list(disk.seen.glob("desk.log*"))
     assert len(files) <= 11

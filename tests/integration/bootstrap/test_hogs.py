@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import PATIENCE_S
 
 from htbot.alerts.message import Message
 from htbot.bootstrap.install import supervisor
-from htbot.bootstrap.install.processes import MARK, is_alive, wait_until
+from htbot.bootstrap.install.processes import MARK, is_alive, read_pid, wait_until
 from htbot.bootstrap.install.rounds import Hogs, Rounds
 from htbot.bootstrap.install.supervisor import Supervisor
 from htbot.bootstrap.install.usage import Degraded, usage_of
@@ -78,11 +79,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
     configuration = tmp_path / "rendered.conf"
     configuration.write_text(supervisor.render(tmp_path / "template.conf", values, ["desk", "api"]))
     supervisor.start(configuration, {**os.environ, MARK: str(tmp_path)}, tmp_path)
-    assert wait_until((tmp_path / "supervisord.pid").exists, 10), (tmp_path / "supervisord.txt").read_text()
+    assert wait_until(lambda: read_pid(tmp_path / "supervisord.pid") is not None, PATIENCE_S)
     pid = int((tmp_path / "supervisord.pid").read_text())
     yield Place(tmp_path, Supervisor(tmp_path / "s.sock"))
     os.kill(pid, 15)
-    assert wait_until(lambda: not is_alive(pid), 20)
+    assert wait_until(lambda: not is_alive(pid), PATIENCE_S)
 
 
 def look(hogs: Hogs) -> list[str]:
@@ -100,7 +101,7 @@ def look(hogs: Hogs) -> list[str]:
 @pytest.mark.fault(46)
 @pytest.mark.slow
 def test_a_leak_ends_with_a_restart_and_the_desks_between_orders_only(place: Place) -> None:
-    assert wait_until(lambda: place.leaking("desk") and place.leaking("api"), 30)
+    assert wait_until(lambda: place.leaking("desk") and place.leaking("api"), PATIENCE_S)
     desk, api = place.pid("desk"), place.pid("api")
     degraded = Degraded(place.folder, LIMIT_MB)
     assert [line.partition(" holds ")[0] for line in sorted(degraded())] == [f"api (pid {api})", f"desk (pid {desk})"]
@@ -109,7 +110,7 @@ def test_a_leak_ends_with_a_restart_and_the_desks_between_orders_only(place: Pla
     hogs = Hogs(place.folder, LIMIT_MB, says)  # type: ignore[arg-type]
     (place.folder / "leak").unlink()  # the next one does not
     assert sorted(look(hogs)) == ["api takes too much and is restarted", "desk takes too much"]
-    assert wait_until(lambda: place.pid("api") not in {0, api}, 30)
+    assert wait_until(lambda: place.pid("api") not in {0, api}, PATIENCE_S)
     assert (place.folder / "told").exists(), "it was asked to end, not killed"
 
     for busy in (
@@ -123,7 +124,7 @@ def test_a_leak_ends_with_a_restart_and_the_desks_between_orders_only(place: Pla
     assert place.pid("desk") == desk
     says.__dict__.update(vars(DeskSays(under_way=[])))
     assert look(hogs) == ["desk takes too much and is restarted"]
-    assert wait_until(lambda: place.pid("desk") not in {0, desk}, 30)
+    assert wait_until(lambda: place.pid("desk") not in {0, desk}, PATIENCE_S)
     assert look(hogs) == []
     assert Degraded(place.folder, LIMIT_MB)() == ()
 

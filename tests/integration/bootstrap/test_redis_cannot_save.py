@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.processes import is_alive, wait_until
 from htbot.bootstrap.install.stack import Stack
@@ -50,9 +51,9 @@ def test_it_is_killed_when_it_does_not_stop(stack: Stack) -> None:
         client.set("htbot:any", "thing")  # what it would save at its end
     stack.supervisor().stop("redis")
     log = stack.settings.paths.log / "redis.txt"
-    assert wait_until(lambda: "can't exit" in log.read_text(), 10), "it refuses to end"
+    assert wait_until(lambda: "can't exit" in log.read_text(), PATIENCE_S), "it refuses to end"
     assert is_alive(pid)
-    assert wait_until(lambda: not is_alive(pid), WAITS_S + 20)
+    assert wait_until(lambda: not is_alive(pid), WAITS_S + PATIENCE_S)
     assert "killing 'redis'" in (stack.settings.paths.log / "supervisord.txt").read_text()
     stack.stop_all()
     assert bring_up(stack) != pid

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from tests.support import record
 from tests.support.desk import Running, World
 from tests.support.small_disk import SmallPostgres, small_disk
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.migrate import create_database
 from htbot.bootstrap.install.processes import wait_until
@@ -38,7 +39,7 @@ KEPT = ("alerts", "fills", "intents", "orders", "trades")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallPostgres]:
     with small_disk(tmp_path_factory.mktemp("small") / "disk", 100_000) as disk:
         made = SmallPostgres(disk)
-        assert wait_until(lambda: _answers(made), 30)
+        assert wait_until(lambda: _answers(made), PATIENCE_S)
         create_database(made.url("postgres"), "htbot")
         upgrade(made.url("htbot"))
         yield made
@@ -55,7 +56,7 @@ def small_world(server: SmallPostgres, tmp_path: Path) -> Iterator[World]:
 
 def _answers(server: SmallPostgres) -> bool:
     try:
-        psycopg2.connect(server.url("postgres"), connect_timeout=5).close()
+        psycopg2.connect(server.url("postgres"), connect_timeout=30).close()
     except psycopg2.OperationalError:
         return False
     return True
@@ -91,7 +92,7 @@ def until_full(database: Database) -> None:
 
 async def until_refused(desk: Running) -> None:
     """The desk's own writes until one is refused: a small row may find room where another table found none."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         for number in count():
             if desk.desk.parts.orders_database.trouble is not None:
                 return
@@ -140,8 +141,8 @@ async def test_no_new_order_leaves_and_exits_do(server: SmallPostgres, small_wor
     assert started(database) == up, "it went on reading all the time"
 
     server.disk.free()
-    await asyncio.wait_for(entering, 30)
-    await asyncio.wait_for(desk.desk.ledger.settle(), 30)
+    await asyncio.wait_for(entering, PATIENCE_S)
+    await asyncio.wait_for(desk.desk.ledger.settle(), PATIENCE_S)
     writing.cancel()
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
     assert all(count >= committed[name] for name, count in rows(database).items())
@@ -155,7 +156,7 @@ async def told_without_postgres(desk: Running, server: SmallPostgres, folder: Pa
     run = folder / "run"
     run.mkdir()
     line = asyncio.ensure_future(Line(desk.desk, run, desk.world.stop_file).serve())
-    assert await asyncio.to_thread(wait_until, (run / "desk.sock").exists, 5)
+    assert await asyncio.to_thread(wait_until, (run / "desk.sock").exists, PATIENCE_S)
     rounds = Rounds([lambda: refusals(DeskLine(run), lasts_s=0)])
     found = await asyncio.to_thread(rounds.look, lambda message: tell(settings, message))
     line.cancel()

@@ -18,6 +18,7 @@ import redis
 from sqlalchemy.orm import Session
 from tests.support import record
 from tests.support.desk import BorrowedThread, World
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.live import HALT_KEY, LiveReader, LiveWriter
 from htbot.desk.halts import NOT_KNOWN, HaltParts, HaltWatch
@@ -198,7 +199,7 @@ async def test_a_record_that_hangs_holds_nobody_up_and_counts_no_more_after_a_se
     try:
         asked = watched.thread.calls
         for _ in range(3):
-            await asyncio.wait_for(halts.refresh(watched.world.now), 10)
+            await asyncio.wait_for(halts.refresh(watched.world.now), PATIENCE_S)
         assert watched.thread.calls == asked + 1  # one question stands, however often somebody looks
         assert halts.entries_halted_by() is None
         watched.monotonic += 1.01
@@ -211,6 +212,7 @@ async def test_a_record_that_hangs_holds_nobody_up_and_counts_no_more_after_a_se
     watched.thread.silent = None
     await asyncio.wait([halts._reading])
     await halts.refresh(watched.world.now)
+    await asyncio.wait([halts._reading])
     assert halts.entries_halted_by() is None
     with watched.world.database.transaction() as session:  # a file that came and went has left its trace
         assert [(halt.source, halt.cleared_by) for halt in HaltRepository(session).recent()] == [

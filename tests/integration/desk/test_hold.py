@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from tests.support import record
 from tests.support.desk import Running, World
+from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.pace import run, socket_closed
 from htbot.marketdata.messages import ConnectionMessage
@@ -118,7 +119,7 @@ async def test_a_desk_that_starts_held_says_so_and_how_late_it_is(world: World) 
     held.live.on_clock = spoken.set
     loop = asyncio.ensure_future(run(held.desk, None))  # type: ignore[arg-type] - it never drives a session
     try:
-        await asyncio.wait_for(spoken.wait(), 10)
+        await asyncio.wait_for(spoken.wait(), PATIENCE_S)
     finally:
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)

@@ -33,7 +33,7 @@ def exhausted(url: str) -> Iterator[int]:
 def one_more(url: str) -> psycopg2.extensions.connection | None:
     """A connection, None when there is none left."""
     try:
-        return psycopg2.connect(url, connect_timeout=5)
+        return psycopg2.connect(url, connect_timeout=30)
     except psycopg2.OperationalError as error:
         if "too many clients" not in str(error):
             raise

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tests.support import record
 from tests.support.broker import UNDERLYING_ID
 from tests.support.desk import BorrowedThread, Running, World
+from tests.support.waiting import PATIENCE_S, settled
 
 from htbot.adapters.live import Step
 from htbot.desk import barrier as barriers
@@ -183,19 +184,24 @@ async def doorbell(database_url: str) -> AsyncIterator[Doorbell]:
     made.close()
 
 
-async def rung(doorbell: Doorbell) -> set[str]:
-    """Which bells have rung shortly after."""
-    await asyncio.sleep(0.1)
-    return {channel for channel in (INTENTS, TASKS, COMMANDS, HALTS) if doorbell.bell(channel).is_set()}
+async def rung(world: World, doorbell: Doorbell) -> set[str]:
+    """Which bells have rung by what was committed up to now: announcements come in the order of commits."""
+    last = doorbell.bell(TASKS)
+    assert not last.is_set()
+    with world.database.transaction() as session:
+        session.execute(text(f"NOTIFY {TASKS}"))
+    await settled(last.is_set)
+    last.clear()
+    return {channel for channel in (INTENTS, COMMANDS, HALTS) if doorbell.bell(channel).is_set()}
 
 
 async def test_committed_rows_ring_their_bell(world: World, doorbell: Doorbell) -> None:
-    assert await rung(doorbell) == set()
+    assert await rung(world, doorbell) == set()
     world.enter()
-    assert await rung(doorbell) == {INTENTS}
+    assert await rung(world, doorbell) == {INTENTS}
     with world.database.transaction() as session:
         HaltRepository(session).set(HaltRequest("cli", "lunch", "user:1", world.now))
-    assert await rung(doorbell) == {INTENTS, HALTS}
+    assert await rung(world, doorbell) == {INTENTS, HALTS}
 
 
 @pytest.mark.fault(6)
@@ -217,12 +223,12 @@ async def test_a_lost_connection_rings_every_bell_and_is_made_again(world: World
         session.execute(
             text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'htbot-listener'")
         )
-    assert await rung(doorbell) == {INTENTS, TASKS, COMMANDS, HALTS}
+    await settled(lambda: all(doorbell.bell(channel).is_set() for channel in (INTENTS, TASKS, COMMANDS, HALTS)))
     for channel in (INTENTS, TASKS, COMMANDS, HALTS):
         doorbell.bell(channel).clear()
     await doorbell.ensure()
     world.enter()
-    assert await rung(doorbell) == {INTENTS}
+    assert await rung(world, doorbell) == {INTENTS}
 
 
 @pytest.mark.fault(10)
@@ -281,7 +287,7 @@ async def test_a_bell_wakes_the_paced_desk_and_the_order_leaves(world: World) ->
     running.desk.parts.watch.on_ticks({record.SHORT.con_id, record.LONG.con_id}, running.desk.clock.now())
     running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
     bells.bell(INTENTS).ring()
-    await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)
+    await asyncio.wait_for(PacedPace(bells).drive(running.desk), PATIENCE_S)
     assert len(running.session.placed) == 1
     assert running.desk.connection == "lost"
     assert running.live.clocks, "market time was published"
@@ -302,9 +308,9 @@ async def test_prices_are_shown_between_two_instants_and_again_when_they_change(
     driving = asyncio.ensure_future(Restless(Bells()).drive(running.desk))
     for price in (4150.0, 4151.0):
         moves(price)
-        await asyncio.wait_for(until_shown(price), 5)
+        await asyncio.wait_for(until_shown(price), PATIENCE_S)
     running.session.hang_up()
-    await asyncio.wait_for(driving, 5)
+    await asyncio.wait_for(driving, PATIENCE_S)
     for before, after in pairwise(shown):
         assert after.spot != before.spot or after.as_of - before.as_of >= timedelta(seconds=1)
 
@@ -317,7 +323,7 @@ async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World
     world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
     running.session.on_place = lambda *_order: asyncio.get_running_loop().call_soon(running.session.hang_up)
     running.session.sink(QuoteMessage(frozenset({record.SHORT.con_id, record.LONG.con_id})))
-    await asyncio.wait_for(PacedPace(bells).drive(running.desk), 5)
+    await asyncio.wait_for(PacedPace(bells).drive(running.desk), PATIENCE_S)
     await running.desk.ledger.settle()
     [exit_] = world.exits(intent.trade_id)
     assert running.session.placed[0][0] == exit_.intent.ref
@@ -332,7 +338,7 @@ async def test_a_broker_that_is_silent_for_fifteen_seconds_is_left(world: World)
         running.desk.parts.inbox.get_nowait()
     host = Host(1.0)
     started = host.seconds
-    await asyncio.wait_for(Restless(Bells(), host).drive(running.desk), 20)
+    await asyncio.wait_for(Restless(Bells(), host).drive(running.desk), PATIENCE_S)
     assert not running.session.connected
     assert 15 < host.seconds - started < 30
 

@@ -15,6 +15,7 @@ from tests.support import plain
 from tests.support.broker_worlds import TcpWorld, tcp_world
 from tests.support.desk import CLIENT, Running, World
 from tests.support.paper_world import DAYS, SESSIONS, SPY
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.desk.clock import DeskClock
@@ -81,12 +82,11 @@ class Place:
 
     async def until(self, running: Running, met: Callable[[], object]) -> None:
         """The desk hears and acts until it is so."""
-        for _ in range(200):
+        async with asyncio.timeout(PATIENCE_S):
             await running.turn()
-            if met():
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("it did not come")
+            while not met():
+                await asyncio.sleep(0.02)
+                await running.turn()
 
     async def opened(self, running: Running) -> OrderIntent:
         """Bought, and its stop and target stand at the gateway."""

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from tests.support import record
 from tests.support.desk import Running, World
 from tests.support.valkey import ValkeyServer, running_valkey
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.live import LiveWriter
 from htbot.alerts.message import Message
@@ -74,7 +75,7 @@ def lose_folder(server: ValkeyServer, client: redis.Redis) -> int:
     client.rpush(QUEUE, "x")
     shutil.rmtree(server.folder)
     client.bgsave()
-    assert wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", 10)
+    assert wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", PATIENCE_S)
     return 1
 
 
@@ -97,7 +98,7 @@ async def desk_on(world: World, url: str, monotonic: Callable[[], float]) -> Asy
     running.desk.parts = replace(parts, bulletin=bulletin)
     folder = world.stop_file.parent
     line, caller = asyncio.ensure_future(Line(running.desk, folder, world.stop_file).serve()), DeskLine(folder)
-    await asyncio.to_thread(wait_until, (folder / "desk.sock").exists, 5)
+    assert await asyncio.to_thread(wait_until, (folder / "desk.sock").exists, PATIENCE_S)
     try:
         yield running, caller
     finally:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.support import record
-from tests.support.broker_worlds import TcpWorld, tcp_world, until
+from tests.support.broker_worlds import TcpWorld, tcp_world
 from tests.support.desk import World
 from tests.support.paper_world import SESSIONS, START
+from tests.support.waiting import settled
 
 from htbot.bootstrap.desk import history_days
 from htbot.desk.series import WatchedSeries
@@ -42,8 +43,13 @@ def remove(database: Database, name: str) -> None:
 
 async def settled_by(world: TcpWorld, series: WatchedSeries) -> None:
     """Everything that the gateway has sent up to now is folded: its answer to a question comes last."""
+
+    def answers() -> int:
+        return sum(isinstance(message, TimeMessage) for message in world.told)
+
+    before = answers()
     world.session.request_time()
-    await until(lambda: any(isinstance(message, TimeMessage) for message in world.told))
+    await settled(lambda: answers() > before)
     for message in world.told:
         if isinstance(message, BarMessage):
             series.on_bar(message.bar)
@@ -76,7 +82,7 @@ async def test_bars_over_tcp_come_and_go_with_the_instances(database: Database, 
         remove(database, "one")
         await series.look(world.session, thread, world.pace._clock.at)
         assert series.streamed == {("SPX", 1)}
-        await until(lambda: _charts(world) == 1)
+        await settled(lambda: _charts(world) == 1)
 
 
 def _charts(world: TcpWorld) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from tests.support import record
 from tests.support.desk import QUOTES, Running, World
+from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.line import Line
-from htbot.domain.errors import CallerMistake
+from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import ErrorMessage
@@ -291,12 +293,13 @@ async def test_flatten_by_the_line_and_by_file(world: World) -> None:
 
 
 def _patient(caller: DeskLine, request: dict[str, str]) -> dict[str, object]:
-    for _ in range(200):
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
         try:
             return caller.ask(request)
-        except Exception as error:  # noqa: BLE001 - the line is not up yet
-            last = error
-    raise last
+        except Retryable:  # the line is not up yet
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 async def test_a_new_desk_knows_every_number_that_the_day_has_used(world: World) -> None:

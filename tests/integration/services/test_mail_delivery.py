@@ -16,14 +16,16 @@ import redis
 from aiosmtpd.smtp import SMTP, Session
 from aiosmtpd.smtp import Envelope as SmtpEnvelope
 from tests.support import record
-from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, free_port, guarded, serve
+from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, guarded, serve
 from tests.support.people import HOST_NOW
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.alert_stream import FIELD, STREAM, AlertStream
 from htbot.adapters.mail.channels import AppriseDelivery
 from htbot.adapters.mail.message import Envelope
 from htbot.adapters.mail.smtp import SmtpDelivery, SmtpServer
 from htbot.alerts.document import FIELDS
+from htbot.bootstrap.install.ports import free_port
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import AlertRepository
 from htbot.persistence.states import AlertState
@@ -46,7 +48,7 @@ def wall() -> Wall:
     return Wall()
 
 
-def smtp(port: int, timeout_s: float = 5.0) -> SmtpDelivery:
+def smtp(port: int, timeout_s: float = PATIENCE_S) -> SmtpDelivery:
     server = SmtpServer("127.0.0.1", port, LOGIN, PASSWORD, timeout_s=timeout_s)
     return SmtpDelivery(server, Envelope("desk@example.org", ("person@example.org",)))
 
@@ -137,16 +139,16 @@ def test_while_a_server_is_slow_trades_commit_and_another_worker_does_not_wait(d
     store(database, "one", "two")
     mailbox = Slow()
     with serve(mailbox, auth_require_tls=False, authenticator=guarded(None)["authenticator"]) as port:
-        parts = wall.parts(database, smtp(port, timeout_s=30))
+        parts = wall.parts(database, smtp(port))
         sending = threading.Thread(target=deliver_due, args=(parts,))
         sending.start()
         try:
-            assert mailbox.reached.wait(20)
+            assert mailbox.reached.wait(PATIENCE_S)
             store(database, "three")  # the transaction of a trade: commits while the mail hangs
             assert deliver_due(parts) == 0, "another worker leaves the outbox alone, so that nothing overtakes"
         finally:
             mailbox.go_on.set()
-            sending.join(30)
+            sending.join(PATIENCE_S)
     assert subjects(mailbox) == ["one", "two", "three"]
 
 
@@ -198,7 +200,7 @@ def test_a_channel_by_url_has_the_same_rules(database: Database, wall: Wall) -> 
     finally:
         server.shutdown()
         server.server_close()
-        serving.join(20)
+        serving.join(PATIENCE_S)
     assert heard == ["HTBot Alert: one", "HTBot Alert: two", "HTBot Alert: 30 Alerts at Once"]
 
 

@@ -30,7 +30,7 @@ from htbot.services.schedule import READ_MARKET
 SESSION = session_on(2022, 8, 26, opens=(13, 30))
 FIVE = timedelta(minutes=5)
 BREAKOUT = SESSION.opens + timedelta(minutes=53)
-WITHIN_S = 30
+WITHIN_S = 90
 DECISION = ("evaluations", "signals", "risk_decisions", "trades", "intents")
 
 
@@ -83,6 +83,7 @@ def run_of(database: Database) -> TaskState | None:
 
 @pytest.mark.fault(2)
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_task_whose_process_is_killed_is_done_by_the_next_one(
     database: Database, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

@@ -38,8 +38,8 @@ _ANY_CREDIT = Decimal("-0.05")
 _SOLD, _BOUGHT = range(9, 15), range(18, 27)
 _FAR = Decimal(1_000_000)
 _GUARD_WITHIN_S = 6.0
-_TRIES = 4
-_LONGEST_FREEZE_S = 20.0
+_TRIES = 12
+_LONGEST_FREEZE_S = 60.0
 
 
 class What(StrEnum):
@@ -237,7 +237,7 @@ class Runner:
             IntentState.FILLED, IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.WITHDRAWN
         }  # fmt: skip
 
-    def finish(self, patience_s: float = 90.0) -> list[str]:
+    def finish(self, patience_s: float = 180.0) -> list[str]:
         """Close what entries have left, wait until nothing is live; what is still live is told.
 
         Whatever was asked to close in its case gets no help here.

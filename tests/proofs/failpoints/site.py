@@ -35,7 +35,7 @@ from htbot.services.desk_line import STATUS, DeskLine
 
 T = TypeVar("T")
 OBSERVER = 99
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 @cache
@@ -87,7 +87,7 @@ class Supervised:
         self._stopping.set()
         self.signal(signal.SIGKILL)
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Site:
         self.desk.stop()
         if self._gateway is not None:
             self._gateway.terminate()
-            self._gateway.wait(timeout=20)
+            self._gateway.wait(timeout=60)
         self.database.close()
 
     # --- the desk --------------------------------------------------------------------------------------------------

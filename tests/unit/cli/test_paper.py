@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.docs.pages import DOCS, fences
+from tests.support.waiting import PATIENCE_S
 from tests.unit.cli.conftest import Shell
 
 from htbot.settings.load import variables
@@ -62,7 +63,7 @@ def test_at_a_terminal_it_says_how_to_use_it_and_ctrl_c_ends_it(tmp_path: Path) 
         said = _read_until(screen, "books in")
         gateway.send_signal(signal.SIGINT)
         said += _read_until(screen, "goes on")
-        _, errors = gateway.communicate(timeout=20)
+        _, errors = gateway.communicate(timeout=PATIENCE_S)
     finally:
         gateway.kill()
         os.close(screen)

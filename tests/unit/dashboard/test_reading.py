@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy.exc import ProgrammingError
+from tests.support.waiting import PATIENCE_S
 
 from htbot.dashboard.reading import Partly, Reader, Source
 from htbot.domain.errors import NotFound, Retryable
@@ -162,7 +163,7 @@ async def test_a_topic_that_fails_takes_no_other_along_and_is_logged_once(caplog
     turns = iter(range(1000))
     reader = Reader({"backtests": Source(broken), "fills": Source(lambda: next(turns), 0)}, version, 0.001)
     end = reader.watch(["backtests", "fills"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await until(lambda: (reader["fills"].value or 0) > 2)
     end()
     await until(lambda: not reader.is_reading)

@@ -225,3 +225,11 @@ async def test_without_lines_for_its_own_chain_nothing_is_ready(session: FakeSes
     assert len(await watch.follow(session, ChainNeed(2, NOON, at(60)), [], NOON)) == 1
     assert not watch.ready(session, at(1))
     assert session.subscribed == {UNDERLYING_ID}
+
+
+async def test_what_is_held_and_in_the_chain_takes_one_line(session: FakeSession) -> None:
+    watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
+    await watch.start(session, NOON)
+    held = next(option.con_id for option in listed(DAY, [4150]) if option.right is Right.PUT)
+    assert await watch.follow(session, ChainNeed(2, NOON, at(60)), [held], NOON) == []
+    assert len(session.subscribed) == 1 + 24

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import PATIENCE_S, wait_for
 
 LIVING = """
 import asyncio, sys
@@ -43,35 +44,28 @@ def watchdogs(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def until(condition: object, patience_s: float = 10.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.fault(4)
 def test_a_frozen_desk_is_killed(living: subprocess.Popen[str]) -> None:
-    until(lambda: watchdogs(living.pid))
+    wait_for(lambda: watchdogs(living.pid))
     os.kill(living.pid, signal.SIGSTOP)
-    assert living.wait(timeout=10) == -signal.SIGKILL
+    assert living.wait(timeout=PATIENCE_S) == -signal.SIGKILL
 
 
 def test_a_living_desk_outlives_its_lease_and_takes_its_watchdog_along(living: subprocess.Popen[str]) -> None:
-    until(lambda: watchdogs(living.pid))
+    wait_for(lambda: watchdogs(living.pid))
     [watchdog] = watchdogs(living.pid)
     began = time.monotonic()
-    until(lambda: time.monotonic() - began > 1.5)
+    wait_for(lambda: time.monotonic() - began > 1.5)
     assert living.poll() is None
-    living.communicate("\n", timeout=10)
+    living.communicate("\n", timeout=PATIENCE_S)
     assert living.returncode == 0
-    until(lambda: not Path(f"/proc/{watchdog}").exists())
+    wait_for(lambda: not Path(f"/proc/{watchdog}").exists())
 
 
 def test_a_watchdog_that_was_killed_is_replaced(living: subprocess.Popen[str]) -> None:
-    until(lambda: watchdogs(living.pid))
+    wait_for(lambda: watchdogs(living.pid))
     [first] = watchdogs(living.pid)
     os.kill(first, signal.SIGKILL)
-    until(lambda: [pid for pid in watchdogs(living.pid) if pid != first])
+    wait_for(lambda: [pid for pid in watchdogs(living.pid) if pid != first])
     os.kill(living.pid, signal.SIGSTOP)
-    assert living.wait(timeout=10) == -signal.SIGKILL
+    assert living.wait(timeout=PATIENCE_S) == -signal.SIGKILL

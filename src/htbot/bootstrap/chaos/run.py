@@ -40,7 +40,7 @@ SPEED = 4.0
 """Market seconds per second: a ladder from mid to natural takes some ten seconds, as long as a blow and its end."""
 
 _BEGIN = "2026-03-04T10:01"
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 150.0
 # A slow host may take its time, one that gets no further may not.
 _STUCK_AFTER_S, _OVERTIME_S = 60.0, 600.0
 _LOOK_EVERY_S, _TELL_EVERY_S = 0.05, 1.0

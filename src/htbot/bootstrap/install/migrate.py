@@ -19,16 +19,18 @@ from htbot.persistence.grants import grant
 from htbot.settings import Settings, load_settings
 from htbot.settings.endpoint import read_endpoint
 
-PATIENCE_S = 40.0
+_OWN_SERVER_S, _OTHER_SERVER_S = 150.0, 40.0  # ours has just been started, and takes long on a busy host
 
 
-def wait_for_database(settings: Settings, patience_s: float = PATIENCE_S) -> None:
+def wait_for_database(settings: Settings, patience_s: float | None = None) -> None:
     """Return as soon as the database accepts us; the embedded one is created on its server's first start.
 
     Raises:
         ConfigurationError: it does not answer in time, or refuses us.
     """
     url = make_url(settings.database.url).set(drivername="postgresql")
+    if patience_s is None:
+        patience_s = _OWN_SERVER_S if settings.database.embedded else _OTHER_SERVER_S
     deadline = time.monotonic() + patience_s
     while True:
         try:

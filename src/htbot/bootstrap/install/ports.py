@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+from collections import deque
+from collections.abc import Sequence
 
 from htbot.domain.errors import ConfigurationError
 
@@ -24,15 +27,35 @@ def is_taken(port: int, host: str = "127.0.0.1") -> bool:
 
 
 _handed_out: set[int] = set()
+_claims: deque[int] = deque()
+_MOST_CLAIMS = 64
+"""Descriptors of the latest claims; whoever wanted an earlier port listens there by now."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on, and that this process has not been given before."""
-    for port in random.sample(_PRIVATE_RANGE, 200):
-        if port not in _handed_out and not is_taken(port):
+def free_port(among: Sequence[int] = _PRIVATE_RANGE) -> int:
+    """A port that nobody listens on, that this process has not been given before, nor another that may still want it.
+
+    Two instances that are set up at the same time draw from the same ports, and each listens on its own only later.
+    """
+    for port in random.sample(among, min(200, len(among))):
+        if port not in _handed_out and not is_taken(port) and _claim(port):
             _handed_out.add(port)
             return port
-    raise ConfigurationError("no free port between 20000 and 29999 on 127.0.0.1")
+    raise ConfigurationError(f"no free port between {min(among)} and {max(among)} on 127.0.0.1")
+
+
+def _claim(port: int) -> bool:
+    """Whether no other process has been given the port lately: a name that the kernel frees when its process ends."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0htbot-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    if len(_claims) == _MOST_CLAIMS:
+        os.close(_claims.popleft())
+    _claims.append(claim.detach())
+    return True
 
 
 def require_free(variable: str, port: int, host: str = "127.0.0.1") -> None:

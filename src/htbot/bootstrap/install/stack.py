@@ -48,7 +48,7 @@ APPLICATIONS = ("desk", "worker", "beat", "api")
 
 _GONE = {"STOPPED", "EXITED", "FATAL"}
 _STOP_PATIENCE_S = 100.0
-_OWN_GATEWAY_S, _REAL_GATEWAY_S = 60.0, 20.0  # ours reads its data first, and takes long on a busy host
+_OWN_GATEWAY_S, _REAL_GATEWAY_S = 150.0, 20.0  # ours reads its data first, and takes long on a busy host
 
 Report = Callable[[str], None]
 

@@ -16,6 +16,8 @@ from htbot.bootstrap.install.valkey import require_noeviction
 from htbot.domain.errors import ConfigurationError
 from htbot.settings import Settings
 
+PATIENCE_S = 150.0
+"""A busy host takes minutes over what takes seconds; a program that has failed is seen at once, whatever this is."""
 _FAILED_STARTS = 3
 
 
@@ -28,7 +30,7 @@ class Waiting:
         self._supervisor = supervisor
         self._failed_starts: dict[str, set[int]] = {}
 
-    def for_redis(self, patience_s: float = 30.0) -> None:
+    def for_redis(self, patience_s: float = PATIENCE_S) -> None:
         """Redis or Valkey lets us in, and keeps what it is given.
 
         Raises:
@@ -71,7 +73,7 @@ class Waiting:
                 self.raise_for_failed(("paper",))
                 time.sleep(0.1)
 
-    def for_registration(self, record: Record, since: datetime, patience_s: float = 120.0) -> list[str]:
+    def for_registration(self, record: Record, since: datetime, patience_s: float = PATIENCE_S) -> list[str]:
         """A worker has registered its tasks since then; returns their names (RULINGS 35)."""
         deadline = time.monotonic() + patience_s
         while (tasks := record.registered_tasks(since)) is None:
@@ -82,7 +84,7 @@ class Waiting:
             time.sleep(0.1)
         return tasks
 
-    def for_api(self, patience_s: float = 120.0) -> None:
+    def for_api(self, patience_s: float = PATIENCE_S) -> None:
         """`GET /ready` says 200."""
 
         def ready() -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import ib_async as ib
 import pytest
 from tests.support import record
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.ib.session import IbAddress, IbSession
 from htbot.domain.errors import Retryable
@@ -67,7 +68,7 @@ async def test_a_gateway_that_hangs_up_on_us_is_tried_again_without_waiting_for_
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     session = IbSession(IbAddress("127.0.0.1", server.sockets[0].getsockname()[1], 7), lambda _message: None)
-    async with server, asyncio.timeout(5):
+    async with server, asyncio.timeout(PATIENCE_S):
         for _ in range(2):
             with pytest.raises(Retryable, match="as client 7"):
                 await session.connect()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.support.mailbox import LOGIN, PASSWORD, Mailbox, guarded, serve
+from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.mail.message import Envelope
 from htbot.adapters.mail.smtp import SmtpDelivery, SmtpServer
@@ -31,7 +32,7 @@ ALERT = Alert(
 
 
 def _delivery(port: int, **login: str) -> SmtpDelivery:
-    return SmtpDelivery(SmtpServer("127.0.0.1", port, timeout_s=5.0, **login), ENVELOPE)
+    return SmtpDelivery(SmtpServer("127.0.0.1", port, timeout_s=PATIENCE_S, **login), ENVELOPE)
 
 
 def test_mail_goes_out_encrypted_after_login(tls: ssl.SSLContext) -> None:

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.chaos.frames import CANCEL_ORDER, PLACE_ORDER, FrameCutter, message_id
 from htbot.bootstrap.chaos.proxy import LOOPBACK, ChaosProxy, Disturbance, Kind
-
-PATIENCE_S = 5.0
 
 
 def frame(text: str) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.checks import gateway_version
 from htbot.bootstrap.install.outcome import NotReady, NotRunning, PositionsOpen, exit_code
@@ -29,7 +30,7 @@ def server(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1], heard
-        thread.join(timeout=5)
+        thread.join(timeout=PATIENCE_S)
 
 
 def framed(payload: bytes) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import PATIENCE_S
 
 from htbot.bootstrap.install.processes import (
     MARK,
@@ -22,11 +23,11 @@ from htbot.bootstrap.install.processes import (
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 
-SLEEP = [sys.executable, "-c", "import sys, time; print(flush=True); time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import sys, time; print(flush=True); time.sleep(600)"]
 STUBBORN = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)",
 ]
 
 
@@ -56,14 +57,14 @@ def test_a_zombie_is_not_alive(tmp_path: Path) -> None:
     with launch(SLEEP, tmp_path) as process:
         assert is_alive(process.pid)
         process.kill()
-        assert wait_until(lambda: not is_alive(process.pid), 5)
+        assert wait_until(lambda: not is_alive(process.pid), PATIENCE_S)
         assert processes_of(tmp_path) == []
 
 
 def test_who_does_not_listen_is_killed(tmp_path: Path) -> None:
     with launch(STUBBORN, tmp_path) as process:
         terminate([process.pid], patience_s=0.1)
-        assert process.wait(timeout=5) == -9
+        assert process.wait(timeout=PATIENCE_S) == -9
 
 
 def test_terminating_the_dead_is_no_error() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import record
+from tests.support.waiting import PATIENCE_S
 from tests.unit.bootstrap.install.test_stack import environ
 
 from htbot.alerts.wording import error_alert
@@ -87,7 +88,9 @@ def test_closed_trades_do_not_hinder_a_stop(stack: Stack) -> None:
 @pytest.mark.ruling(9)
 def test_without_the_record_nobody_can_tell(stack: Stack) -> None:
     stack.supervisor().stop("postgres")
-    assert wait_until(lambda: all(row.state == "STOPPED" for row in stack.states() if row.name == "postgres"), 20)
+    assert wait_until(
+        lambda: all(row.state == "STOPPED" for row in stack.states() if row.name == "postgres"), PATIENCE_S
+    )
     refused = restart_sh(stack, "stop")
     assert refused.returncode == 1
     assert "PostgreSQL does not answer" in refused.stderr

@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 from tests.support import record
 from tests.support.people import HOST_NOW, chain, clock
+from tests.support.waiting import PATIENCE_S
 
 from htbot.domain.errors import Retryable
 from htbot.persistence.queries.closes import LastClose
@@ -242,7 +243,7 @@ async def test_whatever_a_reading_raises_the_next_one_comes(told: Told, caplog: 
         told.unheard = None
         assert (await health.next()).delta.set["desk"] == "running"
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await background(told, QUICK, act)
     unread = [line for line in caplog.records if line.exc_info]
     assert ["KeyError" in line.getMessage() for line in unread] == [True, False]
@@ -263,7 +264,7 @@ async def test_a_reading_that_hung_long_is_not_followed_by_a_longer_silence() ->
     feed = Feed(told, Board(), Pace(gap_s=0.001, share=1e9, longest_s=0.001))
     feed.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while told.read < 5:  # noqa: ASYNC110 - a count, told by no event
                 await asyncio.sleep(0.005)
     finally:
