@@ -22,14 +22,15 @@ from htbot.portfolio.positions import latest
 
 GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 _STANDING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
+_UNDONE = frozenset({OrderState.REJECTED, OrderState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
-    `unmet` says that its last exit was refused by the broker, or withdrawn until what stands there has ended. `exits`
-    are the references of its exits with their reasons, protective orders included.
+    `unmet` says that its last exit was wanted and is not done: refused by the broker, never seen there, or not sent.
+    `exits` are the references of its exits with their reasons, protective orders included.
     """
 
     trade: Trade
@@ -45,8 +46,9 @@ class StoredTrade:
 class OpenTrade:
     """One trade and all that happened to it.
 
-    `wanted` is the reason of a close that has not left: the broker refused it, or what stands there for the trade has
-    to end first. `exits` are the reasons of its exits by reference.
+    `wanted` is the reason of a close that is not done: the broker refused it or has never seen it, or it has not left,
+    because what stands there for the trade has to end first or what it closes is not shown yet. `exits` are the reasons
+    of its exits by reference.
     """
 
     trade: Trade
@@ -100,7 +102,7 @@ class OpenTrade:
             if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and not live.protective and live.state is OrderState.REJECTED:
+                if ref != self.entry_ref and not live.protective and live.state in _UNDONE:
                     self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(

@@ -206,8 +206,7 @@ class OrderDesk:
         if intent.purpose is Purpose.ENTRY:
             return self._parts.last_look.at_entry(intent, now)
         working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
-        if working and all(live.protective for live in working) and intent.exit_reason is not None:
-            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
+        if working and all(live.protective for live in working):
             return "what stands at the broker for this trade is cancelled first, then it is closed"
         if working:
             return f"{working[0].intent.ref} closes it already"
@@ -223,7 +222,10 @@ class OrderDesk:
         return intent.limit if limit is None and fresh else limit
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
+        """It does not leave. Whoever wanted the trade closed still does: the guard closes it as soon as it can."""
         _log.warning("not sent: %s: %s", intent.ref, why)
+        if intent.exit_reason is not None:
+            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
         self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
         self.settle(intent.trade_id, now)
 

@@ -42,6 +42,7 @@ from htbot.services.trade_record import TradeRows, close_trade, refold_position,
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
 HALT_SOURCE = "desk"
+_UNDONE = frozenset({IntentState.REJECTED, IntentState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,19 +318,21 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exits=rows.facts.reasons,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
-        unmet=_unmet(rows, trade),
+        unmet=_unmet(rows),
     )
 
 
-def _unmet(rows: TradeRows, trade: Trade) -> bool:
+def _unmet(rows: TradeRows) -> bool:
     """Whether somebody wanted the trade closed and no order is under way for it.
 
-    A close that meets a stop or target at the broker is withdrawn; it comes again when they have ended.
+    The broker refused the close, has never seen it, or the desk itself had taken it and did not send it: because of a
+    stop or target that stands there, or because what it closes was not shown yet. One that a person took back before
+    any desk had it is not wanted any more.
     """
-    if rows.last_exit is None or rows.live_exit is not None:
+    last = rows.last_exit
+    if last is None or rows.live_exit is not None:
         return False
-    state = rows.last_exit.state
-    return state is IntentState.REJECTED or (state is IntentState.WITHDRAWN and trade.plain is not None)
+    return last.state in _UNDONE or (last.state is IntentState.WITHDRAWN and last.claim_epoch is not None)
 
 
 def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:

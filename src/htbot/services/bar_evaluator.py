@@ -23,6 +23,7 @@ from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
+from htbot.persistence.book import BookQuery
 from htbot.persistence.records import TRADE, StrategyInstance
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.repositories import (
@@ -34,6 +35,7 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.services.bar_acts import alone, guarded
+from htbot.services.bar_exits import leave
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Shown, Watcher, clock, placed
 from htbot.services.bar_trader import BarTrader, Wanted, fates_of
@@ -313,19 +315,30 @@ class BarEvaluator:
         return len(written)
 
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
-        """Act on what strategies that trade want, each wish once; the names of those that wanted something new."""
+        """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
+
+        Exits come first. Then each entry is weighed, which takes as long as the broker takes to answer, and only then
+        the account is held and what was weighed is entered. By name, so that no two workers wait for each other.
+        """
         acted: set[str] = set()
-        for instance, fired, bar in outcome.fired:
+        trader, snapshot, entries = self._trader, look.snapshot, []
+        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[1].action != "leave", one[0].name)):
             kept = outcome.kept.get(instance.name)
-            loop = None if kept is None else kept.observation
-            trader, snapshot, name = self._trader, look.snapshot, instance.name
+            loop, name = None if kept is None else kept.observation, instance.name
             if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
                 continue
-            if fired.action == "enter" and (look.exits_only or not instance.enabled):
-                continue  # disabled or stopped while it holds something: it is asked for its exits
             wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
-            if alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot)):
-                acted.add(name)
+            if fired.action == "leave":
+                if alone(transaction, outcome.why_not, name, partial(leave, transaction, wish.signal, wish.ended_at)):
+                    acted.add(name)
+            elif instance.enabled and not look.exits_only:  # else it is asked for its exits only
+                entry = alone(transaction, outcome.why_not, name, partial(trader.weigh, transaction, wish, snapshot))
+                entries += [] if entry is None else [(name, entry)]
+        if trader is not None and entries:
+            BookQuery(transaction).hold_account(look.account)
+            for name, entry in entries:
+                if alone(transaction, outcome.why_not, name, partial(trader.enter, transaction, entry)):
+                    acted.add(name)
         return acted
 
 

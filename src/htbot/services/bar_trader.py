@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.errors import Refused
-from htbot.domain.margin import MarginQuestion
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.numeric import UNKNOWN, known
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Signal
@@ -29,9 +29,9 @@ from htbot.marketdata.sessions import FLAT_BEFORE_EARLY_CLOSE, trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
+from htbot.risk.book import Book
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
-from htbot.services.bar_exits import leave
 from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
 from htbot.services.trade_mode import LATEST_EXIT
@@ -67,24 +67,53 @@ class Wanted:
     ended_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an entry that was shown to the broker is judged by once more, and what the broker answered."""
+
+    key: BookKey
+    proposal: Proposal
+    limits: Limits
+    answer: WhatIf
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An entry that the broker has been asked about, or its refusal; nothing of it is written yet."""
+
+    decided: Decided
+    snapshot: Snapshot
+    shown: Shown | None = None
+
+
 class BarTrader:
-    """Acts on wishes, each in the caller's transaction."""
+    """Acts on wishes, each in the caller's transaction: all entries are weighed first, then entered one by one."""
 
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def act(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> bool:
-        """Put an entry before the gate, or ask for an exit; False when its bar was decided on before."""
-        if wanted.fired.action == "leave":
-            return leave(transaction, wanted.signal, wanted.ended_at)
+    def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Weighed:
+        """Put an entry before the gate, and before the broker when the gate lets it through."""
         session = SessionRepository(transaction).get(wanted.signal.session)
         try:
-            decided = self._entry(transaction, wanted, snapshot, session)
+            return self._entry(transaction, wanted, snapshot, session)
         except Refused as refused:
-            decided = _refused(wanted.signal, refused)
-        return store_decided(transaction, decided, snapshot)
+            return Weighed(_refused(wanted.signal, refused), snapshot)
 
-    def _entry(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot, session: Session | None) -> Decided:
+    def enter(self, transaction: Transaction, weighed: Weighed) -> bool:
+        """Write what was decided, an approval on the account's last book; False when its bar was decided on before."""
+        decided, shown = weighed.decided, weighed.shown
+        if shown is not None:
+            signal = decided.signal
+            book = self._switched(BookQuery(transaction).read_last(shown.key, signal.as_of))
+            decision = judge(shown.proposal, book, shown.limits, signal.as_of)
+            if not isinstance(decision, RiskRefusal):
+                decision = judge_margin(decision, shown.proposal, book, shown.limits, shown.answer)
+            refused = isinstance(decision, RiskRefusal)
+            decided = Decided(signal, decision) if refused else replace(decided, decision=decision)
+        return store_decided(transaction, decided, weighed.snapshot)
+
+    def _entry(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot, session: Session | None) -> Weighed:
         signal, config, limits = wanted.signal, wanted.config, self._parts.limits_of(wanted.config)
         if not wanted.fresh:
             raise Refused("snapshot_age", "the bar was seen too late", limit="a fresh bar", value=signal.reason)
@@ -94,23 +123,23 @@ class BarTrader:
         quantity = wanted.loop.units(wanted.fired.numbers["confidence"], wanted.fired.price, snapshot.net_liquidation)
         asked = SharesWanted(signal.symbol, int(signal.direction), quantity, rules, limits.plain_collar_fraction)
         plan = plan_shares(asked, snapshot)
-        book = BookQuery(transaction).read(BookKey(signal.strategy, signal.account, signal.session), signal.as_of)
-        if not self._parts.enabled:
-            off = "trading by strategies is switched off: set HTBOT_ENABLED=true"
-            book = replace(book, halted_by=book.halted_by or off)
+        key = BookKey(signal.strategy, signal.account, signal.session)
+        book = self._switched(BookQuery(transaction).read(key, signal.as_of))
         told = replace(snapshot, symbol=signal.symbol, underlying_con_id=plan.leg.con_id, spot=None, options=())
         proposal = Proposal(signal, plan, told, session)
         decision = judge(proposal, book, limits, signal.as_of)
         if isinstance(decision, RiskRefusal):
-            return Decided(signal, decision)
+            return Weighed(Decided(signal, decision), snapshot)
         window = trading_window(session, limits.hours)
         terms = EntryTerms(book.next_sequence, wanted.config_hash, rules, None, min(window.entry_until, rules.exit_at))
         intent, trade = entry_intent(decision, proposal, terms)
         answer = self._parts.ask_margin(MarginQuestion.of(intent))
-        final = judge_margin(decision, proposal, book, limits, answer)
-        if isinstance(final, RiskRefusal):
-            return Decided(signal, final)
-        return Decided(signal, final, trade, intent)
+        return Weighed(Decided(signal, decision, trade, intent), snapshot, Shown(key, proposal, limits, answer))
+
+    def _switched(self, book: Book) -> Book:
+        """The book, halted while the person's switch is off."""
+        off = "trading by strategies is switched off: set HTBOT_ENABLED=true"
+        return book if self._parts.enabled else replace(book, halted_by=book.halted_by or off)
 
 
 def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:

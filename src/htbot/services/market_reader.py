@@ -21,6 +21,7 @@ from htbot.persistence.repositories import (
     Series,
     SessionRepository,
 )
+from htbot.risk.book import Book
 from htbot.risk.limits import Limits
 from htbot.services.decision_record import Decided, store_decided
 from htbot.services.margin import AskMargin
@@ -58,8 +59,8 @@ class MarketReader:
     def read(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> CycleOutcome:
         """Decide at `as_of` and store what came of it, in the caller's transaction.
 
-        An entry that every other rule has let through is shown to the broker meanwhile: the book stays locked, so that
-        the answer belongs to it, and one entry is asked about once.
+        An entry that every other rule has let through is shown to the broker meanwhile: the strategy's book stays
+        locked, so that one entry is asked about once. It is committed on the account's book of then.
         """
         session = self._session(transaction, as_of)
         series = Series(snapshot.world_id, self.symbol, self._strategy.needs.bar_minutes)
@@ -67,27 +68,31 @@ class MarketReader:
         if memory is not None and not memory.serves(as_of):
             memory = None
         bars = self._bars(transaction, series, session, memory, as_of)
-        book = BookQuery(transaction).read(
-            BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date()), as_of
-        )
-        if not self._enabled:
-            book = replace(book, halted_by=book.halted_by or "the strategy is switched off: set HTBOT_ENABLED=true")
+        books = BookQuery(transaction)
+        key = BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date())
         inputs = CycleInputs(
             strategy=self._strategy,
             snapshot=snapshot,
             session=session,
             bars=bars,
-            book=book,
+            book=self._switched(books.read(key, as_of)),
             limits=self._limits,
             as_of=as_of,
             memory=memory,
         )
         outcome = decide(inputs)
         if outcome.intent is not None:
-            outcome = confirm(inputs, outcome, self._ask_margin(MarginQuestion.of(outcome.intent)))
+            answer = self._ask_margin(MarginQuestion.of(outcome.intent))
+            outcome = confirm(replace(inputs, book=self._switched(books.read_last(key, as_of))), outcome, answer)
         self._memories[series] = outcome.memory
         self._store(transaction, outcome, snapshot)
         return outcome
+
+    def _switched(self, book: Book) -> Book:
+        """The book, halted while the person's switch is off."""
+        if self._enabled:
+            return book
+        return replace(book, halted_by=book.halted_by or "the strategy is switched off: set HTBOT_ENABLED=true")
 
     def get_trend(self, transaction: Transaction, world_id: str, as_of: datetime) -> int:
         """+1, -1 or 0 from every closed bar known at `as_of`."""
