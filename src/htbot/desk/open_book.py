@@ -5,7 +5,7 @@ The record holds the same and is behind by what the ledger has not written yet (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -129,6 +129,7 @@ class OpenBook:
         self._trades: dict[str, OpenTrade] = {}
         self._trade_of: dict[str, str] = {}
         self._executed_by: dict[str, str] = {}
+        self._of_contract: dict[int, list[OpenTrade]] = {}
         self._missed: set[str] = set()
 
     def load(self, stored: Iterable[StoredTrade]) -> None:
@@ -141,7 +142,7 @@ class OpenBook:
             held.wanted = item.exit_reason if item.unmet else None
             held.exits = dict(item.exits)
             held.fills = {fill.exec_id: fill for fill in item.fills}
-            self._trades[item.trade.id] = held
+            self._add(held)
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
             self._trade_of |= dict.fromkeys(item.exits, item.trade.id)
             self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
@@ -158,7 +159,12 @@ class OpenBook:
     def begin(self, trade: Trade, entry: OrderIntent) -> None:
         """An entry is about to be sent."""
         if trade.id not in self._trades:
-            self._trades[trade.id] = OpenTrade(trade, entry.ref)
+            self._add(OpenTrade(trade, entry.ref))
+
+    def _add(self, held: OpenTrade) -> None:
+        self._trades[held.trade.id] = held
+        for leg in held.trade.legs:
+            self._of_contract.setdefault(leg.con_id, []).append(held)
 
     def ordered(self, live: LiveOrder) -> None:
         """An order of a trade is under way."""
@@ -229,3 +235,12 @@ class OpenBook:
     def guarded(self) -> list[OpenTrade]:
         """Trades that hold something."""
         return [held for held in self._trades.values() if held.trade.state in GUARDED]
+
+    def guarded_with(self, con_ids: Collection[int]) -> list[OpenTrade]:
+        """Those that have a leg in one of these contracts, each once: asked with every tick, so nothing is searched."""
+        found: dict[str, OpenTrade] = {}
+        for con_id in con_ids:
+            for held in self._of_contract.get(con_id, ()):
+                if held.trade.state in GUARDED:
+                    found[held.trade.id] = held
+        return list(found.values())

@@ -27,6 +27,7 @@ from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.persistence.records import StoredIntent, ToldOrder
+from htbot.portfolio.marks import Marks
 from htbot.telemetry.failpoints import reach
 
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
@@ -212,12 +213,12 @@ class OrderDesk:
             return f"{working[0].intent.ref} closes it already"
         return self._parts.last_look.at_exit(intent, intent.quantity)
 
-    def first_limit(self, intent: OrderIntent) -> Decimal | None:
+    def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
 
-        None for an entry whose prices are gone.
+        `marks` are those quotes where the caller has just read them. None for an entry whose prices are gone.
         """
-        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None)
+        limit = limit_at(intent, marks or self._parts.marks_of(intent), 0.0, None)
         fresh = self._parts.clock() - intent.created_at <= PRICES_STAND
         return intent.limit if limit is None and fresh else limit
 
