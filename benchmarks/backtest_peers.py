@@ -14,49 +14,14 @@ import json
 import sys
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-Bars = dict[str, Any]
-Answer = tuple[float, int]
+from backtest_event_peers import Answer, Bars, OnBar, backtrader, frame_of, nautilus_trader, vnpy, zipline
 
 warnings.simplefilter("ignore")
-
-
-class OnBar:
-    """What everybody writes first: an object with two running sums."""
-
-    def __init__(self, fast: int, slow: int) -> None:
-        self.fast, self.slow = deque(maxlen=fast), deque(maxlen=slow)
-        self.fast_sum = self.slow_sum = 0.0
-        self.above: bool | None = None
-        self.held = False
-        self.trips = 0
-
-    def on_bar(self, close: float) -> None:
-        fast, slow = self.fast, self.slow
-        if len(fast) == fast.maxlen:
-            self.fast_sum -= fast[0]
-        if len(slow) == slow.maxlen:
-            self.slow_sum -= slow[0]
-        fast.append(close)
-        slow.append(close)
-        self.fast_sum += close
-        self.slow_sum += close
-        if len(slow) < slow.maxlen:
-            return
-        above = self.fast_sum / len(fast) > self.slow_sum / len(slow)
-        if self.above is not None and above != self.above:
-            if above:
-                self.held = True
-            elif self.held:
-                self.held = False
-                self.trips += 1
-        self.above = above
 
 
 def bare_python(bars: Bars, fast: int, slow: int) -> Answer:
@@ -97,13 +62,6 @@ def bare_compiled(bars: Bars, fast: int, slow: int) -> Answer:
     return time.perf_counter() - began, trips
 
 
-def _frame(bars: Bars, names: tuple[str, ...]) -> Any:
-    import pandas as pd
-
-    index = pd.to_datetime(bars["start_s"], unit="s")
-    return pd.DataFrame({name: bars[name.lower()] for name in names}, index=index)
-
-
 def backtesting(bars: Bars, fast: int, slow: int) -> Answer:
     from backtesting import Backtest, Strategy
     from backtesting.lib import crossover
@@ -123,45 +81,17 @@ def backtesting(bars: Bars, fast: int, slow: int) -> Answer:
             elif crossover(self.slow, self.quick):
                 self.position.close()
 
-    frame = _frame(bars, ("Open", "High", "Low", "Close", "Volume"))
+    frame = frame_of(bars, ("Open", "High", "Low", "Close", "Volume"))
     test = Backtest(frame, Cross, cash=1e6, trade_on_close=True)
     began = time.perf_counter()
     stats = test.run()
     return time.perf_counter() - began, len(stats._trades)  # noqa: SLF001 - where that package keeps them
 
 
-def backtrader(bars: Bars, fast: int, slow: int) -> Answer:
-    import backtrader as bt
-
-    class Cross(bt.Strategy):
-        def __init__(self) -> None:
-            self.cross = bt.ind.CrossOver(bt.ind.SMA(period=fast), bt.ind.SMA(period=slow))
-            self.trips = 0
-
-        def next(self) -> None:
-            if not self.position and self.cross > 0:
-                self.buy(size=1)
-            elif self.position and self.cross < 0:
-                self.close()
-
-        def notify_trade(self, trade: Any) -> None:
-            self.trips += trade.isclosed
-
-    cerebro = bt.Cerebro(stdstats=False)
-    frame = _frame(bars, ("Open", "High", "Low", "Close", "Volume"))
-    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
-    cerebro.addstrategy(Cross)
-    cerebro.broker.setcash(1e6)
-    cerebro.broker.set_coc(True)
-    began = time.perf_counter()
-    (ran,) = cerebro.run()
-    return time.perf_counter() - began, ran.trips
-
-
 def vectorbt(bars: Bars, fast: int, slow: int) -> Answer:
     import vectorbt as vbt
 
-    close = _frame(bars, ("Close",))["Close"]
+    close = frame_of(bars, ("Close",))["Close"]
 
     def run() -> int:
         quick, long = vbt.MA.run(close, fast), vbt.MA.run(close, slow)
@@ -185,7 +115,7 @@ def vectorbt_rust(bars: Bars, fast: int, slow: int) -> Answer:
 def bt(bars: Bars, fast: int, slow: int) -> Answer:
     import bt as package
 
-    close = _frame(bars, ("Close",)).rename(columns={"Close": "SYN"})
+    close = frame_of(bars, ("Close",)).rename(columns={"Close": "SYN"})
     quick, long = close.rolling(fast).mean(), close.rolling(slow).mean()
     weights = (quick > long).astype(float)
     weights[long.isna()] = 0.0
@@ -203,57 +133,37 @@ def strategy_trips(weights: Any) -> int:
     return int((np.diff(weights) < 0).sum())
 
 
-def nautilus_trader(bars: Bars, fast: int, slow: int) -> Answer:
-    from decimal import Decimal
+def pybroker(bars: Bars, fast: int, slow: int) -> Answer:
+    import pybroker as package
 
-    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
-    from nautilus_trader.config import LoggingConfig
-    from nautilus_trader.indicators import SimpleMovingAverage
-    from nautilus_trader.model import Money, Venue
-    from nautilus_trader.model.currencies import USD
-    from nautilus_trader.model.data import Bar, BarType
-    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
-    from nautilus_trader.model.objects import Price, Quantity
-    from nautilus_trader.test_kit.providers import TestInstrumentProvider
-    from nautilus_trader.trading.strategy import Strategy
+    package.disable_logging()
+    package.disable_progress_bar()
+    frame = frame_of(bars, ("Open", "High", "Low", "Close", "Volume")).rename(columns=str.lower)
+    frame.index.name = "date"
+    frame = frame.reset_index().assign(symbol="SYN")
 
-    share = TestInstrumentProvider.equity("SYN", "XNAS")
-    kind = BarType.from_str(f"{share.id}-5-MINUTE-LAST-EXTERNAL")
+    def mean(window: int) -> Any:
+        return lambda data: np.concatenate(
+            (np.full(window - 1, np.nan), np.convolve(data.close, np.full(window, 1 / window), "valid"))
+        )
 
-    class Cross(Strategy):
-        def on_start(self) -> None:
-            self.quick, self.long = SimpleMovingAverage(fast), SimpleMovingAverage(slow)
-            self.above: bool | None = None
-            self.register_indicator_for_bars(kind, self.quick)
-            self.register_indicator_for_bars(kind, self.long)
-            self.subscribe_bars(kind)
+    quick, long = package.indicator("quick", mean(fast)), package.indicator("long", mean(slow))
 
-        def on_bar(self, _bar: Any) -> None:
-            if not self.indicators_initialized():
-                return
-            above = self.quick.value > self.long.value
-            if self.above is not None and above != self.above:
-                if above:
-                    order = self.order_factory.market(share.id, OrderSide.BUY, Quantity.from_int(1))
-                    self.submit_order(order)
-                else:
-                    self.close_all_positions(share.id)
-            self.above = above
+    def decide(context: Any) -> None:
+        if context.bars < slow + 1:
+            return
+        above = context.indicator("quick") > context.indicator("long")
+        if above[-1] and not above[-2] and not context.long_pos():
+            context.buy_shares = 1
+        elif above[-2] and not above[-1] and context.long_pos():
+            context.sell_all_shares()
 
-    engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
-    engine.add_venue(Venue("XNAS"), OmsType.NETTING, AccountType.MARGIN, [Money(1_000_000, USD)], USD, Decimal(1))
-    engine.add_instrument(share)
-    rows = zip(*(bars[name].tolist() for name in ("start_s", "open", "high", "low", "close")), strict=True)
-    size = Quantity.from_int(1000)
-    data = [
-        Bar(kind, *(Price(value, 2) for value in prices), size, (at + 300) * 10**9, (at + 300) * 10**9)
-        for at, *prices in rows
-    ]
-    engine.add_data(data)
-    engine.add_strategy(Cross())
+    test = package.Strategy(frame, frame["date"].iloc[0], frame["date"].iloc[-1], package.StrategyConfig(1_000_000))
+    test.add_execution(decide, ["SYN"], indicators=[quick, long])
+    test.backtest(end_date=frame["date"].iloc[1000], calc_bootstrap=False)  # what it compiles
     began = time.perf_counter()
-    engine.run()
-    return time.perf_counter() - began, engine.get_result().total_orders // 2
+    result = test.backtest(calc_bootstrap=False)
+    return time.perf_counter() - began, len(result.trades)
 
 
 PEERS: dict[str, Callable[[Bars, int, int], Answer]] = {
@@ -265,6 +175,9 @@ PEERS: dict[str, Callable[[Bars, int, int], Answer]] = {
     "bt": bt,
     "backtrader": backtrader,
     "nautilus_trader": nautilus_trader,
+    "vnpy": vnpy,
+    "pybroker": pybroker,
+    "zipline": zipline,
 }
 
 

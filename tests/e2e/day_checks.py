@@ -7,7 +7,7 @@ quotes, the money against the fills.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -54,16 +54,24 @@ def played(summary: Summary, data: Sequence[Path], rules: Rules, state_dir: Path
 
 
 def check_day(day: PlayedDay) -> None:
-    """Every rule of a day."""
-    check_signals(day)
-    check_one_order_each(day)
-    for trade in day.summary["trades"]:
+    """Every rule of a day: those of strategy 1 on what it did, those of money and mails on everything."""
+    own = replace(day, summary=_own(day.summary, day.symbol))
+    check_signals(own)
+    check_one_order_each(own)
+    for trade in own.summary["trades"]:
         check_spread(day, trade)
         check_exit_rule(day, trade)
     for fill in day.summary["fills"]:
         check_inside_quotes(day, fill)
     check_money(day.summary)
     check_mails(day.summary)
+
+
+def _own(summary: Summary, symbol: str) -> Summary:
+    """What was done in one underlying."""
+    kept = {name: [row for row in summary[name] if row["symbol"] == symbol] for name in ("signals", "fills", "trades")}
+    orders = [row for row in summary["orders"] if row["legs"][0]["symbol"] == symbol]
+    return {**summary, **kept, "orders": orders}
 
 
 def at(text: str) -> datetime:
@@ -191,7 +199,8 @@ def check_money(summary: Summary) -> None:
     for fill in summary["fills"]:
         trade_id = by_ref[fill["ref"]]
         sign = 1 if fill["side"] == "SELL" else -1
-        amount = sign * fill["quantity"] * Decimal(fill["price"]) * 100
+        multiplier = 100 if fill["strike"] else 1
+        amount = sign * fill["quantity"] * Decimal(fill["price"]) * multiplier
         cash[trade_id] = cash.get(trade_id, Decimal(0)) + amount
         fees[trade_id] = fees.get(trade_id, Decimal(0)) + Decimal(fill["commission"])
     for trade in summary["trades"]:

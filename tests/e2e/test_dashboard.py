@@ -1,41 +1,101 @@
-"""The dashboard in a real browser over a whole instance: a paced synthetic morning with a trade in it."""
+"""The dashboard in a real browser over a whole instance: a stepped synthetic morning, held while the browser looks.
+
+Nothing moves in between (`tests.support.held_day`), so that no look is too late for what it looks for.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.browser import DESKTOP, PHONE, Complaints, browser, chromium, keep, serious_violations, tab
+from tests.support.held_day import HeldDay
+from tests.unit.dashboard.test_pages import Shown, status
 
 from htbot.bootstrap.install.ports import answers
+from htbot.dashboard import layout
+from htbot.dashboard.application import STATIC_FOLDER
 from htbot.dashboard.pages import PAGES
+from htbot.dashboard.parts.markup import tag
+from htbot.persistence.queries.lists import Filters
+from htbot.persistence.queries.paging import PageRequest
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
 
-# The trend of this seed breaks the day's high at 10:01:30 New York: seven seconds after the start.
-MORNING = {"PAPER_SPEED": "20", "PAPER_SEED": "7", "PAPER_START": "2021-01-04T14:59:00+00:00", "HTBOT_SYMBOL": "SPX"}
+# The trend of this seed breaks the day's high at 10:01:30 New York. With a target of 100 USD that trade is over at
+# 10:08:20, and another one is opened at 10:11:30.
+MORNING = {
+    "PAPER_SPEED": "max",
+    "PAPER_SEED": "7",
+    "PAPER_START": "2021-01-04T14:59:00+00:00",
+    "HTBOT_SYMBOL": "SPX",
+    "HTBOT_PROFIT_TARGET": "100",
+}
+LATEST = datetime(2021, 1, 4, 15, 30, tzinfo=UTC)
+"""By then everything that this morning is watched for has happened."""
+PATIENCE_MS = 60_000
 PICTURES = "SCREENSHOTS_DIR"
 LAST_CANDLE = (
-    "getElement(Number(document.querySelector('.chart.candles').id.slice(1)))"
-    ".chart?.getOption().series[0].data.at(-1)?.slice(-4)"
+    "((drawn) => drawn && getElement(Number(drawn.id.slice(1)))?.chart?.getOption().series[0].data.at(-1)?.slice(-4))"
+    "(document.querySelector('.drawn.candles'))"
 )
 NARROW = {"/", "/orders"}
 """Pages that axe-core reads on a phone too: the rules are the same, and each reading takes a second."""
 
 
+@dataclass(frozen=True)
+class Morning:
+    """The instance, and its day, which stands still."""
+
+    instance: Instance
+    day: HeldDay
+
+    def trade_state(self) -> str | None:
+        """Of the trade that is open."""
+        trade = self.instance.people.queries.status().open_trade
+        return None if trade is None else trade.state
+
+    def goes_on_with_the_desk(self) -> bool:
+        """Let an instant pass, with the desk or without it; whether it is in the step again."""
+        self.day.step()
+        return self.instance.connected()
+
+    def acts(self, actor: str) -> list[str]:
+        """What somebody has done by the audit log, oldest first."""
+        found = self.instance.people.listings.audit(PageRequest(100), Filters(actor=actor)).items
+        return [row.action for row in reversed(found)]
+
+
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
+    """Held at its first instant: the test joins the gateway before the desk does."""
     chromium()  # skips before anything is started
-    with running(environment(tmp_path_factory.mktemp("dashboard"), **MORNING)) as started:
-        yield started
+    environ = environment(tmp_path_factory.mktemp("dashboard"), **MORNING)
+    with ThreadPoolExecutor(1) as pool:
+        joining = pool.submit(HeldDay.joined, int(environ["PAPER_PORT"]))
+        try:
+            with running(environ) as started:
+                yield Morning(started, joining.result())
+        finally:
+            if joining.exception() is None:
+                joining.result().close()
+
+
+@pytest.fixture(scope="module")
+def instance(morning: Morning) -> Instance:
+    return morning.instance
 
 
 @pytest.fixture(scope="module")
@@ -80,48 +140,152 @@ def log_in(page: Page, instance: Instance, token: str) -> None:
     expect(page.get_by_role("heading", name="Desk", exact=True)).to_be_visible()
 
 
-def test_a_trader_watches_a_trade_halts_resumes_and_flattens(
-    instance: Instance, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
+def test_a_trader_watches_a_trade_open_and_close_halts_resumes_and_flattens(
+    morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
 ) -> None:
+    instance, day = morning.instance, morning.day
     with tab(launched, complaints, DESKTOP, "dark") as page:
         log_in(page, instance, tokens[Role.OPERATOR])
-        expect(page.locator(".mode")).to_contain_text("PAPER")
+        expect(page.locator(".mode")).to_contain_text("PAPER stepped")
+        sees_candles_move(page, morning)
+        sees_a_trade_open_and_close(page, morning)
+        halts_and_resumes(page, morning)
+        is_asked_before_nobody_guards_a_trade(page, morning)
+        orders_flatten(page, morning)
+    # The tab is gone before the desk has begun, and the API is killed: the desk has its order and goes on.
+    (second,) = (trade for trade in instance.people.queries.trades(EVERYTHING) if trade.closed_at is None)
+    api = instance.pid("api")
+    os.kill(api, signal.SIGKILL)
+    day.go_until(lambda: not instance.people.queries.positions(), LATEST, "everything is closed")
+    day.go_until(lambda: morning.trade_state() is None, LATEST, "the trade is over")
+    until(lambda: instance.pid("api") not in {0, api}, 60, "supervisor has begun another API")
+    server = instance.stack.settings.api
+    until(lambda: answers(server.host, server.port), 60, "the API is there again")
+    closed = next(one for one in instance.people.queries.trades(EVERYTHING) if one.id == second.id)
+    assert closed.exit_reason == "manual"
+    assert closed.net_pnl is not None
 
-        page.goto(address(instance, "/chart"))
-        page.wait_for_function(f"{LAST_CANDLE} !== undefined")
-        before = page.evaluate(LAST_CANDLE)
-        assert len(before) == 4, "open, close, low, high"
-        page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'", timeout=30_000)
 
-        page.goto(address(instance))
-        expect(page.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible(timeout=60_000)
-        expect(page.locator(".trade-card .gauge [role=img]")).to_have_attribute(
-            "aria-label", re.compile("between stop")
-        )
+def sees_candles_move(page: Page, morning: Morning) -> None:
+    page.goto(address(morning.instance, "/chart"))
+    page.wait_for_function(f"{LAST_CANDLE} != null", timeout=PATIENCE_MS)
+    before = page.evaluate(LAST_CANDLE)
+    assert len(before) == 4, "open, close, low, high"
+    morning.day.go_to(morning.day.now + timedelta(minutes=1))
+    page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'", timeout=PATIENCE_MS)
 
-        page.keyboard.press("h")
-        page.get_by_label("Reason").fill("lunch")
-        page.get_by_role("dialog").get_by_role("button", name="Halt").click()
-        expect(page.locator(".trouble.halt")).to_contain_text("lunch")
-        assert "dashboard:operator" in {halt.set_by for halt in instance.people.queries.halts()}
-        page.keyboard.press("h")
-        page.get_by_role("dialog").get_by_role("button", name="Resume").click()
-        expect(page.locator(".trouble.halt")).to_have_count(0)
 
-        page.get_by_role("button", name="Flatten all").click()
-        sure = page.get_by_role("dialog").get_by_role("button", name="Flatten all")
-        expect(sure).to_be_disabled()
-        page.get_by_label(re.compile("to confirm")).fill("flatten")
-        sure.click()
-        expect(page.get_by_text("Flatten was ordered")).to_be_visible()
-    # The tab is gone in the middle of it, and the API is killed: the desk has its order and goes on.
-    instance.kill("api")
-    until(lambda: not instance.people.queries.positions(), 60, "everything is closed")
-    (trade, *_) = instance.people.queries.trades(EVERYTHING)
-    assert trade.exit_reason is not None
-    assert trade.net_pnl is not None
-    api = instance.stack.settings.api
-    until(lambda: answers(api.host, api.port), 60, "the API is there again")
+def sees_a_trade_open_and_close(page: Page, morning: Morning) -> None:
+    """One that its target ends, and the next one open."""
+    card = page.locator(".trade-card")
+    page.goto(address(morning.instance))
+    expect(card).to_contain_text("Flat: no trade is open.")
+    for number in (1, 2):
+        morning.day.go_until(lambda: morning.trade_state() == "open", LATEST, f"trade {number} is open")
+        expect(card.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible(timeout=PATIENCE_MS)
+        expect(card.locator(".gauge [role=img]")).to_have_attribute("aria-label", re.compile("between stop"))
+        if number == 1:
+            morning.day.go_until(lambda: morning.trade_state() is None, LATEST, "the trade is over")
+            expect(card).to_contain_text("Flat: no trade is open.", timeout=PATIENCE_MS)
+            expect(card).to_contain_text("Closed byprofit target")
+
+
+def halts_and_resumes(page: Page, morning: Morning) -> None:
+    page.keyboard.press("h")
+    page.get_by_label("Reason").fill("lunch")
+    page.get_by_role("dialog").get_by_role("button", name="Halt").click()
+    expect(page.locator(".trouble.halt")).to_contain_text("lunch", timeout=PATIENCE_MS)
+    assert "dashboard:operator" in {halt.set_by for halt in morning.instance.people.queries.halts()}
+    page.keyboard.press("h")
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+    expect(page.locator(".trouble.halt")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def is_asked_before_nobody_guards_a_trade(page: Page, morning: Morning) -> None:
+    page.goto(address(morning.instance, "/system"))
+    page.get_by_role("button", name="Disconnect").click()
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Open trades: 1. Nobody watches stop, target and time exit meanwhile.")
+    expect(question.get_by_role("button", name="Disconnect")).to_be_disabled()
+    question.get_by_role("button", name="Cancel").click()
+    expect(question).to_have_count(0)
+
+
+def orders_flatten(page: Page, morning: Morning) -> None:
+    page.goto(address(morning.instance))
+    page.get_by_role("button", name="Flatten all").click()
+    sure = page.get_by_role("dialog").get_by_role("button", name="Flatten all")
+    expect(sure).to_be_disabled()
+    page.get_by_label(re.compile("to confirm")).fill("flatten")
+    sure.click()
+    expect(page.get_by_text("Flatten was ordered")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
+    morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
+) -> None:
+    before = len(morning.acts("dashboard:operator"))
+    with tab(launched, complaints, DESKTOP, "light") as page:
+        log_in(page, morning.instance, tokens[Role.OPERATOR])
+        page.goto(address(morning.instance, "/system"))
+        notice = page.locator(".trouble.warn:visible", has_text=re.compile("scheduler is|off the broker"))
+        for act, told in (("Pause", "paused"), ("Stop", "stopped")):
+            presses(page, act)
+            expect(notice).to_contain_text(f"The scheduler is {told} by dashboard:operator", timeout=PATIENCE_MS)
+            expect(page.locator(".lights")).to_contain_text(f"SCHEDULER {told.upper()}")
+        presses(page, "Start")
+        expect(notice).to_have_count(0, timeout=PATIENCE_MS)
+
+        presses(page, "Disconnect")
+        until(lambda: "broker.disconnect" in morning.acts("dashboard:operator"), 60, "it is ordered")
+        morning.day.step()
+        expect(notice).to_contain_text("The desk is off the broker by dashboard:operator.", timeout=PATIENCE_MS)
+        presses(page, "Connect")
+        until(morning.goes_on_with_the_desk, 60, "the desk is back")
+        expect(notice).to_have_count(0, timeout=PATIENCE_MS)
+    acts = ["scheduler.pause", "scheduler.stop", "scheduler.start", "broker.disconnect", "broker.connect"]
+    assert [act for act in morning.acts("dashboard:operator")[before:] if act in acts] == acts
+
+
+def presses(page: Page, act: str) -> None:
+    """A button of the page, and the same word in the dialog that asks."""
+    page.locator("main .card").get_by_role("button", name=act, exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name=act, exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_instance_trades_only_once_it_may(
+    morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
+) -> None:
+    with tab(launched, complaints, DESKTOP, "light") as page:
+        log_in(page, morning.instance, tokens[Role.OPERATOR])
+        page.goto(address(morning.instance, "/strategies"))
+        page.get_by_role("button", name="Add a strategy").click()
+        page.get_by_label("Name").fill("fast")
+        page.get_by_label("Symbol").fill("spy")
+        page.get_by_role("button", name="Add", exact=True).click()
+        card = page.locator("article", has=page.get_by_role("heading", name=re.compile("^fast")))
+        expect(card).to_contain_text("observe", timeout=PATIENCE_MS)
+
+        lets_it_trade(page)
+        refusal = page.get_by_text("exit_time is not set: nothing is traded over night yet")
+        expect(refusal).to_be_visible(timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Close").click()
+        card.get_by_role("button", name="Edit").click()
+        page.get_by_label("Exit time").fill("15:40")
+        page.get_by_role("button", name="Save").click()
+        expect(card).to_contain_text("15:40", timeout=PATIENCE_MS)
+        lets_it_trade(page)
+        expect(card).to_contain_text("its entries pass the risk gate and are sent", timeout=PATIENCE_MS)
+        (one,) = (one for one in morning.instance.people.strategies.states() if one.instance.name == "fast")
+        assert one.instance.mode == "trade"
+
+
+def lets_it_trade(page: Page) -> None:
+    page.get_by_role("button", name="Let it trade").click()
+    page.get_by_label(re.compile("to confirm")).fill("trade")
+    page.get_by_role("dialog").get_by_role("button", name="Let it trade").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
@@ -136,6 +300,25 @@ def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
 
         instance.people.tokens.revoke("viewer", "test")
         expect(page).to_have_url(address(instance, "/login"), timeout=20_000)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_real_money_stands_under_a_red_edge(launched: Browser, complaints: Complaints, theme: str) -> None:
+    """The banner of a live desk, which no test may have, drawn from what such a desk would say."""
+    shown = Shown({"status": status(mode="live", trading_enabled=False, reason="HTBOT_ENABLED is false")})
+    style = (STATIC_FOLDER / "dashboard.css").read_text()
+    top = tag("header", tag("div", layout.banner(shown), cls="banner"), cls="top")
+    body = tag("body", top, tag("main", layout.troubles(shown), tag("h1", "Desk"), cls="page"))
+    head = f"<head><title>htbot</title><style>{style}</style></head>"
+    with tab(launched, complaints, DESKTOP, theme) as page:
+        page.set_content(f'<!doctype html><html lang="en">{head}{body}</html>')
+        red = page.locator(".mode.live").evaluate("(one) => getComputedStyle(one).backgroundColor")
+        edge = page.locator(".top").evaluate("(one) => getComputedStyle(one).borderTop")
+        assert edge == f"4px solid {red}"
+        share = [int(part) for part in re.findall(r"\d+", red)]
+        assert share[0] > 3 * max(share[1:]), f"{red} is no red"
+        expect(page.locator("main")).to_contain_text("No entries: HTBOT_ENABLED is false")
+        assert serious_violations(page) == []
 
 
 def test_every_page_is_readable_on_a_desk_and_on_a_phone(

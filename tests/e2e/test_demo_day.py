@@ -1,9 +1,8 @@
-"""One trading day through the whole stack: the rules hold on what it left, the same day goes the same way twice, and a
-backtest goes that way too (RULINGS 40: one stack day serves them all)."""
+"""One trading day through the whole stack, every strategy in it: the rules hold on what it left, the same day goes the
+same way twice, and a backtest goes that way too (RULINGS 40: one stack day serves them all)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,43 +11,87 @@ from tests.e2e.day_checks import check_day, played
 from tests.support.breakout_reading import Rules
 from tests.support.synthetic_file import write_synthetic_file
 
-from htbot.backtest.spread_run import run_spreads
+from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
-from htbot.bootstrap.parity import against_backtest, report, request_of
+from htbot.bootstrap.parity import against_backtest
+from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
+SYMBOLS = {
+    "spx_breakout": "SPX",
+    "level_based": "SPY",
+    "ma_crossover": "GOOG",
+    "momentum": "AAPL",
+    "plain_breakout": "MSFT",
+    "range_bound": "NVDA",
+}
+# Strategies on shares enter within ten minutes and are out five minutes later: while a stop stands at the
+# gateway an instant comes every five seconds.
+SETTINGS = {
+    "entry_start": "10:00",
+    "entry_end": "10:10",
+    "exit_time": "10:15",
+    "allow_short": "true",
+    "min_reward_risk": "0",
+    "exit_proximity": "0",
+    "level_based.proximity": "0.01",
+    "level_based.min_strength": "0",
+    "level_based.volume_ratio": "0.01",
+    "ma_crossover.short_window": "1",
+    "ma_crossover.long_window": "2",
+    "ma_crossover.stop_loss_usd": "40",
+    "momentum.min_conditions": "1",
+    "momentum.min_roc": "0.0005",
+    "momentum.rsi_from": "51",
+    "momentum.stop_loss": "0.001",
+    "momentum.take_profit": "0.002",
+    "plain_breakout.warmup": "seeded",
+    "plain_breakout.profit_target_usd": "12",
+    "range_bound.proximity": "0.02",
+    "range_bound.volume_confirmation": "false",
+    "range_bound.min_range_proximities": "0",
+}
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(480)]
 
 
 def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(tmp_path: Path) -> None:
-    data = (write_synthetic_file(tmp_path / "spx.csv", "SPX", DAY),)
-    first = run(DemoOptions(data=data, day=DAY, symbol="SPX"))
-    second = run(DemoOptions(data=data, day=DAY, symbol="SPX"))
+    catalogue = strategies()
+    names = every_name(catalogue)
+    assert set(names) == set(SYMBOLS), "every strategy that the stack runs takes part"
+    stocks = [symbol for symbol in SYMBOLS.values() if symbol != "SPX"]
+    data = (write_synthetic_file(tmp_path / "day.csv", "SPX", DAY, others=stocks),)
+    cast = cast_of(CastWanted(names, [SYMBOLS[name] for name in names], SETTINGS), data, None, catalogue)
+    options = DemoOptions(data=data, day=DAY, symbol="SPX", instances=cast.instances, settings=cast.settings)
+    first = run(options)
+    second = run(options)
 
     assert first.journal == second.journal
-    assert first.summary["trades"], "a newcomer's first day has a trade"
+    assert {row.of for row in first.record.rows.trades} == set(names), (
+        "each has a trade, also on a newcomer's first day"
+    )
     check_day(played(first.summary, data, Rules(), tmp_path))
-    check_parity(first, tmp_path)
+    check_parity(first, names)
 
 
-def check_parity(day: DemoResult, folder: Path) -> None:
+def check_parity(day: DemoResult, names: list[str]) -> None:
     """The backtest gives the same day; one that travels longer to the exchange does not, and the report says so."""
-    same = against_backtest(day)
+    same = against_backtest(day, names)
     assert same.summary["divergence"] is None
     assert same.identical
     assert same.summary["compared"] == {
-        "bars": 78,
-        "evaluations": 780,
+        "bars": 78 * len(names),
+        "evaluations": 780 * len(names),
         "signals": len(day.summary["signals"]),
-        "intents": len(day.summary["orders"]),
+        "intents": len(day.record.rows.intents),
         "fills": len(day.summary["fills"]),
         "trades": len(day.summary["trades"]),
     }
-    assert same.summary["pnl"]["stack"]["net"] == same.summary["pnl"]["backtest"]["net"]
+    assert len(day.record.rows.intents) >= len(day.summary["orders"])
+    assert same.summary["pnl"]["stack"] == same.summary["pnl"]["backtest"]
+    assert same.summary["pnl"]["stack"]["net"] == day.summary["pnl"]["net"]
 
-    slower = replace(request_of(day, folder / "cache"), latency_s=2.0)
-    other = report(day, slower, run_spreads(slower), 0.0)
+    other = against_backtest(day, names, latency_s=2.0)
     assert not other.identical
     assert "latency_s" in other.summary["divergence"]["reason"]

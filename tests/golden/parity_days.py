@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.support.shared_data import shared_file
 
-from htbot.backtest.spread_parity import DayRows, Row
+from htbot.backtest.day_rows import DayRows, Row
 from htbot.bootstrap.demo import DemoOptions, run
 from htbot.domain.sessions import Session
 from htbot.persistence.codecs import plain

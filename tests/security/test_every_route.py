@@ -16,15 +16,18 @@ from tests.security.routes import READING, filled, routes_of
 from tests.support.asgi import TestClient
 from tests.support.people import FIRST, House, furnish
 
+from htbot.api.auth import OPEN
 from htbot.api.rooms import DASHBOARD_PATH
 from htbot.api.streams.session import MALFORMED, UNKNOWN_TOKEN
 from htbot.persistence.engine import Database
 from htbot.services.tokens import Role
 
-OPEN = {"/", "/health", "/ready"}
-"""RULINGS 36; of the dashboard the login page and static files."""
 OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/static/")
+"""Of the dashboard the login page and static files (RULINGS 36)."""
 ACTS_AS: dict[tuple[str, str], Role] = {
+    ("POST", "/api/risk/evaluate"): Role.VIEWER,  # stores nothing
+    ("POST", "/api/risk/reset-circuit-breaker"): Role.ADMIN,
+    ("POST", "/api/risk/validate-trade"): Role.VIEWER,  # stores nothing
     ("POST", "/api/strategies/evaluate"): Role.VIEWER,  # stores nothing
     ("POST", "/api/trading/ibkr/test"): Role.VIEWER,  # the same as GET
     ("POST", "/api/v1/risk/breaker/reset"): Role.ADMIN,
@@ -33,6 +36,18 @@ ACTS_AS: dict[tuple[str, str], Role] = {
 """Role of what acts, where it is not operator: method and path as the application spells it."""
 TURNED_AWAY = {401, 403}
 _TO_LOGIN = {302, 303, 307}
+JSON = {"Content-Type": "application/json"}
+SENT_BY_STRANGERS: tuple[tuple[dict[str, str], bytes], ...] = (
+    (JSON, b"{"),
+    (JSON, b"\xff\xfe"),
+    (JSON, b"[" * 30_000),
+    (JSON, b'{"reason": "' + b"x" * 100_000 + b'"}'),
+    (JSON | {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
+    (JSON | {"Content-Length": "many"}, b"{}"),
+    ({"Content-Type": "text/plain"}, b"reason"),
+    ({"Content-Type": "multipart/form-data"}, b"reason"),
+    ({"Idempotency-Key": "no key"}, b""),
+)
 
 
 def calls(app: FastAPI) -> list[tuple[str, str]]:
@@ -58,6 +73,7 @@ def asked(client: TestClient, method: str, path: str, token: str | None) -> int:
 def test_nothing_is_open_but_what_is_named(house: House) -> None:
     app = house.app()
     found = calls(app)
+    assert frozenset({"/", "/health", "/ready"}) == OPEN  # RULINGS 36
     assert {path for _, path in found} >= OPEN | {"/status", "/close/all", "/docs", "/openapi.json"}
     with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
         answers = {(method, path): asked(client, method, path, None) for method, path in found}
@@ -149,13 +165,31 @@ def test_the_walk_finds_routes_of_every_kind() -> None:
 
 
 @pytest.mark.fault(51)
-def test_a_route_without_a_token_is_found_out(house: House) -> None:
+def test_a_route_that_asks_for_no_token_is_closed_all_the_same(house: House) -> None:
     app = house.app()
 
-    @app.get("/forgotten")
+    @app.post("/forgotten")
     def forgotten() -> str:
         return "everything"
 
+    assert ("POST", "/forgotten") in calls(app)
     with TestClient(app, base_url="http://127.0.0.1:8000") as client:
-        assert asked(client, "GET", "/forgotten", None) not in TURNED_AWAY
-    assert ("GET", "/forgotten") in calls(app)
+        assert asked(client, "POST", "/forgotten", None) == 401
+        assert asked(client, "POST", "/no-such-route", None) == 401
+        assert asked(client, "POST", "/forgotten", FIRST) == 200
+
+
+@pytest.mark.fault(49)
+@pytest.mark.fault(51)
+def test_whatever_a_stranger_sends_he_is_asked_for_a_token_first(house: House) -> None:
+    app = house.app()
+    wrong: list[tuple[Any, ...]] = []
+    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
+        for method, path in calls(app):
+            if is_open(path) or path.startswith(DASHBOARD_PATH):
+                continue
+            for number, (headers, body) in enumerate(SENT_BY_STRANGERS):
+                answer = client.request(method, filled(path), headers=headers, content=body)
+                if answer.status_code != 401 or "no token" not in answer.json()["detail"]:
+                    wrong.append((method, path, number, answer.status_code))
+    assert wrong == []

@@ -54,6 +54,7 @@ from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Role, Tokens
+from htbot.services.trading_status import TradingStatuses
 from htbot.services.visits import VisitBook
 from htbot.strategies.registry import STRATEGIES
 
@@ -88,7 +89,8 @@ def chain(spot: float = 4152.0) -> Snapshot:
     """Puts and calls of the day around the spot, 10 cents wide, the nearer to the money the dearer."""
     options: list[ListedOption] = []
     quotes = {1: Quote(1, record.NOON, spot - 0.1, spot + 0.1, 1, 1, spot)}
-    for number, strike in enumerate(range(4100, 4210, 5)):
+    lowest = int(spot) // 5 * 5 - 50
+    for number, strike in enumerate(range(lowest, lowest + 110, 5)):
         for right in Right:
             con_id = 100 + number + (500 if right is Right.CALL else 0)
             options.append(ListedOption(con_id, record.DAY, Decimal(strike), right, "SPXW"))
@@ -228,6 +230,7 @@ class House:
             broker=BrokerSession(self.served, self.data),
             audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
             scheduler=scheduler,
+            trading=TradingStatuses(self.queries, scheduler),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,

@@ -40,6 +40,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
         prices=people.prices,
         freqtrade=people.freqtrade,
         monitoring=people.monitoring,
+        trading=people.trading,
         metrics=people.metrics.page,
         doorman=doorman,
         hosts=process.hosts,

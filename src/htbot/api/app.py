@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from htbot import __version__
 from htbot.api import errors
+from htbot.api.auth import Door
 from htbot.api.changes import Changes
 from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
@@ -34,13 +35,12 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
         title="htbot", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=alive
     )
     app.state.parts = parts
-    app.state.doorman = parts.doorman
     errors.install(app)
     if parts.dashboard is not None:
         mount(app, parts.dashboard)
-    app.add_middleware(ShortWay, feed=parts.feed, book=parts.doorman.book)
+    app.add_middleware(ShortWay, feed=parts.feed)
     app.add_middleware(Changes, feed=parts.feed)
-    app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note)
+    app.add_middleware(Guard, hosts=parts.hosts, note=parts.doorman.note, admit=Door(parts.doorman))
     app.add_middleware(Measure, metrics=parts.http)
     for router in ROUTERS:
         app.include_router(router)

@@ -59,14 +59,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unexpected)
 
 
-async def _on_htbot_error(_request: Request, error: Exception) -> JSONResponse:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
-    if status is None:
-        return await _on_unexpected(_request, error)
+def problem_of(error: HtbotError) -> JSONResponse:
+    """The answer to an error of ours; one that has no status of its own is a failure of htbot."""
+    status = _status_of(error) or HTTPStatus.INTERNAL_SERVER_ERROR
     if isinstance(error, Refused):
         fields = {"rule": error.rule, "reason": error.reason, "limit": error.limit, "value": error.value}
         return problem(status, str(error), fields=fields)
     return problem(status, str(error), headers=_headers(error))
+
+
+def _status_of(error: Exception) -> HTTPStatus | None:
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), None)
+
+
+async def _on_htbot_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HtbotError) or _status_of(error) is None:
+        return await _on_unexpected(request, error)
+    return problem_of(error)
 
 
 def _headers(error: Exception) -> dict[str, str]:

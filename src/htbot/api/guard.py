@@ -1,7 +1,8 @@
-"""What is turned away before any endpoint sees it: foreign hosts and origins, large and packed bodies, crowds.
+"""What is turned away before any endpoint sees it: foreign hosts and pages, strangers, large and packed bodies, crowds.
 
-Plain ASGI, for HTTP and WebSockets. A call gets a place of its class only once it has been received whole, so that a
-slow sender holds none. What a connection may do until then is the matter of `htbot.api.connection`.
+Plain ASGI, for HTTP and WebSockets. The token is asked for before anything of a body is looked at. A call gets a place
+of its class only once it has been received whole, so that a slow sender holds none. What a connection may do until then
+is the matter of `htbot.api.connection`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from htbot.api.errors import one_line, problem
+from htbot.api.auth import principal_of
+from htbot.api.errors import one_line, problem, problem_of
 from htbot.api.rooms import LIMITS, Full, Room, RouteClass, class_of
-from htbot.services.doorman import Principal
+from htbot.services.doorman import NotAdmitted
 from htbot.services.visits import Visit
 
 LARGEST_HEAD = 8 * 1024
@@ -91,12 +93,18 @@ def _added(dashboard: bool, encrypted: bool) -> tuple[tuple[bytes, bytes], ...]:
 
 
 class Guard:
-    """ASGI middleware. The host list keeps DNS rebinding out, the origin check foreign pages."""
+    """ASGI middleware. The host list keeps DNS rebinding out, the origin check foreign pages, the door strangers.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], note: Callable[[Visit], None]) -> None:
+    `admit` notes the caller in the scope of an HTTP call, or raises `NotAdmitted`; the dashboard has its own.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], note: Callable[[Visit], None], admit: Callable[[Scope], None]
+    ) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in hosts}
         self._note = note
+        self._admit = admit
         self._good: set[bytes] = set()
         self._rooms = {kind: Room(limits) for kind, limits in LIMITS.items()}
 
@@ -111,9 +119,12 @@ class Guard:
         try:
             head = _read_head(scope["headers"])
             self._check(head)
-            if scope["type"] == "http" and _has_body(head):
-                _check_body(head, LIMITS[kind].body)
-                receive = await _whole_body(receive, LIMITS[kind].body)
+            if scope["type"] == "http":
+                if kind is not RouteClass.DASHBOARD:
+                    self._admit(scope)
+                if _has_body(head):
+                    _check_body(head, LIMITS[kind].body)
+                    receive = await _whole_body(receive, LIMITS[kind].body)
             room = self._rooms[kind]
             await room.enter(client)
         except _Gone:
@@ -121,6 +132,9 @@ class Guard:
         except Full:
             detail = f"too many calls of class {kind} at once: try again in a second"
             await _refuse(_Refusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry=True), scope, receive, outgoing)
+            return
+        except NotAdmitted as stranger:
+            await problem_of(stranger)(scope, receive, outgoing)
             return
         except _Refusal as refusal:
             _log.info("%s %s from %s: %s", scope["type"], kind, client, refusal.detail)
@@ -165,7 +179,7 @@ class Guard:
 
     def _note_visit(self, scope: Scope, status: int) -> None:
         """Whoever has shown no right token is no visitor: guesses are the doorman's matter."""
-        principal: Principal | None = scope.get("state", {}).get("principal")
+        principal = principal_of(scope)
         if principal is None:
             return
         key = next((value.decode("latin-1")[:128] for name, value in scope["headers"] if name == _KEY), None)

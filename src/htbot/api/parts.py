@@ -30,6 +30,7 @@ from htbot.services.risk_rules import RiskRules
 from htbot.services.scheduler import Scheduler
 from htbot.services.strategies import Strategies
 from htbot.services.strategy_reads import StrategyReads
+from htbot.services.trading_status import TradingStatuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ApiParts:
     prices: Prices
     freqtrade: Freqtrade
     monitoring: Monitoring
+    trading: TradingStatuses
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]
@@ -83,7 +85,12 @@ def propose(parts: ApiParts, principal: Principal, body: TradeSignalBody, key: s
     Raises:
         Refused: a rule said no.
     """
-    request = ManualRequest(
+    return parts.manual_signals.propose(request_of(body), caller(principal, key))
+
+
+def request_of(body: TradeSignalBody) -> ManualRequest:
+    """The spread that a body asks for."""
+    return ManualRequest(
         strategy=body.strategy,
         symbol=body.symbol,
         quantity=body.qty_per_leg,
@@ -93,7 +100,6 @@ def propose(parts: ApiParts, principal: Principal, body: TradeSignalBody, key: s
         expiry=body.expiry,
         account=body.follower_id,
     )
-    return parts.manual_signals.propose(request, caller(principal, key))
 
 
 Parts = Annotated[ApiParts, Depends(_parts)]

@@ -15,7 +15,7 @@ from htbot.domain.margin import WhatIf
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import Session
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.matching.fees import Plan, TradedLeg, commissions
 from htbot.matching.fills import OrderLeg, leg_side, natural, price_of
 from htbot.matching.margin import Holding, requirement
@@ -32,7 +32,7 @@ _NO_LIMIT = Decimal(-1)
 
 @dataclass(slots=True)
 class SpreadAccount:
-    """A margin account that holds verticals and nothing else.
+    """A margin account that holds verticals, and stocks and funds.
 
     `day_trades` counts what was closed in the session in which it was opened, by contract, for five sessions.
     """
@@ -67,16 +67,17 @@ class SpreadAccount:
     def money(self, session: Session, now: datetime) -> Money:
         """What the broker tells of the account now."""
         worth = self.net_liquidation()
-        options = worth - self.cash
+        lent_on = worth - self._worth(_options(self.held.values()))
         margin = requirement(self.held.values(), self._mark)
-        free = self.cash - margin.initial
-        leverage = _BY_DAY if worth >= _DAY_TRADING_EQUITY and session.contains(now) else _BY_NIGHT
+        by_day = worth >= _DAY_TRADING_EQUITY and session.contains(now)
+        free = lent_on - (margin.intraday if by_day else margin.initial)
+        leverage = _BY_DAY if by_day else _BY_NIGHT
         left = _NO_LIMIT if worth >= _DAY_TRADING_EQUITY else Decimal(max(0, _DAY_TRADES - sum(self.day_trades)))
         gross = sum((abs(self._mark(one.con_id) * one.units) for one in self.held.values()), _ZERO)
         figures = AccountFigures(
             available_funds=_cents(free),
-            excess_liquidity=_cents(self.cash - margin.maintenance),
-            equity_with_loan=_cents(worth - options),
+            excess_liquidity=_cents(lent_on - margin.maintenance),
+            equity_with_loan=_cents(lent_on),
             gross_position_value=_cents(gross),
             total_cash=_cents(self.cash),
             settled_cash=_cents(self.cash),
@@ -84,29 +85,36 @@ class SpreadAccount:
         )
         return Money(self.name, _cents(worth), _cents(max(_ZERO, free) * leverage), figures)
 
-    def what_if(self, intent: OrderIntent) -> WhatIf:
-        """The account after an order, filled at the natural price of now or at its limit where that is worse."""
-        legs = [_order_leg(leg) for leg in intent.spread_legs]
+    def what_if(self, intent: OrderIntent, *, in_hours: bool = True) -> WhatIf:
+        """The account after an order, filled at the natural price of now or at its limit where that is worse.
+
+        In regular hours (`in_hours`) an account with enough equity opens against its margin of the day.
+        """
+        legs = [_order_leg(leg) for leg in intent.legs]
         price = natural(legs, intent.action, {leg.con_id: self.quote_of(leg.con_id) for leg in legs})
         if price is None:
             return WhatIf(unknown="a leg has no price")
+        net = max(price.net, intent.limit) if intent.action is Action.BUY else min(price.net, intent.limit)
+        gap = (net - price.net) / legs[0].weight
+        prices = [price.leg_prices[0] + (gap if intent.plain else 0), *price.leg_prices[1:]]
         sides = [leg_side(leg, intent.action) for leg in legs]
         traded = [
-            TradedLeg(SecType.OPTION, _class_of(leg), Decimal(abs(leg.ratio) * intent.quantity), paid, side, 100)
-            for leg, paid, side in zip(intent.spread_legs, price.leg_prices, sides, strict=True)
+            TradedLeg(_kind(leg), _class_of(leg), Decimal(abs(leg.ratio) * intent.quantity), paid, side, leg.multiplier)
+            for leg, paid, side in zip(intent.legs, prices, sides, strict=True)
         ]
         fee = sum(commissions(traded, self.plan), _ZERO)
-        net = max(price.net, intent.limit) if intent.action is Action.BUY else min(price.net, intent.limit)
-        multiplier = intent.spread_legs[0].multiplier
         sign = 1 if intent.action is Action.BUY else -1
-        cash = self.cash - sign * net * multiplier * intent.quantity - fee
+        cash = self.cash - sign * net * intent.legs[0].multiplier * intent.quantity - fee
         after = dict(self.held)
-        for leg in intent.spread_legs:
+        for leg in intent.legs:
             before = after.get(leg.con_id)
             quantity = Decimal(sign * leg.ratio * intent.quantity) + (_ZERO if before is None else before.quantity)
             after[leg.con_id] = replace(_of_leg(leg), quantity=quantity)
         margin = requirement(after.values(), self._mark)
-        return WhatIf(_cents(cash), _cents(margin.initial), _cents(margin.maintenance), _cents(fee))
+        lent_on = cash + self._worth(after.values()) - self._worth(_options(after.values()))
+        by_day = in_hours and cash + self._worth(after.values()) >= _DAY_TRADING_EQUITY
+        initial = margin.intraday if by_day else margin.initial
+        return WhatIf(_cents(lent_on), _cents(initial), _cents(margin.maintenance), _cents(fee))
 
     def _worth(self, holdings: Iterable[Holding]) -> Decimal:
         return sum((self._mark(held.con_id) * held.units for held in holdings), _ZERO)
@@ -122,15 +130,26 @@ class SpreadAccount:
         return price_of(known[0]) if known else _ZERO
 
 
-def _order_leg(leg: SpreadLeg) -> OrderLeg:
+def _order_leg(leg: Leg) -> OrderLeg:
     return OrderLeg(leg.con_id, abs(leg.ratio), Action.BUY if leg.ratio > 0 else Action.SELL)
 
 
-def _class_of(leg: SpreadLeg) -> str:
-    return UNDERLYINGS[leg.symbol].option_class
+def _options(holdings: Iterable[Holding]) -> list[Holding]:
+    """What nothing is lent on."""
+    return [held for held in holdings if held.sec_type is SecType.OPTION]
 
 
-def _of_leg(leg: SpreadLeg) -> Holding:
+def _kind(leg: Leg) -> SecType:
+    return SecType.OPTION if isinstance(leg, SpreadLeg) else SecType.STOCK
+
+
+def _class_of(leg: Leg) -> str:
+    return UNDERLYINGS[leg.symbol].option_class if isinstance(leg, SpreadLeg) else leg.symbol
+
+
+def _of_leg(leg: Leg) -> Holding:
+    if not isinstance(leg, SpreadLeg):
+        return Holding(leg.con_id, leg.symbol, SecType.STOCK, _ZERO, leg.multiplier)
     return Holding(
         con_id=leg.con_id,
         symbol=leg.symbol,
@@ -146,7 +165,7 @@ def _of_leg(leg: SpreadLeg) -> Holding:
 
 def _holding(fill: Fill) -> Holding:
     if fill.expiry is None or fill.strike is None or fill.right is None:
-        raise ValueError(f"execution {fill.exec_id} is of no option")
+        return _of_leg(PlainLeg(fill.con_id, fill.symbol, 1, fill.multiplier))
     leg = SpreadLeg(fill.con_id, fill.symbol, fill.expiry, fill.strike, fill.right, 1, fill.multiplier)
     return _of_leg(leg)
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, Protocol
 
 from htbot.backtest.spread_account import SpreadAccount
-from htbot.backtest.spread_book import SpreadBook
-from htbot.backtest.spread_feed import SpreadFeed
+from htbot.backtest.trade_book import TradeBook
+from htbot.domain.signals import Leg
+from htbot.portfolio.marks import Marks
 from htbot.portfolio.pnl import open_result
 from htbot.risk.breaker import BreakerLimits, Cause, DayFigures, Trip, judge_breaker
+
+
+class Prices(Protocol):
+    """What legs cost now: a feed of either kind."""
+
+    now: datetime
+
+    def marks(self, legs: tuple[Leg, ...]) -> Marks:
+        """The prices of these legs."""
+        ...
 
 
 class SpreadBreaker:
@@ -33,7 +45,7 @@ class SpreadBreaker:
         if self._trip is not None and self._trip.cause.ends_with_session:
             self._trip = None
 
-    def look(self, book: SpreadBook, account: SpreadAccount, feed: SpreadFeed, day: date) -> bool:
+    def look(self, book: TradeBook[Any], account: SpreadAccount, feed: Prices, day: date) -> bool:
         """Judge the day now; True when this look trips."""
         worth = account.net_liquidation()
         self._start_usd = worth if self._start_usd is None else self._start_usd

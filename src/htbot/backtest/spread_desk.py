@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
-from htbot.backtest.spread_book import HeldTrade, SpreadBook
+from htbot.backtest.spread_book import SpreadBook
 from htbot.backtest.spread_exchange import SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
+from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.sessions import Session
@@ -127,7 +128,7 @@ class SpreadDesk:
         quantity = closable_quantity(held.trade.legs, held.held, shown)
         if not quantity:
             return False
-        number = self._tools.book.next_exit(held.trade.session)
+        number = self._tools.book.next_exit(held.trade.strategy, held.trade.session)
         intent = exit_intent(held.trade, decision.reason, decision.marks, now, quantity, number)
         limit = limit_at(intent, self._tools.feed.marks(intent.legs), 0.0, None)
         self._tools.book.intents.append(intent)
@@ -229,7 +230,7 @@ class SpreadDesk:
             settled = self._tools.market.settlement(first.con_id)
             if settled is None or first.expiry > session.day:
                 continue
-            number = self._tools.book.next_exit(trade.session)
+            number = self._tools.book.next_exit(trade.strategy, trade.session)
             intent = exit_intent(trade, ExitReason.EXPIRY, None, now, trade.quantity, number)
             self._tools.book.intents.append(intent)
             held.exit_reason = ExitReason.EXPIRY

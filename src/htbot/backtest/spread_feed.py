@@ -6,28 +6,24 @@ It reads the same folds as the desk (`BarFold`, `QuoteSieve`, `window`); what th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from htbot.backtest.streams import BarStream, PriceLine, contract_id, told
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
-from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import UNDERLYINGS, SecType
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Leg
-from htbot.market.last import shown_trades
-from htbot.market.ports import Candle, ContractQuery, Market, Print, Show
-from htbot.marketdata.bars import BarFold
+from htbot.market.ports import ContractQuery, Market
 from htbot.marketdata.chain_window import ChainNeed, window
 from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import ListedOption, Snapshot
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.strategies.base import Needs
-
-_MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +36,6 @@ class Money:
     figures: AccountFigures
 
 
-@dataclass(frozen=True, slots=True)
-class _Trades:
-    """The market's trades up to an instant."""
-
-    market: Market
-    at: datetime
-
-    def prints(self, con_id: int, since: datetime) -> Sequence[Print]:
-        return self.market.prints(con_id, since, self.at)
-
-    def has_tape(self, con_id: int) -> bool:
-        return self.market.has_tape(con_id)
-
-
 class SpreadFeed:
     """One underlying with its options of the day; time moves by `move` alone, and only forwards."""
 
@@ -61,12 +43,10 @@ class SpreadFeed:
         self._market = market
         self._needs = needs
         self._underlying = UNDERLYINGS[needs.symbol]
-        self._con_id = self._underlying_id()
-        self._fold = BarFold(exact=True)
+        self._con_id = contract_id(market, self._underlying)
+        self._bars = BarStream(market, self._underlying, needs.bar_minutes)
+        self._line = PriceLine(market, self._con_id)
         self._sieve = QuoteSieve()
-        self._shown: Candle | None = None
-        self._line_since: datetime | None = None
-        self._line_last: float | None = None
         self._listed: tuple[date, list[ListedOption]] | None = None
         self._window: tuple[ListedOption, ...] = ()
         self._window_at: tuple[date, int] | None = None
@@ -79,23 +59,15 @@ class SpreadFeed:
         Raises:
             ConfigurationError: there are no bars of the underlying.
         """
-        since = history_from or self._market.sessions.all()[0].opens
-        candles = self._candles(since, now)
-        if not candles:
-            raise ConfigurationError(f"there are no bars of {self._needs.symbol} up to {now.isoformat()}")
-        self._shown, self._watching_since = candles[-1], now
-        return self._fold.load([self._bar(candle) for candle in candles], now)
+        closed = self._bars.begin(history_from or self._market.sessions.all()[0].opens, now)
+        self._watching_since = now
+        return closed
 
     def move(self, now: datetime) -> list[Bar]:
         """Go to an instant; returns the bars that have closed since the last one."""
         self.now = now
-        self._look_at_line()
-        if self._shown is not None:
-            for candle in self._candles(self._shown.start, now):
-                if candle.start >= self._shown.start and candle != self._shown:
-                    self._fold.update(self._bar(candle))
-                    self._shown = candle
-        return self._fold.settle(now)
+        self._line.move(now)
+        return self._bars.move(now)
 
     def follow(self, session: Session, need: ChainNeed) -> None:
         """Choose the part of the chain that is quoted from here on, as a desk takes its lines."""
@@ -126,10 +98,10 @@ class SpreadFeed:
         found = self._market.quote(con_id, self.now)
         if found is None:
             return None
-        told = _told(found, self.now)
+        quote = told(found, self.now)
         if con_id == self._con_id:
-            told = replace(told, last=self._line_last)
-        return self._sieve.admit(told)
+            quote = replace(quote, last=self._line.last)
+        return self._sieve.admit(quote)
 
     def marks(self, legs: tuple[Leg, ...]) -> Marks:
         """What these legs cost now."""
@@ -145,8 +117,8 @@ class SpreadFeed:
             symbol=self._needs.symbol,
             underlying_con_id=self._con_id,
             spot=self.spot(),
-            last_closed=self._fold.take_last_closed(),
-            open_bar=self._fold.open_bar,
+            last_closed=self._bars.fold.take_last_closed(),
+            open_bar=self._bars.fold.open_bar,
             options=self._window,
             quotes=self._quotes(con_ids),
             net_liquidation=money.net_liquidation,
@@ -161,21 +133,6 @@ class SpreadFeed:
         return {con_id: quote for con_id, quote in found.items() if quote is not None}
 
     # --- asking the market -----------------------------------------------------------------------------------------
-
-    def _underlying_id(self) -> int:
-        query = ContractQuery(symbol=self._underlying.symbol, sec_type=self._underlying.sec_type.value)
-        found = self._market.details(query, self._market.start)
-        if not found:
-            raise ConfigurationError(f"there are no prices of {self._underlying.symbol}")
-        return found[0].contract.con_id
-
-    def _candles(self, since: datetime, until: datetime) -> list[Candle]:
-        return self._market.candles(self._con_id, self._needs.bar_minutes * _MINUTE_S, since, until, Show.TRADES)
-
-    def _bar(self, candle: Candle) -> Bar:
-        volume = 0.0 if self._underlying.sec_type is SecType.INDEX else max(candle.volume, 0.0)
-        prices = (candle.open, candle.high, candle.low, candle.close)
-        return Bar(self._needs.symbol, candle.start, self._needs.bar_minutes, *prices, volume)
 
     def _listing(self, day: date) -> list[ListedOption]:
         if self._listed is None or self._listed[0] != day:
@@ -195,31 +152,3 @@ class SpreadFeed:
             ]
             self._listed = day, sorted(options, key=lambda option: (option.strike, option.right))
         return self._listed[1]
-
-    def _look_at_line(self) -> None:
-        """The underlying's last price as its line tells it: of trades, else of the quote."""
-        quote = self._market.quote(self._con_id, self.now)
-        if quote is not None:
-            trades = shown_trades(_Trades(self._market, self.now), quote, self._line_since, self._line_last)
-            if trades:
-                self._line_last = trades[-1].price
-            elif quote.last is not None:
-                self._line_last = quote.last
-        self._line_since = self.now
-
-
-def _told(quote: Quote, now: datetime) -> Quote:
-    """A quote after the wire: a side without a size is none, what stands is as of now, its origin is not told."""
-    return Quote(
-        con_id=quote.con_id,
-        as_of=now,
-        bid=_side(quote.bid, quote.bid_size),
-        ask=_side(quote.ask, quote.ask_size),
-        bid_size=quote.bid_size,
-        ask_size=quote.ask_size,
-        last=quote.last,
-    )
-
-
-def _side(price: float | None, size: float) -> float | None:
-    return None if price is None or price < 0 or not size > 0 else price

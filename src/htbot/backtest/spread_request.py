@@ -88,7 +88,8 @@ class SpreadResult:
     """What came of it, in the order in which it happened.
 
     `modelled_share` is the part of the fills, by number, whose quote was the model's; None without a fill. `bars` are
-    the closed bars of the days that were played. `halts` are trips of the breaker; `curve` has each close.
+    the closed bars of the days that were played, `known_at` the instants from which each of them could be read. `halts`
+    are trips of the breaker; `curve` has each close.
     """
 
     strategy: str
@@ -102,6 +103,7 @@ class SpreadResult:
     fills: tuple[Fill, ...]
     evaluations: tuple[Evaluation, ...]
     bars: tuple[Bar, ...]
+    known_at: tuple[datetime, ...]
     halts: tuple[str, ...]
     modelled_share: Decimal | None
     assumptions: tuple[str, ...]

@@ -7,11 +7,12 @@ walk, entries leave; what was sent is matched at the same instant, until nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import nan
 
+from htbot.backtest.day_loop import play_session
 from htbot.backtest.result import EquityCurve
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_book import SpreadBook
@@ -22,11 +23,10 @@ from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.spread_request import SpreadRequest, SpreadResult, SpreadSignal
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import NEW_YORK, Session, floor_to
+from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import Evaluation
 from htbot.engine.cycle import CycleInputs, confirm, decide
 from htbot.engine.memory import Memory
-from htbot.market.instants import GRID_S, next_instant
 from htbot.market.ports import Market
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sessions import trading_window
@@ -47,10 +47,10 @@ def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lamb
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
     """
     sessions = _chosen(request)
-    run = Run(request)
+    run = SpreadRun(request)
     run.begin(sessions[0])
     for number, session in enumerate(sessions, 1):
-        run.play(session)
+        play_session(request.market, session, [run])
         progress(number / len(sessions))
     return run.result(sessions)
 
@@ -77,8 +77,8 @@ def _chosen(request: SpreadRequest) -> list[Session]:
     return chosen
 
 
-class Run:
-    """One run; time goes forwards only."""
+class SpreadRun:
+    """One run; time goes forwards only. `begin`, sessions by `backtest.day_loop`, `result`."""
 
     def __init__(self, request: SpreadRequest) -> None:
         market, strategy = request.market, request.strategy
@@ -94,6 +94,7 @@ class Run:
         self._breaker = SpreadBreaker(request.breaker)
         self._memory: Memory | None = None
         self._bars: list[Bar] = []
+        self._known_at: list[datetime] = []
         self._recent: list[Bar] = []
         self._evaluations: list[Evaluation] = []
         self._closes: list[tuple[Decimal, float]] = []
@@ -102,17 +103,25 @@ class Run:
         """Start before the first bar of the first session."""
         self._recent = self._feed.begin(session.opens, self._request.history_from)
 
-    def play(self, session: Session) -> None:
-        """One session, from its open to its close."""
-        market = self._request.market
+    @property
+    def working(self) -> Iterable[datetime | None]:
+        """Of each order that works the time that it is good till."""
+        return self._exchange.working
+
+    @property
+    def arrivals(self) -> Iterable[datetime]:
+        """When orders that are under way arrive."""
+        return self._exchange.arrivals
+
+    def begin_session(self, session: Session) -> None:
+        """A session has nothing of the one before it but money and trades."""
         self._exchange.begin()
         self._account.begin_session()
         self._book.begin_session(session.day)
         self._breaker.begin()
-        now: datetime | None = session.opens
-        while now is not None and now <= session.closes:
-            self._instant(now, session)
-            now = next_instant(market, now, self._exchange.working, self._exchange.arrivals)
+
+    def end_session(self, session: Session) -> None:
+        """What has expired is settled, and the day's equity noted."""
         self._desk.expire(session)
         self._closes.append((self._account.net_liquidation(), self._bars[-1].close if self._bars else nan))
 
@@ -132,6 +141,7 @@ class Run:
             fills=tuple(book.fills),
             evaluations=tuple(self._evaluations),
             bars=tuple(self._bars),
+            known_at=tuple(self._known_at),
             halts=tuple(self._breaker.trips),
             modelled_share=Decimal(modelled) / len(book.fills) if book.fills else None,
             assumptions=ASSUMPTIONS,
@@ -149,18 +159,22 @@ class Run:
 
     # --- an instant -------------------------------------------------------------------------------------------------
 
-    def _instant(self, now: datetime, session: Session) -> None:
+    def move(self, now: datetime, session: Session) -> None:
+        """Go to an instant: orders that work look at the market, bars close, fills are heard."""
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
         self._bars += closed
+        self._known_at += [now] * len(closed)
         self._recent += closed
         self._desk.hear(fills, now)
-        sent = self._look(session, grid=floor_to(now, GRID_S) == now)
-        while sent:
-            self._desk.hear(self._exchange.match_due(now), now)
-            sent = self._look(session, grid=False)
 
-    def _look(self, session: Session, *, grid: bool) -> bool:
+    def again(self, session: Session) -> None:
+        """What was sent looks at the market of the same instant."""
+        del session
+        now = self._feed.now
+        self._desk.hear(self._exchange.match_due(now), now)
+
+    def look(self, session: Session, *, grid: bool) -> bool:
         """What the desk does when it has heard everything; True when it has sent something."""
         sent = self._desk.guard(session)
         if grid and session.contains(self._feed.now):
@@ -188,12 +202,13 @@ class Run:
         request, now = self._request, self._feed.now
         enabled = request.enabled_after is None or now > request.enabled_after
         money = self._account.money(session, now)
+        halted = self._breaker.halted_by, self._breaker.peak_usd
         inputs = CycleInputs(
             strategy=request.strategy,
             snapshot=self._feed.snapshot(money, self._desk.legs, enabled=enabled),
             session=session,
             bars=self._recent,
-            book=self._book.risk_book(session.day, now, self._breaker.halted_by, self._breaker.peak_usd),
+            book=self._book.risk_book(request.strategy.name, session.day, now, *halted),
             limits=request.limits,
             as_of=now,
             memory=self._memory,

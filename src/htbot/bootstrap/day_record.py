@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
 
-from htbot.backtest.spread_parity import DayRows, rows_of_trades
+from htbot.backtest.day_rows import DayRows, KnownBar, rows_of_trades
 from htbot.domain.sessions import Session
+from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
     AccountRepository,
     BarRepository,
@@ -17,35 +20,93 @@ from htbot.persistence.repositories import (
     IntentRepository,
     Series,
     SignalRepository,
+    StrategyRepository,
     TradeRepository,
 )
+from htbot.strategies.kinds import ON_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRecord:
+    """An instance as it was set and looked at.
+
+    `first_bar` is the first bar that its state is folded from, `since` the instant from which on it may enter: both
+    None when it was never folded. One `on_options` is folded from the first bar on record.
+    """
+
+    name: str
+    type: str
+    symbol: str
+    minutes: int
+    settings: Mapping[str, Any]
+    config_hash: str
+    first_bar: datetime | None
+    since: datetime | None
+
+    @property
+    def on_options(self) -> bool:
+        """Whether it sells spreads."""
+        return self.type in ON_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class DayRecord:
-    """A day of one account; `history_from` is the start of the first bar on record, None without any."""
+    """A day of one account; `history_from` is the start of strategy 1's first bar on record, None without any."""
 
     account: str
     history_from: datetime | None
     rows: DayRows
+    seats: tuple[SeatRecord, ...] = ()
+
+    def only(self, strategies: Collection[str], series: Collection[tuple[str, int]]) -> DayRows:
+        """What some strategies did, on the bars of some series (symbol and minutes)."""
+        rows = self.rows
+        refs = {one.ref for one in rows.intents if one.strategy in strategies}
+        return replace(
+            rows,
+            bars=[known for known in rows.bars if (known.bar.symbol, known.bar.minutes) in series],
+            evaluations=[one for one in rows.evaluations if one.strategy in strategies],
+            signals=[pair for pair in rows.signals if pair[0].strategy in strategies],
+            intents=[one for one in rows.intents if one.strategy in strategies],
+            fills=[one for one in rows.fills if one.ref in refs],
+            trades=[one for one in rows.trades if one.of in strategies],
+        )
 
 
 def read_day(transaction: Transaction, series: Series, session: Session) -> DayRecord:
-    """The day of the account that traded in the series' world."""
+    """The day of the account that traded in the series' world, with everything that any strategy did."""
     accounts = AccountRepository(transaction).all(series.world_id)
     account = accounts[0].account if accounts else ""
     day = session.day
-    bars = BarRepository(transaction).closed(series, session.closes)
+    history = BarRepository(transaction).closed(series, session.closes)
+    bars = BarRepository(transaction).of_day(series.world_id, day)
     signals = SignalRepository(transaction).of_session(day, account)
     return DayRecord(
         account=account,
-        history_from=bars[0].start if bars else None,
+        history_from=history[0].start if history else None,
         rows=DayRows(
-            bars=[bar for bar in bars if session.contains(bar.start)],
+            bars=[KnownBar(bar, known_at) for bar, known_at in bars if session.contains(bar.start)],
             evaluations=EvaluationRepository(transaction).of_day(day, account),
             signals=[(stored.signal, stored.refused_by) for stored in signals],
             intents=[stored.intent for stored in IntentRepository(transaction).of_session(day, account)],
             fills=FillRepository(transaction).of_session(day, account),
             trades=rows_of_trades(TradeRepository(transaction).of_session(day, account)),
         ),
+        seats=tuple(_seat(transaction, series.world_id, one) for one in StrategyRepository(transaction).all()),
+    )
+
+
+def _seat(transaction: Transaction, world_id: str, one: StrategyInstance) -> SeatRecord:
+    seen, first_bar = one.observed, None
+    if one.type in ON_OPTIONS:
+        first_bar = BarRepository(transaction).first(Series(world_id, one.symbol, one.minutes))
+    return SeatRecord(
+        name=one.name,
+        type=one.type,
+        symbol=one.symbol,
+        minutes=one.minutes,
+        settings=dict(one.settings),
+        config_hash=one.config_hash,
+        first_bar=first_bar if seen is None else seen.first_bar,
+        since=None if seen is None else seen.since,
     )

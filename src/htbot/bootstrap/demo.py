@@ -9,14 +9,16 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from htbot.adapters.live import LiveReader
+from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.day_record import DayRecord, read_day
 from htbot.bootstrap.install.stack import Stack
 from htbot.bootstrap.isolation import hear_nothing, interruptible, isolated_environ, temporary_place
@@ -30,12 +32,16 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.journal import day_journal
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import Series, TaskRunRepository
+from htbot.services.commands import Caller
 from htbot.services.schedule import schedule
+from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
 from htbot.settings import Settings, project_root
 
 # A day begins five minutes before the open and goes on five minutes after the close, so that the last mail is out.
 BEFORE_OPEN = timedelta(minutes=5)
 AFTER_CLOSE = timedelta(minutes=5)
+# One process decides after the other what there is to decide, with one memory: see `tasks.base.run_in_turn`.
+_IN_TURN = {"HTBOT_WORKER_PROCESSES": "1", "HTBOT_EVALUATION_PARTS": "1"}
 _STUCK_AFTER_S = 90.0
 _LOOK_EVERY_S = 0.2
 
@@ -46,7 +52,11 @@ class DemoFailed(HtbotError):
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one."""
+    """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one.
+
+    `instances` are strategies on plain instruments that are there before the day begins, beside strategy 1. `settings`
+    are those of this day, by variable; they count before `environ`.
+    """
 
     data: tuple[Path, ...] = ()
     day: date | None = None
@@ -56,6 +66,8 @@ class DemoOptions:
     bar: str | None = None
     folder: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    instances: tuple[NewStrategy, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 Progress = Callable[[datetime, float], None]
@@ -94,7 +106,7 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
             shutil.copytree(checked, folder, dirs_exist_ok=True)  # the calendar is not made twice
             stack = Stack(project_root(), _environ(options, folder, session))
             try:
-                stack.start()
+                stack.start(prepare=partial(_seat, stack, options.instances, session))
                 _watch(stack, session, progress)
                 return _collect(stack, session, options.symbol, started)
             finally:
@@ -142,8 +154,30 @@ def _session(options: DemoOptions, folder: Path) -> Session:
     return session
 
 
+def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> None:
+    """Add the instances as a person would, when the record is there and nobody decides yet.
+
+    Raises:
+        NotFound, CallerMistake: an instance that cannot be: the text says why.
+    """
+    if not instances:
+        return
+    begins = session.opens - BEFORE_OPEN
+    database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
+    live = LiveReader(stack.settings.redis.url)
+    parts = StrategyParts(database, live, partial(strategies, stack.settings), lambda: begins)
+    try:
+        for instance in instances:
+            Strategies(parts).add(instance, Caller("demo"))
+    finally:
+        database.close()
+
+
 def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
-    return isolated_environ(options.environ, folder) | {
+    return {
+        **isolated_environ(options.environ, folder),
+        **(_IN_TURN if options.speed == "max" else {}),
+        **options.settings,
         "HTBOT_SYMBOL": options.symbol,
         "PAPER_SPEED": str(options.speed),
         "PAPER_SEED": str(options.seed),

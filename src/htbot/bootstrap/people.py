@@ -47,6 +47,7 @@ from htbot.services.scheduler import Scheduler, SchedulerParts
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
+from htbot.services.trading_status import TradingStatuses
 from htbot.services.versions import Version, own_version, version_trouble
 from htbot.services.visits import VisitBook
 from htbot.settings import Settings, load_settings
@@ -82,6 +83,7 @@ class People:
     prices: Prices
     freqtrade: Freqtrade
     monitoring: Monitoring
+    trading: TradingStatuses
 
 
 def host_now() -> datetime:
@@ -199,4 +201,5 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         broker=BrokerSession(database, data),
         prices=Prices(database, data),
         scheduler=scheduler,
+        trading=TradingStatuses(queries, scheduler),
     )

@@ -33,7 +33,7 @@ def cast_of(strategies: str, symbols: str) -> Cast:
     Raises:
         ConfigurationError: a name is missing or given twice.
     """
-    return Cast(_names("strategies", strategies), _names("--symbol", symbols))
+    return Cast(names_of("strategies", strategies), names_of("--symbol", symbols))
 
 
 def seats_of(
@@ -47,8 +47,10 @@ def seats_of(
         NotFound: no strategy has such a name.
         ConfigurationError: a strategy on options, or a setting that does not fit.
     """
-    own = {name: _settings(name, cast.strategies, settings, catalogue) for name in cast.strategies}
-    _require_used(cast.strategies, settings, own)
+    own = settings_of(cast.strategies, settings, catalogue)
+    for name in cast.strategies:
+        if not catalogue[name].plain:
+            raise ConfigurationError(f"{name} trades options and is backtested alone: leave out the others")
     return [
         Seat(create_bar(name, own[name], catalogue), tapes[symbol])
         for name in cast.strategies
@@ -56,12 +58,31 @@ def seats_of(
     ]
 
 
-def _names(what: str, text: str) -> tuple[str, ...]:
+def settings_of(
+    names: Sequence[str], settings: Mapping[str, str], catalogue: Mapping[str, Entry]
+) -> dict[str, dict[str, str]]:
+    """The settings of each strategy: `name=value` is for every one that has it, `strategy.name=value` for that one.
+
+    Raises:
+        NotFound: no strategy has such a name.
+        ConfigurationError: a setting that nobody has.
+    """
+    own = {name: _settings(name, names, settings, catalogue) for name in names}
+    _require_used(names, settings, own)
+    return own
+
+
+def names_of(what: str, text: str, *, repeated: bool = False) -> tuple[str, ...]:
+    """The names of a list; one may be there twice only when it may be `repeated`.
+
+    Raises:
+        ConfigurationError: a name is missing or given twice.
+    """
     names = tuple(name.strip() for name in text.split(SEPARATOR))
     if "" in names:
         raise ConfigurationError(f"{what} {text}: a name is missing; write them as A{SEPARATOR}B")
     twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if twice is not None and not repeated:
         raise ConfigurationError(f"{what} {text}: {twice} is named twice")
     return names
 
@@ -73,8 +94,6 @@ def _settings(
     entry = catalogue.get(name)
     if entry is None:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
-    if not entry.plain:
-        raise ConfigurationError(f"{name} trades options and is backtested alone: leave out the others")
     known = {str(field["name"]) for field in entry.config.schema()}
     shared = {key: value for key, value in settings.items() if key in known}
     own = {}

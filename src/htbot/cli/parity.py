@@ -13,6 +13,7 @@ import typer
 from htbot.cli.failures import ExitCode
 from htbot.cli.flags import taking
 from htbot.cli.output import Json, plain, print_facts, print_json
+from htbot.cli.pairs import pairs
 from htbot.domain.errors import ConfigurationError
 
 
@@ -20,10 +21,16 @@ from htbot.domain.errors import ConfigurationError
 class ParityFlags:
     """Arguments and options of `htbot parity`."""
 
-    strategy: Annotated[str, typer.Argument(help="The strategy, such as spx_breakout.")]
+    strategy: Annotated[str | None, typer.Argument(help="A strategy, or several joined by commas.")] = None
+    every: Annotated[bool, typer.Option("--all", help="Every strategy that the stack runs, in one day.")] = False
     date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Session to play (required).")] = None
     data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None
-    symbol: Annotated[str, typer.Option(help="SPX, SPY or QQQ.")] = "SPX"
+    symbol: Annotated[
+        str | None, typer.Option(help="A symbol for all, or one for each, joined by commas; default: from the data.")
+    ] = None
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting: name=value, or strategy.name=value; repeatable.")
+    ] = None
     seed: Annotated[int, typer.Option(help="Seed of the synthetic market, when there is no --data.")] = 7
     bar: Annotated[str | None, typer.Option(help="Bar length of the data; default: the commonest gap.")] = None
     as_json: Json = False
@@ -38,24 +45,24 @@ def parity(flags: ParityFlags) -> None:
     """Play one day live and as a backtest; exit code 1 when they differ, with the first difference in time."""
     from htbot.bootstrap.demo import quiet
     from htbot.bootstrap.parity import ParityOptions, run
+    from htbot.bootstrap.research_several import names_of
     from htbot.cli.demo import show_progress
-    from htbot.domain.instruments import UNDERLYINGS
 
-    symbol = flags.symbol.upper()
-    if symbol not in UNDERLYINGS:
-        raise ConfigurationError(f"--symbol {flags.symbol}: one of {', '.join(UNDERLYINGS)}")
+    if (flags.strategy is None) != flags.every:
+        raise ConfigurationError("name a strategy such as spx_breakout, or give --all, not both")
     if flags.date is None:
         raise ConfigurationError("--date is missing: give the session to compare, YYYY-MM-DD")
     for path in flags.data or ():
         if not path.is_file():
             raise ConfigurationError(f"--data {path}: no such file")
     options = ParityOptions(
-        strategy=flags.strategy,
+        strategies=() if flags.strategy is None else names_of("strategies", flags.strategy),
         day=flags.date.date(),
         data=tuple(flags.data or ()),
-        symbol=symbol,
+        symbols=() if flags.symbol is None else names_of("--symbol", flags.symbol.upper(), repeated=True),
         seed=flags.seed,
         bar=flags.bar,
+        settings=pairs("--set", flags.settings or ()),
     )
     report = run(options, quiet if flags.as_json or not sys.stderr.isatty() else show_progress())
     if flags.as_json:
@@ -70,13 +77,14 @@ def show(summary: dict[str, Any]) -> None:
     """Print the verdict, the money of both sides, and the first difference."""
     verdict = "identical" if summary["identical"] else "NOT identical"
     counts = ", ".join(f"{count} {name}" for name, count in summary["compared"].items())
-    print(f"{summary['symbol']} on {summary['date']}: {verdict}; compared {counts}")
+    print(f"{', '.join(summary['strategies'])} on {summary['date']}: {verdict}; compared {counts}")
     for side, pnl in summary["pnl"].items():
         figures = (f"{name} {plain(pnl[name])}" for name in ("gross", "commissions", "net"))
         print(f"{side:<9} {', '.join(figures)} USD, {summary['wall_s'][side]:g} s")
     found = summary["divergence"]
     if found is None:
         return
+    print(f"rows that differ: {', '.join(f'{of} {count}' for of, count in sorted(summary['differing'].items()))}")
     print(f"\nFirst difference at {found['at']}: {found['reason']}\n")
     for side in ("stack", "backtest"):
         print_facts([(side, ""), *(found[side] or {"nothing": "-"}).items()])

@@ -78,6 +78,10 @@ def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
     queries, listings = people.queries, people.listings
     return {
         "status": Source(lambda: _seen(feed, lambda picture: picture.status), at_hand=True),
+        "open_trades": Source(lambda: _seen(feed, lambda picture: picture.open_trades), at_hand=True),
+        "scheduler": Source(people.scheduler.setting, 2),
+        "scheduler_day": Source(people.scheduler.status, 5, of_record=False),
+        "broker": Source(people.broker.status, 2, of_record=False),
         "pnl": Source(lambda: queries.pnl(Selection()), 2),
         "risk": Source(queries.risk, 5),
         "positions": Source(lambda: _seen(feed, lambda picture: picture.positions), at_hand=True),

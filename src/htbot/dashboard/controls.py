@@ -1,10 +1,14 @@
-"""The buttons that stop things: halt, resume, flatten. Each asks first, and does one thing however often it is hit."""
+"""The buttons that stop things: halt, resume, flatten. Each asks first, and does one thing however often it is hit.
+
+`ask` is how every act on the pages is confirmed, `follow_command` how one that the desk does is told about.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -66,6 +70,51 @@ def said(text: str) -> None:
     ui.html(str(tag("p", text)), sanitize=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked before something is done.
+
+    Attributes:
+        title: of the dialog.
+        told: what will happen, in paragraphs.
+        go: the word of the button that does it.
+        cls: its look.
+        word: what must be typed first; None for what is easily undone.
+    """
+
+    title: str
+    told: tuple[str, ...]
+    go: str
+    cls: str = "primary"
+    word: str | None = None
+
+
+def ask(question: Question, deed: Callable[[], Awaitable[object]]) -> None:
+    """Do it once the person has said so; the dialog is closed by then."""
+    with dialog(question.title) as opened:
+        for paragraph in question.told:
+            said(paragraph)
+        typed = None
+        if question.word is not None:
+            typed = ui.input(f"Type {question.word} to confirm").props("outlined autofocus autocomplete=off")
+            typed.classes("wide")
+
+        def confirmed() -> bool:
+            return typed is None or str(typed.value or "").strip().upper() == question.word
+
+        async def go() -> None:
+            if confirmed():
+                opened.close()
+                await deed()
+
+        with ui.element("div").classes("choices"):
+            button("Cancel", opened.close)
+            sure = button(question.go, go, f"{question.cls} strong")
+        if typed is not None:
+            typed.on("keydown.enter", go)
+            sure.bind_enabled_from(typed, "value", lambda _text: confirmed())
+
+
 def _ask_halt(screen: Screen) -> None:
     key = str(uuid4())
     with dialog("Halt trading") as opened:
@@ -88,21 +137,16 @@ def _ask_halt(screen: Screen) -> None:
 
 
 def _ask_resume(screen: Screen) -> None:
-    key = str(uuid4())
-    with dialog("Resume trading") as opened:
-        status = screen.value("status")
-        for halt in (status.halt if status else None) or ():
-            said(f"{halt.kind}, {halt.source}: {halt.reason or 'no reason given'}")
-        said("Halts set by people are lifted. A STOP file made by hand and a tripped breaker stay.")
+    key, status = str(uuid4()), screen.value("status")
 
-        async def resume() -> None:
-            opened.close()
-            answer = await screen.act(Role.OPERATOR, screen.dashboard.people.commands.resume, key)
-            tell_answer(screen, answer, "Trading goes on.")
+    async def resume() -> None:
+        answer = await screen.act(Role.OPERATOR, screen.dashboard.people.commands.resume, key)
+        tell_answer(screen, answer, "Trading goes on.")
 
-        with ui.element("div").classes("choices"):
-            button("Cancel", opened.close)
-            button("Resume", resume, "primary strong")
+    halts = (status.halt if status else None) or ()
+    told = [f"{halt.kind}, {halt.source}: {halt.reason or 'no reason given'}" for halt in halts]
+    stays = "Halts set by people are lifted. A STOP file made by hand and a tripped breaker stay."
+    ask(Question("Resume trading", (*told, stays), "Resume"), resume)
 
 
 def tell_answer(screen: Screen, answer: HaltAnswer | None, done: str) -> None:
@@ -114,30 +158,20 @@ def tell_answer(screen: Screen, answer: HaltAnswer | None, done: str) -> None:
 def _ask_flatten(screen: Screen) -> None:
     """Needs the word typed; never a PIN (RULINGS 14)."""
     key = str(uuid4())
-    with dialog("Flatten all") as opened:
-        said("Every working order is cancelled and every position of every account is closed, at once.")
-        typed = ui.input(f"Type {FLATTEN_WORD} to confirm").props("outlined autofocus autocomplete=off")
-        typed.classes("wide")
 
-        async def flatten() -> None:
-            if typed.value.strip().upper() != FLATTEN_WORD:
-                return
-            opened.close()
-            commands = screen.dashboard.people.commands
-            accepted = await screen.act(Role.OPERATOR, lambda caller: commands.close(EVERY_ACCOUNT, caller), key)
-            if accepted is not None:
-                screen.tell("Flatten was ordered: the desk closes everything.", good=True)
-                await _follow_flatten(screen, accepted)
+    async def flatten() -> None:
+        commands = screen.dashboard.people.commands
+        accepted = await screen.act(Role.OPERATOR, lambda caller: commands.close(EVERY_ACCOUNT, caller), key)
+        if accepted is not None:
+            screen.tell("Flatten was ordered: the desk closes everything.", good=True)
+            await follow_command(screen, accepted, "Flatten")
 
-        typed.on("keydown.enter", flatten)
-        with ui.element("div").classes("choices"):
-            button("Cancel", opened.close)
-            go = button("Flatten all", flatten, "danger strong")
-            go.bind_enabled_from(typed, "value", lambda text: str(text).strip().upper() == FLATTEN_WORD)
+    closes = "Every working order is cancelled and every position of every account is closed, at once."
+    ask(Question("Flatten all", (closes,), "Flatten all", "danger", FLATTEN_WORD), flatten)
 
 
-async def _follow_flatten(screen: Screen, accepted: Accepted) -> None:
-    """Tell how the close ended; it ends alike whether anybody looks or not."""
+async def follow_command(screen: Screen, accepted: Accepted, name: str) -> None:
+    """Tell how what the desk was told has ended; it ends alike whether anybody looks or not."""
     queries = screen.dashboard.people.queries
     for _ in range(_FOLLOWED_S):
         view = await screen.ask(queries.command, accepted.command_id)
@@ -145,7 +179,7 @@ async def _follow_flatten(screen: Screen, accepted: Accepted) -> None:
             return
         if view.state in ENDED:
             done = view.state == CommandState.DONE.value
-            screen.tell(f"Flatten: {view.state.lower()}{_why(view.result)}", good=done)
+            screen.tell(f"{name}: {view.state.lower()}{_why(view.result)}", good=done)
             return
         await asyncio.sleep(1)
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
-from htbot.dashboard import controls
+from htbot.dashboard import controls, steering
+from htbot.dashboard.pages import EVERYWHERE, PAGES
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.parts.markup import badge, join, tag
 from htbot.dashboard.parts.numbers import age
 from htbot.dashboard.session import PATH
+from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.persistence.queries.shapes import HaltView
 from htbot.services.status_view import StatusView
 
@@ -36,10 +38,10 @@ HEAD = (
 @contextmanager
 def frame(screen: Screen) -> Iterator[None]:
     """The page's own parts go inside."""
-    from htbot.dashboard.pages import PAGES
-
     if screen.look.dark is not None:
+        ui.add_head_html(f"<style>:root {{ color-scheme: {screen.look.theme}; }}</style>")
         ui.dark_mode(screen.look.dark)
+    ui.add_body_html(str(_shell(screen)))
     ui.html(str(tag("a", "Skip to content", href="#content", cls="skip")), sanitize=False)
     with ui.element("header").classes("top"):
         screen.panel(banner, "banner")
@@ -47,12 +49,18 @@ def frame(screen: Screen) -> Iterator[None]:
             controls.add(screen)
             ui.html(str(_preferences(screen)), sanitize=False).classes("preferences")
     with ui.element("nav").classes("side").props('aria-label="Pages"'):
-        links = [_link(page.name, page.path, page.title, page.key, screen) for page in PAGES if page.in_navigation]
-        ui.html(str(tag("ul", links)), sanitize=False)
+        ui.html(str(_links(screen)), sanitize=False)
     with ui.element("main").props('id="content" tabindex="-1"').classes(f"page page-{screen.page.name}"):
         screen.panel(troubles, "troubles")
+        steering.notices(screen)
         yield
     ui.html(str(_shortcuts(screen)), sanitize=False)
+
+
+def _shell(screen: Screen) -> Markup:
+    """What is there to see and to follow while the scripts of the page load; `dashboard.js` takes it away then."""
+    head = tag("div", tag("div", banner(screen), cls="banner"), cls="top")
+    return tag("div", head, tag("div", _links(screen), cls="side"), id="shell")
 
 
 def banner(screen: Screen) -> Markup:
@@ -61,7 +69,7 @@ def banner(screen: Screen) -> Markup:
     brand = tag("a", "htbot", href=f"{PATH}/", cls="brand")
     if status is None:
         return join(brand, badge("state unknown", "warn"))
-    return join(brand, _mode(status), _clock(screen, status), _lights(status))
+    return join(brand, _mode(status), _clock(screen, status), _lights(screen, status))
 
 
 def _mode(status: StatusView) -> Markup:
@@ -92,7 +100,7 @@ def _clock(screen: Screen, status: StatusView) -> Markup:
     )
 
 
-def _lights(status: StatusView) -> Markup:
+def _lights(screen: Screen, status: StatusView) -> Markup:
     """Desk and broker, each with its word."""
     running, connected = status.desk.state == "running", status.connection == "connected"
     lights = [
@@ -103,6 +111,9 @@ def _lights(status: StatusView) -> Markup:
         lights.append(tag("span", "HALTED", cls="badge halt"))
     elif status.trading_enabled is False:
         lights.append(tag("span", "ENTRIES OFF", cls="badge warn"))
+    scheduler: SchedulerSetting | None = screen.value("scheduler")
+    if scheduler is not None and scheduler.state is not SchedulerState.RUNNING:
+        lights.append(tag("span", f"SCHEDULER {scheduler.state.upper()}", cls="badge warn"))
     return tag("span", lights, cls="lights")
 
 
@@ -119,7 +130,8 @@ def troubles(screen: Screen) -> Markup:
     if halts:
         head = tag("p", "Trading is halted. ", tag("span", "Nothing is entered; exits go on.", cls="note"))
         lines.append(tag("div", head, tag("ul", halts), cls="trouble halt", role="status"))
-    if status is not None and not status.halt and status.trading_enabled is False and status.reason:
+    held = steering.held(screen)  # told below, with the way out
+    if status is not None and not (status.halt or held) and status.trading_enabled is False and status.reason:
         lines.append(tag("p", f"No entries: {status.reason}", cls="trouble warn"))
     lines += _stale(screen)
     return join(lines)
@@ -134,7 +146,7 @@ def _halt(screen: Screen, halt: HaltView) -> str:
 
 def _stale(screen: Screen) -> list[Markup]:
     """Why figures could not be read, or that they are old: a database that hangs says nothing by itself."""
-    readings = [screen.reading(topic) for topic in ("status", *screen.page.topics)]
+    readings = [screen.reading(topic) for topic in (*EVERYWHERE, *screen.page.topics)]
     trouble = next((reading.trouble for reading in readings if reading.trouble), None)
     status: StatusView | None = screen.value("status")
     age_s = None if status is None else (datetime.now(UTC) - status.as_of).total_seconds()
@@ -143,6 +155,12 @@ def _stale(screen: Screen) -> list[Markup]:
     told = trouble or "PostgreSQL has not answered"
     old = "nothing was read yet" if age_s is None else f"figures of the record are {age(age_s)} old"
     return [tag("p", f"{told}; {old}.", cls="trouble stale", role="status")]
+
+
+def _links(screen: Screen) -> Markup:
+    """Every main page."""
+    links = [_link(page.name, page.path, page.title, page.key, screen) for page in PAGES if page.in_navigation]
+    return tag("ul", links)
 
 
 def _link(name: str, path: str, title: str, key: str, screen: Screen) -> Markup:
@@ -191,8 +209,6 @@ def _preferences(screen: Screen) -> Markup:
 
 def _shortcuts(screen: Screen) -> Markup:
     """A native dialog: it closes with Escape and keeps the focus by itself."""
-    from htbot.dashboard.pages import PAGES
-
     keys = [(f"g {page.key}", page.title) for page in PAGES if page.in_navigation]
     keys += [("h", "Halt or resume"), ("f", "Flatten all"), ("t", "Light, dark, as the system")]
     keys += [("z", "New York or local time"), ("?", "This list"), ("Esc", "Close")]

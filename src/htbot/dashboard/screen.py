@@ -19,7 +19,7 @@ from htbot.dashboard import layout
 from htbot.dashboard.application import Dashboard
 from htbot.dashboard.gate import LOGIN, VISITOR
 from htbot.dashboard.look import Look
-from htbot.dashboard.pages import PAGES, Page
+from htbot.dashboard.pages import EVERYWHERE, PAGES, Page
 from htbot.dashboard.reading import Reading
 from htbot.dashboard.session import PATH, Visitor
 from htbot.domain.errors import HtbotError
@@ -207,7 +207,7 @@ def _register(dashboard: Dashboard, page: Page) -> None:
             parameters={**request.query_params, **request.path_params},
             client=client,
         )
-        topics: Sequence[str] = ("status", *page.topics)
+        topics: Sequence[str] = (*EVERYWHERE, *page.topics)
         await dashboard.reader.first(topics)
         with layout.frame(screen):
             built = page.build(screen)

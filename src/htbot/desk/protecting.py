@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing
@@ -24,13 +23,9 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close
 from htbot.domain.orders import PriceStyle
 from htbot.execution.intents import ProtectivePlace, protective_intent
-from htbot.execution.protective import protective_prices
+from htbot.execution.protective import Attempts, Change, Place, Standing, protective_steps
 from htbot.services.outbox import tell_seldom
 
-# A protective order that the broker ends is placed again after 1 s of market time, then after twice as long each time.
-LONGEST_PAUSE_S = 30
-# A change that the broker has not taken over is asked for again, never as fast as its messages come.
-CHANGE_EVERY = timedelta(seconds=1)
 # The broker may show a position later than it tells the execution that made it.
 SHOWN_WITHIN = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
@@ -50,27 +45,12 @@ class ProtectingParts:
     start: Callable[[Coroutine[None, None, None]], None]
 
 
-@dataclass(slots=True)
-class _Attempts:
-    """How often each kind was placed for a trade, and when one of them was placed or changed last."""
-
-    placed: dict[PriceStyle, int] = field(default_factory=dict)
-    placed_at: dict[PriceStyle, datetime] = field(default_factory=dict)
-    changed_at: dict[str, datetime] = field(default_factory=dict)
-
-    def may_place(self, style: PriceStyle, now: datetime) -> bool:
-        """One that was refused is tried again, but not in a storm."""
-        pause_s = min(2 ** max(self.placed.get(style, 0) - 1, 0), LONGEST_PAUSE_S)
-        last = self.placed_at.get(style)
-        return last is None or now - last >= timedelta(seconds=pause_s)
-
-
 class Protecting:
     """Brings what stands at the broker up to what is held. Nothing here waits."""
 
     def __init__(self, parts: ProtectingParts) -> None:
         self._parts = parts
-        self._attempts: dict[str, _Attempts] = {}
+        self._attempts: dict[str, Attempts] = {}
 
     def look(self, now: datetime) -> None:
         """Look at every plain trade, and at what stands for trades that are over."""
@@ -87,16 +67,14 @@ class Protecting:
             return
         if held.awaits_exits:
             return  # what is held is known when the executions have come
-        units = self._units(held, now)
-        attempts = self._attempts.setdefault(held.trade.id, _Attempts())
+        attempts = self._attempts.setdefault(held.trade.id, Attempts())
         standing = {live.intent.style: live for live in held.protective}
-        for style, price in protective_prices(held.trade).by_style().items():
-            live = standing.get(style)
-            if live is not None and units:
-                whole = held.booked(live) + units
-                self._follow(live, held.trade.legs[0].ratio * price, whole, attempts, now)
-            elif live is None and units and attempts.may_place(style, now):
-                self._place(held, (style, price, units), standing, attempts, now)
+        told = {style: _standing(held, live) for style, live in standing.items()}
+        for step in protective_steps(held.trade, self._units(held, now), told, attempts, now):
+            if isinstance(step, Place):
+                self._place(held, step, standing, attempts, now)
+            else:
+                self._change(held, step, attempts, now)
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
         """What is held by our fills; no more than the broker shows once it has had time to show it."""
@@ -105,42 +83,40 @@ class Protecting:
             return held.units
         return self._parts.orders.closable(held.trade)
 
-    def _follow(self, live: LiveOrder, limit: Decimal, wanted: int, attempts: _Attempts, now: datetime) -> None:
-        fits = live.limit == limit and live.size == wanted
-        changed_at = attempts.changed_at.get(live.intent.ref)
-        resting = changed_at is not None and now - changed_at < CHANGE_EVERY
-        if fits or not live.working or live.cancel_asked or resting or wanted > live.intent.quantity:
-            return
-        attempts.changed_at[live.intent.ref] = now
-        self._parts.orders.modify(live, limit, wanted)
-        _log.info("%s follows its trade: %s units at %s", live.intent.ref, wanted, limit)
+    def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
+        attempts.changed_at[step.ref] = now
+        self._parts.orders.modify(held.orders[step.ref], step.limit, step.size)
+        _log.info("%s follows its trade: %s units at %s", step.ref, step.size, step.limit)
 
     def _place(
         self,
         held: OpenTrade,
-        wanted: tuple[PriceStyle, Decimal, int],
+        step: Place,
         standing: dict[PriceStyle, LiveOrder],
-        attempts: _Attempts,
+        attempts: Attempts,
         now: datetime,
     ) -> None:
         """One order, in the group of what stands already."""
-        style, price, units = wanted
         trade, number = held.trade, self._parts.numbers.next_exit(held.trade)
         group = next((live.intent.group for live in standing.values()), None) or f"{trade.id}-X{number}"
-        place = ProtectivePlace(number, group, max(units, held.entry_quantity))
-        intent = protective_intent(trade, style, price, now, place)
+        place = ProtectivePlace(number, group, max(step.units, held.entry_quantity))
+        intent = protective_intent(trade, step.style, step.price, now, place)
         order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
         live = self._parts.orders.adopt(intent, order_id, intent.limit, now)
-        live.size = units
-        standing[style] = live
-        attempts.placed[style] = attempts.placed.get(style, 0) + 1
-        attempts.placed_at[style] = now
-        if attempts.placed[style] > 1:
+        live.size = step.units
+        standing[step.style] = live
+        attempts.note_place(step.style, now)
+        if attempts.placed[step.style] > 1:
             self._tell(intent.ref, now)
-        evidence = {"price": str(price), "units": units, "detail": "stands at the broker"}
+        evidence = {"price": str(step.price), "units": step.units, "detail": "stands at the broker"}
         self._parts.start(self._parts.closing.send(live, Close(intent, order_id, evidence), now))
 
     def _tell(self, ref: str, now: datetime) -> None:
         text = f"the {ref} replaces one that has ended at the broker while its trade is open"
         alert = error_alert("protective order", text, now)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
+
+
+def _standing(held: OpenTrade, live: LiveOrder) -> Standing:
+    changeable = live.working and not live.cancel_asked
+    return Standing(live.intent.ref, live.limit, live.size, live.intent.quantity, held.booked(live), changeable)

@@ -126,6 +126,10 @@ class Upkeep:
         facts = self._plan.facts | {"account": self._desk.account, "world": self._desk.world_id}
         self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
 
+    def reconnected(self, _now: datetime) -> None:
+        """The session was lost and has been taken up again: counted, since what was in doubt then is looked up."""
+        self._desk.ledger.post(lambda db: DeskStateRepository(db).count_reconnect())
+
     def stopped(self, why: str) -> None:
         """The desk ends in an orderly way."""
         now = self._desk.clock.now() if self._desk.clock.known else datetime.now(UTC)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, known
+from htbot.domain.trades import Trade, TradeState
 from htbot.engine.bar_account import MICRO, to_micro
 from htbot.engine.bar_loop import BarLoop, end_s
 from htbot.engine.bar_setup import loop_of
@@ -41,6 +43,24 @@ class Fate:
         """Whether it was a position at an instant."""
         filled = self.filled_s is not None and self.filled_s <= at_s
         return filled and (self.closed_s is None or self.closed_s > at_s)
+
+
+_LIVE = frozenset({TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING})
+
+
+def fate_of(trade: Trade, filled_at: datetime | None) -> Fate:
+    """What became of an entry, from its trade and the time of its first fill, None without one."""
+    side, rules = trade.legs[0].ratio, trade.rules
+    return Fate(
+        session=trade.session.toordinal(),
+        side=side,
+        quantity=trade.quantity,
+        price=UNKNOWN if trade.credit is None else float(-trade.credit * side),
+        filled_s=None if filled_at is None else filled_at.timestamp(),
+        closed_s=None if trade.state in _LIVE or trade.closed_at is None else trade.closed_at.timestamp(),
+        stop=UNKNOWN if rules.stop_price is None else float(rules.stop_price),
+        target=UNKNOWN if rules.target_price is None else float(rules.target_price),
+    )
 
 
 class RecordedLoop:

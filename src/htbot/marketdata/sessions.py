@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 from htbot.domain.sessions import Session
 from htbot.domain.windows import TradingHours, TradingWindow
@@ -10,6 +10,8 @@ from htbot.domain.windows import TradingHours, TradingWindow
 REGULAR_CLOSE = (16, 0)
 LAST_ENTRY_BEFORE_EARLY_CLOSE = timedelta(minutes=60)
 FLAT_BEFORE_EARLY_CLOSE = timedelta(minutes=15)
+LATEST_PLAIN_EXIT = time(15, 45)
+"""What is traded in a stock or fund has left by then, New York time (RULINGS 11)."""
 
 
 def trading_window(session: Session, hours: TradingHours) -> TradingWindow:

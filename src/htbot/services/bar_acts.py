@@ -27,7 +27,13 @@ def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Ma
     return None
 
 
-def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Callable[[], _Made]) -> _Made | None:
+def alone(
+    transaction: Transaction,
+    why_not: dict[str, str],
+    name: str,
+    act: Callable[[], _Made],
+    told: str = "its wish failed: ",
+) -> _Made | None:
     """Act on a wish in a savepoint; what fails leaves nothing behind, is told in `why_not`, and the others go on.
 
     None when it failed. The strategy stays enabled: its next look wishes the same again.
@@ -50,5 +56,5 @@ def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Cal
     if away:
         raise away[0]
     if failed:
-        why_not[name] = f"its wish failed: {failed[name]}"
+        why_not[name] = told + failed[name]
     return done

@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import OBSERVED, Direction, Evaluation, Signal
+from htbot.domain.signals import OBSERVED, Evaluation, Signal
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
+from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, late_bar_s, placed, signal_of
+from htbot.engine.share_entries import Wanted
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.book import BookQuery
@@ -35,23 +37,24 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.services.bar_acts import alone, guarded
-from htbot.services.bar_exits import leave
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
-from htbot.services.bar_memory import Shown, Watcher, clock, placed
-from htbot.services.bar_trader import BarTrader, Wanted, fates_of
+from htbot.services.bar_memory import Watcher
+from htbot.services.bar_trader import BarTrader, fates_of
 from htbot.services.strategies import Catalogue, give_up
 from htbot.strategies.registry import STRATEGIES, Entry, create_bar
 
 AFTER_CLOSE = timedelta(minutes=10)
 """The last bar of a session may be told so late."""
-LATE_S = 90
-"""A bar that is known this long after its end, or not at all, is told to be late: two looks of 30 s and the feed's."""
 _OVERLAP = timedelta(minutes=10)
 """A row may be committed this long after the market time from which it counts; one that is later still is a gap."""
 _LOOK_BACK_S = 4 * 86_400
 """A state that is folded anew looks for signals that were never written this far back: over a long weekend."""
 _MOST_STEPS = 1_000_000
 """Bars shown in one evaluation to states that are folded anew; the rest waits for the next."""
+
+
+_Traded = tuple[StrategyInstance, list[Fate] | None]
+"""An instance, and what became of its entries when it trades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,17 @@ class Look:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What an evaluation has found so far: reasons and signals by name of the instance."""
+    """What an evaluation has found so far: reasons and signals by name of the instance.
+
+    A wish of the `undone` was not acted on: their states are folded anew by the next look, which wishes the same again.
+    """
 
     why_not: dict[str, str] = field(default_factory=dict)
     fired: list[tuple[StrategyInstance, Fired, ClosedBar]] = field(default_factory=list)
     origins: dict[str, tuple[str, Origin]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     kept: dict[str, Watcher] = field(default_factory=dict)
+    undone: set[str] = field(default_factory=set)
 
 
 class BarEvaluator:
@@ -106,19 +113,21 @@ class BarEvaluator:
         instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
+        fates = {one.name: _fates(transaction, one, look.account) for one in instances if one.mode == TRADE}
         fits = {
             one.name: memory[one.name]
             for one in instances
-            if one.mode != TRADE and one.name in memory and memory[one.name].serves(one, look.as_of)
+            if one.name in memory and memory[one.name].serves(one, look.as_of, fates.get(one.name))
         }
         late = self._go_on(transaction, look, fits, outcome)
         fresh = [one for one in instances if one.name not in fits or one.name in late]
-        self._begin(transaction, look, fresh, outcome)
+        self._begin(transaction, look, [(one, fates.get(one.name)) for one in fresh], outcome)
         for name, bar in late.items():
             told = f"the bar of {clock(bar.start_s)} was told or changed at {clock(bar.known_s)}: folded anew"
             outcome.why_not[name] = f"{told}; {outcome.why_not.get(name, '')}".rstrip("; ")
         fired = self._store(transaction, look, instances, outcome)
-        self._remember(transaction, (look.part, look.parts, look.world_id), outcome.kept)
+        kept = {name: watcher for name, watcher in outcome.kept.items() if name not in outcome.undone}
+        self._remember(transaction, (look.part, look.parts, look.world_id), kept)
         return f"{len(instances)} looked at, {fired} signals"
 
     def _remember(self, transaction: Transaction, key: tuple[int, int, str], kept: dict[str, Watcher]) -> None:
@@ -194,51 +203,48 @@ class BarEvaluator:
         watcher.read_until = look.as_of
         oldest_s = look.as_of.timestamp() - _LOOK_BACK_S
         outcome.fired += [(instance, what, bar) for what, bar in fired if bar.known_s > oldest_s]
-        said = [] if watcher.through_s != before_s else ["no bar has closed since the last look"]
-        if len(watcher.missing) > gaps and before_s:
+        watched = instance.mode != TRADE  # what trades says where it stands
+        said = ["no bar has closed since the last look"] if watched and watcher.through_s == before_s else []
+        if len(watcher.missing) > gaps and before_s and watched:
             said = [f"{len(watcher.missing) - gaps} bars are missing before that of {clock(watcher.through_s)}"]
-        late_s = _late(calendar, watcher.through_s, instance.minutes, look)
+        late_s = late_bar_s(calendar, watcher.through_s, instance.minutes, look.as_of)
         if late_s is not None:
             said = [f"the bar of {clock(late_s)} is late"]
         outcome.why_not[instance.name] = "; ".join([*said, watcher.observation.standing()])
 
     # --- states that are folded anew ------------------------------------------------------------------------------
 
-    def _begin(
-        self, transaction: Transaction, look: Look, instances: Sequence[StrategyInstance], outcome: _Outcome
-    ) -> None:
+    def _begin(self, transaction: Transaction, look: Look, instances: Sequence[_Traded], outcome: _Outcome) -> None:
         """Fold states from their first bar, as many as one evaluation has time for, the rest before them next time."""
         if not instances:
             return
         place, room = (look.part, look.parts, look.world_id), self._most_steps
         last = self._folded_last.get(place, "")
-        chosen: list[StrategyInstance] = []
-        for one in sorted(instances, key=lambda one: (one.name <= last, one.name)):
+        chosen: list[_Traded] = []
+        for one, fates in sorted(instances, key=lambda each: (each[0].name <= last, each[0].name)):
             if room <= 0:
                 outcome.why_not[one.name] = "its state is folded with one of the next looks"
                 continue
-            chosen.append(one)
+            chosen.append((one, fates))
             room -= steps(one, look.as_of)
-        self._folded_last[place] = chosen[-1].name
-        found = histories(transaction, look.world_id, look.as_of, chosen)
+        self._folded_last[place] = chosen[-1][0].name
+        found = histories(transaction, look.world_id, look.as_of, [one for one, _ in chosen])
         if not found:
-            outcome.why_not |= {one.name: _waits(one, 0) for one in chosen}
+            outcome.why_not |= {one.name: _waits(one, 0) for one, _ in chosen}
             return
         first_s = min(bars[0].start_s for bars in found.values() if bars)
         calendar = self._days(transaction, datetime.fromtimestamp(first_s, UTC), look.as_of)
         ready: dict[tuple[str, int], list[Shown]] = {}
-        for one in chosen:
+        for one, fates in chosen:
             key = (one.symbol, one.minutes)
             if key not in ready:
                 ready[key] = placed(found.get(key, ()), calendar, one.minutes)
-            since = one.created_at if one.observed is None else one.observed.first_bar
-            fates = fates_of(transaction, one.name, look.account, since) if one.mode == TRADE else None
             self._fold(look, (one, fates), ready[key], calendar, outcome)
 
     def _fold(
         self,
         look: Look,
-        traded: tuple[StrategyInstance, list[Fate] | None],
+        traded: _Traded,
         history: Sequence[Shown],
         calendar: TapeCalendar,
         outcome: _Outcome,
@@ -250,7 +256,7 @@ class BarEvaluator:
             if len(history) < max(instance.warm_up_bars, 1):
                 outcome.why_not[instance.name] = _waits(instance, len(history))
                 return
-            late_s = _late(calendar, history[-1][0].start_s, instance.minutes, look)
+            late_s = late_bar_s(calendar, history[-1][0].start_s, instance.minutes, look.as_of)
             if late_s is not None:
                 outcome.why_not[instance.name] = f"waits for its history: the bar of {clock(late_s)} is not there"
                 return
@@ -267,7 +273,7 @@ class BarEvaluator:
             return
         since_s = origin.since.timestamp()
         loop = Observation(strategy, since_s) if fates is None else RecordedLoop(strategy, since_s, fates)
-        watcher = Watcher(instance, origin, loop, 0, look.as_of)
+        watcher = Watcher(instance, origin, loop, 0, look.as_of, fates)
         self._show(look, watcher, [one for one in history if one[0].start_s >= first_s], calendar, outcome)
 
     def _known(self, name: str) -> Mapping[str, Entry]:
@@ -317,45 +323,59 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        Exits come first. Then each entry is weighed, which takes as long as the broker takes to answer, and only then
-        the account is held and what was weighed is entered. By name, so that no two workers wait for each other.
+        All are weighed first, which takes as long as the broker takes to answer; only then the account is held. By
+        name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
         acted: set[str] = set()
-        trader, snapshot, entries = self._trader, look.snapshot, []
-        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[1].action != "leave", one[0].name)):
-            kept = outcome.kept.get(instance.name)
-            loop, name = None if kept is None else kept.observation, instance.name
-            if instance.mode != TRADE or trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
-                continue
-            wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, _ended_s(fired, bar))
-            if fired.action == "leave":
-                if alone(transaction, outcome.why_not, name, partial(leave, transaction, wish.signal, wish.ended_at)):
-                    acted.add(name)
-            elif instance.enabled and not look.exits_only:  # else it is asked for its exits only
-                entry = alone(transaction, outcome.why_not, name, partial(trader.weigh, transaction, wish, snapshot))
-                entries += [] if entry is None else [(name, entry)]
-        if trader is not None and entries:
-            BookQuery(transaction).hold_account(look.account)
-            for name, entry in entries:
-                if alone(transaction, outcome.why_not, name, partial(trader.enter, transaction, entry)):
-                    acted.add(name)
+        trader, snapshot, why_not = self._trader, look.snapshot, outcome.why_not
+        wishes = self._wishes(look, outcome)
+        if trader is None or snapshot is None or not wishes:
+            return acted
+        acts = [
+            alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot))
+            for name, wish in wishes
+        ]
+        BookQuery(transaction).hold_account(look.account)
+        for (name, _wish), act in zip(wishes, acts, strict=True):
+            done = None if act is None else alone(transaction, why_not, name, act)
+            if done:
+                acted.add(name)
+            elif done is None:
+                outcome.undone.add(name)
         return acted
 
+    def _wishes(self, look: Look, outcome: _Outcome) -> list[tuple[str, Wanted]]:
+        """What is to be acted on; what is not now stays undone."""
+        wishes = []
+        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[0].name, one[2].start_s)):
+            kept = outcome.kept.get(instance.name)
+            loop = None if kept is None else kept.observation
+            if instance.mode != TRADE:
+                continue
+            able = self._trader is not None and look.snapshot is not None
+            # disabled or stopped while it holds something: it is asked for its exits
+            able = able and not (fired.action == "enter" and (look.exits_only or not instance.enabled))
+            if able and isinstance(loop, RecordedLoop):
+                wishes.append((instance.name, _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)))
+            else:
+                outcome.undone.add(instance.name)
+        return wishes
 
-def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, ended_s: int) -> Wanted:
+
+def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: ClosedBar) -> Wanted:
     return Wanted(
         signal=signal,
         fired=fired,
         loop=loop,
         config=loop.strategy.config,
         config_hash=loop.strategy.config_hash,
-        fresh=look.as_of.timestamp() - ended_s <= LATE_S,
-        ended_at=datetime.fromtimestamp(ended_s, UTC),
+        fresh=is_fresh(fired, bar, look.as_of),
+        ended_at=datetime.fromtimestamp(ended_s(fired, bar), UTC),
     )
 
 
-def _ended_s(fired: Fired, bar: ClosedBar) -> int:
-    return bar.start_s + (fired.bar.end_minute - fired.bar.minute) * 60
+def _fates(transaction: Transaction, one: StrategyInstance, account: str) -> list[Fate]:
+    return fates_of(transaction, one.name, account, one.created_at if one.observed is None else one.observed.first_bar)
 
 
 def _open(transaction: Transaction, as_of: datetime) -> bool:
@@ -363,33 +383,9 @@ def _open(transaction: Transaction, as_of: datetime) -> bool:
     return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
 
 
-def _late(calendar: TapeCalendar, through_s: int, minutes: int, look: Look) -> int | None:
-    """The start of the bar that should be there by now and is not."""
-    expected_s = calendar.next_start_s(through_s, minutes)
-    due_s = look.as_of.timestamp() - LATE_S - 60 * minutes
-    return expected_s if expected_s is not None and expected_s <= due_s else None
-
-
 def _waits(instance: StrategyInstance, there: int) -> str:
     return f"waits for its history: {there} of {instance.warm_up_bars} bars of {instance.minutes} min are there"
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:
-    late = look.as_of.timestamp() - _ended_s(fired, bar)
-    told = f"; the bar of {clock(bar.start_s)} was seen {late:.0f} s after its end" if late > LATE_S else ""
-    return Signal(
-        strategy=instance.name,
-        account=look.account,
-        symbol=instance.symbol,
-        session=date.fromordinal(fired.bar.session),
-        as_of=look.as_of,
-        direction=Direction(fired.direction),
-        level=fired.price,
-        price=fired.price,
-        trend=0,
-        reason=fired.reason + told,
-        levels=fired.levels,
-        indicators=fired.numbers,
-        action=fired.action,
-        bar_start=datetime.fromtimestamp(bar.start_s, UTC),
-    )
+    return signal_of(Looked(instance.name, look.account, instance.symbol, look.as_of), fired, bar)

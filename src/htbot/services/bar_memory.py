@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from htbot.domain.bars import TapeBar
-from htbot.domain.sessions import NEW_YORK
 from htbot.engine.observation import Fired, Observation
-from htbot.engine.recorded import RecordedLoop
+from htbot.engine.recorded import Fate, RecordedLoop
+from htbot.engine.recorded_bars import Shown, require_prices
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.records import StrategyInstance
-
-HIGHEST_PRICE_USD = 100_000_000
-"""A hundred times the dearest share: what is above it is a mistake of a strategy."""
-Shown = tuple[ClosedBar, TapeBar]
 
 
 @dataclass(slots=True)
@@ -25,7 +19,7 @@ class Watcher:
     """An instance's state folded up to the bar that starts at `through_s`, of bars known at `read_until`.
 
     `missing` are starts of bars that were not there when a later one was folded: what comes for one of them, or changes
-    a bar that is folded already, makes the state void.
+    a bar that is folded already, makes the state void. So does another fate of an entry (`fates`) of one that trades.
     """
 
     instance: StrategyInstance
@@ -33,14 +27,16 @@ class Watcher:
     observation: Observation | RecordedLoop
     through_s: int
     read_until: datetime
+    fates: list[Fate] | None = None
     missing: set[int] = field(default_factory=set)
 
-    def serves(self, instance: StrategyInstance, as_of: datetime) -> bool:
-        """True while instance and settings are those that were folded, and nothing younger than `as_of` was."""
+    def serves(self, instance: StrategyInstance, as_of: datetime, fates: list[Fate] | None) -> bool:
+        """True while instance, settings and fates are those that were folded, and nothing younger than `as_of` was."""
         return (
             instance.config_hash == self.instance.config_hash
             and instance.observed == self.origin
             and instance.type == self.instance.type
+            and fates == self.fates
             and self.read_until <= as_of
         )
 
@@ -64,31 +60,6 @@ class Watcher:
             self.through_s = bar.start_s
             what = observation.show(tape_bar)
             if what is not None:
-                _require_prices(what)
+                require_prices(what)
                 fired.append((what, bar))
         return fired
-
-
-def _require_prices(fired: Fired) -> None:
-    """The advice of an entry is numbers that can be traded; an exit needs none.
-
-    Raises:
-        ValueError: a stop or target that is no price, or a confidence that is no number.
-    """
-    for name, level in fired.levels.items() if fired.action == "enter" else ():
-        if not 0 < level <= HIGHEST_PRICE_USD:
-            raise ValueError(f"its {name} of {level} is no price: from 0 to {HIGHEST_PRICE_USD:,} dollars")
-    for name, number in fired.numbers.items():
-        if not math.isfinite(number):
-            raise ValueError(f"its {name} of {number} is no number")
-
-
-def placed(bars: Iterable[ClosedBar], calendar: TapeCalendar, minutes: int) -> list[Shown]:
-    """Bars of regular hours with their place in the session."""
-    found = ((bar, calendar.tape_bar(bar, minutes)) for bar in bars)
-    return [(bar, tape_bar) for bar, tape_bar in found if tape_bar is not None]
-
-
-def clock(at_s: float) -> str:
-    """`10:05`, New York."""
-    return datetime.fromtimestamp(at_s, UTC).astimezone(NEW_YORK).strftime("%H:%M")

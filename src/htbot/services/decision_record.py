@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
@@ -13,9 +12,7 @@ from htbot.alerts.wording import error_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.decisions import RiskDecision, RiskRefusal
 from htbot.domain.errors import StopTrading
-from htbot.domain.orders import OrderIntent
-from htbot.domain.signals import Signal
-from htbot.domain.trades import Trade
+from htbot.engine.decided import Decided
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import (
     HaltRepository,
@@ -30,23 +27,6 @@ from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import store_quotes
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A signal and what risk answered; with an approval the trade and its entry."""
-
-    signal: Signal
-    decision: RiskDecision
-    trade: Trade | None = None
-    intent: OrderIntent | None = None
-
-    @property
-    def refused_by(self) -> str | None:
-        """The rule that refused, with its reason; None for an approval."""
-        if not isinstance(self.decision, RiskRefusal):
-            return None
-        return f"{self.decision.refused_by.rule}: {self.decision.refused_by.reason}"
 
 
 def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot | None) -> bool:

@@ -109,6 +109,18 @@ class ManualAnswer:
     outcomes: list[RuleOutcome] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gate says of a proposal now. `refused_by` is null when it would pass; prices null when there is none."""
+
+    accepted: bool
+    refused_by: RuleOutcome | None
+    credit_mid: Decimal | None = None
+    credit_natural: Decimal | None = None
+    maximum_loss: Decimal | None = None
+    outcomes: list[RuleOutcome] = field(default_factory=list)
+
+
 def nobody_to_ask(_request: ManualRequest) -> Snapshot | None:
     """The published snapshot has to do."""
     return None
@@ -207,6 +219,22 @@ class ManualSignals:
         if isinstance(answer, Refused):
             raise answer
         return answer
+
+    def judge(self, request: ManualRequest) -> Judged:
+        """What `propose` would come to now; nothing is written. Raises as `propose` does, but for refusals."""
+        try:
+            direction = request.direction
+            asked = self._parts.ask(request)
+            margin = self._ask_margin(request, direction, asked)
+            with self._parts.database.transaction() as session:
+                scene = self._scene(session, request, asked)
+                weighed = self._confirm(self._weigh(session, request, direction, scene), scene, margin)
+        except Refused as refused:
+            return Judged(accepted=False, refused_by=RuleOutcome(passed=False, **_told(refused)))
+        decision, plan = weighed.decision, weighed.plan
+        refused_by = decision.refused_by if isinstance(decision, RiskRefusal) else None
+        prices = (plan.mid_credit, plan.natural_credit, plan.maximum_loss_usd)
+        return Judged(refused_by is None, refused_by, *prices, list(decision.outcomes))
 
     def _take(self, session: Session, request: ManualRequest, caller: Caller) -> tuple[Command, bool]:
         at = look(self._parts.live, self._parts.host_now()).market_time or self._parts.host_now()

@@ -9,9 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.bars import Bar
-from htbot.domain.margin import MarginQuestion
+from htbot.domain.decisions import Approved, RiskRefusal, RuleOutcome
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.sessions import NEW_YORK, Session
+from htbot.domain.signals import OBSERVED
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
+from htbot.engine.decided import Decided
 from htbot.engine.memory import Memory
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
@@ -23,7 +26,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
-from htbot.services.decision_record import Decided, store_decided
+from htbot.services.decision_record import store_decided
 from htbot.services.margin import AskMargin
 from htbot.strategies.base import Strategy
 
@@ -36,20 +39,49 @@ class DayRange:
     low: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a person has switched: `off` says why nothing is entered; `observed`: signals are recorded, nothing sent."""
+
+    off: str | None = None
+    observed: bool = False
+
+
+TRADES = Switches()
+NOT_ENABLED = Switches("the strategy is switched off: set HTBOT_ENABLED=true")
+_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A decision that is not stored yet; `answer` is the broker's about its entry, None without one."""
+
+    inputs: CycleInputs
+    outcome: CycleOutcome
+    answer: WhatIf | None
+
+
 class MarketReader:
-    """Reads for one strategy; `enabled` is the person's switch (RULINGS 27), `ask_margin` shows the broker an entry.
+    """Reads for one strategy; `ask_margin` shows the broker an entry, `switches` are a person's.
 
     The strategy's state is kept between readings, so that each folds only what is new (RULINGS 20). It is never more
     than a copy of what the bars say: another process, or this one after a restart, folds the same state from the bars.
     """
 
-    def __init__(self, strategy: Strategy[Any], limits: Limits, ask_margin: AskMargin, *, enabled: bool) -> None:
+    def __init__(
+        self, strategy: Strategy[Any], limits: Limits, ask_margin: AskMargin, switches: Switches = TRADES
+    ) -> None:
         self._strategy = strategy
         self._limits = limits
         self._ask_margin = ask_margin
-        self._enabled = enabled
+        self._switches = switches
         self._memories: dict[Series, Memory] = {}
         self._session_today: Session | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that its rows are recorded under."""
+        return self._strategy.name
 
     @property
     def symbol(self) -> str:
@@ -57,10 +89,14 @@ class MarketReader:
         return self._strategy.needs.symbol
 
     def read(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> CycleOutcome:
-        """Decide at `as_of` and store what came of it, in the caller's transaction.
+        """Decide at `as_of` and store what came of it, in the caller's transaction."""
+        return self.enter(transaction, self.weigh(transaction, snapshot, as_of))
+
+    def weigh(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> Weighed:
+        """Decide at `as_of`; nothing of it is stored yet.
 
         An entry that every other rule has let through is shown to the broker meanwhile: the strategy's book stays
-        locked, so that one entry is asked about once. It is committed on the account's book of then.
+        locked, so that one entry is asked about once.
         """
         session = self._session(transaction, as_of)
         series = Series(snapshot.world_id, self.symbol, self._strategy.needs.bar_minutes)
@@ -68,31 +104,41 @@ class MarketReader:
         if memory is not None and not memory.serves(as_of):
             memory = None
         bars = self._bars(transaction, series, session, memory, as_of)
-        books = BookQuery(transaction)
-        key = BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date())
         inputs = CycleInputs(
             strategy=self._strategy,
             snapshot=snapshot,
             session=session,
             bars=bars,
-            book=self._switched(books.read(key, as_of)),
+            book=self._switched(BookQuery(transaction).read(self._key(snapshot, as_of), as_of)),
             limits=self._limits,
             as_of=as_of,
             memory=memory,
         )
         outcome = decide(inputs)
-        if outcome.intent is not None:
-            answer = self._ask_margin(MarginQuestion.of(outcome.intent))
-            outcome = confirm(replace(inputs, book=self._switched(books.read_last(key, as_of))), outcome, answer)
-        self._memories[series] = outcome.memory
-        self._store(transaction, outcome, snapshot)
+        if self._switches.observed:
+            outcome = _observed(outcome)
+        if memory is not None or len(bars) >= self._strategy.needs.warm_up_bars:
+            self._memories[series] = outcome.memory  # older bars may still come before that
+        answer = None if outcome.intent is None else self._ask_margin(MarginQuestion.of(outcome.intent))
+        return Weighed(inputs, outcome, answer)
+
+    def enter(self, transaction: Transaction, weighed: Weighed) -> CycleOutcome:
+        """Store what came of it: an entry on the account's last book, by every rule once more."""
+        inputs, outcome = weighed.inputs, weighed.outcome
+        if weighed.answer is not None:
+            key, as_of = self._key(inputs.snapshot, inputs.as_of), inputs.as_of
+            book = self._switched(BookQuery(transaction).read_last(key, as_of))
+            outcome = confirm(replace(inputs, book=book), outcome, weighed.answer)
+        self._store(transaction, outcome, inputs.snapshot)
         return outcome
 
+    def _key(self, snapshot: Snapshot, as_of: datetime) -> BookKey:
+        return BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date())
+
     def _switched(self, book: Book) -> Book:
-        """The book, halted while the person's switch is off."""
-        if self._enabled:
-            return book
-        return replace(book, halted_by=book.halted_by or "the strategy is switched off: set HTBOT_ENABLED=true")
+        """The book, halted while a person has switched the strategy off."""
+        off = self._switches.off
+        return book if off is None else replace(book, halted_by=book.halted_by or off)
 
     def get_trend(self, transaction: Transaction, world_id: str, as_of: datetime) -> int:
         """+1, -1 or 0 from every closed bar known at `as_of`."""
@@ -133,3 +179,12 @@ class MarketReader:
         if not EvaluationRepository(transaction).add(outcome.evaluation) or signal is None or decision is None:
             return
         store_decided(transaction, Decided(signal, decision, outcome.trade, outcome.intent), snapshot)
+
+
+def _observed(outcome: CycleOutcome) -> CycleOutcome:
+    """An entry that nobody sends: every rule before the broker's has let it through, and it is refused all the same."""
+    if not isinstance(outcome.decision, Approved):
+        return outcome
+    told = (*outcome.decision.outcomes, _WATCHED)
+    refusal = RiskRefusal(outcome.decision.id, outcome.decision.as_of, told)
+    return replace(outcome, decision=refusal, intent=None, trade=None)

@@ -11,14 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from htbot.domain.errors import Retryable
+from htbot.domain.orders import OrderState
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch
-from htbot.persistence.queries.measures import counts
+from htbot.persistence.queries.measures import HISTOGRAMS, averages, counts
 from htbot.persistence.queries.shapes import TaskView
 from htbot.persistence.queries.usage import RecordUsage, record_usage
 from htbot.persistence.records import Process, Worker
 from htbot.persistence.repositories import ProcessRepository, WorkerRepository
-from htbot.persistence.states import AlertState
+from htbot.persistence.states import TERMINAL_ORDER_STATES, AlertState
 from htbot.services.queries import Queries
 
 _KIB = 1024
@@ -69,6 +70,24 @@ class SystemCounts:
     fills: int
     alerts: dict[str, int]
     open_positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStats:
+    """How orders have fared over the whole record. Counts by the state that orders have reached, averages by purpose.
+
+    `fill_rate` is filled ones of those that are over, 0 to 1, null before the first. Seconds are market time, slippage
+    is percent of the first limit (better counts as 0), `average_limits` how many limits a walking order had.
+    """
+
+    orders: dict[str, int]
+    open_orders: dict[str, int]
+    fills: int
+    fill_rate: float | None
+    average_latency_s: dict[str, float]
+    average_fill_s: dict[str, float]
+    average_slippage_percent: dict[str, float]
+    average_limits: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +159,31 @@ class Monitoring:
             fills=found.fills,
             alerts=found.alerts,
             open_positions=found.open_positions,
+        )
+
+    def execution(self) -> ExecutionStats:
+        """How orders have fared.
+
+        Raises:
+            Retryable: PostgreSQL does not answer.
+        """
+        with self._parts.database.transaction() as session:
+            found = counts(session)
+            latency, fill, slippage, limits = (
+                averages(session, HISTOGRAMS[f"htbot_{name}"])
+                for name in ("order_latency_seconds", "order_fill_time_seconds", "slippage_percent", "ladder_attempts")
+            )
+        over = sum(found.reached.get(state.value, 0) for state in TERMINAL_ORDER_STATES)
+        filled = found.reached.get(OrderState.FILLED.value, 0)
+        return ExecutionStats(
+            orders=found.reached,
+            open_orders=found.open_orders,
+            fills=found.fills,
+            fill_rate=round(filled / over, 4) if over else None,
+            average_latency_s=latency,
+            average_fill_s=fill,
+            average_slippage_percent=slippage,
+            average_limits=limits,
         )
 
     def usage(self) -> UsageView:

@@ -77,6 +77,11 @@ class Queries:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
+    @property
+    def mode(self) -> str:
+        """Paper or live, as configured."""
+        return self._sources.mode
+
     def desk(self) -> DeskView:
         """The desk as it last spoke."""
         return look(self._sources.live, self._sources.host_now())

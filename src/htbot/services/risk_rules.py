@@ -6,7 +6,7 @@ What a rule says of a spread cannot be said without one: there, the last decisio
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,7 +27,9 @@ from htbot.portfolio.marks import mark_spread
 from htbot.risk.case import Case
 from htbot.risk.gate import BROKER_RULES, RULES, Proposal, Rule
 from htbot.risk.limits import Limits
+from htbot.services.commands import DeskAway
 from htbot.services.desk_view import DeskView, Live, look, snapshot_of
+from htbot.services.risk_standing import AccountMode, PortfolioRisk, account_mode, portfolio_risk
 
 STANDING = frozenset(
     {
@@ -55,6 +57,22 @@ STANDING = frozenset(
     }
 )
 """Rules that do not look at the spread: they are asked now. A snapshot's age counts at the instant it is made for."""
+
+
+OF_REGULATION = frozenset(
+    {
+        "daily_trades",
+        "weekly_trades",
+        "account_type",
+        "short_sale",
+        "ex_dividend",
+        "day_trades",
+        "settlement",
+        "delivery",
+        "intraday_margin",
+    }
+)
+"""Rules that keep the account within what broker and regulator allow, and frequent trading within bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +110,32 @@ class RiskRules:
     def __init__(self, parts: RuleParts) -> None:
         self._parts = parts
 
-    def rules(self) -> list[RuleView]:
-        """Every rule in the order in which the gate asks."""
+    def account_mode(self) -> AccountMode:
+        """What kind of account is traded, and under which rule on day trades.
+
+        Raises:
+            DeskAway: nobody tells its figures now.
+        """
+        return account_mode(self._standing())
+
+    def portfolio(self) -> PortfolioRisk:
+        """What the account carries.
+
+        Raises:
+            DeskAway: nobody tells its figures now.
+        """
+        return portfolio_risk(self._standing())
+
+    def _standing(self) -> Case:
+        desk = look(self._parts.live, self._parts.host_now())
+        with self._parts.database.transaction() as session:
+            case = self._case(session, desk)
+        if case is None:
+            raise DeskAway(f"nobody tells the account's figures ({desk.connection}): a desk does on days of a session")
+        return case
+
+    def rules(self, names: Collection[str] = ()) -> list[RuleView]:
+        """Rules in the order in which the gate asks: those that are named, else every one."""
         desk = look(self._parts.live, self._parts.host_now())
         with self._parts.database.transaction() as session:
             case = self._case(session, desk)
@@ -101,6 +143,8 @@ class RiskRules:
         views = []
         for rule in (*RULES, *BROKER_RULES):
             name, says = _described(rule)
+            if names and name not in names:
+                continue
             if case is not None and name in STANDING:
                 views.append(_view(rule(case), says, "now", case.as_of))
             elif name in told:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.engine import Database
@@ -83,7 +81,7 @@ class Scheduler:
             setting = SchedulerRepository(session).get()
             stats = scheduler_stats(session, now.astimezone(NEW_YORK).date(), ASKING, host_now)
             halted = HaltRepository(session).active(now)
-            is_open = _is_open(session, now)
+            is_open = SessionRepository(session).open_at(now)
         connected = desk.state == "running" and desk.connection == "connected"
         reasons = (
             setting.refuses_entries,
@@ -153,11 +151,6 @@ class Scheduler:
 
     def _desk(self) -> DeskView:
         return look(self._parts.live, self._parts.host_now())
-
-
-def _is_open(session: Session, now: datetime) -> bool:
-    today = SessionRepository(session).get(now.astimezone(NEW_YORK).date())
-    return today is not None and today.opens <= now < today.closes
 
 
 def _desk_refuses(desk: DeskView) -> str | None:

@@ -27,4 +27,18 @@ class ScheduleSettings(Section):
         ge=1,
         le=64,
     )
+    keep_evaluations_days: int = variable(
+        "HTBOT_KEEP_EVALUATIONS_DAYS",
+        "days that looks of strategies are kept, with the reasons why nothing happened; 0: for ever. Signals stay",
+        default=30,
+        ge=0,
+        le=36_500,
+    )
+    keep_runs_days: int = variable(
+        "HTBOT_KEEP_RUNS_DAYS",
+        "days that runs of tasks are kept, and comparisons with the broker that found nothing; 0: for ever",
+        default=30,
+        ge=0,
+        le=36_500,
+    )
     worker_processes: int = variable("HTBOT_WORKER_PROCESSES", "processes of the Celery worker", default=2, ge=1, le=64)

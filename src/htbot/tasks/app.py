@@ -18,6 +18,7 @@ TASK_MODULES = (
     "htbot.tasks.pnl_tasks",
     "htbot.tasks.order_tasks",
     "htbot.tasks.alert_tasks",
+    "htbot.tasks.retention_tasks",
 )
 _LONGEST_TASK_S = 60
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from htbot.domain.errors import Retryable
 from htbot.marketdata.clock_state import GRID_S, Mode
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import SchedulerRepository, TaskRunRepository
+from htbot.services.schedule import next_in_turn, schedule
 from htbot.services.versions import version_trouble
 from htbot.telemetry.logs import bind_context, clear_context
 
@@ -29,6 +31,7 @@ SNAPSHOT_WITHIN_S = 2.0
 _LOOK_EVERY_S = 0.01
 _log = logging.getLogger(__name__)
 _parts: list[WorkerParts] = []
+DUPLICATE, RETRYABLE = "duplicate", "retryable"
 
 
 def parts() -> WorkerParts:
@@ -45,7 +48,10 @@ def forget_parts() -> None:
 
 @dataclass(slots=True)
 class Run:
-    """One run of a task: market time, key, transaction, and the (task, key) of follow-ups that it wants sent."""
+    """One run of a task: market time, key, transaction, and the (task, key) of follow-ups that it wants sent.
+
+    `trouble` says what failed of a run whose other work stands: it is committed, and the run counts as failed.
+    """
 
     as_of: datetime
     step: int | None
@@ -53,10 +59,16 @@ class Run:
     transaction: Transaction
     parts: WorkerParts
     follow_ups: list[tuple[str, str]] = field(default_factory=list)
+    trouble: str = ""
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         """The snapshot of exactly this instant; None when the desk has not published it in time or is past it."""
         return wait_for_snapshot(self.parts, symbol, self.as_of)
+
+    def published(self, symbol: str) -> Snapshot | None:
+        """The same once the instant is published: all underlyings are told at once, nothing is waited for."""
+        snapshot = self.parts.live.snapshot(symbol)
+        return snapshot if snapshot is not None and snapshot.as_of == self.as_of else None
 
 
 def wait_for_snapshot(worker: WorkerParts, symbol: str, as_of: datetime) -> Snapshot | None:
@@ -71,6 +83,11 @@ def wait_for_snapshot(worker: WorkerParts, symbol: str, as_of: datetime) -> Snap
         time.sleep(_LOOK_EVERY_S)
 
 
+def _stepped(worker: WorkerParts) -> bool:
+    clock = worker.live.clock()
+    return clock is not None and clock.mode is Mode.STEPPED
+
+
 def stale(worker: WorkerParts, as_of: datetime, period_s: int = GRID_S) -> bool:
     """True for an instant older than its period on the market clock: its successor is there already."""
     clock = worker.live.clock()
@@ -79,12 +96,18 @@ def stale(worker: WorkerParts, as_of: datetime, period_s: int = GRID_S) -> bool:
     return (clock.market_now(worker.host_now()) - as_of).total_seconds() > period_s
 
 
+_WORKS: dict[str, Callable[[Run], str]] = {}
+"""What the tasks of this process do, by name."""
+
+
 def register(app: Celery, name: str, work: Callable[[Run], str]) -> Any:
     """Make a Celery task of a piece of work. The task answers with one word for the log."""
+    _WORKS[name] = work
 
     @app.task(name=name)
     def task(as_of: str, step: int | None = None, key: str = "all") -> str:
-        return run(app, name, work, Message(datetime.fromisoformat(as_of), step, key))
+        message = Message(datetime.fromisoformat(as_of), step, key)
+        return run_in_turn(name, message) if _stepped(parts()) else run(app, name, work, message)
 
     return task
 
@@ -120,34 +143,66 @@ class Message:
 
 def run(app: Celery, name: str, work: Callable[[Run], str], message: Message) -> str:
     """Run once, commit, send follow-ups; a failure is recorded and leaves nothing else behind."""
+    answer, follow_ups = _attempt(name, work, message)
+    if answer != DUPLICATE:  # whoever was first has sent them
+        for task, key in follow_ups:
+            app.send_task(task, kwargs={"as_of": message.as_of.isoformat(), "step": message.step, "key": key})
+    return answer
+
+
+def run_in_turn(name: str, message: Message) -> str:
+    """Run what a message asks for in a stepped world, and in this process, one after the other, what comes after it.
+
+    Those are its follow-ups, and the rows of the schedule that are due behind it. A message that comes twice goes
+    through all of it again and finds each done, or waits for it: so whatever was lost on the way is made up for.
+    """
+    rows = schedule(parts().settings.schedule.poll_seconds)
+    waiting, answers = deque([(name, message.key)]), []
+    while waiting:
+        task, key = waiting.popleft()
+        answer, follow_ups = _attempt(task, _WORKS[task], replace(message, key=key))
+        answers.append(answer)
+        if answer == RETRYABLE:
+            break  # the hint is repeated; what comes after may not be there before
+        following = next_in_turn(rows, task, message.as_of)
+        waiting += follow_ups
+        waiting += [] if following is None else [(following.task, following.key)]
+    return "; ".join(answers)
+
+
+def _attempt(name: str, work: Callable[[Run], str], message: Message) -> tuple[str, Sequence[tuple[str, str]]]:
+    """One run, committed, and the follow-ups that it wants; of a duplicate those of the first."""
     worker = parts()
     bind_context(task=name.rpartition(".")[2], as_of=message.as_of.isoformat())
     try:
         if stale(worker, message.as_of):
-            return "stale"
-        return _run(app, name, work, message)
+            return "stale", ()
+        return _run(name, work, message)
     except Retryable as error:
         _log.warning("%s not done, the next run does it: %s", name, error)
-        return "retryable"
+        return RETRYABLE, ()
     except Exception as error:  # noqa: BLE001 - one of the three broad ones (ARCHITECTURE section 6)
         _log.exception("%s failed", name)
         with worker.database.transaction() as transaction:
             runs = TaskRunRepository(transaction)
             runs.fail(name, message.key, message.as_of, f"{type(error).__name__}: {error}")
-        return "failed"
+        return "failed", ()
     finally:
         clear_context()
 
 
-def _run(app: Celery, name: str, work: Callable[[Run], str], message: Message) -> str:
+def _run(name: str, work: Callable[[Run], str], message: Message) -> tuple[str, Sequence[tuple[str, str]]]:
     worker = parts()
     with worker.database.transaction() as transaction:
         runs = TaskRunRepository(transaction)
         if not runs.begin(name, message.key, message.as_of):
-            return "duplicate"
+            begun = runs.get(name, message.key, message.as_of)
+            return DUPLICATE, () if begun is None else begun.spawned
         current = Run(message.as_of, message.step, message.key, transaction, worker)
         answer = work(current)
-        runs.finish(name, message.key, message.as_of, current.follow_ups)
-    for task, key in current.follow_ups:
-        app.send_task(task, kwargs={"as_of": message.as_of.isoformat(), "step": message.step, "key": key})
-    return answer
+        if current.trouble:
+            _log.error("%s failed in part: %s", name, current.trouble)
+            runs.fail(name, message.key, message.as_of, current.trouble)
+        else:
+            runs.finish(name, message.key, message.as_of, current.follow_ups)
+    return answer, current.follow_ups

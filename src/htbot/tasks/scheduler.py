@@ -17,7 +17,7 @@ from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.sessions import floor_to
 from htbot.marketdata.clock_state import GRID_S, ClockState, Mode, step_number
 from htbot.persistence.singleton import SingletonLock
-from htbot.services.schedule import ScheduleRow
+from htbot.services.schedule import ScheduleRow, begins
 
 _DESK_SILENT_S = 15.0
 _POLL_S = 0.2
@@ -74,7 +74,8 @@ class MarketScheduler(Scheduler):
     def _look(self) -> float:
         step = self._next_step(_POLL_S)
         if step is not None:
-            self._send_rows(step.as_of, speed=None, desk_alive=True)
+            for row in begins(self._rows, step.as_of):  # the others follow in their turn
+                self._send(row, step.as_of, None)
             return 0.0
         clock = self._live.clock()
         if clock is not None and clock.mode is Mode.STEPPED:
@@ -95,13 +96,10 @@ class MarketScheduler(Scheduler):
         if self._last_sent != as_of:
             self._last_sent = as_of
             speed = clock.speed if clock is not None and alive else 1.0
-            self._send_rows(as_of, speed=speed, desk_alive=alive)
+            for row in self._rows:
+                if row.due(as_of) and (alive or not row.needs_desk):
+                    self._send(row, as_of, speed)
         return 0.0
-
-    def _send_rows(self, as_of: datetime, *, speed: float | None, desk_alive: bool) -> None:
-        for row in self._rows:
-            if row.due(as_of) and (desk_alive or not row.needs_desk):
-                self._send(row, as_of, speed)
 
     def _send(self, row: ScheduleRow, as_of: datetime, speed: float | None) -> None:
         expires_s = None if speed is None else max(row.period_s / speed, 0.5)

@@ -37,6 +37,8 @@ class Named:
 
 _MARKET_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 TASK_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_STEPS = (1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0)
 _PERCENT = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0)
 DROPPED = "htbot_metrics_series_dropped"
 
@@ -57,7 +59,9 @@ CATALOGUE: tuple[Named, ...] = (
     # the desk and its broker
     _gauge("ib_connected", "1 while the desk's broker session is up", "redis", "conn",
            aliases=(Alias("htbot_broker_connection_status"), Alias("ibkr_connection_status"))),
+    _counter("ib_reconnects", "times that the desk has taken its broker session up again", "record", "conn"),
     _gauge("feed_connected", "1 while quotes of the underlying come in", "redis", "source"),
+    _counter("feed_reconnects", "times that quotes were asked for anew in a new session", "record", "source"),
     _gauge("trading_enabled", "1 while the desk originates orders", "redis"),
     _gauge("heartbeat_age_seconds", "wall seconds since a part last spoke", "redis, record", "service"),
     _gauge("data_age_seconds", "market seconds since the underlying was last quoted", "redis", "symbol"),
@@ -76,6 +80,11 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("evaluation_age_seconds", "market seconds since a strategy was last evaluated", "record", "strategy"),
     _histogram("strategy_evaluation_duration_seconds", "wall seconds that evaluating strategies took", "record",
                TASK_S, "task"),
+    _histogram("signal_confidence", "how sure strategies were of what they signalled, 0 to 1, where they say so",
+               "record", _SHARE, "strategy"),
+    _gauge("symbols_active", "underlyings that enabled instances look at, by mode; `option`: that the desk streams",
+           "record, redis", "mode"),
+    _counter("margin_check", "proposals by what came of the look at the broker's margin", "record", "result"),
     # orders and fills
     _counter("orders", "orders that have reached a state", "record", "status"),
     _gauge("open_orders", "orders that are not over, by state", "record", "status"),
@@ -90,6 +99,10 @@ CATALOGUE: tuple[Named, ...] = (
     _histogram("slippage_percent",
                "how much worse than its first limit a filled order ended, percent of that limit; better counts as 0",
                "record", _PERCENT, "purpose"),
+    _histogram("ladder_attempts", "limits that an ended order had, of orders whose limit walks", "record", _STEPS,
+               "purpose"),
+    _counter("ladder_outcome", "orders whose limit walks by how they ended, and entries refused before the first limit",
+             "record", "purpose", "outcome"),
     # trades and money
     _counter("trades_executed", "trades whose entry has filled", "record", "strategy", "symbol", "side",
              aliases=(Alias("trading_trades_executed"),)),

@@ -20,6 +20,10 @@ anew with it. What is not known has no sample. A metric has at most
 Aliases are the same samples under another name: those of the bots that htbot replaces. How to scrape, the dashboard and
 the alert rules: [watching with Prometheus](../guides/prometheus.md).
 
+Runs of tasks are counted as far as they are kept (`HTBOT_KEEP_RUNS_DAYS`). What the replaced bots told of sentiment
+providers, followers, time value, backfills and the feeds of data vendors has no metric, since those parts do not exist
+here. Which channel took an alert is not told: it is sent once one of them took it.
+
 | metric | type | labels | what | from | also as |
 |---|---|---|---|---|---|
 """

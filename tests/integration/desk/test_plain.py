@@ -254,15 +254,17 @@ async def test_everything_is_closed_by_one_command(world: World) -> None:
     assert sides(world) == [("BUY", 100), ("SELL", 100)]
 
 
-async def test_an_exit_that_a_task_has_written_waits_for_their_end(world: World) -> None:
+@pytest.mark.parametrize("reason", [ExitReason.MANUAL, ExitReason.OTHER])
+async def test_an_exit_that_a_task_has_written_waits_for_their_end(world: World, reason: ExitReason) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
     with world.database.transaction() as session:
-        assert request_exit(session, intent.trade_id, manual_decision(ExitReason.MANUAL, world.now, "asked"))
+        assert request_exit(session, intent.trade_id, manual_decision(reason, world.now, "asked"))
     for _ in range(3):
         await desk.turn()
     [close] = [order for order in world.broker.orders if order.working]
-    assert (close.intent.style, close.intent.exit_reason) == (PriceStyle.MARKET, ExitReason.MANUAL)
+    assert (close.intent.style, close.intent.exit_reason) == (PriceStyle.MARKET, reason)
+    assert world.mails("error.blind exit") == 0, "its strategy wanted it out, and said so"
     world.broker.fill(close.intent.ref, "400.00")
     await desk.turn()
     assert sides(world) == [("BUY", 100), ("SELL", 100)]

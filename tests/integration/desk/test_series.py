@@ -18,7 +18,7 @@ from htbot.marketdata.messages import BarMessage, TimeMessage
 from htbot.paper.feeds.streams import Kind, of_kind
 from htbot.persistence.engine import Database
 from htbot.persistence.records import StrategyInstance
-from htbot.persistence.repositories import BarRepository, Series, StrategyRepository
+from htbot.persistence.repositories import BarRepository, DeskStateRepository, Series, StrategyRepository
 
 OPENS = SESSIONS.all()[0].opens
 
@@ -54,7 +54,7 @@ async def test_bars_over_tcp_come_and_go_with_the_instances(database: Database, 
     thread = DatabaseThread("market", database)
     store(database, instance("one", "SPY"), instance("two", "SPX", 1), instance("three", "NOSUCH"))
     async with tcp_world(tmp_path / "gateway.sqlite") as world:
-        series = WatchedSeries(("SPX", 5), history_days, exact=True)
+        series = WatchedSeries(("SPX", 5), history_days, own_sessions=10, exact=True)
         assert await series.look(world.session, thread, START) == ["the broker knows no STK NOSUCH"]
         assert series.streamed == {("SPY", 5), ("SPX", 1)}
         known = series.settle(START)
@@ -110,6 +110,9 @@ async def test_a_reconnected_desk_asks_for_them_again(world: World) -> None:
     assert running.desk.parts.watch.series.streamed == {("SPY", 5)}
     await running.recover()
     assert running.desk.parts.watch.series.streamed == {("SPY", 5)}
+    await running.desk.ledger.settle()
+    with world.database.transaction() as session:
+        assert DeskStateRepository(session).reconnects() == 1
 
 
 async def test_a_symbol_that_is_not_known_is_an_alert(world: World) -> None:

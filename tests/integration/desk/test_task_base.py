@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.records import TaskRun
 from htbot.persistence.repositories import AlertRepository, TaskRunRepository
 from htbot.persistence.states import TaskState
+from htbot.services.schedule import EVALUATE_BARS, MARK_PNL, READ_MARKET
 from htbot.services.versions import Version, own_version, register
 from htbot.tasks import base
 from htbot.tasks.base import Message, Run
@@ -52,6 +53,7 @@ class Worker:
     host: datetime = record.NOON
 
     version: Version | None = None
+    settings: Any = field(default_factory=lambda: SimpleNamespace(schedule=SimpleNamespace(poll_seconds=30)))
 
     @property
     def live(self) -> Any:
@@ -218,3 +220,95 @@ def test_a_worker_of_another_version_originates_nothing(worker: Worker) -> None:
         register(session, "desk:a:1", own, record.NOON)
         worker.version = Version(own.code, "0001")
         assert "this process needs 0001" in (base.refused(run) or "")
+
+
+def test_what_fails_in_part_is_committed_and_told_as_failed(worker: Worker, outbox: Outbox) -> None:
+    def work(run: Run) -> str:
+        AlertRepository(run.transaction).add(record.alert("kept"))
+        run.trouble = "vs: ValueError: no strikes"
+        return "signal"
+
+    assert base.run(outbox, NAME, work, MESSAGE) == "signal"  # type: ignore[arg-type]
+    run = stored(worker.database)
+    assert run is not None
+    assert (run.state, run.error) == (TaskState.FAILED, "vs: ValueError: no strikes")
+    with worker.database.transaction() as session:
+        assert len(AlertRepository(session).recent()) == 1
+
+
+def test_a_snapshot_of_another_underlying_counts_for_its_own_instant_only(worker: Worker) -> None:
+    seen = SimpleNamespace(as_of=record.NOON)
+    live: Any = SimpleNamespace(snapshot=lambda symbol: seen if symbol == "SPY" else None)
+    parts: Any = SimpleNamespace(live=live)
+    with worker.database.transaction() as session:
+        for at, symbol, found in ((record.NOON, "SPY", seen), (record.NOON, "QQQ", None), (record.at(1), "SPY", None)):
+            assert Run(at, 7, "all", session, parts).published(symbol) is found
+
+
+ROWS = (READ_MARKET, MARK_PNL, EVALUATE_BARS)
+
+
+@dataclass
+class Turns:
+    """What the tasks of an instant do in a stepped world, in the order in which they did it."""
+
+    done: list[str] = field(default_factory=list)
+    follow_ups: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    fails: dict[str, Exception] = field(default_factory=dict)
+
+    def work(self, name: str) -> Callable[[Run], str]:
+        def work(run: Run) -> str:
+            if name in self.fails:
+                raise self.fails.pop(name)
+            self.done.append(f"{name.rpartition('.')[2]} {run.key}")
+            run.follow_ups += self.follow_ups.get(name, [])
+            return "done"
+
+        return work
+
+
+@pytest.fixture
+def turns(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Turns:
+    made = Turns()
+    for name in (*ROWS, FOLLOW_UP):
+        monkeypatch.setitem(base._WORKS, name, made.work(name))
+    worker.state = clock(Mode.STEPPED, None)
+    return made
+
+
+def missing(database: Database) -> set[tuple[str, str]]:
+    with database.transaction() as session:
+        return TaskRunRepository(session).missing([(name, "all") for name in ROWS], record.NOON)
+
+
+def test_what_decides_at_an_instant_of_a_stepped_world_does_so_in_turn(turns: Turns, database: Database) -> None:
+    turns.follow_ups = {EVALUATE_BARS: [(FOLLOW_UP, "1/2"), (FOLLOW_UP, "2/2")]}
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "done; done; done; done; done"
+    assert turns.done == ["read_market all", "mark_pnl all", "evaluate_bars all", "more 1/2", "more 2/2"]
+    assert missing(database) == set()
+
+
+def test_a_hint_that_is_repeated_makes_up_for_what_was_lost_and_does_nothing_twice(
+    turns: Turns, database: Database
+) -> None:
+    turns.follow_ups = {EVALUATE_BARS: [(FOLLOW_UP, "1/1")]}
+    base.run(Outbox(database), READ_MARKET, turns.work(READ_MARKET), MESSAGE)  # its process was killed then
+    assert missing(database) == {(MARK_PNL, "all"), (EVALUATE_BARS, "all")}
+    base.run_in_turn(READ_MARKET, MESSAGE)
+    assert turns.done == ["read_market all", "mark_pnl all", "evaluate_bars all", "more 1/1"]
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "; ".join(["duplicate"] * 4)
+    assert len(turns.done) == 4
+
+
+def test_what_could_not_be_done_is_not_overtaken(turns: Turns, database: Database) -> None:
+    turns.fails = {MARK_PNL: Retryable("PostgreSQL did not answer")}
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "done; retryable"
+    assert missing(database) == {(MARK_PNL, "all"), (EVALUATE_BARS, "all")}
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "duplicate; done; done"
+    assert turns.done == ["read_market all", "mark_pnl all", "evaluate_bars all"]
+
+
+def test_what_fails_holds_nobody_up(turns: Turns, database: Database) -> None:
+    turns.fails = {READ_MARKET: StopTrading("books are open")}
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "failed; done; done"
+    assert missing(database) == set()

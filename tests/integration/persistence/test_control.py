@@ -106,6 +106,14 @@ def test_two_deliverers_never_hold_the_same_alert_and_none_overtakes(database: D
         assert AlertRepository(second).take_all(NOON) == []
 
 
+def test_commands_of_one_instant_are_taken_by_their_keys(database: Database) -> None:
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        for key, asked_at in (("c", NOON), ("a", NOON), ("d", at(-1)), ("b", NOON)):
+            commands.create(CommandRequest(key, "halt", "operator", asked_at))
+        assert [one.idempotency_key for one in commands.open()] == ["d", "a", "b", "c"]
+
+
 def test_alerts_of_a_day_and_the_last_of_a_kind(database: Database) -> None:
     with database.transaction() as session:
         alerts = AlertRepository(session)

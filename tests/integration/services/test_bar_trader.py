@@ -226,6 +226,39 @@ def test_after_its_exit_it_enters_again_and_a_new_process_knows_the_same(floor: 
     assert [stored.sequence for stored in floor.intents()] == [1, 2]
 
 
+def test_what_was_folded_is_kept_and_says_what_a_new_process_says(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folded anew when another thing became of its entries only; the bars of the day before are folded with it."""
+    shown: list[float] = []
+    on_bar = Steps.on_bar
+
+    def counted(self: Steps, bar: TapeBar, held: Holding) -> Advice:
+        shown.append(bar.close)
+        return on_bar(self, bar, held)
+
+    monkeypatch.setattr(Steps, "on_bar", counted)
+    floor.begin()
+    folded = len(shown)
+    assert folded == 42
+    anew = []
+    for number, bar in enumerate(floor.bars[:12]):
+        floor.watch.tell([bar])
+        for seconds, news in ((3, 1), (30, 0)):
+            del shown[:]
+            floor.look(later(bar.end, seconds))
+            if len(shown) != news:
+                assert len(shown) == folded + number + 1
+                anew.append((number, seconds))
+        floor.look(later(bar.end, 60), floor.new_worker())
+        assert floor.said(later(bar.end, 30)) == floor.said(later(bar.end, 60)), number
+        if number == 7:
+            floor.fill(floor.intents()[0], "101.01", later(bar.end, 5))
+        if number == 9:
+            floor.fill(floor.intents(Purpose.EXIT)[0], "101.50", later(bar.end, 5))
+    assert anew == [(6, 30), (8, 3), (10, 3), (10, 30)], "ordered, filled, closed, ordered again"
+
+
 def test_what_the_gate_refuses_is_recorded_and_leaves_it_flat(floor: Floor) -> None:
     floor.cash = Decimal(900)
     floor.begin()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,11 +17,14 @@ from sqlalchemy import text
 from tests.support import record
 from tests.support.people import HOST_NOW, FakeLive, chain, furnish
 
+from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.orders import OrderState
 from htbot.domain.sessions import Session as TradingSession
 from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database
+from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
+    DeskStateRepository,
     EvaluationRepository,
     FillRepository,
     IntentRepository,
@@ -28,6 +32,7 @@ from htbot.persistence.repositories import (
     RiskDecisionRepository,
     SessionRepository,
     SignalRepository,
+    StrategyRepository,
     TradeRepository,
 )
 from htbot.services.metrics import SystemMetrics
@@ -137,6 +142,73 @@ def test_a_trade_is_counted_and_measured(database: Database, metrics: SystemMetr
     assert found["htbot_order_latency_seconds_bucket", ("1.0", "entry")] == 0
     assert found["htbot_order_latency_seconds_bucket", ("2.0", "entry")] == 1, "a value on a bound belongs below it"
     assert found["htbot_trend", ("spx_breakout", "SPX")] == 1
+
+
+def test_a_walk_of_limits_is_counted_with_its_steps_and_its_end(database: Database, metrics: SystemMetrics) -> None:
+    trade = record.trade(1)
+    entry = record.entry(trade)
+    order = record.order(entry)
+    with database.transaction() as session:
+        RiskDecisionRepository(session).add(record.approval(), None)
+        TradeRepository(session).add(trade)
+        IntentRepository(session).add(entry)
+        OrderRepository(session).upsert(order, entry.created_at)
+    assert ("htbot_ladder_attempts_count", ("entry",)) not in read(metrics.page()), "it still works"
+    for number, limit in enumerate(("-4.20", "-4.15")):
+        with database.transaction() as session:
+            walked = replace(order, limit=Decimal(limit))
+            OrderRepository(session).upsert(walked, entry.created_at + timedelta(seconds=5 * number + 5))
+    with database.transaction() as session:
+        OrderRepository(session).upsert(replace(walked, state=OrderState.EXPIRED), entry.created_at)
+    found = read(SystemMetrics(metrics._sources).page())
+    assert found["htbot_ladder_attempts_sum", ("entry",)] == 3
+    assert found["htbot_ladder_attempts_count", ("entry",)] == 1
+    assert found["htbot_ladder_outcome_total", ("expired", "entry")] == 1
+    assert ("htbot_ladder_outcome_total", ("filled", "entry")) not in found
+    assert found["htbot_margin_check_total", ("passed",)] == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason", "outcome", "result"),
+    [
+        ("minimum_credit", "credit 1.10 is below 2.00", "mid_too_low", None),
+        ("what_if", "NO_MARGIN(reason=insufficient): 10.00 USD would be left", "no_margin", "insufficient"),
+        ("what_if", "NO_MARGIN(reason=rejected): 201", "no_margin", "rejected"),
+        ("intraday_margin", "less than the buffer", "no_margin", None),
+        ("halt", "halted", None, None),
+    ],
+)
+def test_a_refusal_for_price_or_margin_is_counted_as_such(
+    database: Database, metrics: SystemMetrics, rule: str, reason: str, outcome: str | None, result: str | None
+) -> None:
+    refused = RuleOutcome(rule, passed=False, limit="1", value="0", reason=reason)
+    with database.transaction() as session:
+        decision = RiskRefusal(record.decision_id(1), record.NOON, (record.PASSED, refused))
+        RiskDecisionRepository(session).add(decision, None)
+    found = read(metrics.page())
+    outcomes = {labels[0] for (name, labels), count in found.items() if name == "htbot_ladder_outcome_total" and count}
+    results = {labels[0] for (name, labels), count in found.items() if name == "htbot_margin_check_total" and count}
+    assert (outcomes, results) == ({outcome} - {None}, {result} - {None})
+
+
+def test_reconnects_symbols_and_confidence(database: Database, metrics: SystemMetrics) -> None:
+    facts: dict[str, Any] = {"type": "ma_crossover", "minutes": 5, "warm_up_bars": 100, "settings": {}}
+    facts |= {"config_hash": "c0ffee", "mode": "observe", "created_at": record.NOON, "changed_at": record.NOON}
+    with database.transaction() as session:
+        for _ in range(2):
+            DeskStateRepository(session).count_reconnect()
+        for name, symbol, enabled in (("fast", "SPY", True), ("slow", "SPY", True), ("off", "QQQ", False)):
+            StrategyRepository(session).add(StrategyInstance(name=name, symbol=symbol, enabled=enabled, **facts))
+        told = record.signal(strategy="fast", indicators={"confidence": 0.7})
+        SignalRepository(session).add(told, "observe")
+        EvaluationRepository(session).add(record.evaluation())
+    found = read(metrics.page())
+    assert found["htbot_ib_reconnects_total", ("desk",)] == 2
+    assert found["htbot_feed_reconnects_total", ("ib",)] == 2
+    active = {labels[0]: count for (name, labels), count in found.items() if name == "htbot_symbols_active"}
+    assert active == {"observe": 1, "trade": 0, "option": 1}
+    assert found["htbot_signal_confidence_sum", ("fast",)] == pytest.approx(0.7)
+    assert found["htbot_signal_confidence_bucket", ("0.6", "fast")] == 0
 
 
 def test_every_metric_has_help_and_type_and_no_other_is_there(database: Database, metrics: SystemMetrics) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from htbot.api.guard import LARGEST_HEAD, MOST_HEADERS, Guard
-from htbot.services.doorman import Principal
+from htbot.services.doorman import Principal, UnknownToken
 from htbot.services.tokens import Role
 from htbot.services.visits import Visit
 
@@ -43,7 +43,8 @@ class Call:
     def __init__(self, app: App, **scope: Any) -> None:
         self.visits: list[Visit] = []
         self.sent: list[dict[str, Any]] = []
-        self._guard = Guard(app, ["bot.example"], self.visits.append)
+        self.pulled = 0
+        self._guard = Guard(app, ["bot.example"], self.visits.append, self._admit)
         self._scope = {
             "type": "http",
             "method": "POST",
@@ -53,6 +54,11 @@ class Call:
             "scheme": "http",
         } | scope
 
+    @staticmethod
+    def _admit(scope: Mapping[str, Any]) -> None:
+        if (b"x-api-key", b"guess") in scope["headers"]:
+            raise UnknownToken
+
     async def run(self, *pieces: bytes) -> Call:
         messages: Iterable[dict[str, Any]] = (
             {"type": "http.request", "body": piece, "more_body": number < len(pieces) - 1}
@@ -61,6 +67,7 @@ class Call:
         incoming = iter(messages)
 
         async def receive() -> dict[str, Any]:
+            self.pulled += 1
             return next(incoming, {"type": "http.disconnect"})
 
         async def send(message: Any) -> None:
@@ -120,6 +127,28 @@ async def test_a_client_that_goes_away_is_not_served() -> None:
     app = App()
     call = await Call(app, headers=[HOST, (b"content-length", b"5")]).run()
     assert (call.sent, app.bodies) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-length", b"9")],
+        [(b"content-length", b"99999999")],
+        [(b"content-length", b"x")],
+        [(b"content-length", b"2"), (b"content-encoding", b"gzip")],
+        [(b"transfer-encoding", b"chunked")],
+    ],
+)
+async def test_nothing_of_a_strangers_body_is_looked_at(headers: list[tuple[bytes, bytes]]) -> None:
+    app = App()
+    call = await Call(app, headers=[HOST, (b"x-api-key", b"guess"), *headers]).run(*[b"x" * 40_000] * 3)
+    assert (call.status, call.pulled, app.bodies) == (401, 0, [])
+    assert call.headers[b"www-authenticate"] == b"Bearer"
+
+
+async def test_the_dashboard_has_a_door_of_its_own() -> None:
+    path = "/dashboard/login"
+    assert (await Call(App(), path=path, headers=[HOST, (b"x-api-key", b"guess")]).run(b"")).status == 200
 
 
 @pytest.mark.fault(52)

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from tests.support.spread_day import CALENDAR, DAY, request, walk, world
 
-from htbot.backtest.spread_book import HeldTrade, SpreadBook
+from htbot.backtest.spread_book import SpreadBook
 from htbot.backtest.spread_run import run_spreads
 from htbot.backtest.spread_trades import Extremes, closed_trade
+from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Right
@@ -101,7 +102,7 @@ def close_one(book: SpreadBook, held: HeldTrade, at: datetime) -> None:
 def test_an_entry_that_works_counts_whole_at_the_least_it_accepts() -> None:
     book = SpreadBook()
     book.begin(*trade(1))
-    seen = book.risk_book(DAY, NOW, None, None)
+    seen = book.risk_book("spx_breakout", DAY, NOW, None, None)
     assert (seen.open_trades, seen.working_orders, seen.entries_today, seen.next_sequence) == (1, 1, 1, 2)
     assert seen.open_maximum_loss_usd == (40 - 4) * 100
     assert seen.last_entry_at == NOW
@@ -111,13 +112,13 @@ def test_an_entry_that_works_counts_whole_at_the_least_it_accepts() -> None:
 def test_an_open_trade_counts_at_its_credit_and_a_closed_one_no_more() -> None:
     book = SpreadBook()
     held = open_one(book)
-    seen = book.risk_book(DAY, NOW, None, None)
+    seen = book.risk_book("spx_breakout", DAY, NOW, None, None)
     assert (seen.open_trades, seen.working_orders) == (1, 0)
     assert seen.value_by_symbol_usd == {"SPX": Decimal(35 * 100)}
     assert book.guarded == [held]
 
     close_one(book, held, NOW + timedelta(minutes=20))
-    later = book.risk_book(DAY, NOW + timedelta(minutes=21), "a halt", Decimal(7))
+    later = book.risk_book("spx_breakout", DAY, NOW + timedelta(minutes=21), "a halt", Decimal(7))
     assert (later.open_trades, later.entries_today, later.trades_today) == (0, 1, 1)
     assert later.last_exit_at == NOW + timedelta(minutes=20)
     assert later.strategy_realized_today_usd == Decimal(250 - 4)
@@ -131,7 +132,7 @@ def test_an_entry_that_was_never_filled_is_an_entry_and_no_trade() -> None:
     held = book.begin(*trade(1))
     held.entry_over = True
     held.fold(NOW)
-    seen = book.risk_book(DAY, NOW, None, None)
+    seen = book.risk_book("spx_breakout", DAY, NOW, None, None)
     assert held.trade.state is TradeState.VOID
     assert (seen.open_trades, seen.entries_today, seen.trades_today, seen.trades_this_week) == (0, 1, 0, 0)
     assert book.whole.trades == []
@@ -146,7 +147,10 @@ def test_what_is_two_weeks_old_is_kept_apart_and_not_lost() -> None:
     assert (book.intents, book.fills) == ([], [])
     assert [one.id for one in book.whole.trades] == ["trade-1"]
     assert len(book.whole.fills) == 4
-    assert book.risk_book(DAY + timedelta(days=15), NOW + timedelta(days=15), None, None).next_sequence == 1
+    assert (
+        book.risk_book("spx_breakout", DAY + timedelta(days=15), NOW + timedelta(days=15), None, None).next_sequence
+        == 1
+    )
 
 
 def test_only_a_closed_trade_has_an_outside() -> None:

@@ -9,10 +9,11 @@ from tests.support.paper_world import DAYS, SESSIONS, START, HandMarket
 from tests.unit.backtest.test_spread_exchange import LONG, SHORT, intent
 
 from htbot.backtest.spread_account import SpreadAccount
-from htbot.backtest.spread_book import HeldTrade, SpreadBook
+from htbot.backtest.spread_book import SpreadBook
 from htbot.backtest.spread_desk import DeskTools, SpreadDesk
 from htbot.backtest.spread_exchange import Charges, SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
+from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.orders import ExitReason
 from htbot.domain.signals import Direction
 from htbot.domain.trades import ExitRules, Trade, TradeState

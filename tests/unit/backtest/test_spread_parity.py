@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from tests.support.spread_day import CALENDAR, DAY, poisoned, request, walk, world
 
-from htbot.backtest.spread_parity import KINDS, Comparison, DayRows, compare, rows_of_result
+from htbot.backtest.day_rows import KINDS, DayRows
+from htbot.backtest.parity_compare import Comparison, compare
+from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.matching.fees import Plan
@@ -114,7 +116,7 @@ def test_the_first_difference_in_time_is_told_causes_first(day: DayRows) -> None
 
 
 MUTATIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "bars": (lambda bar: replace(bar, close=bar.close + 0.01), "close"),
+    "bars": (lambda known: known._replace(bar=replace(known.bar, close=known.bar.close + 0.01)), "close"),
     "evaluations": (lambda one: replace(one, why_not="because"), "why_not"),
     "signals": (lambda pair: (replace(pair[0], price=pair[0].price + 0.01), pair[1]), "price"),
     "intents": (lambda one: replace(one, limit=one.limit - Decimal("0.05")), "limit"),

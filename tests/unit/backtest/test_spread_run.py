@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from tests.support.spread_day import CALENDAR, DAY, poisoned, quotes, request, walk, world
 
+from htbot.backtest.day_loop import play_session
 from htbot.backtest.spread_request import SpreadResult
-from htbot.backtest.spread_run import Run, run_spreads
+from htbot.backtest.spread_run import SpreadRun, run_spreads
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Purpose
@@ -134,10 +135,11 @@ def test_several_days_go_on_with_one_account() -> None:
 def test_the_history_is_read_once() -> None:
     """After the first look the state stands for it: a world with years of history would crawl otherwise."""
     assert SESSION is not None
-    run = Run(request(world(BARS)))
+    market = world(BARS)
+    run = SpreadRun(request(market))
     run.begin(SESSION)
     assert len(run.known) == 156
-    run.play(SESSION)
+    play_session(market, SESSION, [run])
     assert len(run.known) <= 43
 
 

@@ -9,30 +9,30 @@ from pathlib import Path
 import pytest
 from tests.support.spread_day import CALENDAR, DAY, request, walk, world
 
+from htbot.backtest.day_rows import DayRows
 from htbot.backtest.spread_parity import rows_of_result
+from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.day_record import DayRecord
 from htbot.bootstrap.demo import DemoResult
-from htbot.bootstrap.parity import ParityOptions, report, request_of, run
+from htbot.bootstrap.paper import build_market
+from htbot.bootstrap.paper_options import options_of
+from htbot.bootstrap.parity import Backtested, ParityOptions, report, request_of, run
 from htbot.domain.errors import ConfigurationError, NotFound
-from htbot.settings import load_settings
+from htbot.settings import Settings, load_settings
 
 _FOUND = CALENDAR.on(DAY)
 assert _FOUND is not None
 SESSION = _FOUND
-PNL = {"gross": "1.00", "commissions": "2.00", "net": "-1.00"}
+NAMES = ("spx_breakout",)
 
 
-@pytest.fixture(scope="module")
-def played() -> DemoResult:
-    """A day as the stack would leave it, made by the backtest itself."""
-    result = run_spreads(request(world(walk())))
-    record = DayRecord("DU1000001", SESSION.opens - timedelta(days=2), rows_of_result(result))
-    settings = load_settings(
+def settings_for(symbol: str) -> Settings:
+    return load_settings(
         Path("/nowhere"),
         {
             "HTBOT_ENV_FILE": os.devnull,
-            "HTBOT_SYMBOL": "SPY",
+            "HTBOT_SYMBOL": symbol,
             "PAPER_SPEED": "max",
             "PAPER_START": "2026-03-03T09:25",
             "PAPER_END": "2026-03-03T16:05",
@@ -43,24 +43,39 @@ def played() -> DemoResult:
             "BREAKER_FLATTEN": "false",
         },
     )
-    return DemoResult({"pnl": PNL, "wall_s": 60.0}, "", record, settings, SESSION)
+
+
+@pytest.fixture(scope="module")
+def played() -> DemoResult:
+    """A day as the stack would leave it, made by the backtest itself."""
+    result = run_spreads(request(world(walk())))
+    record = DayRecord("DU1000001", SESSION.opens - timedelta(days=2), rows_of_result(result))
+    return DemoResult({"wall_s": 60.0}, "", record, settings_for("SPX"), SESSION)
+
+
+def other(asked: SpreadRequest, wall_s: float) -> Backtested:
+    inputs = {"latency_s": asked.latency_s}
+    return Backtested(rows_of_result(run_spreads(asked)), inputs, wall_s)
 
 
 def test_the_report_has_the_shape_of_the_interface(played: DemoResult) -> None:
     asked = request(world(walk()))
-    made = report(played, asked, run_spreads(asked), 1.234)
+    made = report(played, NAMES, other(asked, 1.234))
     assert made.identical
     assert made.summary["identical"] is True
     assert made.summary["divergence"] is None
     assert {"signals", "intents", "fills"} <= set(made.summary["compared"])
-    assert made.summary["pnl"]["stack"] == PNL
+    trades = made.summary["compared"]["trades"]
+    assert trades > 0
+    assert made.summary["pnl"]["stack"] == made.summary["pnl"]["backtest"]
+    assert Decimal(made.summary["pnl"]["stack"]["commissions"]) > trades
     assert made.summary["inputs"]["latency_s"] == 0.0
     assert made.summary["wall_s"] == {"stack": 60.0, "backtest": 1.2}
 
 
 def test_a_difference_is_reported_with_both_sides(played: DemoResult) -> None:
     asked = replace(request(world(walk())), latency_s=3.0)
-    made = report(played, asked, run_spreads(asked), 1.0)
+    made = report(played, NAMES, other(asked, 1.0))
     found = made.summary["divergence"]
     assert not made.identical
     assert found["at"].startswith("2024-07-03T")
@@ -70,7 +85,9 @@ def test_a_difference_is_reported_with_both_sides(played: DemoResult) -> None:
 
 
 def test_the_backtest_is_asked_what_the_stack_was_run_with(played: DemoResult, tmp_path: Path) -> None:
-    asked = request_of(played, tmp_path)
+    spy = replace(played, settings=settings_for("SPY"))
+    options = replace(options_of(spy.settings), calendar_dir=tmp_path)
+    asked = request_of(spy, build_market(options, options.start))
     assert asked.account == "DU1000001"
     assert asked.history_from == played.record.history_from
     assert asked.enabled_after == SESSION.opens
@@ -82,12 +99,31 @@ def test_the_backtest_is_asked_what_the_stack_was_run_with(played: DemoResult, t
 
 def test_a_strategy_that_is_not_there_is_refused_before_anything_starts() -> None:
     with pytest.raises(NotFound, match="did you mean spx_breakout"):
-        run(ParityOptions("spx_breakot", DAY))
+        run(ParityOptions(("spx_breakot",), DAY))
 
 
-def test_a_strategy_that_is_not_compared_yet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from htbot.strategies.registry import STRATEGIES
+def test_what_the_stack_does_not_run_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigurationError, match="strangle_momentum is not run by the stack"):
+        run(ParityOptions(("spx_breakout", "strangle_momentum"), DAY))
 
-    monkeypatch.setitem(STRATEGIES, "another", STRATEGIES["spx_breakout"])
-    with pytest.raises(ConfigurationError, match="parity compares spx_breakout only: days of another"):
-        run(ParityOptions("another", DAY))
+
+def test_what_others_did_is_left_out(played: DemoResult) -> None:
+    """A record of two strategies: the one that does not take part does not count, and its bars do not either."""
+    rows, record = played.record.rows, played.record
+    theirs = [replace(one, strategy="other", symbol="QQQ") for one in rows.evaluations]
+    bars = [known._replace(bar=replace(known.bar, symbol="QQQ")) for known in rows.bars]
+    orders = [replace(one, strategy="other", ref=f"o-{one.ref}") for one in rows.intents]
+    fills = [replace(one, ref=f"o-{one.ref}") for one in rows.fills]
+    trades = [replace(one, of="other", key=f"o-{one.key}") for one in rows.trades]
+    both = DayRows(
+        bars=[*rows.bars, *bars],
+        evaluations=[*rows.evaluations, *theirs],
+        signals=[*rows.signals, *((replace(one, strategy="other"), why) for one, why in rows.signals)],
+        intents=[*rows.intents, *orders],
+        fills=[*rows.fills, *fills],
+        trades=[*rows.trades, *trades],
+    )
+    two = replace(played, record=replace(record, rows=both))
+    asked = request(world(walk()))
+    assert report(two, NAMES, other(asked, 1.0)).identical
+    assert not report(two, (*NAMES, "other"), other(asked, 1.0)).identical

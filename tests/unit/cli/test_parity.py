@@ -10,9 +10,13 @@ from htbot.cli.parity import show
 
 def test_mistakes_are_told_before_anything_is_started(shell: Shell) -> None:
     for words, code, text in (
-        (("parity",), 1, "Missing argument 'strategy'"),
+        (("parity",), 4, "name a strategy such as spx_breakout, or give --all"),
+        (("parity", "momentum", "--all", "--date", "2026-11-19"), 4, "not both"),
         (("parity", "spx_breakout"), 4, "--date is missing"),
-        (("parity", "spx_breakout", "--date", "2026-11-19", "--symbol", "IBM"), 4, "one of SPX, SPY, QQQ"),
+        (("parity", "spx_breakout", "--date", "2026-11-19", "--symbol", "IBM"), 4, "spx_breakout trades SPX, SPY, QQQ"),
+        (("parity", "momentum", "--date", "2026-11-19", "--symbol", "SPX"), 4, "give momentum a stock or fund"),
+        (("parity", "spx_breakout", "--date", "2026-11-19", "--set", "a=1"), 4, "HTBOT_ variables"),
+        (("parity", "momentum", "--date", "2026-11-19", "--set", "a=1"), 4, "none of momentum has such a setting"),
         (("parity", "spx_breakout", "--date", "2026-11-19", "--data", "none.csv"), 4, "no such file"),
         (("parity", "spx", "--date", "2026-11-19"), 2, "no strategy is called spx"),
         (("parity", "spx_breakout", "--date", "2026-11-21"), 4, "2026-11-21"),
@@ -24,10 +28,12 @@ def test_mistakes_are_told_before_anything_is_started(shell: Shell) -> None:
 def summary(**changed: Any) -> dict[str, Any]:
     pnl = {"gross": "590.00", "commissions": "14.67", "net": "575.33"}
     return {
+        "strategies": ["momentum", "spx_breakout"],
         "symbol": "SPX",
         "date": "2026-11-19",
         "identical": True,
         "compared": {"signals": 3, "fills": 12},
+        "differing": {},
         "divergence": None,
         "pnl": {"stack": pnl, "backtest": pnl},
         "inputs": {"latency_s": 0.0},
@@ -38,7 +44,7 @@ def summary(**changed: Any) -> dict[str, Any]:
 def test_a_day_that_went_alike_is_two_lines_of_money(capsys: pytest.CaptureFixture[str]) -> None:
     show(summary())
     assert capsys.readouterr().out.splitlines() == [
-        "SPX on 2026-11-19: identical; compared 3 signals, 12 fills",
+        "momentum, spx_breakout on 2026-11-19: identical; compared 3 signals, 12 fills",
         "stack     gross 590.00, commissions 14.67, net 575.33 USD, 55.9 s",
         "backtest  gross 590.00, commissions 14.67, net 575.33 USD, 2.1 s",
     ]
@@ -53,9 +59,10 @@ def test_a_difference_is_shown_with_what_both_sides_knew(capsys: pytest.CaptureF
         "bar": {"stack": {"close": 1.0}, "backtest": {"close": 2.0}},
         "looked": {"stack": {"trend": 1}, "backtest": {"trend": -1}},
     }
-    show(summary(identical=False, divergence=found))
+    show(summary(identical=False, divergence=found, differing={"momentum": 2, "SPY": 1}))
     out = capsys.readouterr().out
-    assert "SPX on 2026-11-19: NOT identical" in out
+    assert "momentum, spx_breakout on 2026-11-19: NOT identical" in out
     assert "First difference at 2026-11-19T15:02:30+00:00: price of the fill E1" in out
+    assert "rows that differ: SPY 1, momentum 2" in out
     for text in ("12.10", "{'close': 1.0}", "{'trend': -1}", "latency_s", "nothing"):
         assert text in out

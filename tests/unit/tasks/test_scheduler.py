@@ -13,7 +13,17 @@ from tests.support.record import NOON, at
 from htbot.adapters.live import Step
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.clock_state import ClockState, Mode, step_number
-from htbot.services.schedule import DELIVER_ALERTS, EVALUATE_BARS, MARK_PNL, READ_MARKET, ScheduleRow, schedule
+from htbot.services.schedule import (
+    DELIVER_ALERTS,
+    EVALUATE_BARS,
+    FORGET_OLD,
+    MARK_PNL,
+    READ_MARKET,
+    ScheduleRow,
+    begins,
+    next_in_turn,
+    schedule,
+)
 from htbot.tasks.scheduler import MarketScheduler
 
 Message = dict[str, Any]
@@ -97,10 +107,13 @@ def stepped() -> ClockState:
 
 @pytest.fixture
 def beat() -> Callable[..., Beat]:
-    return lambda live, poll_s=30: Beat(live, schedule(poll_s))
+    """With the rows that come every few moments; the hourly one would come with some instants only."""
+    return lambda live, poll_s=30: Beat(live, tuple(row for row in schedule(poll_s) if row.task != FORGET_OLD))
 
 
 ALL = ["read_market", "mark_pnl", "evaluate_bars", "deliver_alerts"]
+FIRST = ["read_market", "deliver_alerts"]
+"""What beat sends in a stepped world; the others follow in their turn."""
 
 
 def test_rows_are_sent_once_per_grid_instant_in_their_order(beat: Callable[..., Beat]) -> None:
@@ -169,10 +182,10 @@ def test_a_stepped_world_moves_by_hints_only(beat: Callable[..., Beat]) -> None:
     assert running.app.sent == []
     live.hints = [Step(step_number(NOON), NOON), Step(step_number(NOON), NOON, 1)]
     running.tick()
-    assert running.names() == ALL
+    assert running.names() == FIRST
     assert {expires for _name, _message, expires in running.app.sent} == {None}
     running.tick()
-    assert running.names() == ALL * 2, "a repeated hint is sent again; task_runs makes it harmless"
+    assert running.names() == FIRST * 2, "a repeated hint is sent again; task_runs makes it harmless"
 
 
 def test_redis_away_is_survived_and_hints_are_heard_again(beat: Callable[..., Beat]) -> None:
@@ -182,7 +195,7 @@ def test_redis_away_is_survived_and_hints_are_heard_again(beat: Callable[..., Be
     live.away = False
     live.hints = [Step(step_number(NOON), NOON)]
     assert running.tick() == 0.0
-    assert running.names() == ALL
+    assert running.names() == FIRST
     assert live.subscriptions == 2
 
 
@@ -191,10 +204,27 @@ def test_celerys_own_table_stays_empty() -> None:
     assert MarketScheduler.tick is not Scheduler.tick
 
 
+def test_rows_that_decide_follow_one_another_as_they_are_due() -> None:
+    rows = schedule(60)
+    half = at(0.5)  # the market is read each minute only, evaluated at each half
+    assert [row.task for row in begins(rows, NOON)] == [READ_MARKET, DELIVER_ALERTS, FORGET_OLD]
+    assert [row.task for row in begins(rows, half)] == [EVALUATE_BARS, DELIVER_ALERTS]
+    following = [next_in_turn(rows, task, NOON) for task in (READ_MARKET, MARK_PNL, EVALUATE_BARS, DELIVER_ALERTS)]
+    assert [None if row is None else row.task for row in following] == [MARK_PNL, EVALUATE_BARS, None, None]
+    assert next_in_turn(rows, EVALUATE_BARS, half) is None
+    assert next_in_turn(rows, "another", NOON) is None
+
+
 def test_the_schedule_has_its_rows_in_order() -> None:
-    assert [row.task for row in schedule()] == [READ_MARKET, MARK_PNL, EVALUATE_BARS, DELIVER_ALERTS]
-    assert [row.needs_desk for row in schedule()] == [True, True, True, False]
-    assert [row.period_s for row in schedule(60)] == [60, 60, 30, 30]
+    assert [row.task for row in schedule()] == [
+        READ_MARKET,
+        MARK_PNL,
+        EVALUATE_BARS,
+        DELIVER_ALERTS,
+        FORGET_OLD,
+    ]
+    assert [row.needs_desk for row in schedule()] == [True, True, True, False, False]
+    assert [row.period_s for row in schedule(60)] == [60, 60, 30, 30, 3600]
 
 
 @pytest.mark.parametrize(("period_s", "due"), [(30, True), (60, False), (90, False), (1800, False)])

@@ -6,7 +6,9 @@ from htbot.api.routers import (
     board,
     control,
     documentation,
+    execution,
     freqtrade,
+    gate,
     monitoring,
     open,  # noqa: A004 - a module of open endpoints
     orders,
@@ -16,6 +18,7 @@ from htbot.api.routers import (
     risk,
     scheduler,
     strategies,
+    sync,
     trading,
 )
 
@@ -28,7 +31,10 @@ ROUTERS = (
     scheduler.router,
     orders.router,
     risk.router,
+    gate.router,
     record.router,
+    sync.router,
+    execution.router,
     trading.router,
     prices.router,
     monitoring.router,

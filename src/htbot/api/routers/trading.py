@@ -18,6 +18,7 @@ from htbot.services.commands import Accepted
 from htbot.services.manual_signal import ManualAnswer
 from htbot.services.performance import PerformanceView, PortfolioSummary
 from htbot.services.tokens import Role
+from htbot.services.trading_status import TradingStatus
 
 router = APIRouter(prefix="/api/trading", tags=["trading"], dependencies=[Depends(require(Role.VIEWER))])
 Status = TradeState | Literal["live", "all"]
@@ -69,6 +70,17 @@ def positions(parts: Parts) -> list[BrokerPosition]:
     return parts.broker.positions()
 
 
+@router.get("/status", summary="Whether anything is traded now, and what stands open")
+def trading_status(parts: Parts) -> TradingStatus:
+    """`GET /status` tells more; `GET /api/scheduler/status` why nothing is entered."""
+    return parts.trading.now()
+
+
+@router.post(
+    "/live-trade",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Propose a vertical spread; it passes the same gate as every signal",
+)
 @router.post(
     "/execute",
     status_code=HTTPStatus.ACCEPTED,

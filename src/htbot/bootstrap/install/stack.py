@@ -57,6 +57,10 @@ def silent(_line: str) -> None:
     """Report nothing."""
 
 
+def nothing_more() -> None:
+    """Put nothing into the record."""
+
+
 def _private(path: Path) -> TextIO:
     """A file of the owner's, opened to be written anew; a link in its place is not followed."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -84,8 +88,12 @@ class Stack:
 
     # --- the whole way ---------------------------------------------------------------------------------------------
 
-    def start(self, report: Report = silent) -> None:
+    def start(self, report: Report = silent, prepare: Callable[[], object] = nothing_more) -> None:
         """Stop what runs, then bring everything up; on failure nothing is left running, except behind a real gateway.
+
+        Args:
+            report: is told each step.
+            prepare: called when the record is there and nothing works on it yet.
 
         Raises:
             ConfigurationError: a tool, a port or a configured server is missing.
@@ -98,6 +106,7 @@ class Stack:
             try:
                 self.start_servers()
                 self.migrate()
+                prepare()
                 since = self.record().now()
                 self.start_programs(("desk", "worker", "api"))
                 report(f"3/6 Start supervisor: {', '.join(name for name in self.programs if name != 'beat')}")

@@ -71,7 +71,7 @@ class Waiting:
                 self.raise_for_failed(("paper",))
                 time.sleep(0.1)
 
-    def for_registration(self, record: Record, since: datetime, patience_s: float = 40.0) -> list[str]:
+    def for_registration(self, record: Record, since: datetime, patience_s: float = 120.0) -> list[str]:
         """A worker has registered its tasks since then; returns their names (RULINGS 35)."""
         deadline = time.monotonic() + patience_s
         while (tasks := record.registered_tasks(since)) is None:
@@ -82,7 +82,7 @@ class Waiting:
             time.sleep(0.1)
         return tasks
 
-    def for_api(self, patience_s: float = 40.0) -> None:
+    def for_api(self, patience_s: float = 120.0) -> None:
         """`GET /ready` says 200."""
 
         def ready() -> bool:

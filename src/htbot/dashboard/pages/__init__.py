@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its address below `/dashboard`, its name, its key after `g`, and what it watches besides the status.
+    """A page: its address below `/dashboard`, its name, its key after `g`, and what it watches besides what all do.
 
     One without a key is reached from another and stands in no navigation.
     """
@@ -39,6 +39,8 @@ class Page:
         return build
 
 
+EVERYWHERE = ("status", "scheduler", "broker")
+"""Topics that each page watches, for its banner."""
 PAGES = (
     Page("desk", "/", "Desk", "d", ("pnl", "risk", "positions", "picture", "story", "trades")),
     Page("chart", "/chart", "Chart", "c", ("picture", "story")),
@@ -46,10 +48,16 @@ PAGES = (
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),
     Page("trades", "/trades", "Trades", "t", ("trades",)),
     Page("trade", "/trades/{trade_id}", "Trade", topics=("trades",)),
-    Page("strategies", "/strategies", "Strategies", "g", ("instances", "strategy_stats")),
+    Page("strategies", "/strategies", "Strategies", "g", ("instances", "strategy_stats", "open_trades")),
     Page("risk", "/risk", "Risk", "r", ("risk", "rules")),
     Page("alerts", "/alerts", "Alerts", "a", ("alerts",)),
-    Page("system", "/system", "System", "y", ("readiness", "reconciliation", "programs", "stream", "instances")),
+    Page(
+        "system",
+        "/system",
+        "System",
+        "y",
+        ("readiness", "reconciliation", "programs", "stream", "instances", "scheduler_day"),
+    ),
     Page("backtest", "/backtest", "Backtest", "b", ("backtests",)),
     Page("backtest_report", "/backtest/{job_id}", "Backtest", topics=("backtests",)),
 )

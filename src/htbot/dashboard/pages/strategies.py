@@ -1,4 +1,4 @@
-"""*Strategies*: what trades, what is watched, with what settings; add, edit, enable, disable, remove."""
+"""*Strategies*: what trades, what is watched, with what settings; add, edit, enable, let trade, disable, remove."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.elements.html import Html
 
-from htbot.dashboard.controls import button, dialog, said
-from htbot.dashboard.parts.markup import badge, direction, empty, fact, facts, join, tag
+from htbot.dashboard.controls import Question, ask, button, dialog, said
+from htbot.dashboard.parts.markup import amount, badge, direction, empty, fact, facts, join, tag
 from htbot.dashboard.parts.numbers import price, whole, words
 from htbot.dashboard.parts.settings_form import SettingsForm
+from htbot.dashboard.parts.trading import trade_link, trade_name
+from htbot.persistence.queries.shapes import OpenTradeView
+from htbot.persistence.records import OBSERVE, TRADE
 from htbot.services.status_view import StatusView
 from htbot.services.strategies import NewStrategy
 from htbot.services.strategy_reads import InstanceView, StrategyStats, TypeView
@@ -22,6 +25,12 @@ from htbot.services.tokens import Role
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
+
+TRADE_WORD = "TRADE"
+MEANS = {
+    OBSERVE: "observes: its signals are recorded and shown, nothing is sent",
+    TRADE: "trades: its entries pass the risk gate and are sent",
+}
 
 
 async def build(screen: Screen) -> None:
@@ -33,7 +42,7 @@ async def build(screen: Screen) -> None:
             button("Add a strategy", partial(_ask_add, screen, types), "primary")
     screen.panel(traded, "card")
     ui.html(
-        str(tag("h2", "Instances ", tag("span", "mode observe records signals, mode trade sends orders", cls="note"))),
+        str(tag("h2", "Instances ", tag("span", "strategies on shares and funds, added by people", cls="note"))),
         sanitize=False,
     )
     _instances(screen, types)
@@ -57,11 +66,22 @@ def traded(screen: Screen) -> Markup:
                 fact("Last look", screen.look.clock(view.as_of)),
                 *_counted(screen, view.name),
             ),
+            _holds(screen, view.name),
             tag("p", tag("b", "Why not: "), view.why_not, cls="why-not") if view.why_not else None,
         )
         for view in views
     ]
     return join(head, parts)
+
+
+def _holds(screen: Screen, name: str) -> Markup | None:
+    """What a strategy holds, or is about to, with the way to its trade."""
+    trades: list[OpenTradeView] = [one for one in screen.value("open_trades") or [] if one.strategy == name]
+    held = [
+        join(trade_link(one.id, trade_name(one)), " ", badge(one.state.lower(), "accent"), " ", amount(one.pnl_mid))
+        for one in trades
+    ]
+    return tag("p", tag("b", "Holds: "), [join(one, " ") for one in held], cls="why-not holds") if held else None
 
 
 def _counted(screen: Screen, name: str) -> list[Markup]:
@@ -83,13 +103,13 @@ def _counted(screen: Screen, name: str) -> list[Markup]:
 def _instances(screen: Screen, types: Sequence[TypeView]) -> None:
     """A card for each instance: its words change as they come, its buttons when it was changed."""
     box = ui.element("div").classes("grid instances")
-    shown: list[tuple[str, str, bool]] | None = None
+    shown: list[tuple[str, str, bool, str]] | None = None
     words_of: dict[str, tuple[Html, str]] = {}
 
     def follow() -> None:
         nonlocal shown
         found: list[InstanceView] = screen.value("instances") or []
-        present = [(one.name, one.config_hash, one.enabled) for one in found]
+        present = [(one.name, one.config_hash, one.enabled, one.mode) for one in found]
         if present != shown:
             shown = present
             box.clear()
@@ -97,7 +117,12 @@ def _instances(screen: Screen, types: Sequence[TypeView]) -> None:
                 words_of.update({one.name: _card(screen, types, one) for one in found})
                 if not found:
                     ui.html(
-                        str(empty("There is no instance.", "Add one to see what it would do: it only observes.")),
+                        str(
+                            empty(
+                                "There is no instance.",
+                                "Add one to see what it would do: it only observes until you let it trade.",
+                            )
+                        ),
                         sanitize=False,
                     )
         for one in found:
@@ -119,6 +144,10 @@ def _card(screen: Screen, types: Sequence[TypeView], one: InstanceView) -> tuple
             with ui.element("div").classes("choices start"):
                 switch = "Disable" if one.enabled else "Enable"
                 button(switch, partial(_switch, screen, one), "small" if one.enabled else "small primary")
+                if one.mode == TRADE:
+                    button("Only observe", partial(_ask_mode, screen, one, OBSERVE), "small")
+                else:
+                    button("Let it trade", partial(_ask_mode, screen, one, TRADE), "small halt-button")
                 button("Edit", partial(_ask_edit, screen, types, one), "small")
                 button("Remove", partial(_ask_remove, screen, one), "small danger")
     return element, drawn
@@ -130,13 +159,15 @@ def instance(screen: Screen, one: InstanceView) -> Markup:
     settings = [tag("div", tag("dt", words(name)), tag("dd", str(value))) for name, value in one.settings.items()]
     said_last = one.why_not or ("a signal" if one.as_of else "it was not looked at yet")
     return join(
-        tag("h3", one.name, " ", state, " ", badge(one.mode, "warn" if one.mode == "trade" else "accent")),
+        tag("h3", one.name, " ", state, " ", badge(one.mode, "warn" if one.mode == TRADE else "accent")),
+        tag("p", MEANS[one.mode].capitalize(), cls="note"),
         facts(
             fact("Type", words(one.type)),
             fact("Symbol", one.symbol, f"{one.minutes} min bars"),
             fact("Last look", screen.look.clock(one.as_of)),
         ),
         tag("dl", settings, cls="settings") if settings else tag("p", "All settings are the defaults.", cls="note"),
+        _holds(screen, one.name),
         tag("p", tag("b", "Said last: "), said_last, cls="why-not"),
     )
 
@@ -153,20 +184,41 @@ async def _switch(screen: Screen, one: InstanceView) -> None:
         screen.tell(f"{one.name} is {'enabled' if done.enabled else 'disabled'}.", good=True)
 
 
+def mode_question(one: InstanceView, mode: str, status: StatusView | None) -> Question:
+    """What is asked before an instance trades, or trades no more."""
+    anew = "It begins anew with the next evaluation: what it would have held is forgotten."
+    if mode == OBSERVE:
+        only = f"{one.name} then only {MEANS[OBSERVE]}."
+        return Question(f"Let {one.name} only observe", (only, anew), "Only observe")
+    where = "It is not known whose money that is." if status is None else _WHERE[status.mode == "live"]
+    now = "It is enabled: that counts at once." if one.enabled else "It is disabled: that counts once it is enabled."
+    told = (f"{one.name} then {MEANS[TRADE]}, on {one.symbol}. {where}", now, anew)
+    return Question(f"Let {one.name} trade", told, "Let it trade", "danger", TRADE_WORD)
+
+
+_WHERE = {True: "This desk trades real money.", False: "This desk trades a paper account."}
+
+
+def _ask_mode(screen: Screen, one: InstanceView, mode: str) -> None:
+    key, strategies = str(uuid4()), screen.dashboard.people.strategies
+
+    async def change() -> None:
+        done = await screen.act(Role.OPERATOR, lambda caller: strategies.set_mode(one.name, mode, caller), key)
+        if done is not None:
+            screen.tell(f"{one.name} now {MEANS[done.mode]}.", good=True)
+
+    ask(mode_question(one, mode, screen.value("status")), change)
+
+
 def _ask_remove(screen: Screen, one: InstanceView) -> None:
-    key = str(uuid4())
-    with dialog(f"Remove {one.name}") as opened:
-        said("It is forgotten; its signals and what it said stay in the record.")
+    key, strategies = str(uuid4()), screen.dashboard.people.strategies
 
-        async def remove() -> None:
-            opened.close()
-            strategies = screen.dashboard.people.strategies
-            if await screen.act(Role.OPERATOR, lambda caller: strategies.remove(one.name, caller), key) is not None:
-                screen.tell(f"{one.name} was removed.", good=True)
+    async def remove() -> None:
+        if await screen.act(Role.OPERATOR, lambda caller: strategies.remove(one.name, caller), key) is not None:
+            screen.tell(f"{one.name} was removed.", good=True)
 
-        with ui.element("div").classes("choices"):
-            button("Cancel", opened.close)
-            button("Remove", remove, "danger strong")
+    told = "It is forgotten; its signals and what it said stay in the record."
+    ask(Question(f"Remove {one.name}", (told,), "Remove", "danger"), remove)
 
 
 def _ask_edit(screen: Screen, types: Sequence[TypeView], one: InstanceView) -> None:
@@ -229,7 +281,7 @@ def _ask_add(screen: Screen, types: Sequence[TypeView]) -> None:
             done = await screen.act(Role.OPERATOR, lambda caller: strategies.add(asked, caller), key)
             if done is not None:
                 opened.close()
-                screen.tell(f"{done.name} was added; enable it to have it watched.", good=True)
+                screen.tell(f"{done.name} was added and observes; enable it to have it watched.", good=True)
 
         _save_row(opened, "Add", add)
 

@@ -1,4 +1,7 @@
-"""*System*: processes, tasks with their age, streams, the comparison with the broker, and the ends of the logs."""
+"""*System*: the scheduler and the broker session with their switches, and whether everything else is there.
+
+Processes, tasks with their age, streams, the comparison with the broker, and the ends of the logs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.bootstrap.programs import ProgramView
+from htbot.dashboard import steering
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import age, duration, whole, words
 from htbot.persistence.queries.shapes import ReconciliationView, TaskView
@@ -44,6 +48,8 @@ def build(screen: Screen) -> None:
     """The page."""
     ui.html("<h1>System</h1>", sanitize=False).classes("title")
     with ui.element("div").classes("grid"):
+        steering.scheduler_card(screen)
+        steering.broker_card(screen)
         screen.panel(health, "card span-7")
         screen.panel(reconciliation, "card span-5")
         screen.panel(programs, "card span-5")

@@ -7,7 +7,7 @@ hollow and falling ones filled, so that colour is not the only sign.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,15 @@ def _equity_options(
 
 def equity(screen: Screen) -> None:
     """The curve of the day, kept up to date."""
+    _once_shown("equity", lambda: _equity(screen))
+
+
+def _equity(screen: Screen) -> None:
     zone = screen.look.zone
     picture, risk = screen.value("picture"), screen.value("risk")
     shown = equity_series(picture, screen.value("story"), zone)
     options = _equity_options(picture, shown, zone, None if risk is None else float(risk.daily_loss_limit))
-    chart = ui.echart(options).classes("chart equity").props('role="img" aria-label="P&L of the day over time"')
+    chart = ui.echart(options).classes("drawn equity").props('role="img" aria-label="P&L of the day over time"')
 
     def follow() -> None:
         nonlocal shown
@@ -249,6 +253,10 @@ def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[st
 
 def candles(screen: Screen) -> None:
     """The chart of the underlying, kept up to date; a zoom that a person chose stays."""
+    _once_shown("candles", lambda: _candles(screen))
+
+
+def _candles(screen: Screen) -> None:
     zone = screen.look.zone
     picture: DayPicture | None = screen.value("picture")
     shown = candle_data(picture, screen.value("story"), zone)
@@ -256,7 +264,7 @@ def candles(screen: Screen) -> None:
     options["series"][0]["name"] = f"{picture.minutes} min" if picture else "bars"
     options["xAxis"][0]["axisLabel"] = {**_axis()["axisLabel"], ":formatter": "(key) => key.slice(11)"}
     symbol = picture.symbol if picture else "the underlying"
-    chart = ui.echart(options).classes("chart candles").props(f'role="img" aria-label="Candles of {symbol}"')
+    chart = ui.echart(options).classes("drawn candles").props(f'role="img" aria-label="Candles of {symbol}"')
 
     def follow() -> None:
         nonlocal shown
@@ -269,6 +277,12 @@ def candles(screen: Screen) -> None:
 
 
 # --- both -----------------------------------------------------------------------------------------------------------
+
+
+def _once_shown(cls: str, draw: Callable[[], None]) -> None:
+    """Draw in a place of its size once the page is there and answers: ECharts is a megabyte that nothing else needs."""
+    with ui.element("div").classes(f"chart {cls}"):
+        ui.timer(0, draw, once=True)
 
 
 def _axis(formatter: str | None = None) -> dict[str, Any]:

@@ -49,6 +49,12 @@ def default_of(setting: Setting) -> str:
     return "none" if default is None else "yes" if default is True else "no" if default is False else str(default)
 
 
+def label_of(setting: Setting) -> str:
+    """Its name as people read it, a unit apart: Stop loss, USD."""
+    name = words(setting["name"]).capitalize()
+    return f"{name.removesuffix(' usd')}, USD" if name.endswith(" usd") else name
+
+
 def text_of(value: object) -> str:
     """A value as it stands in a field."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
@@ -69,8 +75,9 @@ class SettingsForm:
                 self.fields[setting["name"]] = self._field(setting)
 
     def _field(self, setting: Setting) -> ValueElement[Any]:
-        name, label = setting["name"], words(setting["name"]).capitalize()
-        value, hint = text_of(self.values.get(name)), f"default {default_of(setting)}{_range(setting)}"
+        name, label = setting["name"], label_of(setting)
+        place = "New York, " if setting["type"] == "time" else ""
+        value, hint = text_of(self.values.get(name)), f"{place}default {default_of(setting)}{_range(setting)}"
         choices = ["true", "false"] if setting["type"] == "boolean" else setting.get("choices")
         if choices is not None:
             options = {"": f"default: {default_of(setting)}"} | {str(one): words(str(one)) for one in choices}

@@ -1,8 +1,14 @@
 // Small things that need the browser: colours for charts, the look, the keyboard. Everything else is the server's.
 "use strict";
 
+// A colour of the style sheet as charts know it, in the theme of the moment.
 function htbotColour(name) {
-  return getComputedStyle(document.body).getPropertyValue(name).trim();
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 function htbotMoney(value) {
@@ -47,6 +53,13 @@ function htbotMoney(value) {
     h: () => (shown("halt-button") ?? shown("resume-button"))?.click(),
     f: () => shown("flatten-button")?.click(),
   };
+
+  // The server has sent banner and navigation as they are, to be seen while the scripts load: the page takes over.
+  const app = document.getElementById("app");
+  new MutationObserver((_changes, watching) => {
+    watching.disconnect();
+    document.getElementById("shell")?.remove();
+  }).observe(app, { childList: true });
 
   // On a phone the navigation scrolls: show where we are, once the page has been put together.
   const here = setInterval(() => {

@@ -7,13 +7,12 @@ underlying, lendable shares and the trade rate are modelled.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from htbot.domain.instruments import Right, SecType
-from htbot.domain.sessions import NEW_YORK
+from htbot.market.borrowing import modelled, shares_to_borrow
 from htbot.market.ports import Candle, ContractDetails, Print, Show
 from htbot.paper.contracts import Tradable
 from htbot.paper.errors import RequestError
@@ -58,8 +57,7 @@ class Facts:
 
     def modelled(self, what: str, low: int, high: int) -> int:
         """A number between two bounds that stays the same for a New York date."""
-        day = self.at.astimezone(NEW_YORK).date()
-        return low + zlib.crc32(f"{what} {self.con_id} {day}".encode()) % (high - low)
+        return modelled(what, self.con_id, self.at, (low, high))
 
     def passed(self) -> float:
         """The part of the regular session that is over, 0 to 1."""
@@ -140,7 +138,7 @@ def _shortable(facts: Facts) -> Iterator[Tick]:
     """Above 2.5 = at least 1,000 shares can be borrowed."""
     if facts.kind is SecType.STOCK:
         yield messages.TICK_GENERIC, 46, 3.0
-        yield messages.TICK_SIZE, 89, facts.modelled("lendable", 1_000_000, 9_000_000)
+        yield messages.TICK_SIZE, 89, shares_to_borrow(facts.con_id, facts.at)
 
 
 def _last_minute(facts: Facts) -> Candle | None:

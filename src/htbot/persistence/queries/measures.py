@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Action, OrderState, Purpose
 from htbot.domain.trades import TradeState
+from htbot.persistence.queries import ladders
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow, OrderRow
@@ -72,6 +73,10 @@ HISTOGRAMS: dict[str, Select[Any]] = {
     "htbot_slippage_percent": select(_DONE.c.purpose.label("label"), _WORSE_PERCENT.label("value")).where(
         _DONE.c.limit_price != 0, _DONE.c.average_price.is_not(None)
     ),
+    "htbot_ladder_attempts": ladders.LIMITS_OF_ENDED,
+    "htbot_signal_confidence": select(
+        SignalRow.strategy.label("label"), SignalRow.indicators["confidence"].astext.cast(Float).label("value")
+    ).where(SignalRow.indicators.has_key("confidence")),
 }
 """By metric: the query of its values."""
 
@@ -199,6 +204,13 @@ def histogram(session: Session, values: Select[Any], bounds: Sequence[float]) ->
         tallied[bucket] += count
         found[str(name)] = (tallied, so_far + total)
     return dict(found)
+
+
+def averages(session: Session, values: Select[Any]) -> dict[str, float]:
+    """By label, the mean of the values of a query (columns `label`, `value`)."""
+    measured = values.subquery()
+    query = select(measured.c.label, func.avg(measured.c.value)).where(measured.c.value.is_not(None))
+    return {str(label): float(mean) for label, mean in session.execute(query.group_by(measured.c.label))}
 
 
 def _bucket(value: ColumnElement[Any], bounds: Sequence[float]) -> ColumnElement[int]:

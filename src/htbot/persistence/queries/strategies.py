@@ -1,4 +1,4 @@
-"""What strategies have signalled and traded, counted."""
+"""What strategies look at, what they have signalled and traded, counted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.trades import TradeState
 from htbot.persistence.columns import plain_money
 from htbot.persistence.rows.signals import SignalRow
+from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.rows.trades import TradeRow
 
 
@@ -69,3 +70,10 @@ def trade_counts(session: Session) -> dict[str, TradeCount]:
         name: TradeCount(is_open, ended, winners, None if unknown else plain_money(Decimal(usd or 0)))
         for name, is_open, ended, winners, unknown, usd in session.execute(query)
     }
+
+
+def active_symbols(session: Session) -> dict[str, int]:
+    """Underlyings that enabled instances look at, by mode; each mode is told."""
+    query = select(StrategyRow.mode, func.count(StrategyRow.symbol.distinct())).where(StrategyRow.enabled)
+    found = {mode: count for mode, count in session.execute(query.group_by(StrategyRow.mode))}  # noqa: C416
+    return {"observe": 0, "trade": 0} | found

@@ -18,6 +18,7 @@ from htbot.persistence.repositories.orders import OrderRepository
 from htbot.persistence.repositories.portfolio import PnlRepository, PositionRepository
 from htbot.persistence.repositories.processes import ProcessRepository
 from htbot.persistence.repositories.reconciliation import ReconciliationRepository
+from htbot.persistence.repositories.retention import RetentionRepository
 from htbot.persistence.repositories.scheduler import SchedulerRepository
 from htbot.persistence.repositories.signals import EvaluationRepository, RiskDecisionRepository, SignalRepository
 from htbot.persistence.repositories.strategies import StrategyRepository
@@ -47,6 +48,7 @@ __all__ = [
     "PositionRepository",
     "ProcessRepository",
     "ReconciliationRepository",
+    "RetentionRepository",
     "RiskDecisionRepository",
     "SchedulerRepository",
     "Series",

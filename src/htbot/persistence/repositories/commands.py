@@ -76,11 +76,11 @@ class CommandRepository(Repository):
         return self._first(select(CommandRow).where(CommandRow.idempotency_key == idempotency_key), _to_command)
 
     def open(self, kind: str | None = None) -> list[Command]:
-        """Commands that are not finished, oldest first."""
+        """Commands that are not finished, oldest first; those of one market instant by their keys."""
         query = select(CommandRow).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING)))
         if kind is not None:
             query = query.where(CommandRow.kind == kind)
-        return self._all(query.order_by(CommandRow.created_at, CommandRow.id), _to_command)
+        return self._all(query.order_by(CommandRow.created_at, CommandRow.idempotency_key), _to_command)
 
     def work_waits(self) -> bool:
         """Whether there is something for the desk to do: an open command, or an intent that nobody has claimed."""

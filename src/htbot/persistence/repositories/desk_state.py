@@ -17,6 +17,7 @@ RECONCILED = "reconciled"
 WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
+RECONNECTS = "reconnects"
 HELD_BY = "held_by"
 """Who keeps the desk away from the broker; empty for nobody."""
 
@@ -72,6 +73,14 @@ class DeskStateRepository(Repository):
         epoch = self.raise_to(EPOCH, 1, step=1)
         self.set(RECONCILED, "no")
         return epoch
+
+    def count_reconnect(self) -> int:
+        """The desk has taken the broker's session up again; how often it has by now."""
+        return self.raise_to(RECONNECTS, 1, step=1)
+
+    def reconnects(self) -> int:
+        """How often any desk on this record has taken the broker's session up again."""
+        return int(self.get(RECONNECTS) or 0)
 
     def epoch(self) -> int:
         """The present epoch, 0 before the first desk."""

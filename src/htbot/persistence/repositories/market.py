@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg2.extras import execute_values
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.bars import Bar
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.sessions import Session as TradingSession
 from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.market import BarRow, SessionRow, TickRow
@@ -76,6 +77,10 @@ class BarRepository(Repository):
         if since is not None:
             query = query.where(BarRow.start >= since)
         return [Bar(*row) for row in self._session.execute(query)]
+
+    def first(self, series: Series) -> datetime | None:
+        """The start of the oldest bar, None without any."""
+        return self._session.scalar(select(func.min(BarRow.start)).where(*_of(series)))
 
     def latest(self, series: Series, as_of: datetime, count: int) -> list[Bar]:
         """The last `count` bars known at `as_of`, oldest first."""
@@ -157,6 +162,11 @@ class SessionRepository(Repository):
     def get(self, day: date) -> TradingSession | None:
         """The session of a New York day, or None when the exchange is closed on it or the day is not filled in."""
         return self._first(select(SessionRow).where(SessionRow.day == day), _to_session)
+
+    def open_at(self, at: datetime) -> bool:
+        """Whether the exchange is within a regular session at a market time."""
+        today = self.get(at.astimezone(NEW_YORK).date())
+        return today is not None and today.opens <= at < today.closes
 
     def between(self, first: date, last: date) -> list[TradingSession]:
         """Sessions of days first..last (inclusive), oldest first."""

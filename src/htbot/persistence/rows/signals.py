@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.persistence.rows.base import Base, BigInt, Json, JsonList, SerialKey, SmallInt
 
 
 class EvaluationRow(Base):
-    """One look of a strategy at a symbol; `why_not` is null when a signal fired (RULINGS 38)."""
+    """One look of a strategy at a symbol; `why_not` is null when a signal fired (RULINGS 38).
+
+    Old ones are forgotten in the order of their ids; `recorded_at` is wall time.
+    """
 
     __tablename__ = "evaluations"
     __table_args__ = (
@@ -30,6 +33,7 @@ class EvaluationRow(Base):
     low: Mapped[float | None]
     why_not: Mapped[str | None]
     indicators: Mapped[Json]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class SignalRow(Base):

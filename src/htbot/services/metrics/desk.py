@@ -9,13 +9,13 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.services.desk_view import SILENT_AFTER_S, DeskView
 from htbot.telemetry.metrics import Gathered
 
-_CONNECTION = "desk"
+CONNECTION, FEED = "desk", "ib"
 
 
 def put_desk(gathered: Gathered, desk: DeskView) -> None:
     """Session, heartbeat, whether it originates orders."""
     running = desk.state == "running"
-    gathered.put("htbot_ib_connected", int(running and desk.connection == "connected"), _CONNECTION)
+    gathered.put("htbot_ib_connected", int(running and desk.connection == "connected"), CONNECTION)
     gathered.put("htbot_trading_enabled", int(running and desk.clock is not None and desk.clock.trading_enabled))
     gathered.put("htbot_heartbeat_age_seconds", desk.heartbeat_age_s, "desk")
 
@@ -27,8 +27,9 @@ def put_snapshots(gathered: Gathered, snapshots: list[Snapshot], market_now: dat
     ages = {one.symbol: age for one in snapshots if (age := _age_s(one, market_now)) is not None}
     for symbol, age_s in ages.items():
         gathered.put("htbot_data_age_seconds", age_s, symbol)
+    gathered.put("htbot_symbols_active", len(snapshots), "option")
     if ages:
-        gathered.put("htbot_feed_connected", int(min(ages.values()) <= SILENT_AFTER_S * 4), "ib")
+        gathered.put("htbot_feed_connected", int(min(ages.values()) <= SILENT_AFTER_S * 4), FEED)
     for one in snapshots:
         gathered.put("htbot_gross_leverage", _leverage(one), one.account)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from htbot.domain.orders import Purpose
 from htbot.domain.sessions import NEW_YORK
-from htbot.persistence.queries import measures, reconciliation, trades, watch
+from htbot.persistence.queries import decisions, ladders, measures, reconciliation, trades, watch
 from htbot.persistence.queries.shapes import OpenTradeView, StrategyView
+from htbot.persistence.queries.strategies import active_symbols
 from htbot.persistence.repositories import DeskStateRepository, SessionRepository
 from htbot.persistence.repositories.desk_state import UNPROTECTED_S
 from htbot.services.desk_view import DeskView, snapshot_of
-from htbot.services.metrics.desk import put_snapshots
+from htbot.services.metrics.desk import CONNECTION, FEED, put_snapshots
 from htbot.services.metrics.task_runs import TaskRuns
 from htbot.services.queries import Sources
 from htbot.services.risk_view import RiskView, risk_of
@@ -22,6 +25,7 @@ from htbot.telemetry.metrics import CATALOGUE, Distribution, Gathered
 
 _BOUNDS = {named.name: named.bounds for named in CATALOGUE}
 _WORKERS_WITHIN = timedelta(hours=1)
+_ENTRY = Purpose.ENTRY.value
 
 
 class RecordMeasures:
@@ -42,10 +46,14 @@ class RecordMeasures:
         with self._sources.database.transaction() as session:
             self._put_safety(gathered, session, desk, market_now)
             self._put_work(gathered, session, host_now)
-            _put_counts(gathered, measures.counts(session))
+            counts = measures.counts(session)
+            _put_counts(gathered, counts)
+            _put_entries(gathered, session, counts.refusals)
             _put_histograms(gathered, session)
             _put_trades(gathered, session, market_now)
             _put_server(gathered, session)
+            for mode, count in active_symbols(session).items():
+                gathered.put("htbot_symbols_active", count, mode)
             strategies = watch.strategies(session, None)
             _put_strategies(gathered, strategies, market_now)
         symbols = sorted({strategy.symbol for strategy in strategies})
@@ -66,6 +74,8 @@ class RecordMeasures:
                 gathered.put("htbot_reconciliation_mismatches", count, kind)
         state = DeskStateRepository(session)
         gathered.put("htbot_desk_starts", state.epoch())
+        gathered.put("htbot_ib_reconnects", state.reconnects(), CONNECTION)
+        gathered.put("htbot_feed_reconnects", state.reconnects(), FEED)
         gathered.put("htbot_unprotected_seconds", float(state.get(UNPROTECTED_S) or 0))
 
     def _put_work(self, gathered: Gathered, session: Session, host_now: datetime) -> None:
@@ -112,6 +122,17 @@ def _put_counts(gathered: Gathered, counts: measures.Counts) -> None:
     gathered.put("htbot_open_positions", counts.open_positions)
 
 
+def _put_entries(gathered: Gathered, session: Session, refused: Mapping[str, int]) -> None:
+    """How walks of limits ended, and what came of looks at the margin."""
+    outcomes = ladders.ends(session)
+    outcomes[_ENTRY, "mid_too_low"] = refused.get("minimum_credit", 0)
+    outcomes[_ENTRY, "no_margin"] = sum(refused.get(rule, 0) for rule in ("what_if", "intraday_margin"))
+    for labels, count in outcomes.items():
+        gathered.put("htbot_ladder_outcome", count, *labels)
+    for result, count in decisions.margin_checks(session).items():
+        gathered.put("htbot_margin_check", count, result)
+
+
 def _put_histograms(gathered: Gathered, session: Session) -> None:
     for name, values in measures.HISTOGRAMS.items():
         for label, (tallied, total) in measures.histogram(session, values, _BOUNDS[name]).items():
@@ -136,8 +157,7 @@ def _put_trades(gathered: Gathered, session: Session, market_now: datetime) -> N
     for told in watch.accounts(session):
         gathered.put("htbot_portfolio_total_value", _number(told.net_liquidation), told.account)
     _put_open(gathered, trades.open_trades(session))
-    today = SessionRepository(session).get(day)
-    gathered.put("htbot_session_open", int(today is not None and today.opens <= market_now < today.closes))
+    gathered.put("htbot_session_open", int(SessionRepository(session).open_at(market_now)))
 
 
 def _put_open(gathered: Gathered, views: list[OpenTradeView]) -> None:

@@ -10,8 +10,8 @@ import pytest
 from htbot.domain.bars import TapeBar
 from htbot.domain.sessions import Session
 from htbot.engine.observation import Fired
+from htbot.engine.share_entries import exit_rules, hours_of
 from htbot.risk.limits import DEFAULT_HOURS
-from htbot.services.bar_trader import exit_rules, hours_of
 from htbot.strategies.bar_strategy import BarConfig
 
 FULL = Session(date(2022, 8, 26), datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))

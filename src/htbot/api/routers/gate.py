@@ -1,0 +1,54 @@
+"""Risk under the seed's paths: what the gate would say, what binds the account, what it carries."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from htbot.api.auth import Admin, require
+from htbot.api.parts import Chosen, Key, Parts, caller, request_of
+from htbot.api.schemas.requests import PinBody, TradeSignalBody
+from htbot.services.commands import HaltAnswer
+from htbot.services.manual_signal import Judged
+from htbot.services.risk_rules import OF_REGULATION, RuleView
+from htbot.services.risk_standing import AccountMode, PortfolioRisk
+from htbot.services.risk_view import RiskView
+from htbot.services.tokens import Role
+
+router = APIRouter(prefix="/api/risk", tags=["risk"], dependencies=[Depends(require(Role.VIEWER))])
+
+
+@router.post("/validate-trade", summary="What the gate would say of a vertical spread; nothing is stored or sent")
+@router.post("/evaluate", summary="What the gate would say of a vertical spread; nothing is stored or sent")
+def judge(parts: Parts, body: TradeSignalBody) -> Judged:
+    """Every rule with limit and value up to the one that refuses; the broker is asked for its margin."""
+    return parts.manual_signals.judge(request_of(body))
+
+
+@router.get("/status", summary="The breaker: day's P&L, limits, drawdown, what has tripped")
+def status(parts: Parts, chosen: Chosen) -> RiskView:
+    """The same as `GET /risk/metrics`."""
+    return parts.queries.risk(chosen.account)
+
+
+@router.get("/compliance", summary="Rules of broker and regulator with limit and value")
+def compliance(parts: Parts) -> list[RuleView]:
+    """Those of `GET /api/v1/risk` on day trades, settlement, delivery and how often is traded."""
+    return parts.risk_rules.rules(OF_REGULATION)
+
+
+@router.get("/account-mode", summary="Cash or margin, and the rule on day trades that binds")
+def account_mode(parts: Parts) -> AccountMode:
+    """409 while nobody tells the account's figures."""
+    return parts.risk_rules.account_mode()
+
+
+@router.get("/portfolio-risk", summary="What the account carries, against its limits")
+def portfolio(parts: Parts) -> PortfolioRisk:
+    """409 while nobody tells the account's figures."""
+    return parts.risk_rules.portfolio()
+
+
+@router.post("/reset-circuit-breaker", summary="Lift the trips of the breaker")
+def reset(parts: Parts, principal: Admin, body: PinBody, key: Key = None) -> HaltAnswer:
+    """The same as `POST /api/v1/risk/breaker/reset`."""
+    return parts.commands.reset_breaker(caller(principal, key), body.pin.get_secret_value())

@@ -1,0 +1,315 @@
+"""The desk of a backtest on shares: stops and targets at the exchange, exits, and what was decided, sent.
+
+The same decisions as the desk's own, from the same pure functions (`protective_steps`, `exit_decision`, `exit_intent`),
+in the same order within an instant; what lies around them there - sessions, journal, doubt - has no place in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from htbot.backtest.plain_feed import PlainFeed
+from htbot.backtest.plain_request import PlainSignal
+from htbot.backtest.spread_account import SpreadAccount, net_by_contract
+from htbot.backtest.spread_exchange import SpreadExchange
+from htbot.backtest.trade_book import GUARDED, LIVE, HeldTrade, TradeBook
+from htbot.domain.fills import Fill
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.sessions import Session
+from htbot.domain.trades import Trade, TradeState
+from htbot.execution.exits import ExitDecision, exit_decision
+from htbot.execution.fills import whole_spreads
+from htbot.execution.intents import ProtectivePlace, closable_quantity, exit_intent, protective_intent
+from htbot.execution.protective import Place, Standing, protective_steps
+
+LONGEST_PAUSE_S = 30
+_AT_THE_BROKER = frozenset({ExitReason.STOP_LOSS, ExitReason.PROFIT_TARGET})
+
+
+@dataclass(slots=True)
+class PlainOrder:
+    """An order that is under way or works; `told` once the exchange has answered it, `size` as the desk knows it."""
+
+    intent: OrderIntent
+    limit: Decimal
+    size: int
+    cancel_asked: bool = False
+    told: bool = False
+
+    @property
+    def is_entry(self) -> bool:
+        """True for an order that opens."""
+        return self.intent.purpose is Purpose.ENTRY
+
+    @property
+    def protective(self) -> bool:
+        """True for a stop or target that stands at the exchange."""
+        return self.intent.protective
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTools:
+    """What the desk works with."""
+
+    feed: PlainFeed
+    exchange: SpreadExchange
+    book: TradeBook[PlainSignal]
+    account: SpreadAccount
+
+
+class PlainDesk:
+    """One account, any number of strategies; every method is called at the instant of the feed.
+
+    What answers with True has sent something to the exchange.
+    """
+
+    def __init__(self, tools: PlainTools) -> None:
+        self._tools = tools
+        self._live: dict[str, PlainOrder] = {}
+        self._waiting: list[OrderIntent] = []
+        self._flattening = False
+        self.halted_by: str | None = None
+
+    # --- news of orders ---------------------------------------------------------------------------------------------
+
+    def hear(self, fills: list[Fill], session: Session) -> bool:
+        """Take executions, each with the end of its order, then the ends that followed; what stands follows at once.
+
+        A fill is told before its group hears of it: nothing is placed in place of what it has ended.
+        """
+        exchange, sent = self._tools.exchange, False
+        for ref, live in self._live.items():
+            live.told = live.told or exchange.works(ref)
+        for ref in dict.fromkeys([*(fill.ref for fill in fills), *self._live]):
+            live = self._live[ref]
+            held = self._tools.book.of(live.intent.trade_id)
+            for fill in (one for one in fills if one.ref == ref):
+                self._tools.account.book(fill)
+                self._tools.book.filled((fill,), held.trade.id)
+                held.fold(self._tools.feed.now)
+                sent = self._protect(held, session) or sent
+            if exchange.ended(ref):
+                self._ended(live, held)
+                sent = self._protect(held, session) or sent
+            elif live.told:
+                live.size = exchange.size(ref)
+        return sent
+
+    def _ended(self, live: PlainOrder, held: HeldTrade) -> None:
+        del self._live[live.intent.ref]
+        if live.is_entry:
+            held.entry_over = True
+        elif live.protective:
+            held.standing -= 1
+        else:
+            held.exit_live = False
+        held.fold(self._tools.feed.now)
+
+    def _of_trade(self, held: HeldTrade) -> list[PlainOrder]:
+        return [live for live in self._live.values() if live.intent.trade_id == held.trade.id]
+
+    # --- what stands at the exchange --------------------------------------------------------------------------------
+
+    def protect(self, session: Session) -> bool:
+        """Bring what stands up to what is held."""
+        return sum(self._protect(held, session) for held in self._tools.book.guarded) > 0
+
+    def _protect(self, held: HeldTrade, session: Session) -> bool:
+        now, own = self._tools.feed.now, self._of_trade(held)
+        leaving = held.wanted is not None or any(not live.is_entry and not live.protective for live in own)
+        if held.trade.state not in GUARDED or leaving or not session.contains(now):
+            return False
+        standing = {live.intent.style: _standing(live, held) for live in own if live.protective}
+        units = closable_quantity(held.trade.legs, held.held)
+        steps = protective_steps(held.trade, units, standing, held.attempts, now)
+        for step in steps:
+            if isinstance(step, Place):
+                self._place_protective(held, step)
+            else:
+                held.attempts.changed_at[step.ref] = now
+                live = self._live[step.ref]
+                live.limit, live.size = step.limit, step.size
+                self._tools.exchange.place(live.intent, step.limit, now, step.size)
+        return bool(steps)
+
+    def _place_protective(self, held: HeldTrade, step: Place) -> None:
+        trade, own, now = held.trade, self._of_trade(held), self._tools.feed.now
+        number = self._tools.book.next_exit(trade.strategy, trade.session)
+        group = next((live.intent.group for live in own if live.protective), None) or f"{trade.id}-X{number}"
+        coming = max((live.intent.quantity for live in own if live.is_entry), default=0)
+        place = ProtectivePlace(number, group, max(step.units, coming))
+        intent = protective_intent(trade, step.style, step.price, now, place)
+        held.attempts.note_place(step.style, now)
+        held.standing += 1
+        self._begin_exit(held, intent)
+        self._send_order(PlainOrder(intent, intent.limit, step.units))
+
+    def _begin_exit(self, held: HeldTrade, intent: OrderIntent) -> None:
+        self._tools.book.intents.append(intent)
+        if intent.exit_reason is not None:
+            held.reasons[intent.ref] = intent.exit_reason
+
+    def _send_order(self, live: PlainOrder) -> None:
+        self._live[live.intent.ref] = live
+        self._tools.exchange.place(live.intent, live.limit, self._tools.feed.now, live.size)
+
+    def _cancel(self, live: PlainOrder) -> bool:
+        if live.cancel_asked:
+            return False
+        live.cancel_asked = True
+        self._tools.exchange.cancel(live.intent.ref, self._tools.feed.now)
+        return True
+
+    # --- guarding ---------------------------------------------------------------------------------------------------
+
+    def guard(self, session: Session) -> bool:
+        """Look at every trade that holds something."""
+        return sum(self._guard(held, session) for held in self._tools.book.guarded) > 0
+
+    def _guard(self, held: HeldTrade, session: Session) -> bool:
+        now, marks = self._tools.feed.now, self._tools.feed.marks(held.trade.legs)
+        held.see(marks)
+        decision, held.watch = exit_decision(held.trade, marks, held.watch, now)
+        if decision is not None and self._stands(held, decision.reason):
+            decision = None  # the exchange closes it by itself, at this very price
+        if decision is None and held.wanted is not None:
+            decision = _asked_for(held.wanted, now)
+        return decision is not None and self._close(held, decision, session)
+
+    def _stands(self, held: HeldTrade, reason: ExitReason) -> bool:
+        return any(live.told and live.protective and live.intent.exit_reason is reason for live in self._of_trade(held))
+
+    def _close(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
+        """What else works for the trade ends first: its entry, its stop and its target."""
+        working, asked = self._of_trade(held), False
+        for live in working:
+            if live.protective:
+                held.wanted = decision.reason
+            if live.is_entry or live.protective:
+                asked = self._cancel(live) or asked
+        return asked if working else self._exit(held, decision, session)
+
+    def _exit(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
+        now = decision.as_of
+        pause = timedelta(seconds=min(2 ** max(held.exits - 1, 0), LONGEST_PAUSE_S))
+        early = held.asked_at is not None and now - held.asked_at < pause
+        if held.trade.state is not TradeState.OPEN or not held.entry_over or early:
+            return False
+        held.asked_at, held.exits = now, held.exits + 1
+        quantity = self._closable(held)
+        if not quantity or not session.contains(now):
+            return False
+        number = self._tools.book.next_exit(held.trade.strategy, held.trade.session)
+        intent = exit_intent(held.trade, decision.reason, decision.marks, now, quantity, number)
+        held.raise_gain(held.watch.max_gain_usd)
+        self._begin_exit(held, intent)
+        self._leave_with(held, intent)
+        return True
+
+    def _leave_with(self, held: HeldTrade, intent: OrderIntent) -> None:
+        held.exit_live, held.exit_reason, held.wanted = True, intent.exit_reason, None
+        self._send_order(PlainOrder(intent, intent.limit, intent.quantity))
+        held.fold(self._tools.feed.now)
+
+    def _closable(self, held: HeldTrade) -> int:
+        return closable_quantity(held.trade.legs, held.held, net_by_contract(self._tools.account.held))
+
+    # --- what tasks ask for -----------------------------------------------------------------------------------------
+
+    def mark(self, session: Session) -> None:
+        """The best result of each trade at a grid instant, as `mark_pnl` keeps it, and the exits that it asks for."""
+        for held in self._tools.book.guarded:
+            marks, before = self._tools.feed.marks(held.trade.legs), replace(held.marked, pending=None, since=None)
+            decision, held.marked = exit_decision(held.trade, marks, before, self._tools.feed.now)
+            held.raise_gain(held.marked.max_gain_usd)
+            wanted = decision is not None and held.trade.state is TradeState.OPEN and session.contains(decision.as_of)
+            if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:
+                self._request_exit(held, decision)
+
+    def leave(self, strategy: str, ended_at: datetime, why: str) -> bool:
+        """A strategy wants out of what it held when its bar ended; False when that is nothing."""
+        meant = [
+            held
+            for held in self._tools.book.trades
+            if held.trade.strategy == strategy and held.trade.state in LIVE and held.trade.opened_at < ended_at
+        ]
+        for held in meant:
+            self._request_exit(held, ExitDecision(ExitReason.OTHER, self._tools.feed.now, "", "", why, None, None))
+        return bool(meant)
+
+    def enter(self, trade: Trade, intent: OrderIntent) -> None:
+        """An approved entry: it is sent when the instant's decisions are done."""
+        self._tools.book.begin(trade, intent)
+        self._waiting.append(intent)
+
+    def _request_exit(self, held: HeldTrade, decision: ExitDecision) -> None:
+        """One exit waits to be sent, when none is under way and the entry is over."""
+        quantity = closable_quantity(held.trade.legs, held.held)
+        if held.trade.state not in GUARDED or held.exit_live or not held.entry_over or not quantity:
+            return
+        number = self._tools.book.next_exit(held.trade.strategy, held.trade.session)
+        intent = exit_intent(held.trade, decision.reason, decision.marks, decision.as_of, quantity, number)
+        held.exit_live = True
+        self._begin_exit(held, intent)
+        self._waiting.append(intent)
+        held.fold(decision.as_of)
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def cancel_entries(self) -> bool:
+        """Cancel every entry that works."""
+        return sum(self._cancel(live) for live in self._live.values() if live.is_entry) > 0
+
+    def flatten(self) -> None:
+        """The breaker wants everything closed: from now on until it is."""
+        self._flattening = True
+
+    def act(self, session: Session) -> bool:
+        """Close what is to be closed, then send what waits: exits first, then the oldest."""
+        sent = self._flattening and self._drive(session)
+        if self.halted_by is not None:
+            sent = self.cancel_entries() or sent
+        waiting, self._waiting = sorted(self._waiting, key=_urgency), []
+        return sum(self._send(intent) for intent in waiting) > 0 or sent
+
+    def _drive(self, session: Session) -> bool:
+        sent, decision = self.cancel_entries(), _asked_for(ExitReason.BREAKER, self._tools.feed.now)
+        for held in self._tools.book.guarded:
+            sent = self._close(held, decision, session) or sent
+        self._flattening = bool(self._tools.book.guarded or self._live)
+        return sent
+
+    def _send(self, intent: OrderIntent) -> bool:
+        held = self._tools.book.of(intent.trade_id)
+        if intent.purpose is Purpose.ENTRY:
+            if self.halted_by is None:
+                self._send_order(PlainOrder(intent, intent.limit, intent.quantity))
+                return True
+            held.entry_over = True
+            held.fold(self._tools.feed.now)
+            return False
+        working = [live for live in self._of_trade(held) if not live.is_entry]
+        if working or self._closable(held) < intent.quantity:
+            if working and all(live.protective for live in working):
+                held.wanted = intent.exit_reason  # what stands is cancelled first, then the trade is closed
+            held.exit_live = any(not live.protective for live in working)
+            held.fold(self._tools.feed.now)
+            return False
+        self._leave_with(held, intent)
+        return True
+
+
+def _standing(live: PlainOrder, held: HeldTrade) -> Standing:
+    intent = live.intent
+    booked = whole_spreads(intent.legs, (fill for fill in held.fills if fill.ref == intent.ref))
+    return Standing(intent.ref, live.limit, live.size, intent.quantity, booked, live.told and not live.cancel_asked)
+
+
+def _asked_for(reason: ExitReason, now: datetime) -> ExitDecision:
+    return ExitDecision(reason, now, "", "", "asked for before, and not done yet", None, None)
+
+
+def _urgency(intent: OrderIntent) -> tuple[bool, datetime, str]:
+    return intent.purpose is Purpose.ENTRY, intent.created_at, intent.ref

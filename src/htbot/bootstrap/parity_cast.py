@@ -1,0 +1,173 @@
+"""Who plays on a day of parity: strategies with a symbol each, and settings that keep them out of each other's way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+from htbot.adapters.replay import read_market_data
+from htbot.bootstrap.research_several import settings_of
+from htbot.bootstrap.strategy import STRATEGY_NAME
+from htbot.domain.errors import ConfigurationError, NotFound
+from htbot.domain.instruments import INDEX_EXCHANGES, UNDERLYINGS
+from htbot.domain.suggestions import suggestion
+from htbot.persistence.records import TRADE
+from htbot.services.strategies import NewStrategy, as_json
+from htbot.strategies.bar_strategy import BarConfig
+from htbot.strategies.kinds import ON_OPTIONS
+from htbot.strategies.registry import Entry, create_bar
+
+SYNTHETIC_SYMBOLS = ("SPX", "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOG", "META")
+"""What is handed out, in this order, where no data say what there is."""
+EXIT_TIME = time(15, 40)
+# No bar of the session has closed in the first minute, so that strategy 1 has nothing to break out of, and no chain is
+# quoted for it.
+QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09:31"}
+# One account, and no limit of it that one strategy could reach because of another.
+APART: Mapping[str, str] = {
+    "PAPER_CASH": "10000000",
+    "MAX_ORDERS_PER_DAY": "10000",
+    "MAX_ORDERS_PER_MINUTE": "300",
+    "MAX_OPEN_ORDERS": "500",
+    "MAX_CONCURRENT_TRADES": "1000",
+    "RISK_DAILY_TRADE_LIMIT": "10000",
+    "RISK_WEEKLY_TRADE_LIMIT": "50000",
+    "MAX_RISK_PER_DAY": "100000",
+    "DAILY_LOSS_LIMIT": "100000",
+    "MAX_POSITION_SIZE": "1000000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The strategies of a day. `own` is the symbol of strategy 1, which always runs and trades only when `breakout`."""
+
+    own: str
+    breakout: bool
+    instances: tuple[NewStrategy, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which those that take part are recorded."""
+        return [*([STRATEGY_NAME] if self.breakout else []), *(one.name for one in self.instances)]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What is set for this day, by variable."""
+        alone = len(self.names) == 1
+        return {**({} if alone else APART), **({} if self.breakout else QUIET)}
+
+
+@dataclass(frozen=True, slots=True)
+class CastWanted:
+    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name."""
+
+    names: Sequence[str]
+    symbols: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue: Mapping[str, Entry]) -> Cast:
+    """Strategies by the names of their types, each with the symbol at its place, or one of its own from the data.
+
+    What a setting must be to be traded, and was not given otherwise, is set: an exit within the session, one dollar a
+    point, a position that is sold in one piece.
+
+    Raises:
+        NotFound: no strategy has such a name.
+        ConfigurationError: a strategy that the stack does not run, a setting that nobody has, or too few symbols.
+    """
+    names = wanted.names
+    seated = [name for name in names if name != STRATEGY_NAME]
+    for name in names:
+        _require_run(name, catalogue)
+    breakout = STRATEGY_NAME in names
+    if wanted.settings and not seated:
+        raise ConfigurationError(f"--set: {STRATEGY_NAME} is set by the HTBOT_ variables, as in the stack")
+    chosen = _symbols(names, wanted.symbols, data, bar)
+    own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
+    given = settings_of(seated, wanted.settings, catalogue) if seated else {}
+    instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
+    return Cast(own, breakout, tuple(instances))
+
+
+def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
+    """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for."""
+    return [STRATEGY_NAME, *sorted(name for name, entry in catalogue.items() if entry.plain)]
+
+
+def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
+    entry = catalogue.get(name)
+    if entry is None:
+        raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
+    if entry.single:
+        raise ConfigurationError(f"{name} is not run by the stack, so there is no day of it to compare")
+
+
+def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:
+    """An instance that trades. One on options needs a name of its own: that of its type is for spreads by hand."""
+    if catalogue[name].plain:
+        return NewStrategy(name, name, symbol, _tradable(name, given, catalogue), enabled=True, mode=TRADE)
+    return NewStrategy(f"{name}.1", name, symbol, given, enabled=True, mode=TRADE)
+
+
+def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path], bar: str | None) -> dict[str, str]:
+    """A symbol for each name."""
+    if symbols and len(symbols) not in {1, len(names)}:
+        raise ConfigurationError(f"--symbol {','.join(symbols)}: give one for each of {', '.join(names)}, or one")
+    if symbols:
+        found = {name: symbols[place % len(symbols)] for place, name in enumerate(names)}
+        return _checked(found)
+    there = _there(data, bar)
+    found, free = {}, list(there)
+    for name in sorted(ON_OPTIONS.intersection(names)):
+        found[name] = next((symbol for symbol in UNDERLYINGS if symbol in free), "")
+        free = [symbol for symbol in free if symbol != found[name]]
+    free = [symbol for symbol in free if symbol not in INDEX_EXCHANGES]
+    others = [name for name in names if name not in ON_OPTIONS]
+    if others and not free:
+        raise ConfigurationError(f"the data have no stock or fund for {others[0]}: {', '.join(there) or 'no symbol'}")
+    found |= {name: free[place % len(free)] for place, name in enumerate(others)}
+    return _checked(found)
+
+
+def _checked(found: dict[str, str]) -> dict[str, str]:
+    for name, symbol in found.items():
+        if name in ON_OPTIONS and symbol not in UNDERLYINGS:
+            raise ConfigurationError(f"--symbol {symbol or 'none'}: {name} trades {', '.join(UNDERLYINGS)}")
+        if name not in ON_OPTIONS and symbol in INDEX_EXCHANGES:
+            raise ConfigurationError(f"--symbol {symbol}: an index is not traded itself, give {name} a stock or fund")
+    return found
+
+
+def _own(chosen: Sequence[str], data: Sequence[Path], bar: str | None) -> str:
+    """An underlying for strategy 1 where it does not take part: it is watched all the same."""
+    there = [*chosen, *_there(data, bar)]
+    found = next((symbol for symbol in there if symbol in UNDERLYINGS), None)
+    if found is None:
+        raise ConfigurationError(f"the stack watches one of {', '.join(UNDERLYINGS)}: add data of one of them")
+    return found
+
+
+def _there(data: Sequence[Path], bar: str | None) -> tuple[str, ...]:
+    """The symbols that have bars or trades."""
+    if not data:
+        return SYNTHETIC_SYMBOLS
+    read = read_market_data(data, bar)
+    return tuple(sorted({*read.bars, *read.ticks}))
+
+
+def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> dict[str, Any]:
+    """The settings with what trading asks for in place of defaults that cannot be traded."""
+    config: BarConfig = create_bar(name, given, catalogue).config
+    needed: dict[str, Any] = {}
+    if config.exit_time is None:
+        needed["exit_time"] = as_json(EXIT_TIME)
+    if config.point_value != 1:
+        needed["point_value"] = 1
+    if config.profit_levels:
+        needed["profit_levels"] = False
+    return {**{key: value for key, value in needed.items() if key not in given}, **given}

@@ -1,0 +1,164 @@
+"""Strategies on shares, played in memory as the desk trades them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from tests.support.plain_day import SESSION, request, seat, wide
+from tests.support.spread_day import DAY, poisoned, walk, world
+
+from htbot.backtest.parity_compare import compare
+from htbot.backtest.plain_parity import rows_of_plain
+from htbot.backtest.plain_request import PlainRequest, PlainResult
+from htbot.backtest.plain_run import run_plain
+from htbot.domain.errors import ConfigurationError
+from htbot.domain.orders import ExitReason, PriceStyle, Purpose
+from htbot.domain.trades import TradeState
+from htbot.market.replay import ReplayMarket
+from htbot.matching.view import FillRules
+from htbot.risk.breaker import BreakerLimits
+
+BARS = walk(seed=11, price=450.0)
+
+
+@pytest.fixture(scope="module")
+def market() -> ReplayMarket:
+    return world(BARS, symbol="SPY")
+
+
+@pytest.fixture(scope="module")
+def asked(market: ReplayMarket) -> PlainRequest:
+    return request(market)
+
+
+@pytest.fixture(scope="module")
+def result(asked: PlainRequest) -> PlainResult:
+    return run_plain(asked)
+
+
+def reasons(result: PlainResult) -> set[ExitReason | None]:
+    return {trade.exit_reason for trade in result.trades}
+
+
+def test_a_day_has_trades_of_both_sides_and_ends_flat(result: PlainResult) -> None:
+    assert {int(trade.direction) for trade in result.trades} == {1, -1}
+    assert {trade.state for trade in result.trades} <= {TradeState.CLOSED, TradeState.VOID}
+    assert {ExitReason.STOP_LOSS, ExitReason.PROFIT_TARGET} <= reasons(result)
+    assert sum(fill.signed_quantity for fill in result.fills) == 0
+
+
+def test_every_bar_is_known_at_its_end_and_looked_at_then(result: PlainResult) -> None:
+    assert len(result.bars) == 42
+    assert list(result.known_at) == [bar.end for bar in result.bars]
+    looks = [one.as_of for one in result.evaluations]
+    assert looks == [SESSION.opens + timedelta(seconds=30 * number) for number in range(len(looks))]
+    made_at = [one.signal.as_of for one in result.signals]
+    assert made_at == [(one.signal.bar_start or SESSION.opens) + timedelta(minutes=5) for one in result.signals]
+
+
+def test_the_same_request_gives_the_same_day(asked: PlainRequest, result: PlainResult) -> None:
+    again = run_plain(asked)
+    assert again == result
+    assert compare(rows_of_plain(result), rows_of_plain(again), SESSION).identical
+
+
+def test_nothing_that_was_decided_depends_on_what_comes_later(result: PlainResult) -> None:
+    cut = SESSION.opens + timedelta(minutes=100)
+    other = run_plain(request(world(poisoned(BARS, cut), symbol="SPY")))
+    for name, when in (
+        ("signals", lambda one: one.signal.as_of),
+        ("intents", lambda one: one.created_at),
+        ("fills", lambda one: one.executed_at),
+        ("evaluations", lambda one: one.as_of),
+    ):
+        ours, theirs = ([one for one in getattr(each, name) if when(one) < cut] for each in (result, other))
+        assert ours == theirs, name
+        assert ours, name
+
+
+def test_stops_and_targets_stand_in_one_group_from_the_first_fill_on(result: PlainResult) -> None:
+    entered = {fill.ref: fill.executed_at for fill in reversed(result.fills)}
+    for trade in (one for one in result.trades if one.state is TradeState.CLOSED):
+        own = [one for one in result.intents if one.trade_id == trade.id]
+        entry = next(one for one in own if one.purpose is Purpose.ENTRY)
+        standing = [one for one in own if one.protective]
+        assert [one.style for one in standing] == [PriceStyle.STOP, PriceStyle.TARGET]
+        assert {one.group for one in standing} == {f"{trade.id}-{standing[0].ref.rpartition('-')[2]}"}
+        assert {one.created_at for one in standing} == {entered[entry.ref]}
+
+
+def test_what_is_held_at_the_exit_time_leaves_at_the_market_after_its_stop_has_ended(market: ReplayMarket) -> None:
+    late = run_plain(request(market, seat("fast", stop_loss_usd="400", profit_target_usd="400", exit_time="10:30")))
+    trade = next(one for one in late.trades if one.exit_reason is ExitReason.TIME)
+    exits = [one for one in late.intents if one.trade_id == trade.id and one.purpose is Purpose.EXIT]
+    at = SESSION.at(10, 30)
+    assert [one.style for one in exits if one.created_at < at] == [PriceStyle.STOP, PriceStyle.TARGET]
+    asked, sent = (one for one in exits if one.created_at == at)
+    assert asked.style is sent.style is PriceStyle.MARKET
+    assert [fill.ref for fill in late.fills if fill.executed_at == at] == [sent.ref], "the first one was withdrawn"
+
+
+def test_without_protective_orders_its_own_signal_leaves_at_once(market: ReplayMarket) -> None:
+    bare = run_plain(request(market, seat("fast", stop_loss_usd=None, profit_target_usd=None)))
+    own = [trade for trade in bare.trades if trade.exit_reason is ExitReason.OTHER]
+    assert own
+    assert all(trade.closed_at in {one.signal.as_of for one in bare.signals} for trade in own)
+    assert not [one for one in bare.intents if one.protective]
+
+
+def test_a_thin_market_fills_in_parts_and_nothing_is_closed_twice(market: ReplayMarket) -> None:
+    rules = FillRules(touch_share=Decimal("0.2"))
+    thin = run_plain(request(market, seat("fast", quantity=900), rules=rules, cash_usd=Decimal(10_000_000)))
+    entries = [one.ref for one in thin.intents if one.purpose is Purpose.ENTRY]
+    assert max(sum(fill.ref == ref for fill in thin.fills) for ref in entries) > 1, "no entry was filled in parts"
+    assert {trade.state for trade in thin.trades} <= {TradeState.CLOSED, TradeState.VOID}
+    held = 0
+    for fill in thin.fills:
+        before, held = held, held + fill.signed_quantity
+        assert before * held >= 0, "an exit went through zero"
+
+
+def test_two_seats_on_one_symbol_are_judged_in_order_of_name(market: ReplayMarket) -> None:
+    turned = seat("b-second", short_window=2, long_window=5)
+    both = run_plain(request(market, turned, seat("a-first")))
+    first = [one for one in both.signals if one.signal.as_of == both.signals[0].signal.as_of]
+    assert [one.signal.strategy for one in first] == ["a-first", "b-second"]
+    refs = [one.ref for one in both.intents if one.created_at == first[0].signal.as_of and one.purpose is Purpose.ENTRY]
+    assert [ref.split("-")[1] for ref in refs] == ["a", "b"]
+    assert sum(fill.signed_quantity for fill in both.fills) == 0
+
+
+def test_a_refusal_is_a_signal_without_an_order(market: ReplayMarket) -> None:
+    early = seat("fast", entry_end="12:00")
+    tight = run_plain(request(market, early, limits_of=partial(wide, max_order_notional_usd=Decimal(10))))
+    assert not tight.intents
+    assert {str(one.refused_by).partition(":")[0] for one in tight.signals} == {"order_notional"}
+
+
+def test_a_breaker_that_trips_closes_what_is_held(market: ReplayMarket) -> None:
+    tripped = run_plain(request(market, seat("fast", quantity=200), breaker=BreakerLimits(daily_loss_usd=Decimal(10))))
+    assert tripped.halts
+    assert ExitReason.BREAKER in reasons(tripped) or ExitReason.STOP_LOSS in reasons(tripped)
+    at = next(one for one in tripped.halts).partition(" ")[0]
+    assert not [one for one in tripped.intents if one.purpose is Purpose.ENTRY and one.created_at.isoformat() > at]
+
+
+def test_before_it_may_enter_nothing_leaves(asked: PlainRequest) -> None:
+    waiting = run_plain(replace(asked, enabled_after=SESSION.closes))
+    assert not waiting.intents
+    assert {str(one.refused_by).partition(":")[0] for one in waiting.signals} == {"trading_enabled"}
+
+
+def test_what_cannot_be_played_is_refused(market: ReplayMarket) -> None:
+    with pytest.raises(ConfigurationError, match="give at least one, each with a name of its own"):
+        request(market, seat("fast"), seat("fast"))
+    with pytest.raises(ConfigurationError, match="an index is not traded"):
+        request(market, seat("fast", symbol="SPX"))
+    with pytest.raises(ConfigurationError, match="there are no prices of"):
+        run_plain(request(market, seat("fast", symbol="ZZZZ")))
+    with pytest.raises(ConfigurationError, match="give the last day"):
+        run_plain(request(market, first=DAY + timedelta(days=400), last=None))

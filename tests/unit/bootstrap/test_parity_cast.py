@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.synthetic_file import write_synthetic_file
+
+from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.parity_cast import APART, QUIET, Cast, CastWanted, cast_of, every_name
+from htbot.domain.errors import ConfigurationError, NotFound
+from htbot.strategies.registry import STRATEGIES
+
+
+def cast(*names: str, symbols: tuple[str, ...] = (), data: tuple[Path, ...] = (), **settings: str) -> Cast:
+    return cast_of(CastWanted(names, symbols, settings), data, None, STRATEGIES)
+
+
+def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None:
+    alone = cast("momentum")
+    assert (alone.own, alone.names) == ("SPY", ["momentum"])
+    [instance] = alone.instances
+    assert (instance.name, instance.type, instance.symbol, instance.mode, instance.enabled) == (
+        "momentum",
+        "momentum",
+        "SPY",
+        "trade",
+        True,
+    )
+    assert alone.settings == QUIET
+    assert cast("spx_breakout").settings == {}
+    assert cast("spx_breakout").own == "SPX"
+
+
+def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
+    catalogue = strategies()
+    names = every_name(catalogue)
+    assert {"spx_breakout", "plain_breakout", "ma_crossover", "momentum", "range_bound", "level_based"} <= set(names)
+    every = cast_of(CastWanted(names), (), None, catalogue)
+    assert every.names == names
+    symbols = [every.own, *(one.symbol for one in every.instances)]
+    assert len(set(symbols)) == len(names)
+    assert every.settings == APART
+    assert cast("momentum", "ma_crossover").settings == {**APART, **QUIET}
+
+
+def test_symbols_of_the_data_are_handed_out_in_their_order(tmp_path: Path) -> None:
+    data = (write_synthetic_file(tmp_path / "a.csv", "SPY", date(2026, 3, 3), others=("IBM", "AAPL")),)
+    three = cast("spx_breakout", "momentum", "ma_crossover", data=data)
+    assert (three.own, [one.symbol for one in three.instances]) == ("SPY", ["AAPL", "IBM"])
+    alone = cast("momentum", data=data, symbols=("IBM",))
+    assert (alone.own, alone.instances[0].symbol) == ("SPY", "IBM"), "strategy 1 is watched on what there is for it"
+
+
+def test_what_cannot_be_traded_is_set_unless_it_was_given() -> None:
+    catalogue = strategies()
+
+    def settings(*given: tuple[str, str]) -> Any:
+        [one] = cast_of(CastWanted(["plain_breakout"], (), dict(given)), (), None, catalogue).instances
+        return one.settings
+
+    assert settings() == {"point_value": 1}, "its exit time is its own"
+    assert settings(("point_value", "2"), ("plain_breakout.quantity", "5")) == {"point_value": "2", "quantity": "5"}
+    assert cast("momentum").instances[0].settings == {"exit_time": "15:40"}
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "error", "told"),
+    [
+        (("momentun",), {}, NotFound, "did you mean momentum"),
+        (("strangle_momentum",), {}, ConfigurationError, "strangle_momentum is not run by the stack"),
+        (("momentum", "ma_crossover", "range_bound"), {"symbols": ("SPY", "QQQ")}, ConfigurationError, "give one for"),
+        (("spx_breakout",), {"symbols": ("AAPL",)}, ConfigurationError, "spx_breakout trades SPX, SPY, QQQ"),
+        (("momentum",), {"symbols": ("SPX",)}, ConfigurationError, "give momentum a stock or fund"),
+        (("spx_breakout",), {"quantity": "3"}, ConfigurationError, "is set by the HTBOT_ variables"),
+        (("momentum",), {"quantty": "3"}, ConfigurationError, "none of momentum has such a setting"),
+    ],
+)
+def test_what_cannot_take_part_is_said_with_the_way_out(
+    names: tuple[str, ...], more: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        cast(*names, **more)
+
+
+def test_data_without_a_symbol_for_everybody_are_refused(tmp_path: Path) -> None:
+    spx = (write_synthetic_file(tmp_path / "spx.csv", "SPX", date(2026, 3, 3)),)
+    with pytest.raises(ConfigurationError, match="no stock or fund for momentum: SPX"):
+        cast("spx_breakout", "momentum", data=spx)
+    ibm = (write_synthetic_file(tmp_path / "ibm.csv", "IBM", date(2026, 3, 3)),)
+    with pytest.raises(ConfigurationError, match="the stack watches one of SPX, SPY, QQQ"):
+        cast("momentum", data=ibm)
