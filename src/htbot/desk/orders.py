@@ -168,7 +168,10 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
-        if intent.ref in self._met:  # the guard was faster with the same close
+        if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
+            live = self._live.get(intent.ref)
+            if live is not None and live.protective and not intent.protective and intent.exit_reason is not None:
+                self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
         self._met.add(intent.ref)
         self._parts.numbers.used_exit(intent.ref)
