@@ -132,7 +132,7 @@ async def _publish(live: LiveWriter, world: World, as_of: datetime) -> None:
     snapshot = world.snapshot(as_of)
     snapshot = replace(snapshot, world_id=_WORLD, quotes=dict(snapshot.quotes))
     clock = ClockState(as_of, datetime.now(UTC), Mode.STEPPED, None, _WORLD, ACCOUNT, "connected", trading_enabled=True)
-    await live.publish_snapshot(snapshot, clock)
+    await live.publish_snapshots([snapshot], clock)
 
 
 def _world(database: Database, symbol: str, minutes: int) -> World:

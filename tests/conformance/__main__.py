@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,20 +19,26 @@ from .page import PAGE, page
 from .registry import FAIL, Result
 
 
-def main() -> int:
-    """1 when a check fails."""
+def read_words(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command was called with."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__.splitlines()[0])
     parser.add_argument("--client", choices=[library.name for library in LIBRARIES], help="this library alone")
     parser.add_argument("--only", default="", help="a part of a heading or request")
     parser.add_argument("--write", action="store_true", help="write docs/reference/conformance.md")
     parser.add_argument("--verbose", action="store_true", help="every line")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     if asked.write and (asked.client or asked.only):
         parser.error("--write takes all libraries and all checks: leave out --client and --only")
+    return asked
+
+
+def main() -> int:
+    """1 when a check fails."""
+    asked = read_words()
     libraries = [library for library in LIBRARIES if asked.client in {None, library.name}]
     missing = ", ".join(library.name for library in libraries if not installed(library))
     if missing:
-        parser.error(f"not installed: {missing}; run ./test.sh once, or ask for --client ib_async alone")
+        sys.exit(f"not installed: {missing}; run ./test.sh once, or ask for --client ib_async alone")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(libraries)) as pool:
         results = list(pool.map(lambda library: run(library, Path(folder), asked.only), libraries))
     failed = 0

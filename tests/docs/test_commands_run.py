@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,15 @@ MODULES = {
     "htbot.settings.reference": "tests/docs/test_settings_named.py",
     "htbot.telemetry.metric_reference": "tests/docs/test_metrics_reference.py",
 }
+# `./restart.sh` with these words: the test that runs it so.
+RESTART = {
+    (): "tests/e2e/test_restart_and_flatten.py",
+    ("status",): "tests/unit/bootstrap/install/test_stop.py",
+    ("stop",): "tests/unit/bootstrap/install/test_stop.py",
+    ("stop", "--leave-open"): "tests/unit/bootstrap/install/test_stop.py",
+}
+NOT_RUN = {("stop", "--flatten")}
+"""No test runs these words."""
 FINE = {0, 1, 2, 3, 5}
 """Done, refused, nothing of that name, nothing runs, not done in time; 4 is a line that htbot does not understand."""
 
@@ -144,6 +157,38 @@ def test_each_module_that_is_run_is_known() -> None:
     assert {module for module in tests if not (ROOT / module.replace(".", "/")).exists()} - {
         module for module in tests if (ROOT / f"{module.replace('.', '/')}.py").is_file()
     } == set()
+
+
+def test_restart_is_run_with_the_words_that_are_told() -> None:
+    told = {tuple(words[1:]) for _, line in all_commands() if (words := bare(line))[:1] == ["./restart.sh"]}
+    assert told - RESTART.keys() == NOT_RUN
+    for words, test in RESTART.items():
+        called = re.findall(r"(?:restart_sh\(stack|\w+\.script\()(.*?)\)", text_of(ROOT / test))
+        assert ", ".join(f'"{word}"' for word in words) in {one.strip(", ") for one in called}, f"{test}: {words}"
+
+
+def complaint_of(module: str, words: Sequence[str]) -> str | None:
+    """What a test's own command says of these words, None when it takes them."""
+    program = import_module(f"{module}.__main__" if (ROOT / module.replace(".", "/")).is_dir() else module)
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            program.read_words(words)
+    except SystemExit:
+        return f"python -m {module} {' '.join(words)}: {told.getvalue().strip().splitlines()[-1]}"
+    return None
+
+
+def test_commands_of_the_tests_take_the_words_that_are_told() -> None:
+    lines = {
+        (words[2], tuple(words[3:]))
+        for _, line in all_commands()
+        if (words := bare(line))[:1] and words[0] in PYTHON and words[2].startswith("tests.")
+    }
+    assert len(lines) > 8
+    assert [told for module, words in sorted(lines) if (told := complaint_of(module, words))] == []
+    assert "invalid choice: 'nothing'" in str(complaint_of("tests.proofs.model", ["--weaken", "nothing"]))
+    assert "unrecognized arguments: --swim" in str(complaint_of("tests.proofs.matrix", ["--swim"]))
 
 
 def test_the_rest_is_run_over_a_record(

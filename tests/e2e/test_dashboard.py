@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,9 +30,13 @@ from tests.support.browser import (
     tab,
 )
 from tests.support.held_day import HeldDay
+from tests.unit.dashboard.test_pages import Shown, status
 
 from htbot.bootstrap.install.ports import answers
+from htbot.dashboard import layout
+from htbot.dashboard.application import STATIC_FOLDER
 from htbot.dashboard.pages import PAGES
+from htbot.dashboard.parts.markup import tag
 from htbot.persistence.queries.lists import Filters
 from htbot.persistence.queries.paging import PageRequest
 from htbot.services.doorman import REFRESH_S
@@ -89,10 +92,14 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
     """Held at its first instant: the test joins the gateway before the desk does."""
     chromium()  # skips before anything is started
     environ = environment(tmp_path_factory.mktemp("dashboard"), **MORNING)
-    with ThreadPoolExecutor(1) as pool, ExitStack() as left:
+    with ThreadPoolExecutor(1) as pool:
         joining = pool.submit(HeldDay.joined, int(environ["PAPER_PORT"]))
-        with running(environ) as started:
-            yield Morning(started, left.enter_context(joining.result()))
+        try:
+            with running(environ) as started:
+                yield Morning(started, joining.result())
+        finally:
+            if joining.exception() is None:
+                joining.result().close()
 
 
 @pytest.fixture(scope="module")
@@ -302,6 +309,25 @@ def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
 
         instance.people.tokens.revoke("viewer", "test")
         expect(page).to_have_url(address(instance, "/login"), timeout=20_000)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_real_money_stands_under_a_red_edge(launched: Browser, complaints: Complaints, theme: str) -> None:
+    """The banner of a live desk, which no test may have, drawn from what such a desk would say."""
+    shown = Shown({"status": status(mode="live", trading_enabled=False, reason="HTBOT_ENABLED is false")})
+    style = (STATIC_FOLDER / "dashboard.css").read_text()
+    top = tag("header", tag("div", layout.banner(shown), cls="banner"), cls="top")
+    body = tag("body", top, tag("main", layout.troubles(shown), tag("h1", "Desk"), cls="page"))
+    head = f"<head><title>htbot</title><style>{style}</style></head>"
+    with tab(launched, complaints, DESKTOP, theme) as page:
+        page.set_content(f'<!doctype html><html lang="en">{head}{body}</html>')
+        red = page.locator(".mode.live").evaluate("(one) => getComputedStyle(one).backgroundColor")
+        edge = page.locator(".top").evaluate("(one) => getComputedStyle(one).borderTop")
+        assert edge == f"4px solid {red}"
+        share = [int(part) for part in re.findall(r"\d+", red)]
+        assert share[0] > 3 * max(share[1:]), f"{red} is no red"
+        expect(page.locator("main")).to_contain_text("No entries: HTBOT_ENABLED is false")
+        assert serious_violations(page) == []
 
 
 def test_every_page_is_readable_on_a_desk_and_on_a_phone(

@@ -15,7 +15,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,12 +128,17 @@ def application(url: str, folder: Path) -> Iterator[FastAPI]:
         owner.close()
 
 
-def main() -> int:
-    """The command."""
+def read_words(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command was called with."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.api", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """The command."""
+    chosen = read_words()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         server = PostgresServer(prepare(Path(folder) / "pg"), Path(folder) / "server.log")

@@ -17,7 +17,7 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -219,12 +219,17 @@ async def attacked(process: PaperProcess, frames: int, seed: int) -> Report:
     return report
 
 
-def main() -> int:
-    """Run the attack; 0 when the gateway stood."""
+def read_words(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command was called with."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--frames", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """Run the attack; 0 when the gateway stood."""
+    chosen = read_words()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="htbot-fuzz-") as folder:
         process = PaperProcess(Path(folder) / "state", Path(folder), start=START, seed=3, speed=1.0)

@@ -27,6 +27,16 @@ FOLDER = Path(__file__).parent / "parity"
 WRITTEN = ("signal", "intent", "fill", "trade")
 
 
+# What rows have got since the days were recorded.
+_SINCE = {
+    "bar": {"symbol", "known_at"},
+    "evaluation": {"strategy", "symbol"},
+    "signal": {"strategy", "symbol", "action", "bar_start", "levels"},
+    "intent": {"trade", "group"},
+    "trade": {"strategy"},
+}
+
+
 def lines(rows: DayRows, session: Session) -> list[str]:
     """Signals, intents, fills and trades as JSON lines; of bars and looks, of which there are many, one checksum."""
     found = sorted(rows.rows(session), key=lambda row: (row.at, row.kind, row.key))
@@ -38,7 +48,8 @@ def path_of(symbol: str, day: date) -> Path:
 
 
 def _told(row: Row) -> dict[str, Any]:
-    return {"kind": row.kind, **plain({name: _even(value) for name, value in row.fields.items()})}
+    since = _SINCE.get(row.kind, set())
+    return {"kind": row.kind, **plain({name: _even(value) for name, value in row.fields.items() if name not in since})}
 
 
 def _even(value: Any) -> Any:

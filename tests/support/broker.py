@@ -112,6 +112,8 @@ class FakeBroker:
     shortable: dict[int, float] = field(default_factory=dict)
     margin: WhatIf = ENOUGH
     history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
+    con_ids: dict[str, int] = field(default_factory=dict)
+    """Underlyings beside the one that is there for all others."""
 
     def working(self, ref: str) -> HeldOrder:
         """The order of a reference that works."""
@@ -369,8 +371,8 @@ class FakeSession:
         return Contract(UNDERLYING_ID, underlying.symbol, underlying.sec_type, underlying.exchange)
 
     async def listed_options(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
-        del underlying
-        return [option for option in self.broker.options if option.expiry == expiry]
+        wanted = (expiry, underlying.option_class)
+        return [option for option in self.broker.options if (option.expiry, option.trading_class) == wanted]
 
     async def stream_bars(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
         del days
@@ -379,7 +381,8 @@ class FakeSession:
     async def resolve(self, instrument: Instrument) -> Contract:
         if instrument.symbol == UNKNOWN_SYMBOL:
             raise NotFound(f"the broker knows no {instrument.sec_type.value} {instrument.symbol}")
-        return Contract(UNDERLYING_ID, instrument.symbol, instrument.sec_type, instrument.exchange)
+        con_id = self.broker.con_ids.get(instrument.symbol, UNDERLYING_ID)
+        return Contract(con_id, instrument.symbol, instrument.sec_type, instrument.exchange)
 
     def stop_bars(self, contract: Contract, minutes: int) -> None:
         del contract, minutes

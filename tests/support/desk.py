@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -61,12 +61,14 @@ class LiveRecorder:
 
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
+        self.others: list[Snapshot] = []
         self.clocks: list[ClockState] = []
         self.on_clock: Callable[[], None] = lambda: None
         self.tickers: list[Snapshot] = []
 
-    async def publish_snapshot(self, snapshot: Snapshot, clock: ClockState) -> None:
-        self.snapshots.append(snapshot)
+    async def publish_snapshots(self, told: Iterable[Snapshot], clock: ClockState) -> None:
+        own, *self.others = told
+        self.snapshots.append(own)
         self.clocks.append(clock)
 
     async def publish_clock(self, clock: ClockState) -> None:

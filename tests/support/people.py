@@ -89,7 +89,8 @@ def chain(spot: float = 4152.0) -> Snapshot:
     """Puts and calls of the day around the spot, 10 cents wide, the nearer to the money the dearer."""
     options: list[ListedOption] = []
     quotes = {1: Quote(1, record.NOON, spot - 0.1, spot + 0.1, 1, 1, spot)}
-    for number, strike in enumerate(range(4100, 4210, 5)):
+    lowest = int(spot) // 5 * 5 - 50
+    for number, strike in enumerate(range(lowest, lowest + 110, 5)):
         for right in Right:
             con_id = 100 + number + (500 if right is Right.CALL else 0)
             options.append(ListedOption(con_id, record.DAY, Decimal(strike), right, "SPXW"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,10 +130,11 @@ class LiveWriter:
         """Set the clock."""
         await self._redis.set(CLOCK_KEY, clock_state.encode(state), ex=_EXPIRY_S)
 
-    async def publish_snapshot(self, current: Snapshot, clock: ClockState) -> None:
-        """Set snapshot and clock of one instant together; the clock alone where the server refuses both."""
+    async def publish_snapshots(self, told: Iterable[Snapshot], clock: ClockState) -> None:
+        """Set the snapshots and the clock of one instant together; the clock alone where the server refuses them."""
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.set(snapshot_key(current.symbol), snapshot.encode(current), ex=_EXPIRY_S)
+            for current in told:
+                pipeline.set(snapshot_key(current.symbol), snapshot.encode(current), ex=_EXPIRY_S)
             pipeline.set(CLOCK_KEY, clock_state.encode(clock), ex=_EXPIRY_S)
             try:
                 await pipeline.execute()

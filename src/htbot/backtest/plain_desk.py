@@ -222,7 +222,7 @@ class PlainDesk:
         """The best result of each trade at a grid instant, as `mark_pnl` keeps it, and the exits that it asks for."""
         for held in self._tools.book.guarded:
             marks, before = self._tools.feed.marks(held.trade.legs), replace(held.marked, pending=None, since=None)
-            decision, held.marked = exit_decision(held.trade, marks, before, self._tools.feed.now)
+            decision, held.marked = exit_decision(held.trade.as_recorded(), marks, before, self._tools.feed.now)
             held.raise_gain(held.marked.max_gain_usd)
             wanted = decision is not None and held.trade.state is TradeState.OPEN and session.contains(decision.as_of)
             if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:

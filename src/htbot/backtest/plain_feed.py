@@ -11,8 +11,10 @@ from htbot.backtest.streams import BarStream, PriceLine, contract_id, told
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import plain_instrument
 from htbot.domain.quotes import Quote
+from htbot.domain.sessions import floor_to
 from htbot.domain.signals import Leg
 from htbot.market.borrowing import shares_to_borrow
+from htbot.market.instants import GRID_S
 from htbot.market.ports import Market
 from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import Snapshot
@@ -45,10 +47,15 @@ class PlainFeed:
         return [bar for bars in found for bar in bars]
 
     def move(self, now: datetime) -> list[Bar]:
-        """Go to an instant; returns the bars that have closed since the last one, which decisions know from now on."""
+        """Go to an instant; returns the bars that have closed since the last one, which decisions know from now on.
+
+        Bars end on the grid, and nobody reads an open one.
+        """
         self.now = now
         for line in self._lines.values():
             line.move(now)
+        if floor_to(now, GRID_S) != now:
+            return []
         return [bar for stream in self._series.values() for bar in stream.move(now)]
 
     def quote(self, con_id: int) -> Quote | None:

@@ -110,7 +110,7 @@ class PlainRun:
         return PlainResult(
             account=self._request.account,
             days=tuple(session.day for session in sessions),
-            trades=tuple(replace(held.trade, max_gain_usd=held.max_gain) for held in book.trades),
+            trades=tuple(replace(held.trade, max_gain_usd=held.max_gain).as_recorded() for held in book.trades),
             signals=tuple(book.signals),
             intents=tuple(book.intents),
             fills=tuple(book.fills),
@@ -198,7 +198,7 @@ class PlainRun:
 
     def _fates(self, state: SeatState) -> list[Fate]:
         return [
-            fate_of(held.trade, min((fill.executed_at for fill in held.entry_fills), default=None))
+            fate_of(held.trade.as_recorded(), min((fill.executed_at for fill in held.entry_fills), default=None))
             for held in self._book.trades
             if held.trade.strategy == state.seat.name
         ]

@@ -142,7 +142,7 @@ class SpreadDesk:
         """The best result of each trade at a grid instant, as the record keeps it."""
         for held in self._tools.book.guarded:
             marks = self._tools.feed.marks(held.trade.legs)
-            _decision, held.marked = exit_decision(held.trade, marks, held.marked, self._tools.feed.now)
+            _decision, held.marked = exit_decision(held.trade.as_recorded(), marks, held.marked, self._tools.feed.now)
             held.raise_gain(held.marked.max_gain_usd)
 
     # --- sending ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from decimal import Decimal
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import UNDERLYINGS, SecType
 from htbot.domain.orders import Action, OrderIntent, PriceStyle
+from htbot.domain.quotes import Quote
 from htbot.domain.sessions import Session
 from htbot.market.ports import Market
 from htbot.matching.fees import Bill, Plan, TradedLeg, charge
@@ -83,6 +84,8 @@ class SpreadExchange:
         self._orders: dict[str, Standing] = {}
         self._taken: dict[tuple[int, Action], Decimal] = {}
         self._taken_at: datetime | None = None
+        self._quotes: dict[int, Quote | None] = {}
+        self._tapes: dict[tuple[int, datetime], Tape | None] = {}
         self._looked_at: datetime | None = None
         self._executions = 0
 
@@ -191,8 +194,7 @@ class SpreadExchange:
         trading = all(self._market.is_trading(con_id, now, outside_rth=False) for con_id in con_ids)
         if not trading or any(self._market.halted(con_id, now) for con_id in con_ids):
             return []
-        if self._taken_at != now:
-            self._taken_at, self._taken = now, {}
+        self._go_to(now)
         terms, opened = replace(order.terms, quantity=order.quantity), order.remaining
         outcome = look(terms, order.progress, order.legs, self._view(order, now), self._charges.rules)
         for key, units in takes(outcome, order.legs, terms.action).items():
@@ -204,8 +206,20 @@ class SpreadExchange:
                 _reduce(sibling, order, opened)
         return self._fills(order, outcome, now)
 
+    def _go_to(self, now: datetime) -> None:
+        """What was taken of a touch, and what was asked of the market, counts for one instant."""
+        if self._taken_at != now:
+            self._taken_at, self._taken = now, {}
+            self._quotes.clear()
+            self._tapes.clear()
+
+    def _quote(self, con_id: int, now: datetime) -> Quote | None:
+        if con_id not in self._quotes:
+            self._quotes[con_id] = self._market.quote(con_id, now)
+        return self._quotes[con_id]
+
     def _view(self, order: Standing, now: datetime) -> View:
-        quotes = {leg.con_id: self._market.quote(leg.con_id, now) for leg in order.legs}
+        quotes = {leg.con_id: self._quote(leg.con_id, now) for leg in order.legs}
         leg = order.intent.plain
         if leg is None:
             tick = UNDERLYINGS[order.intent.symbol].combo_tick
@@ -217,8 +231,12 @@ class SpreadExchange:
     def _tape(self, order: Standing, con_id: int, now: datetime) -> Tape | None:
         """The trades since the last look, and not from before the order came or was changed."""
         since = max(at for at in (self._looked_at, order.since, _LONG_AGO) if at is not None)
-        trades = self._market.prints(con_id, since, now) if since < now else ()
-        return Tape.of((trade.price, trade.size) for trade in trades)
+        if since >= now:
+            return None
+        if (con_id, since) not in self._tapes:
+            trades = self._market.prints(con_id, since, now)
+            self._tapes[con_id, since] = Tape.of((trade.price, trade.size) for trade in trades)
+        return self._tapes[con_id, since]
 
     def _siblings(self, order: Standing) -> list[Standing]:
         """What else lives in the group of an order."""

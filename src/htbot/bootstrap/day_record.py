@@ -23,14 +23,15 @@ from htbot.persistence.repositories import (
     StrategyRepository,
     TradeRepository,
 )
+from htbot.strategies.kinds import ON_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class SeatRecord:
-    """A strategy on a plain instrument as it was set and looked at.
+    """An instance as it was set and looked at.
 
     `first_bar` is the first bar that its state is folded from, `since` the instant from which on it may enter: both
-    None when it was never folded.
+    None when it was never folded. One `on_options` is folded from the first bar on record.
     """
 
     name: str
@@ -41,6 +42,11 @@ class SeatRecord:
     config_hash: str
     first_bar: datetime | None
     since: datetime | None
+
+    @property
+    def on_options(self) -> bool:
+        """Whether it sells spreads."""
+        return self.type in ON_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,14 @@ def read_day(transaction: Transaction, series: Series, session: Session) -> DayR
             fills=FillRepository(transaction).of_session(day, account),
             trades=rows_of_trades(TradeRepository(transaction).of_session(day, account)),
         ),
-        seats=tuple(map(_seat, StrategyRepository(transaction).all())),
+        seats=tuple(_seat(transaction, series.world_id, one) for one in StrategyRepository(transaction).all()),
     )
 
 
-def _seat(one: StrategyInstance) -> SeatRecord:
-    seen = one.observed
+def _seat(transaction: Transaction, world_id: str, one: StrategyInstance) -> SeatRecord:
+    seen, first_bar = one.observed, None
+    if one.type in ON_OPTIONS:
+        first_bar = BarRepository(transaction).first(Series(world_id, one.symbol, one.minutes))
     return SeatRecord(
         name=one.name,
         type=one.type,
@@ -99,6 +107,6 @@ def _seat(one: StrategyInstance) -> SeatRecord:
         minutes=one.minutes,
         settings=dict(one.settings),
         config_hash=one.config_hash,
-        first_bar=None if seen is None else seen.first_bar,
+        first_bar=first_bar if seen is None else seen.first_bar,
         since=None if seen is None else seen.since,
     )

@@ -15,6 +15,8 @@ from htbot.settings import Settings
 
 # RULINGS 20: at least this many regular-hours bars before the first session.
 HISTORY_BARS = 600
+_USUAL_LINES = 100
+"""What IB gives an account without quote booster packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ def trading_hours(settings: Settings) -> TradingHours:
     """The strategy's hours."""
     chosen = settings.strategy
     return TradingHours(chosen.entry_start, chosen.entry_end, chosen.exit_time, chosen.flat_deadline)
+
+
+def data_lines(settings: Settings) -> int:
+    """How many quotes the broker streams at one time."""
+    return settings.ib.data_lines or (settings.paper.lines if settings.ib.builtin_paper else _USUAL_LINES)
 
 
 def throttled(settings: Settings) -> bool:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
 from htbot.settings.strategy import ETF_FLAT_BY
 from htbot.strategies.bar_strategy import BarConfig
+from htbot.strategies.base import Strategy
 
 _PERCENT = Decimal(100)
 # RISK_PROFILE=chaos: what a load or chaos run must not be stopped by. Everything else of the gate stays as it is.
@@ -117,6 +118,18 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         ex_dividends=None if gate.dividends is None else read_ex_dividends(gate.dividends),
     )
     return replace(limits, **_CHAOS) if account.profile == "chaos" else limits
+
+
+def spread_limits(settings: Settings, strategy: Strategy[Any]) -> Limits:
+    """The same for a strategy on options of any kind: its own hours, target and stop, everything else the account's."""
+    limits, any_day = risk_limits(settings, strategy.needs.symbol), datetime(2000, 1, 3, tzinfo=UTC)
+    rules = strategy.exit_rules(TradingWindow(any_day, any_day, any_day, any_day))
+    return replace(
+        limits,
+        profit_target_usd=rules.profit_target_usd or limits.profit_target_usd,
+        stop_loss_usd=rules.stop_loss_usd or limits.stop_loss_usd,
+        hours=strategy.hours,
+    )
 
 
 def plain_limits(settings: Settings, config: BarConfig) -> Limits:

@@ -27,16 +27,19 @@ from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import SpreadRun
 from htbot.bootstrap.catalogue import strategies
+from htbot.bootstrap.day_record import SeatRecord
 from htbot.bootstrap.demo import BEFORE_OPEN, DemoOptions, DemoResult, Progress, quiet
 from htbot.bootstrap.demo import run as run_demo
-from htbot.bootstrap.limits import breaker_limits, plain_limits, risk_limits
+from htbot.bootstrap.limits import breaker_limits, plain_limits, risk_limits, spread_limits
 from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
 from htbot.bootstrap.strategy import STRATEGY_NAME, build_strategy
 from htbot.market.ports import Market
 from htbot.persistence.codecs import plain
-from htbot.strategies.registry import create_bar
+from htbot.services.option_instances import with_symbol
+from htbot.settings import Settings
+from htbot.strategies.registry import create, create_bar
 
 # In step with its clients the gateway lets an order look at the market of the instant at which it was sent.
 STEPPED_LATENCY_S = 0.0
@@ -44,7 +47,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings` are those of plain ones."""
+    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings` are those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None
@@ -115,7 +118,9 @@ def backtested(played: DemoResult, names: Collection[str], latency_s: float = ST
         parts = []
         if STRATEGY_NAME in names:
             parts.append(_breakout(played, market, latency_s))
-        if any(seat.name in names for seat in played.record.seats):
+        seats = [seat for seat in played.record.seats if seat.name in names]
+        parts += [_spreads(played, seat, market, latency_s) for seat in seats if seat.on_options]
+        if not all(seat.on_options for seat in seats):
             parts.append(_plain(played, market, names, latency_s))
         play_session(market, played.session, [part.run for part in parts])
         inputs = {
@@ -136,7 +141,21 @@ class _Part:
 
 
 def _breakout(played: DemoResult, market: Market, latency_s: float) -> _Part:
-    request = request_of(played, market, latency_s)
+    return _of_spreads(played, request_of(played, market, latency_s), own=True)
+
+
+def _spreads(played: DemoResult, seat: SeatRecord, market: Market, latency_s: float) -> _Part:
+    own = request_of(played, market, latency_s)
+    return _of_spreads(played, spread_request_of(own, seat, played.settings), own=False)
+
+
+def spread_request_of(own: SpreadRequest, seat: SeatRecord, settings: Settings) -> SpreadRequest:
+    """An instance on options: strategy 1's request with its own strategy, limits and history."""
+    strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
+    return replace(own, strategy=strategy, limits=spread_limits(settings, strategy), history_from=seat.first_bar)
+
+
+def _of_spreads(played: DemoResult, request: SpreadRequest, *, own: bool) -> _Part:
     run, session = SpreadRun(request), played.session
     run.begin(session)
     inputs = {
@@ -144,7 +163,8 @@ def _breakout(played: DemoResult, market: Market, latency_s: float) -> _Part:
         "history_from": request.history_from,
         "enabled_after": request.enabled_after,
     }
-    return _Part(run, lambda: rows_of_result(run.result([session])), inputs)
+    told = inputs if own else {request.strategy.name: inputs}
+    return _Part(run, lambda: rows_of_result(run.result([session])), told)
 
 
 def request_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATENCY_S) -> SpreadRequest:
@@ -173,7 +193,7 @@ def _plain(played: DemoResult, market: Market, names: Collection[str], latency_s
     request = plain_request_of(played, market, names, latency_s)
     run, session = PlainRun(request), played.session
     run.begin(session)
-    seats = [asdict(seat) for seat in played.record.seats if seat.name in names]
+    seats = [asdict(seat) for seat in played.record.seats if seat.name in names and not seat.on_options]
     inputs = {"seats": seats, "enabled_after": request.enabled_after, "told_from": request.told_from}
     return _Part(run, lambda: rows_of_plain(run.result([session])), inputs)
 
@@ -187,7 +207,7 @@ def plain_request_of(
     seats = [
         Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
         for one in played.record.seats
-        if one.name in names
+        if one.name in names and not one.on_options
     ]
     return PlainRequest(
         seats=tuple(seats),

@@ -17,6 +17,7 @@ from htbot.domain.suggestions import suggestion
 from htbot.persistence.records import TRADE
 from htbot.services.strategies import NewStrategy, as_json
 from htbot.strategies.bar_strategy import BarConfig
+from htbot.strategies.kinds import ON_OPTIONS
 from htbot.strategies.registry import Entry, create_bar
 
 SYNTHETIC_SYMBOLS = ("SPX", "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOG", "META")
@@ -28,6 +29,7 @@ QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09
 # One account, and no limit of it that one strategy could reach because of another.
 APART: Mapping[str, str] = {
     "PAPER_CASH": "10000000",
+    "PAPER_LINES": "1000",
     "MAX_ORDERS_PER_DAY": "10000",
     "MAX_ORDERS_PER_MINUTE": "300",
     "MAX_OPEN_ORDERS": "500",
@@ -62,7 +64,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class CastWanted:
-    """Names of types, a symbol for each or for all (none: from the data), and settings of plain ones by name."""
+    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name."""
 
     names: Sequence[str]
     symbols: Sequence[str] = ()
@@ -80,32 +82,37 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
         ConfigurationError: a strategy that the stack does not run, a setting that nobody has, or too few symbols.
     """
     names = wanted.names
-    plain = [name for name in names if _is_plain(name, catalogue)]
+    seated = [name for name in names if name != STRATEGY_NAME]
+    for name in names:
+        _require_run(name, catalogue)
     breakout = STRATEGY_NAME in names
-    if wanted.settings and not plain:
+    if wanted.settings and not seated:
         raise ConfigurationError(f"--set: {STRATEGY_NAME} is set by the HTBOT_ variables, as in the stack")
     chosen = _symbols(names, wanted.symbols, data, bar)
     own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
-    given = settings_of(plain, wanted.settings, catalogue) if plain else {}
-    instances = [
-        NewStrategy(name, name, chosen[name], _tradable(name, given[name], catalogue), enabled=True, mode=TRADE)
-        for name in plain
-    ]
+    given = settings_of(seated, wanted.settings, catalogue) if seated else {}
+    instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
     return Cast(own, breakout, tuple(instances))
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Every strategy that the stack runs."""
+    """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for."""
     return [STRATEGY_NAME, *sorted(name for name, entry in catalogue.items() if entry.plain)]
 
 
-def _is_plain(name: str, catalogue: Mapping[str, Entry]) -> bool:
+def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
     entry = catalogue.get(name)
     if entry is None:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
-    if not entry.plain and name != STRATEGY_NAME:
+    if entry.single:
         raise ConfigurationError(f"{name} is not run by the stack, so there is no day of it to compare")
-    return entry.plain
+
+
+def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:
+    """An instance that trades. One on options needs a name of its own: that of its type is for spreads by hand."""
+    if catalogue[name].plain:
+        return NewStrategy(name, name, symbol, _tradable(name, given, catalogue), enabled=True, mode=TRADE)
+    return NewStrategy(f"{name}.1", name, symbol, given, enabled=True, mode=TRADE)
 
 
 def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path], bar: str | None) -> dict[str, str]:
@@ -117,11 +124,11 @@ def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path],
         return _checked(found)
     there = _there(data, bar)
     found, free = {}, list(there)
-    if STRATEGY_NAME in names:
-        found[STRATEGY_NAME] = next((symbol for symbol in UNDERLYINGS if symbol in there), "")
-        free = [symbol for symbol in free if symbol != found[STRATEGY_NAME]]
+    for name in sorted(ON_OPTIONS.intersection(names)):
+        found[name] = next((symbol for symbol in UNDERLYINGS if symbol in free), "")
+        free = [symbol for symbol in free if symbol != found[name]]
     free = [symbol for symbol in free if symbol not in INDEX_EXCHANGES]
-    others = [name for name in names if name != STRATEGY_NAME]
+    others = [name for name in names if name not in ON_OPTIONS]
     if others and not free:
         raise ConfigurationError(f"the data have no stock or fund for {others[0]}: {', '.join(there) or 'no symbol'}")
     found |= {name: free[place % len(free)] for place, name in enumerate(others)}
@@ -129,11 +136,10 @@ def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path],
 
 
 def _checked(found: dict[str, str]) -> dict[str, str]:
-    own = found.get(STRATEGY_NAME)
-    if own is not None and own not in UNDERLYINGS:
-        raise ConfigurationError(f"--symbol {own or 'none'}: {STRATEGY_NAME} trades {', '.join(UNDERLYINGS)}")
     for name, symbol in found.items():
-        if name != STRATEGY_NAME and symbol in INDEX_EXCHANGES:
+        if name in ON_OPTIONS and symbol not in UNDERLYINGS:
+            raise ConfigurationError(f"--symbol {symbol or 'none'}: {name} trades {', '.join(UNDERLYINGS)}")
+        if name not in ON_OPTIONS and symbol in INDEX_EXCHANGES:
             raise ConfigurationError(f"--symbol {symbol}: an index is not traded itself, give {name} a stock or fund")
     return found
 

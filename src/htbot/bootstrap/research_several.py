@@ -48,6 +48,9 @@ def seats_of(
         ConfigurationError: a strategy on options, or a setting that does not fit.
     """
     own = settings_of(cast.strategies, settings, catalogue)
+    for name in cast.strategies:
+        if not catalogue[name].plain:
+            raise ConfigurationError(f"{name} trades options and is backtested alone: leave out the others")
     return [
         Seat(create_bar(name, own[name], catalogue), tapes[symbol])
         for name in cast.strategies
@@ -62,7 +65,7 @@ def settings_of(
 
     Raises:
         NotFound: no strategy has such a name.
-        ConfigurationError: a strategy on options, or a setting that nobody has.
+        ConfigurationError: a setting that nobody has.
     """
     own = {name: _settings(name, names, settings, catalogue) for name in names}
     _require_used(names, settings, own)
@@ -91,8 +94,6 @@ def _settings(
     entry = catalogue.get(name)
     if entry is None:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
-    if not entry.plain:
-        raise ConfigurationError(f"{name} trades options and is backtested alone: leave out the others")
     known = {str(field["name"]) for field in entry.config.schema()}
     shared = {key: value for key, value in settings.items() if key in known}
     own = {}

@@ -15,13 +15,12 @@ from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
 from htbot.bootstrap.desk import history_days
-from htbot.bootstrap.limits import breaker_limits, risk_limits
+from htbot.bootstrap.limits import breaker_limits, spread_limits
 from htbot.bootstrap.research_market import market_of, require_possible, world_of
 from htbot.bootstrap.research_options import BacktestOptions
 from htbot.bootstrap.research_strangle import backtest_strangle
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
-from htbot.marketdata.sessions import trading_window
 from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import Limits
 from htbot.settings import Settings
@@ -64,15 +63,7 @@ def request_of(strategy: Strategy[Any], options: BacktestOptions, market: Market
     sessions = market.sessions.all()
     first = options.start or market.start.astimezone(NEW_YORK).date()
     place = next(number for number, session in enumerate(sessions) if session.day >= first)
-    rules = strategy.exit_rules(trading_window(sessions[place], strategy.hours))
-    limits = risk_limits(settings, options.symbol)
-    limits = replace(
-        limits,
-        profit_target_usd=rules.profit_target_usd or limits.profit_target_usd,
-        stop_loss_usd=rules.stop_loss_usd or limits.stop_loss_usd,
-        hours=strategy.hours,
-    )
-    limits, breaker = with_limits(limits, breaker_limits(settings), options.limits)
+    limits, breaker = with_limits(spread_limits(settings, strategy), breaker_limits(settings), options.limits)
     # The made-up market has years of history: a live desk asks for the sessions that fill its indicators.
     needs = strategy.needs
     earlier = sessions[max(0, place - history_days(needs.bar_minutes, needs.warm_up_bars))]

@@ -15,21 +15,24 @@ from htbot import __version__
 from htbot.adapters.alert_stream import AlertStream
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.limits import plain_limits, risk_limits
+from htbot.bootstrap.limits import plain_limits, risk_limits, spread_limits
 from htbot.bootstrap.mail import build_channels
 from htbot.bootstrap.strategy import build_strategy
 from htbot.domain.errors import ConfigurationError
 from htbot.persistence.engine import Database, EngineOptions
-from htbot.persistence.records import Worker
+from htbot.persistence.records import OBSERVE, StrategyInstance, Worker
 from htbot.persistence.repositories import SessionRepository, WorkerRepository
 from htbot.services.alert_delivery import DeliveryParts
 from htbot.services.bar_evaluator import BarEvaluator
 from htbot.services.bar_trader import BarTrader, TraderParts
-from htbot.services.margin import ask_margin
-from htbot.services.market_reader import MarketReader
+from htbot.services.margin import AskMargin, ask_margin
+from htbot.services.market_reader import NOT_ENABLED, TRADES, MarketReader, Switches
+from htbot.services.market_seats import MarketSeats
+from htbot.services.option_instances import spread_strategy
 from htbot.services.pnl_marker import PnlMarker
 from htbot.services.versions import Version, own_version, register
 from htbot.settings import Settings, load_settings
+from htbot.settings.strategy import NO_STRATEGY
 
 # The calendar is made again when less than eleven months of it are left.
 AHEAD = timedelta(days=335)
@@ -43,6 +46,7 @@ class WorkerParts:
     database: Database
     live: LiveReader
     reader: MarketReader
+    seats: MarketSeats
     marker: PnlMarker
     evaluator: BarEvaluator
     delivery: DeliveryParts
@@ -58,16 +62,14 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         EngineOptions(application_name="htbot-worker", pool_size=2, max_overflow=2, ping_first=False),
     )
     live = LiveReader(chosen.redis.app_url)
+    strategy, limits = build_strategy(chosen), risk_limits(chosen, chosen.strategy.symbol)
+    reader = MarketReader(strategy, limits, partial(ask_margin, live), own_switches(chosen))
     return WorkerParts(
         settings=chosen,
         database=database,
         live=live,
-        reader=MarketReader(
-            build_strategy(chosen),
-            risk_limits(chosen, chosen.strategy.symbol),
-            partial(ask_margin, live),
-            enabled=chosen.strategy_enabled,
-        ),
+        reader=reader,
+        seats=MarketSeats(reader, partial(reader_of, chosen, partial(ask_margin, live))),
         marker=PnlMarker(),
         evaluator=BarEvaluator(
             partial(strategies, chosen),
@@ -79,6 +81,26 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         host_now=host_now,
         version=own_version(),
     )
+
+
+def own_switches(settings: Settings) -> Switches:
+    """What a person has switched of the configured strategy."""
+    if settings.strategy.name == NO_STRATEGY:
+        return Switches(f"there is no configured strategy: HTBOT_STRATEGY={NO_STRATEGY}")
+    return TRADES if settings.strategy_enabled else NOT_ENABLED
+
+
+def reader_of(settings: Settings, ask: AskMargin, instance: StrategyInstance) -> MarketReader:
+    """The reader of an instance on options: the gate of everybody, with its own target, stop and hours.
+
+    Raises:
+        NotFound, CallerMistake, ConfigurationError: its type or a setting is not known any more, or does not fit.
+    """
+    strategy = spread_strategy(instance)
+    switches = TRADES if settings.strategy_enabled else NOT_ENABLED
+    if instance.mode == OBSERVE:
+        switches = Switches(observed=True)
+    return MarketReader(strategy, spread_limits(settings, strategy), ask, switches)
 
 
 def host_now() -> datetime:

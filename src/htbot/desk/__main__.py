@@ -18,6 +18,7 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.bootstrap.desk import (
     DeskWorld,
+    data_lines,
     desk_world,
     flood_limits,
     history_days,
@@ -49,6 +50,7 @@ from htbot.services.kill_switch import KillSwitch
 from htbot.services.schedule import schedule
 from htbot.services.versions import begin_desk, own_version
 from htbot.settings import Settings, load_settings
+from htbot.settings.strategy import NO_STRATEGY
 from htbot.telemetry.failpoints import arm
 from htbot.telemetry.logs import configure_logging
 
@@ -127,8 +129,9 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         underlying=underlying_of(settings),
         bar_minutes=settings.strategy.bar_minutes,
         history_days=history_days(settings.strategy.bar_minutes),
-        strikes_out=settings.strategy.long_index + 1,
+        strikes_out=0 if settings.strategy.name == NO_STRATEGY else settings.strategy.long_index + 1,
         sessions_of=history_days,
+        most_lines=data_lines(settings),
     )
     return Desk(
         DeskParts(

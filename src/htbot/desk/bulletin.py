@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -28,14 +29,14 @@ class Bulletin:
     database: DatabaseThread
     trouble: Trouble = field(default_factory=Trouble)
 
-    async def grid(self, snapshot: Snapshot, clock: ClockState, account: Account) -> None:
+    async def grid(self, snapshots: Sequence[Snapshot], clock: ClockState, account: Account) -> None:
         """One instant: first the record, then everybody who reads it."""
         await self.database.insist(lambda db: _note(db, account))
         try:
-            await self.live.publish_snapshot(snapshot, clock)
+            await self.live.publish_snapshots(snapshots, clock)
         except redis.RedisError as error:
             self.trouble.refused(str(error))
-            _log.warning("redis is away, nothing is decided at %s: %s", snapshot.as_of.isoformat(), error)
+            _log.warning("redis is away, nothing is decided at %s: %s", account.as_of.isoformat(), error)
         else:
             self.trouble.over()
 

@@ -13,6 +13,7 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.wording import connection_alert, error_alert
 from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin
+from htbot.desk.chain_watch import chain_needs
 from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
@@ -41,12 +42,11 @@ from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.execution.silence import DEFAULT_SILENCE, Silence
-from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
-from htbot.marketdata.sessions import trading_window
 from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
+from htbot.services.option_instances import ChainPlan
 from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
@@ -334,12 +334,13 @@ class Desk:
     async def follow_lines(self, now: datetime) -> None:
         """Subscribe what is needed from here on."""
         await self.day.refresh(now)
-        need = None
-        if self.day.session is not None:
-            window = trading_window(self.day.session, self.parts.plan.hours)
-            need = ChainNeed(self.parts.watch.plan.strikes_out, window.entry_from, window.entry_until)
-        await self.parts.watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now)
-        for text in await self.parts.watch.series.look(self.parts.session, self.parts.market_database, now):
+        watch, hours = self.parts.watch, self.parts.plan.hours
+        troubles = await watch.series.look(self.parts.session, self.parts.market_database, now)
+        own = ChainPlan(watch.plan.underlying.symbol, watch.plan.bar_minutes, watch.plan.strikes_out, hours)
+        needs = chain_needs(self.day.session, (own, *watch.series.plans), now)
+        need = needs.pop(own.symbol)
+        troubles += await watch.follow(self.parts.session, need, self.guard.held | self.orders.legs, now, needs)
+        for text in troubles:
             self.tell(error_alert("market data", text, now, Severity.WARNING))
 
     # --- acting ----------------------------------------------------------------------------------------------------

@@ -29,10 +29,11 @@ class Notices:
         self._ticker: Snapshot | None = None
 
     async def publish_grid(self, as_of: datetime) -> None:
-        """The one snapshot of a grid instant, for every decision of it."""
+        """The one snapshot of a grid instant and underlying, for every decision of it."""
         closed = self._desk.parts.watch.take_last_closed()
         standing = self._standing(as_of)
         snapshot = self._desk.parts.watch.snapshot(self._desk.parts.session, as_of, standing, last_closed=closed)
+        others = self._desk.parts.watch.others(self._desk.parts.session, as_of, standing)
         account = Account(
             account=self._desk.account,
             name="main",
@@ -46,7 +47,7 @@ class Notices:
         unprotected = self._desk.protection.to_store()
         if unprotected is not None:
             self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
-        await self._desk.parts.bulletin.grid(snapshot, self.clock_state(as_of), account)
+        await self._desk.parts.bulletin.grid((snapshot, *others), self.clock_state(as_of), account)
 
     def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
         return Standing(

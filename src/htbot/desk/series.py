@@ -21,6 +21,7 @@ from htbot.domain.sessions import floor_to
 from htbot.marketdata.bars import BarFold
 from htbot.marketdata.clock_state import GRID_S
 from htbot.persistence.repositories import StrategyRepository
+from htbot.services.option_instances import ChainPlan, chain_plans
 
 SeriesKey = tuple[str, int]
 """Symbol and minutes."""
@@ -35,10 +36,10 @@ PUT_OFF = timedelta(minutes=10)
 _log = logging.getLogger(__name__)
 
 
-def _watched(session: Transaction) -> tuple[dict[SeriesKey, int], set[str]]:
-    """Series that are watched, and symbols that are traded."""
+def _watched(session: Transaction) -> tuple[dict[SeriesKey, int], set[str], tuple[ChainPlan, ...]]:
+    """Series that are watched, symbols whose shares are traded, and chains that are needed."""
     strategies = StrategyRepository(session)
-    return strategies.series(), strategies.traded()
+    return strategies.series(), strategies.traded(), chain_plans(session)
 
 
 class SeriesSession(Protocol):
@@ -56,24 +57,42 @@ class SeriesSession(Protocol):
         """Stop streaming bars of a length."""
         ...
 
+    async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        """History once; the last bar may be open."""
+        ...
+
 
 @dataclass(slots=True)
-class _Stream:
+class Stream:
+    """One series that is streamed, and since when its bars have been watched."""
+
     contract: Contract
     fold: BarFold
+    since: datetime
 
 
 class WatchedSeries:
-    """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer."""
+    """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer.
+
+    Strategy 1's own series is begun with the history of `own_sessions`; an instance on it that needs more gets it once.
+    """
 
     def __init__(
-        self, own: SeriesKey, sessions_of: SessionsOf, *, exact: bool, monotonic: Callable[[], float] = time.monotonic
+        self,
+        own: SeriesKey,
+        sessions_of: SessionsOf,
+        *,
+        own_sessions: int,
+        exact: bool,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._own = own
+        self._own_sessions = own_sessions
+        self.plans: tuple[ChainPlan, ...] = ()
         self._sessions_of = sessions_of
         self._exact = exact
         self._monotonic = monotonic
-        self._streams: dict[SeriesKey, _Stream] = {}
+        self._streams: dict[SeriesKey, Stream] = {}
         self._refused: set[SeriesKey] = set()
         self._failed: dict[SeriesKey, datetime] = {}
         self._asking: SeriesKey = own
@@ -89,6 +108,17 @@ class WatchedSeries:
     def streamed(self) -> frozenset[SeriesKey]:
         """What is streamed now."""
         return frozenset(self._streams)
+
+    def stream(self, symbol: str) -> Stream | None:
+        """The stream whose bars an instance on this underlying's options decides on; None before it stands."""
+        minutes = next((plan.minutes for plan in self.plans if plan.symbol == symbol), 0)
+        return self._streams.get((symbol, minutes))
+
+    def forget_extremes(self, now: datetime) -> None:
+        """Watching begins anew: after a halt or a gap in the data."""
+        for stream in self._streams.values():
+            stream.since = now
+            stream.fold.forget_extremes()
 
     def shares(self, own: Contract) -> dict[str, int]:
         """The stocks and funds that strategies trade, as far as the broker has resolved them; `own` is strategy 1's."""
@@ -109,7 +139,7 @@ class WatchedSeries:
         as_of = floor_to(now, GRID_S)
         if self._looked != as_of:
             try:
-                wanted, self._traded = await database.run(_watched)
+                wanted, self._traded, self.plans = await database.run(_watched)
             except Retryable as error:
                 _log.warning("nobody knows which bars are watched: %s", error)
                 return []
@@ -125,7 +155,7 @@ class WatchedSeries:
         self._look_back(now)
         self._refused &= wanted.keys()
         self._failed = {key: again_at for key, again_at in self._failed.items() if key in wanted}
-        missing = [key for key in wanted if key not in self._streams and key != self._own and self._may_ask(key, now)]
+        missing = [key for key, bars in wanted.items() if self._is_missing(key, bars) and self._may_ask(key, now)]
         room = MOST_SERIES - len(self._streams)
         self._note_crowd(len(missing) > room, len(self._streams) + len(missing))
         if not missing or (self._adding is not None and not self._adding.done()):
@@ -135,6 +165,11 @@ class WatchedSeries:
             await asyncio.gather(self._adding, return_exceptions=True)
             if self._look_back(now):
                 await self.follow(session, wanted, now)
+
+    def _is_missing(self, key: SeriesKey, bars: int) -> bool:
+        if key == self._own:
+            return self._sessions_of(key[1], bars) > self._own_sessions
+        return key not in self._streams
 
     def _may_ask(self, key: SeriesKey, now: datetime) -> bool:
         return key not in self._refused and self._failed.get(key, now) <= now
@@ -167,10 +202,15 @@ class WatchedSeries:
         for (symbol, minutes), bars in keys:
             if not self._affordable():
                 return
-            self._asking = symbol, minutes
+            self._asking, sessions = (symbol, minutes), self._sessions_of(minutes, bars)
             try:
                 contract = await session.resolve(plain_instrument(symbol))
-                history = await session.stream_bars(contract, minutes, self._sessions_of(minutes, bars))
+                if self._asking == self._own:
+                    older = await session.history(contract, minutes, sessions)
+                    self._own_sessions = sessions
+                    self._unsaved += older[:-1]  # the last may be open, and is streamed anyhow
+                    continue
+                history = await session.stream_bars(contract, minutes, sessions)
             except NotFound as error:
                 self._refused.add((symbol, minutes))
                 self._troubles.append(str(error))
@@ -180,7 +220,7 @@ class WatchedSeries:
             else:
                 fold = BarFold(exact=self._exact)
                 closed = fold.load(history, now)
-                self._streams[symbol, minutes] = _Stream(contract, fold)
+                self._streams[symbol, minutes] = Stream(contract, fold, now)
                 self._failed.pop((symbol, minutes), None)
                 self._unsaved += closed
 

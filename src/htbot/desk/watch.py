@@ -10,18 +10,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
+from htbot.desk.chain_watch import ChainWatch
 from htbot.desk.series import SessionsOf, WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
-from htbot.domain.instruments import Contract, Underlying
+from htbot.domain.instruments import UNDERLYINGS, Contract, Underlying
 from htbot.domain.quotes import Quote
-from htbot.domain.sessions import NEW_YORK
 from htbot.marketdata.bars import BarFold
-from htbot.marketdata.chain_window import ChainNeed, window
+from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sieve import QuoteSieve
 from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
 
+SMART = "SMART"
+NO_OTHERS: Mapping[str, ChainNeed | None] = {}
 # Host seconds after which a line without any price is taken for one that has none.
 LINES_WITHIN_S = 10.0
 _log = logging.getLogger(__name__)
@@ -68,7 +70,8 @@ class MarketSession(Protocol):
 class WatchPlan:
     """What enabled strategies declare: an underlying, a bar length, how much history, how far out the chain.
 
-    `sessions_of` says how much history the series of watched strategies are asked for.
+    `sessions_of` says how much history the series of watched strategies are asked for, `most_lines` how many quotes the
+    broker streams at one time.
     """
 
     underlying: Underlying
@@ -76,25 +79,32 @@ class WatchPlan:
     history_days: int
     strikes_out: int
     sessions_of: SessionsOf
+    most_lines: int = 100
 
 
 class MarketWatch:
-    """One underlying. `exact` is a stepped world: everything of a market time is in before its marker."""
+    """The configured underlying, and those of instances beside it.
+
+    `exact` is a stepped world: everything of a market time is in before its marker.
+    """
 
     def __init__(self, plan: WatchPlan, *, exact: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
         self._exact = exact
         self._bars = BarFold(exact=exact)
         own = (plan.underlying.symbol, plan.bar_minutes)
-        self.series = WatchedSeries(own, plan.sessions_of, exact=exact, monotonic=monotonic)
+        self.series = WatchedSeries(
+            own, plan.sessions_of, own_sessions=plan.history_days, exact=exact, monotonic=monotonic
+        )
         self._contract: Contract | None = None
-        self._listed: dict[date, list[ListedOption]] = {}
-        self._window: tuple[ListedOption, ...] = ()
+        self._chain = ChainWatch(plan.underlying)
+        self._others: dict[str, ChainWatch] = {}
+        self._pulses: dict[int, int] = {}
+        self._crowded: set[str] = set()
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
         self._lines_taken_s = 0.0
         self._lines_taken_at: datetime | None = None
-        self._chain_missing = False
         self.sieve = QuoteSieve()
         self.watching_since: datetime | None = None
 
@@ -112,9 +122,10 @@ class MarketWatch:
         """
         self._ticked.clear()
         self.series.restart()
-        self._window = ()
+        self._chain.window = ()
+        self._others.clear()
         for con_id in sorted(held):
-            session.subscribe(con_id, "SMART")
+            session.subscribe(con_id, SMART)
         self._contract = await session.qualify(self.plan.underlying)
         session.subscribe(self.contract.con_id, self.contract.exchange)
         history = await session.stream_bars(self.contract, self.plan.bar_minutes, self.plan.history_days)
@@ -125,6 +136,7 @@ class MarketWatch:
         """Watching begins anew: after a halt or a gap in the data (RULINGS 2)."""
         self.watching_since = now
         self._bars.forget_extremes()
+        self.series.forget_extremes(now)
 
     # --- folding ---------------------------------------------------------------------------------------------------
 
@@ -146,47 +158,74 @@ class MarketWatch:
 
     # --- lines -----------------------------------------------------------------------------------------------------
 
-    async def follow(self, session: MarketSession, need: ChainNeed | None, held: Iterable[int], now: datetime) -> None:
-        """Stream the chain around the spot while it is needed, the held legs always, nothing else."""
+    async def follow(
+        self,
+        session: MarketSession,
+        need: ChainNeed | None,
+        held: Iterable[int],
+        now: datetime,
+        others: Mapping[str, ChainNeed | None] = NO_OTHERS,
+    ) -> list[str]:
+        """Stream the chains around the spots while they are needed, the held legs always, nothing else.
+
+        `others` are the underlyings of instances on options, by symbol; one is quoted as soon as its bars are streamed.
+        Returns what a person should know: chains that there are no lines for.
+        """
         shares = self.series.shares(self.contract).values()
-        wanted = {self.contract.con_id, *held, *shares}
-        spot = self.spot(session, now)
-        chain_wanted = need is not None and need.active(now)
-        self._chain_missing = chain_wanted and spot is None
-        if need is not None and chain_wanted and spot is not None:
-            day = now.astimezone(NEW_YORK).date()
-            self._window = window(await self.listed(session, day), spot, need)
-            wanted.update(option.con_id for option in self._window)
-        else:
-            self._window = ()
-        for con_id in session.subscribed - wanted:
+        wanted = {self.contract.con_id: self.contract.exchange, **dict.fromkeys((*held, *shares), SMART)}
+        await self._chain.follow(session, need, self.spot(session, now), now)
+        chains = {self.contract.con_id: self._chain}
+        self._others = {symbol: self._others.get(symbol) or ChainWatch(UNDERLYINGS[symbol]) for symbol in others}
+        for symbol, chain in self._others.items():
+            stream = self.series.stream(symbol)
+            if stream is not None:
+                wanted[stream.contract.con_id] = stream.contract.exchange
+                chains[stream.contract.con_id] = chain
+                await chain.follow(session, others[symbol], self._spot(session, stream.contract, now), now)
+        troubles = self._fit(chains, wanted)
+        for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
             self._ticked.pop(con_id, None)
         for con_id in sorted(shares):
-            session.subscribe(con_id, "SMART", borrowing=True)
-        for con_id in sorted(wanted - session.subscribed):
-            session.subscribe(con_id, "SMART")
+            session.subscribe(con_id, SMART, borrowing=True)
+        for con_id in sorted(wanted.keys() - session.subscribed):
+            session.subscribe(con_id, wanted[con_id])
             self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+        return troubles
+
+    def _fit(self, chains: Mapping[int, ChainWatch], wanted: dict[int, str]) -> list[str]:
+        """Add the lines of the chains, whole ones, in their order, as long as the broker has some; what is new to tell.
+
+        `chains` are keyed by their underlying's contract id.
+        """
+        troubles, crowded = [], set[str]()
+        for con_id, chain in chains.items():
+            lines, symbol = len(wanted.keys() | {option.con_id for option in chain.window}), chain.underlying.symbol
+            if chain.window and lines > self.plan.most_lines:
+                chain.leave_out()
+                crowded.add(symbol)
+                told = f"options of {symbol} are not quoted: with them {lines} lines are streamed, the broker gives"
+                troubles += [] if symbol in self._crowded else [f"{told} {self.plan.most_lines} (IB_DATA_LINES)"]
+            wanted |= {option.con_id: SMART for option in chain.window}
+            self._pulses |= {option.con_id: con_id for option in chain.window}
+        self._crowded = crowded
+        self._pulses = {con_id: pulse for con_id, pulse in self._pulses.items() if con_id in wanted}
+        return troubles
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
-        """The options listed for a session's own expiry, asked for once a day."""
-        if day not in self._listed:
-            options = await session.listed_options(self.plan.underlying, day)
-            if not options:
-                return []  # asked again at the next look: it may have been the broker's bad moment
-            self._listed = {day: options}
-        return self._listed[day]
+        """The options of the configured underlying that are listed for a session's own expiry."""
+        return await self._chain.listed(session, day)
 
     def stream(self, session: MarketSession, options: Iterable[ListedOption], now: datetime) -> None:
         """Stream these too, until the next look at what is needed."""
         for option in options:
             if option.con_id not in session.subscribed:
-                session.subscribe(option.con_id, "SMART")
+                session.subscribe(option.con_id, SMART)
                 self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
 
     def ready(self, session: MarketSession, now: datetime) -> bool:
         """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
-        if self._chain_missing:
+        if self._chain.missing:
             return False
         if self._exact:  # whatever there is of a line is in before the marker of the next instant
             return self._lines_taken_at is None or self._lines_taken_at < now
@@ -198,7 +237,10 @@ class MarketWatch:
 
     def spot(self, session: MarketSession, now: datetime) -> float | None:
         """The underlying's last price, its mid when there is none."""
-        told = session.quote(self.contract.con_id, now)
+        return self._spot(session, self.contract, now)
+
+    def _spot(self, session: MarketSession, contract: Contract, now: datetime) -> float | None:
+        told = session.quote(contract.con_id, now)
         return None if told is None else _price(self.sieve.admit(told))
 
     def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
@@ -217,7 +259,9 @@ class MarketWatch:
             own = self._ticked.get(con_id)
             if own is None:
                 return None
-            pulse = own if self._contract is None else self._ticked.get(self._contract.con_id, own)
+            pulse = own
+            if self._contract is not None:
+                pulse = self._ticked.get(self._pulses.get(con_id, self._contract.con_id), own)
             stands_at = min(max(own, pulse), now)
         return session.quote(con_id, stands_at)
 
@@ -234,7 +278,7 @@ class MarketWatch:
         self, session: MarketSession, as_of: datetime, standing: Standing, *, last_closed: OpenBar | None = None
     ) -> Snapshot:
         """Everything a decision at `as_of` may read."""
-        options = {option.con_id: option for option in (*self._window, *standing.asked)}
+        options = {option.con_id: option for option in (*self._chain.window, *standing.asked)}
         shares = self.series.shares(self.contract)
         con_ids = sorted({self.contract.con_id, *options, *standing.held, *shares.values()})
         return Snapshot(
@@ -259,6 +303,36 @@ class MarketWatch:
                 symbol: told for symbol, con_id in shares.items() if (told := session.shortable(con_id)) is not None
             },
         )
+
+    def others(self, session: MarketSession, as_of: datetime, standing: Standing) -> list[Snapshot]:
+        """The same for the underlyings of instances on options, by symbol. A bar that has closed is told once."""
+        found = []
+        for symbol, chain in sorted(self._others.items()):
+            stream = self.series.stream(symbol)
+            if stream is None:
+                continue
+            con_ids = [stream.contract.con_id, *(option.con_id for option in chain.window)]
+            found.append(
+                Snapshot(
+                    as_of=as_of,
+                    world_id=standing.world_id,
+                    account=standing.account,
+                    symbol=symbol,
+                    underlying_con_id=stream.contract.con_id,
+                    spot=self._spot(session, stream.contract, as_of),
+                    last_closed=stream.fold.take_last_closed(),
+                    open_bar=stream.fold.open_bar,
+                    options=chain.window,
+                    quotes=self.quotes(session, con_ids, as_of),
+                    net_liquidation=standing.amounts.get("NetLiquidation"),
+                    buying_power=standing.amounts.get("BuyingPower"),
+                    connected=standing.connected,
+                    trading_enabled=standing.trading_enabled and not chain.missing,
+                    watching_since=stream.since,
+                    figures=AccountFigures.of_tags(standing.amounts),
+                )
+            )
+        return found
 
     def ticker(self, session: MarketSession, now: datetime, standing: Standing) -> Snapshot | None:
         """Prices of the underlying and of what is held, to be shown: nothing is decided on them.

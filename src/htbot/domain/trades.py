@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -37,6 +37,10 @@ class ExitRules:
     take_profit_fraction: Decimal | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
+
+
+RECORDED = Decimal("0.000001")
+"""Amounts are recorded to the sixth decimal, halves to even."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +109,17 @@ class Trade:
         if self.gross_pnl_usd is None or self.commissions_usd is None:
             return None
         return self.gross_pnl_usd - self.commissions_usd
+
+    def as_recorded(self) -> Trade:
+        """The trade as the record keeps it: averages of several fills, and what follows from them, rounded."""
+
+        def rounded(amount: Decimal | None) -> Decimal | None:
+            return None if amount is None else amount.quantize(RECORDED)
+
+        return replace(
+            self,
+            credit=rounded(self.credit),
+            debit=rounded(self.debit),
+            gross_pnl_usd=rounded(self.gross_pnl_usd),
+            max_gain_usd=rounded(self.max_gain_usd),
+        )

@@ -24,4 +24,5 @@ class Decided:
         """The rule that refused, with its reason; None for an approval."""
         if not isinstance(self.decision, RiskRefusal):
             return None
-        return f"{self.decision.refused_by.rule}: {self.decision.refused_by.reason}"
+        refused = self.decision.refused_by
+        return f"{refused.rule}: {refused.reason}" if refused.reason else refused.rule

@@ -29,6 +29,12 @@ class ChainNeed:
         return self.opens - WARM_UP <= now < self.closes
 
 
+def widest(needs: Iterable[ChainNeed], now: datetime) -> ChainNeed | None:
+    """Of several strategies on one underlying, the need that covers all that are active; None when none is."""
+    active = [need for need in needs if need.active(now)]
+    return max(active, key=lambda need: need.strikes_out, default=None)
+
+
 def window(options: Sequence[ListedOption], spot: float, need: ChainNeed) -> tuple[ListedOption, ...]:
     """The options within reach of the strategy on both sides of the spot, by strike."""
     price = Decimal(str(spot))

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Enum, Numeric
 from sqlalchemy.types import TypeDecorator
 
-_SCALE = Decimal("0.000001")
+from htbot.domain.trades import RECORDED
+
 _CENTS = Decimal("0.01")
 
 
@@ -32,7 +33,7 @@ class Money(TypeDecorator[Decimal]):
             return None
         if isinstance(value, float) or not Decimal(value).is_finite():
             raise ValueError(f"money must be a finite Decimal, not {value!r}: convert at the edge, never here")
-        return Decimal(value).quantize(_SCALE)
+        return Decimal(value).quantize(RECORDED)
 
     def process_result_value(self, value: Decimal | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Amounts read back print the same whatever wrote them."""

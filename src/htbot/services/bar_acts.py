@@ -27,10 +27,16 @@ def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Ma
     return None
 
 
-def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Callable[[], bool]) -> bool | None:
-    """Act on a wish in a savepoint; what fails is None, leaves nothing behind, is told in `why_not`; others go on.
+def alone(
+    transaction: Transaction,
+    why_not: dict[str, str],
+    name: str,
+    act: Callable[[], _Made],
+    told: str = "its wish failed: ",
+) -> _Made | None:
+    """Act on a wish in a savepoint; what fails leaves nothing behind, is told in `why_not`, and the others go on.
 
-    The strategy stays enabled: its next look wishes the same again.
+    None when it failed. The strategy stays enabled: its next look wishes the same again.
 
     Raises:
         Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
@@ -38,7 +44,7 @@ def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Cal
     failed: dict[str, str] = {}
     away: list[Exception] = []
 
-    def saved() -> bool:
+    def saved() -> _Made:
         try:
             with transaction.begin_nested():
                 return act()
@@ -50,5 +56,5 @@ def alone(transaction: Transaction, why_not: dict[str, str], name: str, act: Cal
     if away:
         raise away[0]
     if failed:
-        why_not[name] = f"its wish failed: {failed[name]}"
+        why_not[name] = told + failed[name]
     return done

@@ -9,11 +9,11 @@ from datetime import datetime
 from htbot.domain.errors import NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import lists, trading
-from htbot.persistence.queries.lists import AuditView, EvaluationView, Filters, HaltRecordView
+from htbot.persistence.queries.lists import AuditView, EvaluationView, Filters
 from htbot.persistence.queries.paging import Page, PageRequest
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView, ReconciliationView
-from htbot.persistence.records import AuditEntry
+from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
 from htbot.services.commands import Caller
 from htbot.services.desk_view import Live, look
@@ -71,7 +71,7 @@ class Listings:
         with self._database.transaction() as session:
             return lists.alerts(session, asked, chosen)
 
-    def halts(self, asked: PageRequest, chosen: Filters) -> Page[HaltRecordView]:
+    def halts(self, asked: PageRequest, chosen: Filters) -> Page[Halt]:
         """Halts and trips, newest first, in force or not."""
         with self._database.transaction() as session:
             return lists.halts(session, asked, chosen, self._market_now())

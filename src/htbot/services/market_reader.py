@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.bars import Bar
+from htbot.domain.decisions import Approved, RiskRefusal, RuleOutcome
 from htbot.domain.margin import MarginQuestion
 from htbot.domain.sessions import NEW_YORK, Session
+from htbot.domain.signals import OBSERVED
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
 from htbot.engine.decided import Decided
 from htbot.engine.memory import Memory
@@ -36,20 +38,40 @@ class DayRange:
     low: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What a person has switched: `off` says why nothing is entered; `observed`: signals are recorded, nothing sent."""
+
+    off: str | None = None
+    observed: bool = False
+
+
+TRADES = Switches()
+NOT_ENABLED = Switches("the strategy is switched off: set HTBOT_ENABLED=true")
+_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
+
+
 class MarketReader:
-    """Reads for one strategy; `enabled` is the person's switch (RULINGS 27), `ask_margin` shows the broker an entry.
+    """Reads for one strategy; `ask_margin` shows the broker an entry, `switches` are a person's.
 
     The strategy's state is kept between readings, so that each folds only what is new (RULINGS 20). It is never more
     than a copy of what the bars say: another process, or this one after a restart, folds the same state from the bars.
     """
 
-    def __init__(self, strategy: Strategy[Any], limits: Limits, ask_margin: AskMargin, *, enabled: bool) -> None:
+    def __init__(
+        self, strategy: Strategy[Any], limits: Limits, ask_margin: AskMargin, switches: Switches = TRADES
+    ) -> None:
         self._strategy = strategy
         self._limits = limits
         self._ask_margin = ask_margin
-        self._enabled = enabled
+        self._switches = switches
         self._memories: dict[Series, Memory] = {}
         self._session_today: Session | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that its rows are recorded under."""
+        return self._strategy.name
 
     @property
     def symbol(self) -> str:
@@ -71,8 +93,8 @@ class MarketReader:
         book = BookQuery(transaction).read(
             BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date()), as_of
         )
-        if not self._enabled:
-            book = replace(book, halted_by=book.halted_by or "the strategy is switched off: set HTBOT_ENABLED=true")
+        if self._switches.off is not None:
+            book = replace(book, halted_by=book.halted_by or self._switches.off)
         inputs = CycleInputs(
             strategy=self._strategy,
             snapshot=snapshot,
@@ -84,9 +106,12 @@ class MarketReader:
             memory=memory,
         )
         outcome = decide(inputs)
+        if self._switches.observed:
+            outcome = _observed(outcome)
         if outcome.intent is not None:
             outcome = confirm(inputs, outcome, self._ask_margin(MarginQuestion.of(outcome.intent)))
-        self._memories[series] = outcome.memory
+        if memory is not None or len(bars) >= self._strategy.needs.warm_up_bars:
+            self._memories[series] = outcome.memory  # older bars may still come before that
         self._store(transaction, outcome, snapshot)
         return outcome
 
@@ -129,3 +154,12 @@ class MarketReader:
         if not EvaluationRepository(transaction).add(outcome.evaluation) or signal is None or decision is None:
             return
         store_decided(transaction, Decided(signal, decision, outcome.trade, outcome.intent), snapshot)
+
+
+def _observed(outcome: CycleOutcome) -> CycleOutcome:
+    """An entry that nobody sends: every rule before the broker's has let it through, and it is refused all the same."""
+    if not isinstance(outcome.decision, Approved):
+        return outcome
+    told = (*outcome.decision.outcomes, _WATCHED)
+    refusal = RiskRefusal(outcome.decision.id, outcome.decision.as_of, told)
+    return replace(outcome, decision=refusal, intent=None, trade=None)

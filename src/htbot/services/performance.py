@@ -6,7 +6,7 @@ over the trades unknown; a day without equity is left out of the curve.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -204,15 +204,9 @@ def _result(trade: ClosedTrade) -> ResultTrade | None:
     )
 
 
-_OF_TRADES = (
-    *("winners", "losers", "net_profit", "gross_pnl", "commissions", "profit_factor", "win_rate", "expectancy"),
-    *("payoff_ratio", "average_win", "average_loss", "largest_win", "largest_loss", "wins_in_a_row"),
-    *("losses_in_a_row", "average_duration_s", "average_max_gain"),
-)
-_OF_CURVE = (
-    *("first_day", "last_day", "sessions", "start_equity", "end_equity", "total_return", "cagr", "volatility"),
-    *("sharpe", "sortino", "calmar", "best_day", "worst_day", "max_drawdown", "max_drawdown_usd"),
-)
+_SHOWN = [one.name for one in fields(PerformanceView)]
+_OF_TRADES = [name for name in _SHOWN if name in TradeMetrics.__dataclass_fields__ and name != "trades"]
+_OF_CURVE = [name for name in _SHOWN if name in CurveMetrics.__dataclass_fields__ or hasattr(CurveMetrics, name)]
 
 
 def _of_trades(metrics: TradeMetrics | None, gains: list[Decimal | None]) -> dict[str, Any]:

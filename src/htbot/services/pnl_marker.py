@@ -28,7 +28,7 @@ class PnlMarker:
         self._watches: dict[str, ExitWatch] = {}
 
     def mark(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> int:
-        """Mark every live trade of the snapshot's account and underlying; returns how many exits this call asked for.
+        """Mark every live trade of the snapshot's account, whose legs it quotes; returns how many exits it asked for.
 
         A trade whose exit is due and not under way is closed from here: the guard is only the fastest caller.
         """
@@ -38,7 +38,7 @@ class PnlMarker:
             if trade.state is TradeState.CLOSED:
                 # Its commissions have not come: its mail goes out without them after a minute.
                 settle_trade(transaction, trade.id, as_of)
-            elif (trade.symbol == snapshot.symbol or trade.plain is not None) and trade.state is not TradeState.OPENING:
+            elif trade.state is not TradeState.OPENING:
                 asked += self._look(transaction, trade, snapshot, as_of)
         self._watches = {trade.id: self._watches[trade.id] for trade in unfinished if trade.id in self._watches}
         return asked

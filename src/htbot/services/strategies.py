@@ -1,4 +1,4 @@
-"""Instances of strategies on plain instruments: added, changed, switched on and off by people. Each act is audited."""
+"""Instances of strategies: added, changed, switched on and off by people. Each act is audited."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from htbot.persistence.repositories import AuditRepository, EvaluationRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import Live, look
 from htbot.services.once import Act, once
+from htbot.services.option_instances import SYMBOL, with_symbol
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_mode import require_mode
-from htbot.strategies.bar_strategy import BarStrategy
-from htbot.strategies.registry import Entry, create_bar, schema
+from htbot.strategies.config import StrategyConfig
+from htbot.strategies.registry import Entry, create, create_bar, schema
 from htbot.strategies.vertical_spread import VerticalSpread
 
 ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
@@ -103,8 +104,8 @@ class Strategies:
         """
         with self._parts.database.transaction() as session:
             found = self._get(session, name)
-        strategy = fitting(found.type, found.settings, self._parts.catalogue())
-        return found, {key: as_json(value) for key, value in strategy.config.as_fields().items()}
+        made = fitting(found.type, found.symbol, found.settings, self._parts.catalogue())
+        return found, {key: as_json(value) for key, value in made.config.as_fields().items()}
 
     def add(self, asked: NewStrategy, caller: Caller) -> StrategyInstance:
         """Store a new instance.
@@ -112,7 +113,7 @@ class Strategies:
         Raises:
             NotFound: no strategy of this type.
             NameTaken: there is an instance of this name.
-            CallerMistake: it is no name, the symbol is none, the type trades options, or the settings cannot be traded.
+            CallerMistake: it is no name, the symbol is none, the type has no orders, or the settings cannot be traded.
             UnfitSetting: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
@@ -120,8 +121,8 @@ class Strategies:
         symbol = asked.symbol.strip().upper()
         if not _SYMBOL.fullmatch(symbol):
             raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
-        strategy, at = fitting(asked.type, asked.settings, catalogue), self._now()
-        require_mode(asked.mode, strategy)
+        made, at = fitting(asked.type, symbol, asked.settings, catalogue), self._now()
+        require_mode(asked.mode, made.config)
         instance = StrategyInstance(
             name=asked.name,
             type=asked.type,
@@ -130,7 +131,7 @@ class Strategies:
             mode=asked.mode,
             created_at=at,
             changed_at=at,
-            **_made_of(strategy, asked.settings),
+            **_kept(made, asked.settings),
         )
         with self._parts.database.transaction() as session:
 
@@ -162,13 +163,13 @@ class Strategies:
                 kept = {key: value for key, value in found.settings.items() if key not in dropped}
                 _require_known(found.type, dropped, catalogue)
                 values = {**kept, **settings}
-                strategy = fitting(found.type, values, catalogue)
-                require_mode(found.mode, strategy)
-                made = _made_of(strategy, values)
-                if made["config_hash"] == found.config_hash and made["settings"] == found.settings:
+                made = fitting(found.type, found.symbol, values, catalogue)
+                require_mode(found.mode, made.config)
+                told = _kept(made, values)
+                if told["config_hash"] == found.config_hash and told["settings"] == found.settings:
                     return found
                 _require_flat(session, found)
-                changed = dataclasses.replace(found, **made, changed_at=at, observed=None)
+                changed = dataclasses.replace(found, **told, changed_at=at, observed=None)
                 StrategyRepository(session).change(changed)
                 self._audit(session, caller, CHANGED, {**_facts(changed), "before": dict(found.settings)})
                 return changed
@@ -192,7 +193,7 @@ class Strategies:
                 if found.enabled == enabled:
                     return found
                 if enabled:
-                    fitting(found.type, found.settings, self._parts.catalogue())
+                    fitting(found.type, found.symbol, found.settings, self._parts.catalogue())
                 observed = None if enabled else found.observed
                 changed = dataclasses.replace(found, enabled=enabled, changed_at=at, observed=observed)
                 StrategyRepository(session).change(changed)
@@ -214,7 +215,7 @@ class Strategies:
 
             def work() -> StrategyInstance:
                 found = self._get(session, name, lock=True)
-                require_mode(mode, fitting(found.type, found.settings, self._parts.catalogue()))
+                require_mode(mode, fitting(found.type, found.symbol, found.settings, self._parts.catalogue()).config)
                 if found.mode == mode:
                     return found
                 _require_flat(session, found)
@@ -281,18 +282,34 @@ def _require_flat(session: Session, instance: StrategyInstance) -> None:
         raise StillHolds(told)
 
 
-def fitting(type_name: str, settings: Mapping[str, object], catalogue: Mapping[str, Entry]) -> BarStrategy:
-    """A configured strategy on plain instruments.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the type makes of the settings of an instance: its whole configuration, and the bars that it asks for."""
+
+    config: StrategyConfig
+    config_hash: str
+    minutes: int
+    warm_up_bars: int
+
+
+def fitting(type_name: str, symbol: str, settings: Mapping[str, object], catalogue: Mapping[str, Entry]) -> Made:
+    """An instance's configuration, of whatever it trades.
 
     Raises:
         NotFound: no strategy of this type.
-        CallerMistake: it trades options.
+        CallerMistake: nothing has orders for what it trades.
         UnfitSetting: a setting that does not fit.
     """
+    entry = catalogue.get(type_name)
     try:
-        return create_bar(type_name, settings, catalogue)
+        if entry is None or entry.plain:
+            plain = create_bar(type_name, settings, catalogue)
+            return Made(plain.config, plain.config_hash, plain.inputs.bar_minutes, plain.inputs.warm_up_bars)
+        values = with_symbol(settings, symbol)
+        strategy, config = create(type_name, values), entry.config.from_mapping(values)
     except ConfigurationError as error:
         raise UnfitSetting(str(error)) from error
+    return Made(config, strategy.config_hash, strategy.needs.bar_minutes, strategy.needs.warm_up_bars)
 
 
 def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime) -> None:
@@ -304,16 +321,21 @@ def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime
 
 
 def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[dict[str, object]]:
-    """The types for plain instruments, or the one that is named, with their settings.
+    """The types that instances can be made of, or the one that is named, with their settings.
 
     Raises:
         NotFound: no strategy has this name.
-        CallerMistake: it trades options.
+        CallerMistake: nothing has orders for what it trades.
     """
-    if name is not None:
-        create_bar(name, {}, catalogue)
-    names = sorted(key for key, entry in catalogue.items() if entry.plain) if name is None else [name]
-    return [schema(one, catalogue) for one in names]
+    if name is not None and (entry := catalogue.get(name)) is not None and entry.single:
+        create(name)
+    names = sorted(key for key, entry in catalogue.items() if not entry.single) if name is None else [name]
+    return [_without_symbol(schema(one, catalogue)) for one in names]
+
+
+def _without_symbol(described: dict[str, Any]) -> dict[str, object]:
+    """An instance has its symbol beside its settings, whatever its type."""
+    return {**described, "settings": [one for one in described["settings"] if one["name"] != SYMBOL]}
 
 
 def _facts(instance: StrategyInstance) -> dict[str, Any]:
@@ -336,17 +358,17 @@ def as_json(value: object) -> object:
     return value.isoformat("minutes") if isinstance(value, time) else value
 
 
-def _made_of(strategy: BarStrategy, settings: Mapping[str, object]) -> dict[str, Any]:
-    """What the type makes of some settings; only those that were given are stored, so that defaults stay defaults."""
-    fields, inputs = strategy.config.as_fields(), strategy.inputs
-    if inputs.bar_minutes not in BAR_MINUTES:
+def _kept(made: Made, settings: Mapping[str, object]) -> dict[str, Any]:
+    """What is stored of them; only those that were given, so that defaults stay defaults."""
+    fields = made.config.as_fields()
+    if made.minutes not in BAR_MINUTES:
         allowed = ", ".join(str(minutes) for minutes in BAR_MINUTES)
-        raise UnfitSetting(f"bars of {inputs.bar_minutes} min cannot be streamed: {allowed} min can")
+        raise UnfitSetting(f"bars of {made.minutes} min cannot be streamed: {allowed} min can")
     return {
-        "minutes": inputs.bar_minutes,
-        "warm_up_bars": inputs.warm_up_bars,
+        "minutes": made.minutes,
+        "warm_up_bars": made.warm_up_bars,
         "settings": {name: as_json(fields[name]) for name in sorted(settings)},
-        "config_hash": strategy.config_hash,
+        "config_hash": made.config_hash,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from htbot.domain.errors import CallerMistake, NotFound
+from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded_bars import placed
 from htbot.marketdata.tape_bars import TapeCalendar
@@ -31,7 +31,9 @@ from htbot.persistence.repositories.desk_state import WORLD_ID
 from htbot.services.bar_acts import guarded
 from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.desk_view import look
-from htbot.services.strategies import Strategies, StrategyParts, as_json, fitting, types_in
+from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json, types_in
+from htbot.strategies.bar_strategy import BarStrategy
+from htbot.strategies.registry import Entry, create_bar
 
 _KINDS: Mapping[str, dict[str, object]] = {
     "boolean": {"type": "boolean"},
@@ -185,14 +187,14 @@ class StrategyReads:
         """Fold a strategy over the stored bars of the present world, as an evaluation would.
 
         Raises:
-            CallerMistake: neither an instance nor a type with a symbol is named, or the strategy itself fails.
+            CallerMistake: neither an instance nor a type with a symbol is named, it trades options, or itself fails.
             NotFound: there is no such instance, type or history.
             UnfitSetting: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
         with self._parts.database.transaction() as session:
             type_name, symbol, settings = self._wanted(asked)
-            strategy = fitting(type_name, settings, catalogue)
+            strategy = _plain(type_name, settings, catalogue)
             minutes, most = strategy.inputs.bar_minutes, max(HISTORY_BARS, strategy.inputs.warm_up_bars)
             now = self._now()
             need = HistoryNeed(symbol, minutes, most=most)
@@ -237,6 +239,13 @@ class StrategyReads:
     def _now(self) -> datetime:
         host_now = self._parts.host_now()
         return look(self._parts.live, host_now).market_time or host_now
+
+
+def _plain(type_name: str, settings: Mapping[str, object], catalogue: Mapping[str, Entry]) -> BarStrategy:
+    try:
+        return create_bar(type_name, settings, catalogue)
+    except ConfigurationError as error:
+        raise UnfitSetting(str(error)) from error
 
 
 def instance_view(

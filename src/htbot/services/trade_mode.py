@@ -5,19 +5,19 @@ from __future__ import annotations
 from htbot.domain.errors import CallerMistake
 from htbot.marketdata.sessions import LATEST_PLAIN_EXIT
 from htbot.persistence.records import OBSERVE, TRADE
-from htbot.strategies.bar_strategy import BarStrategy
+from htbot.strategies.bar_strategy import BarConfig
+from htbot.strategies.config import StrategyConfig
 
 
-def require_mode(mode: str, strategy: BarStrategy) -> None:
-    """Let a mode and a strategy through that go together: what is traded closes within its session, in one piece.
+def require_mode(mode: str, config: StrategyConfig) -> None:
+    """Let a mode and settings through that go together: what is traded closes within its session, in one piece.
 
     Raises:
         CallerMistake: no such mode, or settings that cannot be traded, with the way out.
     """
-    config = strategy.config
     if mode not in {OBSERVE, TRADE}:
         raise CallerMistake(f"mode {mode!r}: {OBSERVE} or {TRADE}")
-    if mode == OBSERVE:
+    if mode == OBSERVE or not isinstance(config, BarConfig):  # spreads have an exit time and a deadline by their making
         return
     if config.exit_time is None:
         raise CallerMistake("exit_time is not set: nothing is traded over night yet, give one such as exit_time=15:40")

@@ -51,6 +51,12 @@ class IbSettings(Section):
         "account to trade; unset takes the only account of a paper login",
         pattern=r"^[A-Z]{1,3}[0-9]{4,12}$",
     )
+    data_lines: int | None = variable(
+        "IB_DATA_LINES",
+        "quotes that the broker streams to this login at one time; unset: 100, PAPER_LINES on the built-in gateway",
+        ge=10,
+        le=10_000,
+    )
     trading_mode: TradingMode = variable(
         "IB_TRADING_MODE", "paper or live", default="paper", aliases=("IBKR_TRADING_MODE", "TRADING_MODE")
     )

@@ -16,6 +16,7 @@ Warmup = Literal["strict", "seeded"]
 Confirm = Literal["wick", "last", "close"]
 PnlBasis = Literal["mid", "natural"]
 
+NO_STRATEGY = "none"
 MARKET_OPEN = time(9, 30)
 MARKET_CLOSE = time(16, 0)
 ETF_FLAT_BY = time(15, 30)
@@ -27,6 +28,9 @@ class StrategySettings(Section):
 
     title: ClassVar[str] = "Strategy 1: breakout, sold as a credit vertical"
 
+    name: Literal["spx_breakout", "none"] = variable(
+        "HTBOT_STRATEGY", "the configured strategy: spx_breakout, or none beside instances", default="spx_breakout"
+    )
     enabled: bool | None = variable("HTBOT_ENABLED", "trade it; unset: only on the built-in paper gateway")
     symbol: Symbol = variable("HTBOT_SYMBOL", "underlying: SPX, SPY or QQQ", default="SPX")
     entry_start: time = variable("HTBOT_ENTRY_START", "first entry, New York", default=time(10), shown="10:00")

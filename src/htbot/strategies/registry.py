@@ -41,6 +41,11 @@ class Entry:
         return issubclass(self.strategy, BarStrategy)
 
     @property
+    def spread(self) -> bool:
+        """True for a strategy that sells spreads: the stack runs it, also as instances."""
+        return not (self.plain or self.single)
+
+    @property
     def single(self) -> bool:
         """True for a strategy that buys single options: it has no spread, and no live path."""
         return issubclass(self.strategy, StrangleMomentum)
@@ -57,8 +62,8 @@ STRATEGIES: dict[str, Entry] = {
 }
 
 
-def create(name: str, values: Mapping[str, object] | None = None) -> Strategy[Any]:
-    """A configured strategy on options by name.
+def create(name: str, values: Mapping[str, object] | None = None, *, instance: str | None = None) -> Strategy[Any]:
+    """A configured strategy on options by name; `instance` is the name that it is recorded under instead of its own.
 
     Raises:
         NotFound: no strategy has this name.
@@ -70,7 +75,7 @@ def create(name: str, values: Mapping[str, object] | None = None) -> Strategy[An
         raise CallerMistake(f"{name} trades plain instruments, not options: htbot backtest {name}")
     if entry.single:
         raise CallerMistake(f"{name} buys single options, which the engine has no orders for: htbot backtest {name}")
-    strategy: Strategy[Any] = entry.strategy(entry.config.from_mapping(values or {}))
+    strategy: Strategy[Any] = entry.strategy(entry.config.from_mapping(values or {}), instance)
     return strategy
 
 

@@ -109,9 +109,10 @@ class SpxBreakout:
 
     name = "spx_breakout"
 
-    def __init__(self, config: BreakoutConfig) -> None:
+    def __init__(self, config: BreakoutConfig, instance: str | None = None) -> None:
         self.config = config
         self.config_hash = config_hash(self.name, config)
+        self.name = instance or self.name
 
     @property
     def needs(self) -> Needs:

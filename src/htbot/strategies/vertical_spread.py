@@ -121,9 +121,10 @@ class VerticalSpread:
 
     name = "vertical_spread"
 
-    def __init__(self, config: VerticalSpreadConfig) -> None:
+    def __init__(self, config: VerticalSpreadConfig, instance: str | None = None) -> None:
         self.config = config
         self.config_hash = config_hash(self.name, config)
+        self.name = instance or self.name
 
     @property
     def needs(self) -> Needs:

@@ -48,7 +48,10 @@ def forget_parts() -> None:
 
 @dataclass(slots=True)
 class Run:
-    """One run of a task: market time, key, transaction, and the (task, key) of follow-ups that it wants sent."""
+    """One run of a task: market time, key, transaction, and the (task, key) of follow-ups that it wants sent.
+
+    `trouble` says what failed of a run whose other work stands: it is committed, and the run counts as failed.
+    """
 
     as_of: datetime
     step: int | None
@@ -56,10 +59,16 @@ class Run:
     transaction: Transaction
     parts: WorkerParts
     follow_ups: list[tuple[str, str]] = field(default_factory=list)
+    trouble: str = ""
 
     def snapshot(self, symbol: str) -> Snapshot | None:
         """The snapshot of exactly this instant; None when the desk has not published it in time or is past it."""
         return wait_for_snapshot(self.parts, symbol, self.as_of)
+
+    def published(self, symbol: str) -> Snapshot | None:
+        """The same once the instant is published: all underlyings are told at once, nothing is waited for."""
+        snapshot = self.parts.live.snapshot(symbol)
+        return snapshot if snapshot is not None and snapshot.as_of == self.as_of else None
 
 
 def wait_for_snapshot(worker: WorkerParts, symbol: str, as_of: datetime) -> Snapshot | None:
@@ -191,5 +200,9 @@ def _run(name: str, work: Callable[[Run], str], message: Message) -> tuple[str, 
             return DUPLICATE, () if begun is None else begun.spawned
         current = Run(message.as_of, message.step, message.key, transaction, worker)
         answer = work(current)
-        runs.finish(name, message.key, message.as_of, current.follow_ups)
+        if current.trouble:
+            _log.error("%s failed in part: %s", name, current.trouble)
+            runs.fail(name, message.key, message.as_of, current.trouble)
+        else:
+            runs.finish(name, message.key, message.as_of, current.follow_ups)
     return answer, current.follow_ups

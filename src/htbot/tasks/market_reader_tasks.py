@@ -8,7 +8,7 @@ from htbot.tasks.base import Run, refused, register
 
 
 def look_at_market(run: Run) -> str:
-    """Decide at the run's instant and store what came of it."""
+    """Let every strategy on options decide at the run's instant, and store what came of it."""
     trouble = refused(run)
     if trouble is not None:
         return f"refused: {trouble}"
@@ -16,8 +16,9 @@ def look_at_market(run: Run) -> str:
     snapshot = run.snapshot(reader.symbol)
     if snapshot is None:
         return "no snapshot of this instant"
-    outcome = reader.read(run.transaction, snapshot, run.as_of)
-    return outcome.evaluation.why_not or "signal"
+    told = run.parts.seats.read(run.transaction, snapshot, run.as_of, run.published)
+    run.trouble = "; ".join(f"{name}: {why}" for name, why in told.failed.items())
+    return told.words or "failed"
 
 
 def _get_trend(run: Run) -> str:

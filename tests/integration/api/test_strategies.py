@@ -38,7 +38,8 @@ def acts(house: House) -> list[str]:
 
 def test_types_are_told_with_a_schema_that_takes_their_defaults(api: TestClient) -> None:
     types = {one["name"]: one for one in api.get("/api/strategies").json()}
-    assert "spx_breakout" not in types
+    assert "vertical_spread" in types
+    assert "strangle_momentum" not in types
     for name, one in types.items():
         properties = one["json_schema"]["properties"]
         assert set(properties) == {setting["name"] for setting in one["settings"]}
@@ -71,7 +72,7 @@ def test_an_instance_lives_and_dies(api: TestClient, house: House) -> None:
 MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "a b"}, 422, "name"),
     ({"type": "ma_crosover"}, 404, "did you mean ma_crossover"),
-    ({"type": "spx_breakout"}, 400, "trades options"),
+    ({"type": "strangle_momentum"}, 400, "buys single options"),
     ({"symbol": "SP/Y"}, 422, "symbol"),
     ({"settings": {"long_windo": 30}}, 400, "did you mean long_window"),
     ({"settings": {"long_window": 1}}, 400, "long_window"),

@@ -42,7 +42,7 @@ from htbot.persistence.repositories import (
 from htbot.persistence.rows import Base
 from htbot.persistence.states import HaltKind
 from htbot.services.margin import AskMargin
-from htbot.services.market_reader import MarketReader
+from htbot.services.market_reader import NOT_ENABLED, MarketReader
 from htbot.services.pnl_marker import PnlMarker
 from htbot.services.trade_record import manual_decision, request_exit
 from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
@@ -95,7 +95,7 @@ def climbing() -> list[Bar]:
 def reader(ask_margin: AskMargin = enough_margin, **changes: Any) -> MarketReader:
     """One worker's reader."""
     strategy = SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2))
-    return MarketReader(strategy, replace(limits_of("SPX"), **changes), ask_margin, enabled=True)
+    return MarketReader(strategy, replace(limits_of("SPX"), **changes), ask_margin)
 
 
 @pytest.fixture
@@ -221,9 +221,8 @@ def test_a_rule_that_only_warns_is_told(database: Database, market: World) -> No
 
 def test_a_strategy_that_is_switched_off_enters_nothing(database: Database, market: World) -> None:
     """RULINGS 27."""
-    off = MarketReader(
-        SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2)), limits_of("SPX"), enough_margin, enabled=False
-    )
+    strategy = SpxBreakout(BreakoutConfig(rsi_window=2, ema_span=2))
+    off = MarketReader(strategy, limits_of("SPX"), enough_margin, NOT_ENABLED)
     with database.transaction() as session:
         outcome = off.read(session, market.snapshot(BREAKOUT), BREAKOUT)
     assert outcome.intent is None

@@ -308,7 +308,7 @@ async def test_redis_away_costs_the_decision_and_not_the_desk(world: World) -> N
     async def away(*_told: object) -> None:
         raise redis.ConnectionError("refused")
 
-    desk.live.publish_snapshot = desk.live.publish_clock = away  # type: ignore[method-assign]
+    desk.live.publish_snapshots = desk.live.publish_clock = away  # type: ignore[method-assign]
     await desk.desk.notices.publish_grid(world.now)
     await desk.desk.notices.publish_clock()
     assert desk.desk.enabled

@@ -54,7 +54,7 @@ async def test_an_instant_is_snapshot_and_clock_together(
     reader: LiveReader,
     redis_url: str,  # noqa: F811
 ) -> None:
-    await writer.publish_snapshot(SNAPSHOT, STATE)
+    await writer.publish_snapshots([SNAPSHOT], STATE)
     assert (reader.snapshot("SPX"), reader.clock()) == (SNAPSHOT, STATE)
     assert reader.snapshot("SPY") is None
     with redis.Redis.from_url(redis_url) as connection:

@@ -60,7 +60,7 @@ async def test_bars_over_tcp_come_and_go_with_the_instances(database: Database, 
     thread = DatabaseThread("market", database)
     store(database, instance("one", "SPY"), instance("two", "SPX", 1), instance("three", "NOSUCH"))
     async with tcp_world(tmp_path / "gateway.sqlite") as world:
-        series = WatchedSeries(("SPX", 5), history_days, exact=True)
+        series = WatchedSeries(("SPX", 5), history_days, own_sessions=10, exact=True)
         assert await series.look(world.session, thread, START) == ["the broker knows no STK NOSUCH"]
         assert series.streamed == {("SPY", 5), ("SPX", 1)}
         known = series.settle(START)

@@ -222,6 +222,29 @@ def test_a_worker_of_another_version_originates_nothing(worker: Worker) -> None:
         assert "this process needs 0001" in (base.refused(run) or "")
 
 
+def test_what_fails_in_part_is_committed_and_told_as_failed(worker: Worker, outbox: Outbox) -> None:
+    def work(run: Run) -> str:
+        AlertRepository(run.transaction).add(record.alert("kept"))
+        run.trouble = "vs: ValueError: no strikes"
+        return "signal"
+
+    assert base.run(outbox, NAME, work, MESSAGE) == "signal"  # type: ignore[arg-type]
+    run = stored(worker.database)
+    assert run is not None
+    assert (run.state, run.error) == (TaskState.FAILED, "vs: ValueError: no strikes")
+    with worker.database.transaction() as session:
+        assert len(AlertRepository(session).recent()) == 1
+
+
+def test_a_snapshot_of_another_underlying_counts_for_its_own_instant_only(worker: Worker) -> None:
+    seen = SimpleNamespace(as_of=record.NOON)
+    live: Any = SimpleNamespace(snapshot=lambda symbol: seen if symbol == "SPY" else None)
+    parts: Any = SimpleNamespace(live=live)
+    with worker.database.transaction() as session:
+        for at, symbol, found in ((record.NOON, "SPY", seen), (record.NOON, "QQQ", None), (record.at(1), "SPY", None)):
+            assert Run(at, 7, "all", session, parts).published(symbol) is found
+
+
 ROWS = (READ_MARKET, MARK_PNL, EVALUATE_BARS)
 
 

@@ -62,6 +62,8 @@ def test_many_bars_go_in_batches(database: Database) -> None:
         assert repository.upsert(WORLD, bars, NOON) == 2501
         assert repository.latest(SERIES, NOON, 600) == repository.closed(SERIES, NOON, since=bars[599].start)
         assert len(repository.latest(SERIES, NOON, 600)) == 600
+        assert repository.first(SERIES) == bars[-1].start
+        assert repository.first(replace(SERIES, symbol="NONE")) is None
 
 
 def test_worlds_symbols_and_lengths_are_apart(database: Database) -> None:

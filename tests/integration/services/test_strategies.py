@@ -58,7 +58,10 @@ def test_every_change_is_an_act(watch: Watch) -> None:
 MISTAKES: list[tuple[NewStrategy, type[HtbotError], str]] = [
     (NewStrategy("a b", "ma_crossover", "SPY"), CallerMistake, "name 'a b'"),
     (NewStrategy("a", "ma_crosover", "SPY"), NotFound, "did you mean ma_crossover"),
-    (NewStrategy("a", "spx_breakout", "SPX"), CallerMistake, "trades options"),
+    (NewStrategy("a", "strangle_momentum", "SPX"), CallerMistake, "buys single options"),
+    (NewStrategy("a", "vertical_spread", "IBM"), ConfigurationError, "symbol=IBM"),
+    (NewStrategy("a", "vertical_spread", "SPY", {"symbol": "QQQ"}), CallerMistake, "symbol=QQQ is no setting"),
+    (NewStrategy("a", "vertical_spread", "SPY", {"short_delt": 0.2}), ConfigurationError, "did you mean short_delta"),
     (NewStrategy("spx_breakout", "ma_crossover", "SPX"), CallerMistake, "take another"),
     (NewStrategy("vertical_spread", "ma_crossover", "SPX"), CallerMistake, "take another"),
     (NewStrategy("a", "ma_crossover", "SP/Y"), CallerMistake, "symbol 'SP/Y'"),
@@ -120,15 +123,40 @@ def test_an_instance_that_may_trade_begins_anew_and_the_change_is_audited(watch:
     assert sorted(modes) == ["observe", "trade"]
 
 
-def test_types_are_those_for_plain_instruments() -> None:
+def test_types_are_those_that_there_are_orders_for() -> None:
     names = [one["name"] for one in types_in(STRATEGIES)]
     assert names == sorted(names)
-    assert "ma_crossover" in names
-    assert "spx_breakout" not in names
-    (one,) = types_in(STRATEGIES, "ma_crossover")
-    assert isinstance(one["settings"], list)
-    with pytest.raises(CallerMistake, match="trades options"):
-        types_in(STRATEGIES, "spx_breakout")
+    assert {"ma_crossover", "spx_breakout", "vertical_spread"} <= set(names)
+    assert "strangle_momentum" not in names
+    (one,) = types_in(STRATEGIES, "vertical_spread")
+    settings = one["settings"]
+    assert isinstance(settings, list)
+    assert "symbol" not in [setting["name"] for setting in settings]
+    with pytest.raises(CallerMistake, match="buys single options"):
+        types_in(STRATEGIES, "strangle_momentum")
+    with pytest.raises(NotFound, match="did you mean momentum"):
+        types_in(STRATEGIES, "momentun")
+
+
+def test_an_instance_on_options_has_its_symbol_beside_its_settings(watch: Watch) -> None:
+    made = watch.add("vs", "vertical_spread", "spy", short_delta="0.2", quantity=2)
+    assert (made.symbol, made.minutes, made.warm_up_bars) == ("SPY", 5, 50 * 78)
+    assert made.settings == {"short_delta": 0.2, "quantity": 2}
+    _, in_force = watch.strategies.show("vs")
+    assert (in_force["symbol"], in_force["short_delta"], in_force["flat_deadline"]) == ("SPY", 0.2, "15:30")
+    assert watch.strategies.set_mode("vs", "trade", CALLER).mode == "trade"
+    other = watch.add("other", "vertical_spread", "QQQ", short_delta="0.2", quantity=2)
+    assert other.config_hash != made.config_hash, "the symbol is part of what it is"
+    with watch.database.transaction() as session:
+        repository = StrategyRepository(session)
+        assert [one.name for one in repository.on_options()] == ["other", "vs"]
+        assert repository.looked_at() == []
+        assert not repository.any_looked_at()
+        assert repository.traded() == set()
+        assert repository.series() == {("QQQ", 5): 3900, ("SPY", 5): 3900}
+    watch.strategies.switch("vs", CALLER, enabled=False)
+    with watch.database.transaction() as session:
+        assert [one.name for one in StrategyRepository(session).on_options(holding=True)] == ["other"]
 
 
 def test_what_the_desk_is_to_stream(watch: Watch) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -25,7 +26,7 @@ BLOCK = 25
 
 def main() -> int:
     """Exit code 0 when every case was exactly once."""
-    options = _options()
+    options = read_words()
     rng = Random(options.seed)
     every = all_cases(tuple(options.acts))
     cases = [case for _ in range(options.rounds) for case in rng.sample(every, len(every))]
@@ -71,13 +72,14 @@ def _copy(server: PostgresServer, template: str) -> str:
     return server.create(template.rpartition("/")[2])
 
 
-def _options() -> argparse.Namespace:
+def read_words(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command was called with."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.failpoints", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="how often each edge is tried in each way")
     parser.add_argument("--seed", type=int, default=1, help="of the order, the strikes and the length of pauses")
     parser.add_argument("--acts", nargs="+", choices=(KILL, STOP, PAUSE), default=(KILL, STOP, PAUSE))
     parser.add_argument("--lanes", type=int, default=4, help="how many desks, each in a world of its own, at a time")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def table(runs: list[Run], verdicts: list[Verdict]) -> str:

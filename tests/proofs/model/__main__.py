@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.proofs.model.runs import RUNS, SOUND, WEAKENED
 from tests.proofs.model.search import Search
 
 
-def main() -> int:
-    """0 when the sound protocol is safe, or a weakened one is seen through; 1 otherwise."""
+def read_words(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command was called with."""
     parser = argparse.ArgumentParser(prog="tests.proofs.model", description=__doc__)
     parser.add_argument("--run", choices=RUNS, help="one run only")
     parser.add_argument("--faults", type=int, help="faults in one run, instead of its own number")
     parser.add_argument("--states", type=int, default=3_000_000, help="give up beyond this number of states")
     parser.add_argument("--weaken", choices=[*WEAKENED, "each"], help="take a rule away, or each in its turn")
-    options = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    """0 when the sound protocol is safe, or a weakened one is seen through; 1 otherwise."""
+    options = read_words()
     if options.weaken:
         names = list(WEAKENED) if options.weaken == "each" else [options.weaken]
         return max([_weakened(name, options) for name in names])

@@ -50,7 +50,7 @@ def bar(symbol: str, minutes: int, start: int, close: float = 100.0) -> Bar:
 
 
 def stepped() -> WatchedSeries:
-    return WatchedSeries(OWN, history_days, exact=True)
+    return WatchedSeries(OWN, history_days, own_sessions=10, exact=True)
 
 
 async def settled() -> None:
@@ -129,7 +129,7 @@ ODD = "bars of ODD 5 min cannot be streamed: ValueError: a bar without a close"
 
 @pytest.mark.parametrize("exact", [True, False])
 async def test_an_error_that_nobody_expects_is_told_and_keeps_no_other_from_its_bars(exact: bool) -> None:
-    series, market = WatchedSeries(OWN, history_days, exact=exact), Market(odd="ODD")
+    series, market = WatchedSeries(OWN, history_days, own_sessions=10, exact=exact), Market(odd="ODD")
     wanted = {("ODD", 5): 20, ("SPY", 5): 20, ("QQQ", 5): 20}
     for minute in range(3):
         await series.follow(market, wanted, at(minute))
@@ -158,14 +158,17 @@ async def test_a_broken_invariant_is_not_kept_from_the_desk(exact: bool) -> None
             await series.follow(Broken(), {("SPY", 5): 20}, at(minute))
             await settled()
 
-    series = WatchedSeries(OWN, history_days, exact=exact)
+    series = WatchedSeries(OWN, history_days, own_sessions=10, exact=exact)
     with pytest.raises(StopTrading, match="two contracts of SPY"):
         await look_twice()
 
 
 async def test_paced_streams_are_added_beside_the_rest_and_within_the_budget() -> None:
     host_s = [0.0]
-    series, market = WatchedSeries(OWN, history_days, exact=False, monotonic=lambda: host_s[0]), Market()
+    series, market = (
+        WatchedSeries(OWN, history_days, own_sessions=10, exact=False, monotonic=lambda: host_s[0]),
+        Market(),
+    )
     wanted = {(f"S{number}", 5): 20 for number in range(MOST_SERIES)}
     await series.follow(market, wanted, NOON)
     assert market.asked == []  # nobody has waited for it

@@ -8,6 +8,7 @@ import pytest
 from tests.support.shared_data import PROJECT
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
+from htbot.strategies.kinds import ON_OPTIONS
 from htbot.strategies.registry import STRATEGIES, create, create_bar, discover, schema
 
 EXAMPLES = PROJECT / "examples" / "strategies"
@@ -169,3 +170,18 @@ def test_what_the_schema_says_of_a_setting() -> None:
 )
 def test_flags_are_read_as_people_write_them(text: object, flag: bool) -> None:
     assert create_bar("ma_crossover", {"allow_short": text}).config.allow_short is flag
+
+
+def test_what_trades_options_is_known_without_loading_it() -> None:
+    assert {name for name, entry in STRATEGIES.items() if not entry.plain} == ON_OPTIONS
+    assert {name for name, entry in STRATEGIES.items() if entry.spread} == {"spx_breakout", "vertical_spread"}
+
+
+def test_a_strategy_on_options_may_have_a_name_of_its_own() -> None:
+    own, named = (
+        create("vertical_spread", {"symbol": "SPY"}),
+        create("vertical_spread", {"symbol": "SPY"}, instance="vs"),
+    )
+    assert (own.name, named.name) == ("vertical_spread", "vs")
+    assert named.config_hash == own.config_hash
+    assert create("spx_breakout", instance="second").name == "second"

@@ -10,9 +10,9 @@ from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller
 from htbot.api.schemas.filters import HaltsQuery
 from htbot.api.schemas.requests import HaltBody, PinBody
-from htbot.persistence.queries.lists import HaltRecordView
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.shapes import HaltView
+from htbot.persistence.records import Halt
 from htbot.services.commands import HaltAnswer
 from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
@@ -54,7 +54,7 @@ def lift(parts: Parts, principal: Operator, key: Key = None) -> HaltAnswer:
 
 
 @router.get("/halts", summary="Halts and trips, newest first, in force or not")
-def halts(parts: Parts, asked: Annotated[HaltsQuery, Query()]) -> Page[HaltRecordView]:
+def halts(parts: Parts, asked: Annotated[HaltsQuery, Query()]) -> Page[Halt]:
     """Those that are in the record; the STOP file by itself is in `GET /api/v1/risk/halts`."""
     return parts.listings.halts(asked.page, asked.filters)
 

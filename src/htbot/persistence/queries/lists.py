@@ -16,8 +16,10 @@ from htbot.persistence.queries.reconciliation import run_views
 from htbot.persistence.queries.shapes import AlertView, OrderView, PositionView, ReconciliationView, SignalView
 from htbot.persistence.queries.trading import order_view, position_views, signal_view
 from htbot.persistence.queries.watch import alert_view
+from htbot.persistence.records import Halt
 from htbot.persistence.repositories.audit import of_family
 from htbot.persistence.repositories.base import on_day
+from htbot.persistence.repositories.halts import halt_of
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AuditRow, HaltRow
 from htbot.persistence.rows.intents import IntentRow
@@ -65,21 +67,6 @@ class AuditView:
     lane: str
     seq: int
     hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class HaltRecordView:
-    """A halt or a trip, in force or not; `ends_at` only on trips that end by themselves."""
-
-    id: int
-    kind: str
-    source: str
-    reason: str
-    set_by: str
-    set_at: datetime
-    ends_at: datetime | None
-    cleared_by: str | None
-    cleared_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +155,13 @@ def alert(session: Session, alert_id: int) -> AlertView | None:
     return None if row is None else alert_view(row)
 
 
-def halts(session: Session, asked: PageRequest, chosen: Filters, market_now: datetime) -> Page[HaltRecordView]:
+def halts(session: Session, asked: PageRequest, chosen: Filters, market_now: datetime) -> Page[Halt]:
     """Halts and trips; `in_force` is judged at the market time given."""
     query = _equal(select(HaltRow), (HaltRow.kind, chosen.kind))
     if chosen.in_force is not None:
         stands = HaltRow.cleared_at.is_(None) & (HaltRow.ends_at.is_(None) | (HaltRow.ends_at > market_now))
         query = query.where(stands if chosen.in_force else ~stands)
-    return page_of(_BY_ID[HaltRow].page(session, query, asked, chosen), _halt_view)
+    return page_of(_BY_ID[HaltRow].page(session, query, asked, chosen), halt_of)
 
 
 def reconciliations(session: Session, asked: PageRequest, chosen: Filters) -> Page[ReconciliationView]:
@@ -247,20 +234,6 @@ def _refs(rows: Sequence[OrderRow]) -> list[str]:
 def _audit_view(row: AuditRow) -> AuditView:
     place = (row.recorded_at, row.lane, row.seq, row.hash)
     return AuditView(row.id, row.at, row.actor, row.action, row.subject, row.detail, *place)
-
-
-def _halt_view(row: HaltRow) -> HaltRecordView:
-    return HaltRecordView(
-        id=row.id,
-        kind=row.kind.value,
-        source=row.source,
-        reason=row.reason,
-        set_by=row.set_by,
-        set_at=row.set_at,
-        ends_at=row.ends_at,
-        cleared_by=row.cleared_by,
-        cleared_at=row.cleared_at,
-    )
 
 
 def _evaluation_view(row: EvaluationRow, fired: tuple[SignalRow, RiskDecisionRow | None] | None) -> EvaluationView:

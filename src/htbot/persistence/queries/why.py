@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.orders import IntentState, Purpose
 from htbot.persistence.codecs import plain
 from htbot.persistence.columns import plain_money
+from htbot.persistence.queries.ladders import ladders
 from htbot.persistence.queries.shapes import Step, WhyView
 from htbot.persistence.queries.trades import leg_prices, trade_view
 from htbot.persistence.repositories import DecisionJournal, OrderRepository
@@ -138,12 +139,13 @@ def _orders(session: Session, intents: Sequence[IntentRow]) -> Step:
     rows = session.scalars(select(OrderRow).where(OrderRow.ref.in_(refs)).order_by(OrderRow.submitted_at)).all()
     fields = ("order_id", "perm_id", "limit_price", "state", "filled", "average_price", "error_code", "error_text")
     lives = _changes(session, "order", refs, ("limit_price", "state", "filled", "error_text"))
+    walked = ladders(session, refs)
     perm_ids = {ref: OrderRepository(session).perm_ids(ref) for ref in refs}
     values = {
         row.ref: {
             **_values(row, "submitted_at", "changed_at", *fields),
             "perm_ids": {str(perm_id): state.value for perm_id, state in perm_ids[row.ref].items()},
-            "limits": _limits(lives.get(row.ref, [])),
+            "limits": [format(step.limit, "f") for step in walked.get(row.ref, [])],
             "life": lives.get(row.ref, []),
         }
         for row in rows
@@ -153,11 +155,6 @@ def _orders(session: Session, intents: Sequence[IntentRow]) -> Step:
         for row in rows
     )
     return Step("order", _first(row.submitted_at for row in rows), summary or "none was sent", values)
-
-
-def _limits(life: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The limits that the order had, in their order: the steps of its ladder."""
-    return [str(change["limit_price"]) for change in life if "limit_price" in change]
 
 
 def _told(value: Any) -> Any:

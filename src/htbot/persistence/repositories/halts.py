@@ -58,7 +58,7 @@ class HaltRepository(Repository):
 
     def active(self, as_of: datetime) -> list[Halt]:
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
-        return self._all(_ACTIVE, _to_halt, {"at": as_of})
+        return self._all(_ACTIVE, halt_of, {"at": as_of})
 
     def clear(self, cleared_by: str, at: datetime, *, kind: HaltKind | None = None, source: str | None = None) -> int:
         """Clear halts, all of them or those of one kind or source, and return how many were in force."""
@@ -82,10 +82,11 @@ class HaltRepository(Repository):
 
     def recent(self, limit: int = 100) -> list[Halt]:
         """The last halts, newest first."""
-        return self._all(select(HaltRow).order_by(HaltRow.id.desc()).limit(limit), _to_halt)
+        return self._all(select(HaltRow).order_by(HaltRow.id.desc()).limit(limit), halt_of)
 
 
-def _to_halt(row: HaltRow) -> Halt:
+def halt_of(row: HaltRow) -> Halt:
+    """The halt or trip that a row is of."""
     return Halt(
         id=row.id,
         kind=row.kind,

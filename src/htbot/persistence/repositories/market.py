@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from psycopg2.extras import execute_values
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.bars import Bar
@@ -77,6 +77,10 @@ class BarRepository(Repository):
         if since is not None:
             query = query.where(BarRow.start >= since)
         return [Bar(*row) for row in self._session.execute(query)]
+
+    def first(self, series: Series) -> datetime | None:
+        """The start of the oldest bar, None without any."""
+        return self._session.scalar(select(func.min(BarRow.start)).where(*_of(series)))
 
     def latest(self, series: Series, as_of: datetime, count: int) -> list[Bar]:
         """The last `count` bars known at `as_of`, oldest first."""

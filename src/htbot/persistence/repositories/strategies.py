@@ -1,4 +1,4 @@
-"""Instances of strategies on plain instruments."""
+"""Instances of strategies: on plain instruments, and on options."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
+from htbot.strategies.kinds import ON_OPTIONS
 
 _PAGE = 1000
 _OBSERVE = """
@@ -27,6 +28,7 @@ WHERE strategies.name = told.name AND strategies.config_hash = told.config_hash
 _LIVE = select(TradeRow.id).where(TradeRow.strategy == StrategyRow.name, TradeRow.state.in_(LIVE_TRADE_STATES))
 _HOLDS = and_(StrategyRow.mode == TRADE, _LIVE.exists())
 _LOOKED_AT = or_(StrategyRow.enabled, _HOLDS)
+_PLAIN = StrategyRow.type.not_in(sorted(ON_OPTIONS))
 
 
 class StrategyRepository(Repository):
@@ -47,21 +49,25 @@ class StrategyRepository(Repository):
         return self._all(select(StrategyRow).order_by(StrategyRow.name), _to_instance)
 
     def looked_at(self, part: int = 1, parts: int = 1, *, holding: bool = False) -> list[StrategyInstance]:
-        """Instances of one part of the symbols that are looked at; a symbol is always in the same part, counted from 1.
+        """Plain ones of one part of the symbols that are looked at; a symbol is always in the same part, from 1 on.
 
         Those are the enabled ones, and those that were disabled while they hold something: for their exits. `holding`:
         only those that trade and hold something.
         """
-        query = select(*_COLUMNS).where(_HOLDS if holding else _LOOKED_AT).order_by(StrategyRow.name)
+        query = select(*_COLUMNS).where(_PLAIN, _HOLDS if holding else _LOOKED_AT).order_by(StrategyRow.name)
         if parts > 1:
             query = query.where(_part_of(parts) == part - 1)
         return [_of_columns(row) for row in self._session.execute(query)]
 
     def any_looked_at(self, *, holding: bool = False) -> bool:
-        """Whether anything is watched at all; `holding`: whether one that trades holds something."""
-        return bool(
-            self._session.scalar(select(select(StrategyRow.name).where(_HOLDS if holding else _LOOKED_AT).exists()))
-        )
+        """Whether any plain one is watched at all; `holding`: whether one that trades holds something."""
+        found = select(StrategyRow.name).where(_PLAIN, _HOLDS if holding else _LOOKED_AT).exists()
+        return bool(self._session.scalar(select(found)))
+
+    def on_options(self, *, holding: bool = False) -> list[StrategyInstance]:
+        """Enabled instances on options, by name; `holding`: those too that were disabled while they hold something."""
+        query = select(*_COLUMNS).where(~_PLAIN, _LOOKED_AT if holding else StrategyRow.enabled)
+        return [_of_columns(row) for row in self._session.execute(query.order_by(StrategyRow.name))]
 
     def series(self) -> dict[tuple[str, int], int]:
         """What is to be streamed for them: symbol and minutes, with the most bars that one of them warms up on."""
@@ -74,8 +80,9 @@ class StrategyRepository(Repository):
         return {(symbol, minutes): bars for symbol, minutes, bars in self._session.execute(query)}
 
     def traded(self) -> set[str]:
-        """Symbols that instances that are looked at trade."""
-        return set(self._session.scalars(select(StrategyRow.symbol).where(_LOOKED_AT, StrategyRow.mode == TRADE)))
+        """Symbols whose shares instances that are looked at trade."""
+        query = select(StrategyRow.symbol).where(_PLAIN, _LOOKED_AT, StrategyRow.mode == TRADE)
+        return set(self._session.scalars(query))
 
     def change(self, instance: StrategyInstance) -> bool:
         """Store an instance anew; False when there is none of its name."""

@@ -1,4 +1,4 @@
-"""Row of an instance of a strategy on a plain instrument."""
+"""Row of an instance of a strategy."""
 
 from __future__ import annotations
 

@@ -43,12 +43,6 @@ def difference(before: State, after: State) -> Delta:
     return Delta(changed, tuple(sorted(before.keys() - after.keys())))
 
 
-def applied(before: State, delta: Delta) -> State:
-    """The state after a delta, as a client makes it."""
-    kept = {name: value for name, value in before.items() if name not in delta.gone}
-    return {**kept, **delta.set}
-
-
 def encoded(value: object) -> bytes:
     """JSON as the REST answers have it: times ISO 8601 with Z, money as text, what is no number null."""
     return orjson.dumps(value, _as_text, orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)

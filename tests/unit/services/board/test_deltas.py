@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from htbot.services.board.deltas import Delta, applied, difference, encoded, plain
+from htbot.services.board.deltas import Delta, difference, encoded, plain
 
 
 def test_a_member_is_new_changed_or_gone() -> None:
     before, after = {"a": 1, "b": [1], "c": None}, {"b": [2], "c": None, "d": {"x": 1}}
     delta = difference(before, after)
     assert delta == Delta({"b": [2], "d": {"x": 1}}, ("a",))
-    assert applied(before, delta) == after
+    kept = {name: value for name, value in before.items() if name not in delta.gone}
+    assert {**kept, **delta.set} == after
     assert not difference(after, after)
     assert difference({"a": None}, {}) == Delta({}, ("a",))  # unknown is not gone
 

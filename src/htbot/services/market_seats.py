@@ -1,0 +1,87 @@
+"""Who reads the market at an instant: the configured strategy first, then instances on options by name.
+
+Each decides in a savepoint of the one transaction, and sees what those before it have stored: two that fire at the same
+instant are judged one after the other, in the same order in every run. What fails, fails alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session as Transaction
+
+from htbot.domain.signals import Evaluation
+from htbot.engine.cycle import CycleOutcome
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.records import StrategyInstance
+from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
+from htbot.services.bar_acts import alone
+from htbot.services.market_reader import MarketReader
+
+ReaderOf = Callable[[StrategyInstance], MarketReader]
+SnapshotOf = Callable[[str], Snapshot | None]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of one instant: what the configured strategy said, None when it failed; and who failed with what."""
+
+    words: str | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class MarketSeats:
+    """One in each worker process. `make` builds the reader of an instance; it is kept until the instance changes."""
+
+    def __init__(self, own: MarketReader, make: ReaderOf) -> None:
+        self._own = own
+        self._make = make
+        self._readers: dict[str, tuple[StrategyInstance, MarketReader]] = {}
+
+    def read(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime, snapshot_of: SnapshotOf) -> Reading:
+        """Let everybody decide at `as_of`; `snapshot` is that of the configured strategy's underlying.
+
+        Raises:
+            Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
+        """
+        told = Reading()
+        read = partial(self._own.read, transaction, snapshot, as_of)
+        outcome = alone(transaction, told.failed, self._own.name, read, "")
+        told.words = None if outcome is None else outcome.evaluation.why_not or "signal"
+        instances = StrategyRepository(transaction).on_options()
+        for one in instances:
+            seen = snapshot if one.symbol == snapshot.symbol else snapshot_of(one.symbol)
+            why_not = _unfit(one, seen)
+            if seen is not None and why_not is None:
+                read = partial(self._read, one, transaction, seen, as_of)
+                if alone(transaction, told.failed, one.name, read, "") is None:
+                    why_not = f"failed: {told.failed[one.name]}"
+            if why_not is not None:
+                row = Evaluation(one.name, snapshot.account, one.symbol, as_of, 0, None, None, why_not)
+                EvaluationRepository(transaction).add(row)
+        self._readers = {one.name: self._readers[one.name] for one in instances if one.name in self._readers}
+        return told
+
+    def _read(
+        self, instance: StrategyInstance, transaction: Transaction, snapshot: Snapshot, as_of: datetime
+    ) -> CycleOutcome:
+        known = self._readers.get(instance.name)
+        if known is None or known[0] != instance:
+            known = self._readers[instance.name] = instance, self._make(instance)
+        return known[1].read(transaction, snapshot, as_of)
+
+
+def _unfit(instance: StrategyInstance, seen: Snapshot | None) -> str | None:
+    """Why an instance cannot decide on what the desk has told."""
+    if seen is None:
+        return f"{instance.symbol} is not quoted yet"
+    bar = seen.open_bar or seen.last_closed
+    if bar is None or bar.bar.minutes == instance.minutes:
+        return None
+    told = f"options of {seen.symbol} are decided on bars of {bar.bar.minutes} min here"
+    return (
+        f"{told}, and it wants {instance.minutes}: one length for each underlying, give bar_minutes={bar.bar.minutes}"
+    )

@@ -1,0 +1,235 @@
+"""Which chains are quoted, for whom and when; and what the desk tells of underlyings beside the configured one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from decimal import Decimal
+
+import pytest
+from tests.support.broker import UNDERLYING_ID, FakeBroker, FakeSession, listed
+from tests.support.record import ACCOUNT, DAY, NOON, WORLD, at
+
+from htbot.bootstrap.desk import history_days
+from htbot.desk.chain_watch import ChainWatch, chain_needs
+from htbot.desk.watch import MarketWatch, Standing, WatchPlan
+from htbot.domain.bars import Bar
+from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.sessions import Session
+from htbot.domain.windows import TradingHours
+from htbot.marketdata.chain_window import ChainNeed
+from htbot.marketdata.snapshot import ListedOption
+from htbot.services.option_instances import ChainPlan
+
+SESSION = Session(DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
+LATE = TradingHours(time(10), time(15), time(15), time(15, 45))
+EARLY = TradingHours(time(9, 45), time(10, 30), time(15), time(15, 30))
+SPY_ID = 756733
+PLAN = WatchPlan(UNDERLYINGS["SPX"], 5, 10, strikes_out=2, sessions_of=history_days)
+VERTICAL = ChainPlan("SPY", 5, 3, EARLY)
+
+
+def spy_options() -> list[ListedOption]:
+    strikes = range(390, 441)
+    rights = ((1, Right.CALL), (2, Right.PUT))
+    return [
+        ListedOption(9000 + 10 * (strike - 390) + place, DAY, Decimal(strike), right, "SPY")
+        for strike in strikes
+        for place, right in rights
+    ]
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    made = FakeBroker(ACCOUNT, lambda: NOON, options=[*listed(DAY, range(4000, 4305, 5)), *spy_options()])
+    made.con_ids["SPY"] = SPY_ID
+    made.quotes |= {UNDERLYING_ID: (4149.5, 4150.5), SPY_ID: (414.9, 415.1)}
+    made.history["SPY", 5] = [bar(-5), bar(0)]
+    return made
+
+
+@pytest.fixture
+def session(broker: FakeBroker) -> FakeSession:
+    return FakeSession(broker, 1, lambda _message: None)
+
+
+def bar(minute: int, close: float = 415.0) -> Bar:
+    return Bar("SPY", at(minute), 5, close, close, close, close, 1.0)
+
+
+def standing(*held: int) -> Standing:
+    amounts = {"NetLiquidation": Decimal(100_000), "BuyingPower": Decimal(50_000)}
+    return Standing(WORLD, ACCOUNT, connected=True, trading_enabled=True, amounts=amounts, held=frozenset(held))
+
+
+async def watching(session: FakeSession, *, exact: bool = True) -> MarketWatch:
+    """SPX is configured, and an instance on SPY streams its bars."""
+    watch = MarketWatch(PLAN, exact=exact)
+    await watch.start(session, NOON)
+    watch.series.plans = (VERTICAL,)
+    await watch.series.follow(session, {("SPY", 5): 20}, NOON)
+    return watch
+
+
+def need(symbol: str, minute: float) -> ChainNeed | None:
+    opens = SESSION.opens.replace(hour=13, minute=30)
+    now = opens.replace(minute=0)  # 09:00 New York
+    shifted = now.timestamp() + 60 * minute
+    plans = [ChainPlan("SPX", 5, 10, LATE), ChainPlan("SPX", 5, 20, EARLY), VERTICAL, ChainPlan("QQQ", 5, 0, LATE)]
+    return chain_needs(SESSION, plans, datetime.fromtimestamp(shifted, UTC))[symbol]
+
+
+def test_of_several_strategies_on_one_underlying_the_widest_that_is_active_counts() -> None:
+    assert need("SPX", 39) is None  # 09:39
+    assert (need("SPX", 41), need("SPX", 89)) == (need("SPX", 59), need("SPX", 60))
+    assert [told.strikes_out if (told := need("SPX", minute)) else None for minute in (41, 89, 90, 359, 360)] == [
+        20,
+        20,
+        10,
+        10,
+        None,
+    ]
+
+
+def test_an_underlying_is_named_also_while_no_options_are_needed() -> None:
+    assert chain_needs(None, [VERTICAL], NOON) == {"SPY": None}
+    assert need("QQQ", 100) is None
+    assert need("SPY", 100) is None
+
+
+async def test_a_chain_without_a_spot_is_missing(session: FakeSession) -> None:
+    chain = ChainWatch(UNDERLYINGS["SPY"])
+    wanted = ChainNeed(3, NOON, at(60))
+    await chain.follow(session, wanted, None, NOON)
+    assert (chain.missing, chain.window) == (True, ())
+    await chain.follow(session, wanted, 415.0, NOON)
+    assert not chain.missing
+    assert {option.trading_class for option in chain.window} == {"SPY"}
+    await chain.follow(session, wanted, None, at(60))
+    assert (chain.missing, chain.window) == (False, ())
+
+
+async def test_another_underlying_is_quoted_with_its_chain_and_told_apart(session: FakeSession) -> None:
+    watch = await watching(session)
+    wanted = ChainNeed(3, NOON, at(60))
+    await watch.follow(session, wanted, [], NOON, {"SPY": wanted})
+    assert {UNDERLYING_ID, SPY_ID} <= session.subscribed
+    chain = [option for option in spy_options() if option.con_id in session.subscribed]
+    assert {option.strike for option in chain} == set(map(Decimal, range(407, 423)))
+    session.broker.quotes |= {option.con_id: (1.0, 1.1) for option in chain}
+
+    own, [other] = watch.snapshot(session, at(1), standing()), watch.others(session, at(1), standing())
+    assert (own.symbol, {option.trading_class for option in own.options}) == ("SPX", {"SPXW"})
+    assert (other.symbol, other.underlying_con_id, other.spot) == ("SPY", SPY_ID, 415.0)
+    assert {option.con_id for option in other.options} == {option.con_id for option in chain}
+    assert set(other.quotes) == {SPY_ID, *(option.con_id for option in chain)}
+    assert (other.net_liquidation, other.buying_power) == (own.net_liquidation, own.buying_power)
+    assert other.trading_enabled
+    assert other.watching_since == NOON
+
+    await watch.follow(session, None, [], at(61), {"SPY": None})
+    assert session.subscribed == {UNDERLYING_ID, SPY_ID}
+    await watch.follow(session, None, [], at(62))
+    assert session.subscribed == {UNDERLYING_ID}
+    assert watch.others(session, at(62), standing()) == []
+
+
+async def test_its_bar_that_has_closed_is_told_once(session: FakeSession) -> None:
+    watch = await watching(session)
+    await watch.follow(session, None, [], NOON, {"SPY": None})
+    watch.on_bar(bar(0, 416.0))
+    [before] = watch.others(session, at(4), standing())
+    assert (before.last_closed, before.open_bar.bar if before.open_bar else None) == (None, bar(0, 416.0))
+    watch.settle(at(5))
+    [told], [again] = watch.others(session, at(5), standing()), watch.others(session, at(5.5), standing())
+    assert told.last_closed is not None
+    assert (told.last_closed.bar, again.last_closed) == (bar(0, 416.0), None)
+
+
+async def test_without_its_spot_only_its_own_strategies_have_to_wait(session: FakeSession) -> None:
+    watch = await watching(session)
+    del session.broker.quotes[SPY_ID]
+    wanted = ChainNeed(3, NOON, at(60))
+    await watch.follow(session, wanted, [], NOON, {"SPY": wanted})
+    assert watch.ready(session, at(1))
+    [other] = watch.others(session, at(1), standing())
+    assert (other.spot, other.trading_enabled) == (None, False)
+
+
+async def test_its_options_stand_while_it_ticks_itself(session: FakeSession) -> None:
+    watch = await watching(session, exact=False)
+    await watch.series._adding  # type: ignore[misc]
+    wanted = ChainNeed(3, NOON, at(60))
+    await watch.follow(session, None, [], NOON, {"SPY": wanted})
+    await watch.follow(session, None, [], NOON, {"SPY": wanted})
+    option = next(iter(session.subscribed - {UNDERLYING_ID, SPY_ID}))
+    session.broker.quotes[option] = (1.0, 1.1)
+    watch.on_ticks([option, SPY_ID], NOON)
+    watch.on_ticks([UNDERLYING_ID], at(1))
+    assert watch.quote(session, option, at(1)).as_of == NOON, "the configured underlying says nothing about it"  # type: ignore[union-attr]
+    watch.on_ticks([SPY_ID], at(2))
+    assert watch.quote(session, option, at(3)).as_of == at(2)  # type: ignore[union-attr]
+
+
+async def test_a_gap_in_the_data_is_forgotten_for_all(session: FakeSession) -> None:
+    watch = await watching(session)
+    await watch.follow(session, None, [], NOON, {"SPY": None})
+    watch.on_bar(bar(0, 416.0))
+    watch.forget_extremes(at(2))
+    [told] = watch.others(session, at(2), standing())
+    assert told.watching_since == at(2)
+    assert told.open_bar is not None
+    assert (told.open_bar.seen_high, told.open_bar.seen_low) == (None, None)
+
+
+async def test_a_longer_history_of_the_configured_series_is_asked_for_once(session: FakeSession) -> None:
+    watch = MarketWatch(PLAN, exact=True)
+    session.broker.history["SPX", 5] = [Bar("SPX", at(minute), 5, 1.0, 1.0, 1.0, 1.0, 0.0) for minute in (-10, -5, 0)]
+    assert len(await watch.start(session, NOON)) == 2
+    watch.settle(NOON)
+    await watch.series.follow(session, {("SPX", 5): 600}, NOON)
+    assert watch.settle(NOON) == [], "what is there is enough"
+    await watch.series.follow(session, {("SPX", 5): 3900}, at(1))
+    assert [one.start for one in watch.settle(at(1))] == [at(-10), at(-5)]
+    await watch.series.follow(session, {("SPX", 5): 3900}, at(2))
+    assert watch.settle(at(2)) == []
+    assert watch.series.streamed == frozenset()
+
+
+async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_once(session: FakeSession) -> None:
+    """The configured underlying comes first; what is held is streamed whatever becomes of the chains."""
+    wanted, held = ChainNeed(3, NOON, at(60)), [11, 12]
+    watch = MarketWatch(replace(PLAN, most_lines=32), exact=True)
+    await watch.start(session, NOON)
+    watch.series.plans = (VERTICAL,)
+    await watch.series.follow(session, {("SPY", 5): 20}, NOON)
+    need = ChainNeed(2, NOON, at(60))
+    told = await watch.follow(session, need, held, NOON, {"SPY": wanted})
+    assert told == [
+        "options of SPY are not quoted: with them 54 lines are streamed, the broker gives 32 (IB_DATA_LINES)"
+    ]
+    assert {UNDERLYING_ID, SPY_ID, *held} < session.subscribed
+    assert len(session.subscribed) == 4 + 24
+    [other] = watch.others(session, at(1), standing())
+    assert (other.options, other.trading_enabled, watch.ready(session, at(1))) == ((), False, True)
+    assert await watch.follow(session, need, held, at(1), {"SPY": wanted}) == []
+    assert await watch.follow(session, None, held, at(2), {"SPY": wanted}) == []
+    [other] = watch.others(session, at(3), standing())
+    assert (len(other.options), other.trading_enabled) == (26, True), "there is room again"
+    assert len(await watch.follow(session, need, held, at(4), {"SPY": wanted})) == 1
+
+
+async def test_without_lines_for_its_own_chain_nothing_is_ready(session: FakeSession) -> None:
+    watch = MarketWatch(replace(PLAN, most_lines=20), exact=True)
+    await watch.start(session, NOON)
+    assert len(await watch.follow(session, ChainNeed(2, NOON, at(60)), [], NOON)) == 1
+    assert not watch.ready(session, at(1))
+    assert session.subscribed == {UNDERLYING_ID}
+
+
+async def test_what_is_held_and_in_the_chain_takes_one_line(session: FakeSession) -> None:
+    watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
+    await watch.start(session, NOON)
+    held = next(option.con_id for option in listed(DAY, [4150]) if option.right is Right.PUT)
+    assert await watch.follow(session, ChainNeed(2, NOON, at(60)), [held], NOON) == []
+    assert len(session.subscribed) == 1 + 24
