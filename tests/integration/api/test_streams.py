@@ -293,7 +293,7 @@ def test_the_slow_one_is_dropped_and_nobody_else_notices(place: Served) -> None:
 @pytest.mark.fault(54)
 def test_a_flood_takes_no_place_from_those_with_a_token(house: House) -> None:
     """A thousand sockets, as many as in the original; the porch has 64 places, and a busy host has time enough."""
-    app = with_terms(house.app(), quick=Terms(token_within_s=600.0, closing_s=PATIENCE_S))
+    app = with_terms(house.app(), quick=Terms(token_within_s=600.0))
     with served(app) as place, admitted(place, "/quick/ws/health"), ExitStack() as stack:
         flood = [stack.enter_context(_half_open(place.port, "/quick/ws")) for _ in range(FLOOD)]
         answer = httpx.get(f"http://127.0.0.1:{place.port}/status", headers={"X-API-Key": FIRST}, timeout=60)
