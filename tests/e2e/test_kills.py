@@ -1,6 +1,6 @@
 """kill -9 of every program, once each, under an open trade: it is still watched, and closes exactly once.
 
-Its own exit time is hours away, so that no machine is too slow for the kills; a person closes it.
+Its own exit time is hours away and the market slow, so that no machine is too slow for the kills; a person closes it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def under_way(tmp_path: Path) -> object:
     chosen = {
         "HTBOT_SYMBOL": "SPY",
         "PAPER_DATA": str(data),
-        "PAPER_START": f"{DAY}T09:58",
-        "PAPER_SPEED": "10",
+        "PAPER_START": f"{DAY}T09:59",
+        "PAPER_SPEED": "2",
         "HTBOT_EXIT_TIME": "15:00",
         "HTBOT_STOP_LOSS": "200",
-        "HTBOT_PROFIT_TARGET": "100",
+        "HTBOT_PROFIT_TARGET": "40",
     }
     with running(environment(tmp_path / "var", **chosen)) as instance:
         yield instance
