@@ -103,8 +103,8 @@ class MarketWatch:
         self._crowded: set[str] = set()
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
-        self._lines_taken_s = 0.0
-        self._lines_taken_at: datetime | None = None
+        self._taken: dict[int, tuple[float, datetime]] = {}
+        self._own_lines: frozenset[int] = frozenset()
         self.sieve = QuoteSieve()
         self.watching_since: datetime | None = None
 
@@ -124,6 +124,7 @@ class MarketWatch:
         self.series.restart()
         self._chain.window = ()
         self._others.clear()
+        self._taken.clear()
         for con_id in sorted(held):
             session.subscribe(con_id, SMART)
         self._contract = await session.qualify(self.plan.underlying)
@@ -173,6 +174,7 @@ class MarketWatch:
         """
         shares = self.series.shares(self.contract).values()
         wanted = {self.contract.con_id: self.contract.exchange, **dict.fromkeys((*held, *shares), SMART)}
+        own = frozenset(wanted)
         await self._chain.follow(session, need, self.spot(session, now), now)
         chains = {self.contract.con_id: self._chain}
         self._others = {symbol: self._others.get(symbol) or ChainWatch(UNDERLYINGS[symbol]) for symbol in others}
@@ -183,14 +185,16 @@ class MarketWatch:
                 chains[stream.contract.con_id] = chain
                 await chain.follow(session, others[symbol], self._spot(session, stream.contract, now), now)
         troubles = self._fit(chains, wanted)
+        self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
             self._ticked.pop(con_id, None)
+            self._taken.pop(con_id, None)
         for con_id in sorted(shares):
             session.subscribe(con_id, SMART, borrowing=True)
         for con_id in sorted(wanted.keys() - session.subscribed):
             session.subscribe(con_id, wanted[con_id])
-            self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+            self._taken[con_id] = self._monotonic(), now
         return troubles
 
     def _fit(self, chains: Mapping[int, ChainWatch], wanted: dict[int, str]) -> list[str]:
@@ -221,17 +225,23 @@ class MarketWatch:
         for option in options:
             if option.con_id not in session.subscribed:
                 session.subscribe(option.con_id, SMART)
-                self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+                self._taken[option.con_id] = self._monotonic(), now
 
     def ready(self, session: MarketSession, now: datetime) -> bool:
-        """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
-        if self._chain.missing:
-            return False
+        """True when every line of the configured chain, of shares and of what is held has told a price.
+
+        A line that never does holds nothing up for longer than a while.
+        """
+        return not self._chain.missing and self._priced(session, self._own_lines, now)
+
+    def _priced(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> bool:
+        lines = frozenset(con_ids)
+        taken = [self._taken[con_id] for con_id in lines & self._taken.keys()]
         if self._exact:  # whatever there is of a line is in before the marker of the next instant
-            return self._lines_taken_at is None or self._lines_taken_at < now
-        if self._monotonic() - self._lines_taken_s > LINES_WITHIN_S:
+            return all(taken_at < now for _, taken_at in taken)
+        if self._monotonic() - max((taken_s for taken_s, _ in taken), default=0.0) > LINES_WITHIN_S:
             return True
-        return all(session.quote(con_id, now) is not None for con_id in session.subscribed)
+        return all(session.quote(con_id, now) is not None for con_id in lines)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -295,7 +305,7 @@ class MarketWatch:
             net_liquidation=standing.amounts.get("NetLiquidation"),
             buying_power=standing.amounts.get("BuyingPower"),
             connected=standing.connected,
-            trading_enabled=standing.trading_enabled,
+            trading_enabled=standing.trading_enabled and (bool(standing.asked) or self.ready(session, as_of)),
             watching_since=self.watching_since,
             figures=AccountFigures.of_tags(standing.amounts),
             shares=shares,
@@ -327,7 +337,9 @@ class MarketWatch:
                     net_liquidation=standing.amounts.get("NetLiquidation"),
                     buying_power=standing.amounts.get("BuyingPower"),
                     connected=standing.connected,
-                    trading_enabled=standing.trading_enabled and not chain.missing,
+                    trading_enabled=standing.trading_enabled
+                    and not chain.missing
+                    and self._priced(session, con_ids, as_of),
                     watching_since=stream.since,
                     figures=AccountFigures.of_tags(standing.amounts),
                 )

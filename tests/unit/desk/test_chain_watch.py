@@ -12,7 +12,7 @@ from tests.support.record import ACCOUNT, DAY, NOON, WORLD, at
 
 from htbot.bootstrap.desk import history_days
 from htbot.desk.chain_watch import ChainWatch, chain_needs
-from htbot.desk.watch import MarketWatch, Standing, WatchPlan
+from htbot.desk.watch import LINES_WITHIN_S, MarketWatch, Standing, WatchPlan
 from htbot.domain.bars import Bar
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.sessions import Session
@@ -233,3 +233,37 @@ async def test_what_is_held_and_in_the_chain_takes_one_line(session: FakeSession
     held = next(option.con_id for option in listed(DAY, [4150]) if option.right is Right.PUT)
     assert await watch.follow(session, ChainNeed(2, NOON, at(60)), [held], NOON) == []
     assert len(session.subscribed) == 1 + 24
+
+
+async def test_fresh_lines_of_one_chain_hold_up_nobody_else(session: FakeSession) -> None:
+    host = Host()
+    watch = MarketWatch(PLAN, exact=False, monotonic=host)
+    await watch.start(session, NOON)
+    watch.series.plans = (VERTICAL,)
+    await watch.series.follow(session, {("SPY", 5): 20}, NOON)
+    await watch.series._adding  # type: ignore[misc]
+    wanted, own_ids = ChainNeed(3, NOON, at(60)), [option.con_id for option in listed(DAY, range(4000, 4305, 5))]
+
+    def enabled() -> tuple[bool, list[bool]]:
+        own = watch.snapshot(session, at(1), standing())
+        return own.trading_enabled, [one.trading_enabled for one in watch.others(session, at(1), standing())]
+
+    await watch.follow(session, wanted, [], NOON, {"SPY": None})
+    assert enabled() == (False, [True]), "the configured chain has no prices yet, SPY has its own"
+    session.broker.quotes |= dict.fromkeys(own_ids, (1.0, 1.1))
+    assert enabled() == (True, [True])
+    await watch.follow(session, wanted, [], at(1), {"SPY": wanted})
+    assert enabled() == (True, [False]), "the options of SPY have none"
+    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    assert enabled() == (False, [False]), "nor has what is held"
+    host.seconds += LINES_WITHIN_S + 0.1
+    assert enabled() == (True, [True])
+
+
+class Host:
+    """A monotonic clock that a test sets."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
