@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from htbot.desk.chain_watch import ChainWatch
+from htbot.desk.chain_watch import ChainWatch, LineBudget
 from htbot.desk.series import SessionsOf, WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
@@ -100,7 +100,7 @@ class MarketWatch:
         self._chain = ChainWatch(plan.underlying)
         self._others: dict[str, ChainWatch] = {}
         self._pulses: dict[int, int] = {}
-        self._crowded: set[str] = set()
+        self._budget = LineBudget(plan.most_lines)
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
         self._taken: dict[int, tuple[float, datetime]] = {}
@@ -184,7 +184,10 @@ class MarketWatch:
                 wanted[stream.contract.con_id] = stream.contract.exchange
                 chains[stream.contract.con_id] = chain
                 await chain.follow(session, others[symbol], self._spot(session, stream.contract, now), now)
-        troubles = self._fit(chains, wanted)
+        troubles = self._budget.fit(chains.values(), wanted.keys())
+        pulses = {option.con_id: con_id for con_id, chain in chains.items() for option in chain.window}
+        wanted |= dict.fromkeys(pulses, SMART)
+        self._pulses = {con_id: at for con_id, at in (self._pulses | pulses).items() if con_id in wanted}
         self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
@@ -195,25 +198,6 @@ class MarketWatch:
         for con_id in sorted(wanted.keys() - session.subscribed):
             session.subscribe(con_id, wanted[con_id])
             self._taken[con_id] = self._monotonic(), now
-        return troubles
-
-    def _fit(self, chains: Mapping[int, ChainWatch], wanted: dict[int, str]) -> list[str]:
-        """Add the lines of the chains, whole ones, in their order, as long as the broker has some; what is new to tell.
-
-        `chains` are keyed by their underlying's contract id.
-        """
-        troubles, crowded = [], set[str]()
-        for con_id, chain in chains.items():
-            lines, symbol = len(wanted.keys() | {option.con_id for option in chain.window}), chain.underlying.symbol
-            if chain.window and lines > self.plan.most_lines:
-                chain.leave_out()
-                crowded.add(symbol)
-                told = f"options of {symbol} are not quoted: with them {lines} lines are streamed, the broker gives"
-                troubles += [] if symbol in self._crowded else [f"{told} {self.plan.most_lines} (IB_DATA_LINES)"]
-            wanted |= {option.con_id: SMART for option in chain.window}
-            self._pulses |= {option.con_id: con_id for option in chain.window}
-        self._crowded = crowded
-        self._pulses = {con_id: pulse for con_id, pulse in self._pulses.items() if con_id in wanted}
         return troubles
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:

@@ -81,14 +81,11 @@ def need(symbol: str, minute: float) -> ChainNeed | None:
 
 def test_of_several_strategies_on_one_underlying_the_widest_that_is_active_counts() -> None:
     assert need("SPX", 39) is None  # 09:39
-    assert (need("SPX", 41), need("SPX", 89)) == (need("SPX", 59), need("SPX", 60))
-    assert [told.strikes_out if (told := need("SPX", minute)) else None for minute in (41, 89, 90, 359, 360)] == [
-        20,
-        20,
-        10,
-        10,
-        None,
+    steps = [
+        [one.strikes_out for one in told.steps()] if (told := need("SPX", minute)) else None
+        for minute in (41, 59, 60, 89, 90, 359, 360)
     ]
+    assert steps == [[20], [20, 10], [20, 10], [20, 10], [10], [10], None], "and the narrower ones behind it"
 
 
 def test_an_underlying_is_named_also_while_no_options_are_needed() -> None:
@@ -194,6 +191,25 @@ async def test_a_longer_history_of_the_configured_series_is_asked_for_once(sessi
     await watch.series.follow(session, {("SPX", 5): 3900}, at(2))
     assert watch.settle(at(2)) == []
     assert watch.series.streamed == frozenset()
+
+
+async def test_a_wide_instance_on_the_configured_underlying_leaves_the_configured_strategy_its_chain(
+    session: FakeSession,
+) -> None:
+    own, wide = ChainPlan("SPX", 5, 2, LATE), ChainPlan("SPX", 5, 10, LATE)
+    needs = chain_needs(SESSION, [own, wide], NOON)
+    watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
+    await watch.start(session, NOON)
+    [told] = await watch.follow(session, needs["SPX"], [], NOON)
+    narrowed, lines = "options of SPX are quoted 2 strikes out instead of 10", "with them 41 lines are streamed"
+    assert told == f"{narrowed}: {lines}, the broker gives 25 (IB_DATA_LINES)"
+    assert len(session.subscribed) == 1 + 24
+    snapshot = watch.snapshot(session, at(1), standing())
+    assert (snapshot.trading_enabled, len(snapshot.options)) == (True, 24)
+    assert await watch.follow(session, needs["SPX"], [], at(1)) == []
+    [left_out] = await watch.follow(session, needs["SPX"], [77], at(2))
+    assert left_out.startswith("options of SPX are not quoted: "), "there is no room for the configured one either"
+    assert not watch.snapshot(session, at(3), standing()).trading_enabled
 
 
 async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_once(session: FakeSession) -> None:
