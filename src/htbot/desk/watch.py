@@ -26,6 +26,9 @@ SMART = "SMART"
 NO_OTHERS: Mapping[str, ChainNeed | None] = {}
 # Host seconds after which a line without any price is taken for one that has none.
 LINES_WITHIN_S = 10.0
+# Host seconds that lines wait for the list of the configured chain each time it is asked for: as long as the pause
+# between two looks. For lists of others they do not wait.
+OWN_LIST_WITHIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -97,7 +100,7 @@ class MarketWatch:
             own, plan.sessions_of, own_sessions=plan.history_days, exact=exact, monotonic=monotonic
         )
         self._contract: Contract | None = None
-        self._chain = ChainWatch(plan.underlying)
+        self._chain = ChainWatch(plan.underlying, patience_s=None if exact else OWN_LIST_WITHIN_S)
         self._others: dict[str, ChainWatch] = {}
         self._pulses: dict[int, int] = {}
         self._budget = LineBudget(plan.most_lines)
@@ -122,7 +125,8 @@ class MarketWatch:
         """
         self._ticked.clear()
         self.series.restart()
-        self._chain.window = ()
+        for chain in (self._chain, *self._others.values()):
+            chain.restart()
         self._others.clear()
         self._taken.clear()
         for con_id in sorted(held):
@@ -177,7 +181,7 @@ class MarketWatch:
         own = frozenset(wanted)
         await self._chain.follow(session, need, self.spot(session, now), now)
         chains = {self.contract.con_id: self._chain}
-        self._others = {symbol: self._others.get(symbol) or ChainWatch(UNDERLYINGS[symbol]) for symbol in others}
+        self._name_others(others)
         for symbol, chain in self._others.items():
             stream = self.series.stream(symbol)
             if stream is not None:
@@ -199,6 +203,15 @@ class MarketWatch:
             session.subscribe(con_id, wanted[con_id])
             self._taken[con_id] = self._monotonic(), now
         return troubles
+
+    def _name_others(self, symbols: Iterable[str]) -> None:
+        """These underlyings beside the configured one; what is no longer named is given up."""
+        before, patience_s = self._others, None if self._exact else 0.0
+        self._others = {
+            symbol: before.get(symbol) or ChainWatch(UNDERLYINGS[symbol], patience_s=patience_s) for symbol in symbols
+        }
+        for symbol in before.keys() - self._others.keys():
+            before[symbol].restart()
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
         """The options of the configured underlying that are listed for a session's own expiry."""

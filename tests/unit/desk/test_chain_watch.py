@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,8 @@ from htbot.bootstrap.desk import history_days
 from htbot.desk.chain_watch import ChainWatch, chain_needs
 from htbot.desk.watch import LINES_WITHIN_S, MarketWatch, Standing, WatchPlan
 from htbot.domain.bars import Bar
-from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.instruments import UNDERLYINGS, Right, Underlying
 from htbot.domain.sessions import Session
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.chain_window import ChainNeed
@@ -276,6 +278,67 @@ async def test_fresh_lines_of_one_chain_hold_up_nobody_else(session: FakeSession
     assert enabled() == (True, [True])
 
 
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("error", [Retryable("error 162"), TimeoutError(), ConnectionError("Not connected")])
+async def test_a_list_that_fails_costs_its_own_strategies_alone(
+    session: FakeSession, error: Exception, exact: bool
+) -> None:
+    watch = await watching(session, exact=exact)
+    if watch.series._adding is not None:
+        await watch.series._adding
+    wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, error)
+    told = await watch.follow(session, wanted, [77], NOON, {"SPY": wanted})
+    why = str(error) or "the broker does not answer"
+    assert told == [f"options of SPY are not quoted: {why}; asked again every 30 s"]
+    assert {UNDERLYING_ID, SPY_ID, 77} < session.subscribed
+    session.broker.quotes |= dict.fromkeys(session.subscribed, (1.0, 1.1))
+    [other] = watch.others(session, at(1), standing())
+    assert (watch.snapshot(session, at(1), standing()).trading_enabled, other.trading_enabled) == (True, False)
+
+    assert await watch.follow(session, wanted, [77], at(0, 29), {"SPY": wanted}) == []
+    assert asked.of == ["SPX", "SPY"], "it is put off"
+    assert await watch.follow(session, wanted, [77], at(0, 30), {"SPY": wanted}) == [], "and told once"
+    assert asked.of == ["SPX", "SPY", "SPY"]
+    asked.error = None
+    assert await watch.follow(session, wanted, [77], at(1), {"SPY": wanted}) == []
+    [other] = watch.others(session, at(2), standing())
+    assert len(other.options) == 26
+
+
+async def test_a_list_that_does_not_come_holds_nobody_up(session: FakeSession) -> None:
+    watch = await watching(session, exact=False)
+    await watch.series._adding  # type: ignore[misc]
+    wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, None)
+    asked.comes = asyncio.Event()
+    for second in range(3):
+        assert await watch.follow(session, wanted, [77], at(0, second), {"SPY": wanted}) == []
+    assert asked.of == ["SPX", "SPY"], "one question at a time"
+    assert 77 in session.subscribed
+    assert len(watch.snapshot(session, at(1), standing()).options) == 26
+    assert not watch.others(session, at(1), standing())[0].trading_enabled
+    asked.comes.set()
+    await asyncio.sleep(0)
+    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    assert len(watch.others(session, at(1), standing())[0].options) == 26
+
+
+async def test_a_broken_invariant_is_no_missing_list(session: FakeSession) -> None:
+    chain = ChainWatch(UNDERLYINGS["SPY"])
+    Lists(session, StopTrading("superseded"))
+    with pytest.raises(StopTrading, match="superseded"):
+        await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+
+
+async def test_a_new_session_is_asked_at_once(session: FakeSession) -> None:
+    chain, asked = ChainWatch(UNDERLYINGS["SPY"]), Lists(session, TimeoutError())
+    for _ in range(2):
+        await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+    asked.error = None
+    chain.restart()
+    await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+    assert (asked.of, len(chain.window)) == (["SPY", "SPY"], 26)
+
+
 class Host:
     """A monotonic clock that a test sets."""
 
@@ -283,3 +346,23 @@ class Host:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+class Lists:
+    """The lists that a session is asked for; those of SPY fail or keep one waiting."""
+
+    def __init__(self, session: FakeSession, error: Exception | None) -> None:
+        self.error = error
+        self.comes: asyncio.Event | None = None
+        self.of: list[str] = []
+        self._listed = session.listed_options
+        session.listed_options = self._answer  # type: ignore[method-assign]
+
+    async def _answer(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
+        self.of.append(underlying.symbol)
+        if underlying.symbol == "SPY":
+            if self.error is not None:
+                raise self.error
+            if self.comes is not None:
+                await self.comes.wait()
+        return await self._listed(underlying, expiry)
