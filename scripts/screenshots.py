@@ -34,6 +34,7 @@ SHOWN = (
     ("desk", "/", DESKTOP, "dark"),
     ("chart", "/chart", DESKTOP, "dark"),
     ("signals", "/signals", DESKTOP, "light"),
+    ("system", "/system", DESKTOP, "light"),
     ("phone", "/", PHONE, "light"),
 )
 

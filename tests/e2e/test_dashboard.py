@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.browser import (
     DESKTOP,
-    PATIENCE_MS,
     PHONE,
     Complaints,
     browser,
@@ -177,11 +176,11 @@ def test_a_trader_watches_a_trade_open_and_close_halts_resumes_and_flattens(
 
 def sees_candles_move(page: Page, morning: Morning) -> None:
     page.goto(address(morning.instance, "/chart"))
-    page.wait_for_function(f"{LAST_CANDLE} != null", timeout=PATIENCE_MS)
+    page.wait_for_function(f"{LAST_CANDLE} != null")
     before = page.evaluate(LAST_CANDLE)
     assert len(before) == 4, "open, close, low, high"
     morning.day.go_to(morning.day.now + timedelta(minutes=1))
-    page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'", timeout=PATIENCE_MS)
+    page.wait_for_function(f"String({LAST_CANDLE}) !== '{','.join(map(str, before))}'")
 
 
 def sees_a_trade_open_and_close(page: Page, morning: Morning) -> None:
@@ -191,11 +190,11 @@ def sees_a_trade_open_and_close(page: Page, morning: Morning) -> None:
     expect(card).to_contain_text("Flat: no trade is open.")
     for number in (1, 2):
         morning.day.go_until(lambda: morning.trade_state() == "open", LATEST, f"trade {number} is open")
-        expect(card.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible(timeout=PATIENCE_MS)
+        expect(card.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible()
         expect(card.locator(".gauge [role=img]")).to_have_attribute("aria-label", re.compile("between stop"))
         if number == 1:
             morning.day.go_until(lambda: morning.trade_state() is None, LATEST, "the trade is over")
-            expect(card).to_contain_text("Flat: no trade is open.", timeout=PATIENCE_MS)
+            expect(card).to_contain_text("Flat: no trade is open.")
             expect(card).to_contain_text("Closed byprofit target")
 
 
@@ -203,11 +202,11 @@ def halts_and_resumes(page: Page, morning: Morning) -> None:
     page.keyboard.press("h")
     page.get_by_label("Reason").fill("lunch")
     page.get_by_role("dialog").get_by_role("button", name="Halt").click()
-    expect(page.locator(".trouble.halt")).to_contain_text("lunch", timeout=PATIENCE_MS)
+    expect(page.locator(".trouble.halt")).to_contain_text("lunch")
     assert "dashboard:operator" in {halt.set_by for halt in morning.instance.people.queries.halts()}
     page.keyboard.press("h")
     page.get_by_role("dialog").get_by_role("button", name="Resume").click()
-    expect(page.locator(".trouble.halt")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator(".trouble.halt")).to_have_count(0)
 
 
 def is_asked_before_nobody_guards_a_trade(page: Page, morning: Morning) -> None:
@@ -227,7 +226,7 @@ def orders_flatten(page: Page, morning: Morning) -> None:
     expect(sure).to_be_disabled()
     page.get_by_label(re.compile("to confirm")).fill("flatten")
     sure.click()
-    expect(page.get_by_text("Flatten was ordered")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Flatten was ordered")).to_be_visible()
 
 
 def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
@@ -240,18 +239,18 @@ def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
         notice = page.locator(".trouble.warn:visible", has_text=re.compile("scheduler is|off the broker"))
         for act, told in (("Pause", "paused"), ("Stop", "stopped")):
             presses(page, act)
-            expect(notice).to_contain_text(f"The scheduler is {told} by dashboard:operator", timeout=PATIENCE_MS)
+            expect(notice).to_contain_text(f"The scheduler is {told} by dashboard:operator")
             expect(page.locator(".lights")).to_contain_text(f"SCHEDULER {told.upper()}")
         presses(page, "Start")
-        expect(notice).to_have_count(0, timeout=PATIENCE_MS)
+        expect(notice).to_have_count(0)
 
         presses(page, "Disconnect")
         until(lambda: "broker.disconnect" in morning.acts("dashboard:operator"), 60, "it is ordered")
         morning.day.step()
-        expect(notice).to_contain_text("The desk is off the broker by dashboard:operator.", timeout=PATIENCE_MS)
+        expect(notice).to_contain_text("The desk is off the broker by dashboard:operator.")
         presses(page, "Connect")
         until(morning.goes_on_with_the_desk, 60, "the desk is back")
-        expect(notice).to_have_count(0, timeout=PATIENCE_MS)
+        expect(notice).to_have_count(0)
     acts = ["scheduler.pause", "scheduler.stop", "scheduler.start", "broker.disconnect", "broker.connect"]
     assert [act for act in morning.acts("dashboard:operator")[before:] if act in acts] == acts
 
@@ -274,18 +273,18 @@ def test_an_instance_trades_only_once_it_may(
         page.get_by_label("Symbol").fill("spy")
         page.get_by_role("button", name="Add", exact=True).click()
         card = page.locator("article", has=page.get_by_role("heading", name=re.compile("^fast")))
-        expect(card).to_contain_text("observe", timeout=PATIENCE_MS)
+        expect(card).to_contain_text("observe")
 
         lets_it_trade(page)
         refusal = page.get_by_text("exit_time is not set: nothing is traded over night yet")
-        expect(refusal).to_be_visible(timeout=PATIENCE_MS)
+        expect(refusal).to_be_visible()
         page.get_by_role("button", name="Close").click()
         card.get_by_role("button", name="Edit").click()
         page.get_by_label("Exit time").fill("15:40")
         page.get_by_role("button", name="Save").click()
-        expect(card).to_contain_text("15:40", timeout=PATIENCE_MS)
+        expect(card).to_contain_text("15:40")
         lets_it_trade(page)
-        expect(card).to_contain_text("its entries pass the risk gate and are sent", timeout=PATIENCE_MS)
+        expect(card).to_contain_text("its entries pass the risk gate and are sent")
         (one,) = (one for one in morning.instance.people.strategies.states() if one.instance.name == "fast")
         assert one.instance.mode == "trade"
 
@@ -308,7 +307,7 @@ def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
         assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/dashboard")
 
         instance.people.tokens.revoke("viewer", "test")
-        expect(page).to_have_url(address(instance, "/login"), timeout=20_000)
+        expect(page).to_have_url(address(instance, "/login"))
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

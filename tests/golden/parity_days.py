@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ FOLDER = Path(__file__).parent / "parity"
 WRITTEN = ("signal", "intent", "fill", "trade")
 
 
-# What rows have got since the days were recorded.
-_SINCE = {
+# What rows have got since the days of spreads were recorded.
+_SINCE: Mapping[str, set[str]] = {
     "bar": {"symbol", "known_at"},
     "evaluation": {"strategy", "symbol"},
     "signal": {"strategy", "symbol", "action", "bar_start", "levels"},
@@ -37,19 +37,23 @@ _SINCE = {
 }
 
 
-def lines(rows: DayRows, session: Session) -> list[str]:
-    """Signals, intents, fills and trades as JSON lines; of bars and looks, of which there are many, one checksum."""
+def lines(rows: DayRows, session: Session, without: Mapping[str, set[str]] = _SINCE) -> list[str]:
+    """Signals, intents, fills and trades as JSON lines; of bars and looks, of which there are many, one checksum.
+
+    `without` names fields by kind of row that are left out.
+    """
     found = sorted(rows.rows(session), key=lambda row: (row.at, row.kind, row.key))
-    return [*(_text(_told(row)) for row in found if row.kind in WRITTEN), *_checksums(found)]
+    written = [_text(_told(row, without)) for row in found if row.kind in WRITTEN]
+    return [*written, *_checksums(found, without)]
 
 
 def path_of(symbol: str, day: date) -> Path:
     return FOLDER / f"{symbol}-{day}.jsonl"
 
 
-def _told(row: Row) -> dict[str, Any]:
-    since = _SINCE.get(row.kind, set())
-    return {"kind": row.kind, **plain({name: _even(value) for name, value in row.fields.items() if name not in since})}
+def _told(row: Row, without: Mapping[str, set[str]]) -> dict[str, Any]:
+    out = without.get(row.kind, set())
+    return {"kind": row.kind, **plain({name: _even(value) for name, value in row.fields.items() if name not in out})}
 
 
 def _even(value: Any) -> Any:
@@ -57,10 +61,10 @@ def _even(value: Any) -> Any:
     return f"{value.normalize():f}" if hasattr(value, "normalize") else value
 
 
-def _checksums(rows: Iterable[Row]) -> Iterator[str]:
+def _checksums(rows: Iterable[Row], without: Mapping[str, set[str]]) -> Iterator[str]:
     every = list(rows)
     for kind in ("bar", "evaluation"):
-        own = [_text(_told(row)) for row in every if row.kind == kind]
+        own = [_text(_told(row, without)) for row in every if row.kind == kind]
         digest = hashlib.sha256("\n".join(own).encode()).hexdigest()
         yield _text({"kind": f"{kind}s", "count": len(own), "sha256": digest})
 

@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     )
     names = {one.name for one in instances}
     series = {(one.symbol, one.minutes) for one in played.record.seats}
-    write(name, asked, lines(played.record.only(names, series), played.session))
+    write(name, asked, lines(played.record.only(names, series), played.session, without={}))
 
 
 def write(name: str, asked: dict[str, Any], told: list[str]) -> None:

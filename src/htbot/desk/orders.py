@@ -21,12 +21,17 @@ from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
 from htbot.desk.record import Claim, settle_due
 from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.fills import Fill
 from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.states import OrderEvent, next_order_state
+from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.records import StoredIntent, ToldOrder
+from htbot.portfolio.marks import Marks
+from htbot.portfolio.positions import latest
 from htbot.telemetry.failpoints import reach
 
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
@@ -48,7 +53,7 @@ class OrderDesk:
         self._live: dict[str, LiveOrder] = {}
         self._ref_of: dict[int, str] = {}
         self._met: set[str] = set()  # every reference of this process, ended ones too: the record may be behind
-        self._filled: set[str] = set()
+        self._ended: dict[str, tuple[tuple[Leg, ...], int]] = {}
 
     @property
     def host_s(self) -> float:
@@ -77,9 +82,15 @@ class OrderDesk:
         """The live order of a reference."""
         return self._live.get(ref)
 
-    def ended_unfilled(self, ref: str) -> bool:
-        """True for a reference that ended here without being filled whole: news of it would be news."""
-        return ref in self._met and ref not in self._live and ref not in self._filled
+    def filled_since(self, ref: str, executions: Iterable[Fill]) -> bool:
+        """True for a reference that ended here and of which the broker shows more executions than were known then."""
+        if ref not in self._met or ref in self._live:
+            return False
+        executed = net_by_contract(latest(executions))
+        if ref not in self._ended:
+            return bool(executed)
+        legs, filled = self._ended[ref]
+        return any(abs(executed.get(leg.con_id, 0)) > filled * abs(leg.ratio) for leg in legs)
 
     def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
         """The live order of an id of this client."""
@@ -167,7 +178,10 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
-        if intent.ref in self._met:  # the guard was faster with the same close
+        if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
+            live = self._live.get(intent.ref)
+            if live is not None and live.protective and not intent.protective and intent.exit_reason is not None:
+                self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
         self._met.add(intent.ref)
         self._parts.numbers.used_exit(intent.ref)
@@ -206,24 +220,26 @@ class OrderDesk:
         if intent.purpose is Purpose.ENTRY:
             return self._parts.last_look.at_entry(intent, now)
         working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
-        if working and all(live.protective for live in working) and intent.exit_reason is not None:
-            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
+        if working and all(live.protective for live in working):
             return "what stands at the broker for this trade is cancelled first, then it is closed"
         if working:
             return f"{working[0].intent.ref} closes it already"
         return self._parts.last_look.at_exit(intent, intent.quantity)
 
-    def first_limit(self, intent: OrderIntent) -> Decimal | None:
+    def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
 
-        None for an entry whose prices are gone.
+        `marks` are those quotes where the caller has just read them. None for an entry whose prices are gone.
         """
-        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None)
+        limit = limit_at(intent, marks or self._parts.marks_of(intent), 0.0, None)
         fresh = self._parts.clock() - intent.created_at <= PRICES_STAND
         return intent.limit if limit is None and fresh else limit
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
+        """It does not leave. Whoever wanted the trade closed still does: the guard closes it as soon as it can."""
         _log.warning("not sent: %s: %s", intent.ref, why)
+        if intent.exit_reason is not None:
+            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
         self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
         self.settle(intent.trade_id, now)
 
@@ -304,8 +320,7 @@ class OrderDesk:
         if live.over:
             self._live.pop(intent.ref, None)
             self._ref_of.pop(live.order_id, None)
-            if live.state is OrderState.FILLED:
-                self._filled.add(intent.ref)
+            self._ended[intent.ref] = intent.legs, live.filled
             self._parts.ended()
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)

@@ -114,7 +114,10 @@ class Recovery:
 
     def _shown(self, view: BrokerView) -> set[str]:
         """References of ours that nobody here follows, among working orders and executions."""
-        filled = {fill.ref for fill in view.executions if not self.looked or self.orders.ended_unfilled(fill.ref)}
+        by_ref: dict[str, list[Fill]] = {}
+        for fill in view.executions:
+            by_ref.setdefault(fill.ref, []).append(fill)
+        filled = {ref for ref, own in by_ref.items() if not self.looked or self.orders.filled_since(ref, own)}
         shown = {order.ref for order in view.open_orders} | filled
         return {ref for ref in shown if ref.startswith(REF_PREFIX) and self.orders.of_ref(ref) is None}
 

@@ -9,8 +9,9 @@ from tests.unit.backtest.test_spread_exchange import LONG, SHORT, intent
 
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
 from htbot.domain.fills import Fill
-from htbot.domain.orders import Action
+from htbot.domain.orders import Action, PriceStyle
 from htbot.domain.quotes import Quote
+from htbot.domain.signals import PlainLeg
 from htbot.matching.fees import Plan
 
 SESSION = SESSIONS.all()[0]
@@ -116,3 +117,52 @@ def test_a_position_without_a_mid_stands_at_what_there_is(quote: Quote | None, m
     made = account(quotes=quotes)
     made.book(fill(LONG, Action.BUY, "1.20"))
     assert made.net_liquidation() - made.cash == Decimal(mark) * 100
+
+
+SHARES = 756733
+
+
+def shares(side: Action, price: str, quantity: int = 100) -> Fill:
+    return replace(
+        fill(LONG, side, price),
+        con_id=SHARES,
+        symbol="SPY",
+        expiry=None,
+        strike=None,
+        right=None,
+        quantity=quantity,
+        multiplier=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "initial", "worth"), [(Action.BUY, "11750", "100000"), (Action.SELL, "14100", "100000")]
+)
+def test_shares_are_lent_on_and_by_day_only_their_maintenance_is_tied_up(
+    side: Action, initial: str, worth: str
+) -> None:
+    made = account(quotes={SHARES: Quote(SHARES, START, 469.99, 470.01, 5, 5)})
+    made.book(replace(shares(side, "470.00"), commission=Decimal(0)))
+    money = made.money(SESSION, START)
+    assert money.net_liquidation == money.figures.equity_with_loan == Decimal(worth)
+    assert money.figures.available_funds == Decimal(worth) - Decimal(initial)
+    assert money.figures.gross_position_value == Decimal(47_000)
+
+
+@pytest.mark.parametrize(("ratio", "limit"), [(1, "471.00"), (-1, "-469.00")])
+def test_a_what_if_of_shares_counts_the_limit_beyond_the_touch(ratio: int, limit: str) -> None:
+    asked = replace(
+        intent(),
+        symbol="SPY",
+        quantity=100,
+        legs=(PlainLeg(SHARES, "SPY", ratio),),
+        limit=Decimal(limit),
+        style=PriceStyle.MARKETABLE,
+    )
+    made = account(quotes={SHARES: Quote(SHARES, START, 469.99, 470.01, 5, 5)})
+    answer = made.what_if(asked)
+    assert answer.commission == Decimal("1.00")
+    assert answer.equity_with_loan_after == Decimal(100_000) - 100 - 1, "a dollar a share beyond the mark, and the fee"
+    assert answer.initial_margin_after == (Decimal(11_750) if ratio > 0 else Decimal(14_100))
+    by_night = made.what_if(asked, in_hours=False)
+    assert by_night.initial_margin_after == Decimal(23_500)

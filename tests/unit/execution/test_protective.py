@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,15 @@ from htbot.execution.intents import (
     protective_intent,
 )
 from htbot.execution.ladder import limit_at, next_change_s
-from htbot.execution.protective import ProtectivePrices, protective_prices
+from htbot.execution.protective import (
+    Attempts,
+    Change,
+    Place,
+    ProtectivePrices,
+    Standing,
+    protective_prices,
+    protective_steps,
+)
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.portfolio.pnl import maximum_loss_usd, open_pnl
 from htbot.risk.gate import Proposal
@@ -169,3 +178,47 @@ def test_people_are_shown_the_price_of_shares_and_the_cost_of_spreads(leg: Plain
     assert opened(leg).shown(seen.mid_cost) == Decimal("398.02")
     assert opened(leg).shown(None) is None
     assert spreads.trade().shown(Decimal("1.20")) == Decimal("1.20")
+
+
+def standing(style: PriceStyle, limit: str, size: int = 100, **changes: Any) -> Standing:
+    made = Standing(f"X-{style.value}", Decimal(limit), size, most=100, booked=0, changeable=True)
+    return replace(made, **changes)
+
+
+def test_what_is_missing_is_placed_the_stop_first() -> None:
+    steps = protective_steps(opened(), 40, {}, Attempts(), at(10))
+    assert steps == [
+        Place(PriceStyle.STOP, Decimal("398.00"), 40),
+        Place(PriceStyle.TARGET, Decimal("404.00"), 40),
+    ]
+    assert protective_steps(opened(), 0, {}, Attempts(), at(10)) == []
+
+
+def test_what_stands_follows_the_units_and_counts_what_it_has_closed() -> None:
+    known = {
+        PriceStyle.STOP: standing(PriceStyle.STOP, "398.00", 40),
+        PriceStyle.TARGET: standing(PriceStyle.TARGET, "404.00", 100, booked=30),
+    }
+    steps = protective_steps(opened(), 70, known, Attempts(), at(10))
+    assert steps == [Change("X-stop", Decimal("398.00"), 70)]
+    assert protective_steps(opened(leg=plain.SHORT), 70, {}, Attempts(), at(10))[0] == Place(
+        PriceStyle.STOP, Decimal("402.00"), 70
+    )
+
+
+@pytest.mark.parametrize("changes", [{"changeable": False}, {"most": 60}])
+def test_what_the_broker_does_not_work_yet_or_was_promised_smaller_is_left_alone(changes: dict[str, Any]) -> None:
+    known = {style: standing(style, "1.00", 40, **changes) for style in (PriceStyle.STOP, PriceStyle.TARGET)}
+    assert protective_steps(opened(), 70, known, Attempts(), at(10)) == []
+
+
+def test_neither_a_change_nor_a_replacement_comes_in_a_storm() -> None:
+    attempts = Attempts(changed_at={"X-stop": at(10)})
+    known = {PriceStyle.STOP: standing(PriceStyle.STOP, "398.00", 40)}
+    attempts.note_place(PriceStyle.TARGET, at(10))
+    assert protective_steps(opened(), 70, known, attempts, at(10)) == []
+    later = at(10) + timedelta(seconds=1)
+    assert protective_steps(opened(), 70, known, attempts, later) == [
+        Change("X-stop", Decimal("398.00"), 70),
+        Place(PriceStyle.TARGET, Decimal("404.00"), 70),
+    ]
