@@ -251,7 +251,10 @@ class PacedPace:
 
     async def _chores(self, desk: Desk, now: datetime) -> None:
         await self._doorbell.ensure()
-        await desk.follow_lines(now)
+        try:
+            await desk.follow_lines(now)
+        except (Retryable, StopTrading) as error:
+            await _later(error)  # the breaker looks whatever becomes of the lines
         await desk.upkeep.look(now)
         if self._due_reconcile(desk, now):
             await desk.reconcile(now, "order" if desk.compare_due else "interval")
