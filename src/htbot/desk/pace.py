@@ -83,8 +83,9 @@ class SteppedPace:
             self._last_step = now
         await _until_done(lambda: desk.act(now))
         await self._written(desk)
-        await desk.follow_lines(now)
-        desk.parts.session.request_time()
+        if desk.parts.session.connected:  # else its end is told, and comes next: a person may have taken the desk off
+            await desk.follow_lines(now)
+            desk.parts.session.request_time()
 
     @staticmethod
     async def _written(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from tests.support.postgres import api_role_url, app_role_url  # noqa: F401 - fi
 
 from htbot.execution.disagreement import Judgement, Verdict
 from htbot.persistence.engine import Database
+from htbot.persistence.queries.watch import strategies
 from htbot.persistence.repositories import (
     EvaluationRepository,
     ReconciliationRepository,
@@ -55,6 +56,20 @@ def test_looks_older_than_their_days_are_forgotten_and_their_signals_stay(databa
     assert forget(database, KEEP, HOST_NOW) == Forgotten(0, 0, 0)
 
 
+def test_the_last_look_of_each_strategy_stays_so_that_it_is_still_shown(database: Database) -> None:
+    with database.transaction() as session:
+        for number in range(6):
+            for changes in ({}, {"symbol": "SPY"}, {"account": "DU2"}, {"strategy": "idle"}):
+                seen = replace(record.evaluation(), as_of=record.at(seconds=number), **changes)
+                assert EvaluationRepository(session).add_all([seen]) == 1
+        session.execute(text("UPDATE evaluations SET recorded_at = :old"), {"old": HOST_NOW - 2 * MONTH})
+        shown = strategies(session)
+    assert len(shown) == 4
+    assert forget(database, KEEP, HOST_NOW, page=3) == Forgotten(20, 0, 0)
+    with database.transaction() as session:
+        assert strategies(session) == shown
+
+
 def test_more_than_a_page_goes_page_by_page(database: Database) -> None:
     looks(database, 11, HOST_NOW - 2 * MONTH)
     looks(database, 3, HOST_NOW, first=20)
@@ -64,6 +79,7 @@ def test_more_than_a_page_goes_page_by_page(database: Database) -> None:
 
 def test_a_run_that_has_used_its_time_leaves_the_rest_to_the_next(database: Database) -> None:
     looks(database, 10, HOST_NOW - 2 * MONTH)
+    looks(database, 1, HOST_NOW, first=20)
     now_s = iter([0.0, 1.0, RUN_S, RUN_S, RUN_S])
     first = forget(database, KEEP, HOST_NOW, lambda: next(now_s), page=4)
     assert (first.looks, first.complete, "goes on" in str(first)) == (4, False, True)
@@ -109,7 +125,7 @@ def test_nothing_is_forgotten_where_everything_is_to_be_kept(database: Database)
 
 
 def test_the_worker_may_forget_and_the_api_may_not(database: Database, app_role_url: str, api_role_url: str) -> None:  # noqa: F811
-    looks(database, 1, HOST_NOW - 2 * MONTH)
+    looks(database, 2, HOST_NOW - 2 * MONTH)
     worker, api = Database(app_role_url), Database(api_role_url)
     try:
         with pytest.raises(ProgrammingError, match="permission denied"):
