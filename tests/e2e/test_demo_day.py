@@ -54,7 +54,7 @@ SETTINGS = {
     "range_bound.min_range_proximities": "0",
 }
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
