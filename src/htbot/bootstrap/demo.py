@@ -54,8 +54,8 @@ class DemoFailed(HtbotError):
 class DemoOptions:
     """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one.
 
-    `instances` are strategies on plain instruments that are there before the day begins, beside strategy 1. `settings`
-    are those of this day, by variable; they count before `environ`.
+    `instances` are strategies that are there before the day begins, beside strategy 1, on plain instruments or options.
+    `settings` are those of this day, by variable; they count before `environ`.
     """
 
     data: tuple[Path, ...] = ()
