@@ -14,6 +14,7 @@ from tests.support.postgres import api_role_url, app_role_url  # noqa: F401 - fi
 
 from htbot.execution.disagreement import Judgement, Verdict
 from htbot.persistence.engine import Database
+from htbot.persistence.queries.watch import strategies
 from htbot.persistence.repositories import (
     EvaluationRepository,
     ReconciliationRepository,
@@ -62,12 +63,24 @@ def test_more_than_a_page_goes_page_by_page(database: Database) -> None:
     assert left(database, "evaluations") == 3
 
 
+def test_the_last_look_of_each_strategy_stays_and_with_it_the_strategy(database: Database) -> None:
+    """After a month's pause, or of an instance that is switched off, it is still told which strategies there are."""
+    idle = [replace(record.evaluation(), strategy=f"idle-{number}", as_of=record.at(number)) for number in range(3)]
+    with database.transaction() as session:
+        EvaluationRepository(session).add_all(idle)
+    looks(database, 5, HOST_NOW - 2 * MONTH)
+    assert forget(database, KEEP, HOST_NOW, page=2) == Forgotten(4, 0, 0), "what stays is in nobody's way"
+    with database.transaction() as session:
+        shown = {one.name: one.as_of for one in strategies(session)}
+    assert shown == {record.STRATEGY: record.at(seconds=4), **{one.strategy: one.as_of for one in idle}}
+
+
 def test_a_run_that_has_used_its_time_leaves_the_rest_to_the_next(database: Database) -> None:
     looks(database, 10, HOST_NOW - 2 * MONTH)
     now_s = iter([0.0, 1.0, RUN_S, RUN_S, RUN_S])
     first = forget(database, KEEP, HOST_NOW, lambda: next(now_s), page=4)
     assert (first.looks, first.complete, "goes on" in str(first)) == (4, False, True)
-    assert forget(database, KEEP, HOST_NOW).looks == 6
+    assert forget(database, KEEP, HOST_NOW).looks == 5
 
 
 def test_runs_of_tasks_are_forgotten_by_the_wall_clock(database: Database) -> None:
@@ -109,7 +122,7 @@ def test_nothing_is_forgotten_where_everything_is_to_be_kept(database: Database)
 
 
 def test_the_worker_may_forget_and_the_api_may_not(database: Database, app_role_url: str, api_role_url: str) -> None:  # noqa: F811
-    looks(database, 1, HOST_NOW - 2 * MONTH)
+    looks(database, 2, HOST_NOW - 2 * MONTH)
     worker, api = Database(app_role_url), Database(api_role_url)
     try:
         with pytest.raises(ProgrammingError, match="permission denied"):
