@@ -224,6 +224,7 @@ def plain_request_of(
         latency_s=latency_s,
         enabled_after=session.opens,
         told_from=session.opens - BEFORE_OPEN,
+        own_series=(settings.strategy.symbol, settings.strategy.bar_minutes),
     )
 
 
