@@ -37,7 +37,7 @@ def test_every_edge_of_a_send_is_survived(
     runs = [run for outcome in outcomes for run in outcome.runs]
     struck = Counter((run.case.edge, run.case.act) for run in runs)
     assert struck == {(edge, KILL): 2 for edge in EDGES} | {(edge, STOP): 1 for edge in EDGES}
-    assert {run.case.what for run in runs} == set(What)
+    assert {(run.case.what, run.case.shares) for run in runs} == {(what, shares) for what in What for shares in (0, 1)}
     lives = [life for outcome in outcomes for life in outcome.lives]
     killed = sum(life.code == -9 for life in lives)
     assert killed >= len(runs), "each case has cost a life"

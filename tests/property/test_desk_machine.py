@@ -214,6 +214,21 @@ def machine(shared_database_url: str, shared_database: Database) -> Iterator[typ
     wipe(shared_database_url)
 
 
+def test_a_limit_that_walks_into_a_dead_socket_is_no_order(machine: type[DeskMachine], tmp_path: Path) -> None:
+    """Found by seed 2 of the long form: a desk that was replaced walks its limit once more, and nothing arrives."""
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(1)
+        m.step()
+        m.world.after(market_s=6, host_s=0)
+        placed = len(m.now.session.placed)
+        m.supersede()
+        assert len(m.before[-1].session.placed) == placed + 1
+        m.calm_down()
+    finally:
+        m.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_sent_twice(machine: type[DeskMachine]) -> None:

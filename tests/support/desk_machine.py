@@ -108,11 +108,16 @@ class Machine:
         old.postgres(dead=False)
         self.before.append(old)
         self.now = self._start()
-        sent = len(old.session.placed)
+        held = self._at_broker()
         with suppress(Superseded, ConnectionError):  # as it meets the new epoch, or its own dead socket
             self.do(self._hear(old))
             self.do(old.desk.ledger.settle())
-        assert len(old.session.placed) == sent, "a desk that was replaced has sent something"
+        assert self._at_broker() == held, "a desk that was replaced has sent something"
+
+    def _at_broker(self) -> list[tuple[str, Decimal, int, str]]:
+        """What has arrived: a walk of a limit that meets a dead socket is none of it."""
+        orders = self.world.broker.orders
+        return [(order.intent.ref, order.limit, order.quantity, order.status) for order in orders]
 
     # --- a turn ----------------------------------------------------------------------------------------------------
 

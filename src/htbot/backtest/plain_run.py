@@ -27,8 +27,10 @@ from htbot.backtest.trade_book import TradeBook
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
+from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Evaluation
+from htbot.domain.trades import RECORDED
 from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, fate_of
 from htbot.engine.recorded_bars import Looked, ended_s, is_fresh, signal_of
@@ -112,7 +114,7 @@ class PlainRun:
             days=tuple(session.day for session in sessions),
             trades=tuple(replace(held.trade, max_gain_usd=held.max_gain).as_recorded() for held in book.trades),
             signals=tuple(book.signals),
-            intents=tuple(book.intents),
+            intents=tuple(_as_recorded(one) for one in book.intents),
             fills=tuple(book.fills),
             evaluations=tuple(self._evaluations),
             bars=tuple(bar for bar, _known_at in self._bars),
@@ -255,3 +257,8 @@ class PlainRun:
 
 def _series(state: SeatState) -> SeriesKey:
     return state.seat.symbol, state.minutes
+
+
+def _as_recorded(intent: OrderIntent) -> OrderIntent:
+    """An intent as the record keeps it: what an order at the market was decided on may be an average."""
+    return replace(intent, limit=intent.limit.quantize(RECORDED), worst_limit=intent.worst_limit.quantize(RECORDED))

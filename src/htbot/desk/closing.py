@@ -7,13 +7,13 @@ and order id that the record will show: whatever dies in between, the close is f
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from htbot.desk.journal import CLOSE, Entry, Journal, JournalStuck
+from htbot.desk.journal import CLOSE, Entry, Journal, Promise
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
@@ -61,30 +61,48 @@ class Closing:
         if quantity != trade.quantity:
             intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)
         order_id = self._parts.numbers.reserve_id(next_valid_id)
-        limit = self._parts.orders.first_limit(intent) or intent.limit
+        limit = self._parts.orders.first_limit(intent, decision.marks) or intent.limit
         return self._parts.orders.adopt(intent, order_id, limit, decision.as_of)
 
-    async def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
-        """Promise, send, tell the record.
+    def begin(self, live: LiveOrder, close: Close, now: datetime) -> Coroutine[None, None, None] | None:
+        """Promise, send, tell the record: done when None is returned, else what is left is to be awaited.
+
+        A quick disk takes the promise on the spot, and nothing else has its turn before the order is at the socket.
 
         With the journal stuck the record has to promise instead; with both away the close is in doubt at once, is
         looked up, and goes out when one of them is back.
         """
         reach("before_journal")
-        try:
-            number = await self._parts.journal.promise(CLOSE, _to_json(close))
-        except JournalStuck as error:
-            _log.critical("the close %s is promised by the record: %s", live.intent.ref, error)
+        promise = self._parts.journal.begin(CLOSE, _to_json(close))
+        if promise.kept is None:
+            return self._when_kept(promise, live, close, now)
+        if not promise.kept:
+            return self._send_by_record(live, close, now)
+        self._leave(promise, live, close, now)
+        return None
+
+    async def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
+        """The same to its end."""
+        rest = self.begin(live, close, now)
+        if rest is not None:
+            await rest
+
+    async def _when_kept(self, promise: Promise, live: LiveOrder, close: Close, now: datetime) -> None:
+        if await self._parts.journal.kept(promise):
+            self._leave(promise, live, close, now)
+        else:
             await self._send_by_record(live, close, now)
-            return
+
+    def _leave(self, promise: Promise, live: LiveOrder, close: Close, now: datetime) -> None:
         reach("after_journal")
         try:
             self._parts.orders.place_promised(live)
         finally:
-            self.record(close, number)
+            self.record(close, promise.number)
             self._parts.orders.settle(live.intent.trade_id, now)
 
     async def _send_by_record(self, live: LiveOrder, close: Close, now: datetime) -> None:
+        _log.critical("the close %s is promised by the record", live.intent.ref)
         await self._parts.ledger.write(lambda session: self._parts.record.store_close(session, close))
         self._parts.orders.settle(live.intent.trade_id, now)
         self._parts.orders.place_promised(live)

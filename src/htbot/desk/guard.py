@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing, as_close
 from htbot.desk.ledger import Ledger
+from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import OrderDesk
+from htbot.desk.record import Close
 from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, PriceStyle
 from htbot.domain.signals import Leg
@@ -102,13 +104,9 @@ class ExitGuard:
 
     def look(self, now: datetime, ticked: Collection[int] | None = None) -> int:
         """Look at every open trade, or at those with a leg that has ticked; returns how many exits were begun."""
-        return sum(self._look_at(held, now) for held in self._concerned(ticked))
-
-    def _concerned(self, ticked: Collection[int] | None) -> Iterable[OpenTrade]:
-        guarded = self._parts.book.guarded
-        if ticked is None:
-            return guarded
-        return [held for held in guarded if any(leg.con_id in ticked for leg in held.trade.legs)]
+        book = self._parts.book
+        concerned = book.guarded if ticked is None else book.guarded_with(ticked)
+        return sum(self._look_at(held, now) for held in concerned)
 
     def _look_at(self, held: OpenTrade, now: datetime) -> int:
         watched = self._watched.setdefault(held.trade.id, _Watched())
@@ -154,9 +152,9 @@ class ExitGuard:
             return 0
         close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
         watched.exits += 1
-        self.start(self._parts.closing.send(live, close, decision.as_of))
+        self._send(live, close, decision.as_of)
         told = (held.trade.id, decision.reason.value, decision.detail)
-        asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # while the disk takes the promise
+        asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # the socket comes first
         return 1
 
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
@@ -164,6 +162,15 @@ class ExitGuard:
         text = f"{trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
         alert = error_alert("open after hours", text, decision.as_of)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
+
+    def _send(self, live: LiveOrder, close: Close, now: datetime) -> None:
+        try:
+            rest = self._parts.closing.begin(live, close, now)
+        except Exception as error:  # noqa: BLE001 - whoever looks goes on; it is told like the end of a task
+            _told(error)
+            return
+        if rest is not None:
+            self.start(rest)
 
     def start(self, sending: Coroutine[None, None, None]) -> None:
         """Send something, to be awaited by `settle`."""
@@ -174,15 +181,21 @@ class ExitGuard:
     def _left(self, task: asyncio.Task[None]) -> None:
         self._leaving.discard(task)
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, ConnectionError):  # the order is in doubt, and looked up after the reconnect
-            _log.warning("a close met a broken session: %s", error)
-        elif error is not None:
-            asyncio.get_running_loop().call_exception_handler({"message": "a close failed", "exception": error})
+        if error is not None:
+            _told(error)
 
     async def settle(self) -> None:
         """Return when every close that was begun has left."""
         while self._leaving:
             await asyncio.wait(self._leaving)
+
+
+def _told(error: BaseException) -> None:
+    """A close did not leave as it should."""
+    if isinstance(error, ConnectionError):  # the order is in doubt, and looked up after the reconnect
+        _log.warning("a close met a broken session: %s", error)
+    else:
+        asyncio.get_running_loop().call_exception_handler({"message": "a close failed", "exception": error})
 
 
 def _alerts(watched: _Watched, ref: str, decision: ExitDecision) -> tuple[Alert, ...]:

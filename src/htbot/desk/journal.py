@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from htbot.domain.errors import HtbotError
 CLOSE, COMMAND, TAKEN = "close", "command", "taken"
 # How long the event loop stands still for one promise, and only when none is under way before it.
 AT_ONCE_S = 0.005
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +40,15 @@ class Entry:
     body: Mapping[str, Any]
 
 
+@dataclass(slots=True)
+class Promise:
+    """An entry on its way to the disk; `kept` is None until it is known whether it got there."""
+
+    number: int
+    writing: Future[None]
+    kept: bool | None = None
+
+
 class Journal:
     """Append-only file of one desk, read once (`opened`) before anything is promised.
 
@@ -51,6 +62,7 @@ class Journal:
         self._descriptor: int | None = None
         self._number = 0
         self._promising = 0
+        self._stood_still = False
         self.opened = False
 
     def open(self) -> list[Entry]:
@@ -72,24 +84,52 @@ class Journal:
             _log.critical("journal %s cannot be opened: %s", self._path, error.strerror)
         return list(promised.values())
 
+    def begin(self, kind: str, body: Mapping[str, Any]) -> Promise:
+        """Begin to write one entry through to the disk.
+
+        The event loop stands still for it, but only for a moment, when no other write is under way, and once a turn.
+        """
+        self._number += 1
+        at_once, self._promising = self._promising == 0 and not self._stood_still, self._promising + 1
+        writing = self._executor.submit(self._append, _line(Entry(self._number, kind, body)), force=True)
+        promise = Promise(self._number, writing)
+        if at_once:
+            self._stood_still = True
+            asyncio.get_running_loop().call_soon(self._turned)
+            with suppress(TimeoutError):
+                writing.exception(AT_ONCE_S)
+        if writing.done():
+            self._end(promise)
+        return promise
+
+    def _turned(self) -> None:
+        self._stood_still = False
+
+    def _end(self, promise: Promise) -> bool:
+        self._promising -= 1
+        error = promise.writing.exception()
+        if error is not None:
+            _log.critical("%s", error)
+        promise.kept = error is None
+        return promise.kept
+
+    async def kept(self, promise: Promise) -> bool:
+        """Wait until the entry is on the disk; False when the disk refuses: nothing was promised."""
+        if promise.kept is None:
+            await asyncio.wait([asyncio.wrap_future(promise.writing)])
+            return self._end(promise)
+        return promise.kept
+
     async def promise(self, kind: str, body: Mapping[str, Any]) -> int:
         """Write one entry through to the disk; returns its number.
 
         Raises:
             JournalStuck: the disk refuses; nothing was promised.
         """
-        self._number += 1
-        number = self._number
-        idle, self._promising = self._promising == 0, self._promising + 1
-        try:
-            writing = self._executor.submit(self._append, _line(Entry(number, kind, body)), force=True)
-            try:
-                writing.result(AT_ONCE_S if idle else 0)
-            except TimeoutError:
-                await asyncio.wrap_future(writing)
-        finally:
-            self._promising -= 1
-        return number
+        promise = self.begin(kind, body)
+        if not await self.kept(promise):
+            raise JournalStuck(str(promise.writing.exception()))
+        return promise.number
 
     def taken(self, number: int) -> None:
         """The record has this entry: it need not be told again. Lost marks are harmless."""
@@ -155,7 +195,7 @@ def _marked(done: Future[None]) -> None:
 
 
 def _line(entry: Entry) -> bytes:
-    text = json.dumps([entry.number, entry.kind, dict(entry.body)], sort_keys=True, separators=(",", ":"))
+    text = _encode([entry.number, entry.kind, dict(entry.body)])
     return f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
 
 

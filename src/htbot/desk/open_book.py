@@ -5,7 +5,7 @@ The record holds the same and is behind by what the ledger has not written yet (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,14 +22,15 @@ from htbot.portfolio.positions import latest
 
 GUARDED = frozenset({TradeState.OPEN, TradeState.CLOSING})
 _STANDING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
+_UNDONE = frozenset({OrderState.REJECTED, OrderState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
-    `unmet` says that its last exit was refused by the broker, or withdrawn until what stands there has ended. `exits`
-    are the references of its exits with their reasons, protective orders included.
+    `unmet` says that its last exit was wanted and is not done: refused by the broker, never seen there, or not sent.
+    `exits` are the references of its exits with their reasons, protective orders included.
     """
 
     trade: Trade
@@ -45,8 +46,9 @@ class StoredTrade:
 class OpenTrade:
     """One trade and all that happened to it.
 
-    `wanted` is the reason of a close that has not left: the broker refused it, or what stands there for the trade has
-    to end first. `exits` are the reasons of its exits by reference.
+    `wanted` is the reason of a close that is not done: the broker refused it or has never seen it, or it has not left,
+    because what stands there for the trade has to end first or what it closes is not shown yet. `exits` are the reasons
+    of its exits by reference.
     """
 
     trade: Trade
@@ -100,7 +102,7 @@ class OpenTrade:
             if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and not live.protective and live.state is OrderState.REJECTED:
+                if ref != self.entry_ref and not live.protective and live.state in _UNDONE:
                     self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
@@ -127,6 +129,7 @@ class OpenBook:
         self._trades: dict[str, OpenTrade] = {}
         self._trade_of: dict[str, str] = {}
         self._executed_by: dict[str, str] = {}
+        self._of_contract: dict[int, list[OpenTrade]] = {}
         self._missed: set[str] = set()
 
     def load(self, stored: Iterable[StoredTrade]) -> None:
@@ -139,7 +142,7 @@ class OpenBook:
             held.wanted = item.exit_reason if item.unmet else None
             held.exits = dict(item.exits)
             held.fills = {fill.exec_id: fill for fill in item.fills}
-            self._trades[item.trade.id] = held
+            self._add(held)
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
             self._trade_of |= dict.fromkeys(item.exits, item.trade.id)
             self._executed_by |= {fill.exec_id: item.trade.id for fill in item.fills}
@@ -156,7 +159,12 @@ class OpenBook:
     def begin(self, trade: Trade, entry: OrderIntent) -> None:
         """An entry is about to be sent."""
         if trade.id not in self._trades:
-            self._trades[trade.id] = OpenTrade(trade, entry.ref)
+            self._add(OpenTrade(trade, entry.ref))
+
+    def _add(self, held: OpenTrade) -> None:
+        self._trades[held.trade.id] = held
+        for leg in held.trade.legs:
+            self._of_contract.setdefault(leg.con_id, []).append(held)
 
     def ordered(self, live: LiveOrder) -> None:
         """An order of a trade is under way."""
@@ -227,3 +235,12 @@ class OpenBook:
     def guarded(self) -> list[OpenTrade]:
         """Trades that hold something."""
         return [held for held in self._trades.values() if held.trade.state in GUARDED]
+
+    def guarded_with(self, con_ids: Collection[int]) -> list[OpenTrade]:
+        """Those that have a leg in one of these contracts, each once: asked with every tick, so nothing is searched."""
+        found: dict[str, OpenTrade] = {}
+        for con_id in con_ids:
+            for held in self._of_contract.get(con_id, ()):
+                if held.trade.state in GUARDED:
+                    found[held.trade.id] = held
+        return list(found.values())

@@ -30,6 +30,7 @@ from htbot.execution.ladder import limit_at, next_change_s
 from htbot.execution.states import OrderEvent, next_order_state
 from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.records import StoredIntent, ToldOrder
+from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
 from htbot.telemetry.failpoints import reach
 
@@ -177,7 +178,10 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
-        if intent.ref in self._met:  # the guard was faster with the same close
+        if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
+            live = self._live.get(intent.ref)
+            if live is not None and live.protective and not intent.protective and intent.exit_reason is not None:
+                self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
         self._met.add(intent.ref)
         self._parts.numbers.used_exit(intent.ref)
@@ -216,24 +220,26 @@ class OrderDesk:
         if intent.purpose is Purpose.ENTRY:
             return self._parts.last_look.at_entry(intent, now)
         working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
-        if working and all(live.protective for live in working) and intent.exit_reason is not None:
-            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
+        if working and all(live.protective for live in working):
             return "what stands at the broker for this trade is cancelled first, then it is closed"
         if working:
             return f"{working[0].intent.ref} closes it already"
         return self._parts.last_look.at_exit(intent, intent.quantity)
 
-    def first_limit(self, intent: OrderIntent) -> Decimal | None:
+    def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
 
-        None for an entry whose prices are gone.
+        `marks` are those quotes where the caller has just read them. None for an entry whose prices are gone.
         """
-        limit = limit_at(intent, self._parts.marks_of(intent), 0.0, None)
+        limit = limit_at(intent, marks or self._parts.marks_of(intent), 0.0, None)
         fresh = self._parts.clock() - intent.created_at <= PRICES_STAND
         return intent.limit if limit is None and fresh else limit
 
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
+        """It does not leave. Whoever wanted the trade closed still does: the guard closes it as soon as it can."""
         _log.warning("not sent: %s: %s", intent.ref, why)
+        if intent.exit_reason is not None:
+            self._parts.book.want_out(intent.trade_id, intent.exit_reason)
         self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
         self.settle(intent.trade_id, now)
 

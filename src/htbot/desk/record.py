@@ -6,7 +6,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from htbot.desk.open_book import StoredTrade
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import IntentState, OrderIntent, Purpose
+from htbot.domain.orders import IntentState, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
@@ -42,6 +42,7 @@ from htbot.services.trade_record import TradeRows, close_trade, refold_position,
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
 HALT_SOURCE = "desk"
+_UNDONE = frozenset({IntentState.REJECTED, IntentState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class DeskRecord:
 
         A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
         what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away.
+        Under the number of a protective order it is another wish, which waits again under a number of its own.
         A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more. A
         protective order stands beside others and closes nothing yet.
 
@@ -175,7 +177,7 @@ class DeskRecord:
             raise StopTrading(f"{intent.ref} left, and a later close of {trade.id} keeps it out of the record")
         if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
             if known is not None and known.intent != intent:
-                intents.rewrite(intent, close.evidence)
+                _rewrite(intents, known, close)
             if not intent.protective:
                 close_trade(session, trade, intent)
         self._note(session, close)
@@ -244,6 +246,19 @@ class DeskRecord:
     ) -> bool:
         following = next_intent_state(state, event)
         return IntentRepository(session).move(ref, state, following, epoch=self.epoch, at=now, reason=reason)
+
+
+def _rewrite(intents: IntentRepository, known: StoredIntent, close: Close) -> None:
+    """What left is not what waited under its reference.
+
+    A task may ask for a close under a number that the journal has given to a stop or target: its wish is its own.
+    """
+    wish = known.intent
+    intents.rewrite(close.intent, close.evidence)
+    if close.intent.protective and not wish.protective:
+        number = intents.next_sequence(wish.strategy, wish.account, wish.session, Purpose.EXIT)
+        ref = order_reference(wish.strategy, wish.account, wish.session, Purpose.EXIT, number)
+        intents.add(replace(wish, ref=ref), known.evidence)
 
 
 def settle_due(session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
@@ -317,19 +332,21 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exits=rows.facts.reasons,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
-        unmet=_unmet(rows, trade),
+        unmet=_unmet(rows),
     )
 
 
-def _unmet(rows: TradeRows, trade: Trade) -> bool:
+def _unmet(rows: TradeRows) -> bool:
     """Whether somebody wanted the trade closed and no order is under way for it.
 
-    A close that meets a stop or target at the broker is withdrawn; it comes again when they have ended.
+    The broker refused the close, has never seen it, or the desk itself had taken it and did not send it: because of a
+    stop or target that stands there, or because what it closes was not shown yet. One that a person took back before
+    any desk had it is not wanted any more.
     """
-    if rows.last_exit is None or rows.live_exit is not None:
+    last = rows.last_exit
+    if last is None or rows.live_exit is not None:
         return False
-    state = rows.last_exit.state
-    return state is IntentState.REJECTED or (state is IntentState.WITHDRAWN and trade.plain is not None)
+    return last.state in _UNDONE or (last.state is IntentState.WITHDRAWN and last.claim_epoch is not None)
 
 
 def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:

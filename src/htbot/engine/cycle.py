@@ -90,6 +90,9 @@ def decide(inputs: CycleInputs) -> CycleOutcome:
 def confirm(inputs: CycleInputs, outcome: CycleOutcome, answer: WhatIf) -> CycleOutcome:
     """What becomes of an entry when the broker has answered its what-if: as it was, with two rules more, or refused.
 
+    `inputs` are those of `decide`, with the book as it is by now: while the broker was asked, others of the account may
+    have decided, so every rule is asked once more.
+
     Raises:
         CallerMistake: the outcome has no entry that could be confirmed.
     """
@@ -97,7 +100,9 @@ def confirm(inputs: CycleInputs, outcome: CycleOutcome, answer: WhatIf) -> Cycle
     if not isinstance(outcome.decision, Approved) or signal is None or plan is None or session is None:
         raise CallerMistake("only an approved entry is shown to the broker")
     proposal = Proposal(signal, plan, inputs.snapshot, session)
-    decision = judge_margin(outcome.decision, proposal, inputs.book, inputs.limits, answer)
+    decision = judge(proposal, inputs.book, inputs.limits, inputs.as_of)
+    if isinstance(decision, Approved):
+        decision = judge_margin(decision, proposal, inputs.book, inputs.limits, answer)
     if isinstance(decision, RiskRefusal):
         return replace(outcome, decision=decision, intent=None, trade=None)
     return replace(outcome, decision=decision)

@@ -51,15 +51,42 @@ class EntryDesk:
     ask_margin: Callable[[OrderIntent], WhatIf]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A wish that has been before the gate; an entry that was shown to the broker with its proposal and the answer."""
+
+    decided: Decided
+    proposal: Proposal | None = None
+    answer: WhatIf | None = None
+
+
 def decide_shares(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: EntryDesk) -> Decided:
     """Put an entry before the gate, the broker's what-if last; a wish that comes to no order is refused."""
+    weighed = weigh_shares(wanted, snapshot, session, desk)
+    return settle_shares(weighed, desk.limits, desk.read_book)
+
+
+def weigh_shares(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: EntryDesk) -> Weighed:
+    """Put an entry before the gate, and show it to the broker when it passes."""
     try:
-        return _decide(wanted, snapshot, session, desk)
+        return _weigh(wanted, snapshot, session, desk)
     except Refused as refused:
-        return _refused(wanted.signal, refused)
+        return Weighed(_refused(wanted.signal, refused))
 
 
-def _decide(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: EntryDesk) -> Decided:
+def settle_shares(weighed: Weighed, limits: Limits, read_book: Callable[[], Book]) -> Decided:
+    """An entry that was shown to the broker is judged by every rule once more, on the book as it is by now."""
+    decided, proposal, answer = weighed.decided, weighed.proposal, weighed.answer
+    if proposal is None or answer is None:
+        return decided
+    book, signal = read_book(), decided.signal
+    decision = judge(proposal, book, limits, signal.as_of)
+    if not isinstance(decision, RiskRefusal):
+        decision = judge_margin(decision, proposal, book, limits, answer)
+    return Decided(signal, decision) if isinstance(decision, RiskRefusal) else replace(decided, decision=decision)
+
+
+def _weigh(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: EntryDesk) -> Weighed:
     signal, config, limits = wanted.signal, wanted.config, desk.limits
     if not wanted.fresh:
         raise Refused("snapshot_age", "the bar was seen too late", limit="a fresh bar", value=signal.reason)
@@ -74,14 +101,11 @@ def _decide(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: E
     proposal = Proposal(signal, plan, told, session)
     decision = judge(proposal, book, limits, signal.as_of)
     if isinstance(decision, RiskRefusal):
-        return Decided(signal, decision)
+        return Weighed(Decided(signal, decision))
     window = trading_window(session, limits.hours)
     terms = EntryTerms(book.next_sequence, wanted.config_hash, rules, None, min(window.entry_until, rules.exit_at))
     intent, trade = entry_intent(decision, proposal, terms)
-    final = judge_margin(decision, proposal, book, limits, desk.ask_margin(intent))
-    if isinstance(final, RiskRefusal):
-        return Decided(signal, final)
-    return Decided(signal, final, trade, intent)
+    return Weighed(Decided(signal, decision, trade, intent), proposal, desk.ask_margin(intent))
 
 
 def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:

@@ -141,7 +141,7 @@ def bounds_usd(trade: Trade, credit: Decimal) -> tuple[Decimal | None, Decimal |
 
 
 def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -> tuple[ExitDecision | None, ExitWatch]:
-    quiet = replace(watch, pending=None, since=None)
+    quiet = watch if watch.pending is None and watch.since is None else replace(watch, pending=None, since=None)
     pnl, natural = open_pnl(trade, marks, trade.rules.pnl_basis), open_pnl(trade, marks, "natural")
     if pnl is None or natural is None:
         return None, quiet

@@ -71,7 +71,7 @@ class QuoteSieve:
         return any(self._jumped(*pair) for pair in sides)
 
     def _jumped(self, before: float | None, after: float | None) -> bool:
-        if before is None or after is None or not (_is_price(before) and _is_price(after)):
+        if before == after or before is None or after is None or not (_is_price(before) and _is_price(after)):
             return False
         low, high = sorted((before, after))
         return high >= self._belief.factor * low and high - low >= self._belief.usd

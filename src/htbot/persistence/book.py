@@ -18,6 +18,8 @@ from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
 # quantity and the worst price it accepts, whatever part of it is filled. Shares can lose what lies before their stop.
+# What is live, and every order of the day, counts whatever its market time is: of two decisions the one on the older
+# quotes may be committed last, and it has to see the other.
 _BOOK = text(
     """
 WITH account_trades AS (
@@ -25,8 +27,8 @@ WITH account_trades AS (
            state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
-    WHERE account = :account AND opened_at <= :as_of
-      AND (session BETWEEN :week_begins AND :session OR state = ANY(:live_trades))
+    WHERE account = :account
+      AND (state = ANY(:live_trades) OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
            count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
@@ -34,7 +36,7 @@ WITH account_trades AS (
            count(*) FILTER (WHERE this_week) AS trades_this_week,
            count(*) FILTER (WHERE mine AND today) AS entries_today,
            max(closed_at) FILTER (WHERE mine AND today AND state = 'closed' AND closed_at <= :as_of) AS last_exit_at,
-           max(opened_at) FILTER (WHERE mine AND today) AS last_entry_at,
+           max(opened_at) FILTER (WHERE mine AND today AND opened_at <= :as_of) AS last_entry_at,
            coalesce(sum(net_usd) FILTER (WHERE mine AND today), 0) AS strategy_realized_today_usd,
            coalesce(sum(net_usd) FILTER (WHERE today), 0) AS account_realized_today_usd
     FROM account_trades
@@ -43,31 +45,33 @@ WITH account_trades AS (
            count(*) FILTER (WHERE created_at > CAST(:as_of AS timestamptz) - interval '1 minute') AS orders_last_minute,
            count(*) FILTER (WHERE session = :session) AS orders_today
     FROM intents
-    WHERE account = :account AND created_at <= :as_of
+    WHERE account = :account
       AND (state = ANY(:live_intents) OR session = :session
            OR created_at > CAST(:as_of AS timestamptz) - interval '1 minute')
 ), recent AS (
     SELECT jsonb_build_array(created_at, action, quantity, legs) AS entry
     FROM intents
-    WHERE account = :account AND purpose = 'entry' AND created_at <= :as_of
+    WHERE account = :account AND purpose = 'entry'
       AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
     ORDER BY created_at DESC
     LIMIT 1000
 ), held AS (
     SELECT trade.symbol, trade.width, trade.rules, trade.legs, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
            CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END AS credit,
-           (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units
+           (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units,
+           entry.ref IS NOT NULL OR trade.opened_at > CAST(:as_of AS timestamptz) - interval '1 minute' AS unseen
     FROM trades AS trade
     LEFT JOIN intents AS entry
         ON entry.trade_id = trade.id AND entry.purpose = 'entry' AND entry.state = ANY(:live_intents)
-    WHERE trade.account = :account AND trade.opened_at <= :as_of AND trade.state = ANY(:live_trades)
+    WHERE trade.account = :account AND trade.state = ANY(:live_trades)
 ), at_risk AS (
-    SELECT symbol, sum(loss_usd) AS loss_usd, sum(value_usd) AS value_usd
+    SELECT symbol, sum(loss_usd) AS loss_usd, sum(value_usd) AS value_usd,
+           sum(value_usd) FILTER (WHERE unseen) AS unseen_usd
     FROM (
-        SELECT symbol, (width - credit) * units AS loss_usd, (width - credit) * units AS value_usd
+        SELECT symbol, unseen, (width - credit) * units AS loss_usd, (width - credit) * units AS value_usd
         FROM held WHERE width IS NOT NULL
         UNION ALL
-        SELECT symbol, greatest(0, least(
+        SELECT symbol, unseen, greatest(0, least(
             abs(credit) * units,
             (rules ->> 'stop_loss_usd')::numeric,
             (-credit - ratio * (rules ->> 'stop_price')::numeric) * units
@@ -79,6 +83,7 @@ WITH account_trades AS (
 SELECT traded.*, ordered.*,
     (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
     (SELECT coalesce(sum(loss_usd), 0) FROM at_risk) AS open_maximum_loss_usd,
+    (SELECT coalesce(sum(unseen_usd), 0) FROM at_risk) AS unseen_value_usd,
     (SELECT coalesce(jsonb_object_agg(symbol, value_usd::text), '{}') FROM at_risk) AS value_by_symbol_usd,
     (SELECT count(*) FROM signals
      WHERE strategy = :strategy AND account = :account AND as_of <= :as_of
@@ -127,13 +132,32 @@ class BookQuery:
     def read(self, key: BookKey, as_of: datetime) -> Book:
         """The book at a market time, held until the transaction ends: a second decision waits for the first to commit.
 
+        It is held for this strategy only, so that it may stay held while the broker is asked. What comes of it is
+        committed on `read_last`.
+
         Entries count whether they filled or not, as their levels do (RULINGS 2). Halts that nobody cleared count
         whatever their market time is. Realised P&L is gross less commissions, each as far as it is known.
         """
-        # A statement of its own: the book must be read after the wait, not as of its beginning.
-        name = f"book {key.strategy} {key.account}"
-        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        self._hold(f"book {key.strategy} {key.account}")
         return self.peek(key, as_of)
+
+    def read_last(self, key: BookKey, as_of: datetime) -> Book:
+        """The book that an entry is committed on: nobody else of the account commits one until the transaction ends.
+
+        Strategies share the limits of their account, so each sees the others' intents (decision 0033). It comes last:
+        whoever holds the account neither asks the broker any more nor takes another strategy's book, so that nobody
+        waits for long and no two wait for each other.
+        """
+        self.hold_account(key.account)
+        return self.peek(key, as_of)
+
+    def hold_account(self, account: str) -> None:
+        """The same hold without a reading, for several entries that are committed together."""
+        self._hold(f"account {account}")
+
+    def _hold(self, name: str) -> None:
+        """A statement of its own: the book must be read after the wait, not as of its beginning."""
+        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
     def peek(self, key: BookKey, as_of: datetime) -> Book:
         """The same for people who look: nothing is decided from it, so nobody is waited for."""
@@ -163,6 +187,7 @@ def _to_book(row: RowMapping) -> Book:
         account_realized_today_usd=plain_money(row["account_realized_today_usd"]),
         open_maximum_loss_usd=plain_money(row["open_maximum_loss_usd"]),
         value_by_symbol_usd={symbol: plain_money(Decimal(usd)) for symbol, usd in row["value_by_symbol_usd"].items()},
+        unseen_value_usd=plain_money(row["unseen_value_usd"]),
         orders_last_minute=row["orders_last_minute"],
         account_open_trades=row["account_open_trades"],
         trades_today=row["trades_today"],

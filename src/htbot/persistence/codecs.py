@@ -17,6 +17,7 @@ from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules
 
 JsonObject = dict[str, Any]
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def legs_to_json(legs: Iterable[Leg]) -> list[JsonObject]:
@@ -171,9 +172,11 @@ def plain(value: object) -> Any:  # noqa: PLR0911
     Raises:
         TypeError: the value is of a kind that has no agreed text.
     """
+    if type(value) in _PLAIN:  # most of it: a close waits for this
+        return value
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, datetime | date):
         return value.isoformat()

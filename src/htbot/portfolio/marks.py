@@ -189,16 +189,15 @@ def _doubt_of_legs(
 ) -> str | None:
     for leg, mark in zip(legs, marked, strict=True):
         quote = quotes.get(leg.con_id)
-        name = leg.described
         if quote is None:
-            return f"no quote for {name}"
+            return f"no quote for {leg.described}"
         age_s = (as_of - quote.as_of).total_seconds()
         if age_s > age_limit_s:
-            return f"quote of {name} is {age_s:.1f} s old, limit {age_limit_s:g} s"
+            return f"quote of {leg.described} is {age_s:.1f} s old, limit {age_limit_s:g} s"
         if mark.bid is None or mark.ask is None:
-            return f"{name} has no {'bid' if mark.bid is None else 'ask'}"
+            return f"{leg.described} has no {'bid' if mark.bid is None else 'ask'}"
         if mark.bid > mark.ask:
-            return f"quote of {name} is crossed: bid {mark.bid} above ask {mark.ask}"
+            return f"quote of {leg.described} is crossed: bid {mark.bid} above ask {mark.ask}"
     return None
 
 

@@ -32,10 +32,11 @@ class Book:
     `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
-    `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what
-    those trades tie up: verticals their maximum loss, shares their price. `peak_equity_usd` is the highest equity on
-    record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales of
-    the last two weeks brought, by New York day.
+    `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what those trades tie up:
+    verticals their maximum loss, shares their price; `unseen_value_usd` is the part of it that the broker's figures may
+    not show yet: of entries that work or were decided within the last minute. `peak_equity_usd` is the highest equity
+    on record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales
+    of the last two weeks brought, by New York day.
     """
 
     open_trades: int = 0
@@ -49,6 +50,7 @@ class Book:
     strategy_realized_today_usd: Decimal = Decimal(0)
     account_realized_today_usd: Decimal = Decimal(0)
     open_maximum_loss_usd: Decimal = Decimal(0)
+    unseen_value_usd: Decimal = Decimal(0)
     orders_last_minute: int = 0
     account_open_trades: int = 0
     trades_today: int = 0

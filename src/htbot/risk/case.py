@@ -88,6 +88,12 @@ class Case:
         """What this trade ties up: a vertical its maximum loss, shares all that they cost."""
         return self.maximum_loss_usd if self.plain is None else self.plain.notional_usd
 
+    @property
+    def claim_usd(self) -> Decimal | None:
+        """What is held against the broker's figures: this trade, and what others tie up that those may not show yet."""
+        own = self.value_usd
+        return None if own is None else own + self.book.unseen_value_usd
+
 
 def usd(amount: Decimal | None) -> str:
     """Dollars as people read them, `unknown` when there is no number."""

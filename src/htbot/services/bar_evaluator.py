@@ -26,6 +26,7 @@ from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, 
 from htbot.engine.share_entries import Wanted
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
+from htbot.persistence.book import BookQuery
 from htbot.persistence.records import TRADE, StrategyInstance
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.repositories import (
@@ -323,28 +324,43 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
+        All are weighed first, which takes as long as the broker takes to answer; only then the account is held. By
+        name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
         acted: set[str] = set()
-        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[0].name, one[2].start_s)):
-            kept = outcome.kept.get(instance.name)
-            loop = None if kept is None else kept.observation
-            trader, snapshot, name = self._trader, look.snapshot, instance.name
-            if instance.mode != TRADE:
-                continue
-            if trader is None or snapshot is None or not isinstance(loop, RecordedLoop):
-                outcome.undone.add(name)
-                continue
-            if fired.action == "enter" and (look.exits_only or not instance.enabled):
-                outcome.undone.add(name)
-                continue  # disabled or stopped while it holds something: it is asked for its exits
-            wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)
-            done = alone(transaction, outcome.why_not, name, partial(trader.act, transaction, wish, snapshot))
+        trader, snapshot, why_not = self._trader, look.snapshot, outcome.why_not
+        wishes = self._wishes(look, outcome)
+        if trader is None or snapshot is None or not wishes:
+            return acted
+        acts = [
+            alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot))
+            for name, wish in wishes
+        ]
+        BookQuery(transaction).hold_account(look.account)
+        for (name, _wish), act in zip(wishes, acts, strict=True):
+            done = None if act is None else alone(transaction, why_not, name, act)
             if done:
                 acted.add(name)
             elif done is None:
                 outcome.undone.add(name)
         return acted
+
+    def _wishes(self, look: Look, outcome: _Outcome) -> list[tuple[str, Wanted]]:
+        """What is to be acted on; what is not now stays undone."""
+        wishes = []
+        for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[0].name, one[2].start_s)):
+            kept = outcome.kept.get(instance.name)
+            loop = None if kept is None else kept.observation
+            if instance.mode != TRADE:
+                continue
+            able = self._trader is not None and look.snapshot is not None
+            # disabled or stopped while it holds something: it is asked for its exits
+            able = able and not (fired.action == "enter" and (look.exits_only or not instance.enabled))
+            if able and isinstance(loop, RecordedLoop):
+                wishes.append((instance.name, _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)))
+            else:
+                outcome.undone.add(instance.name)
+        return wishes
 
 
 def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: ClosedBar) -> Wanted:

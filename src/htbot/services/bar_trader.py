@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.margin import MarginQuestion
 from htbot.engine.recorded import Fate, fate_of
-from htbot.engine.share_entries import EntryDesk, Wanted, decide_shares
+from htbot.engine.share_entries import EntryDesk, Wanted, settle_shares, weigh_shares
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
@@ -41,31 +42,37 @@ class TraderParts:
 
 
 class BarTrader:
-    """Acts on wishes, each in the caller's transaction."""
+    """Acts on wishes, each in the caller's transaction: first all are weighed, then they are acted on one by one."""
 
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def act(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> bool:
-        """Put an entry before the gate, or ask for an exit; False when its bar was decided on before."""
+    def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Callable[[], bool]:
+        """Put an entry before the gate and the broker; returns what is to be done about the wish.
+
+        That is done once the account is held: it answers False when the wish's bar was decided on before.
+        """
         if wanted.fired.action == "leave":
-            return leave(transaction, wanted.signal, wanted.ended_at)
-        signal = wanted.signal
+            return partial(leave, transaction, wanted.signal, wanted.ended_at)
+        signal, limits, books = wanted.signal, self._parts.limits_of(wanted.config), BookQuery(transaction)
         key = BookKey(signal.strategy, signal.account, signal.session)
         desk = EntryDesk(
-            limits=self._parts.limits_of(wanted.config),
-            read_book=lambda: self._book(transaction, key, signal.as_of),
+            limits=limits,
+            read_book=lambda: self._switched(books.read(key, signal.as_of)),
             ask_margin=lambda intent: self._parts.ask_margin(MarginQuestion.of(intent)),
         )
-        session = SessionRepository(transaction).get(signal.session)
-        return store_decided(transaction, decide_shares(wanted, snapshot, session, desk), snapshot)
+        weighed = weigh_shares(wanted, snapshot, SessionRepository(transaction).get(signal.session), desk)
 
-    def _book(self, transaction: Transaction, key: BookKey, as_of: datetime) -> Book:
-        book = BookQuery(transaction).read(key, as_of)
-        if self._parts.enabled:
-            return book
+        def enter() -> bool:
+            decided = settle_shares(weighed, limits, lambda: self._switched(books.read_last(key, signal.as_of)))
+            return store_decided(transaction, decided, snapshot)
+
+        return enter
+
+    def _switched(self, book: Book) -> Book:
+        """The book, halted while the person's switch is off."""
         off = "trading by strategies is switched off: set HTBOT_ENABLED=true"
-        return replace(book, halted_by=book.halted_by or off)
+        return book if self._parts.enabled else replace(book, halted_by=book.halted_by or off)
 
 
 def fates_of(transaction: Transaction, strategy: str, account: str, since: datetime) -> list[Fate]:

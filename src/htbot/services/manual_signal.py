@@ -281,7 +281,7 @@ class ManualSignals:
         wanted = Strikes(request.strike_short, request.strike_long, request.quantity, request.expiry)
         plan = plan_strikes(wanted, direction, scene.snapshot, scene.session.day)
         key = BookKey(STRATEGY, scene.snapshot.account, scene.session.day)
-        recorded = BookQuery(session).read(key, scene.as_of)
+        recorded = BookQuery(session).read_last(key, scene.as_of)
         book = dataclasses.replace(recorded, halted_by=recorded.halted_by or self._parts.halted_by())
         proposal = Proposal(_signal(request, direction, scene, book), plan, scene.snapshot, scene.session)
         decision = judge(proposal, book, scene.terms.limits, scene.as_of)

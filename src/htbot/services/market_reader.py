@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.bars import Bar
 from htbot.domain.decisions import Approved, RiskRefusal, RuleOutcome
-from htbot.domain.margin import MarginQuestion
+from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import OBSERVED
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
@@ -24,6 +24,7 @@ from htbot.persistence.repositories import (
     Series,
     SessionRepository,
 )
+from htbot.risk.book import Book
 from htbot.risk.limits import Limits
 from htbot.services.decision_record import store_decided
 from htbot.services.margin import AskMargin
@@ -49,6 +50,15 @@ class Switches:
 TRADES = Switches()
 NOT_ENABLED = Switches("the strategy is switched off: set HTBOT_ENABLED=true")
 _WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A decision that is not stored yet; `answer` is the broker's about its entry, None without one."""
+
+    inputs: CycleInputs
+    outcome: CycleOutcome
+    answer: WhatIf | None
 
 
 class MarketReader:
@@ -79,10 +89,14 @@ class MarketReader:
         return self._strategy.needs.symbol
 
     def read(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> CycleOutcome:
-        """Decide at `as_of` and store what came of it, in the caller's transaction.
+        """Decide at `as_of` and store what came of it, in the caller's transaction."""
+        return self.enter(transaction, self.weigh(transaction, snapshot, as_of))
 
-        An entry that every other rule has let through is shown to the broker meanwhile: the book stays locked, so that
-        the answer belongs to it, and one entry is asked about once.
+    def weigh(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> Weighed:
+        """Decide at `as_of`; nothing of it is stored yet.
+
+        An entry that every other rule has let through is shown to the broker meanwhile: the strategy's book stays
+        locked, so that one entry is asked about once.
         """
         session = self._session(transaction, as_of)
         series = Series(snapshot.world_id, self.symbol, self._strategy.needs.bar_minutes)
@@ -90,17 +104,12 @@ class MarketReader:
         if memory is not None and not memory.serves(as_of):
             memory = None
         bars = self._bars(transaction, series, session, memory, as_of)
-        book = BookQuery(transaction).read(
-            BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date()), as_of
-        )
-        if self._switches.off is not None:
-            book = replace(book, halted_by=book.halted_by or self._switches.off)
         inputs = CycleInputs(
             strategy=self._strategy,
             snapshot=snapshot,
             session=session,
             bars=bars,
-            book=book,
+            book=self._switched(BookQuery(transaction).read(self._key(snapshot, as_of), as_of)),
             limits=self._limits,
             as_of=as_of,
             memory=memory,
@@ -108,12 +117,28 @@ class MarketReader:
         outcome = decide(inputs)
         if self._switches.observed:
             outcome = _observed(outcome)
-        if outcome.intent is not None:
-            outcome = confirm(inputs, outcome, self._ask_margin(MarginQuestion.of(outcome.intent)))
         if memory is not None or len(bars) >= self._strategy.needs.warm_up_bars:
             self._memories[series] = outcome.memory  # older bars may still come before that
-        self._store(transaction, outcome, snapshot)
+        answer = None if outcome.intent is None else self._ask_margin(MarginQuestion.of(outcome.intent))
+        return Weighed(inputs, outcome, answer)
+
+    def enter(self, transaction: Transaction, weighed: Weighed) -> CycleOutcome:
+        """Store what came of it: an entry on the account's last book, by every rule once more."""
+        inputs, outcome = weighed.inputs, weighed.outcome
+        if weighed.answer is not None:
+            key, as_of = self._key(inputs.snapshot, inputs.as_of), inputs.as_of
+            book = self._switched(BookQuery(transaction).read_last(key, as_of))
+            outcome = confirm(replace(inputs, book=book), outcome, weighed.answer)
+        self._store(transaction, outcome, inputs.snapshot)
         return outcome
+
+    def _key(self, snapshot: Snapshot, as_of: datetime) -> BookKey:
+        return BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date())
+
+    def _switched(self, book: Book) -> Book:
+        """The book, halted while a person has switched the strategy off."""
+        off = self._switches.off
+        return book if off is None else replace(book, halted_by=book.halted_by or off)
 
     def get_trend(self, transaction: Transaction, world_id: str, as_of: datetime) -> int:
         """+1, -1 or 0 from every closed bar known at `as_of`."""

@@ -1,12 +1,13 @@
 """Who reads the market at an instant: the configured strategy first, then instances on options by name.
 
-Each decides in a savepoint of the one transaction, and sees what those before it have stored: two that fire at the same
-instant are judged one after the other, in the same order in every run. What fails, fails alone.
+Each decides in a savepoint of the one transaction. When all have, the account is held, and what they decided is stored
+one after the other, each judged on what those before it have stored: two that fire at the same instant come in the same
+order in every run. What fails, fails alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,12 +15,12 @@ from functools import partial
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.signals import Evaluation
-from htbot.engine.cycle import CycleOutcome
 from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.book import BookQuery
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
 from htbot.services.bar_acts import alone
-from htbot.services.market_reader import MarketReader
+from htbot.services.market_reader import MarketReader, Weighed
 
 ReaderOf = Callable[[StrategyInstance], MarketReader]
 SnapshotOf = Callable[[str], Snapshot | None]
@@ -31,6 +32,14 @@ class Reading:
 
     words: str | None = None
     failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """A reader and what it has decided."""
+
+    reader: MarketReader
+    weighed: Weighed
 
 
 class MarketSeats:
@@ -47,31 +56,47 @@ class MarketSeats:
         Raises:
             Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
         """
-        told = Reading()
-        read = partial(self._own.read, transaction, snapshot, as_of)
-        outcome = alone(transaction, told.failed, self._own.name, read, "")
-        told.words = None if outcome is None else outcome.evaluation.why_not or "signal"
+        told, weighed = Reading(), list[_Seat]()
+        own = alone(
+            transaction, told.failed, self._own.name, partial(self._own.weigh, transaction, snapshot, as_of), ""
+        )
+        if own is not None:
+            weighed.append(_Seat(self._own, own))
         instances = StrategyRepository(transaction).on_options()
+        unfit: dict[str, str] = {}
         for one in instances:
             seen = snapshot if one.symbol == snapshot.symbol else snapshot_of(one.symbol)
             why_not = _unfit(one, seen)
-            if seen is not None and why_not is None:
-                read = partial(self._read, one, transaction, seen, as_of)
-                if alone(transaction, told.failed, one.name, read, "") is None:
-                    why_not = f"failed: {told.failed[one.name]}"
-            if why_not is not None:
-                row = Evaluation(one.name, snapshot.account, one.symbol, as_of, 0, None, None, why_not)
+            if seen is None or why_not is not None:
+                unfit[one.name] = why_not or ""
+                continue
+            seat = alone(transaction, told.failed, one.name, partial(self._weigh, one, transaction, seen, as_of), "")
+            weighed += [] if seat is None else [seat]
+        self._enter(transaction, snapshot.account, weighed, told)
+        unfit |= {one.name: f"failed: {told.failed[one.name]}" for one in instances if one.name in told.failed}
+        for one in instances:
+            if one.name in unfit:
+                row = Evaluation(one.name, snapshot.account, one.symbol, as_of, 0, None, None, unfit[one.name])
                 EvaluationRepository(transaction).add(row)
         self._readers = {one.name: self._readers[one.name] for one in instances if one.name in self._readers}
         return told
 
-    def _read(
+    def _enter(self, transaction: Transaction, account: str, weighed: Sequence[_Seat], told: Reading) -> None:
+        if any(seat.weighed.answer is not None for seat in weighed):
+            BookQuery(transaction).hold_account(account)
+        for seat in weighed:
+            enter = partial(seat.reader.enter, transaction, seat.weighed)
+            outcome = alone(transaction, told.failed, seat.reader.name, enter, "")
+            if seat.reader is self._own and outcome is not None:
+                told.words = outcome.evaluation.why_not or "signal"
+
+    def _weigh(
         self, instance: StrategyInstance, transaction: Transaction, snapshot: Snapshot, as_of: datetime
-    ) -> CycleOutcome:
+    ) -> _Seat:
         known = self._readers.get(instance.name)
         if known is None or known[0] != instance:
             known = self._readers[instance.name] = instance, self._make(instance)
-        return known[1].read(transaction, snapshot, as_of)
+        return _Seat(known[1], known[1].weigh(transaction, snapshot, as_of))
 
 
 def _unfit(instance: StrategyInstance, seen: Snapshot | None) -> str | None:

@@ -120,6 +120,50 @@ def test_twenty_readings_are_one_entry(database: Database, wide: Database, marke
     assert sum(outcome.intent is not None for outcome in outcomes) >= 1
 
 
+class Other(SpxBreakout):
+    """A second strategy that sees the same."""
+
+    name = "other_breakout"
+
+
+@pytest.mark.parametrize(
+    ("limit", "rule"),
+    [
+        ({"max_concurrent_trades": 1}, "concurrent_trades"),
+        ({"daily_trade_limit": 1}, "daily_trades"),
+        ({"max_open_orders": 1}, "open_orders"),
+        ({"max_orders_per_day": 1}, "orders_per_day"),
+        ({"max_repeated_orders": 1}, "repeated_order"),
+        ({"max_risk_per_day_usd": Decimal(5_000)}, "day_risk"),
+        ({"max_position_size_usd": Decimal(5_000)}, "position_size"),
+        ({"max_symbol_exposure_fraction": Decimal("0.05")}, "symbol_exposure"),
+        ({"max_leverage": Decimal("0.05")}, "leverage"),
+    ],
+)
+def test_two_strategies_at_one_instant_keep_the_limits_of_their_account(
+    database: Database, market: World, limit: dict[str, Any], rule: str
+) -> None:
+    """Both have been let through and have asked the broker before either commits."""
+    asked = Barrier(2)
+
+    def answer(question: MarginQuestion) -> WhatIf:
+        asked.wait(60)
+        return enough_margin(question)
+
+    def decide(strategy: SpxBreakout) -> str | None:
+        worker = MarketReader(strategy, replace(limits_of("SPX"), **limit), answer)
+        with database.transaction() as session:
+            outcome = worker.read(session, market.snapshot(BREAKOUT), BREAKOUT)
+        assert outcome.decision is not None
+        return outcome.decision.refused_by.rule if isinstance(outcome.decision, RiskRefusal) else None
+
+    config = BreakoutConfig(rsi_window=2, ema_span=2)
+    with ThreadPoolExecutor(2) as pool:
+        refused_by = list(pool.map(decide, (SpxBreakout(config), Other(config))))
+    assert sorted(refused_by, key=str) == [None, rule]
+    assert rows(database, *DECISION) == {"evaluations": 2, "signals": 2, "risk_decisions": 2, "trades": 1, "intents": 1}
+
+
 @pytest.mark.ruling(2)
 def test_a_reading_again_is_no_second_entry(database: Database, market: World) -> None:
     worker = reader()

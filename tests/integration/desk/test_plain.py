@@ -11,9 +11,11 @@ from tests.support.broker import HeldOrder
 from tests.support.desk import Running, World
 
 from htbot.desk.clock import DeskClock
+from htbot.desk.record import Close
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, PriceStyle
 from htbot.domain.signals import PlainLeg
 from htbot.domain.trades import TradeState
+from htbot.execution.intents import ProtectivePlace, protective_intent
 from htbot.execution.messages import CommissionMessage
 from htbot.marketdata.clock_state import Mode
 from htbot.persistence.queries import trades, trading
@@ -255,6 +257,24 @@ async def test_half_of_a_target_that_filled_before_the_cancel_is_not_sold_again(
     await desk.turn()
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
     assert not world.broker.held
+
+
+async def test_a_close_asked_for_under_the_number_of_a_stop_keeps_its_wish(world: World) -> None:
+    """The journal has numbered the stop, and a task asks before the record knows of it."""
+    desk = await world.desk()
+    intent = await opened(world, desk)
+    trade = world.trade(intent.trade_id)
+    with world.database.transaction() as session:
+        asked = request_exit(session, trade.id, manual_decision(ExitReason.MANUAL, world.now, "asked"))
+        assert asked is not None
+        place = ProtectivePlace(3, "another group", 100)
+        stop = protective_intent(trade, STOP, Decimal("398.00"), world.now, place)
+        assert stop.ref == asked.intent.ref
+        desk.desk.trading.record.store_close(session, Close(stop, 70, {}))
+    assert world.stored(stop.ref).intent == stop
+    wish = world.exits(trade.id)[-1]
+    assert (wish.state, wish.sequence) == (IntentState.PENDING, 4)
+    assert wish.intent == plain.replace(asked.intent, ref=wish.intent.ref)
 
 
 async def test_everything_is_closed_by_one_command(world: World) -> None:

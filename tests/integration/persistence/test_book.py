@@ -104,13 +104,28 @@ def test_an_entry_that_never_filled_counts_as_entry_but_not_as_exit(database: Da
     assert (found.entries_today, found.open_trades, found.last_exit_at) == (1, 0, None)
 
 
-def test_another_account_and_what_comes_later_are_not_seen(database: Database, enter: Enter) -> None:
-    enter(5)
+def test_another_account_is_not_seen(database: Database, enter: Enter) -> None:
     enter(1, account="DU2")
+    assert book(database, at(4)) == Book()
+
+
+def test_what_was_decided_on_younger_quotes_and_committed_first_counts(database: Database, enter: Enter) -> None:
+    enter(5, strategy="other")
     found = book(database, at(4))
-    assert (found.open_trades, found.working_orders, found.entries_today) == (0, 0, 0)
-    assert found.open_maximum_loss_usd == 0
-    assert found.next_sequence == 6, "a reference is never used twice, whatever the clock says"
+    assert (found.account_open_trades, found.working_orders, found.orders_last_minute, found.orders_today) == (1,) * 4
+    assert found.open_maximum_loss_usd == found.unseen_value_usd == Decimal(3600)
+    assert len(found.recent_orders) == 1
+    assert (found.open_trades, found.entries_today, found.next_sequence) == (0, 0, 1)
+
+
+def test_what_the_brokers_figures_may_not_show_yet(database: Database, enter: Enter) -> None:
+    opened, intent = enter(1)
+    assert book(database, at(30)).unseen_value_usd == Decimal(3600), "it works"
+    end_entry(database, intent.ref, IntentState.EXPIRED)
+    save(database, replace(opened, state=TradeState.OPEN, credit=Decimal("4.20")), TradeState.OPENING)
+    assert book(database, at(1, 59)).unseen_value_usd == Decimal("3580.00"), "it has just been filled"
+    later = book(database, at(2))
+    assert (later.unseen_value_usd, later.open_maximum_loss_usd) == (0, Decimal("3580.00"))
 
 
 def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
@@ -137,7 +152,7 @@ def test_orders_of_the_day_and_the_entries_that_may_be_repeated(database: Databa
     later = book(database, at(11))
     assert [order.at for order in later.recent_orders] == [at(9), at(8)], "ten minutes, half open"
     assert later.orders_today == 4
-    assert book(database, at(0)).orders_today == 0
+    assert book(database, at(0)).orders_today == 4, "whatever the clock of their decisions says"
 
 
 def test_trades_of_the_account_by_day_and_week(database: Database, enter: Enter) -> None:
@@ -207,6 +222,18 @@ def test_a_second_decision_waits_for_the_first(database: Database, database_url:
             BookQuery(other).read(BookKey("other", ACCOUNT, DAY), NOON)
     with impatient.transaction() as other:
         assert BookQuery(other).read(KEY, NOON) == Book()
+    impatient.close()
+
+
+def test_the_last_book_is_held_for_the_account(database: Database, database_url: str) -> None:
+    impatient = Database(database_url, EngineOptions(lock_timeout_ms=30))
+    with database.transaction() as session:
+        BookQuery(session).read_last(KEY, NOON)
+        with pytest.raises(Retryable, match="lock timeout"), impatient.transaction() as other:
+            BookQuery(other).read_last(BookKey("other", ACCOUNT, DAY), NOON)
+        with impatient.transaction() as other:
+            BookQuery(other).read_last(BookKey("other", "DU2", DAY), NOON)
+            BookQuery(other).read(KEY, NOON)
     impatient.close()
 
 

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.support.accounts import FIGURES, AskedBroker
-from tests.support.record import ACCOUNT, WORLD
+from tests.support import plain
+from tests.support.accounts import ENOUGH, FIGURES, AskedBroker
+from tests.support.record import ACCOUNT, WORLD, approval
 from tests.support.watched import CALLER, Watch, later, session_of
 
 from htbot.bootstrap.limits import hours_of
@@ -24,6 +25,7 @@ from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderSta
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
 from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.book import BookQuery
 from htbot.persistence.engine import Database
 from htbot.persistence.records import IntentMove, StoredIntent, StoredSignal
 from htbot.persistence.repositories import (
@@ -32,6 +34,7 @@ from htbot.persistence.repositories import (
     FillRepository,
     IntentRepository,
     OrderRepository,
+    RiskDecisionRepository,
     SignalRepository,
     TradeRepository,
 )
@@ -79,6 +82,7 @@ class Floor:
     broker: AskedBroker = field(default_factory=AskedBroker)
     enabled: bool = True
     cash: Decimal = Decimal(100_000)
+    limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
         with self.watch.database.transaction() as session:
@@ -97,7 +101,7 @@ class Floor:
 
     def new_worker(self) -> BarEvaluator:
         def limits_of(config: BarConfig) -> Limits:
-            return replace(LIMITS, hours=hours_of(config, DEFAULT_HOURS))
+            return replace(self.limits, hours=hours_of(config, DEFAULT_HOURS))
 
         trader = BarTrader(TraderParts(limits_of, self.broker, enabled=self.enabled))
         return self.watch.new_worker(trader=trader)
@@ -270,6 +274,25 @@ def test_what_the_broker_has_no_margin_for_is_refused(floor: Floor) -> None:
     floor.play(0, 7)
     [signal] = floor.signals()
     assert "no short stock today" in (signal.refused_by or "")
+    assert not floor.intents()
+
+
+def test_what_another_strategy_has_entered_while_the_broker_was_asked_counts(floor: Floor) -> None:
+    def enter_another(_question: MarginQuestion) -> WhatIf:
+        other = replace(plain.trade(), account=ACCOUNT, session=session_of(DAY).day, opened_at=session_of(DAY).opens)
+        with floor.watch.database.transaction() as session:
+            BookQuery(session).hold_account(ACCOUNT)
+            RiskDecisionRepository(session).add(approval(1), None)
+            assert TradeRepository(session).add(other)
+        return ENOUGH
+
+    floor.broker.ask = enter_another
+    floor.limits = replace(LIMITS, max_concurrent_trades=1)
+    floor.worker = floor.new_worker()
+    floor.begin()
+    floor.play(0, 7)
+    [signal] = floor.signals()
+    assert (signal.refused_by or "").startswith("concurrent_trades")
     assert not floor.intents()
 
 

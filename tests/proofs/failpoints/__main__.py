@@ -86,7 +86,9 @@ def table(runs: list[Run], verdicts: list[Verdict]) -> str:
     """A row for each way and edge, then what the books say."""
     by_case: defaultdict[tuple[str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        by_case[run.case.what.value, run.case.edge, run.case.act].append(run)
+        by_case[
+            f"{run.case.what.value}, {'shares' if run.case.shares else 'spread'}", run.case.edge, run.case.act
+        ].append(run)
     lines = [
         "| what | edge | act | runs | resolved | back, median s | back, longest s | resolved, longest s |",
         "|" + "---|" * 8,

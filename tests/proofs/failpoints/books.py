@@ -58,6 +58,7 @@ def judge(runner: Runner, left: list[str]) -> Verdict:
     ours = {key[1]: position.quantity for key, position in fold(fills).items() if position.quantity}
     if ours != view.positions:
         verdict.differences.append(f"our fills make {ours}, the broker holds {view.positions}")
+    verdict.differences += _left_behind(view, stored, over=not left)
     told = {item.fill.exec_id for item in view.executions if isinstance(item, LegExecutionMessage)}
     missing, invented = told - {fill.exec_id for fill in fills}, {fill.exec_id for fill in fills} - told
     verdict.differences += [f"executions {kind}: {sorted(ids)}" for kind, ids in
@@ -65,6 +66,17 @@ def judge(runner: Runner, left: list[str]) -> Verdict:
     verdict.differences += [f"halted: {halt.reason}" for halt in halts]
     verdict.differences += [f"journal: {entry}" for entry in _untaken(runner)]
     return verdict
+
+
+def _left_behind(view: BrokerView, stored: dict[str, StoredIntent], *, over: bool) -> list[str]:
+    """When every trade is over the broker holds nothing of them, and no stop or target stands without a position."""
+    standing = [
+        f"{order.ref} stands at the broker without a position"
+        for order in view.orders
+        if not order.completed and order.ref in stored and stored[order.ref].intent.protective
+    ]
+    held = [f"{quantity} of {con_id} held after every trade" for con_id, quantity in view.positions.items() if quantity]
+    return [*standing, *held] if over else []
 
 
 def _duplicates(view: BrokerView, stored: dict[str, StoredIntent]) -> list[str]:
@@ -76,6 +88,8 @@ def _duplicates(view: BrokerView, stored: dict[str, StoredIntent]) -> list[str]:
     for item in view.executions:
         if isinstance(item, BagExecutionMessage):
             filled[item.ref] += item.quantity
+        elif item.fill.ref in stored and len(stored[item.fill.ref].intent.legs) == 1:
+            filled[item.fill.ref] += item.fill.quantity
     asked: dict[str, OrderIntent] = {ref: item.intent for ref, item in stored.items()}
     return [
         f"{ref}: {max(could[ref], filled[ref])} of {asked[ref].quantity}"

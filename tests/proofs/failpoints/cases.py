@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,15 +12,14 @@ from enum import StrEnum
 from random import Random
 
 from sqlalchemy.orm import Session as Transaction
-from tests.proofs.failpoints.site import Site
-from tests.support import record
+from tests.proofs.failpoints.site import Listed, Site
+from tests.support import plain, record
 
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.instruments import Right
-from htbot.domain.orders import ExitReason, IntentState
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.orders import ExitReason, IntentState, OrderIntent
+from htbot.domain.signals import PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules, Trade, TradeState
-from htbot.marketdata.snapshot import ListedOption
 from htbot.persistence.repositories import (
     CommandRepository,
     IntentRepository,
@@ -37,6 +37,7 @@ _ANY_CREDIT = Decimal("-0.05")
 # Indices from the money outwards, beyond what the desk streams: entries leave at their own limit and fill at once.
 _SOLD, _BOUGHT = range(9, 15), range(18, 27)
 _FAR = Decimal(1_000_000)
+_ABOVE = Decimal("1.02")
 _GUARD_WITHIN_S = 6.0
 _TRIES = 12
 _LONGEST_FREEZE_S = 60.0
@@ -55,18 +56,27 @@ CLAIMED_ONLY = frozenset({"before_claim", "after_claim"})
 JOURNAL_ONLY = frozenset({"before_journal", "after_journal"})
 
 
-def comes_to(what: What, edge: str) -> bool:
-    """Whether this way to the broker has that edge: what is claimed is not journalled, and the reverse."""
-    return edge not in (JOURNAL_ONLY if what in {What.ENTRY, What.TASK} else CLAIMED_ONLY)
+def comes_to(what: What, edge: str, *, shares: bool = False) -> bool:
+    """Whether this way to the broker has that edge: what is claimed is not journalled, and the reverse.
+
+    An entry of shares is followed by its stop and target, and a close by task waits for their end: both are journalled.
+    """
+    if what in {What.ENTRY, What.TASK}:
+        return shares or edge not in JOURNAL_ONLY
+    return edge not in CLAIMED_ONLY
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`act` is kill, stop (the watchdog has to kill) or pause (it is woken before the watchdog loses patience)."""
+    """`act` is kill, stop (the watchdog has to kill) or pause (it is woken before the watchdog loses patience).
+
+    With `shares` a share is traded, with its stop and target at the broker, otherwise a spread.
+    """
 
     what: What
     edge: str
     act: str
+    shares: bool = False
 
     @property
     def armed(self) -> tuple[str, ...]:
@@ -92,7 +102,14 @@ class Run:
 
 def all_cases(acts: tuple[str, ...]) -> list[Case]:
     """Every edge with every way that comes to it."""
-    return [Case(what, edge, act) for act in acts for edge in EDGES for what in What if comes_to(what, edge)]
+    return [
+        Case(what, edge, act, shares)
+        for act in acts
+        for edge in EDGES
+        for what in What
+        for shares in (False, True)
+        if comes_to(what, edge, shares=shares)
+    ]
 
 
 @dataclass(slots=True)
@@ -102,7 +119,7 @@ class Runner:
     site: Site
     rng: Random
     runs: list[Run] = field(default_factory=list)
-    puts: list[ListedOption] = field(default_factory=list)
+    listed: Listed | None = None
     opened: list[Run] = field(default_factory=list)
     lanes: int = 0
     lives: int = 0
@@ -165,24 +182,24 @@ class Runner:
         self._arm(case)
         return self._approve(case)
 
-    def stock(self, count: int) -> None:
-        """Open some trades beforehand, for closes by task: they need not wait then for what is in doubt."""
+    def stock(self, cases: Iterable[Case]) -> None:
+        """Open trades beforehand, for closes by task: they need not wait then for what is in doubt."""
         self.site.until(self.site.enabled, "entries may leave")
-        asked = [self._approve(Case(What.TASK, "", KILL)) for _ in range(count)]
+        asked = [self._approve(case) for case in cases if case.what is What.TASK]
         self._until_over(asked)
         self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
 
-    def _stocked(self) -> Run | None:
+    def _stocked(self, case: Case) -> Run | None:
         """A trade that was opened beforehand and is still open: a close by line closes those too."""
-        while self.opened:
-            run = self.opened.pop()
+        for run in [run for run in self.opened if run.case.shares is case.shares]:
+            self.opened.remove(run)
             if self._state(run) is TradeState.OPEN:
                 return run
         return None
 
     def _close(self, case: Case) -> Run:
         """Open first, unharmed; then arm, and let the close come."""
-        run = (self._stocked() if case.what is What.TASK else None) or self._open(case)
+        run = (self._stocked(case) if case.what is What.TASK else None) or self._open(case)
         run.case = case
         self._arm(case)
         return run
@@ -263,12 +280,17 @@ class Runner:
     # --- the record ------------------------------------------------------------------------------------------------
 
     def _now(self) -> datetime:
-        self.puts = self.puts or self.site.puts()
+        self._market()
         return self.site.market_now()
+
+    def _market(self) -> Listed:
+        self.listed = self.listed or self.site.listed()
+        return self.listed
 
     def _legs(self) -> tuple[SpreadLeg, SpreadLeg]:
         """No contract is sold by one trade and bought by another: the broker would show nothing of either."""
-        short, long = self.puts[self.rng.choice(_SOLD)], self.puts[self.rng.choice(_BOUGHT)]
+        puts = self._market().puts
+        short, long = puts[self.rng.choice(_SOLD)], puts[self.rng.choice(_BOUGHT)]
         sold, bought = (
             SpreadLeg(item.con_id, record.SYMBOL, record.DAY, item.strike, Right.PUT, ratio)
             for item, ratio in ((short, -1), (long, 1))
@@ -284,17 +306,24 @@ class Runner:
     def _approve(self, case: Case) -> Run:
         self.lanes += 1
         number, now = self.lanes, self._now()
-        legs = self._legs()
         strategy = f"lane{number:04d}"
+        name = f"{strategy}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1"
         far = now + timedelta(hours=4)
         due = now + timedelta(seconds=_GUARD_WITHIN_S * self.site.speed) if case.what is What.GUARD else far
+        trade, intent = (self._shares if case.shares else self._spread)(number, strategy, name, now, due)
+        signal_ = replace(record.signal(4000.0 + number), strategy=strategy, as_of=now)
+        with self.site.database.transaction() as transaction:
+            _store(transaction, signal_, number, trade, intent)
+        return Run(case, trade.id, intent.ref)
+
+    def _spread(self, number: int, strategy: str, name: str, now: datetime, due: datetime) -> tuple[Trade, OrderIntent]:
+        legs = self._legs()
         trade = record.trade(
-            number, id=f"{strategy}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1", strategy=strategy, legs=legs,
-            quantity=1 + number % 3, width=abs(legs[0].strike - legs[1].strike), opened_at=now,
-            rules=ExitRules(_FAR, _FAR, due, due),
+            number, id=name, strategy=strategy, legs=legs, quantity=1 + number % 3,
+            width=abs(legs[0].strike - legs[1].strike), opened_at=now, rules=ExitRules(_FAR, _FAR, due, due),
         )  # fmt: skip
         good_till = now + timedelta(seconds=60)
-        intent = record.entry(
+        return trade, record.entry(
             trade,
             1,
             limit=_ANY_CREDIT,
@@ -302,10 +331,19 @@ class Runner:
             good_till=good_till,
             decision_id=record.decision_id(number),
         )
-        signal_ = replace(record.signal(4000.0 + number), strategy=strategy, as_of=now)
-        with self.site.database.transaction() as transaction:
-            _store(transaction, signal_, number, trade, intent)
-        return Run(case, trade.id, intent.ref)
+
+    def _shares(self, number: int, strategy: str, name: str, now: datetime, due: datetime) -> tuple[Trade, OrderIntent]:
+        """Bought well above the touch; its stop and target are out of reach, and stand at the broker."""
+        market = self._market()
+        price = market.share_price
+        rules = ExitRules(None, None, due, due, stop_price=price / 2, target_price=price * 2)
+        leg = PlainLeg(market.share_con_id, plain.SYMBOL, 1)
+        trade = plain.trade(
+            number, leg, id=name, strategy=strategy, quantity=10 * (1 + number % 3), opened_at=now, rules=rules
+        )
+        limit = (price * _ABOVE).quantize(plain.CENT)
+        made = plain.entry(trade, 1, limit=str(limit), decision_id=record.decision_id(number))
+        return trade, made
 
 
 def _store(transaction: Transaction, signal_: object, number: int, trade: Trade, intent: object) -> None:

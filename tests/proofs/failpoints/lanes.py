@@ -55,7 +55,7 @@ def _play(lane: Lane, tell: Tell) -> Outcome:
     try:
         site.start()
         runner = Runner(site, Random(lane.seed))
-        runner.stock(sum(case.what is What.TASK for case in lane.cases))
+        runner.stock(lane.cases)
         for case in lane.cases:
             tell(runner.run(case))
         verdict = judge(runner, runner.finish())
@@ -68,7 +68,7 @@ def short_form() -> tuple[list[Case], ...]:
     """Every edge killed twice, of a close and where an entry comes to it of an entry, and frozen once, in four lanes.
 
     What needs an entry comes first in its lane: entries wait until nothing is in doubt, closes do not. A close by line
-    closes everything, so it comes last.
+    closes everything, so it comes last. Every second case is traded in shares, with stop and target at the broker.
     """
     claimed = [edge for edge in EDGES if edge not in JOURNAL_ONLY]
     journal = [edge for edge in EDGES if edge in JOURNAL_ONLY]
@@ -84,4 +84,4 @@ def short_form() -> tuple[list[Case], ...]:
 
 
 def _cases(what: What, edges: Sequence[str], act: str) -> list[Case]:
-    return [Case(what, edge, act) for edge in edges]
+    return [Case(what, edge, act, shares=number % 2 == 1) for number, edge in enumerate(edges)]

@@ -13,12 +13,13 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import text
-from tests.support import record
+from tests.support import plain, record
 
 from htbot.adapters.calendar import load_sessions
 from htbot.adapters.ib.session import IbAddress, IbSession
@@ -88,6 +89,15 @@ class Supervised:
         self.signal(signal.SIGKILL)
         if self._thread.is_alive():
             self._thread.join(timeout=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What can be traded here: puts out of the money, nearest first; a share's contract id and its last price."""
+
+    puts: list[ListedOption]
+    share_con_id: int
+    share_price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +223,11 @@ class Site:
         await session.connect()
         return session
 
-    def puts(self) -> list[ListedOption]:
-        """Puts out of the money as the broker lists them, nearest first; market time is known from here on."""
-        return _talk(self._puts())
+    def listed(self) -> Listed:
+        """What the broker lists; market time is known from here on."""
+        return _talk(self._list())
 
-    async def _puts(self) -> list[ListedOption]:
+    async def _list(self) -> Listed:
         told: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
 
         def hear(message: object) -> None:
@@ -231,11 +241,14 @@ class Site:
             spx = await session.qualify(underlying)
             spot = (await session.history(spx, 15, 1))[-1].close
             listed = await session.listed_options(underlying, record.DAY)
+            share = await session.qualify(UNDERLYINGS[plain.SYMBOL])
+            price = (await session.history(share, 15, 1))[-1].close
             session.request_time()
             self._began = (await told, time.monotonic())
         finally:
             session.disconnect()
-        return [option for option in reversed(listed) if option.right is Right.PUT and float(option.strike) < spot]
+        puts = [option for option in reversed(listed) if option.right is Right.PUT and float(option.strike) < spot]
+        return Listed(puts, share.con_id, Decimal(repr(price)).quantize(plain.CENT))
 
     def market_now(self) -> datetime:
         """Market time; no later than the desk's, which the broker tells in whole seconds."""

@@ -146,6 +146,22 @@ def test_gross_leverage_counts_this_trade() -> None:
     expect(with_gross(None), "leverage", "unknown")
 
 
+@pytest.mark.parametrize(
+    ("rule", "limits", "told"),
+    [
+        ("leverage", replace(LIMITS, max_leverage=Decimal("0.072")), {}),
+        ("buying_power", LIMITS, {"buying_power": Decimal(7_200)}),
+        ("settlement", replace(LIMITS, account_kind=AccountKind.CASH), {}),
+    ],
+)
+def test_entries_under_way_are_put_to_the_brokers_figures(rule: str, limits: Limits, told: dict[str, Decimal]) -> None:
+    figures = replace(FIGURES, settled_cash=Decimal(7_200), total_cash=Decimal(7_200), available_funds=Decimal(3_000))
+    one = replace(BOOK, unseen_value_usd=Decimal(3_600))
+    assert asked(one, limits, figures=figures, **told) is None
+    two = replace(BOOK, unseen_value_usd=Decimal(3700))
+    expect(asked(two, limits, figures=figures, **told), rule, "0.0730" if rule == "leverage" else "7300.00")
+
+
 def test_notional_of_the_order() -> None:
     limits = replace(LIMITS, max_order_notional_usd=Decimal(4_000))
     assert asked(limits=limits) is None

@@ -111,7 +111,7 @@ def enter(transaction: Transaction, lane: Lane, snapshot: Snapshot, limits: Limi
         plan = _plan(lane, snapshot)
     except Refused as refused:
         return Entered(None, refused.rule)
-    book = BookQuery(transaction).read(BookKey(lane.strategy, snapshot.account, session.day), as_of)
+    book = BookQuery(transaction).read_last(BookKey(lane.strategy, snapshot.account, session.day), as_of)
     signal = _signal(lane, snapshot, session, 1 + len(book.spent_levels))
     proposal = Proposal(signal, plan, snapshot, session)
     decision = judge(proposal, book, limits, as_of)

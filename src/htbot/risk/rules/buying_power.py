@@ -7,11 +7,13 @@ from htbot.risk.case import Case, Verdict, usd
 
 
 def check(case: Case) -> RuleOutcome:
-    """Buying power >= maximum loss of a vertical, price of shares; unknown buying power refuses."""
-    power, own = case.proposal.snapshot.buying_power, case.value_usd
+    """Buying power >= what this trade and entries under way tie up: verticals their maximum loss, shares their price.
+
+    Unknown buying power refuses.
+    """
+    power, own = case.proposal.snapshot.buying_power, case.claim_usd
     verdict = Verdict("buying_power", usd(power))
     if power is None or own is None:
         return verdict.refused(usd(own), "buying power or the order's value is unknown")
-    return verdict.when(
-        own <= power, usd(own), f"{own:.2f} USD that the trade ties up are above buying power {power:.2f}"
-    )
+    reason = f"{own:.2f} USD that this trade and entries under way tie up are above buying power {power:.2f}"
+    return verdict.when(own <= power, usd(own), reason)

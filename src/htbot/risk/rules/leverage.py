@@ -8,8 +8,8 @@ from htbot.risk.exposure import gross_leverage
 
 
 def check(case: Case) -> RuleOutcome:
-    """(Value of all positions, long and short + what this trade ties up) / net liquidation <= limit."""
-    snapshot, own = case.proposal.snapshot, case.value_usd
+    """(Value of all positions + what this trade and entries under way tie up) / net liquidation <= limit."""
+    snapshot, own = case.proposal.snapshot, case.claim_usd
     limit, gross, worth = case.limits.max_leverage, snapshot.figures.gross_position_value, snapshot.net_liquidation
     verdict = Verdict("leverage", f"{limit:.2f}")
     leverage = gross_leverage(gross, own, worth)

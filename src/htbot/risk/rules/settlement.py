@@ -12,12 +12,12 @@ from htbot.risk.case import UNKNOWN, Case, Verdict, usd
 
 
 def check(case: Case) -> RuleOutcome:
-    """What the trade ties up is covered by settled cash.
+    """What this trade and entries under way tie up is covered by settled cash.
 
     Covered by unsettled cash only, closing it before settlement would be a good-faith violation: refused or warned, as
     set. Not covered by cash at all is freeriding: always refused.
     """
-    kind, own, figures = case.account_kind, case.value_usd, case.proposal.snapshot.figures
+    kind, own, figures = case.account_kind, case.claim_usd, case.proposal.snapshot.figures
     if kind is AccountKind.MARGIN:
         return Verdict("settlement", "none").passed("margin account")
     settled, cash = _settled(case), figures.total_cash
