@@ -15,7 +15,7 @@ from tests.support.synthetic_file import write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import APART, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
@@ -84,6 +84,7 @@ def check_parity(day: DemoResult, names: list[str]) -> None:
     same = against_backtest(day, names)
     assert same.summary["divergence"] is None
     assert same.identical
+    assert same.summary["inputs"]["settings"] == dict(APART)
     assert same.summary["compared"] == {
         "bars": 78 * len(names),
         "evaluations": 780 * len(names),
