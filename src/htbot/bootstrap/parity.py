@@ -47,7 +47,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings` are those of instances."""
+    """The options of `htbot parity`. No `strategies`: strategy 1 and all on shares; `settings`: those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None
