@@ -10,7 +10,7 @@ from decimal import Decimal
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.signals import Leg
-from htbot.domain.trades import Trade
+from htbot.domain.trades import RECORDED, Trade
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
 
@@ -19,7 +19,7 @@ NET_PRICE_TOLERANCE = Decimal("0.005")
 
 @dataclass(frozen=True, slots=True)
 class TradeResult:
-    """What the fills of one trade say.
+    """What the fills of one trade say, to the decimals that the record keeps: memory and record are equal.
 
     `opened` and `closed` are whole spreads; `credit` and `debit` averages per unit, None before the first
     spread. `gross_usd` is the realised part, commissions apart; `commissions_usd` is None while one is unknown.
@@ -98,6 +98,7 @@ def trade_result(legs: Sequence[Leg], entry: Iterable[Fill], exits: Iterable[Fil
     gross = None
     if credit is not None and debit is not None:
         gross = (credit - debit) * legs[0].multiplier * closed
+    credit, debit, gross = _recorded(credit), _recorded(debit), _recorded(gross)
     return TradeResult(opened, closed, credit, debit, gross, commissions([*entered, *exited]))
 
 
@@ -137,6 +138,10 @@ def assert_net_price(legs: Sequence[Leg], fills: Iterable[Fill], bag_price: Deci
         raise StopTrading(f"BAG executed at {bag_price}, a leg has no execution")
     if abs(legs_price - bag_price) > NET_PRICE_TOLERANCE:
         raise StopTrading(f"BAG executed at {bag_price}, its legs sum to {legs_price}")
+
+
+def _recorded(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else amount.quantize(RECORDED)
 
 
 def _average(leg: Leg, fills: Sequence[Fill]) -> Decimal | None:

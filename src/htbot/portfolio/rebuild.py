@@ -13,11 +13,10 @@ from decimal import Decimal
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.positions import Position
-from htbot.domain.trades import Trade, TradeState
+from htbot.domain.trades import RECORDED, Trade, TradeState
 from htbot.portfolio.pnl import TradeResult, trade_result
 from htbot.portfolio.positions import fold, latest
 
-_SIXTH = Decimal("0.000001")
 _CENT = Decimal("0.01")
 _ENDED = frozenset({TradeState.CLOSED, TradeState.VOID})
 
@@ -161,7 +160,7 @@ def _day_values(
 
 
 def _sixth(amount: Decimal | None) -> Decimal:
-    return Decimal(0) if amount is None else amount.quantize(_SIXTH)
+    return Decimal(0) if amount is None else amount.quantize(RECORDED)
 
 
 def _compare(table: str, key: str, values: Mapping[str, tuple[object, object]]) -> list[Difference]:
@@ -179,7 +178,7 @@ def _text(value: object) -> str | None:
         return value.isoformat()
     if not isinstance(value, Decimal):
         return str(value)
-    exact = value.quantize(_SIXTH)
+    exact = value.quantize(RECORDED)
     cents = exact.quantize(_CENT)
     return format(cents if cents == exact else exact.normalize(), "f")
 

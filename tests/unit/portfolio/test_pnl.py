@@ -57,6 +57,16 @@ def test_partial_fills_average() -> None:
     assert result.gross_usd == Decimal(410)
 
 
+def test_an_average_without_an_end_is_what_the_record_keeps() -> None:
+    opened = [fill(f"s{n}.01.01", SHORT, Action.SELL, "6.00") for n in range(3)]
+    opened += [fill(f"l{n}.01.01", LONG, Action.BUY, "1.00") for n in range(3)]
+    closed = [fill(f"b{n}.01.01", SHORT, Action.BUY, price) for n, price in enumerate(("2.00", "2.00", "2.01"))]
+    closed += [fill(f"c{n}.01.01", LONG, Action.SELL, "1.00") for n in range(3)]
+    result = trade_result(LEGS, opened, closed)
+    assert (result.credit, result.debit) == (Decimal(5), Decimal("1.003333"))
+    assert result.gross_usd == Decimal(1199), "the cash of it, not of a rounded average"
+
+
 def test_closing_more_than_was_opened_stops() -> None:
     with pytest.raises(StopTrading, match="close 1 spreads, entry fills opened 0"):
         trade_result(LEGS, [], exit_fills())
