@@ -1,5 +1,5 @@
-"""One trading day through the whole stack, every strategy in it: the rules hold on what it left, the same day goes the
-same way twice, and a backtest goes that way too (RULINGS 40: one stack day serves them all)."""
+"""One trading day through the whole stack, strategy 1 and every strategy on shares in it: the rules hold on what it
+left, the same day goes the same way twice, and a backtest goes that way too (RULINGS 40: one stack day for all)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.synthetic_file import write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import APART, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
@@ -63,7 +63,7 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     catalogue = strategies()
     names = every_name(catalogue)
-    assert set(names) == set(SYMBOLS), "every strategy that the stack runs takes part"
+    assert set(names) == set(SYMBOLS), "each of the day has a symbol"
     stocks = [symbol for symbol in SYMBOLS.values() if symbol != "SPX"]
     data = (write_synthetic_file(tmp_path / "day.csv", "SPX", DAY, others=stocks),)
     cast = cast_of(CastWanted(names, [SYMBOLS[name] for name in names], SETTINGS), data, None, catalogue)
@@ -84,6 +84,7 @@ def check_parity(day: DemoResult, names: list[str]) -> None:
     same = against_backtest(day, names)
     assert same.summary["divergence"] is None
     assert same.identical
+    assert same.summary["inputs"]["settings"] == dict(APART)
     assert same.summary["compared"] == {
         "bars": 78 * len(names),
         "evaluations": 780 * len(names),

@@ -45,7 +45,8 @@ class PlainRequest:
     gate's numbers for a configuration. `first` and `last` are session days of the market, None its first or last one
     with prices. Until `enabled_after` nothing is entered: a live desk compares books first. The broker tells the values
     of the account every three minutes since `told_from` and on every fill, None at once. `latency_s` is market time
-    from an order to the exchange.
+    from an order to the exchange. `own_series` (symbol, minutes) is strategy 1's: it is streamed even when no seat is
+    shown it any more.
     """
 
     seats: tuple[Seat, ...]
@@ -62,6 +63,7 @@ class PlainRequest:
     latency_s: float = 0.1
     enabled_after: datetime | None = None
     told_from: datetime | None = None
+    own_series: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         names = [seat.name for seat in self.seats]

@@ -138,10 +138,14 @@ class PlainRun:
         """Go to an instant: what works looks at the market, bars close and are known, what happened is heard."""
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
-        self._bars += [(bar, now) for bar in closed]
+        self._bars += [(bar, now) for bar in closed if self._is_streamed((bar.symbol, bar.minutes))]
         for state in self._seats:
             state.add(closed, now)
         self._hear(fills, session)
+
+    def _is_streamed(self, key: SeriesKey) -> bool:
+        """Whether somebody is still shown these bars."""
+        return key == self._request.own_series or any(_series(state) == key for state in self._seats if not state.gone)
 
     def again(self, session: Session) -> None:
         """Let what was sent look at the market at the same instant, and hear what came of it."""
@@ -183,13 +187,14 @@ class PlainRun:
     # --- the seats --------------------------------------------------------------------------------------------------
 
     def _ask_seats(self) -> None:
-        """Each is shown what is new, then each acts, in order of name."""
+        """Each is shown what is new, then each acts, in order of name. One that was disabled is asked for its exits."""
         now, request = self._feed.now, self._request
         enabled = request.enabled_after is None or now > request.enabled_after
         if self._told is None:
             return
         snapshot = self._feed.snapshot(self._told, enabled=enabled)
-        wishes = [(state, state.look(self._fates(state))) for state in self._seats]
+        self._let_go()
+        wishes = [(state, state.look(self._fates(state))) for state in self._seats if not state.gone]
         for state, fired in wishes:
             acted = [self._act(state, what, bar, snapshot) for what, bar in fired]
             why_not = None if any(acted) else state.why_not(now)
@@ -197,6 +202,12 @@ class PlainRun:
             self._evaluations.append(
                 Evaluation(name, request.account, symbol, now, 0, None, None, why_not, state.position)
             )
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody asks, or streams bars for, one that is disabled and holds nothing any more."""
+        for state in self._seats:
+            state.gone = state.disabled and not self._book.holds(state.seat.name)
 
     def _fates(self, state: SeatState) -> list[Fate]:
         return [
@@ -210,7 +221,7 @@ class PlainRun:
         seat, now = state.seat, self._feed.now
         signal = signal_of(Looked(seat.name, self._request.account, seat.symbol, now), fired, bar)
         key = (seat.name, signal.bar_start)
-        if key in self._signalled:
+        if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
         self._signalled.add(key)
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)

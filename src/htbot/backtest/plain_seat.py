@@ -7,6 +7,7 @@ from datetime import datetime
 
 from htbot.backtest.plain_request import Seat
 from htbot.domain.bars import Bar
+from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.engine.recorded_bars import Shown, clock, late_bar_s, placed, require_prices
@@ -16,7 +17,11 @@ _NEVER_S = float("-inf")
 
 
 class SeatState:
-    """What a seat has seen. Its state is a fold, made anew as soon as the past of its entries is another."""
+    """What a seat has seen. Its state is a fold, made anew as soon as the past of its entries is another.
+
+    A strategy that raises is `disabled`, as live: it enters nothing more, and is asked only while it holds something.
+    Then it is `gone`. `failed` says what its last look raised; the next one folds it anew.
+    """
 
     def __init__(self, seat: Seat, calendar: TapeCalendar) -> None:
         strategy = seat.build()
@@ -28,6 +33,8 @@ class SeatState:
         self._fates: Sequence[Fate] = ()
         self._shown = 0
         self.loop = self._blank(())
+        self.failed = ""
+        self.disabled = self.gone = False
 
     def add(self, bars: Iterable[Bar], known_at: datetime) -> None:
         """Bars that have closed and are known from an instant on."""
@@ -37,7 +44,14 @@ class SeatState:
 
     def look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:
         """What the strategy wants after each bar that it has not been shown in this fold; one is shown a bar once."""
-        if list(fates) != list(self._fates):
+        failed: dict[str, str] = {}
+        fired = guarded(failed, self.seat.name, lambda: self._look(fates))
+        self.failed = failed.get(self.seat.name, "")
+        self.disabled = self.disabled or bool(self.failed)
+        return fired or []
+
+    def _look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:
+        if self.failed or list(fates) != list(self._fates):
             self._fates, self._shown, self.loop = fates, 0, self._blank(fates)
         fired = []
         for bar, tape_bar in self._bars[self._shown :]:
@@ -50,6 +64,8 @@ class SeatState:
 
     def why_not(self, as_of: datetime) -> str:
         """Why nothing has fired, as the record says it."""
+        if self.failed:
+            return f"disabled: {self.failed}"
         if not self._bars:
             return f"waits for its history: 0 bars of {self.minutes} min are there"
         late_s = late_bar_s(self._calendar, self._bars[-1][0].start_s, self.minutes, as_of)
@@ -58,8 +74,8 @@ class SeatState:
 
     @property
     def position(self) -> Mapping[str, float]:
-        """What it takes itself to hold."""
-        return self.loop.position
+        """What it takes itself to hold; nobody knows of one that has just failed."""
+        return {} if self.failed else self.loop.position
 
     def _blank(self, fates: Sequence[Fate]) -> RecordedLoop:
         since_s = _NEVER_S if self.seat.since is None else self.seat.since.timestamp()

@@ -141,6 +141,10 @@ class TradeBook(Generic[_Judged]):
         """Trades that hold something."""
         return [held for held in self._trades.values() if held.trade.state in GUARDED]
 
+    def holds(self, strategy: str) -> bool:
+        """Whether a trade of a strategy is not over."""
+        return any(held.trade.state in LIVE for held in self._trades.values() if held.trade.strategy == strategy)
+
     def next_exit(self, strategy: str, session: date) -> int:
         """Number of the next exit of a strategy in a session, from 1."""
         exits = (one for one in self.intents if one.purpose is Purpose.EXIT and one.strategy == strategy)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -54,8 +54,8 @@ class DemoFailed(HtbotError):
 class DemoOptions:
     """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one.
 
-    `instances` are strategies on plain instruments that are there before the day begins, beside strategy 1. `settings`
-    are those of this day, by variable; they count before `environ`.
+    `instances` are strategies that are there before the day begins, beside strategy 1, on plain instruments or options.
+    `settings` are those of this day, by variable; they count before `environ`.
     """
 
     data: tuple[Path, ...] = ()
@@ -81,7 +81,8 @@ def quiet(_market_time: datetime, _fraction: float) -> None:
 class DemoResult:
     """What the day left: `summary` has INTERFACE's shape, `journal` is the canonical text of the day.
 
-    `record` is the same day as objects, `settings` those of the instance that played `session`.
+    `record` is the same day as objects, `settings` those of the instance that played `session`, of which those in
+    `chosen` were set for this day, by variable.
     """
 
     summary: dict[str, Any]
@@ -89,6 +90,7 @@ class DemoResult:
     record: DayRecord
     settings: Settings
     session: Session
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
@@ -108,7 +110,7 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
             try:
                 stack.start(prepare=partial(_seat, stack, options.instances, session))
                 _watch(stack, session, progress)
-                return _collect(stack, session, options.symbol, started)
+                return replace(_collect(stack, session, options.symbol, started), chosen=dict(options.settings))
             finally:
                 hear_nothing()
                 stack.stop_all()

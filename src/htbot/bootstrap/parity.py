@@ -47,7 +47,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings` are those of instances."""
+    """The options of `htbot parity`. No `strategies`: strategy 1 and all on shares; `settings`: those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None
@@ -124,7 +124,7 @@ def backtested(played: DemoResult, names: Collection[str], latency_s: float = ST
             parts.append(_plain(played, market, names, latency_s))
         play_session(market, played.session, [part.run for part in parts])
         inputs = {
-            **_inputs(played, market, latency_s),
+            **inputs_of(played, market, latency_s),
             **{key: one for part in parts for key, one in part.inputs.items()},
         }
         rows = merged(part.rows() for part in parts)
@@ -224,6 +224,7 @@ def plain_request_of(
         latency_s=latency_s,
         enabled_after=session.opens,
         told_from=session.opens - BEFORE_OPEN,
+        own_series=(settings.strategy.symbol, settings.strategy.bar_minutes),
     )
 
 
@@ -267,11 +268,12 @@ def _modelled_share(rows: DayRows) -> Decimal | None:
     return Decimal(sum(fill.modelled for fill in rows.fills)) / len(rows.fills) if rows.fills else None
 
 
-def _inputs(played: DemoResult, market: Market, latency_s: float) -> dict[str, Any]:
-    """What could make the two differ, as the backtest was given it."""
+def inputs_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATENCY_S) -> dict[str, Any]:
+    """What could make the two differ, as the backtest was given it; `settings` are those that were set for this day."""
     options = options_of(played.settings)
     return {
         "world": market.world_id,
+        "settings": dict(played.chosen),
         "account": played.record.account,
         "cash_usd": options.cash,
         "latency_s": latency_s,

@@ -96,7 +96,10 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for."""
+    """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for.
+
+    Instances on options (`vertical_spread`) are named: each needs an underlying of its own in the data.
+    """
     return [STRATEGY_NAME, *sorted(name for name, entry in catalogue.items() if entry.plain)]
 
 

@@ -27,17 +27,18 @@ from htbot.strategies.bar_strategy import NONE, BarStrategy
 class Fate:
     """What became of one entry. Seconds since the epoch; `filled_s` None: it never was, `closed_s` None: it is held.
 
-    `session` is the ordinal of its day. Stop and target are prices, UNKNOWN where there are none.
+    `session` is the ordinal of its day. Prices are None where there are none: what is no number is not equal to itself,
+    and the same fates must be equal.
     """
 
     session: int
     side: int
     quantity: int
-    price: float
+    price: float | None
     filled_s: float | None
     closed_s: float | None
-    stop: float = UNKNOWN
-    target: float = UNKNOWN
+    stop: float | None = None
+    target: float | None = None
 
     def held_at(self, at_s: float) -> bool:
         """Whether it was a position at an instant."""
@@ -55,11 +56,11 @@ def fate_of(trade: Trade, filled_at: datetime | None) -> Fate:
         session=trade.session.toordinal(),
         side=side,
         quantity=trade.quantity,
-        price=UNKNOWN if trade.credit is None else float(-trade.credit * side),
+        price=None if trade.credit is None else float(-trade.credit * side),
         filled_s=None if filled_at is None else filled_at.timestamp(),
         closed_s=None if trade.state in _LIVE or trade.closed_at is None else trade.closed_at.timestamp(),
-        stop=UNKNOWN if rules.stop_price is None else float(rules.stop_price),
-        target=UNKNOWN if rules.target_price is None else float(rules.target_price),
+        stop=None if rules.stop_price is None else float(rules.stop_price),
+        target=None if rules.target_price is None else float(rules.target_price),
     )
 
 
@@ -113,9 +114,9 @@ class RecordedLoop:
         holding.bars = 0
         holding.side = NONE if fate is None else fate.side
         holding.quantity = holding.entered = 0 if fate is None else fate.quantity
-        holding.price = UNKNOWN if fate is None else fate.price
-        holding.stop = UNKNOWN if fate is None else fate.stop
-        holding.target = UNKNOWN if fate is None else fate.target
+        holding.price = UNKNOWN if fate is None or fate.price is None else fate.price
+        holding.stop = UNKNOWN if fate is None or fate.stop is None else fate.stop
+        holding.target = UNKNOWN if fate is None or fate.target is None else fate.target
 
     def _leave(self, bar: TapeBar) -> Fired:
         held = self.loop.holding

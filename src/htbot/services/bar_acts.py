@@ -1,30 +1,17 @@
-"""One strategy's work and wishes among those of many: what fails there fails alone."""
+"""One strategy's wishes among those of many: what fails there fails alone."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session as Transaction
 
-from htbot.domain.errors import HtbotError, Retryable
+from htbot.domain.errors import Retryable
+from htbot.engine.guarding import guarded
 
-_log = logging.getLogger(__name__)
 _Made = TypeVar("_Made")
-
-
-def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
-    """Let a strategy work; whatever it raises ends it alone, is told in `failed`, and the others go on."""
-    try:
-        return work()
-    except HtbotError as error:
-        failed[name] = " ".join(str(error).split())
-    except Exception as error:  # noqa: BLE001 - anybody's code (docs/decisions/0020)
-        _log.warning("strategy %s failed", name, exc_info=True)
-        failed[name] = " ".join(f"{type(error).__name__}: {error}".split())
-    return None
 
 
 def alone(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import OBSERVED, Evaluation, Signal
+from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
 from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, late_bar_s, placed, signal_of
@@ -36,7 +37,7 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_acts import alone, guarded
+from htbot.services.bar_acts import alone
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Watcher
 from htbot.services.bar_trader import BarTrader, fates_of

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
+from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded_bars import placed
 from htbot.marketdata.tape_bars import TapeCalendar
@@ -28,7 +29,6 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.persistence.repositories.desk_state import WORLD_ID
-from htbot.services.bar_acts import guarded
 from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.desk_view import look
 from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json, types_in

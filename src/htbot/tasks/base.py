@@ -154,13 +154,14 @@ def run_in_turn(name: str, message: Message) -> str:
     """Run what a message asks for in a stepped world, and in this process, one after the other, what comes after it.
 
     Those are its follow-ups, and the rows of the schedule that are due behind it. A message that comes twice goes
-    through all of it again and finds each done, or waits for it: so whatever was lost on the way is made up for.
+    through all of it again and finds each ended, or waits for it: so whatever was lost on the way is made up for. What
+    failed has ended: decided again, it would come after what has gone on without it.
     """
     rows = schedule(parts().settings.schedule.poll_seconds)
     waiting, answers = deque([(name, message.key)]), []
     while waiting:
         task, key = waiting.popleft()
-        answer, follow_ups = _attempt(task, _WORKS[task], replace(message, key=key))
+        answer, follow_ups = _attempt(task, _WORKS[task], replace(message, key=key), again=False)
         answers.append(answer)
         if answer == RETRYABLE:
             break  # the hint is repeated; what comes after may not be there before
@@ -170,14 +171,19 @@ def run_in_turn(name: str, message: Message) -> str:
     return "; ".join(answers)
 
 
-def _attempt(name: str, work: Callable[[Run], str], message: Message) -> tuple[str, Sequence[tuple[str, str]]]:
-    """One run, committed, and the follow-ups that it wants; of a duplicate those of the first."""
+def _attempt(
+    name: str, work: Callable[[Run], str], message: Message, *, again: bool = True
+) -> tuple[str, Sequence[tuple[str, str]]]:
+    """One run, committed, and the follow-ups that it wants; of a duplicate those of the first.
+
+    `again`: one that failed is run once more.
+    """
     worker = parts()
     bind_context(task=name.rpartition(".")[2], as_of=message.as_of.isoformat())
     try:
         if stale(worker, message.as_of):
             return "stale", ()
-        return _run(name, work, message)
+        return _run(name, work, message, again=again)
     except Retryable as error:
         _log.warning("%s not done, the next run does it: %s", name, error)
         return RETRYABLE, ()
@@ -191,11 +197,13 @@ def _attempt(name: str, work: Callable[[Run], str], message: Message) -> tuple[s
         clear_context()
 
 
-def _run(name: str, work: Callable[[Run], str], message: Message) -> tuple[str, Sequence[tuple[str, str]]]:
+def _run(
+    name: str, work: Callable[[Run], str], message: Message, *, again: bool
+) -> tuple[str, Sequence[tuple[str, str]]]:
     worker = parts()
     with worker.database.transaction() as transaction:
         runs = TaskRunRepository(transaction)
-        if not runs.begin(name, message.key, message.as_of):
+        if not runs.begin(name, message.key, message.as_of, again=again):
             begun = runs.get(name, message.key, message.as_of)
             return DUPLICATE, () if begun is None else begun.spawned
         current = Run(message.as_of, message.step, message.key, transaction, worker)

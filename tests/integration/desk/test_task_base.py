@@ -312,3 +312,11 @@ def test_what_fails_holds_nobody_up(turns: Turns, database: Database) -> None:
     turns.fails = {READ_MARKET: StopTrading("books are open")}
     assert base.run_in_turn(READ_MARKET, MESSAGE) == "failed; done; done"
     assert missing(database) == set()
+
+
+def test_what_failed_is_not_decided_again_after_the_rest_of_its_instant(turns: Turns, database: Database) -> None:
+    turns.fails = {READ_MARKET: StopTrading("books are open")}
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "failed; done; done"
+    assert base.run_in_turn(READ_MARKET, MESSAGE) == "; ".join(["duplicate"] * 3), "the hint is repeated each second"
+    assert turns.done == ["mark_pnl all", "evaluate_bars all"]
+    assert missing(database) == set()

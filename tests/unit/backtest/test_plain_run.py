@@ -8,19 +8,22 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
-from tests.support.plain_day import SESSION, request, seat, wide
+from tests.support.plain_day import CROSSING, SESSION, request, seat, wide
 from tests.support.spread_day import DAY, poisoned, walk, world
 
 from htbot.backtest.parity_compare import compare
 from htbot.backtest.plain_parity import rows_of_plain
-from htbot.backtest.plain_request import PlainRequest, PlainResult
+from htbot.backtest.plain_request import PlainRequest, PlainResult, Seat
 from htbot.backtest.plain_run import run_plain
+from htbot.domain.bars import TapeBar
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.orders import ExitReason, PriceStyle, Purpose
 from htbot.domain.trades import TradeState
 from htbot.market.replay import ReplayMarket
 from htbot.matching.view import FillRules
 from htbot.risk.breaker import BreakerLimits
+from htbot.strategies.bar_strategy import NONE, Advice, Holding
+from htbot.strategies.ma_crossover import MaCrossover, MaCrossoverConfig
 
 BARS = walk(seed=11, price=450.0)
 
@@ -151,6 +154,56 @@ def test_before_it_may_enter_nothing_leaves(asked: PlainRequest) -> None:
     waiting = run_plain(replace(asked, enabled_after=SESSION.closes))
     assert not waiting.intents
     assert {str(one.refused_by).partition(":")[0] for one in waiting.signals} == {"trading_enabled"}
+
+
+class Fragile(MaCrossover):
+    """Moving averages that raise from an hour after the open on, or as soon as they hold something."""
+
+    name = "fragile"
+    holding = False
+
+    def on_bar(self, bar: TapeBar, held: Holding) -> Advice:
+        if (held.side != NONE) if self.holding else bar.session == DAY.toordinal() and bar.minute >= 630:
+            raise ZeroDivisionError("no\nvolume")
+        return super().on_bar(bar, held)
+
+
+class FragileWhileHolding(Fragile):
+    name = "fragile_while_holding"
+    holding = True
+
+
+def fragile(name: str, kind: type[Fragile] = Fragile, **settings: object) -> Seat:
+    config = MaCrossoverConfig.from_mapping(dict(CROSSING) | settings)
+    return replace(seat(name), build=lambda: kind(config))
+
+
+def test_a_strategy_that_raises_is_disabled_alone(market: ReplayMarket, result: PlainResult) -> None:
+    both = run_plain(request(market, seat("fast"), fragile("breaks")))
+    assert [one for one in both.evaluations if one.strategy == "fast"] == list(result.evaluations)
+    assert [one.signal for one in both.signals if one.signal.strategy == "fast"] == [
+        one.signal for one in result.signals
+    ]
+    own = [one for one in both.evaluations if one.strategy == "breaks"]
+    told = [one for one in own if (one.why_not or "").startswith("disabled")]
+    assert told[0].why_not == "disabled: ZeroDivisionError: no volume"
+    assert (told[0].as_of, dict(told[0].indicators)) == (SESSION.at(10, 35), {})
+    ended = max((one.closed_at for one in both.trades if one.strategy == "breaks" and one.closed_at), default=None)
+    assert own[-1].as_of <= max(told[0].as_of, ended or told[0].as_of), "it is asked only while it holds something"
+    assert {one.strategy for one in both.intents if one.created_at > own[-1].as_of} == {"fast"}
+
+
+def test_what_was_disabled_while_it_holds_something_leaves_and_its_bars_end(market: ReplayMarket) -> None:
+    alone = run_plain(request(market, fragile("breaks", FragileWhileHolding)))
+    [trade] = alone.trades
+    assert trade.state is TradeState.CLOSED, "stop, target and time are the desk's"
+    assert trade.closed_at is not None
+    failed = [one.as_of for one in alone.evaluations if (one.why_not or "").startswith("disabled")]
+    assert len(failed) > 1, "it is folded anew, and fails again, as long as it holds something"
+    assert failed[-1] == alone.evaluations[-1].as_of < trade.closed_at + timedelta(seconds=30)
+    assert alone.known_at[-1] <= trade.closed_at + timedelta(seconds=30), "nobody streams them any more"
+    kept = run_plain(request(market, fragile("breaks", FragileWhileHolding), own_series=("SPY", 5)))
+    assert (len(kept.bars), kept.trades) == (42, alone.trades)
 
 
 def test_what_cannot_be_played_is_refused(market: ReplayMarket) -> None:

@@ -45,6 +45,12 @@ def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
     assert cast("momentum", "ma_crossover").settings == {**APART, **QUIET}
 
 
+def test_of_what_the_stack_runs_the_day_of_all_leaves_out_instances_on_options_alone() -> None:
+    """What is to be left out from now on is a choice that is made here, and told by `--all` and the page."""
+    run_by_the_stack = {name for name, entry in strategies().items() if not entry.single}
+    assert run_by_the_stack - set(every_name(strategies())) == {"vertical_spread"}
+
+
 def test_symbols_of_the_data_are_handed_out_in_their_order(tmp_path: Path) -> None:
     data = (write_synthetic_file(tmp_path / "a.csv", "SPY", date(2026, 3, 3), others=("IBM", "AAPL")),)
     three = cast("spx_breakout", "momentum", "ma_crossover", data=data)

@@ -18,22 +18,21 @@ TaskKey = tuple[str, str]
 
 # Run for every message, so they are built once.
 _RUNS = cast(Table, TaskRunRow.__table__)
-_BEGIN = (
-    insert(_RUNS)
-    .values(
-        task=bindparam("of_task"),
-        key=bindparam("of_key"),
-        as_of=bindparam("at"),
-        state=TaskState.RUNNING,
-        spawned=[],
-        error="",
-    )
-    .on_conflict_do_update(
-        index_elements=["task", "key", "as_of"],
-        set_={"state": TaskState.RUNNING, "error": "", "started_at": func.clock_timestamp(), "finished_at": None},
-        where=_RUNS.c.state == TaskState.FAILED,
-    )
+_ONE = ["task", "key", "as_of"]
+_RUNS_TO_BEGIN = insert(_RUNS).values(
+    task=bindparam("of_task"),
+    key=bindparam("of_key"),
+    as_of=bindparam("at"),
+    state=TaskState.RUNNING,
+    spawned=[],
+    error="",
 )
+_BEGIN = _RUNS_TO_BEGIN.on_conflict_do_update(
+    index_elements=_ONE,
+    set_={"state": TaskState.RUNNING, "error": "", "started_at": func.clock_timestamp(), "finished_at": None},
+    where=_RUNS.c.state == TaskState.FAILED,
+)
+_BEGIN_ONCE = _RUNS_TO_BEGIN.on_conflict_do_nothing(index_elements=_ONE)
 _FINISH = (
     update(_RUNS)
     .where(
@@ -52,13 +51,13 @@ _ENDED = select(_RUNS.c.task, _RUNS.c.key, _RUNS.c.spawned).where(
 class TaskRunRepository(Repository):
     """One run per (task, key, as_of): what makes a message that comes twice harmless."""
 
-    def begin(self, task: str, key: str, as_of: datetime) -> bool:
-        """Begin a run; False when it has begun before. A run that failed may begin again.
+    def begin(self, task: str, key: str, as_of: datetime, *, again: bool = True) -> bool:
+        """Begin a run; False when it has begun before. One that failed may begin `again`, unless that is not wanted.
 
         Begin in the transaction that does the work: a copy that comes meanwhile waits for the commit, and a run
         that dies leaves no row.
         """
-        return self._count(_BEGIN, {"of_task": task, "of_key": key, "at": as_of}) == 1
+        return self._count(_BEGIN if again else _BEGIN_ONCE, {"of_task": task, "of_key": key, "at": as_of}) == 1
 
     def finish(self, task: str, key: str, as_of: datetime, spawned: Iterable[TaskKey] = ()) -> bool:
         """End a run well, naming the (task, key) of the follow-ups that it sent for the same `as_of`."""
@@ -78,9 +77,7 @@ class TaskRunRepository(Repository):
         )
         told = {name: statement.excluded[name] for name in ("state", "error", "finished_at")}
         self._count(
-            statement.on_conflict_do_update(
-                index_elements=["task", "key", "as_of"], set_=told, where=TaskRunRow.state != TaskState.DONE
-            )
+            statement.on_conflict_do_update(index_elements=_ONE, set_=told, where=TaskRunRow.state != TaskState.DONE)
         )
 
     def get(self, task: str, key: str, as_of: datetime) -> TaskRun | None:
