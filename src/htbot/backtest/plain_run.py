@@ -195,9 +195,13 @@ class PlainRun:
         snapshot = self._feed.snapshot(self._told, enabled=enabled)
         self._let_go()
         wishes = [(state, state.look(self._fates(state))) for state in self._seats if not state.gone]
-        for state, fired in wishes:
-            acted = [self._act(state, what, bar, snapshot) for what, bar in fired]
-            why_not = None if any(acted) else state.why_not(now)
+        acted: set[str] = set()
+        for action in ("leave", "enter"):  # what is held leaves before anything is entered
+            for state, fired in wishes:
+                done = [self._act(state, what, bar, snapshot) for what, bar in fired if what.action == action]
+                acted |= {state.seat.name} if any(done) else set()
+        for state, _fired in wishes:
+            why_not = None if state.seat.name in acted else state.why_not(now)
             name, symbol = state.seat.name, state.seat.symbol
             self._evaluations.append(
                 Evaluation(name, request.account, symbol, now, 0, None, None, why_not, state.position)
