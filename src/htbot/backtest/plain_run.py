@@ -221,16 +221,19 @@ class PlainRun:
         ]
 
     def _act(self, state: SeatState, fired: Fired, bar: ClosedBar, snapshot: Snapshot) -> bool:
-        """Act on a wish; False when its bar was decided on before."""
+        """Act on a wish; False when its bar was decided on before, or when it must wait."""
         seat, now = state.seat, self._feed.now
         signal = signal_of(Looked(seat.name, self._request.account, seat.symbol, now), fired, bar)
         key = (seat.name, signal.bar_start)
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
-        self._signalled.add(key)
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)
+        meant = self._desk.leave(seat.name, ended_at, signal.reason) if fired.action == "leave" else False
+        if meant is None:
+            state.undone = True
+            return False
+        self._signalled.add(key)
         if fired.action == "leave":
-            meant = self._desk.leave(seat.name, ended_at, signal.reason)
             self._book.signals.append(PlainSignal(signal, None if meant else "nothing is held any more"))
             return True
         wanted = Wanted(

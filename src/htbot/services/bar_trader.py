@@ -47,8 +47,8 @@ class BarTrader:
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def leave(self, transaction: Transaction, wanted: Wanted) -> bool:
-        """Ask for the close of what is held; False when the wish's bar was acted on before."""
+    def leave(self, transaction: Transaction, wanted: Wanted) -> bool | None:
+        """Ask for the close of what is held; False when the wish's bar was acted on before, None when it must wait."""
         return leave(transaction, wanted.signal, wanted.ended_at)
 
     def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Weighed:

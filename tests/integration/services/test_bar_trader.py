@@ -140,12 +140,12 @@ class Floor:
             found = IntentRepository(session).of_session(session_of(DAY).day)
         return [one for one in found if one.intent.purpose is purpose]
 
-    def fill(self, stored: StoredIntent, price: str, at: datetime) -> None:
-        """As the desk writes it: claimed, sent, filled, settled."""
+    def fill(self, stored: StoredIntent, price: str, at: datetime, quantity: int | None = None) -> None:
+        """As the desk writes it: claimed, sent, filled, settled; with a `quantity` only that part of it."""
         intent, ref = stored.intent, stored.intent.ref
         leg = intent.legs[0]
         side = Action.BUY if intent.action is Action.BUY else Action.SELL
-        made = (f"{ref}.01", ref, ACCOUNT, leg.con_id, "SPY", None, None, None, side, intent.quantity)
+        made = (f"{ref}.01", ref, ACCOUNT, leg.con_id, "SPY", None, None, None, side, quantity or intent.quantity)
         with self.watch.database.transaction() as session:
             intents = IntentRepository(session)
             intents.claim_some(self.epoch, at, 1)
@@ -159,12 +159,13 @@ class Floor:
                 intent.action,
                 intent.quantity,
                 intent.limit,
-                OrderState.FILLED,
-                filled=intent.quantity,
+                OrderState.FILLED if quantity is None else OrderState.PARTIAL,
+                filled=quantity or intent.quantity,
             )
             OrderRepository(session).upsert(order, at)
             FillRepository(session).add(Fill(*made, Decimal(price), 1, at, 9), at)
-            intents.move_all([IntentMove(ref, IntentState.SENDING, IntentState.FILLED, at)], self.epoch)
+            if quantity is None:
+                intents.move_all([IntentMove(ref, IntentState.SENDING, IntentState.FILLED, at)], self.epoch)
             settle_trade(session, intent.trade_id, at)
 
     def said(self, as_of: datetime) -> str | None:
@@ -396,6 +397,25 @@ def test_while_the_scheduler_is_stopped_what_is_held_leaves_by_itself_and_nothin
             assert floor.worker.evaluate(session, look).startswith("1 looked at")
     assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
     assert len(floor.intents(Purpose.EXIT)) == 1
+
+
+def test_an_exit_wish_is_kept_until_its_entry_can_fill_no_further(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [entry] = floor.intents()
+    floor.fill(entry, "101.01", later(floor.bars[6].end, 5), quantity=4)
+    floor.play(7, 9)
+    floor.look(later(floor.bars[8].end, 30))
+    assert [one.signal.action for one in floor.signals()] == ["enter"]
+    assert not floor.intents(Purpose.EXIT)
+    with floor.watch.database.transaction() as session:
+        ended = [IntentMove(entry.intent.ref, IntentState.SENDING, IntentState.EXPIRED, floor.bars[8].end)]
+        IntentRepository(session).move_all(ended, floor.epoch)
+        settle_trade(session, entry.intent.trade_id, floor.bars[8].end)
+    floor.look(later(floor.bars[8].end, 60))
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    [close] = floor.intents(Purpose.EXIT)
+    assert close.intent.quantity == 4
 
 
 @contextmanager
