@@ -25,9 +25,7 @@ from htbot.services.tokens import Role
 OPEN_BELOW = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/static/")
 """Of the dashboard the login page and static files (RULINGS 36)."""
 ACTS_AS: dict[tuple[str, str], Role] = {
-    ("POST", "/api/risk/evaluate"): Role.VIEWER,  # stores nothing
     ("POST", "/api/risk/reset-circuit-breaker"): Role.ADMIN,
-    ("POST", "/api/risk/validate-trade"): Role.VIEWER,  # stores nothing
     ("POST", "/api/strategies/evaluate"): Role.VIEWER,  # stores nothing
     ("POST", "/api/trading/ibkr/test"): Role.VIEWER,  # the same as GET
     ("POST", "/api/v1/risk/breaker/reset"): Role.ADMIN,

@@ -24,7 +24,6 @@ from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.services.manual_signal import STRATEGY, ManualTerms
 from htbot.settings import Settings
-from htbot.settings.strategy import ETF_FLAT_BY
 from htbot.strategies.bar_strategy import BarConfig
 from htbot.strategies.base import Strategy
 
@@ -179,8 +178,9 @@ def breaker_limits(settings: Settings) -> BreakerLimits:
 def trading_hours(settings: Settings, symbol: str) -> TradingHours:
     """When spreads on an underlying may be entered and must be closed, New York."""
     chosen = settings.strategy
-    settled_in_cash = UNDERLYINGS[symbol].cash_settled
-    deadline: time = chosen.flat_deadline if symbol == chosen.symbol or settled_in_cash else ETF_FLAT_BY
+    underlying = UNDERLYINGS[symbol]
+    own = symbol == chosen.symbol or underlying.cash_settled
+    deadline: time = chosen.flat_deadline if own else underlying.flat_by
     return TradingHours(chosen.entry_start, chosen.entry_end, min(chosen.exit_time, deadline), deadline)
 
 

@@ -309,7 +309,9 @@ class Desk:
             self.recovery_due = True
 
     def tell_connection(self, *, connected: bool, detail: str) -> None:
-        """A mail to a person, at most one of a kind each 15 minutes."""
+        """A mail to a person, at most one of a kind each 15 minutes; none for an end that a person has asked for."""
+        if not connected and self.trading.hold.by is not None:
+            return
         now = self.clock.now() if self.clock.known else datetime.now(UTC)
         self.tell(connection_alert(connected, detail, now, self.account))
 

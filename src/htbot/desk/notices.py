@@ -31,7 +31,7 @@ class Notices:
     async def publish_grid(self, as_of: datetime) -> None:
         """The one snapshot of a grid instant and underlying, for every decision of it."""
         closed = self._desk.parts.watch.take_last_closed()
-        standing = self._standing(as_of)
+        standing = self._standing()
         snapshot = self._desk.parts.watch.snapshot(self._desk.parts.session, as_of, standing, last_closed=closed)
         others = self._desk.parts.watch.others(self._desk.parts.session, as_of, standing)
         account = Account(
@@ -49,13 +49,12 @@ class Notices:
             self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
         await self._desk.parts.bulletin.grid((snapshot, *others), self.clock_state(as_of), account)
 
-    def _standing(self, as_of: datetime, asked: tuple[ListedOption, ...] = ()) -> Standing:
+    def _standing(self, asked: tuple[ListedOption, ...] = ()) -> Standing:
         return Standing(
             world_id=self._desk.world_id,
             account=self._desk.account,
             connected=self._desk.connection == "connected",
-            trading_enabled=self._desk.enabled
-            and (bool(asked) or self._desk.parts.watch.ready(self._desk.parts.session, as_of)),
+            trading_enabled=self._desk.enabled,
             amounts=self.amounts(),
             held=frozenset(self._desk.guard.held),
             asked=asked,
@@ -64,7 +63,7 @@ class Notices:
     def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
         """The market at this moment, for somebody who asks; grid instants are published."""
         now = self._desk.clock.now()
-        return self._desk.parts.watch.snapshot(self._desk.parts.session, now, self._standing(now, asked))
+        return self._desk.parts.watch.snapshot(self._desk.parts.session, now, self._standing(asked))
 
     async def publish_ticker(self, now: datetime) -> None:
         """Prices to show; unchanged ones once a market second."""

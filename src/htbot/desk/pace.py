@@ -83,8 +83,9 @@ class SteppedPace:
             self._last_step = now
         await _until_done(lambda: desk.act(now))
         await self._written(desk)
-        await desk.follow_lines(now)
-        desk.parts.session.request_time()
+        if desk.parts.session.connected:  # else its end is told, and comes next: a person may have taken the desk off
+            await desk.follow_lines(now)
+            desk.parts.session.request_time()
 
     @staticmethod
     async def _written(desk: Desk) -> None:
@@ -251,7 +252,10 @@ class PacedPace:
 
     async def _chores(self, desk: Desk, now: datetime) -> None:
         await self._doorbell.ensure()
-        await desk.follow_lines(now)
+        try:
+            await desk.follow_lines(now)
+        except (Retryable, StopTrading) as error:
+            await _later(error)  # the breaker looks whatever becomes of the lines
         await desk.upkeep.look(now)
         if self._due_reconcile(desk, now):
             await desk.reconcile(now, "order" if desk.compare_due else "interval")

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from htbot.desk.chain_watch import ChainWatch
+from htbot.desk.chain_watch import ChainWatch, LineBudget
 from htbot.desk.series import SessionsOf, WatchedSeries
 from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
@@ -26,6 +26,9 @@ SMART = "SMART"
 NO_OTHERS: Mapping[str, ChainNeed | None] = {}
 # Host seconds after which a line without any price is taken for one that has none.
 LINES_WITHIN_S = 10.0
+# Host seconds that lines wait for the list of the configured chain each time it is asked for: as long as the pause
+# between two looks. For lists of others they do not wait.
+OWN_LIST_WITHIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -97,14 +100,14 @@ class MarketWatch:
             own, plan.sessions_of, own_sessions=plan.history_days, exact=exact, monotonic=monotonic
         )
         self._contract: Contract | None = None
-        self._chain = ChainWatch(plan.underlying)
+        self._chain = ChainWatch(plan.underlying, patience_s=None if exact else OWN_LIST_WITHIN_S)
         self._others: dict[str, ChainWatch] = {}
         self._pulses: dict[int, int] = {}
-        self._crowded: set[str] = set()
+        self._budget = LineBudget(plan.most_lines)
         self._ticked: dict[int, datetime] = {}
         self._monotonic = monotonic
-        self._lines_taken_s = 0.0
-        self._lines_taken_at: datetime | None = None
+        self._taken: dict[int, tuple[float, datetime]] = {}
+        self._own_lines: frozenset[int] = frozenset()
         self.sieve = QuoteSieve()
         self.watching_since: datetime | None = None
 
@@ -122,8 +125,10 @@ class MarketWatch:
         """
         self._ticked.clear()
         self.series.restart()
-        self._chain.window = ()
+        for chain in (self._chain, *self._others.values()):
+            chain.restart()
         self._others.clear()
+        self._taken.clear()
         for con_id in sorted(held):
             session.subscribe(con_id, SMART)
         self._contract = await session.qualify(self.plan.underlying)
@@ -173,44 +178,40 @@ class MarketWatch:
         """
         shares = self.series.shares(self.contract).values()
         wanted = {self.contract.con_id: self.contract.exchange, **dict.fromkeys((*held, *shares), SMART)}
+        own = frozenset(wanted)
         await self._chain.follow(session, need, self.spot(session, now), now)
         chains = {self.contract.con_id: self._chain}
-        self._others = {symbol: self._others.get(symbol) or ChainWatch(UNDERLYINGS[symbol]) for symbol in others}
+        self._name_others(others)
         for symbol, chain in self._others.items():
             stream = self.series.stream(symbol)
             if stream is not None:
                 wanted[stream.contract.con_id] = stream.contract.exchange
                 chains[stream.contract.con_id] = chain
                 await chain.follow(session, others[symbol], self._spot(session, stream.contract, now), now)
-        troubles = self._fit(chains, wanted)
+        troubles = self._budget.fit(chains.values(), wanted.keys())
+        pulses = {option.con_id: con_id for con_id, chain in chains.items() for option in chain.window}
+        wanted |= dict.fromkeys(pulses, SMART)
+        self._pulses = {con_id: at for con_id, at in (self._pulses | pulses).items() if con_id in wanted}
+        self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
             self._ticked.pop(con_id, None)
+            self._taken.pop(con_id, None)
         for con_id in sorted(shares):
             session.subscribe(con_id, SMART, borrowing=True)
         for con_id in sorted(wanted.keys() - session.subscribed):
             session.subscribe(con_id, wanted[con_id])
-            self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+            self._taken[con_id] = self._monotonic(), now
         return troubles
 
-    def _fit(self, chains: Mapping[int, ChainWatch], wanted: dict[int, str]) -> list[str]:
-        """Add the lines of the chains, whole ones, in their order, as long as the broker has some; what is new to tell.
-
-        `chains` are keyed by their underlying's contract id.
-        """
-        troubles, crowded = [], set[str]()
-        for con_id, chain in chains.items():
-            lines, symbol = len(wanted.keys() | {option.con_id for option in chain.window}), chain.underlying.symbol
-            if chain.window and lines > self.plan.most_lines:
-                chain.leave_out()
-                crowded.add(symbol)
-                told = f"options of {symbol} are not quoted: with them {lines} lines are streamed, the broker gives"
-                troubles += [] if symbol in self._crowded else [f"{told} {self.plan.most_lines} (IB_DATA_LINES)"]
-            wanted |= {option.con_id: SMART for option in chain.window}
-            self._pulses |= {option.con_id: con_id for option in chain.window}
-        self._crowded = crowded
-        self._pulses = {con_id: pulse for con_id, pulse in self._pulses.items() if con_id in wanted}
-        return troubles
+    def _name_others(self, symbols: Iterable[str]) -> None:
+        """These underlyings beside the configured one; what is no longer named is given up."""
+        before, patience_s = self._others, None if self._exact else 0.0
+        self._others = {
+            symbol: before.get(symbol) or ChainWatch(UNDERLYINGS[symbol], patience_s=patience_s) for symbol in symbols
+        }
+        for symbol in before.keys() - self._others.keys():
+            before[symbol].restart()
 
     async def listed(self, session: MarketSession, day: date) -> list[ListedOption]:
         """The options of the configured underlying that are listed for a session's own expiry."""
@@ -221,17 +222,23 @@ class MarketWatch:
         for option in options:
             if option.con_id not in session.subscribed:
                 session.subscribe(option.con_id, SMART)
-                self._lines_taken_s, self._lines_taken_at = self._monotonic(), now
+                self._taken[option.con_id] = self._monotonic(), now
 
     def ready(self, session: MarketSession, now: datetime) -> bool:
-        """True when every line has told a price. A line that never does holds nothing up for longer than a while."""
-        if self._chain.missing:
-            return False
+        """True when every line of the configured chain, of shares and of what is held has told a price.
+
+        A line that never does holds nothing up for longer than a while.
+        """
+        return not self._chain.missing and self._priced(session, self._own_lines, now)
+
+    def _priced(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> bool:
+        lines = frozenset(con_ids)
+        taken = [self._taken[con_id] for con_id in lines & self._taken.keys()]
         if self._exact:  # whatever there is of a line is in before the marker of the next instant
-            return self._lines_taken_at is None or self._lines_taken_at < now
-        if self._monotonic() - self._lines_taken_s > LINES_WITHIN_S:
+            return all(taken_at < now for _, taken_at in taken)
+        if self._monotonic() - max((taken_s for taken_s, _ in taken), default=0.0) > LINES_WITHIN_S:
             return True
-        return all(session.quote(con_id, now) is not None for con_id in session.subscribed)
+        return all(session.quote(con_id, now) is not None for con_id in lines)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -295,7 +302,7 @@ class MarketWatch:
             net_liquidation=standing.amounts.get("NetLiquidation"),
             buying_power=standing.amounts.get("BuyingPower"),
             connected=standing.connected,
-            trading_enabled=standing.trading_enabled,
+            trading_enabled=standing.trading_enabled and (bool(standing.asked) or self.ready(session, as_of)),
             watching_since=self.watching_since,
             figures=AccountFigures.of_tags(standing.amounts),
             shares=shares,
@@ -327,7 +334,9 @@ class MarketWatch:
                     net_liquidation=standing.amounts.get("NetLiquidation"),
                     buying_power=standing.amounts.get("BuyingPower"),
                     connected=standing.connected,
-                    trading_enabled=standing.trading_enabled and not chain.missing,
+                    trading_enabled=standing.trading_enabled
+                    and not chain.missing
+                    and self._priced(session, con_ids, as_of),
                     watching_since=stream.since,
                     figures=AccountFigures.of_tags(standing.amounts),
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -111,6 +111,11 @@ class Underlying:
     stop_loss_usd: Decimal
     minimum_credit: Decimal
     multiplier: int = 100
+
+    @property
+    def flat_by(self) -> time:
+        """Nothing is held later, New York: 15:45, for shares delivered 15:30 (RULINGS 11, 12)."""
+        return time(15, 45) if self.cash_settled else time(15, 30)
 
     def minimum_credit_for(self, width: Decimal) -> Decimal:
         """Smallest acceptable credit per unit: SPX max(0.50, 5 % of width), SPY and QQQ a flat 0.20 (RULINGS 22)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -18,21 +18,35 @@ WARM_UP = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class ChainNeed:
-    """How far out of the money a strategy looks, and when (aware UTC)."""
+    """How far out of the money a strategy looks, and when (aware UTC); `narrower` is the need of others beside it."""
 
     strikes_out: int
     opens: datetime
     closes: datetime
+    narrower: ChainNeed | None = None
 
     def active(self, now: datetime) -> bool:
         """True while quotes of the chain are wanted."""
         return self.opens - WARM_UP <= now < self.closes
 
+    def steps(self) -> Iterator[ChainNeed]:
+        """From this need to the narrowest, for when there are no lines for all."""
+        need: ChainNeed | None = self
+        while need is not None:
+            yield need
+            need = need.narrower
+
 
 def widest(needs: Iterable[ChainNeed], now: datetime) -> ChainNeed | None:
-    """Of several strategies on one underlying, the need that covers all that are active; None when none is."""
-    active = [need for need in needs if need.active(now)]
-    return max(active, key=lambda need: need.strikes_out, default=None)
+    """Of several strategies on one underlying, the need that covers all that are active; None when none is.
+
+    The others are its `narrower` ones.
+    """
+    found: ChainNeed | None = None
+    for need in sorted((need for need in needs if need.active(now)), key=lambda need: need.strikes_out):
+        if found is None or need.strikes_out > found.strikes_out:
+            found = replace(need, narrower=found)
+    return found
 
 
 def window(options: Sequence[ListedOption], spot: float, need: ChainNeed) -> tuple[ListedOption, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
+from htbot.domain.instruments import UNDERLYINGS
 from htbot.settings.section import Section, variable
 
 Symbol = Annotated[Literal["SPX", "SPY", "QQQ"], BeforeValidator(lambda text: str(text).strip().upper())]
@@ -19,8 +20,6 @@ PnlBasis = Literal["mid", "natural"]
 NO_STRATEGY = "none"
 MARKET_OPEN = time(9, 30)
 MARKET_CLOSE = time(16, 0)
-ETF_FLAT_BY = time(15, 30)
-"""SPY and QQQ settle physically: flat by then on every path (RULINGS 12)."""
 
 
 class StrategySettings(Section):
@@ -37,7 +36,7 @@ class StrategySettings(Section):
     entry_end: time = variable("HTBOT_ENTRY_END", "entries end before it", default=time(15), shown="15:00")
     exit_time: time = variable("HTBOT_EXIT_TIME", "positions are closed from here on", default=time(15), shown="15:00")
     flat_deadline_override: time | None = variable(
-        "HTBOT_FLAT_DEADLINE", "hard deadline to be flat; unset: 15:45, for SPY and QQQ 15:30"
+        "HTBOT_FLAT_DEADLINE", "hard deadline to be flat, at most and unset 15:45, for SPY and QQQ 15:30"
     )
     bar_minutes: int = variable(
         "HTBOT_BAR_MINUTES", "bar length that decides: 1, 2, 3, 5, 10, 15", default=5, ge=1, le=15
@@ -108,7 +107,7 @@ class StrategySettings(Section):
     @property
     def flat_deadline(self) -> time:
         """Hard deadline, New York; on half days close - 15 min goes first (RULINGS 11, 12)."""
-        return self.flat_deadline_override or (time(15, 45) if self.is_index else ETF_FLAT_BY)
+        return self.flat_deadline_override or UNDERLYINGS[self.symbol].flat_by
 
     @property
     def profit_target_usd(self) -> Decimal:
@@ -147,8 +146,11 @@ class StrategySettings(Section):
                 f"HTBOT_EXIT_TIME={self.exit_time:%H:%M} is out of range: HTBOT_ENTRY_START ({self.entry_start:%H:%M})"
                 f" to HTBOT_FLAT_DEADLINE ({self.flat_deadline:%H:%M})"
             )
-        if not self.is_index and self.flat_deadline > ETF_FLAT_BY:
-            raise ValueError(f"HTBOT_FLAT_DEADLINE={self.flat_deadline:%H:%M}: {self.symbol} must be flat by 15:30")
+        flat_by = UNDERLYINGS[self.symbol].flat_by
+        if self.flat_deadline > flat_by:
+            raise ValueError(
+                f"HTBOT_FLAT_DEADLINE={self.flat_deadline:%H:%M}: {self.symbol} must be flat by {flat_by:%H:%M}"
+            )
         return self
 
     @model_validator(mode="after")

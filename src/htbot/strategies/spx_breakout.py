@@ -66,6 +66,8 @@ class BreakoutConfig(StrategyConfig):
             raise reject("rsi_ema_bear", self.rsi_ema_bear, f"at most rsi_ema_bull={self.rsi_ema_bull:g}")
         if not self.entry_start < self.entry_end:
             raise reject("entry_end", self.entry_end, f"after entry_start={self.entry_start}")
+        if self.deadline > self.underlying.flat_by:
+            raise reject("flat_deadline", self.deadline, f"at most {self.underlying.flat_by} for {self.symbol}")
         if not self.entry_start < self.exit_time <= self.deadline:
             expected = f"after entry_start={self.entry_start}, at most {self.deadline}"
             raise reject("exit_time", self.exit_time, expected)
@@ -81,7 +83,7 @@ class BreakoutConfig(StrategyConfig):
     @property
     def deadline(self) -> time:
         """Flat by then: 15:45, and 15:30 for what settles in shares (RULINGS 11, 12)."""
-        return self.flat_deadline or (time(15, 45) if self.underlying.cash_settled else time(15, 30))
+        return self.flat_deadline or self.underlying.flat_by
 
     def as_fields(self) -> dict[str, object]:
         """The values in force."""

@@ -66,6 +66,8 @@ class VerticalSpreadConfig(StrategyConfig):
             raise reject("long_delta", self.long_delta, f"below short_delta={self.short_delta:g}")
         if not self.entry_start < self.entry_end:
             raise reject("entry_end", self.entry_end, f"after entry_start={self.entry_start}")
+        if self.deadline > self.underlying.flat_by:
+            raise reject("flat_deadline", self.deadline, f"at most {self.underlying.flat_by} for {self.symbol}")
         if not self.entry_start < self.exit_time <= self.deadline:
             raise reject("exit_time", self.exit_time, f"after entry_start={self.entry_start}, at most {self.deadline}")
 
@@ -77,7 +79,7 @@ class VerticalSpreadConfig(StrategyConfig):
     @property
     def deadline(self) -> time:
         """When everything is closed: 15:45, for shares delivered 15:30 (RULINGS 12)."""
-        return self.flat_deadline or (time(15, 45) if self.underlying.cash_settled else time(15, 30))
+        return self.flat_deadline or self.underlying.flat_by
 
     @property
     def target_usd(self) -> Decimal:

@@ -69,6 +69,31 @@ def test_an_instance_lives_and_dies(api: TestClient, house: House) -> None:
     assert acts(house) == [f"strategy.{act}" for act in ("added", "enabled", "changed", "disabled", "removed")]
 
 
+def test_an_instance_may_trade_when_its_settings_are_fit_for_it(api: TestClient, house: House) -> None:
+    add(api)
+    refused = api.post("/api/strategies/fast/mode", json={"mode": "trade"})
+    assert (refused.status_code, "exit_time" in refused.json()["detail"]) == (400, True)
+    api.post("/api/strategies/fast/settings", json={"settings": {"exit_time": "15:40"}})
+    key = {"Idempotency-Key": "k1"}
+    changed = api.post("/api/strategies/fast/mode", json={"mode": "trade"}, headers=key).json()
+    assert (changed["mode"], api.get("/api/strategies/fast").json()["mode"]) == ("trade", "trade")
+    assert api.post("/api/strategies/fast/mode", json={"mode": "observe"}).json()["mode"] == "observe"
+    assert api.post("/api/strategies/fast/mode", json={"mode": "trade"}, headers=key).json() == changed
+    assert api.get("/api/strategies/fast").json()["mode"] == "observe", "the same key acts once"
+    for path, body, status in (("fats", {"mode": "trade"}, 404), ("fast", {"mode": "sell"}, 422), ("fast", {}, 422)):
+        assert api.post(f"/api/strategies/{path}/mode", json=body).status_code == status
+    assert acts(house) == ["strategy.added", *["strategy.changed"] * 3]
+
+
+def test_an_instance_that_holds_something_keeps_its_mode(api: TestClient, house: House) -> None:
+    add(api, settings={"exit_time": "15:40"})
+    api.post("/api/strategies/fast/mode", json={"mode": "trade"})
+    with house.database.transaction() as session:
+        TradeRepository(session).add(record.trade(strategy="fast"))
+    assert api.post("/api/strategies/fast/mode", json={"mode": "observe"}).status_code == 409
+    assert api.get("/api/strategies/fast").json()["mode"] == "trade"
+
+
 MISTAKES: list[tuple[dict[str, Any], int, str]] = [
     ({"name": "a b"}, 422, "name"),
     ({"type": "ma_crosover"}, 404, "did you mean ma_crossover"),

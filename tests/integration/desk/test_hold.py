@@ -10,8 +10,8 @@ from tests.support import record
 from tests.support.desk import Running, World
 from tests.support.waiting import PATIENCE_S
 
-from htbot.desk.pace import run, socket_closed
-from htbot.marketdata.messages import ConnectionMessage
+from htbot.desk.pace import SteppedPace, run, socket_closed
+from htbot.marketdata.messages import ConnectionMessage, TimeMessage
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
@@ -96,6 +96,33 @@ async def test_people_are_paged_while_a_trade_is_open_that_nobody_guards(world: 
         await held.recover()
         await held.turn()
         first = held
+
+
+async def test_whoever_takes_it_off_between_two_instants_pages_nobody(world: World) -> None:
+    desk = await world.desk()
+    answered: list[bool] = []
+    desk.session.request_time = lambda: answered.append(desk.session.connected)  # type: ignore[method-assign]
+    tell(world, DISCONNECT, "one")
+    desk.session.sink(TimeMessage(record.at(1, 10)))
+    await SteppedPace(None).drive(desk.desk)  # type: ignore[arg-type] - decides nothing at such an instant
+    await desk.desk.ledger.settle()
+    assert (desk.desk.connection, answered) == ("lost", []), "a session that was left is not asked for the time"
+    assert world.mails("connection_lost") == 0
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "by itself"])
+async def test_an_end_that_a_person_asked_for_is_not_told_as_lost(world: World, asked: bool) -> None:
+    desk = await world.desk()
+    if asked:
+        tell(world, DISCONNECT, "one")
+        await desk.desk.act(world.now)
+    else:
+        desk.session.hang_up()
+    await desk.hear()
+    desk.desk.tell_connection(connected=False, detail="the session broke or went silent")  # another lane was faster
+    await desk.desk.ledger.settle()
+    assert desk.desk.connection == "lost"
+    assert world.mails("connection_lost") == (0 if asked else 1)
 
 
 async def test_taken_off_and_let_back_at_once_is_nothing(world: World) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from tests.support import record
+from tests.support.broker import UNDERLYING_ID
 from tests.support.desk import World
 
 from htbot.domain.bars import Bar
-from htbot.domain.instruments import Right
+from htbot.domain.instruments import Right, Underlying
 from htbot.domain.orders import ExitReason
 from htbot.domain.trades import TradeState
 from htbot.marketdata.snapshot import ListedOption
@@ -67,6 +69,34 @@ async def test_the_underlying_of_an_instance_is_told_beside_the_configured_one(w
     await desk.desk.notices.publish_grid(world.now)
     assert desk.live.others == []
     assert SPY_ID not in desk.session.subscribed
+
+
+async def test_a_list_that_the_broker_does_not_give_costs_nobody_else_his_quotes(world: World) -> None:
+    quote_spy(world)
+    store(world, "vs")
+    desk = await world.desk()
+    listed = desk.session.listed_options
+
+    async def refuse(underlying: Underlying, expiry: date) -> list[ListedOption]:
+        if underlying.symbol == "SPY":
+            raise TimeoutError
+        return await listed(underlying, expiry)
+
+    desk.session.listed_options = refuse  # type: ignore[method-assign]
+    world.broker.quotes[UNDERLYING_ID] = (4149.5, 4150.5)
+    desk.desk.parts.watch.series.restart()
+    await desk.desk.parts.watch.start(desk.session, world.now)
+    world.after(market_s=30)
+    await desk.hear()
+    await desk.desk.follow_lines(world.now)
+    world.after(market_s=30)
+    await desk.desk.follow_lines(world.now)
+    await desk.desk.notices.publish_grid(world.now)
+    [spy], own = desk.live.others, desk.live.snapshots[-1]
+    assert (own.trading_enabled, spy.trading_enabled, spy.options) == (True, False, ())
+    await desk.desk.ledger.settle()
+    told = "options of SPY are not quoted: the broker does not answer; asked again every 30 s"
+    assert [told in mail.alert.text for mail in world.alerts()].count(True) == 1
 
 
 async def test_an_instance_that_cannot_be_made_costs_nobody_his_quotes(world: World) -> None:

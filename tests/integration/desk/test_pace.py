@@ -329,6 +329,21 @@ async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World
     assert running.session.placed[0][0] == exit_.intent.ref
 
 
+@pytest.mark.parametrize("error", [Retryable("no lines"), StopTrading("no contract")])
+async def test_the_breaker_looks_whatever_becomes_of_the_lines(world: World, error: Exception) -> None:
+    running = await paced(world)
+
+    async def fails(_now: datetime) -> None:
+        raise error
+
+    async def look(_now: datetime) -> None:
+        running.session.hang_up()
+
+    running.desk.follow_lines, running.desk.upkeep.look = fails, look  # type: ignore[method-assign]
+    await asyncio.wait_for(Restless(Bells()).drive(running.desk), PATIENCE_S)
+    assert running.desk.connection == "lost"
+
+
 @pytest.mark.fault(20)
 async def test_a_broker_that_is_silent_for_fifteen_seconds_is_left(world: World) -> None:
     """FAULTS 20: a half-open socket."""

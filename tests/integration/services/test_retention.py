@@ -56,6 +56,20 @@ def test_looks_older_than_their_days_are_forgotten_and_their_signals_stay(databa
     assert forget(database, KEEP, HOST_NOW) == Forgotten(0, 0, 0)
 
 
+def test_the_last_look_of_each_strategy_stays_so_that_it_is_still_shown(database: Database) -> None:
+    with database.transaction() as session:
+        for number in range(6):
+            for changes in ({}, {"symbol": "SPY"}, {"account": "DU2"}, {"strategy": "idle"}):
+                seen = replace(record.evaluation(), as_of=record.at(seconds=number), **changes)
+                assert EvaluationRepository(session).add_all([seen]) == 1
+        session.execute(text("UPDATE evaluations SET recorded_at = :old"), {"old": HOST_NOW - 2 * MONTH})
+        shown = strategies(session)
+    assert len(shown) == 4
+    assert forget(database, KEEP, HOST_NOW, page=3) == Forgotten(20, 0, 0)
+    with database.transaction() as session:
+        assert strategies(session) == shown
+
+
 def test_more_than_a_page_goes_page_by_page(database: Database) -> None:
     looks(database, 11, HOST_NOW - 2 * MONTH)
     looks(database, 3, HOST_NOW, first=20)
@@ -63,24 +77,13 @@ def test_more_than_a_page_goes_page_by_page(database: Database) -> None:
     assert left(database, "evaluations") == 3
 
 
-def test_the_last_look_of_each_strategy_stays_and_with_it_the_strategy(database: Database) -> None:
-    """After a month's pause, or of an instance that is switched off, it is still told which strategies there are."""
-    idle = [replace(record.evaluation(), strategy=f"idle-{number}", as_of=record.at(number)) for number in range(3)]
-    with database.transaction() as session:
-        EvaluationRepository(session).add_all(idle)
-    looks(database, 5, HOST_NOW - 2 * MONTH)
-    assert forget(database, KEEP, HOST_NOW, page=2) == Forgotten(4, 0, 0), "what stays is in nobody's way"
-    with database.transaction() as session:
-        shown = {one.name: one.as_of for one in strategies(session)}
-    assert shown == {record.STRATEGY: record.at(seconds=4), **{one.strategy: one.as_of for one in idle}}
-
-
 def test_a_run_that_has_used_its_time_leaves_the_rest_to_the_next(database: Database) -> None:
     looks(database, 10, HOST_NOW - 2 * MONTH)
+    looks(database, 1, HOST_NOW, first=20)
     now_s = iter([0.0, 1.0, RUN_S, RUN_S, RUN_S])
     first = forget(database, KEEP, HOST_NOW, lambda: next(now_s), page=4)
     assert (first.looks, first.complete, "goes on" in str(first)) == (4, False, True)
-    assert forget(database, KEEP, HOST_NOW).looks == 5
+    assert forget(database, KEEP, HOST_NOW).looks == 6
 
 
 def test_runs_of_tasks_are_forgotten_by_the_wall_clock(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +26,8 @@ def test_the_task_works_while_the_exchange_is_closed(database: Database, monkeyp
     )
     with database.transaction() as session:
         SessionRepository(session).upsert([Session(record.DAY, record.at(-150), record.at(240), early_close=False)])
-        EvaluationRepository(session).add(record.evaluation())
+        for number in range(2):
+            EvaluationRepository(session).add(replace(record.evaluation(), as_of=record.at(seconds=number)))
         session.execute(text("UPDATE evaluations SET recorded_at = '2020-01-01'"))
     told = []
     for as_of in (record.NOON, record.at(240)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -12,9 +13,10 @@ from tests.support.record import ACCOUNT, DAY, NOON, WORLD, at
 
 from htbot.bootstrap.desk import history_days
 from htbot.desk.chain_watch import ChainWatch, chain_needs
-from htbot.desk.watch import MarketWatch, Standing, WatchPlan
+from htbot.desk.watch import LINES_WITHIN_S, MarketWatch, Standing, WatchPlan
 from htbot.domain.bars import Bar
-from htbot.domain.instruments import UNDERLYINGS, Right
+from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.instruments import UNDERLYINGS, Right, Underlying
 from htbot.domain.sessions import Session
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.chain_window import ChainNeed
@@ -81,14 +83,11 @@ def need(symbol: str, minute: float) -> ChainNeed | None:
 
 def test_of_several_strategies_on_one_underlying_the_widest_that_is_active_counts() -> None:
     assert need("SPX", 39) is None  # 09:39
-    assert (need("SPX", 41), need("SPX", 89)) == (need("SPX", 59), need("SPX", 60))
-    assert [told.strikes_out if (told := need("SPX", minute)) else None for minute in (41, 89, 90, 359, 360)] == [
-        20,
-        20,
-        10,
-        10,
-        None,
+    steps = [
+        [one.strikes_out for one in told.steps()] if (told := need("SPX", minute)) else None
+        for minute in (41, 59, 60, 89, 90, 359, 360)
     ]
+    assert steps == [[20], [20, 10], [20, 10], [20, 10], [10], [10], None], "and the narrower ones behind it"
 
 
 def test_an_underlying_is_named_also_while_no_options_are_needed() -> None:
@@ -196,6 +195,25 @@ async def test_a_longer_history_of_the_configured_series_is_asked_for_once(sessi
     assert watch.series.streamed == frozenset()
 
 
+async def test_a_wide_instance_on_the_configured_underlying_leaves_the_configured_strategy_its_chain(
+    session: FakeSession,
+) -> None:
+    own, wide = ChainPlan("SPX", 5, 2, LATE), ChainPlan("SPX", 5, 10, LATE)
+    needs = chain_needs(SESSION, [own, wide], NOON)
+    watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
+    await watch.start(session, NOON)
+    [told] = await watch.follow(session, needs["SPX"], [], NOON)
+    narrowed, lines = "options of SPX are quoted 2 strikes out instead of 10", "with them 41 lines are streamed"
+    assert told == f"{narrowed}: {lines}, the broker gives 25 (IB_DATA_LINES)"
+    assert len(session.subscribed) == 1 + 24
+    snapshot = watch.snapshot(session, at(1), standing())
+    assert (snapshot.trading_enabled, len(snapshot.options)) == (True, 24)
+    assert await watch.follow(session, needs["SPX"], [], at(1)) == []
+    [left_out] = await watch.follow(session, needs["SPX"], [77], at(2))
+    assert left_out.startswith("options of SPX are not quoted: "), "there is no room for the configured one either"
+    assert not watch.snapshot(session, at(3), standing()).trading_enabled
+
+
 async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_once(session: FakeSession) -> None:
     """The configured underlying comes first; what is held is streamed whatever becomes of the chains."""
     wanted, held = ChainNeed(3, NOON, at(60)), [11, 12]
@@ -233,3 +251,118 @@ async def test_what_is_held_and_in_the_chain_takes_one_line(session: FakeSession
     held = next(option.con_id for option in listed(DAY, [4150]) if option.right is Right.PUT)
     assert await watch.follow(session, ChainNeed(2, NOON, at(60)), [held], NOON) == []
     assert len(session.subscribed) == 1 + 24
+
+
+async def test_fresh_lines_of_one_chain_hold_up_nobody_else(session: FakeSession) -> None:
+    host = Host()
+    watch = MarketWatch(PLAN, exact=False, monotonic=host)
+    await watch.start(session, NOON)
+    watch.series.plans = (VERTICAL,)
+    await watch.series.follow(session, {("SPY", 5): 20}, NOON)
+    await watch.series._adding  # type: ignore[misc]
+    wanted, own_ids = ChainNeed(3, NOON, at(60)), [option.con_id for option in listed(DAY, range(4000, 4305, 5))]
+
+    def enabled() -> tuple[bool, list[bool]]:
+        own = watch.snapshot(session, at(1), standing())
+        return own.trading_enabled, [one.trading_enabled for one in watch.others(session, at(1), standing())]
+
+    await watch.follow(session, wanted, [], NOON, {"SPY": None})
+    assert enabled() == (False, [True]), "the configured chain has no prices yet, SPY has its own"
+    session.broker.quotes |= dict.fromkeys(own_ids, (1.0, 1.1))
+    assert enabled() == (True, [True])
+    await watch.follow(session, wanted, [], at(1), {"SPY": wanted})
+    assert enabled() == (True, [False]), "the options of SPY have none"
+    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    assert enabled() == (False, [False]), "nor has what is held"
+    host.seconds += LINES_WITHIN_S + 0.1
+    assert enabled() == (True, [True])
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("error", [Retryable("error 162"), TimeoutError(), ConnectionError("Not connected")])
+async def test_a_list_that_fails_costs_its_own_strategies_alone(
+    session: FakeSession, error: Exception, exact: bool
+) -> None:
+    watch = await watching(session, exact=exact)
+    if watch.series._adding is not None:
+        await watch.series._adding
+    wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, error)
+    told = await watch.follow(session, wanted, [77], NOON, {"SPY": wanted})
+    why = str(error) or "the broker does not answer"
+    assert told == [f"options of SPY are not quoted: {why}; asked again every 30 s"]
+    assert {UNDERLYING_ID, SPY_ID, 77} < session.subscribed
+    session.broker.quotes |= dict.fromkeys(session.subscribed, (1.0, 1.1))
+    [other] = watch.others(session, at(1), standing())
+    assert (watch.snapshot(session, at(1), standing()).trading_enabled, other.trading_enabled) == (True, False)
+
+    assert await watch.follow(session, wanted, [77], at(0, 29), {"SPY": wanted}) == []
+    assert asked.of == ["SPX", "SPY"], "it is put off"
+    assert await watch.follow(session, wanted, [77], at(0, 30), {"SPY": wanted}) == [], "and told once"
+    assert asked.of == ["SPX", "SPY", "SPY"]
+    asked.error = None
+    assert await watch.follow(session, wanted, [77], at(1), {"SPY": wanted}) == []
+    [other] = watch.others(session, at(2), standing())
+    assert len(other.options) == 26
+
+
+async def test_a_list_that_does_not_come_holds_nobody_up(session: FakeSession) -> None:
+    watch = await watching(session, exact=False)
+    await watch.series._adding  # type: ignore[misc]
+    wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, None)
+    asked.comes = asyncio.Event()
+    for second in range(3):
+        assert await watch.follow(session, wanted, [77], at(0, second), {"SPY": wanted}) == []
+    assert asked.of == ["SPX", "SPY"], "one question at a time"
+    assert 77 in session.subscribed
+    assert len(watch.snapshot(session, at(1), standing()).options) == 26
+    assert not watch.others(session, at(1), standing())[0].trading_enabled
+    asked.comes.set()
+    await asyncio.sleep(0)
+    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    assert len(watch.others(session, at(1), standing())[0].options) == 26
+
+
+async def test_a_broken_invariant_is_no_missing_list(session: FakeSession) -> None:
+    chain = ChainWatch(UNDERLYINGS["SPY"])
+    Lists(session, StopTrading("superseded"))
+    with pytest.raises(StopTrading, match="superseded"):
+        await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+
+
+async def test_a_new_session_is_asked_at_once(session: FakeSession) -> None:
+    chain, asked = ChainWatch(UNDERLYINGS["SPY"]), Lists(session, TimeoutError())
+    for _ in range(2):
+        await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+    asked.error = None
+    chain.restart()
+    await chain.follow(session, ChainNeed(3, NOON, at(60)), 415.0, NOON)
+    assert (asked.of, len(chain.window)) == (["SPY", "SPY"], 26)
+
+
+class Host:
+    """A monotonic clock that a test sets."""
+
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Lists:
+    """The lists that a session is asked for; those of SPY fail or keep one waiting."""
+
+    def __init__(self, session: FakeSession, error: Exception | None) -> None:
+        self.error = error
+        self.comes: asyncio.Event | None = None
+        self.of: list[str] = []
+        self._listed = session.listed_options
+        session.listed_options = self._answer  # type: ignore[method-assign]
+
+    async def _answer(self, underlying: Underlying, expiry: date) -> list[ListedOption]:
+        self.of.append(underlying.symbol)
+        if underlying.symbol == "SPY":
+            if self.error is not None:
+                raise self.error
+            if self.comes is not None:
+                await self.comes.wait()
+        return await self._listed(underlying, expiry)

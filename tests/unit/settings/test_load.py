@@ -157,6 +157,7 @@ def test_the_strategys_limit_is_not_above_the_accounts() -> None:  # RULINGS 7
         ({"HTBOT_EXIT_TIME": "15:50"}, "HTBOT_EXIT_TIME=15:50"),
         ({"HTBOT_FLAT_DEADLINE": "16:10"}, "16:00"),
         ({"HTBOT_SYMBOL": "SPY", "HTBOT_FLAT_DEADLINE": "15:45"}, "15:30"),
+        ({"HTBOT_FLAT_DEADLINE": "15:50"}, "SPX must be flat by 15:45"),
         ({"HTBOT_RSI_EMA_BEAR": "55"}, "HTBOT_RSI_EMA_BEAR=55"),
         ({"HTBOT_LONG_INDEX": "5"}, "HTBOT_SPREAD_WIDTH_STRIKES=8"),
         ({"HTBOT_QTY": "20"}, "MAX_ORDER_QTY=10"),

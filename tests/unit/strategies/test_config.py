@@ -46,6 +46,16 @@ def test_none_and_empty_text_take_the_default_of_an_optional_field() -> None:
         ({"entry_end": "09:59"}, "entry_end=09:59:00 is out of range: after entry_start=10:00:00"),
         ({"entry_start": "ten"}, "entry_start=ten is out of range: it must be a time as HH:MM"),
         ({"exit_time": "15:50"}, "exit_time=15:50:00 is out of range"),
+        pytest.param(
+            {"symbol": "QQQ", "exit_time": "15:40", "flat_deadline": "15:45"},
+            "flat_deadline=15:45:00 is out of range: at most 15:30:00 for QQQ",
+            marks=pytest.mark.ruling(12),
+        ),
+        pytest.param(
+            {"exit_time": "19:00", "flat_deadline": "20:00"},
+            "flat_deadline=20:00:00 is out of range: at most 15:45:00 for SPX",
+            marks=pytest.mark.ruling(11),
+        ),
         ({"long_index": 10}, "long_index=10 is out of range: short_index + spread_width_strikes = 9"),
         ({"trend_warmup": "lax"}, "trend_warmup=lax is out of range: strict or seeded"),
         ({"rsi_windw": 60}, "unknown setting rsi_windw: did you mean rsi_window?"),

@@ -130,6 +130,16 @@ def test_bars_of_as_many_sessions_as_the_long_mean_are_declared() -> None:
         ({"long_delta": 0.3}, "long_delta=0.3 is out of range: below short_delta=0.3"),
         ({"entry_end": "09:45"}, "entry_end=09:45:00 is out of range"),
         ({"exit_time": "15:31"}, "exit_time=15:31:00 is out of range"),
+        pytest.param(
+            {"symbol": "SPY", "exit_time": "19:00", "flat_deadline": "20:00"},
+            "flat_deadline=20:00:00 is out of range: at most 15:30:00 for SPY",
+            marks=pytest.mark.ruling(12),
+        ),
+        pytest.param(
+            {"symbol": "SPX", "flat_deadline": "15:46"},
+            "flat_deadline=15:46:00 is out of range: at most 15:45:00 for SPX",
+            marks=pytest.mark.ruling(11),
+        ),
         ({"short_delta": 0.6}, "short_delta=0.6 is out of range: 0.02 to 0.49"),
         ({"short_dleta": 0.3}, "unknown setting short_dleta: did you mean short_delta?"),
     ],

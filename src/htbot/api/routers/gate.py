@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from htbot.api.auth import Admin, require
+from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller, request_of
 from htbot.api.schemas.requests import PinBody, TradeSignalBody
 from htbot.services.commands import HaltAnswer
@@ -15,12 +15,16 @@ from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
 
 router = APIRouter(prefix="/api/risk", tags=["risk"], dependencies=[Depends(require(Role.VIEWER))])
+_JUDGE = "What the gate would say of a vertical spread; nothing is recorded or traded, but the broker is asked"
 
 
-@router.post("/validate-trade", summary="What the gate would say of a vertical spread; nothing is stored or sent")
-@router.post("/evaluate", summary="What the gate would say of a vertical spread; nothing is stored or sent")
-def judge(parts: Parts, body: TradeSignalBody) -> Judged:
-    """Every rule with limit and value up to the one that refuses; the broker is asked for its margin."""
+@router.post("/validate-trade", summary=_JUDGE)
+@router.post("/evaluate", summary=_JUDGE)
+def judge(parts: Parts, _principal: Operator, body: TradeSignalBody) -> Judged:
+    """Every rule with limit and value up to the one that refuses.
+
+    The desk streams the legs for it and asks the broker for the margin, under an order id of ours: so for operators.
+    """
     return parts.manual_signals.judge(request_of(body))
 
 

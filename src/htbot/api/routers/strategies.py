@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller
-from htbot.api.schemas.strategies import AddBody, EvaluateBody, SettingsBody
+from htbot.api.schemas.strategies import AddBody, EvaluateBody, ModeBody, SettingsBody
 from htbot.persistence.queries.shapes import SignalView
 from htbot.services.strategies import NewStrategy
 from htbot.services.strategy_reads import (
@@ -96,6 +96,12 @@ def enable(parts: Parts, principal: Operator, name: Name, key: Key = None) -> In
 def disable(parts: Parts, principal: Operator, name: Name, key: Key = None) -> InstanceView:
     """It is evaluated no more."""
     return instance_view(parts.strategies.switch(name, caller(principal, key), enabled=False))
+
+
+@router.post("/{name}/mode", summary="Watch an instance only, or let it trade")
+def set_mode(parts: Parts, principal: Operator, name: Name, body: ModeBody, key: Key = None) -> InstanceView:
+    """It begins anew. 400 for settings that cannot be traded, 409 while a trade of it is not over."""
+    return instance_view(parts.strategies.set_mode(name, body.mode, caller(principal, key)))
 
 
 @router.delete("/{name}", summary="Forget an instance")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -43,6 +43,14 @@ class SettingsBody(Request):
 
     settings: Settings = Field(default_factory=dict)
     unset: Annotated[list[SettingName], Field(max_length=64)] = Field(default_factory=list)
+
+
+class ModeBody(Request):
+    """Whether an instance is only watched (`observe`), or puts its entries before the gate (`trade`)."""
+
+    model_config = shown(mode="trade")
+
+    mode: Literal["observe", "trade"]
 
 
 class EvaluateBody(Request):

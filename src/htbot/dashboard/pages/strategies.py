@@ -42,7 +42,9 @@ async def build(screen: Screen) -> None:
             button("Add a strategy", partial(_ask_add, screen, types), "primary")
     screen.panel(traded, "card")
     ui.html(
-        str(tag("h2", "Instances ", tag("span", "strategies on shares and funds, added by people", cls="note"))),
+        str(
+            tag("h2", "Instances ", tag("span", "strategies on shares, funds and options, added by people", cls="note"))
+        ),
         sanitize=False,
     )
     _instances(screen, types)

@@ -8,17 +8,17 @@ from sqlalchemy import text
 
 from htbot.persistence.repositories.base import Repository
 
-# The oldest rows have the smallest ids: the index is read from its beginning and no further than a page, beside the few
-# that are the last of their kind.
+# The oldest rows have the smallest ids: the index is read from its beginning and no further than a page and the last
+# looks before it. Whether a look is the last of its strategy is one step in the unique index.
 _LOOKS = text(
     """
 DELETE FROM evaluations WHERE id IN (
     SELECT oldest.id
-      FROM (SELECT id, recorded_at FROM evaluations AS look
-             WHERE as_of < (SELECT max(as_of) FROM evaluations AS newer
-                             WHERE newer.strategy = look.strategy AND newer.account = look.account
-                               AND newer.symbol = look.symbol)
-             ORDER BY id LIMIT :most) AS oldest
+      FROM (SELECT look.id, look.recorded_at FROM evaluations AS look
+             WHERE look.as_of < (SELECT max(newer.as_of) FROM evaluations AS newer
+                                  WHERE newer.strategy = look.strategy AND newer.account = look.account
+                                    AND newer.symbol = look.symbol)
+             ORDER BY look.id LIMIT :most) AS oldest
      WHERE oldest.recorded_at < :before)
 """
 )
@@ -44,7 +44,7 @@ class RetentionRepository(Repository):
     """Deletes at most so many rows that were written before a wall time, and returns how many."""
 
     def forget_looks(self, before: datetime, most: int) -> int:
-        """Looks of strategies, but for the last one of each by market time; their signals are rows of their own."""
+        """Looks of strategies; their signals are rows of their own and stay, as the last look of each does."""
         return self._count(_LOOKS, {"before": before, "most": most})
 
     def forget_runs(self, before: datetime, most: int) -> int:
