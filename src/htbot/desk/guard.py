@@ -79,9 +79,9 @@ class ExitGuard:
         return [held.trade for held in self._parts.book.guarded]
 
     @property
-    def held(self) -> set[int]:
-        """Contracts whose quotes the guard needs."""
-        return {leg.con_id for trade in self.trades for leg in trade.legs}
+    def held(self) -> dict[int, str]:
+        """Contracts whose quotes the guard needs, each with the symbol of its trade."""
+        return {leg.con_id: trade.symbol for trade in self.trades for leg in trade.legs}
 
     @property
     def unguarded_while_away(self) -> bool:
