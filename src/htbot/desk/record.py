@@ -369,7 +369,7 @@ def _unmet(trade: Trade, rows: TradeRows, taken_back: Collection[str]) -> bool:
     if last is None or rows.live_exit is not None:
         return False
     if last.state is IntentState.WITHDRAWN:
-        return last.claim_epoch is not None
+        return last.order_id is not None  # a claim that was given back has an epoch, and no order id
     held = net_by_contract(latest((*rows.entry_fills, *rows.exit_fills)))
     left = closable_quantity(trade.legs, held) > 0
     return last.state in _UNDONE or (left and last.intent.ref not in taken_back)

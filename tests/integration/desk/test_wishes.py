@@ -9,7 +9,7 @@ from tests.support import record
 from tests.support.desk import Running, World
 
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent
-from htbot.persistence.repositories import CommandRepository, CommandRequest
+from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository
 from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.trade_record import manual_decision, request_exit
 
@@ -179,3 +179,22 @@ async def test_a_working_close_that_a_person_cancels_is_not_wanted_any_more(
     if not again:  # what is in the record by then says the same
         await go_on(world, desk, again=True)
         assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+
+
+async def test_a_close_that_was_claimed_and_given_back_is_not_wanted_once_a_person_took_it_back(world: World) -> None:
+    """Its claimant died before it had an order id, and the next desk finds the command before it sends anything."""
+    first = await world.desk()
+    intent = await first.opened()
+    ref = wish(world, intent.trade_id)
+    with world.database.transaction() as session:
+        IntentRepository(session).claim_some(first.desk.trading.record.epoch, world.now, 1)
+    first.die()
+    second = await world.desk()
+    assert world.state(ref) is IntentState.PENDING
+    request = CommandRequest("key", CANCEL, "person", world.now, {"ref": ref})
+    with world.database.transaction() as session:
+        CommandRepository(session).create(request)
+    await second.turn()
+    assert world.state(ref) is IntentState.WITHDRAWN
+    await go_on(world, second, again=True)
+    assert closes(world, intent) == []
