@@ -61,7 +61,7 @@ def check_day(day: PlayedDay) -> None:
     for trade in own.summary["trades"]:
         check_spread(day, trade)
         check_exit_rule(day, trade)
-    for fill in day.summary["fills"]:
+    for fill in own.summary["fills"]:  # what stands at the broker fills by what has traded since the last instant
         check_inside_quotes(day, fill)
     check_money(day.summary)
     check_mails(day.summary)
