@@ -11,11 +11,15 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.clock import DeskClock
 from htbot.domain.errors import Retryable, StopTrading
+from htbot.domain.sessions import floor_to
+from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.messages import ConnectionMessage, TimeMessage
-from htbot.persistence.repositories import DeskStateRepository
+from htbot.persistence.repositories import DeskStateRepository, TaskRunRepository
 from htbot.persistence.repositories.desk_state import LAST_INSTANT, WORLD_ID
 
 TIME_WITHIN_S = 15.0
+LIVE = "live"
+"""The world of every real broker."""
 
 
 class Login(Protocol):
@@ -51,7 +55,7 @@ def choose_world(session: Login, account: str, *, required: bool) -> str:
     world = session.account_value(account, "HtbotWorld")
     if world is None and required:
         raise StopTrading("this is not the built-in paper gateway: set IB_HOST and IB_PORT to trade through another")
-    return world or "live"
+    return world or LIVE
 
 
 def forget_ended(inbox: asyncio.Queue[SessionMessage]) -> None:
@@ -96,13 +100,18 @@ async def await_time(session: Login, inbox: asyncio.Queue[SessionMessage], clock
 def require_world(db: Transaction, world_id: str, now: datetime) -> None:
     """Refuse a world that is behind our books; remember the one that we are in.
 
+    Another world of the paper gateway may begin where the one before has been already: runs of tasks from its present
+    instant of the grid on are that one's, and would make this one's duplicates. A real broker's time never goes back.
+
     Raises:
         StopTrading: market time has gone back more than a minute.
     """
     state = DeskStateRepository(db)
-    last = state.get(LAST_INSTANT)
-    if state.get(WORLD_ID) == world_id and last is not None:
+    known, last = state.get(WORLD_ID), state.get(LAST_INSTANT)
+    if known == world_id and last is not None:
         behind = datetime.fromisoformat(last) - now
         if behind.total_seconds() > 60:
             raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
+    if known not in {None, world_id} and world_id != LIVE:
+        TaskRunRepository(db).forget_from(floor_to(now, GRID_S))
     state.set(WORLD_ID, world_id)

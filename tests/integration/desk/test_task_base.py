@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 from tests.support import record
+from tests.support.desk import World
 
+from htbot.desk.opening import LIVE, require_world
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.clock_state import ClockState, Mode
 from htbot.persistence.engine import Database
@@ -110,6 +112,32 @@ def test_the_same_message_twice_changes_nothing(worker: Worker, outbox: Outbox, 
     before = stored(database)
     assert base.run(outbox, NAME, writes, MESSAGE) == "duplicate"
     assert (stored(database), mails(database)) == (before, 1)
+
+
+async def test_another_world_runs_what_the_one_before_it_has_run(world: World, worker: Worker, outbox: Outbox) -> None:
+    """A fresh world begins on the same date: from the instant on that it is at, nothing has been run in it."""
+    messages = [Message(record.at(minutes), 7, "all") for minutes in (-1, 0, 60)]
+    world.now = record.at(0, 7)  # within the instant of the second message
+    (await world.desk()).die()
+    assert [base.run(outbox, NAME, writes, message) for message in messages] == ["written"] * 3
+
+    (await world.desk()).die()
+    assert [base.run(outbox, NAME, writes, message) for message in messages] == ["duplicate"] * 3
+
+    world.broker.world_id = f"{record.WORLD}-1"
+    (await world.desk()).die()
+    assert [base.run(outbox, NAME, writes, message) for message in messages] == ["duplicate", "written", "written"]
+
+    (await world.desk()).die()
+    assert [base.run(outbox, NAME, writes, message) for message in messages] == ["duplicate"] * 3
+
+
+def test_the_first_world_and_a_real_broker_forget_no_run(worker: Worker, outbox: Outbox, database: Database) -> None:
+    for name in (record.WORLD, LIVE):
+        base.run(outbox, NAME, writes, MESSAGE)
+        with database.transaction() as session:
+            require_world(session, name, record.NOON)
+        assert base.run(outbox, NAME, writes, MESSAGE) == "duplicate"
 
 
 def test_another_instant_and_another_key_are_other_runs(worker: Worker, outbox: Outbox, database: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from htbot.persistence.records import TaskRun
@@ -79,6 +79,10 @@ class TaskRunRepository(Repository):
         self._count(
             statement.on_conflict_do_update(index_elements=_ONE, set_=told, where=TaskRunRow.state != TaskState.DONE)
         )
+
+    def forget_from(self, as_of: datetime) -> int:
+        """Delete every run at this market time or later, so that they can begin anew; returns how many."""
+        return self._count(delete(TaskRunRow).where(TaskRunRow.as_of >= as_of))
 
     def get(self, task: str, key: str, as_of: datetime) -> TaskRun | None:
         """One run."""
