@@ -1,4 +1,4 @@
-"""Commands of strategies on plain instruments: list, types, show, add, set, enable, disable, remove."""
+"""Commands of strategies on shares, funds and options: list, types, show, add, set, enable, disable, remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from htbot.persistence.records import StrategyInstance
     from htbot.services.commands import Caller
 
-strategies = typer.Typer(help="Strategies on plain instruments.", no_args_is_help=True)
+strategies = typer.Typer(help="Strategies on shares, funds and options.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the instance.")]
 Given = Annotated[list[str] | None, typer.Option("--set", help="A setting as name=value; repeatable.")]

@@ -64,17 +64,19 @@ class SeriesSession(Protocol):
 
 @dataclass(slots=True)
 class Stream:
-    """One series that is streamed, and since when its bars have been watched."""
+    """One series that is streamed, since when its bars have been watched, and the sessions of history asked for."""
 
     contract: Contract
     fold: BarFold
     since: datetime
+    sessions: int
 
 
 class WatchedSeries:
     """The streams beside strategy 1's own series. `exact` is a stepped world: there everything waits for its answer.
 
-    Strategy 1's own series is begun with the history of `own_sessions`; an instance on it that needs more gets it once.
+    Strategy 1's own series is begun with the history of `own_sessions`. An instance that needs more of a series than
+    it was begun with gets it once, and its stream goes on.
     """
 
     def __init__(
@@ -156,20 +158,27 @@ class WatchedSeries:
         self._refused &= wanted.keys()
         self._failed = {key: again_at for key, again_at in self._failed.items() if key in wanted}
         missing = [key for key, bars in wanted.items() if self._is_missing(key, bars) and self._may_ask(key, now)]
+        new = [key for key in missing if not self._sessions(key)]
         room = MOST_SERIES - len(self._streams)
-        self._note_crowd(len(missing) > room, len(self._streams) + len(missing))
-        if not missing or (self._adding is not None and not self._adding.done()):
+        self._note_crowd(len(new) > room, len(self._streams) + len(new))
+        asked = [(key, wanted[key]) for key in missing if key not in new[room:]]
+        if not asked or (self._adding is not None and not self._adding.done()):
             return
-        self._adding = asyncio.ensure_future(self._add(session, [(key, wanted[key]) for key in missing[:room]], now))
+        self._adding = asyncio.ensure_future(self._add(session, asked, now))
         if self._exact:
             await asyncio.gather(self._adding, return_exceptions=True)
             if self._look_back(now):
                 await self.follow(session, wanted, now)
 
     def _is_missing(self, key: SeriesKey, bars: int) -> bool:
+        return self._sessions_of(key[1], bars) > self._sessions(key)
+
+    def _sessions(self, key: SeriesKey) -> int:
+        """Sessions of history that a series was asked for; 0 when it is not streamed."""
         if key == self._own:
-            return self._sessions_of(key[1], bars) > self._own_sessions
-        return key not in self._streams
+            return self._own_sessions
+        stream = self._streams.get(key)
+        return 0 if stream is None else stream.sessions
 
     def _may_ask(self, key: SeriesKey, now: datetime) -> bool:
         return key not in self._refused and self._failed.get(key, now) <= now
@@ -205,9 +214,9 @@ class WatchedSeries:
             self._asking, sessions = (symbol, minutes), self._sessions_of(minutes, bars)
             try:
                 contract = await session.resolve(plain_instrument(symbol))
-                if self._asking == self._own:
+                if self._sessions(self._asking):
                     older = await session.history(contract, minutes, sessions)
-                    self._own_sessions = sessions
+                    self._note_sessions(self._asking, sessions)
                     self._unsaved += older[:-1]  # the last may be open, and is streamed anyhow
                     continue
                 history = await session.stream_bars(contract, minutes, sessions)
@@ -220,9 +229,17 @@ class WatchedSeries:
             else:
                 fold = BarFold(exact=self._exact)
                 closed = fold.load(history, now)
-                self._streams[symbol, minutes] = Stream(contract, fold, now)
+                self._streams[symbol, minutes] = Stream(contract, fold, now, sessions)
                 self._failed.pop((symbol, minutes), None)
                 self._unsaved += closed
+
+    def _note_sessions(self, key: SeriesKey, sessions: int) -> None:
+        """A series has got more history; one that is streamed no more by now begins anew when it is named again."""
+        self._failed.pop(key, None)
+        if key == self._own:
+            self._own_sessions = sessions
+        elif key in self._streams:
+            self._streams[key].sessions = sessions
 
     def _affordable(self) -> bool:
         """Whether one more request for history is within the budget; a stepped gateway does not count them."""

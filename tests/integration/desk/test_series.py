@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -106,6 +107,24 @@ async def test_the_desk_stores_the_bars_of_watched_strategies(world: World) -> N
     await running.desk.settle(record.at(5))
     assert stored(world, 5, record.at(4.5)) == [spy(-10), spy(-5)]
     assert stored(world, 5, record.at(5)) == [spy(-10), spy(-5), spy(0, 101.0)]
+
+
+async def test_an_instance_that_needs_more_of_a_streamed_series_gets_its_history(world: World) -> None:
+    running = await world.desk()
+    store(world.database, instance("fast", "SPY"))
+    world.broker.history["SPY", 5] = [spy(-10), spy(-5), spy(0)]
+    world.now = record.at(0.5)
+    await running.desk.follow_lines(world.now)
+    await running.desk.settle(world.now)
+    world.broker.history["SPY", 5] = [spy(-20), spy(-15), *world.broker.history["SPY", 5]]
+    store(world.database, replace(instance("vs", "SPY"), type="vertical_spread", warm_up_bars=50 * 78))
+    world.now = record.at(1)
+    await running.desk.follow_lines(world.now)
+    await running.desk.settle(world.now)
+    assert stored(world, 5, record.at(1)) == [spy(-20), spy(-15), spy(-10), spy(-5)]
+    running.desk.fold(BarMessage(spy(0, 101.0)))
+    await running.desk.settle(record.at(5))
+    assert stored(world, 5, record.at(5))[-1] == spy(0, 101.0)
 
 
 async def test_a_reconnected_desk_asks_for_them_again(world: World) -> None:

@@ -194,3 +194,62 @@ async def test_more_than_the_broker_streams_is_told_once() -> None:
     await series.follow(market, wanted, NOON + timedelta(seconds=30))
     assert len(series.streamed) == MOST_SERIES
     assert series._troubles == [f"{MOST_SERIES + 5} series of bars are watched, the broker streams {MOST_SERIES}"]
+
+
+class Archive(Market):
+    """Has two older bars for whoever asks once, and may be unwilling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwilling = False
+        self.once: list[tuple[str, int, int]] = []
+
+    async def history(self, contract: Contract, minutes: int, days: int) -> list[Bar]:
+        self.once.append((contract.symbol, minutes, days))
+        if self.unwilling:
+            raise Retryable("no history: pacing violation")
+        return [bar(contract.symbol, minutes, -number * minutes, 99.0) for number in (4, 3, 0)]
+
+
+@pytest.mark.parametrize("key", [("SPY", 5), OWN])
+async def test_a_series_that_is_streamed_gets_more_history_once(key: SeriesKey) -> None:
+    series, market = stepped(), Archive()
+    await series.follow(market, {key: 20}, NOON)
+    series.settle(NOON)
+    begun = list(market.asked)
+    market.unwilling = True
+    await series.follow(market, {key: 3900}, at(0.5))
+    market.unwilling = False
+    for minute in (1, 2, 3):
+        await series.follow(market, {key: 3900 if minute < 3 else 20}, at(minute))
+    assert market.once == [(*key, 52)] * 2  # refused once, then given once
+    assert (market.asked, market.stopped) == (begun, [])
+    assert series.settle(at(3)) == [bar(*key, -20, 99.0), bar(*key, -15, 99.0)]
+
+
+async def test_more_history_leaves_the_stream_as_it_is() -> None:
+    series, market = stepped(), Archive()
+    await series.follow(market, {("SPY", 5): 20}, NOON)
+    series.settle(NOON)
+    series.on_bar(bar("SPY", 5, 0, 102.0))
+    await series.follow(market, {("SPY", 5): 3900}, at(1))
+    series.settle(at(1))
+    series.on_bar(bar("SPY", 5, 0, 103.0))
+    assert [(one.start, one.high, one.close) for one in series.settle(at(5))] == [(NOON, 103.0, 103.0)]
+
+
+async def test_a_series_that_begins_anew_begins_with_what_is_needed_then() -> None:
+    series, market = stepped(), Archive()
+    await series.follow(market, {("SPY", 5): 3900}, NOON)
+    await series.follow(market, {}, at(1))
+    await series.follow(market, {("SPY", 5): 20}, at(2))
+    await series.follow(market, {("SPY", 5): 3900}, at(3))
+    assert (market.asked, market.once) == ([("SPY", 5, 52), ("SPY", 5, 10)], [("SPY", 5, 52)])
+
+
+async def test_more_history_takes_no_room_of_streams() -> None:
+    series, market = stepped(), Archive()
+    wanted = {(f"S{number}", 5): 20 for number in range(MOST_SERIES)}
+    await series.follow(market, wanted, NOON)
+    await series.follow(market, {**wanted, ("S7", 5): 3900}, at(1))
+    assert (market.once, series._troubles) == ([("S7", 5, 52)], [])
