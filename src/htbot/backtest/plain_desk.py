@@ -228,13 +228,18 @@ class PlainDesk:
             if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:
                 self._request_exit(held, decision)
 
-    def leave(self, strategy: str, ended_at: datetime, why: str) -> bool:
-        """A strategy wants out of what it held when its bar ended; False when that is nothing."""
+    def leave(self, strategy: str, ended_at: datetime, why: str) -> bool | None:
+        """A strategy wants out of what it held when its bar ended; False when that is nothing.
+
+        None while an entry of that may still fill: nothing can be asked for yet.
+        """
         meant = [
             held
             for held in self._tools.book.trades
             if held.trade.strategy == strategy and held.trade.state in LIVE and held.trade.opened_at < ended_at
         ]
+        if any(held.trade.state is TradeState.OPENING or not held.entry_over for held in meant):
+            return None
         for held in meant:
             self._request_exit(held, ExitDecision(ExitReason.OTHER, self._tools.feed.now, "", "", why, None, None))
         return bool(meant)

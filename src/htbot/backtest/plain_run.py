@@ -195,9 +195,13 @@ class PlainRun:
         snapshot = self._feed.snapshot(self._told, enabled=enabled)
         self._let_go()
         wishes = [(state, state.look(self._fates(state))) for state in self._seats if not state.gone]
-        for state, fired in wishes:
-            acted = [self._act(state, what, bar, snapshot) for what, bar in fired]
-            why_not = None if any(acted) else state.why_not(now)
+        acted: set[str] = set()
+        for action in ("leave", "enter"):  # what is held leaves before anything is entered
+            for state, fired in wishes:
+                done = [self._act(state, what, bar, snapshot) for what, bar in fired if what.action == action]
+                acted |= {state.seat.name} if any(done) else set()
+        for state, _fired in wishes:
+            why_not = None if state.seat.name in acted else state.why_not(now)
             name, symbol = state.seat.name, state.seat.symbol
             self._evaluations.append(
                 Evaluation(name, request.account, symbol, now, 0, None, None, why_not, state.position)
@@ -217,16 +221,19 @@ class PlainRun:
         ]
 
     def _act(self, state: SeatState, fired: Fired, bar: ClosedBar, snapshot: Snapshot) -> bool:
-        """Act on a wish; False when its bar was decided on before."""
+        """Act on a wish; False when its bar was decided on before, or when it must wait."""
         seat, now = state.seat, self._feed.now
         signal = signal_of(Looked(seat.name, self._request.account, seat.symbol, now), fired, bar)
         key = (seat.name, signal.bar_start)
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
-        self._signalled.add(key)
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)
+        meant = self._desk.leave(seat.name, ended_at, signal.reason) if fired.action == "leave" else False
+        if meant is None:
+            state.undone = True
+            return False
+        self._signalled.add(key)
         if fired.action == "leave":
-            meant = self._desk.leave(seat.name, ended_at, signal.reason)
             self._book.signals.append(PlainSignal(signal, None if meant else "nothing is held any more"))
             return True
         wanted = Wanted(

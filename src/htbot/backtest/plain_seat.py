@@ -20,7 +20,8 @@ class SeatState:
     """What a seat has seen. Its state is a fold, made anew as soon as the past of its entries is another.
 
     A strategy that raises is `disabled`, as live: it enters nothing more, and is asked only while it holds something.
-    Then it is `gone`. `failed` says what its last look raised; the next one folds it anew.
+    Then it is `gone`. `failed` says what its last look raised; the next one folds it anew, as it does when a wish was
+    left `undone`.
     """
 
     def __init__(self, seat: Seat, calendar: TapeCalendar) -> None:
@@ -34,7 +35,7 @@ class SeatState:
         self._shown = 0
         self.loop = self._blank(())
         self.failed = ""
-        self.disabled = self.gone = False
+        self.disabled = self.gone = self.undone = False
 
     def add(self, bars: Iterable[Bar], known_at: datetime) -> None:
         """Bars that have closed and are known from an instant on."""
@@ -51,7 +52,8 @@ class SeatState:
         return fired or []
 
     def _look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:
-        if self.failed or list(fates) != list(self._fates):
+        if self.failed or self.undone or list(fates) != list(self._fates):
+            self.undone = False
             self._fates, self._shown, self.loop = fates, 0, self._blank(fates)
         fired = []
         for bar, tape_bar in self._bars[self._shown :]:

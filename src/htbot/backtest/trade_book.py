@@ -192,6 +192,7 @@ class TradeBook(Generic[_Judged]):
             strategy_realized_today_usd=_net_usd(mine),
             account_realized_today_usd=_net_usd(today),
             open_maximum_loss_usd=sum((loss for _symbol, loss, _value in risks), _ZERO),
+            unseen_value_usd=sum((at_risk(held)[1] for held in open_trades if _unseen(held, as_of)), _ZERO),
             orders_last_minute=sum(one.created_at > as_of - _MINUTE for one in self.intents),
             account_open_trades=len(open_trades),
             trades_today=sum(held.trade.session == session for held in counted),
@@ -245,6 +246,12 @@ def at_risk(held: HeldTrade) -> tuple[Decimal, Decimal]:
     if rules.stop_price is not None:
         losses.append((-credit - trade.legs[0].ratio * rules.stop_price) * units)
     return max(min(losses), _ZERO), value
+
+
+def _unseen(held: HeldTrade, as_of: datetime) -> bool:
+    """Whether the broker's figures may not show a trade yet: its entry works, or was filled within the last minute."""
+    filled_at = max((fill.executed_at for fill in held.entry_fills), default=held.trade.opened_at)
+    return not held.entry_over or filled_at > as_of - _MINUTE
 
 
 def _net_usd(trades: Iterable[HeldTrade]) -> Decimal:

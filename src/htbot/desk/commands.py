@@ -144,6 +144,7 @@ class CommandDesk:
                 self._close_all(command, now)
             elif command.kind == CANCEL:
                 for live in self._named(str(command.params.get("ref", ""))):
+                    self._parts.book.take_back(live.intent.ref)
                     self._parts.orders.cancel(live)
 
     def _named(self, ref: str) -> list[LiveOrder]:

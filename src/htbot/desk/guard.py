@@ -14,6 +14,7 @@ from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import OrderDesk
+from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.record import Close
 from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, PriceStyle
@@ -33,9 +34,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Watched:
+    """`in_vain_since`: since when there is nothing that the wanted close could close."""
+
     watch: ExitWatch = field(default_factory=ExitWatch)
     exits: int = 0
     asked_at: datetime | None = None
+    in_vain_since: datetime | None = None
+    told_in_vain: bool = False
 
     def may_ask(self, now: datetime) -> bool:
         """An exit that was refused is asked for again, but never as fast as quotes come: that would be a storm."""
@@ -79,9 +84,9 @@ class ExitGuard:
         return [held.trade for held in self._parts.book.guarded]
 
     @property
-    def held(self) -> set[int]:
-        """Contracts whose quotes the guard needs."""
-        return {leg.con_id for trade in self.trades for leg in trade.legs}
+    def held(self) -> dict[int, str]:
+        """Contracts whose quotes the guard needs, each with the symbol of its trade."""
+        return {leg.con_id: trade.symbol for trade in self.trades for leg in trade.legs}
 
     @property
     def unguarded_while_away(self) -> bool:
@@ -148,14 +153,28 @@ class ExitGuard:
             return 0
         live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())
         if live is None:
-            _log.warning("nothing to close for %s (%s)", held.trade.id, decision.reason)
+            self._in_vain(held.trade, watched, decision)
             return 0
+        watched.in_vain_since, watched.told_in_vain = None, False
         close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
         watched.exits += 1
         self._send(live, close, decision.as_of)
         told = (held.trade.id, decision.reason.value, decision.detail)
         asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # the socket comes first
         return 1
+
+    def _in_vain(self, trade: Trade, watched: _Watched, decision: ExitDecision) -> None:
+        """It is tried each second, so that it leaves as soon as it can; logged once, and told once if that lasts."""
+        if watched.in_vain_since is None:
+            watched.in_vain_since = decision.as_of
+            _log.warning("nothing to close for %s (%s)", trade.id, decision.reason)
+        elif not watched.told_in_vain and decision.as_of - watched.in_vain_since >= SHOWN_WITHIN:
+            watched.told_in_vain = True
+            text = (
+                f"{trade.id} is to be closed ({decision.reason.value}), but the broker shows nothing of it: look there"
+            )
+            alert = error_alert("close failed", text, decision.as_of)
+            self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
         """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""

@@ -30,7 +30,8 @@ class StoredTrade:
     """A trade as the record has it: its fills, the reference of its entry, and whether that can fill no further.
 
     `unmet` says that its last exit was wanted and is not done: refused by the broker, never seen there, or not sent.
-    `exits` are the references of its exits with their reasons, protective orders included.
+    `exits` are the references of its exits with their reasons, protective orders included; `taken_back` are those that
+    a person cancelled.
     """
 
     trade: Trade
@@ -40,15 +41,16 @@ class StoredTrade:
     exit_reason: ExitReason | None = None
     unmet: bool = False
     exits: Mapping[str, ExitReason] = field(default_factory=dict)
+    taken_back: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class OpenTrade:
     """One trade and all that happened to it.
 
-    `wanted` is the reason of a close that is not done: the broker refused it or has never seen it, or it has not left,
-    because what stands there for the trade has to end first or what it closes is not shown yet. `exits` are the reasons
-    of its exits by reference.
+    `wanted` is the reason of a close that is not done: the broker refused it, ended it early or has never seen it, it
+    closed only part, or it has not left, because what stands there for the trade has to end first or what it closes is
+    not shown yet. `exits` are the reasons of its exits by reference, `taken_back` those that a person cancelled.
     """
 
     trade: Trade
@@ -57,6 +59,7 @@ class OpenTrade:
     exit_reason: ExitReason | None = None
     wanted: ExitReason | None = None
     exits: dict[str, ExitReason] = field(default_factory=dict)
+    taken_back: set[str] = field(default_factory=set)
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
 
@@ -102,7 +105,7 @@ class OpenTrade:
             if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and not live.protective and live.state in _UNDONE:
+                if ref != self.entry_ref and not live.protective and self._unmet(live):
                     self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
@@ -115,6 +118,10 @@ class OpenTrade:
         )
         self.trade = fold_trade(self.trade, facts, now)
         return self.trade
+
+    def _unmet(self, live: LiveOrder) -> bool:
+        """Whether a close that is over is wanted still: something is held, and no person took the close back."""
+        return live.state in _UNDONE or (self.units > 0 and live.intent.ref not in self.taken_back)
 
     def booked(self, live: LiveOrder) -> int:
         """Units of one of its orders whose executions have come."""
@@ -140,7 +147,7 @@ class OpenBook:
                 continue
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
             held.wanted = item.exit_reason if item.unmet else None
-            held.exits = dict(item.exits)
+            held.exits, held.taken_back = dict(item.exits), set(item.taken_back)
             held.fills = {fill.exec_id: fill for fill in item.fills}
             self._add(held)
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
@@ -194,6 +201,12 @@ class OpenBook:
         held = self._trades.get(trade_id)
         if held is not None:
             held.wanted = reason
+
+    def take_back(self, ref: str) -> None:
+        """A person cancels an order: a close that ends by that is not wanted any more."""
+        held = self.of_ref(ref)
+        if held is not None:
+            held.taken_back.add(ref)
 
     def filled(self, fill: Fill) -> OpenTrade | None:
         """An execution, new or told again; the trade that it belongs to, None when that is not in memory."""

@@ -74,9 +74,9 @@ class OrderDesk:
         return [live for live in self._live.values() if live.intent.trade_id == trade_id]
 
     @property
-    def legs(self) -> set[int]:
-        """Contracts of orders that are not over: their limits walk on these quotes."""
-        return {leg.con_id for live in self._live.values() for leg in live.intent.legs}
+    def legs(self) -> dict[int, str]:
+        """Contracts of orders that are not over, each with its symbol: their limits walk on these quotes."""
+        return {leg.con_id: live.intent.symbol for live in self._live.values() for leg in live.intent.legs}
 
     def of_ref(self, ref: str) -> LiveOrder | None:
         """The live order of a reference."""

@@ -5,7 +5,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,10 +21,13 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade
 from htbot.execution.fills import check_fills, whole_spreads
+from htbot.execution.intents import closable_quantity
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
-from htbot.persistence.records import IntentMove, StoredIntent, ToldOrder
+from htbot.execution.trade_fold import net_by_contract
+from htbot.persistence.records import Command, IntentMove, StoredIntent, ToldOrder
 from htbot.persistence.repositories import (
     AlertRepository,
+    CommandRepository,
     DeskStateRepository,
     FillRepository,
     HaltRepository,
@@ -34,8 +37,10 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.persistence.repositories.intents import sequence_of
-from htbot.persistence.states import TERMINAL_INTENT_STATES
+from htbot.persistence.states import TERMINAL_INTENT_STATES, CommandState
 from htbot.portfolio.pnl import assert_net_price
+from htbot.portfolio.positions import latest
+from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import TradeRows, close_trade, refold_position, rows_of, settle_trade, settle_trades
 
@@ -43,6 +48,7 @@ from htbot.services.trade_record import TradeRows, close_trade, refold_position,
 APPROVAL_AGE = timedelta(seconds=30)
 HALT_SOURCE = "desk"
 _UNDONE = frozenset({IntentState.REJECTED, IntentState.EXPIRED})
+_OPEN = frozenset({CommandState.PENDING, CommandState.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +331,7 @@ def open_trades(session: Session, account: str) -> list[StoredTrade]:
 def stored_trade(session: Session, trade: Trade) -> StoredTrade:
     """A trade as the desk's memory takes it over."""
     rows = rows_of(session, trade)
+    taken_back = _taken_back(session, rows)
     return StoredTrade(
         trade=trade,
         fills=(*rows.entry_fills, *rows.exit_fills),
@@ -332,21 +339,40 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exits=rows.facts.reasons,
         entry_over=rows.entry_over,
         exit_reason=rows.facts.exit_reason,
-        unmet=_unmet(rows),
+        unmet=_unmet(trade, rows, taken_back),
+        taken_back=taken_back,
     )
 
 
-def _unmet(rows: TradeRows) -> bool:
+def _taken_back(session: Session, rows: TradeRows) -> frozenset[str]:
+    """Closes of a trade that a person cancelled: by their reference, or with everything, then or later."""
+    closes = [one for one in rows.exits if not one.intent.protective]
+    refs = [one.intent.ref for one in closes]
+    cancels = CommandRepository(session).naming(CANCEL, [*refs, EVERY_ACCOUNT]) if refs else []
+    return frozenset(one.intent.ref for one in closes if any(_names(cancel, one) for cancel in cancels))
+
+
+def _names(cancel: Command, close: StoredIntent) -> bool:
+    """In doubt it does: nothing leaves against a person's word."""
+    over = cancel.state not in _OPEN and cancel.changed_at < close.intent.created_at
+    return cancel.params["ref"] != EVERY_ACCOUNT or not over
+
+
+def _unmet(trade: Trade, rows: TradeRows, taken_back: Collection[str]) -> bool:
     """Whether somebody wanted the trade closed and no order is under way for it.
 
-    The broker refused the close, has never seen it, or the desk itself had taken it and did not send it: because of a
-    stop or target that stands there, or because what it closes was not shown yet. One that a person took back before
-    any desk had it is not wanted any more.
+    The broker refused the close, has never seen it, ended it early, or it closed only part; or the desk itself had
+    taken it and did not send it: because of a stop or target that stands there, or because what it closes was not shown
+    yet. One that a person took back is not wanted any more.
     """
     last = rows.last_exit
     if last is None or rows.live_exit is not None:
         return False
-    return last.state in _UNDONE or (last.state is IntentState.WITHDRAWN and last.claim_epoch is not None)
+    if last.state is IntentState.WITHDRAWN:
+        return last.order_id is not None  # a claim that was given back has an epoch, and no order id
+    held = net_by_contract(latest((*rows.entry_fills, *rows.exit_fills)))
+    left = closable_quantity(trade.legs, held) > 0
+    return last.state in _UNDONE or (left and last.intent.ref not in taken_back)
 
 
 def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:

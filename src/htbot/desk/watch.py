@@ -167,12 +167,13 @@ class MarketWatch:
         self,
         session: MarketSession,
         need: ChainNeed | None,
-        held: Iterable[int],
+        held: Mapping[int, str],
         now: datetime,
         others: Mapping[str, ChainNeed | None] = NO_OTHERS,
     ) -> list[str]:
         """Stream the chains around the spots while they are needed, the held legs always, nothing else.
 
+        `held` has the symbol of each leg: its feed lives as long as that underlying ticks, chain or no chain.
         `others` are the underlyings of instances on options, by symbol; one is quoted as soon as its bars are streamed.
         Returns what a person should know: chains that there are no lines for.
         """
@@ -191,6 +192,7 @@ class MarketWatch:
         troubles = self._budget.fit(chains.values(), wanted.keys())
         pulses = {option.con_id: con_id for con_id, chain in chains.items() for option in chain.window}
         wanted |= dict.fromkeys(pulses, SMART)
+        pulses |= {con_id: con_id for con_id in chains} | self._pulses_of(held)
         self._pulses = {con_id: at for con_id, at in (self._pulses | pulses).items() if con_id in wanted}
         self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
@@ -203,6 +205,12 @@ class MarketWatch:
             session.subscribe(con_id, wanted[con_id])
             self._taken[con_id] = self._monotonic(), now
         return troubles
+
+    def _pulses_of(self, held: Mapping[int, str]) -> dict[int, int]:
+        """The streamed underlying of each held leg of an instance on options."""
+        streams = {symbol: self.series.stream(symbol) for symbol in self._others}
+        found = {con_id: streams.get(symbol) for con_id, symbol in held.items()}
+        return {con_id: stream.contract.con_id for con_id, stream in found.items() if stream is not None}
 
     def _name_others(self, symbols: Iterable[str]) -> None:
         """These underlyings beside the configured one; what is no longer named is given up."""

@@ -20,6 +20,7 @@ LONGEST_PAUSE_S = 30
 """One that the broker ends is placed again after 1 s of market time, then after twice as long each time."""
 CHANGE_EVERY = timedelta(seconds=1)
 """A change that the broker has not taken over is asked for again, never as fast as its messages come."""
+_EXACT = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,11 @@ def protective_steps(
 
 
 def _rounded_up(signed: Decimal, side: int) -> Decimal:
-    """The next price on the grid in the direction of a gain; `signed` is side x price."""
-    return side * ticks.up(signed, CENT)
+    """The next price on the grid in the direction of a gain; `signed` is side x price.
+
+    An average of several fills is recorded rounded: what that adds to a price on the grid is no cent.
+    """
+    return side * ticks.up(signed.quantize(_EXACT), CENT)
 
 
 def _above_0(price: Decimal) -> Decimal | None:

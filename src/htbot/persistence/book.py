@@ -59,7 +59,11 @@ WITH account_trades AS (
     SELECT trade.symbol, trade.width, trade.rules, trade.legs, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
            CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END AS credit,
            (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units,
-           entry.ref IS NOT NULL OR trade.opened_at > CAST(:as_of AS timestamptz) - interval '1 minute' AS unseen
+           entry.ref IS NOT NULL OR coalesce(
+               (SELECT max(fill.executed_at) FROM intents AS ended JOIN fills AS fill ON fill.ref = ended.ref
+                WHERE ended.trade_id = trade.id AND ended.purpose = 'entry'),
+               trade.opened_at
+           ) > CAST(:as_of AS timestamptz) - interval '1 minute' AS unseen
     FROM trades AS trade
     LEFT JOIN intents AS entry
         ON entry.trade_id = trade.id AND entry.purpose = 'entry' AND entry.state = ANY(:live_intents)

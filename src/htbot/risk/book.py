@@ -34,7 +34,7 @@ class Book:
     intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
     `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what those trades tie up:
     verticals their maximum loss, shares their price; `unseen_value_usd` is the part of it that the broker's figures may
-    not show yet: of entries that work or were decided within the last minute. `peak_equity_usd` is the highest equity
+    not show yet: of entries that work or were filled within the last minute. `peak_equity_usd` is the highest equity
     on record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales
     of the last two weeks brought, by New York day.
     """

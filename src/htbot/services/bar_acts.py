@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import Retryable
 from htbot.engine.guarding import guarded
+from htbot.persistence.book import BookQuery
 
 _Made = TypeVar("_Made")
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def alone(
@@ -45,3 +47,19 @@ def alone(
     if failed:
         why_not[name] = told + failed[name]
     return done
+
+
+def hold_account(transaction: Transaction, account: str) -> bool:
+    """Hold an account until the transaction ends; False when others held it for longer than anybody waits.
+
+    Raises:
+        OperationalError: the record itself is away.
+    """
+    try:
+        with transaction.begin_nested():
+            BookQuery(transaction).hold_account(account)
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True

@@ -26,7 +26,6 @@ from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, 
 from htbot.engine.share_entries import Wanted
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
-from htbot.persistence.book import BookQuery
 from htbot.persistence.records import TRADE, StrategyInstance
 from htbot.persistence.records import Observation as Origin
 from htbot.persistence.repositories import (
@@ -37,7 +36,7 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_acts import alone
+from htbot.services.bar_acts import alone, hold_account
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Watcher
 from htbot.services.bar_trader import BarTrader, fates_of
@@ -324,26 +323,34 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        All are weighed first, which takes as long as the broker takes to answer; only then the account is held. By
-        name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
+        Entries are weighed first, which takes as long as the broker takes to answer; only then the account is held, for
+        those that it was asked about. Where others hold it they stay undone. Exits need no hold, and come before them.
+        By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
-        acted: set[str] = set()
         trader, snapshot, why_not = self._trader, look.snapshot, outcome.why_not
         wishes = self._wishes(look, outcome)
         if trader is None or snapshot is None or not wishes:
-            return acted
-        acts = [
-            alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot))
+            return set()
+        entries = [
+            (name, wish, alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot)))
             for name, wish in wishes
+            if wish.fired.action == "enter"
         ]
-        BookQuery(transaction).hold_account(look.account)
-        for (name, _wish), act in zip(wishes, acts, strict=True):
-            done = None if act is None else alone(transaction, why_not, name, act)
-            if done:
-                acted.add(name)
-            elif done is None:
+        shown = any(weighed is not None and weighed.answer is not None for _name, _wish, weighed in entries)
+        held = not shown or hold_account(transaction, look.account)
+        done = [
+            (name, alone(transaction, why_not, name, partial(trader.leave, transaction, wish)))
+            for name, wish in wishes
+            if wish.fired.action == "leave"
+        ]
+        for name, wish, weighed in entries:
+            if weighed is not None and (held or weighed.answer is None):
+                enter = partial(trader.enter, transaction, wish, weighed, snapshot)
+                done.append((name, alone(transaction, why_not, name, enter)))
+            else:
                 outcome.undone.add(name)
-        return acted
+        outcome.undone |= {name for name, acted in done if acted is None}
+        return {name for name, acted in done if acted}
 
     def _wishes(self, look: Look, outcome: _Outcome) -> list[tuple[str, Wanted]]:
         """What is to be acted on; what is not now stays undone."""

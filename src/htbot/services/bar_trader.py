@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.margin import MarginQuestion
+from htbot.domain.signals import Signal
 from htbot.engine.recorded import Fate, fate_of
-from htbot.engine.share_entries import EntryDesk, Wanted, settle_shares, weigh_shares
+from htbot.engine.share_entries import EntryDesk, Wanted, Weighed, settle_shares, weigh_shares
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
@@ -42,37 +42,40 @@ class TraderParts:
 
 
 class BarTrader:
-    """Acts on wishes, each in the caller's transaction: first all are weighed, then they are acted on one by one."""
+    """Acts on wishes, each in the caller's transaction: entries are weighed first, then acted on one by one."""
 
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Callable[[], bool]:
-        """Put an entry before the gate and the broker; returns what is to be done about the wish.
+    def leave(self, transaction: Transaction, wanted: Wanted) -> bool | None:
+        """Ask for the close of what is held; False when the wish's bar was acted on before, None when it must wait."""
+        return leave(transaction, wanted.signal, wanted.ended_at)
 
-        That is done once the account is held: it answers False when the wish's bar was decided on before.
-        """
-        if wanted.fired.action == "leave":
-            return partial(leave, transaction, wanted.signal, wanted.ended_at)
-        signal, limits, books = wanted.signal, self._parts.limits_of(wanted.config), BookQuery(transaction)
-        key = BookKey(signal.strategy, signal.account, signal.session)
+    def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Weighed:
+        """Put an entry before the gate, and show it to the broker when it passes."""
+        signal = wanted.signal
         desk = EntryDesk(
-            limits=limits,
-            read_book=lambda: self._switched(books.read(key, signal.as_of)),
+            limits=self._parts.limits_of(wanted.config),
+            read_book=lambda: self._switched(BookQuery(transaction).read(_key(signal), signal.as_of)),
             ask_margin=lambda intent: self._parts.ask_margin(MarginQuestion.of(intent)),
         )
-        weighed = weigh_shares(wanted, snapshot, SessionRepository(transaction).get(signal.session), desk)
+        return weigh_shares(wanted, snapshot, SessionRepository(transaction).get(signal.session), desk)
 
-        def enter() -> bool:
-            decided = settle_shares(weighed, limits, lambda: self._switched(books.read_last(key, signal.as_of)))
-            return store_decided(transaction, decided, snapshot)
-
-        return enter
+    def enter(self, transaction: Transaction, wanted: Wanted, weighed: Weighed, snapshot: Snapshot) -> bool:
+        """Store what was decided; False when the wish's bar was decided on before."""
+        key, as_of = _key(wanted.signal), wanted.signal.as_of
+        limits = self._parts.limits_of(wanted.config)
+        decided = settle_shares(weighed, limits, lambda: self._switched(BookQuery(transaction).read_last(key, as_of)))
+        return store_decided(transaction, decided, snapshot)
 
     def _switched(self, book: Book) -> Book:
         """The book, halted while the person's switch is off."""
         off = "trading by strategies is switched off: set HTBOT_ENABLED=true"
         return book if self._parts.enabled else replace(book, halted_by=book.halted_by or off)
+
+
+def _key(signal: Signal) -> BookKey:
+    return BookKey(signal.strategy, signal.account, signal.session)
 
 
 def fates_of(transaction: Transaction, strategy: str, account: str, since: datetime) -> list[Fate]:

@@ -220,6 +220,11 @@ def request_exit(
     return intents.get(intent.ref)
 
 
+def can_leave(session: Session, trade: Trade) -> bool:
+    """Whether an exit can be asked for: its entry can fill no further."""
+    return trade.state is not TradeState.OPENING and rows_of(session, trade).entry_over
+
+
 def entry_reference_of(trade: Trade) -> str:
     """The reference of a trade's entry, which has the same running number."""
     number = int(trade.id.rpartition("-")[2])

@@ -124,6 +124,25 @@ async def test_nothing_is_sent_for_what_the_broker_does_not_hold(world: World) -
     assert len(desk.session.placed) == 1
 
 
+async def test_a_close_that_cannot_be_done_is_told_once_and_leaves_as_soon_as_it_can(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    held = dict(world.broker.held)
+    world.broker.held.clear()
+    world.now = record.at(181)
+    for second in range(20):
+        await desk.look()
+        assert world.mails("error.close failed") == (second >= 5)
+        world.after(market_s=1)
+    assert sum("nothing to close" in logged.message for logged in caplog.records) == 1
+    world.broker.held |= held
+    assert await desk.look() == 1
+    [close] = world.exits(intent.trade_id)
+    assert close.intent.exit_reason is ExitReason.TIME
+
+
 async def test_an_exit_that_was_refused_is_asked_for_again_under_a_new_reference(world: World) -> None:
     desk = await world.desk()
     intent = await desk.opened()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from tests.support import record
 from tests.support.desk import Running, World
 
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent
-from htbot.persistence.repositories import CommandRepository, CommandRequest
-from htbot.services.command_kinds import CANCEL
+from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository
+from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.trade_record import manual_decision, request_exit
 
 
@@ -111,4 +112,89 @@ async def test_a_close_that_a_person_took_back_is_not_wanted_any_more(world: Wor
     for _ in range(3):
         world.after(market_s=5)
         await second.turn()
+    assert closes(world, intent) == []
+
+
+async def go_on(world: World, desk: Running, *, again: bool) -> None:
+    """Some turns of the same desk, or of the next one."""
+    if again:
+        desk.die()
+        desk = await world.desk()
+        await desk.look_up(after_s=11)
+    for _ in range(3):
+        world.after(market_s=5)
+        await desk.turn()
+
+
+@pytest.mark.parametrize(("again", "heard"), [(False, True), (True, True), (True, False)])
+async def test_a_close_that_the_exchange_cancelled_is_wanted_all_the_same(
+    world: World, again: bool, heard: bool
+) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    ref = wish(world, intent.trade_id)
+    await desk.turn()
+    world.broker.end(ref, "Cancelled")
+    if heard:
+        await desk.hear()
+    await go_on(world, desk, again=again)
+    assert closes(world, intent) == [(ExitReason.OTHER, 1)] * 2
+    assert [order.status for order in world.broker.orders] == ["Filled", "Cancelled", "Submitted"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_close_of_a_part_is_followed_by_one_of_the_rest(world: World, again: bool) -> None:
+    desk = await world.desk()
+    intent = await desk.opened(quantity=3)
+    decision = manual_decision(ExitReason.OTHER, world.now, "it has seen enough")
+    shown = {record.SHORT.con_id: -1, record.LONG.con_id: 1}
+    with world.database.transaction() as session:
+        stored = request_exit(session, intent.trade_id, decision, shown)
+    assert stored is not None
+    await desk.turn()
+    world.broker.fill(stored.intent.ref)
+    await desk.hear()
+    await go_on(world, desk, again=again)
+    assert closes(world, intent) == [(ExitReason.OTHER, 1), (ExitReason.OTHER, 2)]
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_working_close_that_a_person_cancels_is_not_wanted_any_more(
+    world: World, again: bool, named: bool
+) -> None:
+    """Also when the desk dies before it has heard of the end."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    ref = wish(world, intent.trade_id)
+    await desk.turn()
+    world.after(market_s=1)
+    request = CommandRequest("key", CANCEL, "person", world.now, {"ref": ref if named else EVERY_ACCOUNT})
+    with world.database.transaction() as session:
+        CommandRepository(session).create(request)
+    await desk.desk.act(world.now)
+    await go_on(world, desk, again=again)
+    assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+    assert world.state(ref) is IntentState.CANCELLED
+    if not again:  # what is in the record by then says the same
+        await go_on(world, desk, again=True)
+        assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+
+
+async def test_a_close_that_was_claimed_and_given_back_is_not_wanted_once_a_person_took_it_back(world: World) -> None:
+    """Its claimant died before it had an order id, and the next desk finds the command before it sends anything."""
+    first = await world.desk()
+    intent = await first.opened()
+    ref = wish(world, intent.trade_id)
+    with world.database.transaction() as session:
+        IntentRepository(session).claim_some(first.desk.trading.record.epoch, world.now, 1)
+    first.die()
+    second = await world.desk()
+    assert world.state(ref) is IntentState.PENDING
+    request = CommandRequest("key", CANCEL, "person", world.now, {"ref": ref})
+    with world.database.transaction() as session:
+        CommandRepository(session).create(request)
+    await second.turn()
+    assert world.state(ref) is IntentState.WITHDRAWN
+    await go_on(world, second, again=True)
     assert closes(world, intent) == []

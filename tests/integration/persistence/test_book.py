@@ -128,6 +128,20 @@ def test_what_the_brokers_figures_may_not_show_yet(database: Database, enter: En
     assert (later.unseen_value_usd, later.open_maximum_loss_usd) == (0, Decimal("3580.00"))
 
 
+def test_an_entry_that_was_filled_late_is_under_way_for_a_minute_after_its_last_fill(
+    database: Database, enter: Enter
+) -> None:
+    opened, intent = enter(1)
+    with database.transaction() as session:
+        for number, leg in enumerate(intent.legs, 1):
+            one = fill(intent, leg, f"1.0{number}.01", executed_at=at(1, 28 + number))
+            assert FillRepository(session).add(one, at(2))
+    end_entry(database, intent.ref, IntentState.EXPIRED)
+    save(database, replace(opened, state=TradeState.OPEN, credit=Decimal("4.20")), TradeState.OPENING)
+    assert book(database, at(2, 29)).unseen_value_usd == Decimal("3580.00")
+    assert book(database, at(2, 30)).unseen_value_usd == 0
+
+
 def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
     opened, intent = enter()
     with database.transaction() as session:

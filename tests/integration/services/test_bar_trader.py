@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,7 +28,7 @@ from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookQuery
-from htbot.persistence.engine import Database
+from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import IntentMove, StoredIntent, StoredSignal
 from htbot.persistence.repositories import (
     DeskStateRepository,
@@ -138,12 +140,12 @@ class Floor:
             found = IntentRepository(session).of_session(session_of(DAY).day)
         return [one for one in found if one.intent.purpose is purpose]
 
-    def fill(self, stored: StoredIntent, price: str, at: datetime) -> None:
-        """As the desk writes it: claimed, sent, filled, settled."""
+    def fill(self, stored: StoredIntent, price: str, at: datetime, quantity: int | None = None) -> None:
+        """As the desk writes it: claimed, sent, filled, settled; with a `quantity` only that part of it."""
         intent, ref = stored.intent, stored.intent.ref
         leg = intent.legs[0]
         side = Action.BUY if intent.action is Action.BUY else Action.SELL
-        made = (f"{ref}.01", ref, ACCOUNT, leg.con_id, "SPY", None, None, None, side, intent.quantity)
+        made = (f"{ref}.01", ref, ACCOUNT, leg.con_id, "SPY", None, None, None, side, quantity or intent.quantity)
         with self.watch.database.transaction() as session:
             intents = IntentRepository(session)
             intents.claim_some(self.epoch, at, 1)
@@ -157,12 +159,13 @@ class Floor:
                 intent.action,
                 intent.quantity,
                 intent.limit,
-                OrderState.FILLED,
-                filled=intent.quantity,
+                OrderState.FILLED if quantity is None else OrderState.PARTIAL,
+                filled=quantity or intent.quantity,
             )
             OrderRepository(session).upsert(order, at)
             FillRepository(session).add(Fill(*made, Decimal(price), 1, at, 9), at)
-            intents.move_all([IntentMove(ref, IntentState.SENDING, IntentState.FILLED, at)], self.epoch)
+            if quantity is None:
+                intents.move_all([IntentMove(ref, IntentState.SENDING, IntentState.FILLED, at)], self.epoch)
             settle_trade(session, intent.trade_id, at)
 
     def said(self, as_of: datetime) -> str | None:
@@ -394,6 +397,67 @@ def test_while_the_scheduler_is_stopped_what_is_held_leaves_by_itself_and_nothin
             assert floor.worker.evaluate(session, look).startswith("1 looked at")
     assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
     assert len(floor.intents(Purpose.EXIT)) == 1
+
+
+def test_an_exit_wish_is_kept_until_its_entry_can_fill_no_further(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    [entry] = floor.intents()
+    floor.fill(entry, "101.01", later(floor.bars[6].end, 5), quantity=4)
+    floor.play(7, 9)
+    floor.look(later(floor.bars[8].end, 30))
+    assert [one.signal.action for one in floor.signals()] == ["enter"]
+    assert not floor.intents(Purpose.EXIT)
+    with floor.watch.database.transaction() as session:
+        ended = [IntentMove(entry.intent.ref, IntentState.SENDING, IntentState.EXPIRED, floor.bars[8].end)]
+        IntentRepository(session).move_all(ended, floor.epoch)
+        settle_trade(session, entry.intent.trade_id, floor.bars[8].end)
+    floor.look(later(floor.bars[8].end, 60))
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    [close] = floor.intents(Purpose.EXIT)
+    assert close.intent.quantity == 4
+
+
+@contextmanager
+def held_by_others(floor: Floor) -> Iterator[Database]:
+    """While another process holds the account; yields a record that does not wait for it for long."""
+    hasty = Database(floor.watch.database.engine.url.render_as_string(False), EngineOptions(lock_timeout_ms=100))
+    with floor.watch.database.transaction() as session:
+        BookQuery(session).hold_account(ACCOUNT)
+        yield hasty
+    hasty.close()
+
+
+@pytest.mark.parametrize("exits_only", [True, False])
+def test_an_exit_waits_for_no_account_that_is_held(floor: Floor, exits_only: bool) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    floor.watch.tell([floor.bars[8]])
+    as_of = later(floor.bars[8].end, 3)
+    look = Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0), exits_only=exits_only)
+    with held_by_others(floor) as record, record.transaction() as session:
+        floor.worker.evaluate(session, look)
+    assert len(floor.intents(Purpose.EXIT)) == 1
+
+
+def test_an_entry_that_cannot_hold_the_account_takes_no_exit_along_and_is_wished_again(floor: Floor) -> None:
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    floor.watch.strategies.add(NewStrategy("a-first", NAME, "SPY", EXIT, True, "trade"), CALLER)
+    floor.look(later(floor.bars[7].end, 60))
+    floor.watch.tell([floor.bars[8]])
+    as_of = later(floor.bars[8].end, 3)
+    look = Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0))
+    with held_by_others(floor) as record, record.transaction() as session:
+        floor.worker.evaluate(session, look)
+    assert [stored.intent.strategy for stored in floor.intents(Purpose.EXIT)] == [NAME]
+    assert [stored.intent.strategy for stored in floor.intents()] == [NAME]
+    floor.look(later(floor.bars[8].end, 33))
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first"}
 
 
 def test_one_that_holds_something_is_neither_changed_nor_removed(floor: Floor) -> None:

@@ -9,17 +9,19 @@ from functools import partial
 
 import pytest
 from tests.support.plain_day import CROSSING, SESSION, request, seat, wide
-from tests.support.spread_day import DAY, poisoned, walk, world
+from tests.support.spread_day import CALENDAR, DAY, poisoned, walk, world
 
 from htbot.backtest.parity_compare import compare
 from htbot.backtest.plain_parity import rows_of_plain
 from htbot.backtest.plain_request import PlainRequest, PlainResult, Seat
 from htbot.backtest.plain_run import run_plain
+from htbot.backtest.plain_seat import SeatState
 from htbot.domain.bars import TapeBar
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.orders import ExitReason, PriceStyle, Purpose
 from htbot.domain.trades import TradeState
 from htbot.market.replay import ReplayMarket
+from htbot.marketdata.tape_bars import TapeCalendar
 from htbot.matching.view import FillRules
 from htbot.risk.breaker import BreakerLimits
 from htbot.strategies.bar_strategy import NONE, Advice, Holding
@@ -154,6 +156,18 @@ def test_before_it_may_enter_nothing_leaves(asked: PlainRequest) -> None:
     waiting = run_plain(replace(asked, enabled_after=SESSION.closes))
     assert not waiting.intents
     assert {str(one.refused_by).partition(":")[0] for one in waiting.signals} == {"trading_enabled"}
+
+
+def test_a_wish_that_was_left_undone_is_wished_again(result: PlainResult) -> None:
+    state = SeatState(seat("fast"), TapeCalendar(CALENDAR.all()))
+    for bar, known_at in zip(result.bars, result.known_at, strict=True):
+        state.add([bar], known_at)
+    wished = state.look([])
+    assert wished
+    assert state.look([]) == []
+    state.undone = True
+    assert state.look([]) == wished
+    assert state.look([]) == []
 
 
 class Fragile(MaCrossover):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.support.record import DAY, at
 
 from htbot.backtest.plain_request import PlainSignal
 from htbot.backtest.trade_book import HeldTrade, TradeBook, at_risk
+from htbot.domain.fills import Fill
+from htbot.domain.orders import Action
 from htbot.domain.trades import Trade, TradeState
 
 
@@ -32,6 +35,23 @@ def test_what_is_one_strategys_own_and_what_is_the_accounts() -> None:
         assert (seen.account_open_trades, seen.trades_today, seen.orders_today) == (2, 2, 2)
         assert seen.working_orders == 3, "a stop and a target of one, the entry of the other"
         assert seen.sides == {(plain.LONG.con_id, 1), (plain.LONG.con_id, -1)}
+
+
+def test_what_the_brokers_figures_may_not_show_yet() -> None:
+    book: TradeBook[PlainSignal] = TradeBook()
+    held = begun(book, "a")
+    assert unseen(book, at(30)) == Decimal(40_050), "it works"
+    leg = plain.LONG
+    made = ("E1", held.entry.ref, held.trade.account, leg.con_id, plain.SYMBOL, None, None, None, Action.BUY, 100)
+    book.filled((Fill(*made, Decimal("400.00"), 1, at(29), 1),), held.trade.id)
+    held.entry_over = True
+    held.fold(at(29))
+    assert unseen(book, at(29, 59)) == Decimal(40_000), "it has just been filled"
+    assert unseen(book, at(30)) == 0
+
+
+def unseen(book: TradeBook[PlainSignal], as_of: datetime) -> Decimal:
+    return book.risk_book("b", DAY, as_of, None, None).unseen_value_usd
 
 
 @pytest.mark.parametrize(

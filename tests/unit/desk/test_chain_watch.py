@@ -111,7 +111,7 @@ async def test_a_chain_without_a_spot_is_missing(session: FakeSession) -> None:
 async def test_another_underlying_is_quoted_with_its_chain_and_told_apart(session: FakeSession) -> None:
     watch = await watching(session)
     wanted = ChainNeed(3, NOON, at(60))
-    await watch.follow(session, wanted, [], NOON, {"SPY": wanted})
+    await watch.follow(session, wanted, {}, NOON, {"SPY": wanted})
     assert {UNDERLYING_ID, SPY_ID} <= session.subscribed
     chain = [option for option in spy_options() if option.con_id in session.subscribed]
     assert {option.strike for option in chain} == set(map(Decimal, range(407, 423)))
@@ -126,16 +126,16 @@ async def test_another_underlying_is_quoted_with_its_chain_and_told_apart(sessio
     assert other.trading_enabled
     assert other.watching_since == NOON
 
-    await watch.follow(session, None, [], at(61), {"SPY": None})
+    await watch.follow(session, None, {}, at(61), {"SPY": None})
     assert session.subscribed == {UNDERLYING_ID, SPY_ID}
-    await watch.follow(session, None, [], at(62))
+    await watch.follow(session, None, {}, at(62))
     assert session.subscribed == {UNDERLYING_ID}
     assert watch.others(session, at(62), standing()) == []
 
 
 async def test_its_bar_that_has_closed_is_told_once(session: FakeSession) -> None:
     watch = await watching(session)
-    await watch.follow(session, None, [], NOON, {"SPY": None})
+    await watch.follow(session, None, {}, NOON, {"SPY": None})
     watch.on_bar(bar(0, 416.0))
     [before] = watch.others(session, at(4), standing())
     assert (before.last_closed, before.open_bar.bar if before.open_bar else None) == (None, bar(0, 416.0))
@@ -149,7 +149,7 @@ async def test_without_its_spot_only_its_own_strategies_have_to_wait(session: Fa
     watch = await watching(session)
     del session.broker.quotes[SPY_ID]
     wanted = ChainNeed(3, NOON, at(60))
-    await watch.follow(session, wanted, [], NOON, {"SPY": wanted})
+    await watch.follow(session, wanted, {}, NOON, {"SPY": wanted})
     assert watch.ready(session, at(1))
     [other] = watch.others(session, at(1), standing())
     assert (other.spot, other.trading_enabled) == (None, False)
@@ -159,8 +159,8 @@ async def test_its_options_stand_while_it_ticks_itself(session: FakeSession) -> 
     watch = await watching(session, exact=False)
     await watch.series._adding  # type: ignore[misc]
     wanted = ChainNeed(3, NOON, at(60))
-    await watch.follow(session, None, [], NOON, {"SPY": wanted})
-    await watch.follow(session, None, [], NOON, {"SPY": wanted})
+    await watch.follow(session, None, {}, NOON, {"SPY": wanted})
+    await watch.follow(session, None, {}, NOON, {"SPY": wanted})
     option = next(iter(session.subscribed - {UNDERLYING_ID, SPY_ID}))
     session.broker.quotes[option] = (1.0, 1.1)
     watch.on_ticks([option, SPY_ID], NOON)
@@ -172,7 +172,7 @@ async def test_its_options_stand_while_it_ticks_itself(session: FakeSession) -> 
 
 async def test_a_gap_in_the_data_is_forgotten_for_all(session: FakeSession) -> None:
     watch = await watching(session)
-    await watch.follow(session, None, [], NOON, {"SPY": None})
+    await watch.follow(session, None, {}, NOON, {"SPY": None})
     watch.on_bar(bar(0, 416.0))
     watch.forget_extremes(at(2))
     [told] = watch.others(session, at(2), standing())
@@ -202,21 +202,21 @@ async def test_a_wide_instance_on_the_configured_underlying_leaves_the_configure
     needs = chain_needs(SESSION, [own, wide], NOON)
     watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
     await watch.start(session, NOON)
-    [told] = await watch.follow(session, needs["SPX"], [], NOON)
+    [told] = await watch.follow(session, needs["SPX"], {}, NOON)
     narrowed, lines = "options of SPX are quoted 2 strikes out instead of 10", "with them 41 lines are streamed"
     assert told == f"{narrowed}: {lines}, the broker gives 25 (IB_DATA_LINES)"
     assert len(session.subscribed) == 1 + 24
     snapshot = watch.snapshot(session, at(1), standing())
     assert (snapshot.trading_enabled, len(snapshot.options)) == (True, 24)
-    assert await watch.follow(session, needs["SPX"], [], at(1)) == []
-    [left_out] = await watch.follow(session, needs["SPX"], [77], at(2))
+    assert await watch.follow(session, needs["SPX"], {}, at(1)) == []
+    [left_out] = await watch.follow(session, needs["SPX"], {77: "SPX"}, at(2))
     assert left_out.startswith("options of SPX are not quoted: "), "there is no room for the configured one either"
     assert not watch.snapshot(session, at(3), standing()).trading_enabled
 
 
 async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_once(session: FakeSession) -> None:
     """The configured underlying comes first; what is held is streamed whatever becomes of the chains."""
-    wanted, held = ChainNeed(3, NOON, at(60)), [11, 12]
+    wanted, held = ChainNeed(3, NOON, at(60)), {11: "SPX", 12: "SPY"}
     watch = MarketWatch(replace(PLAN, most_lines=32), exact=True)
     await watch.start(session, NOON)
     watch.series.plans = (VERTICAL,)
@@ -240,7 +240,7 @@ async def test_a_chain_that_there_are_no_lines_for_is_left_out_whole_and_told_on
 async def test_without_lines_for_its_own_chain_nothing_is_ready(session: FakeSession) -> None:
     watch = MarketWatch(replace(PLAN, most_lines=20), exact=True)
     await watch.start(session, NOON)
-    assert len(await watch.follow(session, ChainNeed(2, NOON, at(60)), [], NOON)) == 1
+    assert len(await watch.follow(session, ChainNeed(2, NOON, at(60)), {}, NOON)) == 1
     assert not watch.ready(session, at(1))
     assert session.subscribed == {UNDERLYING_ID}
 
@@ -249,7 +249,7 @@ async def test_what_is_held_and_in_the_chain_takes_one_line(session: FakeSession
     watch = MarketWatch(replace(PLAN, most_lines=1 + 24), exact=True)
     await watch.start(session, NOON)
     held = next(option.con_id for option in listed(DAY, [4150]) if option.right is Right.PUT)
-    assert await watch.follow(session, ChainNeed(2, NOON, at(60)), [held], NOON) == []
+    assert await watch.follow(session, ChainNeed(2, NOON, at(60)), {held: "SPX"}, NOON) == []
     assert len(session.subscribed) == 1 + 24
 
 
@@ -266,16 +266,36 @@ async def test_fresh_lines_of_one_chain_hold_up_nobody_else(session: FakeSession
         own = watch.snapshot(session, at(1), standing())
         return own.trading_enabled, [one.trading_enabled for one in watch.others(session, at(1), standing())]
 
-    await watch.follow(session, wanted, [], NOON, {"SPY": None})
+    await watch.follow(session, wanted, {}, NOON, {"SPY": None})
     assert enabled() == (False, [True]), "the configured chain has no prices yet, SPY has its own"
     session.broker.quotes |= dict.fromkeys(own_ids, (1.0, 1.1))
     assert enabled() == (True, [True])
-    await watch.follow(session, wanted, [], at(1), {"SPY": wanted})
+    await watch.follow(session, wanted, {}, at(1), {"SPY": wanted})
     assert enabled() == (True, [False]), "the options of SPY have none"
-    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    await watch.follow(session, wanted, {77: "SPX"}, at(1), {"SPY": wanted})
     assert enabled() == (False, [False]), "nor has what is held"
     host.seconds += LINES_WITHIN_S + 0.1
     assert enabled() == (True, [True])
+
+
+async def test_what_is_held_lives_by_the_ticks_of_its_own_underlying(session: FakeSession) -> None:
+    """Also while no chain of it is quoted: after its hours, or after a restart."""
+    watch = await watching(session, exact=False)
+    await watch.series._adding  # type: ignore[misc]
+    stream = watch.series.stream("SPY")
+    assert stream is not None
+    spy_id, leg, own_leg = stream.contract.con_id, 77, 78
+    session.broker.quotes |= dict.fromkeys((spy_id, leg, own_leg), (1.0, 1.1))
+    await watch.follow(session, None, {leg: "SPY", own_leg: "SPX"}, NOON, {"SPY": None})
+
+    def told() -> list[datetime]:
+        return [quote.as_of for quote in watch.quotes(session, [leg, own_leg, spy_id], at(10)).values()]
+
+    watch.on_ticks([leg, own_leg, spy_id], NOON)
+    watch.on_ticks([UNDERLYING_ID], at(1))
+    assert told() == [NOON, at(1), NOON], "SPX ticks, SPY is silent"
+    watch.on_ticks([spy_id], at(2))
+    assert told() == [at(2), at(1), at(2)]
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -287,7 +307,7 @@ async def test_a_list_that_fails_costs_its_own_strategies_alone(
     if watch.series._adding is not None:
         await watch.series._adding
     wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, error)
-    told = await watch.follow(session, wanted, [77], NOON, {"SPY": wanted})
+    told = await watch.follow(session, wanted, {77: "SPX"}, NOON, {"SPY": wanted})
     why = str(error) or "the broker does not answer"
     assert told == [f"options of SPY are not quoted: {why}; asked again every 30 s"]
     assert {UNDERLYING_ID, SPY_ID, 77} < session.subscribed
@@ -295,12 +315,12 @@ async def test_a_list_that_fails_costs_its_own_strategies_alone(
     [other] = watch.others(session, at(1), standing())
     assert (watch.snapshot(session, at(1), standing()).trading_enabled, other.trading_enabled) == (True, False)
 
-    assert await watch.follow(session, wanted, [77], at(0, 29), {"SPY": wanted}) == []
+    assert await watch.follow(session, wanted, {77: "SPX"}, at(0, 29), {"SPY": wanted}) == []
     assert asked.of == ["SPX", "SPY"], "it is put off"
-    assert await watch.follow(session, wanted, [77], at(0, 30), {"SPY": wanted}) == [], "and told once"
+    assert await watch.follow(session, wanted, {77: "SPX"}, at(0, 30), {"SPY": wanted}) == [], "and told once"
     assert asked.of == ["SPX", "SPY", "SPY"]
     asked.error = None
-    assert await watch.follow(session, wanted, [77], at(1), {"SPY": wanted}) == []
+    assert await watch.follow(session, wanted, {77: "SPX"}, at(1), {"SPY": wanted}) == []
     [other] = watch.others(session, at(2), standing())
     assert len(other.options) == 26
 
@@ -311,14 +331,14 @@ async def test_a_list_that_does_not_come_holds_nobody_up(session: FakeSession) -
     wanted, asked = ChainNeed(3, NOON, at(60)), Lists(session, None)
     asked.comes = asyncio.Event()
     for second in range(3):
-        assert await watch.follow(session, wanted, [77], at(0, second), {"SPY": wanted}) == []
+        assert await watch.follow(session, wanted, {77: "SPX"}, at(0, second), {"SPY": wanted}) == []
     assert asked.of == ["SPX", "SPY"], "one question at a time"
     assert 77 in session.subscribed
     assert len(watch.snapshot(session, at(1), standing()).options) == 26
     assert not watch.others(session, at(1), standing())[0].trading_enabled
     asked.comes.set()
     await asyncio.sleep(0)
-    await watch.follow(session, wanted, [77], at(1), {"SPY": wanted})
+    await watch.follow(session, wanted, {77: "SPX"}, at(1), {"SPY": wanted})
     assert len(watch.others(session, at(1), standing())[0].options) == 26
 
 

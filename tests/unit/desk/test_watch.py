@@ -66,20 +66,20 @@ async def test_the_underlying_is_streamed_from_the_start(session: FakeSession) -
 
 async def test_the_chain_is_streamed_while_it_is_needed_and_held_legs_always(session: FakeSession) -> None:
     watch = await started(session)
-    await watch.follow(session, NEED, [77], at(-5))
+    await watch.follow(session, NEED, {77: "SPX"}, at(-5))
     assert {UNDERLYING_ID, 77, PUT, CALL} <= session.subscribed
     assert len(session.subscribed) == 2 + 2 * (2 + 2 * 5)
-    await watch.follow(session, NEED, [77], at(300))
+    await watch.follow(session, NEED, {77: "SPX"}, at(300))
     assert session.subscribed == {UNDERLYING_ID, 77}
-    await watch.follow(session, None, [], at(301))
+    await watch.follow(session, None, {}, at(301))
     assert session.subscribed == {UNDERLYING_ID}
 
 
 async def test_the_window_follows_the_spot(session: FakeSession, broker: FakeBroker) -> None:
     watch = await started(session)
-    await watch.follow(session, NEED, [], NOON)
+    await watch.follow(session, NEED, {}, NOON)
     broker.quotes[UNDERLYING_ID] = (4199.5, 4200.5)
-    await watch.follow(session, NEED, [], at(1))
+    await watch.follow(session, NEED, {}, at(1))
     assert 4235 * 10 not in session.subscribed
     assert {4230 * 10, 4195 * 10 + 1} <= session.subscribed
     assert 4115 * 10 + 1 not in session.subscribed
@@ -88,7 +88,7 @@ async def test_the_window_follows_the_spot(session: FakeSession, broker: FakeBro
 async def test_no_chain_is_taken_without_a_spot_and_nothing_is_ready(session: FakeSession, broker: FakeBroker) -> None:
     broker.quotes.clear()
     watch = await started(session)
-    await watch.follow(session, NEED, [], NOON)
+    await watch.follow(session, NEED, {}, NOON)
     assert session.subscribed == {UNDERLYING_ID}
     assert not watch.ready(session, NOON)
 
@@ -98,7 +98,7 @@ async def test_it_is_ready_when_every_line_has_a_price_or_had_its_time(
 ) -> None:
     host = Host()
     watch = await started(session, exact=False, monotonic=host)
-    await watch.follow(session, None, [PUT, CALL], NOON)
+    await watch.follow(session, None, {PUT: "SPX", CALL: "SPX"}, NOON)
     assert not watch.ready(session, NOON)
     host.seconds += LINES_WITHIN_S + 0.1
     assert watch.ready(session, NOON)
@@ -110,7 +110,7 @@ async def test_it_is_ready_when_every_line_has_a_price_or_had_its_time(
 
 async def test_in_an_exact_world_lines_are_ready_at_the_next_instant(session: FakeSession) -> None:
     watch = await started(session)
-    await watch.follow(session, None, [PUT, CALL], NOON)
+    await watch.follow(session, None, {PUT: "SPX", CALL: "SPX"}, NOON)
     assert not watch.ready(session, NOON)
     assert watch.ready(session, at(1))
 
@@ -136,10 +136,10 @@ async def test_an_unchanged_line_stands_while_the_underlying_ticks(session: Fake
 
 async def test_a_line_taken_again_has_to_tick_again(session: FakeSession) -> None:
     watch = await started(session, exact=False)
-    await watch.follow(session, None, [PUT], NOON)
+    await watch.follow(session, None, {PUT: "SPX"}, NOON)
     watch.on_ticks([PUT], NOON)
-    await watch.follow(session, None, [], NOON)
-    await watch.follow(session, None, [PUT], NOON)
+    await watch.follow(session, None, {}, NOON)
+    await watch.follow(session, None, {PUT: "SPX"}, NOON)
     assert watch.quotes(session, [PUT], NOON) == {}
 
 
@@ -153,7 +153,7 @@ async def test_after_a_reconnect_nothing_stands(session: FakeSession) -> None:
 
 async def test_a_snapshot_has_the_window_the_held_and_the_bars(session: FakeSession) -> None:
     watch = await started(session)
-    await watch.follow(session, NEED, [77], NOON)
+    await watch.follow(session, NEED, {77: "SPX"}, NOON)
     watch.on_bar(Bar("SPX", NOON, 5, 4150, 4152, 4149, 4151, 0))
     first = watch.snapshot(session, at(1), standing(PUT))
     assert (first.symbol, first.spot, first.underlying_con_id) == ("SPX", 4150.0, UNDERLYING_ID)
@@ -207,7 +207,7 @@ async def test_a_ticker_is_the_underlying_and_what_is_held(session: FakeSession)
     assert MarketWatch(PLAN, exact=True).ticker(session, NOON, standing(PUT)) is None  # nobody knows the underlying yet
     session.broker.quotes[CALL] = (4.0, 4.2)
     watch = await started(session)
-    await watch.follow(session, NEED, {PUT}, NOON)
+    await watch.follow(session, NEED, {PUT: "SPX"}, NOON)
     ticker = watch.ticker(session, NOON, standing(PUT))
     assert ticker is not None
     assert (ticker.symbol, ticker.spot, ticker.options, ticker.as_of) == ("SPX", 4150.0, (), NOON)
@@ -222,7 +222,7 @@ async def test_whoever_looks_at_prices_changes_no_belief(session: FakeSession) -
         broker = session.broker
         broker.quotes[PUT] = (5.0, 5.2)
         watch = await started(session)
-        await watch.follow(session, NEED, {PUT}, NOON)
+        await watch.follow(session, NEED, {PUT: "SPX"}, NOON)
         watch.quotes(session, {PUT}, NOON)
         broker.quotes[PUT] = (150.0, 151.0)
         seen = []

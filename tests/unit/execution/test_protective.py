@@ -76,6 +76,22 @@ def test_the_nearer_of_price_and_dollars_on_the_grid(
     assert found == wanted
 
 
+@pytest.mark.parametrize(
+    ("leg", "average", "stop", "target"),
+    [
+        (plain.LONG, "100.666667", "100.00", "101.00"),  # 100 at 100 and 200 at 101
+        (plain.SHORT, "100.666667", "101.33", "100.33"),
+        (plain.SHORT, "100.333333", "101.00", "100.00"),  # 200 at 100 and 100 at 101
+    ],
+)
+def test_an_average_that_is_recorded_rounded_moves_no_price_by_a_cent(
+    leg: PlainLeg, average: str, stop: str, target: str
+) -> None:
+    rules = replace(NO_RULES, stop_loss_usd=Decimal(200), profit_target_usd=Decimal(100))
+    held = opened(leg, average, rules, quantity=300)
+    assert protective_prices(held) == ProtectivePrices(Decimal(stop), Decimal(target))
+
+
 def test_a_spread_and_an_entry_without_a_fill_have_none() -> None:
     assert protective_prices(spreads.trade()) == ProtectivePrices()
     assert protective_prices(plain.trade()) == ProtectivePrices()

@@ -14,6 +14,7 @@ from tests.support.spreads import AS_OF
 from htbot.domain.accounts import AccountKind
 from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
 from htbot.domain.margin import WhatIf
+from htbot.risk.book import Book
 from htbot.risk.gate import BROKER_RULES, RULES, judge, judge_margin
 from htbot.risk.limits import DayTradeRegime, Limits
 from htbot.risk.proposal import Proposal
@@ -22,11 +23,13 @@ OLD_RULE = replace(LIMITS, day_trade_regime=DayTradeRegime.LEGACY_PDT)
 NEW_RULE = replace(LIMITS, day_trade_regime=DayTradeRegime.INTRADAY_MARGIN)
 
 
-def answered(answer: WhatIf, limits: Limits = OLD_RULE, asks: Proposal | None = None) -> RiskDecision:
+def answered(
+    answer: WhatIf, limits: Limits = OLD_RULE, asks: Proposal | None = None, book: Book = BOOK
+) -> RiskDecision:
     asks = asks or proposal()
-    first = judge(asks, BOOK, limits, AS_OF)
+    first = judge(asks, book, limits, AS_OF)
     assert isinstance(first, Approved)
-    return judge_margin(first, asks, BOOK, limits, answer)
+    return judge_margin(first, asks, book, limits, answer)
 
 
 def reason(decision: RiskDecision) -> tuple[str, str]:
@@ -103,6 +106,32 @@ def test_without_the_maintenance_margin_the_present_excess_counts() -> None:
         "intraday_margin",
         "excess liquidity after the trade is unknown",
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "answer", "room", "rule"),
+    [
+        (OLD_RULE, ENOUGH, "91480", "what_if"),  # 96,480 would be left, the buffer is 5,000
+        (replace(OLD_RULE, margin_formula_when_unknown=True), WhatIf(unknown="silent"), "16400", "what_if"),
+        (NEW_RULE, replace(ENOUGH, initial_margin_after=Decimal(0)), "91480", "intraday_margin"),
+        (
+            NEW_RULE,
+            replace(ENOUGH, maintenance_margin_after=None, initial_margin_after=Decimal(0)),
+            "81400",
+            "intraday_margin",
+        ),
+    ],
+)
+def test_what_entries_under_way_tie_up_is_taken_off_what_the_broker_answered(
+    limits: Limits, answer: WhatIf, room: str, rule: str
+) -> None:
+    enough = replace(FIGURES, gross_position_value=Decimal(0))
+    asks = proposal(snapshot=snapshot(figures=enough, buying_power=Decimal(10**6)))
+    wide = replace(limits, max_leverage=Decimal(100), account_kind=AccountKind.MARGIN)
+    fits = replace(BOOK, unseen_value_usd=Decimal(room))
+    assert isinstance(answered(answer, wide, asks, fits), Approved)
+    over = replace(BOOK, unseen_value_usd=Decimal(room) + Decimal("0.01"))
+    assert reason(answered(answer, wide, asks, over))[0] == rule
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,11 @@ class CommandRepository(Repository):
         query = select(CommandRow).where(CommandRow.state.in_((CommandState.PENDING, CommandState.RUNNING)))
         if kind is not None:
             query = query.where(CommandRow.kind == kind)
+        return self._all(query.order_by(CommandRow.created_at, CommandRow.idempotency_key), _to_command)
+
+    def naming(self, kind: str, refs: Collection[str]) -> list[Command]:
+        """Commands of a kind, ended ones too, that name one of these references, oldest first."""
+        query = select(CommandRow).where(CommandRow.kind == kind, CommandRow.params["ref"].astext.in_(refs))
         return self._all(query.order_by(CommandRow.created_at, CommandRow.idempotency_key), _to_command)
 
     def work_waits(self) -> bool:

@@ -12,7 +12,8 @@ from htbot.risk.regime import regime_of
 def check(case: Case) -> RuleOutcome:
     """Excess liquidity after the trade >= a share of net liquidation; below zero there is a deficit until it is cured.
 
-    Without the broker's answer what it last told of the account is put less the trade's maximum loss.
+    Without the broker's answer what it last told of the account is put less the trade's maximum loss. What entries
+    under way tie up is taken off either: the broker was asked before it knew of them.
     """
     regime, worth = regime_of(case), case.proposal.snapshot.net_liquidation
     if regime is not DayTradeRegime.INTRADAY_MARGIN or case.account_kind is AccountKind.CASH:
@@ -27,6 +28,7 @@ def check(case: Case) -> RuleOutcome:
         if now is None or own is None:
             return verdict.refused(UNKNOWN, "excess liquidity after the trade is unknown")
         excess = now - own
+    excess -= case.book.unseen_value_usd
     if excess < 0:
         return verdict.refused(usd(excess), f"INTRADAY_MARGIN_DEFICIT: excess liquidity would be {excess:.2f} USD")
     reason = f"excess liquidity would be {excess:.2f} USD, below the buffer of {limit:.2f}"

@@ -12,8 +12,9 @@ from htbot.risk.case import UNKNOWN, Case, Verdict, usd
 def check(case: Case) -> RuleOutcome:
     """Equity with loan value after - initial margin after >= a share of net liquidation.
 
-    What the broker leaves out is unknown and refuses, unless the formula may stand in: available funds less what the
-    trade can lose. What the broker rejects is refused whatever the formula says.
+    What entries under way tie up is taken off: the broker was asked before it knew of them. What it leaves out is
+    unknown and refuses, unless the formula may stand in: available funds less what the trade can lose. What the broker
+    rejects is refused whatever the formula says.
     """
     worth, answer = case.proposal.snapshot.net_liquidation, case.what_if or WhatIf(unknown="the broker was not asked")
     if worth is None:
@@ -28,6 +29,7 @@ def check(case: Case) -> RuleOutcome:
     if free is None:
         why = answer.unknown or "the broker left the margin out"
         return verdict.refused(UNKNOWN, f"NO_MARGIN(reason=unknown): {why}")
+    free -= case.book.unseen_value_usd
     return verdict.when(
         free >= limit,
         usd(free),
