@@ -67,7 +67,7 @@ ensure_venv() {
     compile_source
     return
   fi
-  echo "Installing $1 packages into .venv"
+  echo "Installing packages into .venv"
   if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! grep -qF "$PWD/.venv" .venv/bin/activate 2>/dev/null; then
     local python
     python=$(find_python) || exit

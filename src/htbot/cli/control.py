@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ import typer
 
 from htbot.cli.failures import ExitCode, NotRunning, TimedOut
 from htbot.cli.opening import actor, people, settings
-from htbot.cli.output import Json, print_json
+from htbot.cli.output import Json, print_facts, print_json
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, Retryable
 
 if TYPE_CHECKING:
@@ -218,7 +218,17 @@ def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool)
         print_json(found)
     else:
         print(f"command {found.command_id} ({found.kind}): {found.state}")
+        if "closed" in found.result:
+            print_facts(_ended(found.result))
     if found.state == "FAILED":
         raise HtbotError(f"command {found.command_id} failed: {found.result}")
     if wait_s and found.state != "DONE":
         raise TimedOut(f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on: see htbot status")
+
+
+def _ended(result: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """What a close has done: counts, and names of what people may want to look up."""
+    told = {"Trades closed": "closed", "Entries cancelled": "cancelled", "Entries withdrawn": "withdrawn"}
+    facts = [(words, " ".join([str(len(result[name])), *result[name]])) for words, name in told.items()]
+    facts.append(("Left alone", ", ".join(result["left_alone"]) or "nothing"))
+    return [*facts, *([("Not traded here", ", ".join(result["not_here"]))] if "not_here" in result else [])]

@@ -31,7 +31,7 @@ def _selection(account: str | None, day: datetime | None, limit: int) -> Selecti
 
 
 def status(as_json: Json = False) -> None:
-    """Mode, market time, connection, halts, strategies, open trade, tasks."""
+    """Mode, market time, connection, halts, strategies, open trades, tasks."""
     with people() as opened:
         found = opened.queries.status()
     if as_json:
@@ -64,8 +64,11 @@ def _print_status(found: StatusView) -> None:
                 ("Last signal", _signal_words(strategy.last_signal)),
             ]
         )
-    print()
-    _print_open_trade(found.open_trade)
+    if not found.trades:
+        print("\nOpen trade: none")
+    for trade in found.trades:
+        print()
+        _print_open_trade(trade)
     print()
     columns = ("task", "last run", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
@@ -87,10 +90,7 @@ def _signal_words(signal: object) -> str:
     return f"{plain(signal.ts)} {signal.direction:+d} {word}: {signal.reason}"
 
 
-def _print_open_trade(trade: OpenTradeView | None) -> None:
-    if trade is None:
-        print("Open trade: none")
-        return
+def _print_open_trade(trade: OpenTradeView) -> None:
     print_facts(
         [
             ("Open trade", f"{trade.id} ({trade.state}) since {plain(trade.opened_at)}"),
@@ -102,7 +102,8 @@ def _print_open_trade(trade: OpenTradeView | None) -> None:
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
             ("Exits", f"target {plain(trade.target)}, stop {plain(trade.stop)} USD"),
-            ("Closed by", plain(trade.flat_deadline)),
+            ("Closed by", plain(trade.exit_at)),
+            ("Flat deadline", plain(trade.flat_deadline)),
         ]
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
-from htbot.domain.trades import Trade
+from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
 from htbot.persistence.states import CommandState
@@ -66,6 +66,7 @@ class CommandDesk:
         self._parts = parts
         self._open: dict[UUID, Command] = {}
         self._by_key: dict[str, Command] = {}
+        self._meant: dict[UUID, set[str]] = {}  # trades that an open command has been closing
 
     @property
     def busy(self) -> bool:
@@ -162,6 +163,7 @@ class CommandDesk:
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
             if _means(command, held.trade):
+                self._meant.setdefault(command.id, set()).add(held.trade.id)
                 self._parts.guard.close(held, manual_decision(reason, now, f"command {command.id}"))
 
     async def run(self, now: datetime) -> None:
@@ -177,13 +179,15 @@ class CommandDesk:
         await self._parts.hold.obey([one for one in found if one.kind in SESSION_KINDS], now, at_broker=True)
 
     async def _end_close(self, command: Command, now: datetime) -> None:
-        await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
-        gone = await self._parts.ledger.write(lambda session: _withdraw_entries(session, command, now))
+        meant = frozenset(self._meant.get(command.id, ()))
+        progress = await self._parts.ledger.write(lambda session: _go_on(session, command, meant, now))
         own = self._parts.account()
         left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
         if not left and not any(_means(command, item.trade) for item in self._parts.book.guarded):
             alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
-            result: dict[str, Any] = {"flat": not elsewhere, "withdrawn": gone, "left_alone": alone}
+            ended = await self._parts.database.run(partial(_ended, trade_ids=progress["trades"]))
+            result: dict[str, Any] = {"flat": not elsewhere, **ended}
+            result |= {"withdrawn": progress["withdrawn"], "left_alone": alone}
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
             _log.info("command %s: %s is flat", command.id, command.params)
@@ -207,6 +211,7 @@ class CommandDesk:
         )
         if after in {CommandState.DONE, CommandState.FAILED}:
             self._open.pop(command.id, None)
+            self._meant.pop(command.id, None)
 
 
 def _scope(command: Command) -> str:
@@ -225,6 +230,33 @@ def _live_trades(session: Session, close: Command, own: str) -> tuple[list[str],
     live = [trade for trade in TradeRepository(session).live() if _means(close, trade)]
     ours = [trade.id for trade in live if trade.account == own]
     return ours, [trade.id for trade in live if trade.account != own]
+
+
+def _go_on(session: Session, close: Command, meant: Collection[str], now: datetime) -> dict[str, list[str]]:
+    """Withdraw entries, and keep in the command which trades it met open: another desk may end it.
+
+    `meant` are the trades that this desk has asked to close for it; returns `trades` and, by reference, `withdrawn`.
+    """
+    commands = CommandRepository(session)
+    known = commands.get(close.id)
+    before = {} if known is None else known.result
+    gone = _withdraw_entries(session, close, now)
+    live = [trade.id for trade in TradeRepository(session).live() if _means(close, trade)]
+    progress = {
+        "trades": sorted({*before.get("trades", ()), *meant, *live}),
+        "withdrawn": [*before.get("withdrawn", ()), *gone],
+    }
+    began = commands.advance(close.id, CommandState.PENDING, CommandState.RUNNING, now, progress)
+    if not began and progress != before:
+        commands.advance(close.id, CommandState.RUNNING, CommandState.RUNNING, now, progress)
+    return progress
+
+
+def _ended(session: Session, trade_ids: Collection[str]) -> dict[str, list[str]]:
+    """How trades ended: `closed`, or `cancelled` before anything of their entry was filled."""
+    states = {trade.id: trade.state for trade in TradeRepository(session).of_ids(trade_ids).values()}
+    words = {"closed": TradeState.CLOSED, "cancelled": TradeState.VOID}
+    return {word: [one for one, state in states.items() if state is ended] for word, ended in words.items()}
 
 
 def _create(session: Session, command: Command) -> Command | None:

@@ -36,7 +36,10 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """Everything that a person asks first. `as_of` is the host time at which the record said so, `age_s` its age."""
+    """Everything that a person asks first. `as_of` is the host time at which the record said so, `age_s` its age.
+
+    `trades` are all that are open, oldest first; `open_trade` is the first of them, `open_trades` how many there are.
+    """
 
     mode: str
     market_time: datetime | None
@@ -48,6 +51,7 @@ class StatusView:
     strategies: list[StrategyView]
     open_trade: OpenTradeView | None
     open_trades: int
+    trades: list[OpenTradeView]
     tasks: list[TaskView]
     recent: list[EventView]
     world: str | None
@@ -106,6 +110,7 @@ def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[H
         strategies=stored.strategies,
         open_trade=stored.open_trades[0] if stored.open_trades else None,
         open_trades=len(stored.open_trades),
+        trades=stored.open_trades,
         tasks=stored.tasks,
         recent=stored.recent,
         world=desk.clock.world_id if desk.clock else None,

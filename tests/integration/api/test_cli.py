@@ -16,6 +16,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
     AccountRepository,
+    CommandRepository,
     EvaluationRepository,
     IntentRepository,
     RiskDecisionRepository,
@@ -23,6 +24,7 @@ from htbot.persistence.repositories import (
     TaskRunRepository,
     TradeRepository,
 )
+from htbot.persistence.states import CommandState
 from htbot.services.versions import Version, own_version, register
 
 Shell = Callable[..., tuple[int, str, str]]
@@ -146,6 +148,25 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
         assert shell(command)[0] == 0, command
 
 
+def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
+    shell: Shell, traded: None, database: Database
+) -> None:
+    assert shell("status")[1].count("Open trade") == 1
+    other = record.trade(2, strategy="other")
+    with database.transaction() as session:
+        TradeRepository(session).add(other)
+    out = shell("status")[1]
+    blocks = [block for block in out.split("\n\n") if block.startswith("Open trade")]
+    for trade, block in zip((record.trade(), other), blocks, strict=True):
+        facts = dict(line.split("  ", 1) for line in block.splitlines())
+        assert facts["Open trade"].split()[0] == trade.id
+        assert [facts[name].strip() for name in ("Closed by", "Flat deadline")] == [
+            "2022-08-26 15:00:00",
+            "2022-08-26 15:45:00",
+        ]
+    assert [trade["id"] for trade in parsed(shell("status", "--json"))["trades"]] == [record.trade().id, other.id]
+
+
 def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:
     code, out, _ = shell("why", record.trade().id)
     assert code == 0
@@ -172,6 +193,30 @@ def test_flatten_that_nobody_executes_times_out_and_goes_on(shell: Shell) -> Non
     assert json.loads(out)["state"] == "PENDING"
     assert "goes on" in err
     assert shell("flatten", "--yes", "--wait", "0")[0] == 0
+
+
+def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
+    key = ("flatten", "--yes", "--key", "one", "--wait")
+    assert "Trades closed" not in shell(*key, "0")[1]
+    result = {
+        "flat": True,
+        "closed": ["t-1", "t-2"],
+        "cancelled": [],
+        "withdrawn": ["entry-1"],
+        "left_alone": ["5 SPY in DU1000001"],
+    }
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        [asked] = commands.open()
+        commands.advance(asked.id, CommandState.PENDING, CommandState.DONE, record.NOON, result)
+    code, out, err = shell(*key, "1")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1:] == [
+        "Trades closed      2 t-1 t-2",
+        "Entries cancelled  0",
+        "Entries withdrawn  1 entry-1",
+        "Left alone         5 SPY in DU1000001",
+    ]
 
 
 def test_tokens(shell: Shell) -> None:

@@ -44,7 +44,8 @@ async def test_everything_is_closed_and_only_then_done(world: World) -> None:
     world.broker.fill(exit_.intent.ref)
     await desk.turn()
     done = command(world, asked)
-    assert (done.state, done.result) == (CommandState.DONE, {"flat": True, "withdrawn": [], "left_alone": []})
+    told = {"flat": True, "closed": [intent.trade_id], "cancelled": [], "withdrawn": [], "left_alone": []}
+    assert (done.state, done.result) == (CommandState.DONE, told)
     assert len(world.exits(intent.trade_id)) == 1
     assert (len(desk.session.placed), world.broker.held) == (2, {})
 
@@ -64,7 +65,8 @@ async def test_a_close_survives_the_desk(world: World) -> None:
     assert exit_.state is IntentState.WORKING
     world.broker.fill(exit_.intent.ref)
     await second.turn()
-    assert command(world, asked).state is CommandState.DONE
+    done = command(world, asked)
+    assert (done.state, done.result["closed"]) == (CommandState.DONE, [intent.trade_id])
     assert len(world.broker.of(exit_.intent.ref)) == 1
     assert world.trade(intent.trade_id).state is TradeState.CLOSED
 
@@ -91,7 +93,22 @@ async def test_a_waiting_entry_does_not_leave_any_more(world: World) -> None:
     stored = world.stored(intent.ref)
     assert (stored.state, stored.reason) == (IntentState.WITHDRAWN, "everything is closed")
     assert world.trade(intent.trade_id).state is TradeState.VOID
-    assert (desk.session.placed, command(world, asked).state) == ([], CommandState.DONE)
+    done = command(world, asked)
+    assert (desk.session.placed, done.state, done.result["withdrawn"]) == ([], CommandState.DONE, [intent.ref])
+
+
+async def test_what_was_withdrawn_is_told_when_the_last_trade_is_closed_later(world: World) -> None:
+    desk = await world.desk()
+    held = await desk.opened()
+    waiting = world.enter(2, strategy="other")
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await desk.turn()
+    await desk.turn()
+    [exit_] = world.exits(held.trade_id)
+    world.broker.fill(exit_.intent.ref)
+    await desk.turn()
+    result = command(world, asked).result
+    assert (result["closed"], result["cancelled"], result["withdrawn"]) == ([held.trade_id], [], [waiting.ref])
 
 
 @pytest.mark.parametrize("filled", [0, 1])
@@ -111,7 +128,9 @@ async def test_a_working_entry_is_cancelled_and_what_it_got_is_closed(world: Wor
         world.broker.fill(exit_.intent.ref)
     await desk.turn()
     assert len(world.exits(intent.trade_id)) == filled
-    assert command(world, asked).state is CommandState.DONE
+    done = command(world, asked)
+    assert done.state is CommandState.DONE
+    assert done.result["closed" if filled else "cancelled"] == [intent.trade_id]
     assert world.broker.held == {}
 
 

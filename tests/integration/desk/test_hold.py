@@ -167,5 +167,6 @@ async def test_one_trade_is_closed_and_another_stays(world: World) -> None:
     world.broker.fill(exit_.intent.ref)
     await desk.turn()
     done = command(world, asked)
-    assert (done.state, done.result) == (CommandState.DONE, {"flat": True, "withdrawn": [], "left_alone": []})
+    told = {"flat": True, "closed": [one.trade_id], "cancelled": [], "withdrawn": [], "left_alone": []}
+    assert (done.state, done.result) == (CommandState.DONE, told)
     assert exit_.intent.account == record.ACCOUNT

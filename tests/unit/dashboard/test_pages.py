@@ -91,6 +91,7 @@ def status(**changes: Any) -> StatusView:
         "strategies": [],
         "open_trade": None,
         "open_trades": 0,
+        "trades": [],
         "tasks": [],
         "recent": [],
         "world": "w",
@@ -132,6 +133,10 @@ def open_trade(**changes: Any) -> OpenTradeView:
         "flat_deadline": NOON + timedelta(hours=4),
     }
     return OpenTradeView(**known | changes)
+
+
+def standing(*trades: OpenTradeView) -> dict[str, Any]:
+    return {"open_trade": trades[0], "open_trades": len(trades), "trades": list(trades)}
 
 
 def test_every_page_has_a_place_a_key_of_its_own_and_a_picture() -> None:
@@ -188,15 +193,27 @@ def test_halts_and_old_figures_stand_above_every_page() -> None:
 
 
 def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
-    drawn = desk.open_trade(Shown({"status": status(open_trade=open_trade(), open_trades=3)}))
+    drawn = desk.open_trade(Shown({"status": status(**standing(open_trade()))}))
     assert f"P&amp;L {MINUS}$100.00 between stop {MINUS}$200.00 and target +$400.00" in drawn
     assert "SPX bull put 5395/5355, 1 lot" in drawn
-    assert "+2 more" in drawn
+    assert "Also open" not in drawn
+    assert "<dt>Credit</dt>" in drawn
     assert 'needle loss" style="left:16.67%"' in drawn
     unmarked = open_trade(pnl_mid=None, pnl_natural=None, mark=None, max_gain=None)
-    drawn = desk.open_trade(Shown({"status": status(open_trade=unmarked, open_trades=1)}))
+    drawn = desk.open_trade(Shown({"status": status(**standing(unmarked))}))
     assert "needle" not in drawn
     assert "P&amp;L — between stop" in drawn
+
+
+def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
+    held = TradeLegView(7, "SPY", None, None, None, "BUY", 5, Decimal("541.25"), None, False)
+    shares = open_trade(id="t-2", symbol="SPY", legs=[held], quantity=5, width=None, credit=None)
+    drawn = desk.open_trade(Shown({"status": status(**standing(shares, open_trade(), open_trade(id="t-3")))}))
+    assert "<dt>Price</dt>" in drawn
+    assert "541.25" in drawn
+    assert "Credit" not in drawn
+    assert [f"/trades/{one}" in drawn for one in ("t-1", "t-2", "t-3")] == [True] * 3
+    assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
 
 
 def test_a_flat_desk_says_why_nothing_happens() -> None:

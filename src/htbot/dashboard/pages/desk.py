@@ -23,7 +23,7 @@ from htbot.dashboard.parts.markup import (
     tag,
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
-from htbot.dashboard.parts.trading import contract, leg_name, trade_link, trade_name
+from htbot.dashboard.parts.trading import both_prices, contract, entry_price, leg_name, trade_link, trade_name
 from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
 from htbot.services.status_view import StatusView
 
@@ -47,7 +47,7 @@ def build(screen: Screen) -> None:
 
 
 def open_trade(screen: Screen) -> Markup:
-    """The trade that is open, or that there is none."""
+    """The trade that is open longest and a row for each of the others, or that there is none."""
     status: StatusView | None = screen.value("status")
     head = tag("h2", "Open trade")
     if status is None:
@@ -55,16 +55,40 @@ def open_trade(screen: Screen) -> Markup:
     trade = status.open_trade
     if trade is None:
         return join(head, empty("Flat: no trade is open.", _waits(status)), _last_trade(screen))
-    more = tag("span", f"+{status.open_trades - 1} more", cls="badge") if status.open_trades > 1 else None
-    title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()), more)
-    return join(title, gauges.trade(trade), _trade_facts(screen, trade), _legs(screen, trade))
+    title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()))
+    others = _others(screen, status.trades[1:])
+    return join(title, gauges.trade(trade), _trade_facts(screen, trade), _legs(screen, trade), others)
+
+
+_OTHERS = (
+    Column("Also open"),
+    Column("P&L", number=True),
+    Column("Mark", number=True),
+    Column("Closes by"),
+)
+
+
+def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
+    """A row for each."""
+    rows = [
+        Row(
+            (
+                join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
+                amount(trade.pnl_mid),
+                price(trade.mark),
+                screen.look.clock(trade.exit_at, seconds=False),
+            )
+        )
+        for trade in trades
+    ]
+    return table("Other open trades", _OTHERS, rows, empty("No other trade is open.")) if rows else None
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
     look = screen.look
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
-        fact("Credit", price(trade.credit), f"mark {price(trade.mark)}"),
+        entry_price(trade),
         fact("Most it gained", amount(trade.max_gain)),
         fact("Most it can lose", money(trade.maximum_loss)),
         fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
@@ -109,7 +133,7 @@ def _last_trade(screen: Screen) -> Markup | None:
         facts(
             fact("Net P&L", amount(last.net_pnl), f"gross {money(last.gross_pnl, sign=True)}"),
             fact("Closed by", words(last.exit_reason or "")),
-            fact("Credit", price(last.credit), f"bought back at {price(last.debit)}"),
+            both_prices(last),
             fact("Most it gained", amount(last.max_gain)),
             fact("Closed", screen.look.clock(last.closed_at), f"{last.closed_at:%Y-%m-%d}"),
             fact("Held for", duration(last.duration_s)),

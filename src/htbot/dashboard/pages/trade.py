@@ -12,7 +12,7 @@ from nicegui import ui
 from htbot.dashboard.parts.markup import Column, Row, amount, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import duration, money, price, words
 from htbot.dashboard.parts.rules import gate
-from htbot.dashboard.parts.trading import contract, trade_name
+from htbot.dashboard.parts.trading import both_prices, contract, trade_name
 from htbot.dashboard.session import PATH
 from htbot.persistence.queries.shapes import Step, TradeView, WhyView
 
@@ -65,7 +65,7 @@ def result(screen: Screen, trade_id: str) -> Markup:
     return join(
         facts(
             fact("Net P&L", amount(trade.net_pnl), f"gross {money(trade.gross_pnl, sign=True)}"),
-            fact("Credit", price(trade.credit), f"bought back at {price(trade.debit)}"),
+            both_prices(trade),
             fact("Closed by", words(trade.exit_reason or "")),
             fact("Most it gained", amount(trade.max_gain)),
             fact("Opened", look.moment(trade.opened_at)),

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from htbot.dashboard.parts.markup import tag
-from htbot.dashboard.parts.numbers import UNKNOWN
+from htbot.dashboard.parts.markup import fact, tag
+from htbot.dashboard.parts.numbers import UNKNOWN, price
 from htbot.dashboard.session import PATH
 from htbot.persistence.queries.shapes import OpenTradeView, TradeView
 
@@ -74,6 +74,21 @@ def trade_name(trade: OpenTradeView | TradeView) -> str:
     side = "bull" if trade.direction > 0 else "bear"
     kind = right(trade.legs[0].right) if trade.legs else ""
     return f"{trade.symbol} {side} {kind} {strikes}, {trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+
+
+def entry_price(trade: OpenTradeView) -> Markup:
+    """The credit of a spread, the price of shares; and the mark."""
+    note = f"mark {price(trade.mark)}"
+    if trade.width is not None:
+        return fact("Credit", price(trade.credit), note)
+    return fact("Price", price(trade.legs[0].fill), note)
+
+
+def both_prices(trade: TradeView) -> Markup:
+    """The same of a trade that is over, and what it was closed at."""
+    if trade.width is not None:
+        return fact("Credit", price(trade.credit), f"bought back at {price(trade.debit)}")
+    return fact("Price", price(trade.legs[0].fill), f"closed at {price(trade.legs[0].exit_fill)}")
 
 
 def trade_link(trade_id: str, text: str) -> Markup:
