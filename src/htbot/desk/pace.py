@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ from htbot.persistence.repositories.desk_state import Superseded
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 10.0
 _LOOK_AGAIN_S = 1.0
+_CANCEL_AGAIN_S = 1.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
 _COMPARE_EVERY = timedelta(seconds=60)
@@ -130,7 +131,7 @@ class PacedPace:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
         await self._doorbell.hold(desk.account)
-        await _first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
+        await first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
 
@@ -292,23 +293,34 @@ async def _later(error: Retryable | StopTrading) -> None:
     await asyncio.sleep(_RECONNECT_FIRST_S)
 
 
-async def _first(*lanes: Coroutine[Any, Any, None]) -> None:
+async def first(*lanes: Coroutine[Any, Any, None]) -> None:
     """Until one of them ends, with its error if it has one; then all of them have ended."""
     tasks = [asyncio.ensure_future(lane) for lane in lanes]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
     for task in done:
         task.result()
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: `asyncio.wait_for` of Python 3.11 loses a cancel that meets the request's answer.
+
+    A lane that lives on so, as the end of a session answers everything at once, would keep the desk off the broker.
+    """
+    pending: Collection[asyncio.Task[None]] = tasks
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)  # heard: the first one's error is raised, if it has one
 
 
 async def run(desk: Desk, pace: Pace) -> None:
     """Begin, then drive session after session until a person or `StopTrading` ends it."""
     await desk.begin()
-    await _first(desk.ledger.run(), _sessions(desk, pace))
+    await first(desk.ledger.run(), _sessions(desk, pace))
 
 
 async def _while_held(desk: Desk) -> None:
