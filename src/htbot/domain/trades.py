@@ -41,6 +41,18 @@ class ExitRules:
 
 RECORDED = Decimal("0.000001")
 """Amounts are recorded to the sixth decimal, halves to even."""
+_CENTS = Decimal("0.01")
+
+
+def plain_money(value: Decimal) -> Decimal:
+    """The same amount with the zeros behind the cents dropped: 1.200000 becomes 1.20, 0.062500 becomes 0.0625."""
+    cents = value.quantize(_CENTS)
+    return cents if cents == value else value.normalize()
+
+
+def recorded(amount: Decimal | None) -> Decimal | None:
+    """An amount as it is read back from the record."""
+    return None if amount is None else plain_money(amount.quantize(RECORDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +124,10 @@ class Trade:
 
     def as_recorded(self) -> Trade:
         """The trade as the record keeps it: averages of several fills, and what follows from them, rounded."""
-
-        def rounded(amount: Decimal | None) -> Decimal | None:
-            return None if amount is None else amount.quantize(RECORDED)
-
         return replace(
             self,
-            credit=rounded(self.credit),
-            debit=rounded(self.debit),
-            gross_pnl_usd=rounded(self.gross_pnl_usd),
-            max_gain_usd=rounded(self.max_gain_usd),
+            credit=recorded(self.credit),
+            debit=recorded(self.debit),
+            gross_pnl_usd=recorded(self.gross_pnl_usd),
+            max_gain_usd=recorded(self.max_gain_usd),
         )

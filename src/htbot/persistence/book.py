@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import Session
 
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
+from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import JsonObject, legs_from_json
-from htbot.persistence.columns import plain_money
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
 from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint

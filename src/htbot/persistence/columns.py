@@ -10,15 +10,7 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Enum, Numeric
 from sqlalchemy.types import TypeDecorator
 
-from htbot.domain.trades import RECORDED
-
-_CENTS = Decimal("0.01")
-
-
-def plain_money(value: Decimal) -> Decimal:
-    """The same amount with the zeros behind the cents dropped: 1.200000 becomes 1.20, 0.062500 becomes 0.0625."""
-    cents = value.quantize(_CENTS)
-    return cents if cents == value else value.normalize()
+from htbot.domain.trades import RECORDED, plain_money
 
 
 class Money(TypeDecorator[Decimal]):

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from htbot.domain.sessions import NEW_YORK
-from htbot.persistence.columns import plain_money
+from htbot.domain.trades import plain_money
 
 # Trades of the session and older ones closed on its day; one that was never filled has no credit and counts nothing.
 # A sum with an unknown part is unknown.

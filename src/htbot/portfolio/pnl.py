@@ -10,7 +10,7 @@ from decimal import Decimal
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.signals import Leg
-from htbot.domain.trades import RECORDED, Trade
+from htbot.domain.trades import Trade, recorded
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.positions import latest
 
@@ -98,7 +98,7 @@ def trade_result(legs: Sequence[Leg], entry: Iterable[Fill], exits: Iterable[Fil
     gross = None
     if credit is not None and debit is not None:
         gross = (credit - debit) * legs[0].multiplier * closed
-    credit, debit, gross = _recorded(credit), _recorded(debit), _recorded(gross)
+    credit, debit, gross = recorded(credit), recorded(debit), recorded(gross)
     return TradeResult(opened, closed, credit, debit, gross, commissions([*entered, *exited]))
 
 
@@ -138,10 +138,6 @@ def assert_net_price(legs: Sequence[Leg], fills: Iterable[Fill], bag_price: Deci
         raise StopTrading(f"BAG executed at {bag_price}, a leg has no execution")
     if abs(legs_price - bag_price) > NET_PRICE_TOLERANCE:
         raise StopTrading(f"BAG executed at {bag_price}, its legs sum to {legs_price}")
-
-
-def _recorded(amount: Decimal | None) -> Decimal | None:
-    return None if amount is None else amount.quantize(RECORDED)
 
 
 def _average(leg: Leg, fills: Sequence[Fill]) -> Decimal | None:

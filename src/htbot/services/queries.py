@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from htbot.domain.errors import NotFound, Retryable
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
+from htbot.domain.trades import plain_money
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.columns import plain_money
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from htbot.persistence.columns import plain_money
+from htbot.domain.trades import plain_money
 from htbot.risk.case import Case
 from htbot.risk.exposure import gross_leverage
 from htbot.risk.regime import regime_of

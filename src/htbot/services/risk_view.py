@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from htbot.domain.sessions import NEW_YORK
-from htbot.persistence.columns import plain_money
+from htbot.domain.trades import plain_money
 from htbot.persistence.records import EquityDay
 from htbot.persistence.repositories import EquityRepository, HaltRepository
 from htbot.persistence.states import HaltKind

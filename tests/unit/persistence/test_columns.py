@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from htbot.persistence.columns import Money, UtcDateTime, plain_money
+from htbot.domain.trades import plain_money
+from htbot.persistence.columns import Money, UtcDateTime
 
 DIALECT = postgresql.dialect()
 

@@ -12,7 +12,7 @@ from sqlalchemy import Float, Select, func, select
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import WALKING
-from htbot.persistence.columns import plain_money
+from htbot.domain.trades import plain_money
 from htbot.persistence.repositories import DecisionJournal
 from htbot.persistence.rows.decisions import DecisionRow
 from htbot.persistence.rows.intents import IntentRow

@@ -9,8 +9,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from htbot.domain.trades import TradeState
-from htbot.persistence.columns import plain_money
+from htbot.domain.trades import TradeState, plain_money
 from htbot.persistence.rows.signals import SignalRow
 from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.rows.trades import TradeRow

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
 from htbot.domain.signals import Leg
-from htbot.domain.trades import TradeState
+from htbot.domain.trades import TradeState, plain_money
 from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
-from htbot.persistence.columns import plain_money
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import IntentState, Purpose
+from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import plain
-from htbot.persistence.columns import plain_money
 from htbot.persistence.queries.ladders import ladders
 from htbot.persistence.queries.shapes import Step, WhyView
 from htbot.persistence.queries.trades import leg_prices, trade_view

@@ -10,9 +10,8 @@ from typing import Any
 
 from htbot import __version__
 from htbot.domain.quotes import Quote
-from htbot.domain.trades import Trade
+from htbot.domain.trades import Trade, plain_money
 from htbot.marketdata.snapshot import OpenBar, Snapshot
-from htbot.persistence.columns import plain_money
 from htbot.persistence.queries.closes import LastClose
 from htbot.persistence.queries.shapes import HaltView, OpenTradeView, PositionView, TaskView
 from htbot.portfolio.marks import mark_spread
