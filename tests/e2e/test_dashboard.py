@@ -306,6 +306,7 @@ def test_a_viewer_sees_and_cannot_act_and_a_revoked_token_ends_the_session(
         (cookie,) = (one for one in page.context.cookies() if one["name"] == "htbot_session")
         assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/dashboard")
 
+        expect(page.locator(".drawn canvas").first).to_be_visible()  # its script comes last, and to nobody who is out
         instance.people.tokens.revoke("viewer", "test")
         expect(page).to_have_url(address(instance, "/login"))
 
