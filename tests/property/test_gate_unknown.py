@@ -105,7 +105,12 @@ def test_exits_pass_no_gate() -> None:
         for path in source.rglob("*.py")
         if not path.is_relative_to(source / "risk") and "htbot.risk.gate" in imported(path)
     }
-    entering = {"engine/cycle.py", "services/bar_trader.py", "services/decision_record.py", "services/manual_signal.py"}
+    entering = {
+        "engine/cycle.py",
+        "engine/share_entries.py",
+        "services/decision_record.py",
+        "services/manual_signal.py",
+    }
     assert asking == {*entering, "bootstrap/chaos/entries.py", "services/risk_rules.py"}
 
 

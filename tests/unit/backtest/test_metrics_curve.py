@@ -127,9 +127,10 @@ def test_what_luck_alone_would_show() -> None:
     assert (lucky_sharpe(1, 252), lucky_sharpe(10, 1)) == (None, None)
 
 
-def rounding_of(divisor: float) -> float:
+def near(ratio: float, divisor: float) -> object:
     """What may part two ways to a ratio: a quotient of equities less one is known to 1e-16, however small it is."""
-    return float(1e-9 + 1e-14 / divisor)
+    rounding = float(1e-9 + 1e-14 / divisor)
+    return pytest.approx(ratio, rel=rounding, abs=rounding)
 
 
 @given(drawn_results())
@@ -140,13 +141,13 @@ def test_the_same_as_pandas(result: BacktestResult) -> None:
     assume(returns.std(ddof=1) > 1e-9)
     assert ours.volatility == pytest.approx(returns.std(ddof=1) * np.sqrt(252))
     deviation = returns.std(ddof=1)
-    assert ours.sharpe == pytest.approx(returns.mean() / deviation * np.sqrt(252), abs=rounding_of(deviation))
+    assert ours.sharpe == near(returns.mean() / deviation * np.sqrt(252), deviation)
     fall = 1 - equity / equity.cummax()
     assert ours.max_drawdown == pytest.approx(fall.max(), abs=1e-12)
     assert float(ours.max_drawdown_usd or 0) == pytest.approx((equity.cummax() - equity).max(), abs=1e-6)
     if (returns < 0).any():
         below = np.sqrt((returns.clip(upper=0) ** 2).sum() / len(returns))
-        assert ours.sortino == pytest.approx(returns.mean() / below * np.sqrt(252), abs=rounding_of(below))
+        assert ours.sortino == near(returns.mean() / below * np.sqrt(252), below)
     compounded = (1 + returns).prod() - 1
     assert ours.total_return == pytest.approx(compounded, abs=1e-9)
 
