@@ -7,7 +7,7 @@ in the same order within an instant; what lies around them there - sessions, jou
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from htbot.backtest.plain_feed import PlainFeed
@@ -24,7 +24,6 @@ from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import ProtectivePlace, closable_quantity, exit_intent, protective_intent
 from htbot.execution.protective import Place, Standing, protective_steps
 
-LONGEST_PAUSE_S = 30
 _AT_THE_BROKER = frozenset({ExitReason.STOP_LOSS, ExitReason.PROFIT_TARGET})
 
 
@@ -193,9 +192,7 @@ class PlainDesk:
 
     def _exit(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
         now = decision.as_of
-        pause = timedelta(seconds=min(2 ** max(held.exits - 1, 0), LONGEST_PAUSE_S))
-        early = held.asked_at is not None and now - held.asked_at < pause
-        if held.trade.state is not TradeState.OPEN or not held.entry_over or early:
+        if not held.may_leave(now):
             return False
         held.asked_at, held.exits = now, held.exits + 1
         quantity = self._closable(held)
@@ -222,7 +219,7 @@ class PlainDesk:
         """The best result of each trade at a grid instant, as `mark_pnl` keeps it, and the exits that it asks for."""
         for held in self._tools.book.guarded:
             marks, before = self._tools.feed.marks(held.trade.legs), replace(held.marked, pending=None, since=None)
-            decision, held.marked = exit_decision(held.trade.as_recorded(), marks, before, self._tools.feed.now)
+            decision, held.marked = exit_decision(held.trade, marks, before, self._tools.feed.now)
             held.raise_gain(held.marked.max_gain_usd)
             wanted = decision is not None and held.trade.state is TradeState.OPEN and session.contains(decision.as_of)
             if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:

@@ -30,7 +30,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Evaluation
-from htbot.domain.trades import RECORDED
+from htbot.domain.trades import RECORDED, recorded
 from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, fate_of
 from htbot.engine.recorded_bars import Looked, ended_s, is_fresh, signal_of
@@ -112,7 +112,7 @@ class PlainRun:
         return PlainResult(
             account=self._request.account,
             days=tuple(session.day for session in sessions),
-            trades=tuple(replace(held.trade, max_gain_usd=held.max_gain).as_recorded() for held in book.trades),
+            trades=tuple(replace(held.trade, max_gain_usd=recorded(held.max_gain)) for held in book.trades),
             signals=tuple(book.signals),
             intents=tuple(_as_recorded(one) for one in book.intents),
             fills=tuple(book.fills),
@@ -215,7 +215,7 @@ class PlainRun:
 
     def _fates(self, state: SeatState) -> list[Fate]:
         return [
-            fate_of(held.trade.as_recorded(), min((fill.executed_at for fill in held.entry_fills), default=None))
+            fate_of(held.trade, min((fill.executed_at for fill in held.entry_fills), default=None))
             for held in self._book.trades
             if held.trade.strategy == state.seat.name
         ]

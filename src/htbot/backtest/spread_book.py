@@ -63,9 +63,7 @@ class SpreadBook(TradeBook[SpreadSignal]):
     def _closed(self, wanted: Callable[[HeldTrade], bool]) -> list[SpreadTrade]:
         """Closed trades, as the outside is shown them."""
         return [
-            closed_trade(
-                held.trade.as_recorded(), held.entry_fills, held.exit_fills, Extremes(held.max_gain, held.max_loss)
-            )
+            closed_trade(held.trade, held.entry_fills, held.exit_fills, Extremes(held.max_gain, held.max_loss))
             for held in self._trades.values()
             if held.trade.state is TradeState.CLOSED and wanted(held)
         ]

@@ -7,7 +7,7 @@ same order within an instant; what lies around them there - sessions, journal, d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
@@ -18,14 +18,12 @@ from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.sessions import Session
-from htbot.domain.trades import Trade, TradeState
+from htbot.domain.trades import Trade
 from htbot.execution.exits import ExitDecision, exit_decision
 from htbot.execution.expiry import intrinsic
 from htbot.execution.intents import EXIT_STYLES, closable_quantity, exit_intent
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.market.ports import Market
-
-LONGEST_PAUSE_S = 30
 
 
 @dataclass(slots=True)
@@ -117,9 +115,7 @@ class SpreadDesk:
 
     def _exit(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
         now = decision.as_of
-        pause = timedelta(seconds=min(2 ** max(held.exits - 1, 0), LONGEST_PAUSE_S))
-        early = held.asked_at is not None and now - held.asked_at < pause
-        if held.trade.state is not TradeState.OPEN or not held.entry_over or early:
+        if not held.may_leave(now):
             return False
         held.asked_at, held.exits = now, held.exits + 1
         if not session.contains(now):
@@ -142,7 +138,7 @@ class SpreadDesk:
         """The best result of each trade at a grid instant, as the record keeps it."""
         for held in self._tools.book.guarded:
             marks = self._tools.feed.marks(held.trade.legs)
-            _decision, held.marked = exit_decision(held.trade.as_recorded(), marks, held.marked, self._tools.feed.now)
+            _decision, held.marked = exit_decision(held.trade, marks, held.marked, self._tools.feed.now)
             held.raise_gain(held.marked.max_gain_usd)
 
     # --- sending ----------------------------------------------------------------------------------------------------

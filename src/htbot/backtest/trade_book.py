@@ -15,6 +15,7 @@ from htbot.domain.signals import Signal
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitWatch
 from htbot.execution.protective import Attempts
+from htbot.execution.repeats import may_repeat
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.pnl import open_pnl
@@ -93,6 +94,11 @@ class HeldTrade:
             reasons=self.reasons,
         )
         self.trade = fold_trade(self.trade, facts, now)
+
+    def may_leave(self, now: datetime) -> bool:
+        """Whether its close may be begun: nothing more can be entered, and the last try is long enough ago."""
+        ready = self.trade.state is TradeState.OPEN and self.entry_over
+        return ready and may_repeat(self.exits, self.asked_at, now)
 
     def raise_gain(self, gain_usd: Decimal | None) -> None:
         """The best result so far, where it is known."""

@@ -22,12 +22,11 @@ from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
+from htbot.execution.repeats import may_repeat
 from htbot.portfolio.marks import Marks
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import manual_decision
 
-# Between two exits of a trade: 1 s of market time after the first, twice as long each time, at most a cycle.
-LONGEST_PAUSE_S = 30
 BLIND_AFTER = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
 
@@ -44,8 +43,7 @@ class _Watched:
 
     def may_ask(self, now: datetime) -> bool:
         """An exit that was refused is asked for again, but never as fast as quotes come: that would be a storm."""
-        pause_s = min(2 ** max(self.exits - 1, 0), LONGEST_PAUSE_S)
-        return self.asked_at is None or now - self.asked_at >= timedelta(seconds=pause_s)
+        return may_repeat(self.exits, self.asked_at, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -121,13 +121,3 @@ class Trade:
         if self.gross_pnl_usd is None or self.commissions_usd is None:
             return None
         return self.gross_pnl_usd - self.commissions_usd
-
-    def as_recorded(self) -> Trade:
-        """The trade as the record keeps it: averages of several fills, and what follows from them, rounded."""
-        return replace(
-            self,
-            credit=recorded(self.credit),
-            debit=recorded(self.debit),
-            gross_pnl_usd=recorded(self.gross_pnl_usd),
-            max_gain_usd=recorded(self.max_gain_usd),
-        )

@@ -50,7 +50,7 @@ _LIVE = frozenset({TradeState.OPENING, TradeState.OPEN, TradeState.CLOSING})
 
 
 def fate_of(trade: Trade, filled_at: datetime | None) -> Fate:
-    """What became of an entry, from its trade as it is recorded and the time of its first fill, None without one."""
+    """What became of an entry, from its trade and the time of its first fill, None without one."""
     side, rules = trade.legs[0].ratio, trade.rules
     return Fate(
         session=trade.session.toordinal(),

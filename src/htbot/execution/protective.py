@@ -14,10 +14,9 @@ from decimal import Decimal
 from htbot.domain.orders import PriceStyle
 from htbot.domain.trades import Trade
 from htbot.execution import ticks
+from htbot.execution.repeats import may_repeat
 from htbot.portfolio.marks import CENT
 
-LONGEST_PAUSE_S = 30
-"""One that the broker ends is placed again after 1 s of market time, then after twice as long each time."""
 CHANGE_EVERY = timedelta(seconds=1)
 """A change that the broker has not taken over is asked for again, never as fast as its messages come."""
 _EXACT = Decimal("0.0001")
@@ -67,9 +66,7 @@ class Attempts:
 
     def may_place(self, style: PriceStyle, now: datetime) -> bool:
         """One that was refused is tried again, but not in a storm."""
-        pause_s = min(2 ** max(self.placed.get(style, 0) - 1, 0), LONGEST_PAUSE_S)
-        last = self.placed_at.get(style)
-        return last is None or now - last >= timedelta(seconds=pause_s)
+        return may_repeat(self.placed.get(style, 0), self.placed_at.get(style), now)
 
     def may_change(self, ref: str, now: datetime) -> bool:
         """Whether the last change is long enough ago."""

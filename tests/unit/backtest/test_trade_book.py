@@ -15,7 +15,7 @@ from htbot.backtest.plain_request import PlainSignal
 from htbot.backtest.trade_book import HeldTrade, TradeBook, at_risk
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action
-from htbot.domain.trades import Trade, TradeState
+from htbot.domain.trades import recorded
 
 
 def begun(book: TradeBook[PlainSignal], strategy: str, number: int = 1, **changes: Any) -> HeldTrade:
@@ -68,7 +68,6 @@ def test_shares_can_lose_what_lies_before_their_nearest_stop(changes: dict[str, 
 
 
 def test_a_trade_is_kept_as_the_record_keeps_it() -> None:
-    trade: Trade = plain.trade(state=TradeState.OPEN, credit=Decimal(-2000) / 7, max_gain_usd=Decimal("1.0000005"))
-    kept = trade.as_recorded()
-    assert (kept.credit, kept.debit, kept.max_gain_usd) == (Decimal("-285.714286"), None, Decimal("1.000000"))
-    assert kept.as_recorded() == kept
+    credit, debit, gain = kept = tuple(map(recorded, (Decimal(-2000) / 7, None, Decimal("1.0000005"))))
+    assert (credit, debit, gain) == (Decimal("-285.714286"), None, Decimal("1.000000"))
+    assert tuple(map(recorded, kept)) == kept
