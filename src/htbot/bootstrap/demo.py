@@ -230,7 +230,8 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
             clock = queries.desk().clock
             world_id = clock.world_id if clock else ""
             journal = day_journal(transaction, world_id, session.day)
-            record = read_day(transaction, Series(world_id, symbol, stack.settings.strategy.bar_minutes), session)
+            series = Series(world_id, symbol, stack.settings.strategy.bar_minutes)
+            record = read_day(transaction, series, session, stack.settings.ib.account)
         summary = {
             "date": session.day,
             "symbol": symbol,
