@@ -167,7 +167,9 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
     begins = session.opens - BEFORE_OPEN
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
     live = LiveReader(stack.settings.redis.url)
-    parts = StrategyParts(database, live, partial(strategies, stack.settings), lambda: begins)
+    parts = StrategyParts(
+        database, live, partial(strategies, stack.settings), lambda: begins, stack.settings.ib.accounts
+    )
     try:
         for instance in instances:
             Strategies(parts).add(instance, Caller("demo"))
