@@ -330,12 +330,17 @@ def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[di
     if name is not None and (entry := catalogue.get(name)) is not None and entry.single:
         create(name)
     names = sorted(key for key, entry in catalogue.items() if not entry.single) if name is None else [name]
-    return [_without_symbol(schema(one, catalogue)) for one in names]
+    return [type_described(one, catalogue) for one in names]
 
 
-def _without_symbol(described: dict[str, Any]) -> dict[str, object]:
-    """An instance has its symbol beside its settings, whatever its type."""
-    return {**described, "settings": [one for one in described["settings"] if one["name"] != SYMBOL]}
+def type_described(name: str, catalogue: Mapping[str, Entry]) -> dict[str, object]:
+    """A type as people are told, without its symbol: that stands beside its settings, whatever its type.
+
+    Raises:
+        NotFound: no strategy has this name.
+    """
+    told: dict[str, Any] = schema(name, catalogue)
+    return {**told, "settings": [one for one in told["settings"] if one["name"] != SYMBOL]}
 
 
 def _facts(instance: StrategyInstance) -> dict[str, Any]:
