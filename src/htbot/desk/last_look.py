@@ -43,7 +43,7 @@ class LastLook:
         halted = self.halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol) or self._opposed(intent)
         if halted is not None:
             return halted
-        flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
+        flood = self.flood.refusal(intent.strategy, fingerprint(intent.action, intent.quantity, intent.legs), now)
         if flood is not None:  # a strategy that has lost its mind (FAULTS 42)
             self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
         return flood

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session as Transaction
@@ -36,7 +35,6 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_acts import alone, hold_account
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_memory import Watcher
 from htbot.services.bar_trader import BarTrader, fates_of
@@ -303,9 +301,10 @@ class BarEvaluator:
     def _store(
         self, transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome
     ) -> int:
+        firing = self._trade(transaction, look, outcome)  # before anything is written: it commits exits of its own
         signals = [_signal(look, *one) for one in outcome.fired if one[0].mode != TRADE]
         written = SignalRepository(transaction).add_all(signals, OBSERVED)
-        firing = {name for name, _ in written} | self._trade(transaction, look, outcome)
+        firing |= {name for name, _ in written}
         rows = []
         for one in instances:
             failed = outcome.failed.get(one.name)
@@ -323,32 +322,12 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        Entries are weighed first, which takes as long as the broker takes to answer; only then the account is held, for
-        those that it was asked about. Where others hold it they stay undone. Exits need no hold, and come before them.
         By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
-        trader, snapshot, why_not = self._trader, look.snapshot, outcome.why_not
         wishes = self._wishes(look, outcome)
-        if trader is None or snapshot is None or not wishes:
+        if self._trader is None or look.snapshot is None or not wishes:
             return set()
-        entries = [
-            (name, wish, alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot)))
-            for name, wish in wishes
-            if wish.fired.action == "enter"
-        ]
-        shown = any(weighed is not None and weighed.answer is not None for _name, _wish, weighed in entries)
-        held = not shown or hold_account(transaction, look.account)
-        done = [
-            (name, alone(transaction, why_not, name, partial(trader.leave, transaction, wish)))
-            for name, wish in wishes
-            if wish.fired.action == "leave"
-        ]
-        for name, wish, weighed in entries:
-            if weighed is not None and (held or weighed.answer is None):
-                enter = partial(trader.enter, transaction, wish, weighed, snapshot)
-                done.append((name, alone(transaction, why_not, name, enter)))
-            else:
-                outcome.undone.add(name)
+        done = self._trader.act(transaction, wishes, look.snapshot, outcome.why_not)
         outcome.undone |= {name for name, acted in done if acted is None}
         return {name for name, acted in done if acted}
 
