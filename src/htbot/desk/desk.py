@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from htbot.adapters.ib.session import IbSession
@@ -42,7 +42,7 @@ from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.execution.silence import DEFAULT_SILENCE, Silence
-from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
+from htbot.marketdata.messages import BarMessage, ConnectionMessage, LineMessage, QuoteMessage, TimeMessage
 from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
@@ -219,7 +219,8 @@ class Desk:
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
         stored = await database.insist(lambda db: open_trades(db, self.account))
-        used = partial(exits_of, trades=[item.trade for item in stored], account=self.account, today=_day(now))
+        today = now.astimezone(NEW_YORK).date()
+        used = partial(exits_of, trades=[item.trade for item in stored], account=self.account, today=today)
         for ref in await database.insist(used):
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
@@ -258,6 +259,8 @@ class Desk:
             case QuoteMessage():
                 self.data_trouble.ticked()
                 self.parts.watch.on_ticks(message.con_ids, now)
+            case LineMessage():
+                self.parts.watch.lines.ended(message.con_id, message.text)
             case TimeMessage():
                 self.told_time(message.market_time)
             case ConnectionMessage():
@@ -394,7 +397,3 @@ class Desk:
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""
         return self.book.strangers(self.parts.session.positions(), scope)
-
-
-def _day(now: datetime) -> date:
-    return now.astimezone(NEW_YORK).date()
