@@ -48,8 +48,8 @@ class TraderParts:
     transaction: Callable[[], AbstractContextManager[Transaction]]
 
 
-Wishes = Sequence[tuple[str, Wanted]]
-"""What strategies want, each with the name of its strategy."""
+Wishes = Sequence[tuple[str, Wanted, Snapshot]]
+"""What strategies want, each with the name of its strategy and what its account sees."""
 Done = list[tuple[str, bool | None]]
 """What became of wishes: True for a new one, False when its bar was acted on before, None to be wished again."""
 
@@ -60,7 +60,7 @@ class BarTrader:
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def act(self, transaction: Transaction, wishes: Wishes, snapshot: Snapshot, why_not: dict[str, str]) -> Done:
+    def act(self, transaction: Transaction, wishes: Wishes, why_not: dict[str, str]) -> Done:
         """Act on each wish once, in their order, exits before entries; what fails is told in `why_not`.
 
         Raises:
@@ -68,29 +68,28 @@ class BarTrader:
         """
         done = [
             (name, apart(self._parts.transaction, why_not, name, partial(leave, wish.signal, wish.ended_at)))
-            for name, wish in wishes
+            for name, wish, _seen in wishes
             if wish.fired.action == "leave"
         ]
-        entries = [(name, wish) for name, wish in wishes if wish.fired.action == "enter"]
-        return done + self._enter(transaction, entries, snapshot, why_not)
+        return done + self._enter(transaction, [one for one in wishes if one[1].fired.action == "enter"], why_not)
 
-    def _enter(self, transaction: Transaction, wishes: Wishes, snapshot: Snapshot, why_not: dict[str, str]) -> Done:
-        """Weigh all of them first, which takes as long as the broker takes to answer; only then hold the account.
+    def _enter(self, transaction: Transaction, wishes: Wishes, why_not: dict[str, str]) -> Done:
+        """Weigh all of them first, which takes as long as the broker takes to answer; only then hold their accounts.
 
-        That is held for those that the broker was asked about. Where others hold it, or a strategy's book, they are
-        wished again.
+        Those are held that the broker was asked about. Where others hold one, or a strategy's book, they are wished
+        again.
         """
         entries = [
-            (name, wish, alone(transaction, why_not, name, partial(self.weigh, transaction, wish, snapshot)))
-            for name, wish in wishes
+            (name, wish, seen, alone(transaction, why_not, name, partial(self.weigh, transaction, wish, seen)))
+            for name, wish, seen in wishes
         ]
-        shown = {wish.signal.account for _name, wish, one in entries if one is not None and one.answer is not None}
+        shown = {wish.signal.account for _, wish, _, one in entries if one is not None and one.answer is not None}
         held = {account for account in sorted(shown) if hold_account(transaction, account)}
         done: Done = []
-        for name, wish, weighed in entries:
+        for name, wish, seen, weighed in entries:
             acted = None
             if weighed is not None and (weighed.answer is None or wish.signal.account in held):
-                enter = partial(self.enter, transaction, wish, weighed, snapshot)
+                enter = partial(self.enter, transaction, wish, weighed, seen)
                 acted = alone(transaction, why_not, name, enter)
             done.append((name, acted))
         return done

@@ -52,6 +52,14 @@ def test_two_strategies_may_want_the_same_entry() -> None:
     assert flood.refusal("one", "the same", AS_OF) == "3 entries within a minute, limit 3"
 
 
+def test_accounts_do_not_count_for_each_other() -> None:
+    flood = EntryFlood(FloodLimits(per_minute=2, repeats=1))
+    assert [flood.refusal("one", "a", AS_OF, account) for account in ("DU1", "DU2")] == [None, None]
+    assert flood.refusal("one", "a", AS_OF, "DU1") is not None
+    assert [flood.refusal("one", "b", AS_OF, account) for account in ("DU1", "DU2")] == [None, None]
+    assert flood.refusal("one", "c", AS_OF, "DU1") == "2 entries within a minute, limit 2"
+
+
 def test_a_fingerprint_is_of_legs_side_and_size() -> None:
     own = fingerprint(Action.BUY, 1, LEGS)
     assert own == fingerprint(Action.BUY, 1, (SHORT, LONG))
