@@ -26,7 +26,7 @@ from htbot.execution.messages import (
     OrderMessage,
     OrderStatusMessage,
 )
-from htbot.marketdata.messages import ConnectionMessage, MarketMessage, TimeMessage
+from htbot.marketdata.messages import ConnectionMessage, MarketMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.snapshot import ListedOption
 
 UNDERLYING_ID = 1
@@ -114,6 +114,8 @@ class FakeBroker:
     history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
     con_ids: dict[str, int] = field(default_factory=dict)
     """Underlyings beside the one that is there for all others."""
+    more_accounts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Other accounts of the login, with the values that are not `values`."""
 
     def working(self, ref: str) -> HeldOrder:
         """The order of a reference that works."""
@@ -250,6 +252,8 @@ class FakeSession:
         self.cancels: list[int] = []
         self.asked_margin: list[tuple[MarginQuestion, int]] = []
         self.next_valid_id = 0
+        self.renewed: list[int] = []
+        self.dead_lines: set[int] = set()
         self._lines: set[int] = set()
         broker.sessions.append(self)
 
@@ -275,11 +279,12 @@ class FakeSession:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        return (self.broker.account,)
+        return (self.broker.account, *self.broker.more_accounts)
 
     def account_value(self, account: str, tag: str) -> str | None:
-        values = {"HtbotWorld": self.broker.world_id, **self.broker.values}
-        return values.get(tag) if account == self.broker.account else None
+        own = self.broker.more_accounts.get(account, {})
+        values = {"HtbotWorld": self.broker.world_id, **self.broker.values, **own}
+        return values.get(tag) if account in self.accounts else None
 
     def account_amount(self, account: str, tag: str) -> Decimal | None:
         value = None if tag == "HtbotWorld" else self.account_value(account, tag)
@@ -399,6 +404,11 @@ class FakeSession:
 
     def unsubscribe(self, contract_id: int) -> None:
         self._lines.discard(contract_id)
+
+    def renew(self, contract_id: int) -> None:
+        self.renewed.append(contract_id)
+        if contract_id in self.broker.quotes and contract_id not in self.dead_lines:
+            self._tell(QuoteMessage(frozenset({contract_id})))
 
     @property
     def subscribed(self) -> frozenset[int]:

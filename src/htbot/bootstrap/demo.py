@@ -32,6 +32,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.journal import day_journal
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import Series, TaskRunRepository
+from htbot.services.command_kinds import EVERY_ACCOUNT
 from htbot.services.commands import Caller
 from htbot.services.schedule import schedule
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
@@ -167,7 +168,9 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
     begins = session.opens - BEFORE_OPEN
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
     live = LiveReader(stack.settings.redis.url)
-    parts = StrategyParts(database, live, partial(strategies, stack.settings), lambda: begins)
+    parts = StrategyParts(
+        database, live, partial(strategies, stack.settings), lambda: begins, stack.settings.ib.accounts
+    )
     try:
         for instance in instances:
             Strategies(parts).add(instance, Caller("demo"))
@@ -221,7 +224,7 @@ def _over(database: Database, stack: Stack, end: datetime) -> bool:
 
 def _collect(stack: Stack, session: Session, symbol: str, started: float) -> DemoResult:
     people = build_people(stack.settings, EngineOptions(application_name="htbot-demo", pool_size=1))
-    chosen = Selection(day=session.day, limit=1000)
+    chosen = Selection(day=session.day, account=EVERY_ACCOUNT, limit=1000)
     queries = people.queries
     try:
         mails = queries.alerts(chosen)
@@ -230,7 +233,8 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
             clock = queries.desk().clock
             world_id = clock.world_id if clock else ""
             journal = day_journal(transaction, world_id, session.day)
-            record = read_day(transaction, Series(world_id, symbol, stack.settings.strategy.bar_minutes), session)
+            series = Series(world_id, symbol, stack.settings.strategy.bar_minutes)
+            record = read_day(transaction, series, session, stack.settings.ib.account)
         summary = {
             "date": session.day,
             "symbol": symbol,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from htbot.cli.flags import taking
 from htbot.cli.opening import actor, people
 from htbot.cli.output import Json, plain, print_facts, print_json, print_table
 from htbot.cli.pairs import pairs
@@ -33,10 +35,11 @@ def list_instances(as_json: Json = False) -> None:
     if as_json:
         print_json([{**_document(one.instance), "as_of": one.as_of, "why_not": one.why_not} for one in found])
         return
-    columns = ("name", "type", "symbol", "bars", "enabled", "mode", "looked at", "why nothing happened")
+    columns = ("name", "type", "symbol", "bars", "account", "enabled", "mode", "looked at", "why nothing happened")
     rows = (
         [
             *(one.instance.name, one.instance.type, one.instance.symbol, f"{one.instance.minutes} min"),
+            one.instance.account or "main",
             *(one.instance.enabled, one.instance.mode, one.as_of, one.why_not or ("a signal" if one.as_of else None)),
         ]
         for one in found
@@ -48,30 +51,50 @@ def list_instances(as_json: Json = False) -> None:
 def types(name: Annotated[str | None, typer.Argument(help="One type.")] = None, as_json: Json = False) -> None:
     """What instances can be made of: built in, in examples/strategies, in HTBOT_STRATEGY_PATH."""
     from htbot.bootstrap.catalogue import strategies as catalogue_of
-    from htbot.services.strategies import types_in
+    from htbot.services.strategy_types import types_in
 
     found = types_in(catalogue_of(), name)
     if as_json:
         print_json(found)
     elif name is None:
-        print_table("Types", ("name", "what it does"), ([one["name"], _first_line(one)] for one in found))
+        print_table("Types", ("name", "trades", "what it does"), map(_type_row, found))
+        print("\nhtbot strategies types NAME: when it enters and leaves, and its settings")
     else:
-        print_facts([("Type", name), ("Does", found[0]["description"])])
-        columns = ("name", "type", "default", "optional", "low", "high", "choices")
-        print_table("Settings", columns, ([_cell(row.get(key)) for key in columns] for row in _settings(found[0])))
+        _print_type(found[0])
 
 
-def _settings(described: dict[str, object]) -> list[dict[str, object]]:
-    told = described["settings"]
-    return told if isinstance(told, list) else []
+_TRADES = {"plain": "stocks, funds", "options": "options"}
 
 
-def _first_line(described: dict[str, object]) -> str:
-    return str(described["description"]).partition("\n")[0]
+def _type_row(described: dict[str, Any]) -> tuple[str, str, str]:
+    return described["name"], _TRADES[described["instruments"]], described["description"]
 
 
-def _cell(value: object) -> object:
-    return ", ".join(str(one) for one in value) if isinstance(value, list) else value
+def _print_type(described: dict[str, Any]) -> None:
+    """What a type does, and each setting as people need it to choose a value."""
+    told = {"Type": "name", "Does": "description", "Enters": "enters", "Leaves": "leaves"}
+    print_facts((label, described[key]) for label, key in told.items() if described[key])
+    print()
+    columns = ("name", "default", "values", "unit", "what it is")
+    rows = ([one["name"], _default(one), values_of(one), one["unit"], one["meaning"]] for one in described["settings"])
+    print_table("Settings", columns, rows)
+
+
+def _default(setting: dict[str, Any]) -> str:
+    default = setting["default"]
+    if default is None:
+        return "none"
+    return str(default)[: len("HH:MM")] if setting["type"] == "time" else plain(default)
+
+
+def values_of(setting: dict[str, Any]) -> str:
+    """What a setting may be: a range, choices, or how it is written."""
+    told = {"boolean": "yes, no", "time": "HH:MM"}.get(setting["type"], "any")
+    if "low" in setting:
+        told = f"{setting['low']:,} to {setting['high']:,}"
+    elif "choices" in setting:
+        told = ", ".join(str(choice) for choice in setting["choices"])
+    return f"{told}, none" if setting["optional"] else told
 
 
 @strategies.command("show")
@@ -88,24 +111,33 @@ def show(name: Name, as_json: Json = False) -> None:
     )
 
 
-@strategies.command("add")
-def add(
-    name: Name,
-    type_name: Annotated[str, typer.Option("--type", help="A type: htbot strategies types.")],
-    symbol: Annotated[str, typer.Option(help="Stock, fund or index, as IB writes it.")],
-    given: Given = None,
-    enable: Annotated[bool, typer.Option("--enable", help="Watch it from now on.")] = False,
-    as_json: Json = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class AddFlags:
+    """Options of `htbot strategies add`."""
+
+    name: Name
+    type_name: Annotated[str, typer.Option("--type", help="A type: htbot strategies types.")]
+    symbol: Annotated[str, typer.Option(help="Stock, fund or index, as IB writes it.")]
+    given: Given = None
+    account: Annotated[str | None, typer.Option(help="Account to trade; default: the main one, IB_ACCOUNT.")] = None
+    enable: Annotated[bool, typer.Option("--enable", help="Watch it from now on.")] = False
+    as_json: Json = False
+
+
+def add(flags: AddFlags) -> None:
     """Add an instance; it is disabled unless --enable is given."""
     from htbot.services.strategies import NewStrategy
 
-    asked = NewStrategy(name, type_name, symbol, pairs("--set", given or ()), enable)
+    values = pairs("--set", flags.given or ())
+    asked = NewStrategy(flags.name, flags.type_name, flags.symbol, values, flags.enable, account=flags.account)
     with people() as opened:
         made = opened.strategies.add(asked, _caller())
-    _tell(made, as_json)
-    if not (as_json or enable):
-        print(f"it is disabled: htbot strategies enable {name}")
+    _tell(made, flags.as_json)
+    if not (flags.as_json or flags.enable):
+        print(f"it is disabled: htbot strategies enable {flags.name}")
+
+
+strategies.command("add")(taking(AddFlags, add))
 
 
 @strategies.command("set")
@@ -176,6 +208,7 @@ def _print(instance: StrategyInstance) -> None:
             ("Strategy", f"{instance.name}, a {instance.type} on {instance.symbol}, bars of {instance.minutes} min"),
             ("Enabled", instance.enabled),
             ("Mode", _MODES[instance.mode]),
+            *([] if instance.account is None else [("Account", instance.account)]),
             ("Settings", given or "defaults"),
             ("Config", instance.config_hash),
             ("Changed", instance.changed_at),
@@ -185,7 +218,18 @@ def _print(instance: StrategyInstance) -> None:
 
 def _document(instance: StrategyInstance) -> dict[str, Any]:
     observed = instance.observed
-    names = ("name", "type", "symbol", "minutes", "warm_up_bars", "settings", "config_hash", "enabled", "mode")
+    names = (
+        "name",
+        "type",
+        "symbol",
+        "minutes",
+        "warm_up_bars",
+        "settings",
+        "config_hash",
+        "enabled",
+        "mode",
+        "account",
+    )
     return {
         **{name: getattr(instance, name) for name in names},
         "created_at": instance.created_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -48,6 +49,15 @@ def choose_account(session: Login, wanted: str | None) -> str:
     if wanted is None and len(accounts) != 1:
         raise StopTrading(f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}")
     return wanted or accounts[0]
+
+
+def choose_accounts(session: Login, wanted: str | None, more: Sequence[str]) -> tuple[str, ...]:
+    """Every account to trade, the main one first; `StopTrading` when one is not there."""
+    main = choose_account(session, wanted)
+    for account in more:
+        if account not in session.accounts:
+            raise StopTrading(f"IB_ACCOUNTS={account} is not in this login ({', '.join(session.accounts)})")
+    return (main, *(account for account in more if account != main))
 
 
 def choose_world(session: Login, account: str, *, required: bool) -> str:
@@ -102,6 +112,8 @@ def require_world(db: Transaction, world_id: str, now: datetime) -> None:
 
     Another world of the paper gateway may begin where the one before has been already: runs of tasks from its present
     instant of the grid on are that one's, and would make this one's duplicates. A real broker's time never goes back.
+    Which world it is and where its books stand are one fact: a desk that dies before its first bulletin must not leave
+    the new world with the old one's time.
 
     Raises:
         StopTrading: market time has gone back more than a minute.
@@ -114,4 +126,6 @@ def require_world(db: Transaction, world_id: str, now: datetime) -> None:
             raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
     if known not in {None, world_id} and world_id != LIVE:
         TaskRunRepository(db).forget_from(floor_to(now, GRID_S))
+    if known != world_id:
+        state.set(LAST_INSTANT, now.isoformat())
     state.set(WORLD_ID, world_id)

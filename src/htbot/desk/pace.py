@@ -132,7 +132,8 @@ class PacedPace:
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = self._failed = None
-        await self._doorbell.hold(desk.account)
+        for account in desk.accounts:
+            await self._doorbell.hold(account)
         await first(self._listen(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
@@ -195,6 +196,7 @@ class PacedPace:
     def _look(desk: Desk, now: datetime) -> None:
         """What time alone makes due."""
         desk.upkeep.look_at_outage()
+        desk.upkeep.look_at_lines(now)
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
         desk.trading.protecting.look(now)

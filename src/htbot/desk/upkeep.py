@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.alerts.wording import error_alert
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import PATIENCE_S
 from htbot.desk.outage import Outage
 from htbot.desk.record import stored_trade_of
+from htbot.domain.alerts import Severity
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
+from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.expiry import Settlement
+from htbot.execution.messages import ErrorMessage
 from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
-from htbot.risk.breaker import BreakerLimits
+from htbot.risk.breaker import BreakerLimits, Trip
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import note_heads
 from htbot.services.command_kinds import CLOSE_ALL
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
+_NAMED = 3
 _log = logging.getLogger(__name__)
 
 
@@ -53,17 +59,16 @@ class Upkeep:
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
         self._outage = Outage(lambda alert: desk.ledger.post(lambda db: AlertRepository(db).add(alert)))
-        self._breaker = BreakerWatch(
-            BreakerParts(
-                database=desk.parts.orders_database,
-                halts=desk.parts.halts,
-                limits=plan.limits,
-                flatten=plan.flatten,
-                trades=lambda: desk.guard.trades,
-                marks_of=desk.marks,
-                holdings=desk.holdings,
-                patience_s=None if desk.clock.stepped else PATIENCE_S,
-            )
+        self._breakers: dict[str, BreakerWatch] = {}
+        self._breaker_parts = BreakerParts(
+            database=desk.parts.orders_database,
+            halts=desk.parts.halts,
+            limits=plan.limits,
+            flatten=plan.flatten,
+            trades=lambda account: [trade for trade in desk.guard.trades if trade.account == account],
+            marks_of=desk.marks,
+            holdings=desk.holdings,
+            patience_s=None if desk.clock.stepped else PATIENCE_S,
         )
 
     async def look(self, now: datetime) -> None:
@@ -84,6 +89,24 @@ class Upkeep:
             now, connected=desk.connection == "connected", account=desk.account, detail=desk.reason or desk.connection
         )
 
+    def on_error(self, message: ErrorMessage, now: datetime) -> None:
+        """A code of the session: what it says about the data is told where a person can do something about it."""
+        desk = self._desk
+        desk.data_trouble.heard(message.code, message.text)
+        if message.code in DATA_TROUBLE:
+            desk.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
+
+    def look_at_lines(self, now: datetime) -> None:
+        """While the exchange is open: ask quiet lines whether they live, and tell once of those that do not."""
+        desk = self._desk
+        if desk.connection != "connected" or not desk.parts.session.connected or not desk.day.is_open(now):
+            return
+        died = desk.parts.watch.died(desk.parts.session, desk.guard.held, now)
+        if died:
+            more = f"; and {len(died) - _NAMED} more" if len(died) > _NAMED else ""
+            text = f"no quotes of {'; '.join(died[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
+            desk.tell(error_alert("dead line", text, now, Severity.WARNING))
+
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
         DeskStateRepository(session).require_epoch(self._desk.trading.record.epoch)
@@ -91,28 +114,35 @@ class Upkeep:
     # --- the breaker -----------------------------------------------------------------------------------------------
 
     async def _judge_day(self, now: datetime) -> None:
-        seen = Seen(self._desk.account, self._desk.day.session, self._desk.notices.amounts())
-        trip = await self._breaker.look(now, seen)
-        if trip is None:
-            return
-        _log.critical("the breaker trips: %s", trip.reason)
-        for live in self._desk.orders.live:
-            if live.is_entry:
-                self._desk.orders.cancel(live)
-        if self._plan.flatten:
-            await self._flatten(now)
+        """Each account by itself: a trip stops entries of its own, and closes what it holds."""
+        accounts = self._desk.accounts
+        trips = await asyncio.gather(*(self._look_at_day(account, now) for account in accounts))
+        for account, trip in zip(accounts, trips, strict=True):
+            if trip is None:
+                continue
+            _log.critical("the breaker of %s trips: %s", account, trip.reason)
+            for live in self._desk.orders.live:
+                if live.is_entry and live.intent.account == account:
+                    self._desk.orders.cancel(live)
+            if self._plan.flatten:
+                await self._flatten(account, now)
 
-    async def _flatten(self, now: datetime) -> None:
+    async def _look_at_day(self, account: str, now: datetime) -> Trip | None:
+        breaker = self._breakers.setdefault(account, BreakerWatch(self._breaker_parts))
+        seen = Seen(account, self._desk.day.session, self._desk.notices.amounts(account))
+        return await breaker.look(now, seen)
+
+    async def _flatten(self, account: str, now: datetime) -> None:
         """The trip has written the command; with PostgreSQL away the journal takes it."""
         try:
             await self._desk.act(now)
         except Retryable as error:
             _log.warning("the breaker's flatten is promised by the journal: %s", error)
-        if self._desk.trading.commands.busy:
+        if self._desk.trading.commands.closes(account):
             return
-        scope = {"scope": self._desk.account, "exit_reason": TRIPPED_BY}
-        key = f"{TRIPPED_BY}:{self._desk.account}:{now.isoformat()}"
-        if self._desk.guard.trades:
+        scope = {"scope": account, "exit_reason": TRIPPED_BY}
+        key = f"{TRIPPED_BY}:{account}:{now.isoformat()}"
+        if self._breaker_parts.trades(account):
             await self._desk.trading.commands.hear(CommandRequest(key, CLOSE_ALL, TRIPPED_BY, now, scope))
 
     # --- the trail -------------------------------------------------------------------------------------------------
@@ -124,6 +154,8 @@ class Upkeep:
     def started(self, now: datetime) -> None:
         """The desk is connected and has taken over."""
         facts = self._plan.facts | {"account": self._desk.account, "world": self._desk.world_id}
+        more = self._desk.accounts[1:]
+        facts |= {"more_accounts": list(more)} if more else {}
         self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
 
     def reconnected(self, _now: datetime) -> None:

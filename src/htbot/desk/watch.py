@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from htbot.desk.chain_watch import ChainWatch, LineBudget
+from htbot.desk.lines import Lines
 from htbot.desk.series import SessionsOf, WatchedSeries
-from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import UNDERLYINGS, Contract, Underlying
@@ -20,7 +19,7 @@ from htbot.domain.quotes import Quote
 from htbot.marketdata.bars import BarFold
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sieve import QuoteSieve
-from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
+from htbot.marketdata.snapshot import AccountState, ListedOption, OpenBar, Snapshot
 
 SMART = "SMART"
 NO_OTHERS: Mapping[str, ChainNeed | None] = {}
@@ -57,6 +56,10 @@ class MarketSession(Protocol):
 
     def unsubscribe(self, contract_id: int) -> None:
         """Stop streaming one contract."""
+        ...
+
+    def renew(self, contract_id: int) -> None:
+        """Ask for a streamed contract anew."""
         ...
 
     @property
@@ -102,9 +105,8 @@ class MarketWatch:
         self._contract: Contract | None = None
         self._chain = ChainWatch(plan.underlying, patience_s=None if exact else OWN_LIST_WITHIN_S)
         self._others: dict[str, ChainWatch] = {}
-        self._pulses: dict[int, int] = {}
         self._budget = LineBudget(plan.most_lines)
-        self._ticked: dict[int, datetime] = {}
+        self.lines = Lines(exact=exact, monotonic=monotonic)
         self._monotonic = monotonic
         self._taken: dict[int, tuple[float, datetime]] = {}
         self._own_lines: frozenset[int] = frozenset()
@@ -123,7 +125,7 @@ class MarketWatch:
 
         What is held is streamed first: it is guarded again while the history is still on its way.
         """
-        self._ticked.clear()
+        self.lines.restart()
         self.series.restart()
         for chain in (self._chain, *self._others.values()):
             chain.restart()
@@ -132,6 +134,7 @@ class MarketWatch:
         for con_id in sorted(held):
             session.subscribe(con_id, SMART)
         self._contract = await session.qualify(self.plan.underlying)
+        self.lines.feed = self.contract.con_id
         session.subscribe(self.contract.con_id, self.contract.exchange)
         history = await session.stream_bars(self.contract, self.plan.bar_minutes, self.plan.history_days)
         self.watching_since = now
@@ -154,8 +157,7 @@ class MarketWatch:
 
     def on_ticks(self, con_ids: Iterable[int], now: datetime) -> None:
         """These lines have ticked."""
-        for con_id in con_ids:
-            self._ticked[con_id] = now
+        self.lines.on_ticks(con_ids, now)
 
     def settle(self, now: datetime) -> list[Bar]:
         """Bars that have closed and were not stored yet."""
@@ -193,11 +195,11 @@ class MarketWatch:
         pulses = {option.con_id: con_id for con_id, chain in chains.items() for option in chain.window}
         wanted |= dict.fromkeys(pulses, SMART)
         pulses |= {con_id: con_id for con_id in chains} | self._pulses_of(held)
-        self._pulses = {con_id: at for con_id, at in (self._pulses | pulses).items() if con_id in wanted}
+        self.lines.beat_with(pulses, wanted.keys())
         self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
-            self._ticked.pop(con_id, None)
+            self.lines.forget(con_id)
             self._taken.pop(con_id, None)
         for con_id in sorted(shares):
             session.subscribe(con_id, SMART, borrowing=True)
@@ -261,24 +263,25 @@ class MarketWatch:
     def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
         """The quote with the market time at which it is known to stand.
 
-        A broker sends changes only: an unchanged line stands as long as its feed lives, and the underlying, which ticks
-        all the time, is the feed's pulse. In an exact world the marker itself says that everything stands. A quote that
-        jumps beyond belief is not the one that is told (FAULTS 32).
+        An unchanged line stands as long as its feed and itself live (`Lines`), and the underlying, which ticks all the
+        time, is the feed's pulse. A quote that jumps beyond belief is not the one that is told (FAULTS 32).
         """
         quote = self._standing(session, con_id, now)
         return None if quote is None else self.sieve.admit(quote)
 
     def _standing(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
-        stands_at = now
-        if not self._exact:
-            own = self._ticked.get(con_id)
-            if own is None:
-                return None
-            pulse = own
-            if self._contract is not None:
-                pulse = self._ticked.get(self._pulses.get(con_id, self._contract.con_id), own)
-            stands_at = min(max(own, pulse), now)
-        return session.quote(con_id, stands_at)
+        stands_at = self.lines.stands_at(con_id, now)
+        return None if stands_at is None else session.quote(con_id, stands_at)
+
+    def died(self, session: MarketSession, held: Iterable[int], now: datetime) -> list[str]:
+        """Ask quiet lines whether they live, each look a few; what a person should know of those that do not."""
+        dead = self.lines.look(session, frozenset(held), now)
+        names = {
+            option.con_id: f"{chain.underlying.symbol} {option.strike} {option.right.value}"
+            for chain in (self._chain, *self._others.values())
+            for option in chain.window
+        }
+        return [f"{names.get(con_id, f'contract {con_id}')}: {why}" for con_id, why in dead]
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
         """The quotes there are of these contracts."""
@@ -298,8 +301,6 @@ class MarketWatch:
         con_ids = sorted({self.contract.con_id, *options, *standing.held, *shares.values()})
         return Snapshot(
             as_of=as_of,
-            world_id=standing.world_id,
-            account=standing.account,
             symbol=self.plan.underlying.symbol,
             underlying_con_id=self.contract.con_id,
             spot=self.spot(session, as_of),
@@ -307,16 +308,12 @@ class MarketWatch:
             open_bar=self._bars.open_bar,
             options=tuple(sorted(options.values(), key=lambda option: (option.strike, option.right))),
             quotes=self.quotes(session, con_ids, as_of),
-            net_liquidation=standing.amounts.get("NetLiquidation"),
-            buying_power=standing.amounts.get("BuyingPower"),
-            connected=standing.connected,
-            trading_enabled=standing.trading_enabled and (bool(standing.asked) or self.ready(session, as_of)),
             watching_since=self.watching_since,
-            figures=AccountFigures.of_tags(standing.amounts),
             shares=shares,
             shortable={
                 symbol: told for symbol, con_id in shares.items() if (told := session.shortable(con_id)) is not None
             },
+            **standing.told(ready=bool(standing.asked) or self.ready(session, as_of)),
         )
 
     def others(self, session: MarketSession, as_of: datetime, standing: Standing) -> list[Snapshot]:
@@ -330,8 +327,6 @@ class MarketWatch:
             found.append(
                 Snapshot(
                     as_of=as_of,
-                    world_id=standing.world_id,
-                    account=standing.account,
                     symbol=symbol,
                     underlying_con_id=stream.contract.con_id,
                     spot=self._spot(session, stream.contract, as_of),
@@ -339,14 +334,8 @@ class MarketWatch:
                     open_bar=stream.fold.open_bar,
                     options=chain.window,
                     quotes=self.quotes(session, con_ids, as_of),
-                    net_liquidation=standing.amounts.get("NetLiquidation"),
-                    buying_power=standing.amounts.get("BuyingPower"),
-                    connected=standing.connected,
-                    trading_enabled=standing.trading_enabled
-                    and not chain.missing
-                    and self._priced(session, con_ids, as_of),
                     watching_since=stream.since,
-                    figures=AccountFigures.of_tags(standing.amounts),
+                    **standing.told(ready=not chain.missing and self._priced(session, con_ids, as_of)),
                 )
             )
         return found
@@ -363,30 +352,42 @@ class MarketWatch:
         own = quotes.get(self.contract.con_id)
         return Snapshot(
             as_of=now,
-            world_id=standing.world_id,
-            account=standing.account,
             symbol=self.plan.underlying.symbol,
             underlying_con_id=self.contract.con_id,
             spot=None if own is None else _price(own),
             last_closed=None,
             open_bar=self._bars.open_bar,
             quotes=quotes,
-            connected=standing.connected,
-            trading_enabled=standing.trading_enabled,
+            **standing.told(ready=True),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands: account values by tag (unknown ones absent), contracts held, options asked for."""
+    """Where the desk stands: its accounts, the main one first, contracts held in any of them, options asked for."""
 
     world_id: str
-    account: str
     connected: bool
-    trading_enabled: bool
-    amounts: Mapping[str, Decimal]
+    accounts: Mapping[str, AccountState]
     held: frozenset[int] = frozenset()
     asked: tuple[ListedOption, ...] = ()
+
+    def told(self, *, ready: bool) -> dict[str, Any]:
+        """What a snapshot says of it; `ready`: there are prices for entries."""
+        states = {
+            name: replace(one, trading_enabled=one.trading_enabled and ready) for name, one in self.accounts.items()
+        }
+        (account, main), *others = states.items()
+        return {
+            "world_id": self.world_id,
+            "connected": self.connected,
+            "account": account,
+            "net_liquidation": main.net_liquidation,
+            "buying_power": main.buying_power,
+            "figures": main.figures,
+            "trading_enabled": main.trading_enabled,
+            "others": dict(others),
+        }
 
 
 def _price(quote: Quote) -> float | None:

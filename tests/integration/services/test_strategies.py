@@ -13,7 +13,8 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch as queries
 from htbot.persistence.records import AuditEntry
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
-from htbot.services.strategies import NewStrategy, types_in
+from htbot.services.strategies import NewStrategy
+from htbot.services.strategy_types import types_in
 from htbot.strategies.registry import STRATEGIES
 
 
@@ -81,6 +82,18 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
         watch.strategies.add(asked, CALLER)
     assert "\n" not in str(told.value)
     assert len(acts(watch)) == 1
+
+
+def test_an_instance_may_name_an_account_that_the_desk_trades(database: Database) -> None:
+    watch = Watch(database, accounts=("DU1000001", "DU1000002"))
+    made = watch.strategies.add(NewStrategy("fast", "ma_crossover", "SPY", account="DU1000002"), CALLER)
+    assert (made.account, watch.instance("fast").account) == ("DU1000002", "DU1000002")
+    assert acts(watch)[0].detail["account"] == "DU1000002"
+    assert watch.add("main").account is None
+    with pytest.raises(CallerMistake, match=r"^account DU3: the desk trades DU1000001, DU1000002; "):
+        watch.strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
+    with pytest.raises(CallerMistake, match="the desk trades its login's only one"):
+        Watch(database).strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
 
 
 def test_a_change_that_does_not_fit_changes_nothing(watch: Watch) -> None:

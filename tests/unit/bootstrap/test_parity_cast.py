@@ -8,7 +8,7 @@ import pytest
 from tests.support.synthetic_file import write_synthetic_file
 
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.parity_cast import APART, QUIET, Cast, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import QUIET, Cast, CastWanted, cast_of, every_name
 from htbot.domain.errors import ConfigurationError, NotFound
 from htbot.strategies.registry import STRATEGIES
 
@@ -21,6 +21,7 @@ def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None
     alone = cast("momentum")
     assert (alone.own, alone.names) == ("SPY", ["momentum"])
     [instance] = alone.instances
+    assert (instance.account, alone.accounts) == (None, [])
     assert (instance.name, instance.type, instance.symbol, instance.mode, instance.enabled) == (
         "momentum",
         "momentum",
@@ -33,28 +34,39 @@ def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None
     assert cast("spx_breakout").own == "SPX"
 
 
-def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
+def test_several_have_a_symbol_and_an_account_each_and_the_limits_that_everybody_has() -> None:
     catalogue = strategies()
     names = every_name(catalogue)
-    assert {"spx_breakout", "plain_breakout", "ma_crossover", "momentum", "range_bound", "level_based"} <= set(names)
     every = cast_of(CastWanted(names), (), None, catalogue)
-    assert every.names == names
+    assert every.names == [*names[:-1], "vertical_spread.1"]
     symbols = [every.own, *(one.symbol for one in every.instances)]
     assert len(set(symbols)) == len(names)
-    assert every.settings == APART
-    assert cast("momentum", "ma_crossover").settings == {**APART, **QUIET}
+    accounts = [f"DU000000{number}" for number in range(1, len(names) + 1)]
+    assert every.accounts == accounts
+    assert [one.account for one in every.instances] == accounts[1:], "the first is strategy 1's"
+    assert every.settings == {
+        "PAPER_ACCOUNTS": ",".join(accounts),
+        "IB_ACCOUNT": accounts[0],
+        "IB_ACCOUNTS": ",".join(accounts[1:]),
+        "PAPER_LINES": "1000",
+    }
+    two = cast("momentum", "ma_crossover").settings
+    assert (two["IB_ACCOUNT"], two["IB_ACCOUNTS"]) == ("DU0000001", "DU0000002,DU0000003"), "strategy 1 keeps its own"
+    assert two.items() >= QUIET.items()
 
 
-def test_of_what_the_stack_runs_the_day_of_all_leaves_out_instances_on_options_alone() -> None:
-    """What is to be left out from now on is a choice that is made here, and told by `--all` and the page."""
-    run_by_the_stack = {name for name, entry in strategies().items() if not entry.single}
-    assert run_by_the_stack - set(every_name(strategies())) == {"vertical_spread"}
+def test_the_day_of_all_has_everything_that_the_stack_runs() -> None:
+    names = every_name(strategies())
+    assert names[0] == "spx_breakout"
+    assert set(strategies()) - set(names) == {"strangle_momentum"}
 
 
 def test_symbols_of_the_data_are_handed_out_in_their_order(tmp_path: Path) -> None:
     data = (write_synthetic_file(tmp_path / "a.csv", "SPY", date(2026, 3, 3), others=("IBM", "AAPL")),)
     three = cast("spx_breakout", "momentum", "ma_crossover", data=data)
     assert (three.own, [one.symbol for one in three.instances]) == ("SPY", ["AAPL", "IBM"])
+    twice = cast("spx_breakout", "vertical_spread", "ma_crossover", data=data)
+    assert (twice.own, [one.symbol for one in twice.instances]) == ("SPY", ["SPY", "AAPL"]), "one underlying for both"
     alone = cast("momentum", data=data, symbols=("IBM",))
     assert (alone.own, alone.instances[0].symbol) == ("SPY", "IBM"), "strategy 1 is watched on what there is for it"
 
@@ -88,6 +100,12 @@ def test_what_cannot_take_part_is_said_with_the_way_out(
 ) -> None:
     with pytest.raises(error, match=told):
         cast(*names, **more)
+
+
+def test_shares_go_where_options_are_when_nothing_else_is_left(tmp_path: Path) -> None:
+    data = (write_synthetic_file(tmp_path / "a.csv", "SPX", date(2026, 3, 3), others=("SPY",)),)
+    both = cast("momentum", "vertical_spread", "spx_breakout", "ma_crossover", data=data)
+    assert (both.own, [one.symbol for one in both.instances]) == ("SPX", ["SPY", "SPY", "SPY"])
 
 
 def test_data_without_a_symbol_for_everybody_are_refused(tmp_path: Path) -> None:

@@ -15,15 +15,20 @@ from htbot.persistence.queries.shapes import (
     AlertView,
     CommandView,
     HaltView,
+    InstanceStatus,
     StrategyView,
     TaskView,
 )
 from htbot.persistence.queries.trading import signal_view
+from htbot.persistence.records import StrategyInstance
+from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
 from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 from htbot.persistence.rows.tasks import TaskRunRow
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
 
 # Name by name down the index, however many evaluations there are.
 _EVALUATED = text(
@@ -77,6 +82,29 @@ def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
     )
 
 
+def instances(session: Session) -> list[InstanceStatus]:
+    """Every instance by name, as it is set and as it stands."""
+    found = StrategyRepository(session).all()
+    said = EvaluationRepository(session).last_words(one.name for one in found)
+    holding = set(session.scalars(select(TradeRow.strategy).where(TradeRow.state.in_(LIVE_TRADE_STATES)).distinct()))
+    return [_instance(one, *said.get(one.name, (None, None)), holds=one.name in holding) for one in found]
+
+
+def _instance(one: StrategyInstance, as_of: datetime | None, why_not: str | None, *, holds: bool) -> InstanceStatus:
+    checks = ((holds, "in_trade"), (not one.enabled, "disabled"), (as_of is None, "new"))
+    return InstanceStatus(
+        name=one.name,
+        type=one.type,
+        symbol=one.symbol,
+        minutes=one.minutes,
+        mode=one.mode,
+        enabled=one.enabled,
+        state=next((state for met, state in checks if met), "flat"),
+        as_of=as_of,
+        why_not=why_not,
+    )
+
+
 # The same for tasks, and of each the end of its index: the table grows by thousands of rows a day.
 _LAST_RUNS = text(
     """
@@ -117,7 +145,7 @@ def halts(session: Session, market_now: datetime | None) -> list[HaltView]:
     if market_now is not None:
         query = query.where(or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > market_now))
     return [
-        HaltView(kind=row.kind.value, source=row.source, reason=row.reason, since=row.set_at, set_by=row.set_by)
+        HaltView(row.kind.value, row.source, row.reason, row.set_at, row.set_by, row.account)
         for row in session.scalars(query)
     ]
 
