@@ -194,12 +194,18 @@ class World:
 class Running:
     """One desk process, driven by hand."""
 
-    def __init__(self, world: World, clock: DeskClock, thread: type[MortalThread] = MortalThread) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: DeskClock,
+        thread: type[MortalThread] = MortalThread,
+        journal: type[Journal] = Journal,
+    ) -> None:
         self.world = world
         inbox = Inbox()
         self.session = FakeSession(world.broker, CLIENT, inbox.tell)
         self.live = LiveRecorder()
-        self.journal = Journal(world.journal_file)
+        self.journal = journal(world.journal_file)
         orders = thread("orders", world.database)
         market = thread("market", world.database)
         world.threads += [orders, market]
