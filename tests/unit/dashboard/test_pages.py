@@ -96,6 +96,7 @@ def status(**changes: Any) -> StatusView:
         "recent": [],
         "world": "w",
         "account": "DU1",
+        "accounts": ["DU1"],
         "desk": DeskStatus("running", 0.1),
         "degraded": [],
         "as_of": datetime.now(UTC),

@@ -146,6 +146,12 @@ def _status(picture: Picture) -> State:
     return {**state, "market_time": plain(picture.as_of)}
 
 
+def positions_of_main(picture: Picture) -> list[PositionView]:
+    """What the main account holds; of all that are known while no account is."""
+    main = picture.record.account
+    return [held for held in picture.positions if main in {None, held.account}]
+
+
 def _positions(picture: Picture) -> State:
     return {f"{held.account} {held.con_id}": plain(held) for held in picture.positions}
 
