@@ -79,7 +79,7 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
 
     Raises:
         NotFound: no strategy has such a name.
-        ConfigurationError: a strategy that the stack does not run, a setting that nobody has, or too few symbols.
+        ConfigurationError: a setting that nobody has, or too few symbols.
     """
     names = wanted.names
     seated = [name for name in names if name != STRATEGY_NAME]
@@ -98,17 +98,15 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
     """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for.
 
-    Instances on options (`vertical_spread`) are named: each needs an underlying of its own in the data.
+    Instances on options (`vertical_spread`, `strangle_momentum`) are named: each needs an underlying of its own in the
+    data.
     """
     return [STRATEGY_NAME, *sorted(name for name, entry in catalogue.items() if entry.plain)]
 
 
 def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
-    entry = catalogue.get(name)
-    if entry is None:
+    if name not in catalogue:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
-    if entry.single:
-        raise ConfigurationError(f"{name} is not run by the stack, so there is no day of it to compare")
 
 
 def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:

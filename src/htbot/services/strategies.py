@@ -297,7 +297,6 @@ def fitting(type_name: str, symbol: str, settings: Mapping[str, object], catalog
 
     Raises:
         NotFound: no strategy of this type.
-        CallerMistake: nothing has orders for what it trades.
         UnfitSetting: a setting that does not fit.
     """
     entry = catalogue.get(type_name)
@@ -325,11 +324,8 @@ def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[di
 
     Raises:
         NotFound: no strategy has this name.
-        CallerMistake: nothing has orders for what it trades.
     """
-    if name is not None and (entry := catalogue.get(name)) is not None and entry.single:
-        create(name)
-    names = sorted(key for key, entry in catalogue.items() if not entry.single) if name is None else [name]
+    names = sorted(catalogue) if name is None else [name]
     return [_without_symbol(schema(one, catalogue)) for one in names]
 
 

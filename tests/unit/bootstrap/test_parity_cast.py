@@ -47,8 +47,7 @@ def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
 
 def test_of_what_the_stack_runs_the_day_of_all_leaves_out_instances_on_options_alone() -> None:
     """What is to be left out from now on is a choice that is made here, and told by `--all` and the page."""
-    run_by_the_stack = {name for name, entry in strategies().items() if not entry.single}
-    assert run_by_the_stack - set(every_name(strategies())) == {"vertical_spread"}
+    assert set(strategies()) - set(every_name(strategies())) == {"vertical_spread", "strangle_momentum"}
 
 
 def test_symbols_of_the_data_are_handed_out_in_their_order(tmp_path: Path) -> None:
@@ -75,7 +74,6 @@ def test_what_cannot_be_traded_is_set_unless_it_was_given() -> None:
     ("names", "more", "error", "told"),
     [
         (("momentun",), {}, NotFound, "did you mean momentum"),
-        (("strangle_momentum",), {}, ConfigurationError, "strangle_momentum is not run by the stack"),
         (("momentum", "ma_crossover", "range_bound"), {"symbols": ("SPY", "QQQ")}, ConfigurationError, "give one for"),
         (("spx_breakout",), {"symbols": ("AAPL",)}, ConfigurationError, "spx_breakout trades SPX, SPY, QQQ"),
         (("momentum",), {"symbols": ("SPX",)}, ConfigurationError, "give momentum a stock or fund"),
