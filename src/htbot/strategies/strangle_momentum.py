@@ -25,7 +25,7 @@ from htbot.domain.trades import ExitRules, MomentumExit
 from htbot.domain.verticals import SingleRequest, bought_right
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
-from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, StrategyConfig, config_hash, reject
 from htbot.strategies.waiting import outside_hours
 
 _FLAT_BY = time(15, 30)
@@ -39,21 +39,39 @@ class StrangleConfig(StrategyConfig):
     underlying's, those of `bid_bar_minutes` are of the bids of what is held. Dollars are per side; None = no such exit.
     """
 
-    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS))] = "SPX"
-    bar_minutes: Annotated[int, OneOf((1, 2, 3, 5, 10, 15))] = 5
-    call_index: Annotated[int, Range(0, 200)] = 14
-    put_index: Annotated[int, Range(0, 200)] = 21
-    max_premium: Annotated[Decimal, Range(0.01, 1000)] = Decimal("2.00")
-    momentum_threshold: Annotated[float, Range(1, 100)] = 3.0
-    wick_ratio: Annotated[float, Range(0, 100)] = 2.0
-    bid_bar_minutes: Annotated[int, OneOf((5, 10, 15, 30))] = 15
-    entry_start: time = time(9, 31)
-    entry_end: time = time(15)
-    exit_time: time = time(15)
-    quantity: Annotated[int, Range(1, 100)] = 1
-    profit_target_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    stop_loss_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    pnl_basis: Annotated[str, OneOf(("mid", "natural"))] = "mid"
+    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS)), Meaning("the underlying")] = "SPX"
+    bar_minutes: Annotated[
+        int, OneOf((1, 2, 3, 5, 10, 15)), Meaning("bars of the underlying, as for others on it", "minutes")
+    ] = 5
+    call_index: Annotated[
+        int, Range(0, 200), Meaning("place of the call out of the money, nearest first, counted from 0", "strikes")
+    ] = 14
+    put_index: Annotated[
+        int, Range(0, 200), Meaning("place of the put out of the money, nearest first, counted from 0", "strikes")
+    ] = 21
+    max_premium: Annotated[Decimal, Range(0.01, 1000), Meaning("the most that one unit may cost", "points")] = Decimal(
+        "2.00"
+    )
+    momentum_threshold: Annotated[
+        float, Range(1, 100), Meaning("high of a bar of bids that ends the run, in prices paid", "times")
+    ] = 3.0
+    wick_ratio: Annotated[float, Range(0, 100), Meaning("upper wick that ends it, in bodies of the bar", "bodies")] = (
+        2.0
+    )
+    bid_bar_minutes: Annotated[int, OneOf((5, 10, 15, 30)), Meaning("length of the bars of bids", "minutes")] = 15
+    entry_start: Annotated[time, Meaning("first entry", "New York time")] = time(9, 31)
+    entry_end: Annotated[time, Meaning("entries end before it", "New York time")] = time(15)
+    exit_time: Annotated[time, Meaning("sold from here on", "New York time")] = time(15)
+    quantity: Annotated[int, Range(1, 100), Meaning("options bought per side", "options")] = 1
+    profit_target_usd: Annotated[
+        Decimal | None, Range(0.01, 100_000), Meaning("gain that closes a side; none: no target", "USD")
+    ] = None
+    stop_loss_usd: Annotated[
+        Decimal | None, Range(0.01, 100_000), Meaning("loss that closes a side; none: what was paid is at risk", "USD")
+    ] = None
+    pnl_basis: Annotated[
+        str, OneOf(("mid", "natural")), Meaning("prices of target and stop: mids, or what closing would really bring")
+    ] = "mid"
 
     def check(self) -> None:
         """The fields agree with each other."""
@@ -75,6 +93,11 @@ class StrangleMomentum:
     """
 
     name = "strangle_momentum"
+    about = About(
+        does="buys a far call and a far put of the day, sells each when its price has run and turns",
+        enters="once per side and session, when somebody bids and the ask is at most max_premium",
+        leaves="when its bids were above momentum_threshold times the price paid and turn; by stop, target, exit time",
+    )
 
     def __init__(self, config: StrangleConfig, instance: str | None = None) -> None:
         self.config = config
