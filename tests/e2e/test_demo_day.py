@@ -15,7 +15,7 @@ from tests.support.synthetic_file import write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import Cast, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import NAMED, Cast, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
@@ -27,6 +27,7 @@ SYMBOLS = {
     "plain_breakout": "MSFT",
     "range_bound": "NVDA",
     "vertical_spread": "QQQ",
+    "strangle_momentum": "SPY",
 }
 # All but strategy 1 enter within ten minutes and are out five minutes later: while a stop stands at the
 # gateway an instant comes every five seconds.
@@ -55,6 +56,11 @@ SETTINGS = {
     "range_bound.proximity": "0.02",
     "range_bound.volume_confirmation": "false",
     "range_bound.min_range_proximities": "0",
+    "strangle_momentum.call_index": "2",
+    "strangle_momentum.put_index": "2",
+    "strangle_momentum.max_premium": "10",
+    "strangle_momentum.bid_bar_minutes": "5",
+    "strangle_momentum.momentum_threshold": "1.01",
     "vertical_spread.sma_short": "1",
     "vertical_spread.sma_long": "2",
     "vertical_spread.strikes_out": "8",
@@ -68,9 +74,9 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     catalogue = strategies()
-    names = every_name(catalogue)
+    names = [*every_name(catalogue), *sorted(NAMED)]
     assert set(names) == set(SYMBOLS), "each of the day has a symbol"
-    stocks = [symbol for symbol in SYMBOLS.values() if symbol != "SPX"]
+    stocks = sorted({symbol for symbol in SYMBOLS.values() if symbol != "SPX"})
     data = (write_synthetic_file(tmp_path / "day.csv", "SPX", DAY, others=stocks),)
     cast = cast_of(CastWanted(names, [SYMBOLS[name] for name in names], SETTINGS), data, None, catalogue)
     options = DemoOptions(data=data, day=DAY, symbol="SPX", instances=cast.instances, settings=cast.settings)
@@ -104,7 +110,7 @@ def check_parity(day: DemoResult, cast: Cast) -> None:
     assert same.identical
     assert same.summary["inputs"]["settings"] == cast.settings
     assert same.summary["compared"] == {
-        "bars": 78 * len(names),
+        "bars": 78 * len(set(SYMBOLS.values())),
         "evaluations": 780 * len(names),
         "signals": len(day.summary["signals"]),
         "intents": len(day.record.rows.intents),
