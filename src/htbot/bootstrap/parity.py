@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
 from htbot.bootstrap.strategy import STRATEGY_NAME, build_strategy
+from htbot.domain.sessions import Session
 from htbot.market.ports import Market
 from htbot.persistence.codecs import plain
 from htbot.services.option_instances import with_symbol
@@ -152,7 +153,7 @@ def _spreads(played: DemoResult, seat: SeatRecord, market: Market, latency_s: fl
 def spread_request_of(own: SpreadRequest, seat: SeatRecord, settings: Settings) -> SpreadRequest:
     """An instance on options: strategy 1's request with its own strategy, limits and history."""
     strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
-    return replace(own, strategy=strategy, limits=spread_limits(settings, strategy), history_from=seat.first_bar)
+    return replace(own, strategy=strategy, limits=spread_limits(settings, strategy), history_from=seat.history_from)
 
 
 def _of_spreads(played: DemoResult, request: SpreadRequest, *, own: bool) -> _Part:
@@ -205,7 +206,7 @@ def plain_request_of(
     settings, session = played.settings, played.session
     options, types = options_of(settings), strategies(settings)
     seats = [
-        Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
+        Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), *_began(one, session))
         for one in played.record.seats
         if one.name in names and not one.on_options
     ]
@@ -226,6 +227,13 @@ def plain_request_of(
         told_from=session.opens - BEFORE_OPEN,
         own_series=(settings.strategy.symbol, settings.strategy.bar_minutes),
     )
+
+
+def _began(seat: SeatRecord, session: Session) -> tuple[datetime | None, datetime | None]:
+    """From which bar on a seat knows, and since when it may enter: what began on this day begins by itself there."""
+    if seat.since is not None and seat.since < session.opens:
+        return seat.first_bar, seat.since
+    return seat.history_from, None
 
 
 def report(played: DemoResult, names: Collection[str], other: Backtested) -> ParityReport:

@@ -70,9 +70,10 @@ def _print_status(found: StatusView) -> None:
         print()
         _print_open_trade(trade)
     print()
-    columns = ("task", "last run", "age s", "state", "error")
+    columns = ("task", "last run, host time", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
-    print_table("Recent events", ("at", "severity", "subject"), ((e.ts, e.severity, e.subject) for e in found.recent))
+    events = ((e.ts, e.clock, e.severity, e.subject) for e in found.recent)
+    print_table("Recent events", ("at", "clock", "severity", "subject"), events)
 
 
 def _trading_words(found: StatusView) -> str:
@@ -236,7 +237,7 @@ def alerts(account: Account = None, day: Day = None, limit: Limit = 50, as_json:
     if as_json:
         print_json(found)
         return
-    names = ("ts", "severity", "subject", "state", "attempts", "error")
+    names = ("ts", "clock", "severity", "subject", "state", "attempts", "error")
     print_table("Alerts", names, ([getattr(alert, name) for name in names] for alert in found))
 
 
@@ -247,6 +248,7 @@ def why(trade_id: Annotated[str, typer.Argument(help="Id of a trade.")], as_json
     if as_json:
         print_json(found)
         return
+    print("All times are of the market, New York's, but for those that are named host time.")
     for number, step in enumerate(found.steps, start=1):
         print(f"{number:>2}. {step.step:<9} {plain(step.at):<20} {step.summary}")
         for name, value in step.values.items():

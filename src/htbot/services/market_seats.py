@@ -15,6 +15,7 @@ from functools import partial
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.signals import Evaluation
+from htbot.engine.guarding import failure
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookQuery
 from htbot.persistence.records import StrategyInstance
@@ -73,10 +74,10 @@ class MarketSeats:
             seat = alone(transaction, told.failed, one.name, partial(self._weigh, one, transaction, seen, as_of), "")
             weighed += [] if seat is None else [seat]
         self._enter(transaction, snapshot.account, weighed, told)
-        unfit |= {one.name: f"failed: {told.failed[one.name]}" for one in instances if one.name in told.failed}
-        for one in instances:
-            if one.name in unfit:
-                row = Evaluation(one.name, snapshot.account, one.symbol, as_of, 0, None, None, unfit[one.name])
+        unfit |= {name: failure(why) for name, why in told.failed.items()}
+        for name, symbol in [(self._own.name, self._own.symbol), *((one.name, one.symbol) for one in instances)]:
+            if name in unfit:
+                row = Evaluation(name, snapshot.account, symbol, as_of, 0, None, None, unfit[name])
                 EvaluationRepository(transaction).add(row)
         self._readers = {one.name: self._readers[one.name] for one in instances if one.name in self._readers}
         return told

@@ -32,6 +32,7 @@ class EventView:
     ts: datetime
     severity: str
     subject: str
+    clock: str = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def stored_status(
         open_trades=trades.open_trades(session, account),
         strategies=watch.strategies(session, account),
         tasks=watch.tasks(session, host_now),
-        recent=[EventView(alert.ts, alert.severity, alert.subject) for alert in told],
+        recent=[EventView(alert.ts, alert.severity, alert.subject, alert.clock) for alert in told],
         read_at=host_now,
         degraded=list(degraded),
     )

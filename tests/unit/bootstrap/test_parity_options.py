@@ -57,7 +57,7 @@ def test_its_backtest_is_asked_what_the_instance_was_run_with() -> None:
     session = CALENDAR.on(DAY)
     assert session is not None
     market, first = world(walk(), symbol="SPY"), session.opens - timedelta(days=2)
-    seat = SeatRecord("vs", "vertical_spread", "SPY", 5, {"sma_short": 1, "sma_long": 2}, "c0ffee", first, None)
+    seat = SeatRecord("vs", "vertical_spread", "SPY", 5, {"sma_short": 1, "sma_long": 2}, "c0ffee", None, None, first)
     assert seat.on_options
     settings = load_settings(Path("/nowhere"), {"HTBOT_ENV_FILE": os.devnull})
     made = spread_request_of(request(market, symbol="SPY"), seat, settings)

@@ -148,6 +148,7 @@ def alert_view(row: AlertRow) -> AlertView:
         error=row.last_error,
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
+        clock=str(row.params.get("clock", "market")),
     )
 
 
