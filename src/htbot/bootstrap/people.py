@@ -177,7 +177,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         breaker=breaker_limits(settings),
         degraded=Degraded(settings.paths.var.resolve(), settings.limits.memory_mb),
     )
-    strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
+    strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now, settings.ib.accounts)
     queries = Queries(sources)
     data = DeskData(live, live.ask, host_now)
     line = DeskLine(settings.paths.run)

@@ -336,7 +336,7 @@ class Commands:
         return require_desk(look(self._parts.live, self._parts.host_now()))
 
     def _require_account(self, session: Session, scope: str, desk: DeskView) -> None:
-        known = {view.account for view in watch.accounts(session)} | {desk.account, self._parts.account}
+        known = {view.account for view in watch.accounts(session)} | {*desk.accounts, self._parts.account}
         if scope != EVERY_ACCOUNT and scope not in known:
             raise NotFound(f"there is no account {scope}: `htbot status` names the one that is traded")
 
