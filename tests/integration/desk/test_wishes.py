@@ -155,7 +155,7 @@ async def test_a_close_of_a_part_is_followed_by_one_of_the_rest(world: World, ag
     world.broker.fill(stored.intent.ref)
     await desk.hear()
     await go_on(world, desk, again=again)
-    assert closes(world, intent) == [(ExitReason.SIGNAL, 1), (ExitReason.OTHER, 2)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1), (ExitReason.SIGNAL, 2)]
 
 
 @pytest.mark.parametrize("named", [True, False])
