@@ -32,7 +32,7 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import OneOf, Range
+from htbot.strategies.config import About, Meaning, OneOf, Range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +46,25 @@ class PlainBreakoutConfig(BarConfig):
     exit_time: time | None = time(15)
     profit_target_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = Decimal(400)
     stop_loss_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = Decimal(200)
-    rsi_window: Annotated[int, Range(2, 500)] = 60
-    ema_span: Annotated[int, Range(2, 1000)] = 144
-    threshold: Annotated[float, Range(0, 100)] = 50.0
-    warmup: Annotated[str, OneOf(("strict", "seeded"))] = "strict"
+    rsi_window: Annotated[int, Range(2, 500), Meaning("changes in the RSI", "bars")] = 60
+    ema_span: Annotated[int, Range(2, 1000), Meaning("span of the mean of the RSI", "bars")] = 144
+    threshold: Annotated[float, Range(0, 100), Meaning("RSI mean: above it up, below it down", "RSI points")] = 50.0
+    warmup: Annotated[
+        str,
+        OneOf(("strict", "seeded")),
+        Meaning("strict: as many RSI values as the mean spans; seeded: from the first"),
+    ] = "strict"
 
 
 class PlainBreakout(BarStrategy):
     """One unit in the direction of the trend when a close leaves the day's range."""
 
     name = "plain_breakout"
+    about = About(
+        does="trades one unit in the direction of the trend when a close leaves the day's range; the example to read",
+        enters="at a close above the day's high in an up trend, below its low in a down trend",
+        leaves="at a profit, a loss, or the exit time",
+    )
     Config = PlainBreakoutConfig
 
     config: PlainBreakoutConfig

@@ -1,4 +1,4 @@
-"""The page of strategies has every strategy on plain instruments with every setting, its default and its values."""
+"""The page has every strategy on plain instruments, with default, values, unit and meaning of each setting."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CATALOGUE = {name: entry for name, entry in discover([ROOT / "examples" / "strat
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 SECTIONS = dict(SECTION.findall(text_of(DOCS / "reference/strategies.md")))
 COMMON = {str(field["name"]): field for field in BarConfig.schema()}
-Row = tuple[str, str]
+Row = tuple[str, str, str, str]
 
 
 def table(section: str) -> dict[str, Row]:
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", SECTIONS[section], re.MULTILINE)
-    return {name: (default.strip(), values.strip()) for name, default, values in rows}
+    rows = re.findall(r"^\| `(\w+)` \|([^|]+)\|([^|]+)\|([^|]+)\|([^|]+)\|$", SECTIONS[section], re.MULTILINE)
+    return {name: tuple(cell.strip() for cell in cells) for name, *cells in rows}
 
 
 def described(field: Mapping[str, object]) -> Row:
@@ -35,7 +35,8 @@ def described(field: Mapping[str, object]) -> Row:
         spelled = spelled[:5]
     if field["optional"]:
         values += ", none"
-    return spelled.lower(), values
+    assert field["meaning"], f"{field['name']} does not say what it is"
+    return spelled.lower(), values, str(field["unit"]), str(field["meaning"])
 
 
 def test_the_common_settings() -> None:

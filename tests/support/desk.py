@@ -223,7 +223,11 @@ class Running:
                 market_database=market,
                 journal=self.journal,
                 halts=HaltWatch(world.stop_file, orders),
-                watch=MarketWatch(WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7, history_days), exact=clock.stepped),
+                watch=MarketWatch(
+                    WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7, history_days),
+                    exact=clock.stepped,
+                    monotonic=lambda: world.host_s,
+                ),
             )
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import redis
 from fastapi import FastAPI
@@ -16,6 +18,9 @@ from tests.support.accounts import FIGURES, AskedBroker
 
 from htbot.api.app import make_app
 from htbot.api.parts import ApiParts
+from htbot.bootstrap.backtest_jobs import BacktestJobs
+from htbot.bootstrap.install.supervisor import ProgramState
+from htbot.bootstrap.programs import Programs
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
@@ -41,6 +46,7 @@ from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
 from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
+from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualSignals, ManualTerms
 from htbot.services.metrics import SystemMetrics
 from htbot.services.monitoring import Monitoring, MonitoringParts
@@ -60,6 +66,7 @@ from htbot.services.visits import VisitBook
 from htbot.strategies.registry import STRATEGIES
 
 HOST_NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+PROGRAM = ProgramState("desk", "RUNNING", 4711, int((HOST_NOW - timedelta(hours=1)).timestamp()))
 PIN = "482913"
 FIRST = "first-token-of-thirty-two-letters"
 SPREAD = {
@@ -69,6 +76,13 @@ SPREAD = {
     "strike_long": "4105",
     "strike_short": "4145",
 }
+
+
+def no_backtest(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A process that has ended and left no result."""
+    process = subprocess.Popen([sys.executable, "-S", "-E", "-c", ""], stdout=log, cwd=folder)
+    process.wait()
+    return process
 
 
 def clock(**changes: object) -> ClockState:
@@ -196,6 +210,11 @@ class House:
     changed_settings: list[str] = field(default_factory=list)
 
     @property
+    def folder(self) -> Path:
+        """Where what is no row lies."""
+        return self.stop_file.parent
+
+    @property
     def data(self) -> DeskData:
         """The way to the desk."""
         return DeskData(self.live, self.live.ask, self.now)
@@ -233,6 +252,9 @@ class House:
             audit=Audit(AuditParts(self.served, AnchorFile(self.stop_file.with_name("audit.head")), self.now)),
             scheduler=scheduler,
             trading=TradingStatuses(self.queries, scheduler),
+            backtests=BacktestJobs(self.folder / "backtests", self.folder / "data", self.served, self.now, no_backtest),
+            programs=Programs(self.folder, self.now, lambda _run: [PROGRAM]),
+            logs=LogFiles(self.folder / "log"),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
             doorman=doorman,

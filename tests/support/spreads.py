@@ -61,6 +61,7 @@ def signal(direction: Direction = Direction.BULL, level: float = 4190.5) -> Sign
         price=4191.25,
         trend=1,
         reason="the open bar's high 4191.25 is above the day's high 4190.50",
+        levels={"high" if direction is Direction.BULL else "low": level},
         indicators={"rsi_ema": 52.31},
     )
 

@@ -91,6 +91,12 @@ def compose(message: Message) -> Alert:
     )
 
 
+def summary_of(text: str) -> str:
+    """The sentence of a message, from its plain text as `compose` lays it out; empty for any other text."""
+    _, _, rest = text.partition("\n\n")
+    return rest.partition("\n\n")[0].strip()
+
+
 def _html(stamp: str, message: Message) -> str:
     rows = "".join(
         f'<tr><th align="left">{escape(fact.label)}</th><td>{escape(fact.value)}</td></tr>' for fact in message.facts

@@ -11,7 +11,7 @@ from htbot.domain.alerts import Alert, Severity
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, ExitReason
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import Direction, Leg, Signal, SpreadLeg
+from htbot.domain.signals import TREND_WORDS, Direction, Leg, Signal, SpreadLeg, broken_level
 from htbot.domain.trades import Trade
 from htbot.portfolio.pnl import maximum_loss_usd
 from htbot.portfolio.positions import latest
@@ -194,11 +194,12 @@ def _traded(trade: Trade) -> str:
 
 
 def _looked_at(trade: Trade, signal: Signal) -> list[Fact]:
-    """What a spread's strategy watches; one on shares says it in its reason."""
+    """What a spread's strategy watches; one on shares, and a person, say it in the reason."""
     if trade.plain is not None:
         return []
-    broken = f"{signal.level:.2f} ({LEVEL_WORDS[trade.direction]})"
-    return [Fact("Level broken", broken), Fact("Trend", f"{signal.trend:+d}")]
+    broken = broken_level(signal.direction, signal.level, signal.levels)
+    told = [] if broken is None else [Fact("Level broken", f"{broken:.2f} ({LEVEL_WORDS[trade.direction]})")]
+    return [*told, *([Fact("Trend", TREND_WORDS[signal.trend])] if signal.trend else [])]
 
 
 def _entry_summary(trade: Trade) -> str:

@@ -12,6 +12,8 @@ from htbot.api.auth import Viewer
 from htbot.api.measure import HttpMetrics
 from htbot.api.schemas.filters import AccountQuery, Day
 from htbot.api.schemas.requests import TradeSignalBody
+from htbot.bootstrap.backtest_jobs import BacktestJobs
+from htbot.bootstrap.programs import Programs
 from htbot.dashboard.application import Dashboard
 from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
@@ -21,6 +23,7 @@ from htbot.services.commands import Caller, Commands
 from htbot.services.doorman import Doorman, Principal
 from htbot.services.freqtrade import Freqtrade
 from htbot.services.listings import Listings
+from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualAnswer, ManualRequest, ManualSignals
 from htbot.services.monitoring import Monitoring
 from htbot.services.performance import Performance
@@ -54,6 +57,9 @@ class ApiParts:
     freqtrade: Freqtrade
     monitoring: Monitoring
     trading: TradingStatuses
+    backtests: BacktestJobs
+    programs: Programs
+    logs: LogFiles
     metrics: Callable[[], bytes]
     doorman: Doorman
     hosts: tuple[str, ...]

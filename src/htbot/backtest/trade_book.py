@@ -208,7 +208,7 @@ class TradeBook(Generic[_Judged]):
             recent_orders=tuple(
                 RecentOrder(fingerprint(one.action, one.quantity, one.legs), one.created_at)
                 for one in reversed(entries)
-                if one.created_at > as_of - _RECENT
+                if one.strategy == strategy and one.created_at > as_of - _RECENT
             ),
             value_by_symbol_usd={
                 name: sum((value for symbol, _loss, value in risks if symbol == name), _ZERO)

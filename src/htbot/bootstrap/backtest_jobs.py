@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -49,15 +49,30 @@ class JobView:
     report: Path | None = None
 
 
+def launched(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """The process of a job: it goes on when this one ends, and ends with the instance, whose mark it inherits."""
+    return subprocess.Popen(
+        [sys.executable, "-m", _MODULE, str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
 @dataclass
 class BacktestJobs:
-    """Starts and shows them. Files to run over lie in `data`; `host_now` is wall time, `market_now` that of acts."""
+    """Starts and shows them. Files to run over lie in `data`; `host_now` is wall time, `market_now` that of acts.
+
+    `launch` starts the process.
+    """
 
     folder: Path
     data: Path
     database: Database
     host_now: Callable[[], datetime]
     market_now: Callable[[], datetime]
+    launch: Callable[[Path, IO[bytes]], subprocess.Popen[bytes]] = launched
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _starting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -107,7 +122,8 @@ class BacktestJobs:
         folder.mkdir(parents=True)
         told = {"order": placed.encode(), "by": caller.actor, "at": self.host_now().isoformat()}
         write_whole(folder / "order.json", json.dumps(told))
-        self._launch(job_id, folder)
+        with (folder / "log.txt").open("wb") as log:
+            self._processes[job_id] = self.launch(folder, log)
         self._forget_old()
         return self.get(job_id)
 
@@ -136,17 +152,6 @@ class BacktestJobs:
             self.folder / job_id / "outcome.json", json.dumps({"ok": False, "error": "stopped", "stopped": True})
         )
         return self.get(job_id)
-
-    def _launch(self, job_id: str, folder: Path) -> None:
-        """It goes on when this process ends, and ends with the instance, whose mark it inherits."""
-        with (folder / "log.txt").open("wb") as log:
-            self._processes[job_id] = subprocess.Popen(
-                [sys.executable, "-m", _MODULE, str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
 
     def _paths(self, names: Sequence[str]) -> tuple[str, ...]:
         known = self.files()

@@ -27,6 +27,7 @@ from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import SpreadRun
 from htbot.backtest.terms import Terms
+from htbot.backtest.untraded import untraded
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.day_record import SeatRecord
 from htbot.bootstrap.demo import BEFORE_OPEN, DemoOptions, DemoResult, Progress, quiet
@@ -245,7 +246,7 @@ def inputs_of(played: DemoResult, terms: Terms, names: Collection[str]) -> dict[
 def report(played: DemoResult, names: Collection[str], other: Backtested) -> ParityReport:
     """Compare, and say what was compared."""
     stack = _rows_of(played, names)
-    comparison = compare(stack, other.rows, played.session)
+    comparison, nothing = compare(stack, other.rows, played.session), untraded(stack)
     summary = {
         "strategies": sorted(names),
         "symbol": played.settings.strategy.symbol,
@@ -255,6 +256,7 @@ def report(played: DemoResult, names: Collection[str], other: Backtested) -> Par
         "differing": comparison.differing,
         "divergence": None if comparison.divergence is None else asdict(comparison.divergence),
         "pnl": {"stack": _pnl(stack), "backtest": _pnl(other.rows)},
+        "untraded": None if nothing is None else asdict(nothing),
         "inputs": other.inputs,
         "modelled_share": _modelled_share(other.rows),
         "wall_s": {"stack": played.summary["wall_s"], "backtest": round(other.wall_s, 1)},

@@ -1,9 +1,9 @@
-"""Who plays on a day of parity: strategies with a symbol each, and settings that keep them out of each other's way."""
+"""Who plays on a day of parity: strategies with a symbol and an account each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,10 @@ EXIT_TIME = time(15, 40)
 # No bar of the session has closed in the first minute, so that strategy 1 has nothing to break out of, and no chain is
 # quoted for it.
 QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09:31"}
-# One account, and no limit of it that one strategy could reach because of another.
-APART: Mapping[str, str] = {
-    "PAPER_CASH": "10000000",
-    "PAPER_LINES": "1000",
-    "MAX_ORDERS_PER_DAY": "10000",
-    "MAX_ORDERS_PER_MINUTE": "300",
-    "MAX_OPEN_ORDERS": "500",
-    "MAX_CONCURRENT_TRADES": "1000",
-    "RISK_DAILY_TRADE_LIMIT": "10000",
-    "RISK_WEEKLY_TRADE_LIMIT": "50000",
-    "MAX_RISK_PER_DAY": "100000",
-    "DAILY_LOSS_LIMIT": "100000",
-    "MAX_POSITION_SIZE": "1000000",
-}
+MAIN = "DU0000001"
+"""The account of strategy 1 on a day of several."""
+# One login streams what all of them look at.
+LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +48,13 @@ class Cast:
     @property
     def settings(self) -> dict[str, str]:
         """What is set for this day, by variable."""
-        alone = len(self.names) == 1
-        return {**({} if alone else APART), **({} if self.breakout else QUIET)}
+        return {**(_accounts(self.accounts) if self.accounts else {}), **({} if self.breakout else QUIET)}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts of a day of several, the main one first; one alone trades the only one of its login."""
+        others = [one.account for one in self.instances if one.account is not None]
+        return [MAIN, *others] if others else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,24 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
     own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
     given = settings_of(seated, wanted.settings, catalogue) if seated else {}
     instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
+    if len(names) > 1:
+        instances = [replace(one, account=_account(number)) for number, one in enumerate(instances, 2)]
     return Cast(own, breakout, tuple(instances))
+
+
+def _account(number: int) -> str:
+    return f"{MAIN[:2]}{number:07d}"
+
+
+def _accounts(names: Sequence[str]) -> dict[str, str]:
+    """The variables that give a login these accounts, and have the desk trade them."""
+    main, *others = names
+    return {
+        "PAPER_ACCOUNTS": ",".join(names),
+        "IB_ACCOUNT": main,
+        "IB_ACCOUNTS": ",".join(others),
+        "PAPER_LINES": str(LINES),
+    }
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:

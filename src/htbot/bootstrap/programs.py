@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from htbot.domain.errors import Retryable
+
+if TYPE_CHECKING:
+    from htbot.bootstrap.install.supervisor import ProgramState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,24 @@ class ProgramView:
     running_s: float | None
 
 
+def supervised(run: Path) -> Sequence[ProgramState]:
+    """What the supervisor says whose socket lies in `run`.
+
+    Raises:
+        OSError: none does.
+    """
+    from htbot.bootstrap.install.supervisor import Supervisor, socket_path
+
+    return Supervisor(socket_path(run)).states()
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Asks the supervisor whose socket lies in `run`; `host_now` is wall time."""
+    """Asks the supervisor of `run`; `host_now` is wall time."""
 
     run: Path
     host_now: Callable[[], datetime]
+    ask: Callable[[Path], Sequence[ProgramState]] = supervised
 
     def states(self) -> list[ProgramView]:
         """Every program.
@@ -33,10 +49,8 @@ class Programs:
         Raises:
             Retryable: no supervisor answers here.
         """
-        from htbot.bootstrap.install.supervisor import Supervisor, socket_path
-
         try:
-            found = Supervisor(socket_path(self.run)).states()
+            found = self.ask(self.run)
         except OSError as error:
             raise Retryable(f"the supervisor does not answer: {error.strerror or error}") from error
         now = self.host_now()

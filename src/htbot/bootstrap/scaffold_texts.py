@@ -33,22 +33,27 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import Range
+from htbot.strategies.config import About, Meaning, Range
 
 
 @dataclass(frozen=True, kw_only=True)
 class @CLASS@Config(BarConfig):
-    """Settings of @NAME@. `entry_gap` and `stop_loss` are shares of the price: 0.01 is 1 %."""
+    """Settings of @NAME@."""
 
-    window: Annotated[int, Range(2, 500)] = 20
-    entry_gap: Annotated[float, Range(0, 0.5)] = 0.001
-    stop_loss: Annotated[float, Range(0.0001, 0.5)] = 0.01
+    window: Annotated[int, Range(2, 500), Meaning("closes of the mean", "bars")] = 20
+    entry_gap: Annotated[float, Range(0, 0.5), Meaning("how far above the mean it buys", "0.01 = 1 %")] = 0.001
+    stop_loss: Annotated[float, Range(0.0001, 0.5), Meaning("stop, as a share of the price", "0.01 = 1 %")] = 0.01
 
 
 class @CLASS@(BarStrategy):
     """Long above the mean, out below it."""
 
     name = "@NAME@"
+    about = About(
+        does="buys above a mean of closes and sells below it",
+        enters="at a close entry_gap above the mean of the last window closes",
+        leaves="at a close below the mean, or at the stop",
+    )
     Config = @CLASS@Config
 
     config: @CLASS@Config

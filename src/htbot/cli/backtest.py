@@ -120,19 +120,13 @@ def _list(flags: BacktestFlags) -> None:
     if flags != BacktestFlags(as_json=flags.as_json):
         raise ConfigurationError(f"name a strategy: {', '.join(sorted(catalogue))}")
     rows = [
-        (name, "plain" if entry.plain else "options", _first_line(entry.strategy))
+        (name, "plain" if entry.plain else "options", entry.about.does)
         for name, entry in sorted(catalogue.items(), key=lambda item: (not item[1].plain, item[0]))
     ]
     if flags.as_json:
         print_json([dict(zip(("name", "instruments", "description"), row, strict=True)) for row in rows])
     else:
         print_facts((name, f"{instruments:<8} {description}") for name, instruments, description in rows)
-
-
-def _first_line(strategy: type) -> str:
-    """What the file of a strategy says first, or else its class."""
-    text = sys.modules[strategy.__module__].__doc__ or strategy.__doc__ or ""
-    return text.strip().partition("\n")[0]
 
 
 def options_of(flags: BacktestFlags) -> BacktestOptions:

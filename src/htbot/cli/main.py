@@ -20,8 +20,10 @@ from htbot.cli import (
     paper,
     parity,
     reads,
+    scheduler,
     setup,
     strategies,
+    why,
 )
 from htbot.cli.failures import ExitCode, report
 from htbot.domain.errors import HtbotError
@@ -36,7 +38,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (reads, control, strategies, audit, paper, demo, backtest, optimize, parity, chaos, doctor, new, setup):
+FAMILIES = (
+    *(reads, why, control, scheduler, strategies, audit, paper, demo, backtest, optimize, parity, chaos, doctor, new),
+    setup,
+)
+for family in FAMILIES:
     family.add_to(app)
 
 

@@ -81,6 +81,7 @@ def show(summary: dict[str, Any]) -> None:
     for side, pnl in summary["pnl"].items():
         figures = (f"{name} {plain(pnl[name])}" for name in ("gross", "commissions", "net"))
         print(f"{side:<9} {', '.join(figures)} USD, {summary['wall_s'][side]:g} s")
+    _show_untraded(summary["untraded"])
     found = summary["divergence"]
     if found is None:
         return
@@ -91,3 +92,17 @@ def show(summary: dict[str, Any]) -> None:
         print_facts([("last bar", found["bar"][side]), ("last look", found["looked"][side])])
         print()
     print_facts([("inputs", ""), *summary["inputs"].items()])
+
+
+def _show_untraded(nothing: dict[str, Any] | None) -> None:
+    """Why the day has no trade: days that agree on nothing prove little, and people want to know why."""
+    if nothing is None:
+        return
+    signals, accepted = nothing["signals"], nothing["accepted"]
+    told = "no signal fired"
+    if signals:
+        told = f"{signals} signals, {signals - accepted} refused, {accepted} accepted but not filled"
+    print(f"nothing was traded in the stack: {told}")
+    for kind, name in (("refused", "signals"), ("looks", "looks")):
+        for reason in nothing[kind]:
+            print(f"  {reason['count']:>5} {name} of {reason['strategy']}: {reason['text']}")

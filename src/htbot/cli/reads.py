@@ -1,26 +1,28 @@
-"""Commands that look: status, positions, orders, fills, trades, signals, pnl, alerts, why."""
+"""Commands that look: status, positions, orders, fills, trades, signals, pnl, risk, account, alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from htbot.cli.opening import people
 from htbot.cli.output import Account, Day, Json, Limit, plain, print_facts, print_json, print_table
+from htbot.cli.scheduler import words_of
+from htbot.domain.signals import TREND_WORDS
 
 if TYPE_CHECKING:
     from htbot.persistence.queries.selection import Selection
-    from htbot.persistence.queries.shapes import LegView, OpenTradeView, TradeLegView
+    from htbot.persistence.queries.shapes import LegView, OpenTradeView, SignalView, TradeLegView
     from htbot.services.status_view import StatusView
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (status, positions, orders, fills, trades, signals, pnl, risk, account, alerts, why):
+    for command in (status, positions, orders, fills, trades, signals, pnl, risk, account, alerts):
         app.command()(command)
 
 
@@ -48,6 +50,7 @@ def _print_status(found: StatusView) -> None:
             ("Desk", f"{found.desk.state}, last heard {plain(found.desk.heartbeat_age_s)} s ago"),
             ("Connection", found.connection),
             ("Trading", _trading_words(found)),
+            ("Scheduler", words_of(found.scheduler)),
             ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
             ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
             ("Degraded", "; ".join(found.degraded) or "none"),
@@ -58,7 +61,7 @@ def _print_status(found: StatusView) -> None:
         print_facts(
             [
                 ("Strategy", f"{strategy.name} on {strategy.symbol}, looked at {plain(strategy.as_of)}"),
-                ("Trend", strategy.trend),
+                ("Trend", TREND_WORDS[strategy.trend]),
                 ("Day", f"high {plain(strategy.high)}, low {plain(strategy.low)}"),
                 ("Why not", strategy.why_not or "a signal fired"),
                 ("Last signal", _signal_words(strategy.last_signal)),
@@ -70,10 +73,24 @@ def _print_status(found: StatusView) -> None:
         print()
         _print_open_trade(trade)
     print()
+    _print_instances(found)
     columns = ("task", "last run, host time", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
-    events = ((e.ts, e.clock, e.severity, e.subject) for e in found.recent)
-    print_table("Recent events", ("at", "clock", "severity", "subject"), events)
+    recent = ((event.ts, event.clock, event.severity, event.subject, event.summary) for event in found.recent)
+    print_table("Recent events", ("at", "clock", "severity", "subject", "what"), recent)
+
+
+def _print_instances(found: StatusView) -> None:
+    """What people have added besides, and how each stands."""
+    columns = ("name", "type", "symbol", "mode", "state", "looked at", "why nothing happened")
+    rows = (
+        [
+            *(one.name, one.type, one.symbol, one.mode, one.state.replace("_", " "), one.as_of),
+            one.why_not or ("a signal fired" if one.as_of else None),
+        ]
+        for one in found.instances
+    )
+    print_table("Instances", columns, rows)
 
 
 def _trading_words(found: StatusView) -> str:
@@ -88,7 +105,7 @@ def _signal_words(signal: object) -> str:
     if not isinstance(signal, SignalView):
         return "none"
     word = "accepted" if signal.accepted else "refused"
-    return f"{plain(signal.ts)} {signal.direction:+d} {word}: {signal.reason}"
+    return f"{plain(signal.ts)} {TREND_WORDS[signal.direction]} {word}: {signal.reason}"
 
 
 def _print_open_trade(trade: OpenTradeView) -> None:
@@ -177,7 +194,15 @@ def signals(account: Account = None, day: Day = None, limit: Limit = 200, as_jso
         print_json(found)
         return
     names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "accepted", "reason")
-    print_table("Signals", names, ([getattr(signal, name) for name in names] for signal in found))
+    print_table("Signals", names, map(_signal_row, found))
+
+
+def _signal_row(signal: SignalView) -> list[object]:
+    """Sides in words; a level only where a price was broken."""
+    return [
+        *(signal.ts, signal.strategy, signal.symbol, TREND_WORDS[signal.direction], signal.broken, signal.price),
+        *(TREND_WORDS[signal.trend], signal.accepted, signal.reason),
+    ]
 
 
 def pnl(account: Account = None, day: Day = None, as_json: Json = False) -> None:
@@ -239,25 +264,3 @@ def alerts(account: Account = None, day: Day = None, limit: Limit = 50, as_json:
         return
     names = ("ts", "clock", "severity", "subject", "state", "attempts", "error")
     print_table("Alerts", names, ([getattr(alert, name) for name in names] for alert in found))
-
-
-def why(trade_id: Annotated[str, typer.Argument(help="Id of a trade.")], as_json: Json = False) -> None:
-    """The ten steps of a trade with their stored values."""
-    with people() as opened:
-        found = opened.queries.why(trade_id)
-    if as_json:
-        print_json(found)
-        return
-    print("All times are of the market, New York's, but for those that are named host time.")
-    for number, step in enumerate(found.steps, start=1):
-        print(f"{number:>2}. {step.step:<9} {plain(step.at):<20} {step.summary}")
-        for name, value in step.values.items():
-            print(f"      {name}: {_inline(value)}")
-
-
-def _inline(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_inline(part)}" for name, part in value.items())
-    if isinstance(value, list):
-        return "; ".join(_inline(part) for part in value)
-    return plain(value)

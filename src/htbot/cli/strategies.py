@@ -51,30 +51,50 @@ def list_instances(as_json: Json = False) -> None:
 def types(name: Annotated[str | None, typer.Argument(help="One type.")] = None, as_json: Json = False) -> None:
     """What instances can be made of: built in, in examples/strategies, in HTBOT_STRATEGY_PATH."""
     from htbot.bootstrap.catalogue import strategies as catalogue_of
-    from htbot.services.strategies import types_in
+    from htbot.services.strategy_types import types_in
 
     found = types_in(catalogue_of(), name)
     if as_json:
         print_json(found)
     elif name is None:
-        print_table("Types", ("name", "what it does"), ([one["name"], _first_line(one)] for one in found))
+        print_table("Types", ("name", "trades", "what it does"), map(_type_row, found))
+        print("\nhtbot strategies types NAME: when it enters and leaves, and its settings")
     else:
-        print_facts([("Type", name), ("Does", found[0]["description"])])
-        columns = ("name", "type", "default", "optional", "low", "high", "choices")
-        print_table("Settings", columns, ([_cell(row.get(key)) for key in columns] for row in _settings(found[0])))
+        _print_type(found[0])
 
 
-def _settings(described: dict[str, object]) -> list[dict[str, object]]:
-    told = described["settings"]
-    return told if isinstance(told, list) else []
+_TRADES = {"plain": "stocks, funds", "options": "options"}
 
 
-def _first_line(described: dict[str, object]) -> str:
-    return str(described["description"]).partition("\n")[0]
+def _type_row(described: dict[str, Any]) -> tuple[str, str, str]:
+    return described["name"], _TRADES[described["instruments"]], described["description"]
 
 
-def _cell(value: object) -> object:
-    return ", ".join(str(one) for one in value) if isinstance(value, list) else value
+def _print_type(described: dict[str, Any]) -> None:
+    """What a type does, and each setting as people need it to choose a value."""
+    told = {"Type": "name", "Does": "description", "Enters": "enters", "Leaves": "leaves"}
+    print_facts((label, described[key]) for label, key in told.items() if described[key])
+    print()
+    columns = ("name", "default", "values", "unit", "what it is")
+    rows = ([one["name"], _default(one), values_of(one), one["unit"], one["meaning"]] for one in described["settings"])
+    print_table("Settings", columns, rows)
+
+
+def _default(setting: dict[str, Any]) -> str:
+    default = setting["default"]
+    if default is None:
+        return "none"
+    return str(default)[: len("HH:MM")] if setting["type"] == "time" else plain(default)
+
+
+def values_of(setting: dict[str, Any]) -> str:
+    """What a setting may be: a range, choices, or how it is written."""
+    told = {"boolean": "yes, no", "time": "HH:MM"}.get(setting["type"], "any")
+    if "low" in setting:
+        told = f"{setting['low']:,} to {setting['high']:,}"
+    elif "choices" in setting:
+        told = ", ".join(str(choice) for choice in setting["choices"])
+    return f"{told}, none" if setting["optional"] else told
 
 
 @strategies.command("show")

@@ -82,7 +82,7 @@ def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
         "scheduler": Source(people.scheduler.setting, 2),
         "scheduler_day": Source(people.scheduler.status, 5, of_record=False),
         "broker": Source(people.broker.status, 2, of_record=False),
-        "pnl": Source(lambda: queries.pnl(Selection()), 2),
+        "day": Source(lambda: _seen(feed, lambda picture: picture.day), at_hand=True),
         "risk": Source(queries.risk, 5),
         "positions": Source(lambda: _seen(feed, lambda picture: picture.positions), at_hand=True),
         "picture": Source(people.pictures.bars, of_record=False),

@@ -113,7 +113,8 @@ def _lights(screen: Screen, status: StatusView) -> Markup:
         lights.append(tag("span", "ENTRIES OFF", cls="badge warn"))
     scheduler: SchedulerSetting | None = screen.value("scheduler")
     if scheduler is not None and scheduler.state is not SchedulerState.RUNNING:
-        lights.append(tag("span", f"SCHEDULER {scheduler.state.upper()}", cls="badge warn"))
+        word = scheduler.state.upper()
+        lights.append(tag("span", tag("span", "SCHEDULER ", cls="long"), word, cls="badge warn"))
     return tag("span", lights, cls="lights")
 
 

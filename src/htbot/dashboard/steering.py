@@ -24,18 +24,11 @@ if TYPE_CHECKING:
 
 _RUNNING, _PAUSED, _STOPPED = SchedulerState.RUNNING, SchedulerState.PAUSED, SchedulerState.STOPPED
 _TONES = {_RUNNING: "good", _PAUSED: "warn", _STOPPED: "bad"}
-_MEANS = {
-    _RUNNING: "Strategies are asked, and what they want goes to the gate.",
-    _PAUSED: "Strategies are asked and every entry is refused. Exits and guards go on.",
-    _STOPPED: "No strategy is asked for an entry, and nobody's is let through. Exits and guards go on.",
-}
 _ASKED = {
-    "pause": Question("Pause the scheduler", (_MEANS[_PAUSED],), "Pause", "halt-button"),
-    "stop": Question("Stop the scheduler", (_MEANS[_STOPPED],), "Stop", "halt-button"),
-    "resume": Question("End the pause", (_MEANS[_RUNNING], "Halts stay: they have a button of their own."), "Resume"),
-    "start": Question(
-        "Start the scheduler", (_MEANS[_RUNNING], "Halts stay: they have a button of their own."), "Start"
-    ),
+    "pause": Question("Pause the scheduler", (_PAUSED.means,), "Pause", "halt-button"),
+    "stop": Question("Stop the scheduler", (_STOPPED.means,), "Stop", "halt-button"),
+    "resume": Question("End the pause", (_RUNNING.means, "Halts stay: they have a button of their own."), "Resume"),
+    "start": Question("Start the scheduler", (_RUNNING.means, "Halts stay: they have a button of their own."), "Start"),
 }
 _OFFERED = {_RUNNING: {"pause", "stop"}, _PAUSED: {"resume", "stop"}, _STOPPED: {"start"}}
 DISCONNECT_WORD = "DISCONNECT"
@@ -75,7 +68,7 @@ def paused(screen: Screen) -> Markup:
     setting: SchedulerSetting | None = screen.value("scheduler")
     if setting is None or setting.state is _RUNNING:
         return Markup("")
-    return join(f"The scheduler is {setting.state}{_by_whom(screen, setting)}. ", _note(_MEANS[setting.state]))
+    return join(f"The scheduler is {setting.state}{_by_whom(screen, setting)}. ", _note(setting.state.means))
 
 
 def held(screen: Screen) -> Markup:
@@ -132,7 +125,7 @@ def scheduler(screen: Screen) -> Markup:
     stats = day.stats
     return join(
         tag("h2", "Scheduler ", badge(setting.state, _TONES[setting.state])),
-        tag("p", _MEANS[setting.state], cls="note"),
+        tag("p", setting.state.means, cls="note"),
         facts(
             fact(
                 "Set by",

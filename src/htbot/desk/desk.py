@@ -38,11 +38,10 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
 from htbot.domain.windows import TradingHours
-from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.execution.silence import DEFAULT_SILENCE, Silence
-from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
+from htbot.marketdata.messages import BarMessage, ConnectionMessage, LineMessage, QuoteMessage, TimeMessage
 from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
@@ -261,19 +260,16 @@ class Desk:
             case QuoteMessage():
                 self.data_trouble.ticked()
                 self.parts.watch.on_ticks(message.con_ids, now)
+            case LineMessage():
+                self.parts.watch.lines.ended(message.con_id, message.text)
             case TimeMessage():
                 self.told_time(message.market_time)
             case ConnectionMessage():
                 self._on_connection(message, now)
             case _:
                 if isinstance(message, ErrorMessage):
-                    self._on_error(message, now)
+                    self.upkeep.on_error(message, now)
                 self.trading.news.on_message(message, now)
-
-    def _on_error(self, message: ErrorMessage, now: datetime) -> None:
-        self.data_trouble.heard(message.code, message.text)
-        if message.code in DATA_TROUBLE:
-            self.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
 
     def told_time(self, market_time: datetime) -> bool:
         """Take the broker's clock; True when market time has jumped. Live, the host's clock is held against it."""

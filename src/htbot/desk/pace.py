@@ -176,6 +176,7 @@ class PacedPace:
     def _look(desk: Desk, now: datetime) -> None:
         """What time alone makes due."""
         desk.upkeep.look_at_outage()
+        desk.upkeep.look_at_lines(now)
         desk.orders.doubt_silent(now)
         desk.guard.look(now)
         desk.trading.protecting.look(now)

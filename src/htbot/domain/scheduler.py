@@ -17,6 +17,18 @@ class SchedulerState(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
 
+    @property
+    def means(self) -> str:
+        """What that comes to, as people are told."""
+        return _MEANS[self]
+
+
+_MEANS = {
+    SchedulerState.RUNNING: "Strategies are asked, and what they want goes to the gate.",
+    SchedulerState.PAUSED: "Strategies are asked and every entry is refused. Exits and guards go on.",
+    SchedulerState.STOPPED: ("No strategy is asked for an entry, and nobody's is let through. Exits and guards go on."),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSetting:
@@ -37,4 +49,6 @@ class SchedulerSetting:
         if self.state is SchedulerState.RUNNING:
             return None
         way_out = "start" if self.stopped else "resume"
-        return f"the scheduler is {self.state} by {self.set_by}: POST /api/scheduler/{way_out}"
+        return (
+            f"the scheduler is {self.state} by {self.set_by}: htbot scheduler {way_out}, POST /api/scheduler/{way_out}"
+        )

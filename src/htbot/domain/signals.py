@@ -14,6 +14,8 @@ from htbot.domain.instruments import Right
 Action = Literal["enter", "leave"]
 OBSERVED = "observe"
 """What a signal is refused by when its strategy is only watched."""
+TREND_WORDS: Mapping[int, str] = {1: "up", 0: "flat", -1: "down"}
+"""A trend as people read it."""
 
 
 class Direction(IntEnum):
@@ -23,14 +25,23 @@ class Direction(IntEnum):
     BEAR = -1
 
 
+def broken_level(direction: int, level: float, levels: Mapping[str, float]) -> float | None:
+    """The high or low of the day that a signal broke; None for one that broke none, such as one made by hand.
+
+    The `level` of those only tells the signals of a session apart: no price, and nothing to show.
+    """
+    return level if levels.get("high" if direction > 0 else "low") == level else None
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One decision to enter, before risk has spoken.
 
     `as_of` is the decision time, `level` the price that was broken (unique per strategy, account, session and
-    direction: RULINGS 2), `levels` and `indicators` what a person needs to check it. A signal that was made at a closed
-    bar names its start, and is unique by it; one to `leave` has the direction of the order that closes. One that is
-    `observed` was made while its strategy was only watched: it spends nothing that a trading strategy could want.
+    direction: RULINGS 2), or a number in its place (`broken_level`); `levels` and `indicators` are what a person needs
+    to check it. A signal that was made at a closed bar names its start, and is unique by it; one to `leave` has the
+    direction of the order that closes. One that is `observed` was made while its strategy was
+    only watched: it spends nothing that trading could want.
     """
 
     strategy: str

@@ -13,7 +13,7 @@ from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import JsonObject, legs_from_json
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
-from htbot.risk.book import Book, RecentOrder
+from htbot.risk.book import Book, RecentOrder, UnsettledTrade
 from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
@@ -51,7 +51,7 @@ WITH account_trades AS (
 ), recent AS (
     SELECT jsonb_build_array(created_at, action, quantity, legs) AS entry
     FROM intents
-    WHERE account = :account AND purpose = 'entry'
+    WHERE strategy = :strategy AND account = :account AND purpose = 'entry'
       AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
     ORDER BY created_at DESC
     LIMIT 1000
@@ -83,6 +83,16 @@ WITH account_trades AS (
         FROM held WHERE width IS NULL
     ) AS each
     GROUP BY symbol
+), unsettled AS (
+    SELECT min((fill.executed_at AT TIME ZONE 'America/New_York')::date) FILTER (WHERE own.purpose = 'entry') AS bought,
+           min((fill.executed_at AT TIME ZONE 'America/New_York')::date) FILTER (WHERE own.purpose = 'exit') AS sold
+    FROM risk_decisions AS decision
+    JOIN intents AS entry ON entry.decision_id = decision.id AND entry.account = :account
+    JOIN intents AS own ON own.trade_id = entry.trade_id
+    JOIN fills AS fill ON fill.ref = own.ref AND fill.executed_at <= :as_of
+    WHERE decision.outcomes @? '$[*] ? (@.rule == "settlement" && @.passed == true && @.reason != "")'
+      AND decision.as_of BETWEEN CAST(:as_of AS timestamptz) - interval '15 months' AND :as_of
+    GROUP BY entry.trade_id
 )
 SELECT traded.*, ordered.*,
     (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
@@ -101,6 +111,8 @@ SELECT traded.*, ordered.*,
           AND executed_at > CAST(:as_of AS timestamptz) - interval '14 days'
         GROUP BY 1
     ) AS sold) AS sale_proceeds_usd,
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(bought, sold) ORDER BY bought, sold), '[]') FROM unsettled
+     WHERE bought IS NOT NULL) AS unsettled_trades,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
             AND bar_start IS NULL AND (:observed OR NOT observed)) AS spent_levels,
@@ -209,6 +221,10 @@ def _to_book(row: RowMapping) -> Book:
         sale_proceeds_usd={
             date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
         },
+        unsettled_trades=tuple(
+            UnsettledTrade(date.fromisoformat(bought), None if sold is None else date.fromisoformat(sold))
+            for bought, sold in row["unsettled_trades"]
+        ),
         peak_equity_usd=None if row["peak_equity_usd"] is None else plain_money(row["peak_equity_usd"]),
         halted_by=row["halted_by"] or _scheduler_refuses(row["scheduler"]),
         reconciled=row["reconciled"],

@@ -10,10 +10,18 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class RecentOrder:
-    """An entry of the account and when it was decided; `fingerprint` is the same for the same legs, side and size."""
+    """An entry of the strategy and when it was decided; `fingerprint` is the same for the same legs, side and size."""
 
     fingerprint: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledTrade:
+    """A trade that was entered beyond settled cash: New York days of its first fill and of its first sale, if any."""
+
+    bought_on: date
+    sold_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +39,14 @@ class Book:
 
     `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
-    intents of the session, closes included; `recent_orders` are entries of the last ten minutes, newest first;
+    intents of the session, closes included; `recent_orders` are the strategy's entries of the last ten minutes, newest
+    first;
     `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what those trades tie up:
     verticals their maximum loss, shares their price; `unseen_value_usd` is the part of it that the broker's figures may
     not show yet: of entries that work or were filled within the last minute. `peak_equity_usd` is the highest equity
     on record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales
-    of the last two weeks brought, by New York day.
+    of the last two weeks brought, by New York day. `unsettled_trades` are the account's of the last 15 months that were
+    entered beyond settled cash.
     """
 
     open_trades: int = 0
@@ -61,5 +71,6 @@ class Book:
     value_by_symbol_usd: Mapping[str, Decimal] = field(default_factory=dict)
     peak_equity_usd: Decimal | None = None
     sale_proceeds_usd: Mapping[date, Decimal] = field(default_factory=dict)
+    unsettled_trades: tuple[UnsettledTrade, ...] = ()
     halted_by: str | None = None
     reconciled: bool = False

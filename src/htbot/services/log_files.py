@@ -35,10 +35,14 @@ class LogFiles:
         """Who has written a log."""
         return sorted(path.stem for path in self.folder.glob("*.log"))
 
-    def tail(self, lines: int = 200, program: str | None = None, least: str = "info") -> list[LogLine]:
-        """The newest lines of a level or above, the newest first; of all programs or of one."""
+    def tail(
+        self, lines: int = 200, program: str | None = None, least: str = "info", search: str | None = None
+    ) -> list[LogLine]:
+        """The newest lines of a level or above, the newest first; of all programs or of one, with a text or any."""
         chosen = [name for name in self.programs() if program in {None, name}]
         found = [line for name in chosen for line in self._end_of(name) if _rank(line.level) >= _rank(least)]
+        if search is not None:
+            found = [line for line in found if search.casefold() in line.event.casefold()]
         dated = sorted((line for line in found if line.at is not None), key=_time, reverse=True)
         return dated[:lines]
 

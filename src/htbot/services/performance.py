@@ -15,16 +15,17 @@ from typing import Any
 from htbot.backtest.metrics_curve import CurveMetrics, measure_curve
 from htbot.backtest.metrics_trades import ZERO, TradeMetrics, measure_trades
 from htbot.backtest.result import EquityCurve, ResultTrade
-from htbot.domain.errors import NotFound
+from htbot.domain.errors import CallerMistake, NotFound
 from htbot.domain.orders import ExitReason
 from htbot.domain.signals import Direction
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.results import ClosedTrade, closed_trades
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AccountView, DayPnl, OpenPnl
+from htbot.persistence.queries.trades import days_pnl, sum_of
 from htbot.persistence.records import CashFlow, EquityDay
 from htbot.persistence.repositories import EquityRepository
-from htbot.services.queries import Queries
+from htbot.services.queries import Queries, closed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,20 @@ class SymbolPerformance:
     symbol: str
     trades: int
     net_profit: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthView:
+    """The closed trades of a month by session, and their sums; an unknown part makes a sum unknown."""
+
+    account: str | None
+    year: int
+    month: int
+    trades: int
+    gross: Decimal | None
+    commissions: Decimal | None
+    net: Decimal | None
+    days: list[DayPnl]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +161,26 @@ class Performance:
             trades=len(results),
             net_profit=sum(known, ZERO) if len(known) == len(results) else None,
         )
+
+    def month(self, year: int | None = None, month: int | None = None, account: str | None = None) -> MonthView:
+        """A month of New York sessions, by default that of the market's clock, else the last with a trade.
+
+        Raises:
+            CallerMistake: a year without a month, or the other way round.
+            NotFound: no month is named, and none is known.
+        """
+        if (year is None) != (month is None):
+            raise CallerMistake("name both year and month, or neither")
+        named = self._queries.account_meant(account)
+        with self._database.transaction() as session:
+            if year is None or month is None:
+                begun = closed_of(session, named, None, self._queries.desk()).day
+                if begun is None:
+                    raise NotFound("no month is known yet: name year and month")
+                year, month = begun.year, begun.month
+            days = days_pnl(session, year, month, named)
+        whole = {name: sum_of([getattr(day, name) for day in days]) for name in ("gross", "commissions", "net")}
+        return MonthView(named, year, month, sum(day.trades for day in days), days=days, **whole)
 
     def _closed(self, account: str | None) -> list[ClosedTrade]:
         with self._database.transaction() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from htbot.persistence.queries.shapes import (
     AccountView,
     AlertView,
     CommandView,
+    DayPnl,
     FillView,
     HaltView,
     OrderView,
@@ -149,13 +150,9 @@ class Queries:
 
     def pnl_of(self, session: Session, chosen: Selection, desk: DeskView) -> PnlView:
         """The same within the caller's unit of work."""
-        account, day = self.account_of(session, chosen.account, desk), chosen.day
-        if day is None and desk.market_time is not None:
-            day = desk.market_time.astimezone(NEW_YORK).date()
-        if day is None:
-            day = trade_queries.last_day(session, account)
+        account = self.account_of(session, chosen.account, desk)
         return PnlView(
-            day=trade_queries.day_pnl(session, day, account),
+            day=closed_of(session, account, chosen.day, desk),
             open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
             account=account,
         )
@@ -261,6 +258,15 @@ class Queries:
         if not self._sources.kill_switch.present():
             return rows
         return [*rows, HaltView("halt", FILE_SOURCE, self._sources.kill_switch.told(), None, "")]
+
+
+def closed_of(session: Session, account: str | None, day: date | None, desk: DeskView) -> DayPnl:
+    """What was closed on a day: that one, else the day of the market's clock, else the last with a trade."""
+    if day is None and desk.market_time is not None:
+        day = desk.market_time.astimezone(NEW_YORK).date()
+    if day is None:
+        day = trade_queries.last_day(session, account)
+    return trade_queries.day_pnl(session, day, account)
 
 
 def marked(held: Sequence[PositionView], tickers: Mapping[str, Snapshot]) -> list[PositionView]:

@@ -68,6 +68,7 @@ OF_REGULATION = frozenset(
         "ex_dividend",
         "day_trades",
         "settlement",
+        "good_faith",
         "delivery",
         "intraday_margin",
     }

@@ -138,7 +138,7 @@ class Scheduler:
             def work() -> SchedulerSetting:
                 before = SchedulerRepository(session).get()
                 if before.stopped and act in {"pause", "resume"}:
-                    raise Conflict(f"the scheduler is stopped: POST /api/scheduler/start, not {act}")
+                    raise Conflict(f"the scheduler is stopped: start it, there is nothing to {act}")
                 if before.state is state:
                     return before
                 setting = SchedulerSetting(state, at, caller.actor)

@@ -8,9 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from htbot.alerts.message import summary_of
+from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries import trades, watch
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import HaltView, OpenTradeView, StrategyView, TaskView
+from htbot.persistence.queries.shapes import HaltView, InstanceStatus, OpenTradeView, StrategyView, TaskView
+from htbot.persistence.repositories import SchedulerRepository
 from htbot.services.desk_view import DeskView
 
 # Events that the status shows.
@@ -27,11 +30,12 @@ class DeskStatus:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Something that a person was told: an entry, an exit, a lost connection, a program that died."""
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence."""
 
     ts: datetime
     severity: str
     subject: str
+    summary: str = ""
     clock: str = "market"
 
 
@@ -40,6 +44,7 @@ class StatusView:
     """Everything that a person asks first. `as_of` is the host time at which the record said so, `age_s` its age.
 
     `trades` are all that are open, oldest first; `open_trade` is the first of them, `open_trades` how many there are.
+    `strategies` are those that look as the settings say, `instances` those that people have added.
     """
 
     mode: str
@@ -59,6 +64,8 @@ class StatusView:
     account: str | None
     desk: DeskStatus
     degraded: list[str]
+    scheduler: SchedulerSetting
+    instances: list[InstanceStatus]
     as_of: datetime
     age_s: float = 0.0
 
@@ -75,6 +82,8 @@ class StoredStatus:
     recent: list[EventView]
     read_at: datetime
     degraded: list[str]
+    scheduler: SchedulerSetting
+    instances: list[InstanceStatus]
 
 
 def stored_status(
@@ -92,9 +101,13 @@ def stored_status(
         open_trades=trades.open_trades(session, account),
         strategies=watch.strategies(session, account),
         tasks=watch.tasks(session, host_now),
-        recent=[EventView(alert.ts, alert.severity, alert.subject, alert.clock) for alert in told],
+        recent=[
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+        ],
         read_at=host_now,
         degraded=list(degraded),
+        scheduler=SchedulerRepository(session).get(),
+        instances=watch.instances(session),
     )
 
 
@@ -118,5 +131,7 @@ def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[H
         account=stored.account,
         desk=DeskStatus(desk.state, desk.heartbeat_age_s),
         degraded=stored.degraded,
+        scheduler=stored.scheduler,
+        instances=stored.instances,
         as_of=stored.read_at,
     )

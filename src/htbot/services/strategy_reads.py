@@ -30,7 +30,9 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.repositories.desk_state import WORLD_ID
 from htbot.services.desk_view import look
-from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json, types_in
+from htbot.services.option_instances import with_symbol
+from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json
+from htbot.services.strategy_types import type_described, types_in
 from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar
 
@@ -46,11 +48,16 @@ _KINDS: Mapping[str, dict[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class TypeView:
-    """A type of strategy. `settings` lists what it takes, `json_schema` says the same as JSON Schema (2020-12)."""
+    """A type of strategy: what it does, when it enters and leaves.
+
+    `settings` lists what it takes, each with its `meaning` and `unit`; `json_schema` says the same (2020-12).
+    """
 
     name: str
     instruments: str
     description: str
+    enters: str
+    leaves: str
     settings_description: str
     settings: list[dict[str, Any]]
     json_schema: dict[str, Any]
@@ -142,6 +149,27 @@ class StrategyReads:
     def types(self) -> list[TypeView]:
         """The types that instances can be made of."""
         return [_type_view(one) for one in types_in(self._parts.catalogue())]
+
+    def played(self) -> list[TypeView]:
+        """The types that backtests can play: those, and the ones that have no live path."""
+        catalogue = self._parts.catalogue()
+        return [_type_view(type_described(name, catalogue)) for name in sorted(catalogue)]
+
+    def require_fit(self, type_name: str, symbol: str, settings: Mapping[str, object]) -> None:
+        """A backtest of a type with these settings can be begun.
+
+        Raises:
+            NotFound: no strategy of this type.
+            UnfitSetting: a setting that does not fit.
+        """
+        catalogue = self._parts.catalogue()
+        type_described(type_name, catalogue)
+        entry = catalogue[type_name]
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            entry.config.from_mapping(given if entry.plain else with_symbol(given, symbol))
+        except ConfigurationError as error:
+            raise UnfitSetting(str(error)) from error
 
     def instances(self, *, enabled_only: bool = False) -> list[InstanceView]:
         """Every instance by name, or those that are enabled."""
@@ -296,7 +324,8 @@ def _property(setting: Mapping[str, Any]) -> dict[str, Any]:
         told["enum"] = [*setting["choices"], *([None] if setting["optional"] else [])]
     if "low" in setting:
         told |= {"minimum": setting["low"], "maximum": setting["high"]}
-    return {**told, "default": setting["default"]}
+    said = ", ".join(part for part in (setting["meaning"], setting["unit"]) if part)
+    return {**told, **({"description": said} if said else {}), "default": setting["default"]}
 
 
 def _type_view(described: Mapping[str, Any]) -> TypeView:

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, Numeric
-from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, StrategyConfig, config_hash, reject
 
 LONG, SHORT, NONE = 1, -1, 0
 
@@ -85,19 +85,29 @@ class BarConfig(StrategyConfig):
     [entry_start, entry_end), and never from the exit time on; `exit_time` None holds over night.
     """
 
-    quantity: Annotated[int, Range(1, 1_000_000)] = 10
-    point_value: Annotated[int, Range(1, 10_000)] = 1
-    sizing: Annotated[str, OneOf(("fixed", "confidence"))] = "fixed"
-    allow_short: bool = True
-    entry_start: time = time(9, 30)
-    entry_end: time = time(16)
-    exit_time: time | None = None
-    profit_target_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = None
-    stop_loss_usd: Annotated[Decimal | None, Range(0.01, 10_000_000)] = None
-    profit_levels: bool = False
-    max_hold_days: Annotated[int | None, Range(1, 1000)] = None
-    cooldown_minutes: Annotated[int, Range(0, 1440)] = 0
-    max_entries_per_day: Annotated[int | None, Range(1, 1000)] = None
+    quantity: Annotated[int, Range(1, 1_000_000), Meaning("units of an entry with fixed sizing", "units")] = 10
+    point_value: Annotated[
+        int, Range(1, 10_000), Meaning("dollars that a point of one unit is worth: 1 for shares", "USD per point")
+    ] = 1
+    sizing: Annotated[
+        str, OneOf(("fixed", "confidence")), Meaning("fixed units, or a share of the equity by confidence")
+    ] = "fixed"
+    allow_short: Annotated[bool, Meaning("whether short entries are taken")] = True
+    entry_start: Annotated[time, Meaning("first entry", "New York time")] = time(9, 30)
+    entry_end: Annotated[time, Meaning("entries end before it", "New York time")] = time(16)
+    exit_time: Annotated[
+        time | None, Meaning("positions are closed from here on; none: held over night", "New York time")
+    ] = None
+    profit_target_usd: Annotated[
+        Decimal | None, Range(0.01, 10_000_000), Meaning("gain of the whole position that closes it", "USD")
+    ] = None
+    stop_loss_usd: Annotated[
+        Decimal | None, Range(0.01, 10_000_000), Meaning("loss of the whole position that closes it", "USD")
+    ] = None
+    profit_levels: Annotated[bool, Meaning("sells 25 % at a gain of 5 %, 50 % at 10 %, the rest at 20 %")] = False
+    max_hold_days: Annotated[int | None, Range(1, 1000), Meaning("closed after so many days", "days")] = None
+    cooldown_minutes: Annotated[int, Range(0, 1440), Meaning("no entry for so long after an exit", "minutes")] = 0
+    max_entries_per_day: Annotated[int | None, Range(1, 1000), Meaning("entries a session at most", "entries")] = None
 
     def check(self) -> None:
         """The times are in order."""
@@ -108,9 +118,13 @@ class BarConfig(StrategyConfig):
 
 
 class BarStrategy(Numeric):
-    """Base of strategies on plain instruments. A subclass names itself, its configuration, and writes `on_bar`."""
+    """Base of strategies on plain instruments. A subclass names itself, its configuration, and writes `on_bar`.
+
+    With `about` it says to people what it does; without, the first line of its file does.
+    """
 
     name: ClassVar[str]
+    about: ClassVar[About | None] = None
     Config: ClassVar[type[BarConfig]]
 
     def __init__(self, config: BarConfig) -> None:

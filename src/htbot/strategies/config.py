@@ -41,12 +41,30 @@ class OneOf:
         return None if value in self.choices else " or ".join(str(choice) for choice in self.choices)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a setting is, as people are told; `unit` is what its number counts, empty where the words say it all."""
+
+    text: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a strategy does, as people are told: in a sentence, then when it enters and when it leaves."""
+
+    does: str
+    enters: str = ""
+    leaves: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StrategyConfig:
     """Base of every strategy's configuration.
 
-    Fields say what they may be: `quantity: Annotated[int, Range(1, 100)] = 1`. A value that does not fit is a
-    ConfigurationError that names field, value and range; None, where it is allowed, is not compared.
+    Fields say what they may be, and what they are: `quantity: Annotated[int, Range(1, 100), Meaning("spreads of an
+    entry", "spreads")] = 1`. A value that does not fit is a ConfigurationError that names field, value and range; None,
+    where it is allowed, is not compared. A field that a subclass gives another default keeps its meaning.
     """
 
     def __post_init__(self) -> None:
@@ -79,12 +97,13 @@ class StrategyConfig:
 
     @classmethod
     def schema(cls) -> list[dict[str, object]]:
-        """Each setting as a JSON-ready dict: name, type, optional, default, and low and high or choices if it has them.
+        """Each setting as a JSON-ready dict: name, type, optional, default, low and high or choices if it has them.
 
-        Defaults are spelled as `from_mapping` takes them; times, and numbers that are money, are text.
+        And `meaning` and `unit`, empty where the field has none. Defaults are spelled as `from_mapping` takes them;
+        times, and numbers that are money, are text.
         """
         kinds = _kinds(cast(Any, cls), rules=True)
-        return [_described(declared, kinds[declared.name]) for declared in fields(cls)]
+        return [_described(declared, kinds[declared.name]) | _meant(cls, declared.name) for declared in fields(cls)]
 
     def as_fields(self) -> dict[str, object]:
         """The values in force, defaults resolved; what the hash is made of."""
@@ -122,6 +141,14 @@ def _kinds(config: type[Any], *, rules: bool) -> dict[str, Any]:
 
 def _rules(kind: Any) -> list[Range | OneOf]:
     return [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, Range | OneOf)]
+
+
+def _meant(config: type[StrategyConfig], name: str) -> dict[str, object]:
+    """What a field means, by the class itself or by the one that it has the field from."""
+    above = [kind for kind in config.__mro__ if issubclass(kind, StrategyConfig)]
+    extras = (getattr(_kinds(cast(Any, kind), rules=True).get(name), "__metadata__", ()) for kind in above)
+    found = next((one for extra in extras for one in extra if isinstance(one, Meaning)), Meaning(""))
+    return {"meaning": found.text, "unit": found.unit}
 
 
 def _described(declared: Field[Any], kind: Any) -> dict[str, object]:

@@ -39,7 +39,7 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import Range, reject
+from htbot.strategies.config import About, Meaning, Range, reject
 from htbot.strategies.levels import DAY_STRENGTH, confidence, nearness, reward_to_risk
 
 PIVOT_STRENGTH, FIRST_STRENGTH, SECOND_STRENGTH = 0.8, 0.7, 0.6
@@ -57,18 +57,28 @@ class LevelBasedConfig(BarConfig):
     """
 
     allow_short: bool = False
-    bar_minutes: Annotated[int, Range(1, 1440)] = 5
-    proximity: Annotated[float, Range(0.0001, 0.05)] = 0.001
-    stop_beyond: Annotated[float, Range(0.0001, 0.2)] = 0.005
-    exit_proximity: Annotated[float, Range(0, 0.05)] = 0.002
-    min_strength: Annotated[float, Range(0, 1)] = 0.6
-    min_reward_risk: Annotated[float, Range(0, 100)] = 1.5
-    swing_order: Annotated[int, Range(1, 20)] = 2
-    lookback: Annotated[int, Range(3, 200)] = 20
-    cluster_tolerance: Annotated[float, Range(0, 0.05)] = 0.002
-    min_touches: Annotated[int, Range(1, 20)] = 2
-    volume_ratio: Annotated[float, Range(0.01, 100)] = 1.0
-    volume_window: Annotated[int, Range(2, 500)] = 20
+    bar_minutes: Annotated[int, Range(1, 1440), Meaning("length of the bars it is meant for", "minutes")] = 5
+    proximity: Annotated[
+        float, Range(0.0001, 0.05), Meaning("how near to the level an entry must be, as a share of it", "0.01 = 1 %")
+    ] = 0.001
+    stop_beyond: Annotated[
+        float, Range(0.0001, 0.2), Meaning("stop beyond the level, as a share of it", "0.01 = 1 %")
+    ] = 0.005
+    exit_proximity: Annotated[
+        float, Range(0, 0.05), Meaning("how near to the opposite level it leaves, as a share of it", "0.01 = 1 %")
+    ] = 0.002
+    min_strength: Annotated[float, Range(0, 1), Meaning("levels below it do not count", "strength")] = 0.6
+    min_reward_risk: Annotated[
+        float, Range(0, 100), Meaning("smallest distance to the target over that to the stop", "times")
+    ] = 1.5
+    swing_order: Annotated[int, Range(1, 20), Meaning("bars on either side that a swing stands out from", "bars")] = 2
+    lookback: Annotated[int, Range(3, 200), Meaning("bars in which swings are looked for", "bars")] = 20
+    cluster_tolerance: Annotated[
+        float, Range(0, 0.05), Meaning("swings so near to one another are one level, as a share of it", "0.01 = 1 %")
+    ] = 0.002
+    min_touches: Annotated[int, Range(1, 20), Meaning("swings that make a level", "swings")] = 2
+    volume_ratio: Annotated[float, Range(0.01, 100), Meaning("volume over its mean that is asked for", "times")] = 1.0
+    volume_window: Annotated[int, Range(2, 500), Meaning("bars in the mean volume", "bars")] = 20
 
     def check(self) -> None:
         """A swing with its neighbours fits into the bars that are looked at."""
@@ -84,6 +94,11 @@ class LevelBased(BarStrategy):
     """
 
     name = "level_based"
+    about = About(
+        does="buys just above a strong support and sells at the next resistance",
+        enters="at a rising bar just above a support, with a resistance far enough above it; short the mirror",
+        leaves="at its stop beyond the level, at the resistance or near it",
+    )
     Config = LevelBasedConfig
 
     config: LevelBasedConfig

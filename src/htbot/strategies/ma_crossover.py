@@ -29,7 +29,7 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import OneOf, Range, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, reject
 
 NO_GAP = 1e-12
 """Means of equal numbers differ by rounding; a gap below this share of the price is none."""
@@ -45,16 +45,20 @@ class MaCrossoverConfig(BarConfig):
     """
 
     allow_short: bool = False
-    bar_minutes: Annotated[int, Range(1, 1440)] = 5
-    short_window: Annotated[int, Range(1, 500)] = 5
-    long_window: Annotated[int, Range(2, 1000)] = 20
-    emit_initial: bool = False
-    confidence_mode: Annotated[str, OneOf(("raw", "normalised"))] = "normalised"
-    confidence_scale: Annotated[float, Range(0.0001, 1)] = 0.01
-    rsi_filter: bool = False
-    rsi_window: Annotated[int, Range(2, 500)] = 14
-    rsi_high: Annotated[float, Range(0, 100)] = 70.0
-    rsi_low: Annotated[float, Range(0, 100)] = 30.0
+    bar_minutes: Annotated[int, Range(1, 1440), Meaning("length of the bars it is meant for", "minutes")] = 5
+    short_window: Annotated[int, Range(1, 500), Meaning("closes of the short mean", "bars")] = 5
+    long_window: Annotated[int, Range(2, 1000), Meaning("closes of the long mean", "bars")] = 20
+    emit_initial: Annotated[bool, Meaning("takes the first side for a crossing")] = False
+    confidence_mode: Annotated[
+        str, OneOf(("raw", "normalised")), Meaning("the gap itself, or 0.5 + gap / (2 * scale)")
+    ] = "normalised"
+    confidence_scale: Annotated[
+        float, Range(0.0001, 1), Meaning("gap, as a share of the price, that makes a confidence of 1", "0.01 = 1 %")
+    ] = 0.01
+    rsi_filter: Annotated[bool, Meaning("asks the RSI at an entry")] = False
+    rsi_window: Annotated[int, Range(2, 500), Meaning("changes in the RSI", "bars")] = 14
+    rsi_high: Annotated[float, Range(0, 100), Meaning("buys only below it", "RSI points")] = 70.0
+    rsi_low: Annotated[float, Range(0, 100), Meaning("sells short only above it", "RSI points")] = 30.0
 
     def check(self) -> None:
         """The short mean is the shorter one."""
@@ -67,6 +71,11 @@ class MaCrossover(BarStrategy):
     """In at a crossing of two moving averages, out at the opposite one."""
 
     name = "ma_crossover"
+    about = About(
+        does="follows two moving averages that cross",
+        enters="when the mean of short_window closes crosses that of long_window: upwards long, downwards short",
+        leaves="at the opposite crossing; it does not turn the position round",
+    )
     Config = MaCrossoverConfig
 
     config: MaCrossoverConfig

@@ -33,7 +33,7 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import Range, reject
+from htbot.strategies.config import About, Meaning, Range, reject
 
 MOST_CONFIDENCE = 0.95
 RSI_MIDDLE = 50.0
@@ -47,23 +47,27 @@ class MomentumConfig(BarConfig):
     are fractions of the price: 0.02 is 2 %.
     """
 
-    bar_minutes: Annotated[int, Range(1, 1440)] = 5
-    rsi_window: Annotated[int, Range(2, 500)] = 14
-    rsi_from: Annotated[float, Range(50, 100)] = 65.0
-    rsi_strong: Annotated[float, Range(50, 100)] = 80.0
-    rsi_until: Annotated[float, Range(50, 100)] = 85.0
-    macd_fast: Annotated[int, Range(2, 500)] = 12
-    macd_slow: Annotated[int, Range(3, 1000)] = 26
-    macd_signal: Annotated[int, Range(2, 500)] = 9
-    roc_window: Annotated[int, Range(1, 500)] = 10
-    min_roc: Annotated[float, Range(0.0001, 1)] = 0.02
-    volume_ratio: Annotated[float, Range(0.01, 100)] = 1.2
-    volume_window: Annotated[int, Range(2, 500)] = 20
-    min_conditions: Annotated[int, Range(1, 4)] = 2
-    stop_loss: Annotated[float, Range(0.0001, 0.9)] = 0.02
-    take_profit: Annotated[float, Range(0.0001, 0.9)] = 0.05
-    divergence_bars: Annotated[int, Range(1, 100)] = 5
-    divergence_rsi: Annotated[float, Range(0.01, 50)] = 2.0
+    bar_minutes: Annotated[int, Range(1, 1440), Meaning("length of the bars it is meant for", "minutes")] = 5
+    rsi_window: Annotated[int, Range(2, 500), Meaning("changes in the RSI", "bars")] = 14
+    rsi_from: Annotated[float, Range(50, 100), Meaning("RSI condition begins", "RSI points")] = 65.0
+    rsi_strong: Annotated[
+        float, Range(50, 100), Meaning("full points up to it; an exhausted move is beyond it", "RSI points")
+    ] = 80.0
+    rsi_until: Annotated[float, Range(50, 100), Meaning("RSI condition ends", "RSI points")] = 85.0
+    macd_fast: Annotated[int, Range(2, 500), Meaning("span of the fast mean", "bars")] = 12
+    macd_slow: Annotated[int, Range(3, 1000), Meaning("span of the slow mean", "bars")] = 26
+    macd_signal: Annotated[int, Range(2, 500), Meaning("span of the signal", "bars")] = 9
+    roc_window: Annotated[int, Range(1, 500), Meaning("bars of the rate of change", "bars")] = 10
+    min_roc: Annotated[float, Range(0.0001, 1), Meaning("rate of change for full points", "0.01 = 1 %")] = 0.02
+    volume_ratio: Annotated[float, Range(0.01, 100), Meaning("volume over its mean that is asked for", "times")] = 1.2
+    volume_window: Annotated[int, Range(2, 500), Meaning("bars in the mean volume", "bars")] = 20
+    min_conditions: Annotated[int, Range(1, 4), Meaning("conditions that must be met", "conditions")] = 2
+    stop_loss: Annotated[float, Range(0.0001, 0.9), Meaning("stop, as a share of the price", "0.01 = 1 %")] = 0.02
+    take_profit: Annotated[float, Range(0.0001, 0.9), Meaning("target, as a share of the price", "0.01 = 1 %")] = 0.05
+    divergence_bars: Annotated[int, Range(1, 100), Meaning("bars that price and RSI are compared over", "bars")] = 5
+    divergence_rsi: Annotated[
+        float, Range(0.01, 50), Meaning("mean fall of the RSI a bar that diverges", "RSI points")
+    ] = 2.0
 
     def check(self) -> None:
         """The RSI levels rise, and the slow mean is the slower one."""
@@ -79,6 +83,11 @@ class Momentum(BarStrategy):
     """With the move while several measures of it agree."""
 
     name = "momentum"
+    about = About(
+        does="goes with a move while RSI, MACD, rate of change and volume agree on it",
+        enters="when min_conditions of the four speak for a side, with more points than for the other",
+        leaves="at its stop or target, when the move is exhausted, or when the RSI turns while the price goes on",
+    )
     Config = MomentumConfig
 
     config: MomentumConfig

@@ -31,7 +31,7 @@ from htbot.strategies.bar_strategy import (
     BarStrategy,
     Holding,
 )
-from htbot.strategies.config import Range
+from htbot.strategies.config import About, Meaning, Range
 from htbot.strategies.levels import DAY_STRENGTH, above, below, confidence, nearness, reward_to_risk
 
 
@@ -45,21 +45,36 @@ class RangeBoundConfig(BarConfig):
     """
 
     allow_short: bool = False
-    bar_minutes: Annotated[int, Range(1, 1440)] = 5
-    proximity: Annotated[float, Range(0.0001, 0.05)] = 0.001
-    stop_beyond: Annotated[float, Range(0.0001, 0.2)] = 0.005
-    exit_proximity: Annotated[float, Range(0, 0.05)] = 0.002
-    volume_confirmation: bool = True
-    volume_ratio: Annotated[float, Range(0.01, 100)] = 1.0
-    volume_window: Annotated[int, Range(2, 500)] = 20
-    min_range_proximities: Annotated[float, Range(0, 100)] = 3.0
-    min_reward_risk: Annotated[float, Range(0, 100)] = 1.5
+    bar_minutes: Annotated[int, Range(1, 1440), Meaning("length of the bars it is meant for", "minutes")] = 5
+    proximity: Annotated[
+        float, Range(0.0001, 0.05), Meaning("how near to the level an entry must be, as a share of it", "0.01 = 1 %")
+    ] = 0.001
+    stop_beyond: Annotated[
+        float, Range(0.0001, 0.2), Meaning("stop beyond the level, as a share of it", "0.01 = 1 %")
+    ] = 0.005
+    exit_proximity: Annotated[
+        float, Range(0, 0.05), Meaning("how near to the opposite level it leaves, as a share of it", "0.01 = 1 %")
+    ] = 0.002
+    volume_confirmation: Annotated[bool, Meaning("asks the volume at an entry")] = True
+    volume_ratio: Annotated[float, Range(0.01, 100), Meaning("volume over its mean that is asked for", "times")] = 1.0
+    volume_window: Annotated[int, Range(2, 500), Meaning("bars in the mean volume", "bars")] = 20
+    min_range_proximities: Annotated[float, Range(0, 100), Meaning("smallest range, in proximities", "proximities")] = (
+        3.0
+    )
+    min_reward_risk: Annotated[
+        float, Range(0, 100), Meaning("smallest distance to the target over that to the stop", "times")
+    ] = 1.5
 
 
 class RangeBound(BarStrategy):
     """In at one end of the range of the day before, out at the other."""
 
     name = "range_bound"
+    about = About(
+        does="buys at the low of the day before and sells at its high",
+        enters="at a close just above that low, on enough volume, when the range is worth it; short at the high",
+        leaves="at its stop beyond the level, at the opposite level or near it",
+    )
     Config = RangeBoundConfig
 
     config: RangeBoundConfig

@@ -17,7 +17,7 @@ from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.domain.suggestions import suggestion
 from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 from htbot.strategies.base import Strategy
-from htbot.strategies.config import StrategyConfig
+from htbot.strategies.config import About, StrategyConfig
 from htbot.strategies.level_based import LevelBased, LevelBasedConfig
 from htbot.strategies.ma_crossover import MaCrossover, MaCrossoverConfig
 from htbot.strategies.momentum import Momentum, MomentumConfig
@@ -49,6 +49,13 @@ class Entry:
     def single(self) -> bool:
         """True for a strategy that buys single options: it has no spread, and no live path."""
         return issubclass(self.strategy, StrangleMomentum)
+
+    @property
+    def about(self) -> About:
+        """What it says to people; of a file that says nothing the first line."""
+        text = sys.modules[self.strategy.__module__].__doc__ or inspect.getdoc(self.strategy) or ""
+        about: About | None = self.strategy.about
+        return about or About(text.strip().partition("\n")[0].removesuffix("."))
 
 
 STRATEGIES: dict[str, Entry] = {
@@ -103,10 +110,13 @@ def schema(name: str, catalogue: Mapping[str, Entry] = STRATEGIES) -> dict[str, 
         NotFound: no strategy has this name.
     """
     entry = _entry(name, catalogue)
+    about = entry.about
     return {
         "name": name,
         "instruments": "plain" if entry.plain else "options",
-        "description": inspect.getdoc(entry.strategy) or "",
+        "description": about.does,
+        "enters": about.enters,
+        "leaves": about.leaves,
         "settings_description": inspect.getdoc(entry.config) or "",
         "settings": entry.config.schema(),
     }

@@ -24,7 +24,7 @@ from htbot.domain.verticals import VerticalRequest
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.indicators.trend import TrendState
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
-from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, StrategyConfig, config_hash, reject
 from htbot.strategies.waiting import clock, not_flat, outside_hours
 
 STRIKES_IN_RANGE = 30
@@ -38,27 +38,59 @@ class BreakoutConfig(StrategyConfig):
     `quantity` spreads are sold per signal; dollars are for the whole trade.
     """
 
-    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS))] = "SPX"
-    bar_minutes: Annotated[int, OneOf((1, 2, 3, 5, 10, 15))] = 5
-    rsi_window: Annotated[int, Range(2, 500)] = 60
-    ema_span: Annotated[int, Range(2, 1000)] = 144
-    rsi_ema_bull: Annotated[float, Range(0, 100)] = 45.0
-    rsi_ema_bear: Annotated[float, Range(0, 100)] = 45.0
-    trend_warmup: Annotated[str, OneOf(("strict", "seeded"))] = "strict"
-    breakout_confirm: Annotated[str, OneOf(("wick", "last", "close"))] = "wick"
-    entry_start: time = time(10)
-    entry_end: time = time(15)
-    exit_time: time = time(15)
-    flat_deadline: time | None = None
-    short_index: Annotated[int, Range(0, 200)] = 1
-    long_index: Annotated[int, Range(1, 200)] = 9
-    spread_width_strikes: Annotated[int, Range(1, 199)] = 8
-    strike_range: Annotated[Decimal | None, Range(0.01, 2000)] = None
-    quantity: Annotated[int, Range(1, 100)] = 1
-    profit_target_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    stop_loss_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    pnl_basis: Annotated[str, OneOf(("mid", "natural"))] = "mid"
-    take_profit_pct_of_credit: Annotated[Decimal | None, Range(0.01, 100)] = None
+    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS)), Meaning("the underlying")] = "SPX"
+    bar_minutes: Annotated[int, OneOf((1, 2, 3, 5, 10, 15)), Meaning("length of its bars", "minutes")] = 5
+    rsi_window: Annotated[int, Range(2, 500), Meaning("changes in the RSI", "bars")] = 60
+    ema_span: Annotated[int, Range(2, 1000), Meaning("span of the mean of the RSI, which is the trend", "bars")] = 144
+    rsi_ema_bull: Annotated[float, Range(0, 100), Meaning("trend up above it", "RSI points")] = 45.0
+    rsi_ema_bear: Annotated[float, Range(0, 100), Meaning("trend down below it", "RSI points")] = 45.0
+    trend_warmup: Annotated[
+        str,
+        OneOf(("strict", "seeded")),
+        Meaning("strict: as many RSI values as the mean spans; seeded: from the first"),
+    ] = "strict"
+    breakout_confirm: Annotated[
+        str,
+        OneOf(("wick", "last", "close")),
+        Meaning("what must be beyond the level: the bar's wick, the last price, or its close"),
+    ] = "wick"
+    entry_start: Annotated[time, Meaning("first entry", "New York time")] = time(10)
+    entry_end: Annotated[time, Meaning("entries end before it", "New York time")] = time(15)
+    exit_time: Annotated[time, Meaning("closed from here on", "New York time")] = time(15)
+    flat_deadline: Annotated[
+        time | None, Meaning("closed by then; none: 15:45, SPY and QQQ 15:30", "New York time")
+    ] = None
+    short_index: Annotated[
+        int,
+        Range(0, 200),
+        Meaning("place of the strike that is sold, counted from the first out of the money as 0", "strikes"),
+    ] = 1
+    long_index: Annotated[int, Range(1, 200), Meaning("place of the strike that is bought", "strikes")] = 9
+    spread_width_strikes: Annotated[int, Range(1, 199), Meaning("strikes between the two", "strikes")] = 8
+    strike_range: Annotated[
+        Decimal | None,
+        Range(0.01, 2000),
+        Meaning("strikes so near to the price are looked at; none: 30 strikes", "points"),
+    ] = None
+    quantity: Annotated[int, Range(1, 100), Meaning("spreads of an entry", "spreads")] = 1
+    profit_target_usd: Annotated[
+        Decimal | None,
+        Range(0.01, 100_000),
+        Meaning("gain of the trade that closes it; none: SPX 400, SPY and QQQ 40", "USD"),
+    ] = None
+    stop_loss_usd: Annotated[
+        Decimal | None,
+        Range(0.01, 100_000),
+        Meaning("loss of the trade that closes it; none: SPX 200, SPY and QQQ 20", "USD"),
+    ] = None
+    pnl_basis: Annotated[
+        str, OneOf(("mid", "natural")), Meaning("prices of target and stop: mids, or what closing would really cost")
+    ] = "mid"
+    take_profit_pct_of_credit: Annotated[
+        Decimal | None,
+        Range(0.01, 100),
+        Meaning("share of the credit that closes the trade, when it is less than the target", "%"),
+    ] = None
 
     def check(self) -> None:
         """The fields agree with each other."""
@@ -110,6 +142,11 @@ class SpxBreakout:
     """The rules. Everything they read comes in as an argument; the only thing they keep is the configuration."""
 
     name = "spx_breakout"
+    about = About(
+        does="sells a credit spread of the day when the market leaves the day's range in the direction of its trend",
+        enters="once per level: above the day's high in an up trend a bull put, below its low in a down trend a call",
+        leaves="at the profit target, the stop loss, the exit time, at the latest the flat deadline",
+    )
 
     def __init__(self, config: BreakoutConfig, instance: str | None = None) -> None:
         self.config = config

@@ -22,7 +22,7 @@ from htbot.domain.errors import CallerMistake, StopTrading
 from htbot.domain.instruments import UNDERLYINGS, Right, Underlying
 from htbot.domain.orders import ExitReason
 from htbot.domain.windows import TradingHours, TradingWindow
-from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, StrategyConfig, config_hash, reject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +32,27 @@ class StrangleConfig(StrategyConfig):
     `call_index` and `put_index` count out-of-the-money strikes from 0, nearest first.
     """
 
-    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS))] = "SPX"
-    call_index: Annotated[int, Range(0, 200)] = 14
-    put_index: Annotated[int, Range(0, 200)] = 21
-    max_premium: Annotated[Decimal, Range(0.01, 1000)] = Decimal("2.00")
-    momentum_threshold: Annotated[float, Range(1, 100)] = 3.0
-    wick_ratio: Annotated[float, Range(0, 100)] = 2.0
-    bid_bar_minutes: Annotated[int, OneOf((5, 10, 15, 30))] = 15
-    entry_start: time = time(9, 31)
-    entry_end: time = time(15)
-    exit_time: time = time(15)
-    quantity: Annotated[int, Range(1, 100)] = 1
+    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS)), Meaning("the underlying")] = "SPX"
+    call_index: Annotated[
+        int, Range(0, 200), Meaning("place of the call out of the money, nearest first, counted from 0", "strikes")
+    ] = 14
+    put_index: Annotated[
+        int, Range(0, 200), Meaning("place of the put out of the money, nearest first, counted from 0", "strikes")
+    ] = 21
+    max_premium: Annotated[Decimal, Range(0.01, 1000), Meaning("the most that one unit may cost", "points")] = Decimal(
+        "2.00"
+    )
+    momentum_threshold: Annotated[
+        float, Range(1, 100), Meaning("high of a bar of bids that ends the run, in prices paid", "times")
+    ] = 3.0
+    wick_ratio: Annotated[float, Range(0, 100), Meaning("upper wick that ends it, in bodies of the bar", "bodies")] = (
+        2.0
+    )
+    bid_bar_minutes: Annotated[int, OneOf((5, 10, 15, 30)), Meaning("length of the bars of bids", "minutes")] = 15
+    entry_start: Annotated[time, Meaning("first entry", "New York time")] = time(9, 31)
+    entry_end: Annotated[time, Meaning("entries end before it", "New York time")] = time(15)
+    exit_time: Annotated[time, Meaning("sold from here on", "New York time")] = time(15)
+    quantity: Annotated[int, Range(1, 100), Meaning("options bought per side", "options")] = 1
 
     def check(self) -> None:
         """The fields agree with each other."""
@@ -150,6 +160,11 @@ class StrangleMomentum:
     """The rules; the only thing they keep is the configuration."""
 
     name = "strangle_momentum"
+    about = About(
+        does="buys a far call and a far put of the day, sells each when its price has run and turns; backtests only",
+        enters="once per side and session, at the ask, when that is at most max_premium",
+        leaves="once its bids were above momentum_threshold times the price paid and turn, or at the exit time",
+    )
 
     def __init__(self, config: StrangleConfig) -> None:
         self.config = config

@@ -25,7 +25,7 @@ from htbot.domain.trades import ExitRules
 from htbot.domain.verticals import DeltaVertical
 from htbot.domain.windows import TradingHours, TradingWindow
 from htbot.strategies.base import Answer, Fired, Look, Measures, Needs, Quiet
-from htbot.strategies.config import OneOf, Range, StrategyConfig, config_hash, reject
+from htbot.strategies.config import About, Meaning, OneOf, Range, StrategyConfig, config_hash, reject
 from htbot.strategies.waiting import not_flat, outside_hours
 
 _PERCENT = Decimal(100)
@@ -40,23 +40,41 @@ class VerticalSpreadConfig(StrategyConfig):
     `strikes_out` strikes on either side of the price are quoted; `quantity` spreads are sold, dollars are for all.
     """
 
-    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS))] = "QQQ"
-    bar_minutes: Annotated[int, OneOf((1, 2, 3, 5, 10, 15))] = 5
-    sma_short: Annotated[int, Range(1, 200)] = 20
-    sma_long: Annotated[int, Range(2, 400)] = 50
-    short_delta: Annotated[float, Range(0.02, 0.49)] = 0.30
-    long_delta: Annotated[float, Range(0.01, 0.48)] = 0.15
-    delta_tolerance: Annotated[float, Range(0.005, 0.2)] = 0.08
-    strikes_out: Annotated[int, Range(2, 60)] = 20
-    entry_start: time = time(9, 45)
-    entry_end: time = time(10, 30)
-    exit_time: time = time(15)
-    flat_deadline: time | None = None
-    quantity: Annotated[int, Range(1, 50)] = 1
-    profit_target_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    stop_loss_usd: Annotated[Decimal | None, Range(0.01, 100_000)] = None
-    take_profit_pct_of_credit: Annotated[Decimal, Range(0.01, 100)] = Decimal(50)
-    pnl_basis: Annotated[str, OneOf(("mid", "natural"))] = "mid"
+    symbol: Annotated[str, OneOf(tuple(UNDERLYINGS)), Meaning("the underlying")] = "QQQ"
+    bar_minutes: Annotated[int, OneOf((1, 2, 3, 5, 10, 15)), Meaning("length of its bars", "minutes")] = 5
+    sma_short: Annotated[int, Range(1, 200), Meaning("daily closes of the short mean", "sessions")] = 20
+    sma_long: Annotated[int, Range(2, 400), Meaning("daily closes of the long mean", "sessions")] = 50
+    short_delta: Annotated[float, Range(0.02, 0.49), Meaning("delta of the option that is sold", "delta")] = 0.30
+    long_delta: Annotated[float, Range(0.01, 0.48), Meaning("delta of the option that is bought", "delta")] = 0.15
+    delta_tolerance: Annotated[float, Range(0.005, 0.2), Meaning("how far off a delta may be", "delta")] = 0.08
+    strikes_out: Annotated[
+        int, Range(2, 60), Meaning("strikes on either side of the price that are quoted", "strikes")
+    ] = 20
+    entry_start: Annotated[time, Meaning("first entry", "New York time")] = time(9, 45)
+    entry_end: Annotated[time, Meaning("entries end before it", "New York time")] = time(10, 30)
+    exit_time: Annotated[time, Meaning("closed from here on", "New York time")] = time(15)
+    flat_deadline: Annotated[
+        time | None, Meaning("closed by then; none: 15:45, SPY and QQQ 15:30", "New York time")
+    ] = None
+    quantity: Annotated[int, Range(1, 50), Meaning("spreads of an entry", "spreads")] = 1
+    profit_target_usd: Annotated[
+        Decimal | None,
+        Range(0.01, 100_000),
+        Meaning("gain that closes the trade, and least credit; none: SPX 100, SPY and QQQ 10", "USD"),
+    ] = None
+    stop_loss_usd: Annotated[
+        Decimal | None,
+        Range(0.01, 100_000),
+        Meaning("loss of the trade that closes it; none: SPX 200, SPY and QQQ 20", "USD"),
+    ] = None
+    take_profit_pct_of_credit: Annotated[
+        Decimal,
+        Range(0.01, 100),
+        Meaning("share of the credit that closes the trade, when it is less than the target", "%"),
+    ] = Decimal(50)
+    pnl_basis: Annotated[
+        str, OneOf(("mid", "natural")), Meaning("prices of target and stop: mids, or what closing would really cost")
+    ] = "mid"
 
     def check(self) -> None:
         """The fields agree with each other."""
@@ -122,6 +140,11 @@ class VerticalSpread:
     """The rules. Daily closes are those of each session's last bar: unknown sessions are unknown, not 'Long'."""
 
     name = "vertical_spread"
+    about = About(
+        does="sells a credit spread of the day once a session, in the direction of two means of daily closes",
+        enters="from entry_start on, when options are quoted: short mean above the long a bull put, below a bear call",
+        leaves="at a share of the credit or the profit target, the stop loss, the exit time, the flat deadline",
+    )
 
     def __init__(self, config: VerticalSpreadConfig, instance: str | None = None) -> None:
         self.config = config

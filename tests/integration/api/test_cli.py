@@ -106,6 +106,65 @@ def test_strategies_are_printed_for_people(shell: Shell) -> None:
         assert "fast" in out or "ma_crossover" in out
 
 
+def test_a_type_is_explained_setting_by_setting(shell: Shell) -> None:
+    code, out, err = shell("strategies", "types", "ma_crossover")
+    assert (code, err) == (0, "")
+    told = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert "crosses that of long_window" in told["Enters"]
+    for words in ("5", "1 to 500", "bars", "closes of the short mean"):
+        assert words in told["short_window"]
+    assert ("none" in told["exit_time"], "New York time" in told["exit_time"]) == (True, True)
+    assert "HH:MM" in told["entry_start"]
+    assert "09:30 " in told["entry_start"]
+    listed = shell("strategies", "types")[1]
+    for one in parsed(shell("strategies", "types", "--json")):
+        assert one["description"] in listed
+        assert all(setting["meaning"] for setting in one["settings"]), one["name"]
+
+
+def test_a_pause_and_the_instances_stand_in_the_status(shell: Shell, traded: None) -> None:
+    shell("strategies", "add", "fast", "--type", "ma_crossover", "--symbol", "SPY", "--enable")
+    shell("strategies", "add", record.STRATEGY + ".2", "--type", "range_bound", "--symbol", "QQQ")
+    status = parsed(shell("status", "--json"))
+    assert status["scheduler"]["state"] == "running"
+    names = ("name", "type", "symbol", "mode", "enabled", "state")
+    assert [tuple(one[name] for name in names) for one in status["instances"]] == [
+        ("fast", "ma_crossover", "SPY", "observe", True, "new"),
+        (f"{record.STRATEGY}.2", "range_bound", "QQQ", "observe", False, "disabled"),
+    ]
+    code, out, _ = shell("scheduler", "pause")
+    assert code == 0
+    assert out.startswith("the scheduler is paused. Strategies are asked and every entry is refused.")
+    out = shell("status")[1]
+    assert [line for line in out.splitlines() if line.startswith("Scheduler") and "paused by cli:" in line]
+    (line,) = (line for line in out.splitlines() if line.startswith("fast"))
+    assert [word in line for word in ("ma_crossover", "SPY", "observe", "new")] == [True] * 4
+
+
+def test_an_instance_whose_trade_is_not_over_says_so(shell: Shell, traded: None, database: Database) -> None:
+    shell("strategies", "add", "held", "--type", "vertical_spread", "--symbol", "SPY")
+    with database.transaction() as session:
+        TradeRepository(session).add(record.trade(2, strategy="held"))
+    (held,) = parsed(shell("status", "--json"))["instances"]
+    assert (held["enabled"], held["state"]) == (False, "in_trade")
+
+
+def test_the_scheduler_from_the_command_line(shell: Shell) -> None:
+    assert parsed(shell("scheduler", "pause", "--key", "k1", "--json"))["state"] == "paused"
+    assert parsed(shell("scheduler", "resume", "--json"))["state"] == "running"
+    assert parsed(shell("scheduler", "pause", "--key", "k1", "--json"))["state"] == "paused"
+    assert parsed(shell("scheduler", "status", "--json"))["state"] == "running", "a key acts once"
+    assert parsed(shell("scheduler", "stop", "--json"))["state"] == "stopped"
+    code, out, err = shell("scheduler", "resume")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "start it" in err
+    code, out, _ = shell("scheduler", "status")
+    assert code == 0
+    assert "stopped by cli:" in out
+    assert "no: the scheduler is stopped" in out
+    assert parsed(shell("scheduler", "start", "--json"))["state"] == "running"
+
+
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
@@ -143,6 +202,11 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
     assert code == 0
     for words in ("Trend", "inside the day's range", "SELL 1 SPX 2022-08-26 4150P", "read_market", "Halt"):
         assert words in out
+    facts = [line.split("  ", 1) for line in out.splitlines() if line.startswith(("Trend", "Last signal"))]
+    assert [told[1].split()[0] for told in facts] == ["up", "2022-08-26"]
+    assert " up accepted: " in facts[1][1]
+    (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
+    assert signal.split()[4:8] == ["up", "4160", "4160.5", "up"]
     assert "Positions: none" in shell("positions")[1]
     for command in ("trades", "signals", "orders", "fills", "alerts", "pnl", "account"):
         assert shell(command)[0] == 0, command
@@ -173,6 +237,13 @@ def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:
     assert [line.split()[1] for line in out.splitlines() if line[:2].strip().isdigit()] == [
         "tick", "bar", "signal", "decision", "intent", "order", "fill", "position", "pnl", "alert",
     ]  # fmt: skip
+    assert len(out.splitlines()) <= 22, "two lines a step at most, and where the rest is"
+    (signal,) = (line for line in out.splitlines() if line.strip().startswith(record.STRATEGY))
+    assert [words in signal for words in ("price 4160.5", "high 4160", "low 4100.25", "rsi_ema 51.125")] == [True] * 4
+    full = shell("why", record.trade().id, "--full")[1]
+    assert [line for line in full.splitlines() if line.startswith("      open_trade: ") and "passed yes" in line]
+    assert len(full.splitlines()) > len(out.splitlines())
+    assert len(parsed(shell("why", record.trade().id, "--json"))["steps"]) == 10
     assert shell("why", "nothing")[0] == 2
     assert shell("cancel", "nothing")[0] == 2
 

@@ -27,7 +27,7 @@ def test_states_follow_each_other(api: TestClient, house: House) -> None:
     assert move(api, "resume") == (200, "running")
     assert move(api, "stop") == (200, "stopped")
     for act in ("pause", "resume"):
-        assert move(api, act) == (409, f"the scheduler is stopped: POST /api/scheduler/start, not {act}")
+        assert move(api, act) == (409, f"the scheduler is stopped: start it, there is nothing to {act}")
     assert move(api, "start") == (200, "running")
     with house.database.transaction() as session:
         acts = list(session.scalars(text("SELECT action FROM audit_log ORDER BY id")))
@@ -68,7 +68,7 @@ def test_status_says_whether_anything_can_be_entered_and_why_not(api: TestClient
     market.live.said = clock(market_time=record.NOON + timedelta(hours=5))
     assert why_not() == "the market is closed"
     move(api, "stop")
-    assert why_not() == "the scheduler is stopped by rest:first: POST /api/scheduler/start"
+    assert why_not() == "the scheduler is stopped by rest:first: htbot scheduler start, POST /api/scheduler/start"
     rows = {row["task"]: row["runs"] for row in api.get("/api/scheduler/status").json()["config"]}
     assert (rows[READ_MARKET], rows[MARK_PNL]) == (False, True)
 

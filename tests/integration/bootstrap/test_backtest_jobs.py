@@ -136,7 +136,8 @@ def test_one_that_was_started_before_a_restart_can_be_stopped(
     (folder := jobs.folder / "far").mkdir(parents=True)
     order = replace(ORDER, data=(str(endless),))
     (folder / "order.json").write_text(_told(order))
-    jobs._launch("far", folder)
+    with (folder / "log.txt").open("wb") as log:
+        jobs._processes["far"] = jobs.launch(folder, log)
     wait_for(lambda: (folder / "lock").is_file() and (folder / "lock").read_text() != "")
     restarted = BacktestJobs(jobs.folder, jobs.data, database, lambda: NOW, lambda: NOW)
     with pytest.raises(Conflict, match="one backtest at a time"):

@@ -38,7 +38,10 @@ def test_nobody_is_asked_while_it_is_stopped(database: Database, monkeypatch: py
     with database.transaction() as session:
         current = Run(record.NOON, None, "all", session, WORKER)
         for work in (look_at_market, look_at_bars, look_at_part):
-            assert work(current) == "refused: the scheduler is stopped by rest:first: POST /api/scheduler/start"
+            assert (
+                work(current)
+                == "refused: the scheduler is stopped by rest:first: htbot scheduler start, POST /api/scheduler/start"
+            )
         assert current.follow_ups == []
 
 
@@ -76,7 +79,7 @@ def test_a_pause_refuses_entries_and_a_halt_is_named_before_it(database: Databas
 
     assert halted_by() is None
     set_to(database, SchedulerState.PAUSED)
-    assert halted_by() == "the scheduler is paused by rest:first: POST /api/scheduler/resume"
+    assert halted_by() == "the scheduler is paused by rest:first: htbot scheduler resume, POST /api/scheduler/resume"
     with database.transaction() as session:
         HaltRepository(session).set(HaltRequest("test", "because", "test", record.NOON))
     assert halted_by() == "halt by test: because"

@@ -8,7 +8,7 @@ import pytest
 from tests.support import plain
 from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
 
-from htbot.alerts.message import Fact, Message, compose
+from htbot.alerts.message import Fact, Message, compose, summary_of
 from htbot.alerts.wording import connection_alert, entry_alert, error_alert, exit_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.instruments import Right
@@ -41,7 +41,7 @@ def test_entry() -> None:
         "Direction:     +1 (bull put spread)\n"
         "Underlying:    SPX at 4191.25\n"
         "Level broken:  4190.50 (above the day's high)\n"
-        "Trend:         +1\n"
+        "Trend:         up\n"
         "rsi_ema:       52.31\n"
         "Leg 1:         BUY 1 SPX 2022-08-26 4110 put, conId 12, at 1.90\n"
         "Leg 2:         SELL 1 SPX 2022-08-26 4150 put, conId 11, at 6.10\n"
@@ -63,6 +63,33 @@ def test_a_bear_entry_sells_calls() -> None:
     assert "Sold 1 SPX bear call spread, 4190/4230 call, for 4.20." in alert.text
     assert "below the day's low" in alert.text
     assert "SELL SPX 2022-08-26 4190 call, conId 11, fill not known yet" in alert.text
+
+
+def test_an_entry_by_hand_names_no_level_and_no_trend() -> None:
+    strikes = {"strike_long": 4110.0, "strike_short": 4150.0}
+    by_hand = replace(
+        signal(), level=1.0, levels=strikes, trend=0, indicators={}, reason="by hand: long 4110, short 4150"
+    )
+    told = entry_alert(trade(), by_hand, entry_fills(), AS_OF).text
+    assert "Level" not in told
+    assert "Trend" not in told
+    assert "Signal:        by hand: long 4110, short 4150\n" in told
+
+
+def test_a_level_that_is_no_high_or_low_of_the_day_was_not_broken() -> None:
+    by_means = replace(signal(), level=4020.5)
+    told = entry_alert(trade(), by_means, entry_fills(), AS_OF).text
+    assert "Level broken" not in told
+    assert "Trend:         up\n" in told
+
+
+def test_the_sentence_of_a_message_is_found_again() -> None:
+    assert summary_of(entry_alert(trade(), signal(), entry_fills(), AS_OF).text) == (
+        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20."
+    )
+    bare = Message("k", Severity.INFO, "Title", "Summary.", AS_OF, "key")
+    assert summary_of(compose(bare).text) == "Summary."
+    assert summary_of("no message of ours") == ""
 
 
 def test_exit() -> None:

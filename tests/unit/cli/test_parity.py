@@ -36,6 +36,7 @@ def summary(**changed: Any) -> dict[str, Any]:
         "differing": {},
         "divergence": None,
         "pnl": {"stack": pnl, "backtest": pnl},
+        "untraded": None,
         "inputs": {"latency_s": 0.0},
         "wall_s": {"stack": 55.9, "backtest": 2.1},
     } | changed
@@ -47,6 +48,21 @@ def test_a_day_that_went_alike_is_two_lines_of_money(capsys: pytest.CaptureFixtu
         "momentum, spx_breakout on 2026-11-19: identical; compared 3 signals, 12 fills",
         "stack     gross 590.00, commissions 14.67, net 575.33 USD, 55.9 s",
         "backtest  gross 590.00, commissions 14.67, net 575.33 USD, 2.1 s",
+    ]
+
+
+def test_a_day_without_a_trade_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    looks = [{"strategy": "momentum", "text": "warming up: 12 of 35 bars", "count": 12}]
+    show(summary(untraded={"signals": 0, "accepted": 0, "refused": [], "looks": looks}))
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "nothing was traded in the stack: no signal fired",
+        "     12 looks of momentum: warming up: 12 of 35 bars",
+    ]
+    refused = [{"strategy": "spx_breakout", "text": "minimum_credit: credit 1.10 is below 2.00", "count": 2}]
+    show(summary(untraded={"signals": 3, "accepted": 1, "refused": refused, "looks": []}))
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "nothing was traded in the stack: 3 signals, 2 refused, 1 accepted but not filled",
+        "      2 signals of spx_breakout: minimum_credit: credit 1.10 is below 2.00",
     ]
 
 

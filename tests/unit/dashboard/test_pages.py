@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,16 +31,21 @@ from htbot.dashboard.pages import (
 from htbot.dashboard.pages import strategies as strategies_page
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.reading import Reading
+from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries.lists import EvaluationView
 from htbot.persistence.queries.shapes import (
     AlertView,
+    DayMoney,
+    DayPnl,
     HaltView,
+    OpenPnl,
     OpenTradeView,
     OrderView,
     StrategyView,
     TradeLegView,
     TradeView,
 )
+from htbot.services.risk_view import RiskView
 from htbot.services.status_view import DeskStatus, StatusView
 
 NOON = datetime(2026, 3, 3, 17, tzinfo=UTC)
@@ -79,6 +84,12 @@ class Shown:
         return Reading(self.values.get(topic), 0.0 if topic in self.values else None, self.troubles.get(topic))
 
 
+def risk_view(**changes: Any) -> RiskView:
+    figures: dict[str, Any] = dict.fromkeys(one.name for one in fields(RiskView))
+    known = {"daily_loss_limit": Decimal(1000), "max_drawdown_pct": Decimal(10), "breaker_active": False}
+    return RiskView(**figures | known | changes)
+
+
 def status(**changes: Any) -> StatusView:
     known: dict[str, Any] = {
         "mode": "paper",
@@ -98,6 +109,8 @@ def status(**changes: Any) -> StatusView:
         "account": "DU1",
         "desk": DeskStatus("running", 0.1),
         "degraded": [],
+        "scheduler": SchedulerSetting(),
+        "instances": [],
         "as_of": datetime.now(UTC),
     }
     return StatusView(**known | changes)
@@ -182,7 +195,7 @@ def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
 
 def test_halts_and_old_figures_stand_above_every_page() -> None:
     halt = HaltView("halt", "dashboard", UNTRUSTED, NOON, "dashboard:hand")
-    drawn = layout.troubles(Shown({"status": status(halt=[halt])}, troubles={"pnl": "PostgreSQL is away"}))
+    drawn = layout.troubles(Shown({"status": status(halt=[halt])}, troubles={"risk": "PostgreSQL is away"}))
     assert "Trading is halted" in drawn
     assert "dashboard:hand since 12:00:00" in drawn
     assert "PostgreSQL is away" in drawn
@@ -214,6 +227,20 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert "Credit" not in drawn
     assert [f"/trades/{one}" in drawn for one in ("t-1", "t-2", "t-3")] == [True] * 3
     assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
+
+
+def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
+    closed = DayPnl(date(2026, 3, 3), 2, Decimal(30), Decimal(5), Decimal(25))
+    earned = DayMoney(closed, OpenPnl(1, Decimal(-100), None, None, None), NOON)
+    judged = risk_view(as_of=NOON - timedelta(seconds=4), daily_pnl=Decimal("-71.30"))
+    drawn = desk.day(Shown({"day": earned, "risk": judged}))
+    assert "at 12:00:00" in drawn
+    assert f"{MINUS}$75.00" in drawn.partition("</p>")[0]
+    assert f"day&#39;s P&amp;L {MINUS}$75.00, loss limit {MINUS}$1,000.00" in drawn
+    assert "71.30" not in drawn
+    assert "judged at 11:59:56" in drawn
+    unknown = replace(earned, open=replace(earned.open, mid=None))
+    assert '<p class="big"><span class="amount unknown">—' in desk.day(Shown({"day": unknown, "risk": judged}))
 
 
 def test_a_flat_desk_says_why_nothing_happens() -> None:

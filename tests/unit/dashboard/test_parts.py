@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from htbot.dashboard.parts.settings_form import trouble_of
 from htbot.dashboard.parts.trading import contract
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import NEW_YORK
+from htbot.persistence.queries.shapes import DayMoney, DayPnl, OpenPnl
 from htbot.services.day_picture import DayPicture, DayStory, EquityPoint, TradePoint
 
 OPEN = datetime(2026, 3, 3, 14, 30, tzinfo=UTC)
@@ -115,11 +117,23 @@ def test_entries_and_exits_stand_at_their_bars_with_words() -> None:
 
 def test_the_equity_curve_begins_at_zero_and_keeps_gaps() -> None:
     points = (EquityPoint(OPEN + timedelta(minutes=5), Decimal("12.5")), EquityPoint(OPEN + timedelta(minutes=6), None))
-    series = charts.equity_series(picture(), DayStory(equity=points), NEW_YORK)
+    series = charts.equity_series(picture(), DayStory(equity=points), None, NEW_YORK)
     at = charts.wall_ms(OPEN, NEW_YORK)
     assert [(one[0] - at) // 60_000 for one in series] == [0, 5, 5, 6, 12]
     assert [one[1] for one in series] == [0.0, 0.0, 12.5, None, None]
-    assert charts.equity_series(picture(), DayStory(), NEW_YORK) == charts.equity_series(None, None, NEW_YORK) == []
+    assert charts.equity_series(picture(), DayStory(), None, NEW_YORK) == []
+    assert charts.equity_series(None, None, None, NEW_YORK) == []
+
+
+def test_the_equity_curve_ends_with_what_the_day_is_worth_now() -> None:
+    story = DayStory(equity=(EquityPoint(OPEN + timedelta(minutes=5), Decimal("12.5")),))
+    closed = DayPnl(date(2026, 3, 3), 1, Decimal(12), Decimal(2), Decimal(10))
+    now = DayMoney(closed, OpenPnl(1, Decimal(5), None, None, None), OPEN + timedelta(minutes=11))
+    at = charts.wall_ms(OPEN, NEW_YORK)
+    last = charts.equity_series(picture(), story, now, NEW_YORK)[-1]
+    assert ((last[0] - at) // 60_000, last[1]) == (11, 15.0)
+    older = replace(now, as_of=OPEN + timedelta(minutes=4))
+    assert charts.equity_series(picture(), story, older, NEW_YORK)[-1][1] == 12.5
 
 
 def test_wall_time_is_that_of_the_zone() -> None:

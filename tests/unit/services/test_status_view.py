@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries.shapes import OpenTradeView
 from htbot.services.desk_view import DeskView
 from htbot.services.status_view import StoredStatus, status_of
@@ -47,7 +48,7 @@ def held(name: str) -> OpenTradeView:
 
 @pytest.mark.parametrize("names", [(), ("t-1",), ("t-1", "t-2", "t-3")])
 def test_every_open_trade_is_in_the_status_and_the_oldest_by_itself(names: tuple[str, ...]) -> None:
-    stored = StoredStatus("DU1", [], [held(name) for name in names], [], [], [], NOON, [])
+    stored = StoredStatus("DU1", [], [held(name) for name in names], [], [], [], NOON, [], SchedulerSetting(), [])
     view = status_of("paper", DeskView("unknown", "unknown"), stored, [])
     assert [trade.id for trade in view.trades] == list(names)
     assert view.open_trades == len(names)

@@ -146,7 +146,8 @@ def test_the_schema_of_a_strategy_is_json(name: str) -> None:
     assert told["name"] == name
     assert told["instruments"] == ("plain" if catalogue[name].plain else "options")
     assert (told["instruments"] == "options") == (name in {"spx_breakout", "vertical_spread", "strangle_momentum"})
-    assert told["description"]
+    assert all(told[part] for part in ("description", "enters", "leaves"))
+    assert all(setting["meaning"] for setting in told["settings"])
     assert told["settings_description"].startswith("Settings of " if told["instruments"] == "plain" else "")
     assert [field["name"] for field in told["settings"]] == list(catalogue[name].config().as_fields())
 
@@ -155,6 +156,7 @@ def test_what_the_schema_says_of_a_setting() -> None:
     fields = {field["name"]: field for field in create_bar("ma_crossover").config.schema()}
     assert fields["short_window"] == {
         "name": "short_window", "type": "integer", "optional": False, "default": 5, "low": 1, "high": 500,
+        "meaning": "closes of the short mean", "unit": "bars",
     }  # fmt: skip
     assert fields["confidence_mode"]["choices"] == ["raw", "normalised"]
     assert fields["confidence_mode"]["type"] == "text"

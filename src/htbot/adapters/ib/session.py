@@ -309,6 +309,17 @@ class IbSession:
         if ticker is not None and ticker.contract is not None:
             self._ib.cancelMktData(ticker.contract)
 
+    def renew(self, contract_id: int) -> None:
+        """Ask for the quotes of a streamed contract anew: a line that lives answers with those that stand.
+
+        Until it does, the ones before are told.
+        """
+        query = self._tickers[contract_id].contract
+        if query is not None:
+            self._ib.cancelMktData(query)
+            borrowing = _SHORTABLE if contract_id in self._borrowing else ""
+            self._tickers[contract_id] = self._ib.reqMktData(query, borrowing)
+
     def shortable(self, contract_id: int) -> float | None:
         """Shares of a streamed stock that can be borrowed; None while the broker has not told."""
         ticker = self._tickers.get(contract_id)

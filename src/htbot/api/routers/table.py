@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from htbot.api.routers import (
+    admin,
+    backtests,
     board,
     control,
     documentation,
@@ -36,6 +38,8 @@ ROUTERS = (
     sync.router,
     execution.router,
     trading.router,
+    backtests.router,
+    admin.router,
     prices.router,
     monitoring.router,
     freqtrade.router,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Strike = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=12, decimal_places=4, allow_inf_nan=False)]
@@ -62,6 +62,30 @@ class SettleBody(Request):
     model_config = shown(price="4148.50")
 
     price: Strike
+
+
+class ManualCloseBody(Request):
+    """What is to be closed: trades, an account, or with `close_all` everything.
+
+    `pin` and `reason` are what the seed's clients send. An exit waits for no number (RULINGS 14), and the audit log has
+    who closed: neither is looked at.
+    """
+
+    model_config = shown(position_ids=["spx_breakout-DU4725551-20261119-1"])
+
+    follower_id: Word | None = None
+    close_all: bool = False
+    position_ids: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]], Field(max_length=50)
+    ] = Field(default_factory=list)
+    pin: Annotated[SecretStr, Field(max_length=64)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if [self.follower_id is not None, self.close_all, bool(self.position_ids)].count(True) != 1:
+            raise ValueError("name one of follower_id, position_ids and close_all")
+        return self
 
 
 class PinBody(Request):

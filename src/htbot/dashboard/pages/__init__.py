@@ -42,7 +42,7 @@ class Page:
 EVERYWHERE = ("status", "scheduler", "broker")
 """Topics that each page watches, for its banner."""
 PAGES = (
-    Page("desk", "/", "Desk", "d", ("pnl", "risk", "positions", "picture", "story", "trades")),
+    Page("desk", "/", "Desk", "d", ("day", "risk", "positions", "picture", "story", "trades")),
     Page("chart", "/chart", "Chart", "c", ("picture", "story")),
     Page("signals", "/signals", "Signals", "s", ("fired", "cycles")),
     Page("orders", "/orders", "Orders", "o", ("orders", "ladders", "fills")),

@@ -24,7 +24,8 @@ from htbot.dashboard.parts.markup import (
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import both_prices, contract, entry_price, leg_name, trade_link, trade_name
-from htbot.persistence.queries.shapes import OpenTradeView, PositionView, TradeView
+from htbot.persistence.queries.shapes import DayMoney, OpenTradeView, PositionView, TradeView
+from htbot.services.risk_view import RiskView
 from htbot.services.status_view import StatusView
 
 if TYPE_CHECKING:
@@ -147,21 +148,24 @@ def _waits(status: StatusView) -> str:
 
 
 def day(screen: Screen) -> Markup:
-    """What the day has earned, and how far it is from where trading stops."""
-    pnl, risk = screen.value("pnl"), screen.value("risk")
-    head = tag("h2", "Day")
-    if pnl is None or risk is None:
-        return join(head, empty("Not known yet."))
-    total = risk.daily_pnl
+    """What the day has earned at one instant; below it what the breaker has judged at its own."""
+    money_of: DayMoney | None = screen.value("day")
+    risk: RiskView | None = screen.value("risk")
+    if money_of is None or risk is None:
+        return join(tag("h2", "Day"), empty("Not known yet."))
+    closed, still_open = money_of.closed, money_of.open
     return join(
-        head,
-        tag("p", amount(total), cls="big"),
-        gauges.day(total, risk.daily_loss_limit),
+        tag("h2", "Day ", tag("span", f"at {screen.look.clock(money_of.as_of)}", cls="note")),
+        tag("p", amount(money_of.total), cls="big"),
+        gauges.day(money_of.total, risk.daily_loss_limit),
         facts(
-            fact("Closed, net", amount(pnl.day.net), f"{whole(pnl.day.trades)} trades"),
-            fact("Open, at mid", amount(pnl.open.mid), f"{whole(pnl.open.trades)} open"),
-            fact("Commissions", money(pnl.day.commissions)),
-            fact("May still lose", money(risk.remaining), "then the breaker trips"),
+            fact("Closed, net", amount(closed.net), f"{whole(closed.trades)} trades"),
+            fact("Open, at mid", amount(still_open.mid), f"{whole(still_open.trades)} open"),
+            fact("Commissions", money(closed.commissions), "of closed trades"),
+        ),
+        tag("h2", "Breaker ", tag("span", f"judged at {screen.look.clock(risk.as_of)}", cls="note"), cls="between"),
+        facts(
+            fact("May still lose", money(risk.remaining), "then it trips"),
             fact("Equity", money(risk.equity)),
             fact("Drawdown", percent(risk.drawdown_pct), f"limit {percent(risk.max_drawdown_pct)}"),
         ),
@@ -218,8 +222,10 @@ def positions(screen: Screen) -> Markup:
 
 def _position(position: PositionView) -> tuple[object, ...]:
     side = "long" if position.quantity > 0 else "short"
+    name = contract(position.symbol, None, position.strike, position.right)
+    expiry = tag("span", f"expires {position.expiry}", cls="note under-name") if position.expiry else None
     return (
-        contract(position.symbol, position.expiry, position.strike, position.right),
+        join(name, expiry),
         join(tag("span", f"{side} ", cls="note"), whole(position.quantity, sign=True)),
         price(position.avg_price),
         price(position.mark),
@@ -236,7 +242,11 @@ def events(screen: Screen) -> Markup:
             "li",
             tag("time", screen.look.clock(event.ts) + ("" if event.clock == "market" else f" {event.clock}")),
             badge(event.severity.lower(), event.severity.lower()),
-            tag("span", event.subject.removeprefix("HTBot Alert: ")),
+            tag(
+                "span",
+                event.subject.removeprefix("HTBot Alert: "),
+                tag("span", event.summary, cls="note") if event.summary else None,
+            ),
         )
         for event in recent
     ]

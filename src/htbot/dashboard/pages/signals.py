@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from htbot.dashboard.parts.markup import Column, Row, badge, direction, empty, f
 from htbot.dashboard.parts.numbers import price, whole
 from htbot.dashboard.parts.rules import gate
 from htbot.dashboard.session import PATH
+from htbot.domain.reasons import kind_of
 from htbot.persistence.queries.lists import EvaluationView
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _CYCLES = (
     Column("Low", number=True, minor=True),
     Column("Why not", wide=True),
 )
-_NUMBERS = re.compile(r"[\d.,:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
         direction(signal.direction),
         outcome,
         price(signal.price),
-        price(signal.level),
+        price(signal.broken),
         signal.reason,
         tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}") if view.outcomes else "none asked",
     )
@@ -103,7 +102,7 @@ def decision(screen: Screen) -> Markup:
     signal = view.signal
     told = facts(
         fact("Signal", direction(signal.direction), screen.look.moment(signal.ts)),
-        fact("Price", price(signal.price), f"level {price(signal.level)}"),
+        fact("Price", price(signal.price), None if signal.broken is None else f"level {price(signal.broken)}"),
         fact("Trend", direction(signal.trend)),
         fact("Trigger", signal.trigger, cls="broad"),
     )
@@ -150,4 +149,4 @@ def stretches(newest_first: Iterable[EvaluationView]) -> list[Stretch]:
 
 
 def _kind(view: EvaluationView) -> tuple[int, str]:
-    return view.trend, _NUMBERS.sub("", view.why_not or "")
+    return view.trend, kind_of(view.why_not or "")

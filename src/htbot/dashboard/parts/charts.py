@@ -15,6 +15,7 @@ from nicegui import ui
 
 from htbot.dashboard.parts.numbers import money, words
 from htbot.domain.bars import Bar
+from htbot.persistence.queries.shapes import DayMoney
 from htbot.services.day_picture import DayPicture, DayStory, TradePoint
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def wall_ms(at: datetime, zone: tzinfo) -> int:
 # --- the day's P&L --------------------------------------------------------------------------------------------------
 
 
-def equity_series(picture: DayPicture | None, story: DayStory | None, zone: tzinfo) -> list[list[Any]]:
-    """Points of the curve: clock and dollars; null where it is unknown."""
+def equity_series(
+    picture: DayPicture | None, story: DayStory | None, now: DayMoney | None, zone: tzinfo
+) -> list[list[Any]]:
+    """Points of the curve: clock and dollars; null where it is unknown. It ends with what the day is worth now."""
     if picture is None or story is None:
         return []
     points: list[list[Any]] = [
@@ -46,9 +49,12 @@ def equity_series(picture: DayPicture | None, story: DayStory | None, zone: tzin
     ]
     if not points or picture.as_of is None or picture.opens is None:
         return points
-    until = max(picture.as_of, story.equity[-1].at)
+    last = story.equity[-1].at
+    end = [wall_ms(max(picture.as_of, last), zone), points[-1][1]]
+    if now is not None and now.as_of is not None and now.as_of >= last and now.total is not None:
+        end = [wall_ms(now.as_of, zone), float(now.total)]
     start = [[wall_ms(picture.opens, zone), 0.0], [points[0][0], 0.0]]
-    return [*start, *points, [wall_ms(until, zone), points[-1][1]]]
+    return [*start, *points, end]
 
 
 def _equity_options(
@@ -94,13 +100,13 @@ def equity(screen: Screen) -> None:
 def _equity(screen: Screen) -> None:
     zone = screen.look.zone
     picture, risk = screen.value("picture"), screen.value("risk")
-    shown = equity_series(picture, screen.value("story"), zone)
+    shown = equity_series(picture, screen.value("story"), screen.value("day"), zone)
     options = _equity_options(picture, shown, zone, None if risk is None else float(risk.daily_loss_limit))
     chart = ui.echart(options).classes("drawn equity").props('role="img" aria-label="P&L of the day over time"')
 
     def follow() -> None:
         nonlocal shown
-        data = equity_series(screen.value("picture"), screen.value("story"), zone)
+        data = equity_series(screen.value("picture"), screen.value("story"), screen.value("day"), zone)
         if data != shown:
             shown = data
             chart.run_chart_method("setOption", {"series": [{"id": "pnl", "data": data}]})

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from htbot.dashboard.parts import numbers
+from htbot.domain.signals import TREND_WORDS
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+_ARROWS = {1: "↑", 0: "→", -1: "↓"}
 Part = object
 
 
@@ -54,7 +56,7 @@ def amount(value: numbers.Number | None, *, cents: bool = True) -> Markup:
 
 def direction(value: int) -> Markup:
     """The side of a signal or a trend, in a word with an arrow."""
-    word, sign = {1: ("up", "↑"), -1: ("down", "↓")}.get(value, ("none", "·"))
+    word, sign = TREND_WORDS[value], _ARROWS[value]
     return tag("span", tag("span", sign, aria_hidden="true"), f" {word}", cls=f"direction {word}")
 
 

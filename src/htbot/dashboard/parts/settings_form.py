@@ -60,6 +60,15 @@ def text_of(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def hint_of(setting: Setting) -> str:
+    """What it is, what counts when nothing is given, and what may be given: a choice is made from those there are."""
+    said = ", ".join(part for part in (setting["meaning"], setting["unit"]) if part)
+    typed = "choices" not in setting and setting["type"] != "boolean"
+    return "; ".join(
+        part for part in (said, f"default {default_of(setting)}{_range(setting)}" if typed else "") if part
+    )
+
+
 @dataclass
 class SettingsForm:
     """Fields of one type of strategy, in the NiceGUI element that is open; only what is filled in is given."""
@@ -76,14 +85,17 @@ class SettingsForm:
 
     def _field(self, setting: Setting) -> ValueElement[Any]:
         name, label = setting["name"], label_of(setting)
-        place = "New York, " if setting["type"] == "time" else ""
-        value, hint = text_of(self.values.get(name)), f"{place}default {default_of(setting)}{_range(setting)}"
+        value = text_of(self.values.get(name))
+        made: ui.select | ui.input
         choices = ["true", "false"] if setting["type"] == "boolean" else setting.get("choices")
         if choices is not None:
             options = {"": f"default: {default_of(setting)}"} | {str(one): words(str(one)) for one in choices}
-            return ui.select(options, value=value, label=label).props("outlined dense options-dense")
-        check: Callable[[Any], str | None] = lambda text: trouble_of(setting, str(text or ""))  # noqa: E731
-        return ui.input(label, value=value, validation=check).props(f'outlined dense hint="{hint}"')
+            made = ui.select(options, value=value, label=label).props("outlined dense options-dense")
+        else:
+            check: Callable[[Any], str | None] = lambda text: trouble_of(setting, str(text or ""))  # noqa: E731
+            made = ui.input(label, value=value, validation=check).props("outlined dense")
+        made.props["hint"] = hint_of(setting)
+        return made
 
     def fits(self) -> bool:
         """Whether each field does."""

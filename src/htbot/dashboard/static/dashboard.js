@@ -61,11 +61,18 @@ function htbotMoney(value) {
     document.getElementById("shell")?.remove();
   }).observe(app, { childList: true });
 
+  // The header may wrap, and the navigation begins where it ends.
+  const measured = new ResizeObserver(([header]) => {
+    const height = header.borderBoxSize[0].blockSize;
+    document.documentElement.style.setProperty("--below", `${height}px`);
+  });
+
   // On a phone the navigation scrolls: show where we are, once the page has been put together.
   const here = setInterval(() => {
     const link = document.querySelector("nav.side a[aria-current]");
     if (!link) return;
     clearInterval(here);
+    measured.observe(document.querySelector("header.top"));
     link.closest("nav").scrollLeft = link.offsetLeft - link.closest("nav").clientWidth / 2;
   }, 50);
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from htbot.domain.signals import broken_level
+
 
 @dataclass(frozen=True, slots=True)
 class SignalView:
@@ -35,6 +37,11 @@ class SignalView:
     trigger: str
     refused_by: str | None
     action: str = "enter"
+
+    @property
+    def broken(self) -> float | None:
+        """The high or low of the day that it broke; None where `level` is no such price."""
+        return broken_level(self.direction, self.level, self.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +219,25 @@ class PnlView:
 
 
 @dataclass(frozen=True, slots=True)
+class DayMoney:
+    """A day at one instant: what is closed net, what is open at mid before its commissions, and both together.
+
+    `as_of` is the market time of it, that of the oldest mark while something is open; an unknown part makes the sum
+    unknown.
+    """
+
+    closed: DayPnl
+    open: OpenPnl
+    as_of: datetime | None
+
+    @property
+    def total(self) -> Decimal | None:
+        """Both together, in dollars."""
+        known = self.closed.net is not None and self.open.mid is not None
+        return self.closed.net + self.open.mid if known else None  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """An account as the broker last told it."""
 
@@ -262,6 +288,24 @@ class StrategyView:
     why_not: str | None
     as_of: datetime
     indicators: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """An instance and its last look at market time `as_of`; `why_not` null beside a time: a signal fired.
+
+    `state` is in_trade (its trade is not over), disabled, new (not looked at yet) or flat, the first that is true.
+    """
+
+    name: str
+    type: str
+    symbol: str
+    minutes: int
+    mode: str
+    enabled: bool
+    state: str
+    as_of: datetime | None
+    why_not: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -203,12 +205,26 @@ def last_day(session: Session, account: str | None = None) -> date | None:
 
 def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
     """Sum over the trades of a session that are closed."""
-    query = select(TradeRow).where(TradeRow.session == day, TradeRow.state == TradeState.CLOSED)
+    return _day_of(day, _closed(session, TradeRow.session == day, account))
+
+
+def days_pnl(session: Session, year: int, month: int, account: str | None = None) -> list[DayPnl]:
+    """The same for each session of a month that has a closed trade, in order."""
+    first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
+    rows = _closed(session, TradeRow.session.between(first, last), account)
+    return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: row.session)]
+
+
+def _closed(session: Session, which: ColumnElement[bool], account: str | None) -> Sequence[TradeRow]:
+    query = select(TradeRow).where(which, TradeRow.state == TradeState.CLOSED).order_by(TradeRow.session)
     if account is not None:
         query = query.where(TradeRow.account == account)
-    rows = session.scalars(query).all()
-    gross = _total([row.gross_pnl_usd for row in rows])
-    commissions = _total([row.commissions_usd for row in rows])
+    return session.scalars(query).all()
+
+
+def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
+    gross = sum_of([row.gross_pnl_usd for row in rows])
+    commissions = sum_of([row.commissions_usd for row in rows])
     net = None if gross is None or commissions is None else plain_money(gross - commissions)
     return DayPnl(day, len(rows), gross, commissions, net)
 
@@ -218,14 +234,14 @@ def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
     filled = [view for view in views if view.maximum_loss is not None]
     return OpenPnl(
         trades=len(views),
-        mid=_total([view.pnl_mid for view in filled]),
-        natural=_total([view.pnl_natural for view in filled]),
-        maximum_loss=_total([view.maximum_loss for view in filled]),
+        mid=sum_of([view.pnl_mid for view in filled]),
+        natural=sum_of([view.pnl_natural for view in filled]),
+        maximum_loss=sum_of([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
     )
 
 
-def _total(parts: Sequence[Decimal | None]) -> Decimal | None:
+def sum_of(parts: Sequence[Decimal | None]) -> Decimal | None:
     """The sum, unknown as soon as one part is."""
     known = [part for part in parts if part is not None]
     return plain_money(sum(known, Decimal(0))) if len(known) == len(parts) else None

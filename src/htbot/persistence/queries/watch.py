@@ -15,15 +15,20 @@ from htbot.persistence.queries.shapes import (
     AlertView,
     CommandView,
     HaltView,
+    InstanceStatus,
     StrategyView,
     TaskView,
 )
 from htbot.persistence.queries.trading import signal_view
+from htbot.persistence.records import StrategyInstance
+from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
 from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 from htbot.persistence.rows.tasks import TaskRunRow
+from htbot.persistence.rows.trades import TradeRow
+from htbot.persistence.states import LIVE_TRADE_STATES
 
 # Name by name down the index, however many evaluations there are.
 _EVALUATED = text(
@@ -74,6 +79,29 @@ def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
         why_not=row.why_not,
         as_of=row.as_of,
         indicators=row.indicators,
+    )
+
+
+def instances(session: Session) -> list[InstanceStatus]:
+    """Every instance by name, as it is set and as it stands."""
+    found = StrategyRepository(session).all()
+    said = EvaluationRepository(session).last_words(one.name for one in found)
+    holding = set(session.scalars(select(TradeRow.strategy).where(TradeRow.state.in_(LIVE_TRADE_STATES)).distinct()))
+    return [_instance(one, *said.get(one.name, (None, None)), holds=one.name in holding) for one in found]
+
+
+def _instance(one: StrategyInstance, as_of: datetime | None, why_not: str | None, *, holds: bool) -> InstanceStatus:
+    checks = ((holds, "in_trade"), (not one.enabled, "disabled"), (as_of is None, "new"))
+    return InstanceStatus(
+        name=one.name,
+        type=one.type,
+        symbol=one.symbol,
+        minutes=one.minutes,
+        mode=one.mode,
+        enabled=one.enabled,
+        state=next((state for met, state in checks if met), "flat"),
+        as_of=as_of,
+        why_not=why_not,
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from htbot.domain.orders import IntentState, Purpose
 from htbot.domain.trades import plain_money
-from htbot.persistence.codecs import plain
+from htbot.persistence.codecs import legs_from_json, plain
 from htbot.persistence.queries.ladders import ladders
 from htbot.persistence.queries.shapes import Step, WhyView
 from htbot.persistence.queries.trades import leg_prices, trade_view
@@ -72,7 +72,11 @@ def _ticks(session: Session, trade: TradeRow) -> Step:
         .order_by(TickRow.con_id, TickRow.as_of.desc())
     )
     rows = session.scalars(query).all()
-    values = {str(row.con_id): _values(row, "as_of", "bid", "ask", "modelled") for row in rows}
+    named = {leg.con_id: leg.described for leg in legs_from_json(trade.legs)}
+    values = {
+        str(row.con_id): {"contract": named[row.con_id], **_values(row, "as_of", "bid", "ask", "modelled")}
+        for row in rows
+    }
     newest = max((row.as_of for row in rows), default=None)
     return Step("tick", newest, f"{len(rows)} of {len(con_ids)} legs have a stored quote", values)
 
@@ -175,7 +179,8 @@ def _positions(session: Session, trade: TradeRow) -> Step:
     query = select(PositionRow).where(PositionRow.account == trade.account, PositionRow.con_id.in_(con_ids))
     rows = session.scalars(query.order_by(PositionRow.con_id)).all()
     fields = ("quantity", "average_price", "realized_usd", "commissions_usd", "as_of")
-    values = {str(row.con_id): _values(row, *fields) for row in rows}
+    named = {leg.con_id: leg.described for leg in legs_from_json(trade.legs)}
+    values = {str(row.con_id): {"contract": named[row.con_id], **_values(row, *fields)} for row in rows}
     held = ", ".join(f"{row.quantity:+d} {row.symbol}" for row in rows if row.quantity)
     return Step("position", _first(row.as_of for row in rows), held or "flat", values)
 

@@ -12,8 +12,9 @@ from htbot import __version__
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import Trade, plain_money
 from htbot.marketdata.snapshot import OpenBar, Snapshot
+from htbot.persistence.queries import trades as trade_queries
 from htbot.persistence.queries.closes import LastClose
-from htbot.persistence.queries.shapes import HaltView, OpenTradeView, PositionView, TaskView
+from htbot.persistence.queries.shapes import DayMoney, HaltView, OpenTradeView, PositionView, TaskView
 from htbot.portfolio.marks import mark_spread
 from htbot.portfolio.pnl import open_pnl
 from htbot.services.board.board import Topic
@@ -40,6 +41,12 @@ class Picture:
     def as_of(self) -> datetime | None:
         """Market time that the desk told last."""
         return None if self.live.desk.clock is None else self.live.desk.clock.market_time
+
+    @property
+    def day(self) -> DayMoney:
+        """The day's money of this moment: closed trades and marks are those of this picture, and of no other."""
+        told = [trade.marked_at for trade in self.open_trades if trade.marked_at is not None]
+        return DayMoney(self.record.closed, trade_queries.open_pnl(self.open_trades), min(told, default=self.as_of))
 
 
 def picture_of(

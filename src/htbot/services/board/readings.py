@@ -17,12 +17,12 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.queries import trading, watch
 from htbot.persistence.queries.closes import LastClose, last_close
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import AccountView, HaltView, PnlView, PositionView
+from htbot.persistence.queries.shapes import AccountView, DayPnl, HaltView, PnlView, PositionView
 from htbot.persistence.repositories import TradeRepository
 from htbot.services.board.board import Topic
 from htbot.services.board.deltas import State, plain
 from htbot.services.desk_view import REDIS_AWAY, DeskView, look
-from htbot.services.queries import Queries, Sources
+from htbot.services.queries import Queries, Sources, closed_of
 from htbot.services.risk_view import RiskView, risk_of
 from htbot.services.status_view import StoredStatus, stored_status
 
@@ -55,7 +55,8 @@ class Money:
 class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
-    `trades` are those that are not over, to be marked at the quotes of the moment.
+    `closed` is what the day's closed trades have come to, `trades` are those that are not over, to be marked at the
+    quotes of the moment.
     `money`, `closes` and `rows` (states of topics that are lists of rows) are there for the topics that were wanted.
     """
 
@@ -66,6 +67,7 @@ class RecordReading:
     read_at: datetime
     status: StoredStatus
     positions: list[PositionView]
+    closed: DayPnl
     trades: Mapping[str, Trade] = field(default_factory=dict)
     closes: Mapping[str, LastClose | None] = field(default_factory=dict)
     money: Money | None = None
@@ -132,6 +134,7 @@ class Readings:
                 read_at=host_now,
                 status=stored_status(session, account, live.desk.market_time, host_now, self._sources.degraded()),
                 positions=trading.positions(session, account),
+                closed=closed_of(session, account, None, live.desk),
                 trades={trade.id: trade for trade in TradeRepository(session).unfinished(account or "")},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
                 money=self._money(session, live.desk, account) if Topic.PORTFOLIO in wanted else None,

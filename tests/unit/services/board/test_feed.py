@@ -17,8 +17,9 @@ from tests.support.people import HOST_NOW, chain, clock
 from tests.support.waiting import PATIENCE_S
 
 from htbot.domain.errors import Retryable
+from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries.closes import LastClose
-from htbot.persistence.queries.shapes import HaltView, PositionView, TaskView
+from htbot.persistence.queries.shapes import DayPnl, HaltView, PositionView, TaskView
 from htbot.services.board.board import Board, Topic
 from htbot.services.board.feed import Feed, Pace
 from htbot.services.board.readings import LiveReading, RecordReading
@@ -76,6 +77,8 @@ class Told:
             recent=[],
             read_at=HOST_NOW,
             degraded=[],
+            scheduler=SchedulerSetting(),
+            instances=[],
         )
         rows = {topic: {"a": self.read} for topic in wanted if topic is Topic.ORDERS}
         closes = {"SPX": LastClose(record.DAY, 4000.0)}
@@ -87,6 +90,7 @@ class Told:
             read_at=HOST_NOW,
             status=stored,
             positions=[HELD],
+            closed=DayPnl(record.DAY, 0, Decimal(0), Decimal(0), Decimal(0)),
             closes=closes,
             rows=rows,
         )

@@ -7,12 +7,16 @@ from decimal import Decimal
 
 import pytest
 from tests.support import record
-from tests.support.people import chain
+from tests.support.people import HOST_NOW, chain, clock
 
 from htbot.domain.quotes import Quote
+from htbot.domain.scheduler import SchedulerSetting
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.queries.shapes import OpenTradeView
-from htbot.services.board.picture import at_market
+from htbot.persistence.queries.shapes import DayPnl, OpenTradeView
+from htbot.services.board.picture import at_market, picture_of
+from htbot.services.board.readings import LiveReading, RecordReading
+from htbot.services.desk_view import DeskView
+from htbot.services.status_view import StoredStatus
 
 TRADE = record.trade(credit=Decimal("4.30"))
 VIEW = OpenTradeView(
@@ -50,6 +54,32 @@ def ticker(
         record.LONG.con_id: Quote(record.LONG.con_id, at, *long, 1, 1),
     }
     return replace(chain(), as_of=at, quotes=quotes)
+
+
+def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
+    closed = DayPnl(record.DAY, 1, Decimal(40), Decimal("2.50"), Decimal("37.50"))
+    view = replace(VIEW, maximum_loss=Decimal(3570))
+    stored = StoredStatus(None, [], [view, replace(view, id="other")], [], [], [], HOST_NOW, [], SchedulerSetting(), [])
+    read = RecordReading(
+        version="1",
+        wanted=frozenset(),
+        account=record.ACCOUNT,
+        told_at=HOST_NOW,
+        read_at=HOST_NOW,
+        status=stored,
+        positions=[],
+        closed=closed,
+        trades={TRADE.id: TRADE},
+    )
+    said = clock(market_time=record.at(4))
+    quoted = ticker(4, (6.10, 6.30), (1.90, 2.00))
+    live = LiveReading(DeskView("running", "connected", said, said.market_time), True, {"SPX": quoted})
+    seen = picture_of(live, read, [], ("paper", HOST_NOW), away=False)
+    assert [trade.pnl_mid for trade in seen.open_trades] == [Decimal("5.00"), Decimal("40.00")]
+    assert (seen.day.closed, seen.day.open.mid, seen.day.total) == (closed, Decimal(45), Decimal("82.50"))
+    assert seen.day.as_of == record.at(3), "the oldest mark, of the one that has no newer quotes"
+    flat = picture_of(live, replace(read, status=replace(stored, open_trades=[])), [], ("paper", HOST_NOW), away=False)
+    assert (flat.day.total, flat.day.as_of) == (Decimal("37.50"), record.at(4))
 
 
 def test_newer_quotes_mark_it() -> None:
