@@ -40,7 +40,8 @@ from htbot.domain.sessions import Session
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import SessionRepository, StrategyRepository, TaskRunRepository
-from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_evaluator import BarEvaluator
+from htbot.services.bar_look import Look
 from htbot.strategies.registry import create_bar
 
 LIMIT_S, LIMIT_SYMBOLS = 10.0, 1000

@@ -1,5 +1,5 @@
-"""One trading day through the whole stack, strategy 1 and every strategy on shares in it: the rules hold on what it
-left, the same day goes the same way twice, and a backtest goes that way too (RULINGS 40: one stack day for all)."""
+"""One trading day through the whole stack, every strategy that it runs in it: the rules hold on what it left, the same
+day goes the same way twice, and a backtest goes that way too (RULINGS 40: one stack day for all)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ SYMBOLS = {
     "momentum": "AAPL",
     "plain_breakout": "MSFT",
     "range_bound": "NVDA",
+    "vertical_spread": "QQQ",
 }
-# Strategies on shares enter within ten minutes and are out five minutes later: while a stop stands at the
+# All but strategy 1 enter within ten minutes and are out five minutes later: while a stop stands at the
 # gateway an instant comes every five seconds.
 SETTINGS = {
     "entry_start": "10:00",
@@ -52,6 +53,9 @@ SETTINGS = {
     "range_bound.proximity": "0.02",
     "range_bound.volume_confirmation": "false",
     "range_bound.min_range_proximities": "0",
+    "vertical_spread.sma_short": "1",
+    "vertical_spread.sma_long": "2",
+    "vertical_spread.strikes_out": "8",
 }
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -72,11 +76,11 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
     second = run(options)
 
     assert first.journal == second.journal
-    assert {row.of for row in first.record.rows.trades} == set(names), (
+    assert {row.of for row in first.record.rows.trades} == set(cast.names), (
         "each has a trade, also on a newcomer's first day"
     )
     check_day(played(first.summary, data, Rules(), tmp_path))
-    check_parity(first, names)
+    check_parity(first, cast.names)
 
 
 def check_parity(day: DemoResult, names: list[str]) -> None:

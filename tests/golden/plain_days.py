@@ -20,6 +20,7 @@ from tests.golden.parity_days import FOLDER, lines
 from tests.support.shared_data import shared_file
 
 from htbot.backtest.plain_request import PlainRequest, Seat
+from htbot.backtest.terms import Terms
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import BEFORE_OPEN, DemoOptions, run
 from htbot.bootstrap.limits import breaker_limits, plain_limits
@@ -64,16 +65,18 @@ def request_of(played: dict[str, Any], folder: Path) -> tuple[PlainRequest, Sess
     ]
     request = PlainRequest(
         seats=tuple(seats),
-        market=market,
+        terms=Terms(
+            market=market,
+            first=day,
+            last=day,
+            account=account_number(market.world_id),
+            cash_usd=settings.paper.cash,
+            breaker=breaker_limits(settings),
+            latency_s=0.0,
+            enabled_after=session.opens,
+            told_from=session.opens - BEFORE_OPEN,
+        ),
         limits_of=partial(plain_limits, settings),
-        first=day,
-        last=day,
-        account=account_number(market.world_id),
-        cash_usd=settings.paper.cash,
-        breaker=breaker_limits(settings),
-        latency_s=0.0,
-        enabled_after=session.opens,
-        told_from=session.opens - BEFORE_OPEN,
     )
     return request, session
 

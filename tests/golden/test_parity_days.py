@@ -13,6 +13,8 @@ from tests.support.shared_data import shared_file
 from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
+from htbot.backtest.terms import Terms
+from htbot.bootstrap.demo import BEFORE_OPEN
 from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, risk_limits
 from htbot.bootstrap.paper import PaperOptions, build_market
@@ -39,15 +41,18 @@ def test_the_backtest_gives_what_the_stack_did(file: str, symbol: str, day: date
     result = run_spreads(
         SpreadRequest(
             strategy=build_strategy(settings),
-            market=market,
+            terms=Terms(
+                market=market,
+                first=day,
+                last=day,
+                account=account_number(market.world_id),
+                breaker=breaker_limits(settings),
+                latency_s=0.0,
+                enabled_after=session.opens,
+                told_from=session.opens - BEFORE_OPEN,
+            ),
             limits=risk_limits(settings, symbol),
-            first=day,
-            last=day,
-            account=account_number(market.world_id),
-            breaker=breaker_limits(settings),
-            latency_s=0.0,
             history_from=market.sessions.before(day, history_days(5))[0].opens,
-            enabled_after=session.opens,
         )
     )
     recorded = path_of(symbol, day).read_text(encoding="utf-8").splitlines()

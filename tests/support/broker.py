@@ -114,6 +114,8 @@ class FakeBroker:
     history: dict[tuple[str, int], list[Bar]] = field(default_factory=dict)
     con_ids: dict[str, int] = field(default_factory=dict)
     """Underlyings beside the one that is there for all others."""
+    more_accounts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Other accounts of the login, with the values that are not `values`."""
 
     def working(self, ref: str) -> HeldOrder:
         """The order of a reference that works."""
@@ -275,11 +277,12 @@ class FakeSession:
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        return (self.broker.account,)
+        return (self.broker.account, *self.broker.more_accounts)
 
     def account_value(self, account: str, tag: str) -> str | None:
-        values = {"HtbotWorld": self.broker.world_id, **self.broker.values}
-        return values.get(tag) if account == self.broker.account else None
+        own = self.broker.more_accounts.get(account, {})
+        values = {"HtbotWorld": self.broker.world_id, **self.broker.values, **own}
+        return values.get(tag) if account in self.accounts else None
 
     def account_amount(self, account: str, tag: str) -> Decimal | None:
         value = None if tag == "HtbotWorld" else self.account_value(account, tag)

@@ -111,6 +111,8 @@ class World:
         self.now = record.at(1, 2)
         self.host_s = 1000.0
         self.broker = FakeBroker(record.ACCOUNT, lambda: self.now, record.WORLD, quotes=dict(QUOTES))
+        self.account: str | None = None  # the only one of the login
+        self.more_accounts: tuple[str, ...] = ()
         self.threads: list[DatabaseThread] = []
         with database.transaction() as session:
             SessionRepository(session).upsert([SESSION])
@@ -205,7 +207,13 @@ class Running:
         self.desk = Desk(
             DeskParts(
                 plan=DeskPlan(
-                    account=None, client_id=CLIENT, hours=HOURS, world_required=True, upkeep=upkeep, flood=world.flood
+                    account=world.account,
+                    client_id=CLIENT,
+                    hours=HOURS,
+                    world_required=True,
+                    upkeep=upkeep,
+                    flood=world.flood,
+                    more_accounts=world.more_accounts,
                 ),
                 clock=clock,
                 session=self.session,

@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from tests.support.breakout_world import limits_of
-from tests.support.spread_day import CALENDAR, DAY
+from tests.support.spread_day import CALENDAR, DAY, changed, in_step
 
-from htbot.backtest.plain_request import PlainRequest, Seat
+from htbot.backtest.day_loop import play_days
+from htbot.backtest.plain_request import PlainRequest, PlainResult, Seat
+from htbot.backtest.plain_run import PlainRun
 from htbot.domain.sessions import Session
 from htbot.engine.share_entries import hours_of
-from htbot.market.ports import Market
+from htbot.market.replay import ReplayMarket
 from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import Limits
 from htbot.strategies.bar_strategy import BarConfig
@@ -55,16 +57,13 @@ def seat(name: str, symbol: str = "SPY", kind: str = "ma_crossover", **settings:
     return Seat(name, symbol, partial(create_bar, kind, dict(CROSSING) | settings), None, SESSION.opens)
 
 
-def request(market: Market, *seats: Seat, **chosen: Any) -> PlainRequest:
+def request(market: ReplayMarket, *seats: Seat, **chosen: Any) -> PlainRequest:
     """The half day, in step, with account values that are told at once."""
-    made = PlainRequest(
-        seats=seats or (seat("fast"),),
-        market=market,
-        limits_of=wide,
-        first=DAY,
-        last=DAY,
-        account="DU1000001",
-        breaker=BreakerLimits(daily_loss_usd=Decimal(1_000_000)),
-        latency_s=0.0,
-    )
-    return replace(made, **chosen)
+    terms = replace(in_step(market), breaker=BreakerLimits(daily_loss_usd=Decimal(1_000_000)))
+    return changed(PlainRequest(seats or (seat("fast"),), terms, wide), **chosen)
+
+
+def play(request: PlainRequest) -> PlainResult:
+    """Play the days of a request."""
+    run = PlainRun(request)
+    return run.result(play_days(request.terms, run))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.support.breakout_world import limits_of
 
+from htbot.backtest.plain_request import PlainRequest
 from htbot.backtest.spread_request import SpreadRequest
+from htbot.backtest.terms import Terms
 from htbot.domain.recorded import BarColumns, OptionSeries, QuoteColumns, RecordedData
 from htbot.domain.sessions import NEW_YORK, Session, SessionTable
 from htbot.market.replay import ReplayMarket, ReplayWindow
@@ -22,6 +24,7 @@ from htbot.strategies.spx_breakout import BreakoutConfig, SpxBreakout
 DAY = date(2024, 7, 3)
 """A half day: it ends at 13:00, and a test in half the time."""
 STEP = timedelta(minutes=5)
+Request = TypeVar("Request", SpreadRequest, PlainRequest)
 Bars = dict[datetime, tuple[float, float, float, float]]
 
 
@@ -91,13 +94,18 @@ def world(
 def request(market: ReplayMarket, day: date = DAY, symbol: str = "SPX", **chosen: Any) -> SpreadRequest:
     """Strategy 1 with a trend that is warm after a few bars; what is chosen replaces the request's own."""
     config = BreakoutConfig(symbol=symbol, rsi_window=6, ema_span=9, rsi_ema_bull=50, rsi_ema_bear=50)
-    made = SpreadRequest(
-        strategy=SpxBreakout(config),
-        market=market,
-        limits=replace(limits_of(symbol), max_risk_per_day_usd=Decimal(100_000)),
-        first=day,
-        last=day,
-        account="DU1000001",
-        latency_s=0.0,
-    )
-    return replace(made, **chosen)
+    limits = replace(limits_of(symbol), max_risk_per_day_usd=Decimal(100_000))
+    return changed(SpreadRequest(SpxBreakout(config), in_step(market, day), limits), **chosen)
+
+
+def in_step(market: ReplayMarket, day: date = DAY) -> Terms:
+    """One day, with orders that arrive at once and account values that are told at once."""
+    return Terms(market, first=day, last=day, account="DU1000001", latency_s=0.0)
+
+
+def changed(made: Request, **chosen: Any) -> Request:
+    """A request with other fields, of its own or of its terms."""
+    own = {name for name in chosen if name in {one.name for one in fields(made)}}
+    of_terms = {name: value for name, value in chosen.items() if name not in own}
+    terms = replace(made.terms, **of_terms)
+    return replace(made, **{"terms": terms, **{name: chosen[name] for name in own}})

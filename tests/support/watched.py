@@ -24,7 +24,8 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_evaluator import BarEvaluator
+from htbot.services.bar_look import Look
 from htbot.services.commands import Caller
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
 from htbot.strategies.registry import STRATEGIES, Entry
@@ -47,13 +48,14 @@ class Watch:
     database: Database
     catalogue: Mapping[str, Entry] = field(default_factory=lambda: STRATEGIES)
     market_time: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    accounts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         with self.database.transaction() as session:
             SessionRepository(session).upsert(weekdays().all())
         live: Any = SimpleNamespace(clock=lambda: None, ping=lambda: True)
         self.strategies = Strategies(
-            StrategyParts(self.database, live, lambda: self.catalogue, lambda: self.market_time)
+            StrategyParts(self.database, live, lambda: self.catalogue, lambda: self.market_time, self.accounts)
         )
         self.worker = self.new_worker()
 

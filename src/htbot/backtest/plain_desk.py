@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
+from htbot.backtest.live_orders import LiveOrder, LiveOrders
 from htbot.backtest.plain_feed import PlainFeed
 from htbot.backtest.plain_request import PlainSignal
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
@@ -25,27 +25,6 @@ from htbot.execution.intents import ProtectivePlace, closable_quantity, exit_int
 from htbot.execution.protective import Place, Standing, protective_steps
 
 _AT_THE_BROKER = frozenset({ExitReason.STOP_LOSS, ExitReason.PROFIT_TARGET})
-
-
-@dataclass(slots=True)
-class PlainOrder:
-    """An order that is under way or works; `told` once the exchange has answered it, `size` as the desk knows it."""
-
-    intent: OrderIntent
-    limit: Decimal
-    size: int
-    cancel_asked: bool = False
-    told: bool = False
-
-    @property
-    def is_entry(self) -> bool:
-        """True for an order that opens."""
-        return self.intent.purpose is Purpose.ENTRY
-
-    @property
-    def protective(self) -> bool:
-        """True for a stop or target that stands at the exchange."""
-        return self.intent.protective
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +45,7 @@ class PlainDesk:
 
     def __init__(self, tools: PlainTools) -> None:
         self._tools = tools
-        self._live: dict[str, PlainOrder] = {}
+        self._live = LiveOrders(tools.exchange)
         self._waiting: list[OrderIntent] = []
         self._flattening = False
         self.halted_by: str | None = None
@@ -79,9 +58,8 @@ class PlainDesk:
         A fill is told before its group hears of it: nothing is placed in place of what it has ended.
         """
         exchange, sent = self._tools.exchange, False
-        for ref, live in self._live.items():
-            live.told = live.told or exchange.works(ref)
-        for ref in dict.fromkeys([*(fill.ref for fill in fills), *self._live]):
+        self._live.hear()
+        for ref in dict.fromkeys([*(fill.ref for fill in fills), *(live.intent.ref for live in self._live)]):
             live = self._live[ref]
             held = self._tools.book.of(live.intent.trade_id)
             for fill in (one for one in fills if one.ref == ref):
@@ -96,8 +74,8 @@ class PlainDesk:
                 live.size = exchange.size(ref)
         return sent
 
-    def _ended(self, live: PlainOrder, held: HeldTrade) -> None:
-        del self._live[live.intent.ref]
+    def _ended(self, live: LiveOrder, held: HeldTrade) -> None:
+        self._live.end(live)
         if live.is_entry:
             held.entry_over = True
         elif live.protective:
@@ -106,9 +84,6 @@ class PlainDesk:
             held.exit_live = False
         held.fold(self._tools.feed.now)
 
-    def _of_trade(self, held: HeldTrade) -> list[PlainOrder]:
-        return [live for live in self._live.values() if live.intent.trade_id == held.trade.id]
-
     # --- what stands at the exchange --------------------------------------------------------------------------------
 
     def protect(self, session: Session) -> bool:
@@ -116,7 +91,7 @@ class PlainDesk:
         return sum(self._protect(held, session) for held in self._tools.book.guarded) > 0
 
     def _protect(self, held: HeldTrade, session: Session) -> bool:
-        now, own = self._tools.feed.now, self._of_trade(held)
+        now, own = self._tools.feed.now, self._live.of_trade(held.trade.id)
         leaving = held.wanted is not None or any(not live.is_entry and not live.protective for live in own)
         if held.trade.state not in GUARDED or leaving or not session.contains(now):
             return False
@@ -130,11 +105,11 @@ class PlainDesk:
                 held.attempts.changed_at[step.ref] = now
                 live = self._live[step.ref]
                 live.limit, live.size = step.limit, step.size
-                self._tools.exchange.place(live.intent, step.limit, now, step.size)
+                self._live.send(live, now)
         return bool(steps)
 
     def _place_protective(self, held: HeldTrade, step: Place) -> None:
-        trade, own, now = held.trade, self._of_trade(held), self._tools.feed.now
+        trade, own, now = held.trade, self._live.of_trade(held.trade.id), self._tools.feed.now
         number = self._tools.book.next_exit(trade.strategy, trade.session)
         group = next((live.intent.group for live in own if live.protective), None) or f"{trade.id}-X{number}"
         coming = max((live.intent.quantity for live in own if live.is_entry), default=0)
@@ -143,23 +118,12 @@ class PlainDesk:
         held.attempts.note_place(step.style, now)
         held.standing += 1
         self._begin_exit(held, intent)
-        self._send_order(PlainOrder(intent, intent.limit, step.units))
+        self._live.place(intent, intent.limit, now, step.units)
 
     def _begin_exit(self, held: HeldTrade, intent: OrderIntent) -> None:
         self._tools.book.intents.append(intent)
         if intent.exit_reason is not None:
             held.reasons[intent.ref] = intent.exit_reason
-
-    def _send_order(self, live: PlainOrder) -> None:
-        self._live[live.intent.ref] = live
-        self._tools.exchange.place(live.intent, live.limit, self._tools.feed.now, live.size)
-
-    def _cancel(self, live: PlainOrder) -> bool:
-        if live.cancel_asked:
-            return False
-        live.cancel_asked = True
-        self._tools.exchange.cancel(live.intent.ref, self._tools.feed.now)
-        return True
 
     # --- guarding ---------------------------------------------------------------------------------------------------
 
@@ -178,16 +142,17 @@ class PlainDesk:
         return decision is not None and self._close(held, decision, session)
 
     def _stands(self, held: HeldTrade, reason: ExitReason) -> bool:
-        return any(live.told and live.protective and live.intent.exit_reason is reason for live in self._of_trade(held))
+        standing = (live for live in self._live.of_trade(held.trade.id) if live.told and live.protective)
+        return any(live.intent.exit_reason is reason for live in standing)
 
     def _close(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
         """What else works for the trade ends first: its entry, its stop and its target."""
-        working, asked = self._of_trade(held), False
+        working, asked = self._live.of_trade(held.trade.id), False
         for live in working:
             if live.protective:
                 held.wanted = decision.reason
             if live.is_entry or live.protective:
-                asked = self._cancel(live) or asked
+                asked = self._live.cancel(live, self._tools.feed.now) or asked
         return asked if working else self._exit(held, decision, session)
 
     def _exit(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
@@ -207,7 +172,7 @@ class PlainDesk:
 
     def _leave_with(self, held: HeldTrade, intent: OrderIntent) -> None:
         held.exit_live, held.exit_reason, held.wanted = True, intent.exit_reason, None
-        self._send_order(PlainOrder(intent, intent.limit, intent.quantity))
+        self._live.place(intent, intent.limit, self._tools.feed.now)
         held.fold(self._tools.feed.now)
 
     def _closable(self, held: HeldTrade) -> int:
@@ -262,7 +227,7 @@ class PlainDesk:
 
     def cancel_entries(self) -> bool:
         """Cancel every entry that works."""
-        return sum(self._cancel(live) for live in self._live.values() if live.is_entry) > 0
+        return self._live.cancel_entries(self._tools.feed.now)
 
     def flatten(self) -> None:
         """The breaker wants everything closed: from now on until it is."""
@@ -287,12 +252,12 @@ class PlainDesk:
         held = self._tools.book.of(intent.trade_id)
         if intent.purpose is Purpose.ENTRY:
             if self.halted_by is None:
-                self._send_order(PlainOrder(intent, intent.limit, intent.quantity))
+                self._live.place(intent, intent.limit, self._tools.feed.now)
                 return True
             held.entry_over = True
             held.fold(self._tools.feed.now)
             return False
-        working = [live for live in self._of_trade(held) if not live.is_entry]
+        working = [live for live in self._live.of_trade(held.trade.id) if not live.is_entry]
         if working or self._closable(held) < intent.quantity:
             if working and all(live.protective for live in working):
                 held.wanted = intent.exit_reason  # what stands is cancelled first, then the trade is closed
@@ -303,7 +268,7 @@ class PlainDesk:
         return True
 
 
-def _standing(live: PlainOrder, held: HeldTrade) -> Standing:
+def _standing(live: LiveOrder, held: HeldTrade) -> Standing:
     intent = live.intent
     booked = whole_spreads(intent.legs, (fill for fill in held.fills if fill.ref == intent.ref))
     return Standing(intent.ref, live.limit, live.size, intent.quantity, booked, live.told and not live.cancel_asked)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
+from htbot.backtest.terms import Terms
 from htbot.domain.bars import Bar
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
@@ -14,10 +14,6 @@ from htbot.domain.instruments import SecType, plain_instrument
 from htbot.domain.orders import OrderIntent
 from htbot.domain.signals import Evaluation, Signal
 from htbot.domain.trades import Trade
-from htbot.market.ports import Market
-from htbot.matching.fees import Plan
-from htbot.matching.view import FillRules
-from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import Limits
 from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 
@@ -42,27 +38,13 @@ class PlainRequest:
     """Everything that decides what comes out: the same request gives the same result.
 
     Seats share the account; of what they want at one instant that of the first name comes first. `limits_of` are the
-    gate's numbers for a configuration. `first` and `last` are session days of the market, None its first or last one
-    with prices. Until `enabled_after` nothing is entered: a live desk compares books first. The broker tells the values
-    of the account every three minutes since `told_from` and on every fill, None at once. `latency_s` is market time
-    from an order to the exchange. `own_series` (symbol, minutes) is strategy 1's: it is streamed even when no seat is
-    shown it any more.
+    gate's numbers for a configuration. `own_series` (symbol, minutes) is strategy 1's: it is streamed even when no seat
+    is shown it any more.
     """
 
     seats: tuple[Seat, ...]
-    market: Market
+    terms: Terms
     limits_of: Callable[[BarConfig], Limits]
-    first: date | None = None
-    last: date | None = None
-    account: str = "backtest"
-    cash_usd: Decimal = Decimal(100_000)
-    breaker: BreakerLimits = field(default_factory=BreakerLimits)
-    flatten_on_trip: bool = True
-    rules: FillRules = field(default_factory=FillRules)
-    plan: Plan = Plan.FIXED
-    latency_s: float = 0.1
-    enabled_after: datetime | None = None
-    told_from: datetime | None = None
     own_series: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
@@ -72,8 +54,6 @@ class PlainRequest:
         for seat in self.seats:
             if plain_instrument(seat.symbol).sec_type is not SecType.STOCK:
                 raise ConfigurationError(f"{seat.name} on {seat.symbol}: an index is not traded, give a stock or fund")
-        if self.latency_s < 0:
-            raise ConfigurationError(f"latency {self.latency_s:g} s is below 0")
 
 
 @dataclass(frozen=True, slots=True)

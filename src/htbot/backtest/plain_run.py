@@ -9,11 +9,11 @@ times as fast, that fills at prices of the bars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from htbot.backtest.day_loop import play_session
+from htbot.backtest.account_news import AccountNews
 from htbot.backtest.plain_desk import PlainDesk, PlainTools
 from htbot.backtest.plain_feed import PlainFeed, SeriesKey
 from htbot.backtest.plain_request import PlainRequest, PlainResult, PlainSignal
@@ -21,11 +21,8 @@ from htbot.backtest.plain_seat import SeatState
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_breaker import SpreadBreaker
 from htbot.backtest.spread_exchange import Charges, SpreadExchange
-from htbot.backtest.spread_feed import Money
-from htbot.backtest.spread_run import first_day, sessions_of
 from htbot.backtest.trade_book import TradeBook
 from htbot.domain.bars import Bar
-from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import Session
@@ -39,47 +36,26 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 from htbot.risk.book import Book
 
-TOLD_EVERY = timedelta(seconds=180)
-"""A broker tells the values of an account so often, and on every fill."""
-
-
-def run_plain(request: PlainRequest, progress: Callable[[float], None] = lambda _fraction: None) -> PlainResult:
-    """Play the days of a request; `progress` is told after each of them which part is done.
-
-    Raises:
-        ConfigurationError: the market has no such days, or no prices of a symbol.
-    """
-    market = request.market
-    sessions = sessions_of(market, request.first or first_day(market), request.last)
-    if not sessions or (request.last is None and market.end is None):
-        raise ConfigurationError(f"no days to play from {request.first} to {request.last}: give the last day")
-    run = PlainRun(request)
-    run.begin(sessions[0])
-    for number, session in enumerate(sessions, 1):
-        play_session(market, session, [run])
-        progress(number / len(sessions))
-    return run.result(sessions)
-
 
 class PlainRun:
     """One run; time goes forwards only."""
 
     def __init__(self, request: PlainRequest) -> None:
-        market = request.market
+        terms = request.terms
+        market = terms.market
         calendar = TapeCalendar(market.sessions.all())
         self._request = request
         self._seats = [SeatState(seat, calendar) for seat in sorted(request.seats, key=lambda seat: seat.name)]
         self._feed = PlainFeed(market, [_series(state) for state in self._seats])
-        charges = Charges(request.rules, request.plan, timedelta(seconds=request.latency_s))
+        charges = Charges(terms.rules, terms.plan, timedelta(seconds=terms.latency_s))
         self._exchange = SpreadExchange(market, charges)
         self._book: TradeBook[PlainSignal] = TradeBook()
         self._account = SpreadAccount(
-            request.account, request.cash_usd, request.plan, lambda con_id: market.quote(con_id, self._feed.now)
+            terms.account, terms.cash_usd, terms.plan, lambda con_id: market.quote(con_id, self._feed.now)
         )
         self._desk = PlainDesk(PlainTools(self._feed, self._exchange, self._book, self._account))
-        self._breaker = SpreadBreaker(request.breaker)
-        self._told: Money | None = None
-        self._told_at = datetime.min.replace(tzinfo=UTC)
+        self._news = AccountNews(self._account, terms.told_from)
+        self._breaker = SpreadBreaker(terms.breaker)
         self._sent = False
         self._signalled: set[tuple[str, datetime | None]] = set()
         self._bars: list[tuple[Bar, datetime]] = []
@@ -110,7 +86,7 @@ class PlainRun:
         """What came of it."""
         book = self._book
         return PlainResult(
-            account=self._request.account,
+            account=self._request.terms.account,
             days=tuple(session.day for session in sessions),
             trades=tuple(replace(held.trade, max_gain_usd=recorded(held.max_gain)) for held in book.trades),
             signals=tuple(book.signals),
@@ -134,26 +110,30 @@ class PlainRun:
         """When orders that are under way arrive."""
         return self._exchange.arrivals
 
-    def move(self, now: datetime, session: Session) -> None:
+    def move(self, now: datetime, session: Session) -> bool:
         """Go to an instant: what works looks at the market, bars close and are known, what happened is heard."""
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
         self._bars += [(bar, now) for bar in closed if self._is_streamed((bar.symbol, bar.minutes))]
         for state in self._seats:
             state.add(closed, now)
-        self._hear(fills, session)
+        return self._hear(fills, session)
 
     def _is_streamed(self, key: SeriesKey) -> bool:
         """Whether somebody is still shown these bars."""
         return key == self._request.own_series or any(_series(state) == key for state in self._seats if not state.gone)
 
-    def again(self, session: Session) -> None:
+    def again(self, session: Session) -> bool:
         """Let what was sent look at the market at the same instant, and hear what came of it."""
-        self._hear(self._exchange.match_due(self._feed.now), session)
+        return self._hear(self._exchange.match_due(self._feed.now), session)
 
-    def _hear(self, fills: list[Fill], session: Session) -> None:
+    def _hear(self, fills: list[Fill], session: Session) -> bool:
         self._sent = self._desk.hear(fills, session) or self._sent
-        self._tell(session, filled=bool(fills))
+        return bool(fills)
+
+    def tell(self, session: Session, *, filled: bool) -> None:
+        """The account's values, as the broker tells them."""
+        self._news.hear(session, self._feed.now, filled=filled)
 
     def look(self, session: Session, *, grid: bool) -> bool:
         """What the desk does when it has heard everything; True when anything was sent since the last look."""
@@ -163,15 +143,8 @@ class PlainRun:
         if grid and session.contains(self._feed.now):
             sent = self._judge_day(session) or sent
             self._desk.mark(session)
-            self._ask_seats()
+            self._ask_seats(session)
         return self._desk.act(session) or sent
-
-    def _tell(self, session: Session, *, filled: bool) -> None:
-        """The account's values as the broker tells them."""
-        now, since = self._feed.now, self._request.told_from
-        at = now if since is None else since + (now - since) // TOLD_EVERY * TOLD_EVERY
-        if self._told is None or filled or at > self._told_at:
-            self._told, self._told_at = self._account.money(session, now), max(at, self._told_at)
 
     def _judge_day(self, session: Session) -> bool:
         tripped = self._breaker.look(self._book, self._account, self._feed, session.day)
@@ -179,20 +152,17 @@ class PlainRun:
         if not tripped:
             return False
         cancelled = self._desk.cancel_entries()
-        if not self._request.flatten_on_trip:
+        if not self._request.terms.flatten_on_trip:
             return cancelled
         self._desk.flatten()
         return self._desk.act(session) or cancelled
 
     # --- the seats --------------------------------------------------------------------------------------------------
 
-    def _ask_seats(self) -> None:
+    def _ask_seats(self, session: Session) -> None:
         """Each is shown what is new, then each acts, in order of name. One that was disabled is asked for its exits."""
-        now, request = self._feed.now, self._request
-        enabled = request.enabled_after is None or now > request.enabled_after
-        if self._told is None:
-            return
-        snapshot = self._feed.snapshot(self._told, enabled=enabled)
+        now, terms = self._feed.now, self._request.terms
+        snapshot = self._feed.snapshot(self._news.money(session, now), enabled=terms.enabled(now))
         self._let_go()
         wishes = [(state, state.look(self._fates(state))) for state in self._seats if not state.gone]
         acted: set[str] = set()
@@ -204,7 +174,7 @@ class PlainRun:
             why_not = None if state.seat.name in acted else state.why_not(now)
             name, symbol = state.seat.name, state.seat.symbol
             self._evaluations.append(
-                Evaluation(name, request.account, symbol, now, 0, None, None, why_not, state.position)
+                Evaluation(name, terms.account, symbol, now, 0, None, None, why_not, state.position)
             )
         self._let_go()
 
@@ -223,7 +193,7 @@ class PlainRun:
     def _act(self, state: SeatState, fired: Fired, bar: ClosedBar, snapshot: Snapshot) -> bool:
         """Act on a wish; False when its bar was decided on before, or when it must wait."""
         seat, now = state.seat, self._feed.now
-        signal = signal_of(Looked(seat.name, self._request.account, seat.symbol, now), fired, bar)
+        signal = signal_of(Looked(seat.name, self._request.terms.account, seat.symbol, now), fired, bar)
         key = (seat.name, signal.bar_start)
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
@@ -245,7 +215,7 @@ class PlainRun:
             fresh=is_fresh(fired, bar, now),
             ended_at=ended_at,
         )
-        session = self._request.market.sessions.on(signal.session)
+        session = self._request.terms.market.sessions.on(signal.session)
         desk = EntryDesk(
             limits=self._request.limits_of(state.config),
             read_book=lambda: self._risk_book(wanted),

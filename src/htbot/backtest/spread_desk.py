@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from htbot.backtest.live_orders import LiveOrder, LiveOrders
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
 from htbot.backtest.spread_book import SpreadBook
 from htbot.backtest.spread_exchange import SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.fills import Fill
-from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
+from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle
 from htbot.domain.sessions import Session
 from htbot.domain.trades import Trade
 from htbot.execution.exits import ExitDecision, exit_decision
@@ -24,24 +25,6 @@ from htbot.execution.expiry import intrinsic
 from htbot.execution.intents import EXIT_STYLES, closable_quantity, exit_intent
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.market.ports import Market
-
-
-@dataclass(slots=True)
-class LiveOrder:
-    """An order that is under way or works; `told` once the exchange has answered it."""
-
-    intent: OrderIntent
-    limit: Decimal
-    walks_since: datetime
-    next_walk_s: float | None = 0.0
-    style: PriceStyle | None = None
-    cancel_asked: bool = False
-    told: bool = False
-
-    @property
-    def is_entry(self) -> bool:
-        """True for an order that opens."""
-        return self.intent.purpose is Purpose.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +43,7 @@ class SpreadDesk:
 
     def __init__(self, tools: DeskTools) -> None:
         self._tools = tools
-        self._live: dict[str, LiveOrder] = {}
+        self._live = LiveOrders(tools.exchange)
         self._waiting: list[OrderIntent] = []
         self._flattening = False
         self.halted_by: str | None = None
@@ -69,7 +52,7 @@ class SpreadDesk:
     def legs(self) -> set[int]:
         """Contracts that are held or worked on."""
         held = {leg.con_id for one in self._tools.book.guarded for leg in one.trade.legs}
-        return held | {leg.con_id for live in self._live.values() for leg in live.intent.legs}
+        return held | {leg.con_id for live in self._live for leg in live.intent.legs}
 
     # --- news of orders ---------------------------------------------------------------------------------------------
 
@@ -79,11 +62,11 @@ class SpreadDesk:
         for fill in fills:
             self._tools.account.book(fill)
             book.filled((fill,), self._live[fill.ref].intent.trade_id)
-        for ref, live in tuple(self._live.items()):
-            live.told = live.told or exchange.works(ref)
+        self._live.hear()
+        for live in self._live:
             held = book.of(live.intent.trade_id)
-            if exchange.ended(ref):
-                del self._live[ref]
+            if exchange.ended(live.intent.ref):
+                self._live.end(live)
                 if live.is_entry:
                     held.entry_over = True
                 else:
@@ -104,11 +87,10 @@ class SpreadDesk:
         return decision is not None and self._close(held, decision, session)
 
     def _close(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
-        working = [live for live in self._live.values() if live.intent.trade_id == held.trade.id]
-        asked = False
+        working, asked = self._live.of_trade(held.trade.id), False
         for live in working:
             if live.is_entry:
-                asked = self._cancel(live) or asked
+                asked = self._live.cancel(live, self._tools.feed.now) or asked
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 _hurry(live, decision.as_of)
         return asked if working else self._exit(held, decision, session)
@@ -130,7 +112,7 @@ class SpreadDesk:
         self._tools.book.intents.append(intent)
         held.exit_live, held.exit_reason = True, decision.reason
         held.raise_gain(held.watch.max_gain_usd)
-        self._place(LiveOrder(intent, intent.limit if limit is None else limit, now))
+        self._live.place(intent, intent.limit if limit is None else limit, now)
         held.fold(now)
         return True
 
@@ -154,13 +136,12 @@ class SpreadDesk:
 
     def _drive(self, session: Session) -> bool:
         """Cancel entries, hurry exits, close what has none."""
-        now, asked = self._tools.feed.now, False
-        for live in self._live.values():
-            if live.is_entry:
-                asked = self._cancel(live) or asked
-            else:
+        now = self._tools.feed.now
+        asked = self.cancel_entries()
+        for live in self._live:
+            if not live.is_entry:
                 _hurry(live, now)
-        working = {live.intent.trade_id for live in self._live.values()}
+        working = {live.intent.trade_id for live in self._live}
         decision = ExitDecision(ExitReason.BREAKER, now, "", "", "the breaker has tripped", None, None)
         for held in self._tools.book.guarded:
             if held.trade.id not in working:
@@ -171,7 +152,7 @@ class SpreadDesk:
     def act(self, session: Session) -> bool:
         """Close what is to be closed, walk what works, then send what waits; True when anything was sent."""
         driven = self._flattening and self._drive(session)
-        walked = sum(self._walk(live) for live in tuple(self._live.values()))
+        walked = sum(self._walk(live) for live in self._live)
         waiting, self._waiting = self._waiting, []
         return driven + walked + sum(self._send(intent) for intent in waiting) > 0
 
@@ -182,16 +163,12 @@ class SpreadDesk:
             held.entry_over = True
             held.fold(self._tools.feed.now)
             return False
-        self._place(LiveOrder(intent, limit, self._tools.feed.now))
+        self._live.place(intent, limit, self._tools.feed.now)
         return True
-
-    def _place(self, live: LiveOrder) -> None:
-        self._live[live.intent.ref] = live
-        self._tools.exchange.place(live.intent, live.limit, self._tools.feed.now)
 
     def _walk(self, live: LiveOrder) -> bool:
         now = self._tools.feed.now
-        halted = live.is_entry and self.halted_by is not None and self._cancel(live)
+        halted = live.is_entry and self.halted_by is not None and self._live.cancel(live, now)
         elapsed_s = (now - live.walks_since).total_seconds()
         due = live.next_walk_s is not None and elapsed_s >= live.next_walk_s
         if not live.told or live.cancel_asked or not due:
@@ -202,19 +179,12 @@ class SpreadDesk:
         if wanted is None or wanted == live.limit:
             return False
         live.limit = wanted
-        self._tools.exchange.place(live.intent, wanted, now)
+        self._live.send(live, now)
         return True
 
     def cancel_entries(self) -> bool:
         """Cancel every entry that works; True when one was asked for."""
-        return sum(self._cancel(live) for live in self._live.values() if live.is_entry) > 0
-
-    def _cancel(self, live: LiveOrder) -> bool:
-        if live.cancel_asked:
-            return False
-        live.cancel_asked = True
-        self._tools.exchange.cancel(live.intent.ref, self._tools.feed.now)
-        return True
+        return self._live.cancel_entries(self._tools.feed.now)
 
     # --- the end of a session ---------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def backtest_result(result: SpreadResult, request: SpreadRequest, facts: RunFact
         bars=len(result.bars),
         trades=tuple(result_trade(trade) for trade in result.trades),
         curve=result.curve,
-        cash=request.cash_usd,
+        cash=request.terms.cash_usd,
         assumptions=_assumptions(result, request, facts),
         engine="events",
         why_not=WHY_EVENTS,
@@ -89,14 +89,15 @@ def result_trade(trade: SpreadTrade) -> ResultTrade:
 
 def _assumptions(result: SpreadResult, request: SpreadRequest, facts: RunFacts) -> dict[str, str]:
     fills, path, model, expiry, faultless = result.assumptions
+    terms = request.terms
     told = {
         "market": facts.market,
-        "fills": f"{request.fill}: {fills}; an order takes {request.latency_s:g} s to the exchange",
+        "fills": f"{request.fill}: {fills}; an order takes {terms.latency_s:g} s to the exchange",
         "path": path,
         "prices": model,
         "expiry": expiry,
-        "commissions": f"IB's {request.plan.value} plan for US options, with exchange fees where the plan has them",
-        "account": f"a margin account of USD {request.cash_usd}; {faultless}",
+        "commissions": f"IB's {terms.plan.value} plan for US options, with exchange fees where the plan has them",
+        "account": f"a margin account of USD {terms.cash_usd}; {faultless}",
         "limits": facts.limits,
         "exposure": "of a trade: the most that it could lose at its entry",
     }

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from htbot.backtest.result import EquityCurve
 from htbot.backtest.spread_trades import SpreadTrade
+from htbot.backtest.terms import Terms
 from htbot.domain.bars import Bar
 from htbot.domain.decisions import RiskDecision, RiskRefusal
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
 from htbot.domain.orders import OrderIntent
 from htbot.domain.signals import Evaluation, Signal
-from htbot.market.ports import Market
-from htbot.matching.fees import Plan
-from htbot.matching.view import FillRules
-from htbot.risk.breaker import BreakerLimits
 from htbot.risk.limits import Limits
 from htbot.strategies.base import Strategy
 
@@ -30,27 +27,14 @@ _BAR_FILLS = ("close", "next_open")
 class SpreadRequest:
     """Everything that decides what comes out: the same request gives the same result.
 
-    `first` and `last` are session days of the market, None its first or last one with prices. `history_from` is the
-    start of the first bar that the indicators see, None the market's first (RULINGS 20). Until `enabled_after` nothing
-    is entered: a live desk compares books first. With `flatten_on_trip` a trip of the breaker closes what is open.
-    `latency_s` is market time from an order to the exchange.
+    `history_from` is the start of the first bar that the indicators see, None the market's first (RULINGS 20).
     """
 
     strategy: Strategy[Any]
-    market: Market
+    terms: Terms
     limits: Limits
-    first: date | None = None
-    last: date | None = None
-    account: str = "backtest"
-    cash_usd: Decimal = Decimal(100_000)
-    breaker: BreakerLimits = field(default_factory=BreakerLimits)
-    flatten_on_trip: bool = True
     fill: str = BOOK
-    rules: FillRules = field(default_factory=FillRules)
-    plan: Plan = Plan.FIXED
-    latency_s: float = 0.1
     history_from: datetime | None = None
-    enabled_after: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.fill in _BAR_FILLS:
@@ -58,8 +42,6 @@ class SpreadRequest:
             raise ConfigurationError(text)
         if self.fill != BOOK:
             raise ConfigurationError(f"--fill {self.fill}: spreads know {BOOK}")
-        if self.latency_s < 0:
-            raise ConfigurationError(f"latency {self.latency_s:g} s is below 0")
 
 
 @dataclass(frozen=True, slots=True)

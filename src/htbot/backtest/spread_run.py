@@ -8,11 +8,12 @@ walk, entries leave; what was sent is matched at the same instant, until nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from math import nan
 
-from htbot.backtest.day_loop import play_session
+from htbot.backtest.account_news import AccountNews
+from htbot.backtest.day_loop import play_days
 from htbot.backtest.result import EquityCurve
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_book import SpreadBook
@@ -22,12 +23,10 @@ from htbot.backtest.spread_exchange import Charges, SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.spread_request import SpreadRequest, SpreadResult, SpreadSignal
 from htbot.domain.bars import Bar
-from htbot.domain.errors import ConfigurationError
-from htbot.domain.sessions import NEW_YORK, Session
+from htbot.domain.sessions import Session
 from htbot.domain.signals import Evaluation
 from htbot.engine.cycle import CycleInputs, confirm, decide
 from htbot.engine.memory import Memory
-from htbot.market.ports import Market
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sessions import trading_window
 
@@ -46,52 +45,27 @@ def run_spreads(request: SpreadRequest, progress: Callable[[float], None] = lamb
     Raises:
         ConfigurationError: the market has no such days or no prices of the strategy's underlying.
     """
-    sessions = _chosen(request)
     run = SpreadRun(request)
-    run.begin(sessions[0])
-    for number, session in enumerate(sessions, 1):
-        play_session(request.market, session, [run])
-        progress(number / len(sessions))
-    return run.result(sessions)
-
-
-def sessions_of(market: Market, first: date, last: date | None) -> list[Session]:
-    """The sessions that a market plays between two days, both included; None is its last."""
-    end = market.end
-    every = (one for one in market.sessions.all() if end is None or one.opens < end)
-    return [one for one in every if one.day >= first and (last is None or one.day <= last)]
-
-
-def first_day(market: Market) -> date:
-    """The New York day on which a market begins."""
-    return market.start.astimezone(NEW_YORK).date()
-
-
-def _chosen(request: SpreadRequest) -> list[Session]:
-    first = request.first or first_day(request.market)
-    chosen = sessions_of(request.market, first, request.last)
-    if not chosen:
-        raise ConfigurationError(f"the market has no session from {first} to {request.last}")
-    if request.last is None and request.market.end is None:
-        raise ConfigurationError("the market does not end: give the last day")
-    return chosen
+    return run.result(play_days(request.terms, run, progress))
 
 
 class SpreadRun:
     """One run; time goes forwards only. `begin`, sessions by `backtest.day_loop`, `result`."""
 
     def __init__(self, request: SpreadRequest) -> None:
-        market, strategy = request.market, request.strategy
+        terms, strategy = request.terms, request.strategy
+        market = terms.market
         self._request = request
         self._feed = SpreadFeed(market, strategy.needs)
-        charges = Charges(request.rules, request.plan, timedelta(seconds=request.latency_s))
+        charges = Charges(terms.rules, terms.plan, timedelta(seconds=terms.latency_s))
         self._exchange = SpreadExchange(market, charges)
         self._book = SpreadBook()
         self._account = SpreadAccount(
-            request.account, request.cash_usd, request.plan, lambda con_id: market.quote(con_id, self._feed.now)
+            terms.account, terms.cash_usd, terms.plan, lambda con_id: market.quote(con_id, self._feed.now)
         )
         self._desk = SpreadDesk(DeskTools(market, self._feed, self._exchange, self._book, self._account))
-        self._breaker = SpreadBreaker(request.breaker)
+        self._news = AccountNews(self._account, terms.told_from)
+        self._breaker = SpreadBreaker(terms.breaker)
         self._memory: Memory | None = None
         self._bars: list[Bar] = []
         self._known_at: list[datetime] = []
@@ -133,7 +107,7 @@ class SpreadRun:
             strategy=strategy.name,
             config_hash=strategy.config_hash,
             symbol=strategy.needs.symbol,
-            account=self._request.account,
+            account=self._request.terms.account,
             days=tuple(session.day for session in sessions),
             trades=tuple(book.trades),
             signals=tuple(book.signals),
@@ -159,7 +133,7 @@ class SpreadRun:
 
     # --- an instant -------------------------------------------------------------------------------------------------
 
-    def move(self, now: datetime, session: Session) -> None:
+    def move(self, now: datetime, session: Session) -> bool:
         """Go to an instant: orders that work look at the market, bars close, fills are heard."""
         fills = self._exchange.play(now, session)
         closed = self._feed.move(now)
@@ -167,12 +141,19 @@ class SpreadRun:
         self._known_at += [now] * len(closed)
         self._recent += closed
         self._desk.hear(fills, now)
+        return bool(fills)
 
-    def again(self, session: Session) -> None:
+    def again(self, session: Session) -> bool:
         """What was sent looks at the market of the same instant."""
         del session
         now = self._feed.now
-        self._desk.hear(self._exchange.match_due(now), now)
+        fills = self._exchange.match_due(now)
+        self._desk.hear(fills, now)
+        return bool(fills)
+
+    def tell(self, session: Session, *, filled: bool) -> None:
+        """The account's values, as the broker tells them."""
+        self._news.hear(session, self._feed.now, filled=filled)
 
     def look(self, session: Session, *, grid: bool) -> bool:
         """What the desk does when it has heard everything; True when it has sent something."""
@@ -193,19 +174,18 @@ class SpreadRun:
         if not tripped:
             return False
         cancelled = self._desk.cancel_entries()
-        if self._request.flatten_on_trip:
+        if self._request.terms.flatten_on_trip:
             self._desk.flatten()
             return self._desk.act(session) or cancelled
         return cancelled
 
     def _decide(self, session: Session) -> None:
         request, now = self._request, self._feed.now
-        enabled = request.enabled_after is None or now > request.enabled_after
-        money = self._account.money(session, now)
+        money = self._news.money(session, now)
         halted = self._breaker.halted_by, self._breaker.peak_usd
         inputs = CycleInputs(
             strategy=request.strategy,
-            snapshot=self._feed.snapshot(money, self._desk.legs, enabled=enabled),
+            snapshot=self._feed.snapshot(money, self._desk.legs, enabled=request.terms.enabled(now)),
             session=session,
             bars=self._recent,
             book=self._book.risk_book(request.strategy.name, session.day, now, *halted),

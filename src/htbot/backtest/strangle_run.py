@@ -17,9 +17,9 @@ from htbot.backtest.result import EquityCurve, ResultTrade
 from htbot.backtest.spread_account import SpreadAccount
 from htbot.backtest.spread_exchange import Charges, SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
-from htbot.backtest.spread_run import first_day, sessions_of
 from htbot.backtest.strangle_request import StrangleRequest
 from htbot.backtest.strangle_side import BidBars, PlayedSide, average
+from htbot.backtest.terms import sessions_of
 from htbot.domain.errors import ConfigurationError
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Right
@@ -65,10 +65,7 @@ def run_strangle(
     Raises:
         ConfigurationError: the market has no such days or no prices of the underlying.
     """
-    first = request.first or first_day(request.market)
-    sessions = sessions_of(request.market, first, request.last)
-    if not sessions or (request.last is None and request.market.end is None):
-        raise ConfigurationError(f"the market has no sessions from {first} to {request.last}")
+    sessions = sessions_of(request.market, request.first, request.last)
     run = _Run(request)
     run.begin(sessions[0])
     for number, session in enumerate(sessions, 1):

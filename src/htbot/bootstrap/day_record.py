@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
 
-from htbot.backtest.day_rows import DayRows, KnownBar, rows_of_trades
+from htbot.backtest.day_rows import DayRows, KnownBar, merged, rows_of_trades
 from htbot.domain.sessions import Session
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
@@ -28,7 +28,7 @@ from htbot.strategies.kinds import ON_OPTIONS
 
 @dataclass(frozen=True, slots=True)
 class SeatRecord:
-    """An instance as it was set and looked at.
+    """An instance as it was set and looked at, with the account that it trades.
 
     `first_bar` is the first bar that its state is folded from, `since` the instant from which on it may enter: both
     None when it was never folded. One `on_options` is folded from the first bar on record.
@@ -36,6 +36,7 @@ class SeatRecord:
 
     name: str
     type: str
+    account: str
     symbol: str
     minutes: int
     settings: Mapping[str, Any]
@@ -51,7 +52,10 @@ class SeatRecord:
 
 @dataclass(frozen=True, slots=True)
 class DayRecord:
-    """A day of one account; `history_from` is the start of strategy 1's first bar on record, None without any."""
+    """A day of all accounts, `account` being the main one.
+
+    `history_from` is the start of strategy 1's first bar on record, None without any.
+    """
 
     account: str
     history_from: datetime | None
@@ -73,36 +77,49 @@ class DayRecord:
         )
 
 
-def read_day(transaction: Transaction, series: Series, session: Session) -> DayRecord:
-    """The day of the account that traded in the series' world, with everything that any strategy did."""
-    accounts = AccountRepository(transaction).all(series.world_id)
-    account = accounts[0].account if accounts else ""
-    day = session.day
+def read_day(transaction: Transaction, series: Series, session: Session, main: str | None = None) -> DayRecord:
+    """The day of the accounts that traded in the series' world, with everything that any strategy did.
+
+    `main` is the account of strategy 1 and of all that is not told otherwise, None the only one there is.
+    """
+    accounts = [one.account for one in AccountRepository(transaction).all(series.world_id)]
+    account = main or next(iter(accounts), "")
     history = BarRepository(transaction).closed(series, session.closes)
-    bars = BarRepository(transaction).of_day(series.world_id, day)
-    signals = SignalRepository(transaction).of_session(day, account)
+    bars = BarRepository(transaction).of_day(series.world_id, session.day)
+    of_accounts = [_rows(transaction, session, one) for one in accounts]
     return DayRecord(
         account=account,
         history_from=history[0].start if history else None,
-        rows=DayRows(
+        rows=replace(
+            merged(of_accounts),
             bars=[KnownBar(bar, known_at) for bar, known_at in bars if session.contains(bar.start)],
-            evaluations=EvaluationRepository(transaction).of_day(day, account),
-            signals=[(stored.signal, stored.refused_by) for stored in signals],
-            intents=[stored.intent for stored in IntentRepository(transaction).of_session(day, account)],
-            fills=FillRepository(transaction).of_session(day, account),
-            trades=rows_of_trades(TradeRepository(transaction).of_session(day, account)),
         ),
-        seats=tuple(_seat(transaction, series.world_id, one) for one in StrategyRepository(transaction).all()),
+        seats=tuple(_seat(transaction, series.world_id, account, one) for one in StrategyRepository(transaction).all()),
     )
 
 
-def _seat(transaction: Transaction, world_id: str, one: StrategyInstance) -> SeatRecord:
+def _rows(transaction: Transaction, session: Session, account: str) -> DayRows:
+    """What was done in an account."""
+    day = session.day
+    signals = SignalRepository(transaction).of_session(day, account)
+    return DayRows(
+        bars=(),
+        evaluations=EvaluationRepository(transaction).of_day(day, account),
+        signals=[(stored.signal, stored.refused_by) for stored in signals],
+        intents=[stored.intent for stored in IntentRepository(transaction).of_session(day, account)],
+        fills=FillRepository(transaction).of_session(day, account),
+        trades=rows_of_trades(TradeRepository(transaction).of_session(day, account)),
+    )
+
+
+def _seat(transaction: Transaction, world_id: str, main: str, one: StrategyInstance) -> SeatRecord:
     seen, first_bar = one.observed, None
     if one.type in ON_OPTIONS:
         first_bar = BarRepository(transaction).first(Series(world_id, one.symbol, one.minutes))
     return SeatRecord(
         name=one.name,
         type=one.type,
+        account=main,
         symbol=one.symbol,
         minutes=one.minutes,
         settings=dict(one.settings),

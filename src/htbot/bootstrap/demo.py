@@ -167,7 +167,9 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
     begins = session.opens - BEFORE_OPEN
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
     live = LiveReader(stack.settings.redis.url)
-    parts = StrategyParts(database, live, partial(strategies, stack.settings), lambda: begins)
+    parts = StrategyParts(
+        database, live, partial(strategies, stack.settings), lambda: begins, stack.settings.ib.accounts
+    )
     try:
         for instance in instances:
             Strategies(parts).add(instance, Caller("demo"))
@@ -230,7 +232,8 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
             clock = queries.desk().clock
             world_id = clock.world_id if clock else ""
             journal = day_journal(transaction, world_id, session.day)
-            record = read_day(transaction, Series(world_id, symbol, stack.settings.strategy.bar_minutes), session)
+            series = Series(world_id, symbol, stack.settings.strategy.bar_minutes)
+            record = read_day(transaction, series, session, stack.settings.ib.account)
         summary = {
             "date": session.day,
             "symbol": symbol,

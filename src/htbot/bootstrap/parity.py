@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -26,6 +26,7 @@ from htbot.backtest.plain_run import PlainRun
 from htbot.backtest.spread_parity import rows_of_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import SpreadRun
+from htbot.backtest.terms import Terms
 from htbot.backtest.untraded import untraded
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.day_record import SeatRecord
@@ -36,10 +37,10 @@ from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity_cast import CastWanted, cast_of, every_name
 from htbot.bootstrap.strategy import STRATEGY_NAME, build_strategy
+from htbot.domain.sessions import Session
 from htbot.market.ports import Market
 from htbot.persistence.codecs import plain
 from htbot.services.option_instances import with_symbol
-from htbot.settings import Settings
 from htbot.strategies.registry import create, create_bar
 
 # In step with its clients the gateway lets an order look at the market of the instant at which it was sent.
@@ -48,7 +49,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: strategy 1 and all on shares; `settings`: those of instances."""
+    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings`: those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None
@@ -115,105 +116,61 @@ def backtested(played: DemoResult, names: Collection[str], latency_s: float = ST
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="htbot-parity-") as folder:
         options = replace(options_of(played.settings), calendar_dir=Path(folder))
-        market = build_market(options, options.start)
-        parts = []
-        if STRATEGY_NAME in names:
-            parts.append(_breakout(played, market, latency_s))
-        seats = [seat for seat in played.record.seats if seat.name in names]
-        parts += [_spreads(played, seat, market, latency_s) for seat in seats if seat.on_options]
-        if not all(seat.on_options for seat in seats):
-            parts.append(_plain(played, market, names, latency_s))
-        play_session(market, played.session, [part.run for part in parts])
-        inputs = {
-            **inputs_of(played, market, latency_s),
-            **{key: one for part in parts for key, one in part.inputs.items()},
-        }
+        terms = terms_of(played, build_market(options, options.start), latency_s)
+        parts = [*_on_options(played, names, terms), *_on_shares(played, names, terms)]
+        for part in parts:
+            part.run.begin(played.session)
+        play_session(terms.market, played.session, [part.run for part in parts])
         rows = merged(part.rows() for part in parts)
-    return Backtested(rows, inputs, time.monotonic() - began)
+    return Backtested(rows, inputs_of(played, terms, names), time.monotonic() - began)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A backtest that takes part: what is played, what it then tells, and what it alone was asked with."""
+    """A backtest that takes part, with an exchange and an account of its own, and what it tells of its day."""
 
     run: DayRun
     rows: Callable[[], DayRows]
-    inputs: Mapping[str, Any]
 
 
-def _breakout(played: DemoResult, market: Market, latency_s: float) -> _Part:
-    return _of_spreads(played, request_of(played, market, latency_s), own=True)
+def _on_options(played: DemoResult, names: Collection[str], terms: Terms) -> Iterator[_Part]:
+    """Strategy 1, then instances on options, each for itself."""
+    requests = [request_of(played, terms)] if STRATEGY_NAME in names else []
+    requests += [spread_request_of(played, seat, terms) for seat in _seats(played, names) if seat.on_options]
+    for request in requests:
+        run = SpreadRun(request)
+        yield _Part(run, partial(_rows_of_spreads, run, played.session))
 
 
-def _spreads(played: DemoResult, seat: SeatRecord, market: Market, latency_s: float) -> _Part:
-    own = request_of(played, market, latency_s)
-    return _of_spreads(played, spread_request_of(own, seat, played.settings), own=False)
+def _on_shares(played: DemoResult, names: Collection[str], terms: Terms) -> Iterator[_Part]:
+    """Those on plain instruments, account by account."""
+    seats = [seat for seat in _seats(played, names) if not seat.on_options]
+    for account in dict.fromkeys(seat.account for seat in seats):
+        run = PlainRun(plain_request_of(played, [seat for seat in seats if seat.account == account], terms))
+        yield _Part(run, partial(_rows_of_shares, run, played.session))
 
 
-def spread_request_of(own: SpreadRequest, seat: SeatRecord, settings: Settings) -> SpreadRequest:
-    """An instance on options: strategy 1's request with its own strategy, limits and history."""
-    strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
-    return replace(own, strategy=strategy, limits=spread_limits(settings, strategy), history_from=seat.first_bar)
+def _rows_of_spreads(run: SpreadRun, session: Session) -> DayRows:
+    return rows_of_result(run.result([session]))
 
 
-def _of_spreads(played: DemoResult, request: SpreadRequest, *, own: bool) -> _Part:
-    run, session = SpreadRun(request), played.session
-    run.begin(session)
-    inputs = {
-        "config_hash": request.strategy.config_hash,
-        "history_from": request.history_from,
-        "enabled_after": request.enabled_after,
-    }
-    told = inputs if own else {request.strategy.name: inputs}
-    return _Part(run, lambda: rows_of_result(run.result([session])), told)
+def _rows_of_shares(run: PlainRun, session: Session) -> DayRows:
+    return rows_of_plain(run.result([session]))
 
 
-def request_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATENCY_S) -> SpreadRequest:
-    """Strategy 1 of a played day: same settings, same world; what only the run could know comes from its record."""
+def _seats(played: DemoResult, names: Collection[str]) -> list[SeatRecord]:
+    return [seat for seat in played.record.seats if seat.name in names]
+
+
+# --- what the backtest is asked ---------------------------------------------------------------------------------------
+
+
+def terms_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATENCY_S) -> Terms:
+    """The terms of a played day in its main account: same settings, same world."""
     settings, session = played.settings, played.session
     options = options_of(settings)
-    return SpreadRequest(
-        strategy=build_strategy(settings),
+    return Terms(
         market=market,
-        limits=risk_limits(settings, settings.strategy.symbol),
-        first=session.day,
-        last=session.day,
-        account=played.record.account,
-        cash_usd=options.cash,
-        breaker=breaker_limits(settings),
-        flatten_on_trip=settings.risk.breaker_flatten,
-        rules=options.book.fills,
-        plan=options.terms.plan,
-        latency_s=latency_s,
-        history_from=played.record.history_from,
-        enabled_after=session.opens,
-    )
-
-
-def _plain(played: DemoResult, market: Market, names: Collection[str], latency_s: float) -> _Part:
-    request = plain_request_of(played, market, names, latency_s)
-    run, session = PlainRun(request), played.session
-    run.begin(session)
-    seats = [asdict(seat) for seat in played.record.seats if seat.name in names and not seat.on_options]
-    inputs = {"seats": seats, "enabled_after": request.enabled_after, "told_from": request.told_from}
-    return _Part(run, lambda: rows_of_plain(run.result([session])), inputs)
-
-
-def plain_request_of(
-    played: DemoResult, market: Market, names: Collection[str], latency_s: float = STEPPED_LATENCY_S
-) -> PlainRequest:
-    """Those strategies on plain instruments of a played day; where each began comes from its record."""
-    settings, session = played.settings, played.session
-    options, types = options_of(settings), strategies(settings)
-    seats = [
-        Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
-        for one in played.record.seats
-        if one.name in names and not one.on_options
-    ]
-    return PlainRequest(
-        seats=tuple(seats),
-        market=market,
-        limits_of=partial(plain_limits, settings),
         first=session.day,
         last=session.day,
         account=played.record.account,
@@ -225,8 +182,58 @@ def plain_request_of(
         latency_s=latency_s,
         enabled_after=session.opens,
         told_from=session.opens - BEFORE_OPEN,
+    )
+
+
+def request_of(played: DemoResult, terms: Terms) -> SpreadRequest:
+    """Strategy 1 of a played day; the first bar that it saw comes from the record."""
+    limits = risk_limits(played.settings, played.settings.strategy.symbol)
+    return SpreadRequest(build_strategy(played.settings), terms, limits, history_from=played.record.history_from)
+
+
+def spread_request_of(played: DemoResult, seat: SeatRecord, terms: Terms) -> SpreadRequest:
+    """An instance on options, with its own strategy, account, limits and history."""
+    strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
+    limits = spread_limits(played.settings, strategy)
+    return SpreadRequest(strategy, replace(terms, account=seat.account), limits, history_from=seat.first_bar)
+
+
+def plain_request_of(played: DemoResult, seats: Sequence[SeatRecord], terms: Terms) -> PlainRequest:
+    """Strategies on plain instruments that share an account; where each began comes from its record."""
+    settings = played.settings
+    types, [account] = strategies(settings), {seat.account for seat in seats}
+    return PlainRequest(
+        seats=tuple(
+            Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
+            for one in seats
+        ),
+        terms=replace(terms, account=account),
+        limits_of=partial(plain_limits, settings),
         own_series=(settings.strategy.symbol, settings.strategy.bar_minutes),
     )
+
+
+def inputs_of(played: DemoResult, terms: Terms, names: Collection[str]) -> dict[str, Any]:
+    """What could make the two differ, as the backtest was given it; `settings` are those that were set for this day."""
+    own = {"config_hash": build_strategy(played.settings).config_hash, "history_from": played.record.history_from}
+    return {
+        "world": terms.market.world_id,
+        "settings": dict(played.chosen),
+        "account": terms.account,
+        "cash_usd": terms.cash_usd,
+        "latency_s": terms.latency_s,
+        "plan": terms.plan.value,
+        "slippage_ticks": terms.rules.slippage_ticks,
+        "touch_share": terms.rules.touch_share,
+        "sizes_limit": terms.rules.sizes_limit,
+        "enabled_after": terms.enabled_after,
+        "told_from": terms.told_from,
+        **(own if STRATEGY_NAME in names else {}),
+        "seats": [asdict(seat) for seat in _seats(played, names)],
+    }
+
+
+# --- the report -------------------------------------------------------------------------------------------------------
 
 
 def report(played: DemoResult, names: Collection[str], other: Backtested) -> ParityReport:
@@ -253,7 +260,7 @@ def report(played: DemoResult, names: Collection[str], other: Backtested) -> Par
 def _rows_of(played: DemoResult, names: Collection[str]) -> DayRows:
     """What the record has of those that take part, on the bars that they were shown."""
     own = played.settings.strategy
-    series = {(seat.symbol, seat.minutes) for seat in played.record.seats if seat.name in names}
+    series = {(seat.symbol, seat.minutes) for seat in _seats(played, names)}
     if STRATEGY_NAME in names:
         series.add((own.symbol, own.bar_minutes))
     return played.record.only(names, series)
@@ -268,19 +275,3 @@ def _pnl(rows: DayRows) -> dict[str, Decimal]:
 def _modelled_share(rows: DayRows) -> Decimal | None:
     """The part of the fills, by number, whose quote was the model's; None without a fill."""
     return Decimal(sum(fill.modelled for fill in rows.fills)) / len(rows.fills) if rows.fills else None
-
-
-def inputs_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATENCY_S) -> dict[str, Any]:
-    """What could make the two differ, as the backtest was given it; `settings` are those that were set for this day."""
-    options = options_of(played.settings)
-    return {
-        "world": market.world_id,
-        "settings": dict(played.chosen),
-        "account": played.record.account,
-        "cash_usd": options.cash,
-        "latency_s": latency_s,
-        "plan": options.terms.plan.value,
-        "slippage_ticks": options.book.fills.slippage_ticks,
-        "touch_share": options.book.fills.touch_share,
-        "sizes_limit": options.book.fills.sizes_limit,
-    }

@@ -96,11 +96,9 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Strategy 1 and every strategy on plain instruments: those that a day of stocks has symbols for.
-
-    Instances on options (`vertical_spread`) are named: each needs an underlying of its own in the data.
-    """
-    return [STRATEGY_NAME, *sorted(name for name, entry in catalogue.items() if entry.plain)]
+    """Strategy 1, then every other that the stack runs."""
+    run = sorted(name for name, entry in catalogue.items() if not entry.single)
+    return [STRATEGY_NAME, *(name for name in run if name != STRATEGY_NAME)]
 
 
 def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
@@ -119,7 +117,10 @@ def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[s
 
 
 def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path], bar: str | None) -> dict[str, str]:
-    """A symbol for each name."""
+    """A symbol for each name: one of its own as long as there are any, options before shares.
+
+    What is left without goes where others are: options to the underlying of strategy 1, shares to any stock or fund.
+    """
     if symbols and len(symbols) not in {1, len(names)}:
         raise ConfigurationError(f"--symbol {','.join(symbols)}: give one for each of {', '.join(names)}, or one")
     if symbols:
@@ -128,9 +129,10 @@ def _symbols(names: Sequence[str], symbols: Sequence[str], data: Sequence[Path],
     there = _there(data, bar)
     found, free = {}, list(there)
     for name in sorted(ON_OPTIONS.intersection(names)):
-        found[name] = next((symbol for symbol in UNDERLYINGS if symbol in free), "")
+        found[name] = next((symbol for symbol in UNDERLYINGS if symbol in free), found.get(STRATEGY_NAME, ""))
         free = [symbol for symbol in free if symbol != found[name]]
-    free = [symbol for symbol in free if symbol not in INDEX_EXCHANGES]
+    traded = [symbol for symbol in there if symbol not in INDEX_EXCHANGES]
+    free = [symbol for symbol in free if symbol in traded] or traded
     others = [name for name in names if name not in ON_OPTIONS]
     if others and not free:
         raise ConfigurationError(f"the data have no stock or fund for {others[0]}: {', '.join(there) or 'no symbol'}")

@@ -168,7 +168,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         halted_by=halted_by,
         ask_margin=partial(ask_margin, live),
     )
-    strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now)
+    strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now, settings.ib.accounts)
     queries = Queries(sources)
     data = DeskData(live, live.ask, host_now)
     line = DeskLine(settings.paths.run)

@@ -14,6 +14,7 @@ from htbot.backtest.result import BacktestResult
 from htbot.backtest.spread_report import RunFacts, backtest_result
 from htbot.backtest.spread_request import SpreadRequest
 from htbot.backtest.spread_run import run_spreads
+from htbot.backtest.terms import Terms
 from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, spread_limits
 from htbot.bootstrap.research_market import market_of, require_possible, world_of
@@ -69,13 +70,15 @@ def request_of(strategy: Strategy[Any], options: BacktestOptions, market: Market
     earlier = sessions[max(0, place - history_days(needs.bar_minutes, needs.warm_up_bars))]
     return SpreadRequest(
         strategy=strategy,
-        market=market,
+        terms=Terms(
+            market=market,
+            first=first,
+            last=options.end,
+            cash_usd=options.cash,
+            breaker=breaker,
+            flatten_on_trip=settings.risk.breaker_flatten,
+        ),
         limits=limits,
-        first=first,
-        last=options.end,
-        cash_usd=options.cash,
-        breaker=breaker,
-        flatten_on_trip=settings.risk.breaker_flatten,
         fill=options.fill,
         history_from=None if options.data else earlier.opens,
     )

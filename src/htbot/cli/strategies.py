@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from htbot.cli.flags import taking
 from htbot.cli.opening import actor, people
 from htbot.cli.output import Json, plain, print_facts, print_json, print_table
 from htbot.cli.pairs import pairs
@@ -33,10 +35,11 @@ def list_instances(as_json: Json = False) -> None:
     if as_json:
         print_json([{**_document(one.instance), "as_of": one.as_of, "why_not": one.why_not} for one in found])
         return
-    columns = ("name", "type", "symbol", "bars", "enabled", "mode", "looked at", "why nothing happened")
+    columns = ("name", "type", "symbol", "bars", "account", "enabled", "mode", "looked at", "why nothing happened")
     rows = (
         [
             *(one.instance.name, one.instance.type, one.instance.symbol, f"{one.instance.minutes} min"),
+            one.instance.account or "main",
             *(one.instance.enabled, one.instance.mode, one.as_of, one.why_not or ("a signal" if one.as_of else None)),
         ]
         for one in found
@@ -108,24 +111,33 @@ def show(name: Name, as_json: Json = False) -> None:
     )
 
 
-@strategies.command("add")
-def add(
-    name: Name,
-    type_name: Annotated[str, typer.Option("--type", help="A type: htbot strategies types.")],
-    symbol: Annotated[str, typer.Option(help="Stock, fund or index, as IB writes it.")],
-    given: Given = None,
-    enable: Annotated[bool, typer.Option("--enable", help="Watch it from now on.")] = False,
-    as_json: Json = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class AddFlags:
+    """Options of `htbot strategies add`."""
+
+    name: Name
+    type_name: Annotated[str, typer.Option("--type", help="A type: htbot strategies types.")]
+    symbol: Annotated[str, typer.Option(help="Stock, fund or index, as IB writes it.")]
+    given: Given = None
+    account: Annotated[str | None, typer.Option(help="Account to trade; default: the main one, IB_ACCOUNT.")] = None
+    enable: Annotated[bool, typer.Option("--enable", help="Watch it from now on.")] = False
+    as_json: Json = False
+
+
+def add(flags: AddFlags) -> None:
     """Add an instance; it is disabled unless --enable is given."""
     from htbot.services.strategies import NewStrategy
 
-    asked = NewStrategy(name, type_name, symbol, pairs("--set", given or ()), enable)
+    values = pairs("--set", flags.given or ())
+    asked = NewStrategy(flags.name, flags.type_name, flags.symbol, values, flags.enable, account=flags.account)
     with people() as opened:
         made = opened.strategies.add(asked, _caller())
-    _tell(made, as_json)
-    if not (as_json or enable):
-        print(f"it is disabled: htbot strategies enable {name}")
+    _tell(made, flags.as_json)
+    if not (flags.as_json or flags.enable):
+        print(f"it is disabled: htbot strategies enable {flags.name}")
+
+
+strategies.command("add")(taking(AddFlags, add))
 
 
 @strategies.command("set")
@@ -196,6 +208,7 @@ def _print(instance: StrategyInstance) -> None:
             ("Strategy", f"{instance.name}, a {instance.type} on {instance.symbol}, bars of {instance.minutes} min"),
             ("Enabled", instance.enabled),
             ("Mode", _MODES[instance.mode]),
+            *([] if instance.account is None else [("Account", instance.account)]),
             ("Settings", given or "defaults"),
             ("Config", instance.config_hash),
             ("Changed", instance.changed_at),
@@ -205,7 +218,18 @@ def _print(instance: StrategyInstance) -> None:
 
 def _document(instance: StrategyInstance) -> dict[str, Any]:
     observed = instance.observed
-    names = ("name", "type", "symbol", "minutes", "warm_up_bars", "settings", "config_hash", "enabled", "mode")
+    names = (
+        "name",
+        "type",
+        "symbol",
+        "minutes",
+        "warm_up_bars",
+        "settings",
+        "config_hash",
+        "enabled",
+        "mode",
+        "account",
+    )
     return {
         **{name: getattr(instance, name) for name in names},
         "created_at": instance.created_at,

@@ -103,6 +103,7 @@ def desk_plan(settings: Settings) -> DeskPlan:
     """What this desk is for."""
     return DeskPlan(
         account=settings.ib.account,
+        more_accounts=settings.ib.accounts[1:],
         client_id=settings.ib.client_id,
         hours=trading_hours(settings),
         world_required=settings.ib.builtin_paper,

@@ -1,4 +1,4 @@
-"""Whether books and broker agree, look after look, and what stands in the way."""
+"""Whether books and broker agree, look after look, and what stands in the way: each account by itself."""
 
 from __future__ import annotations
 
@@ -8,32 +8,56 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.recovery import Look, Recovery
 from htbot.execution.disagreement import Judgement, Standing, Verdict
 
+DISAGREE = "books and broker disagree"
+
 
 class Agreement:
-    """Remembers how long differences have stood; `judgement` is that of the last look."""
+    """Remembers how long differences have stood; the judgements are those of the last look, by account."""
 
     def __init__(self) -> None:
-        self._standing = Standing()
-        self.judgement: Judgement | None = None
+        self._standings: dict[str, Standing] = {}
+        self._judgements: dict[str, Judgement] = {}
 
     @property
     def watching(self) -> bool:
         """True while a difference may still be a fill under way."""
-        return self.judgement is not None and self.judgement.verdict is Verdict.WATCH
+        return any(judgement.verdict is Verdict.WATCH for judgement in self._judgements.values())
 
-    def blocked(self, symbol: str) -> str | None:
-        """Why nothing may be entered in a symbol: something in it is at the broker and is not ours (FAULTS 39)."""
-        return None if self.judgement is None else self.judgement.blocked.get(symbol)
+    @property
+    def trouble(self) -> str | None:
+        """Where books and broker disagree, None where they do not."""
+        found = [account for account in self._judgements if self.differs(account)]
+        return f"{DISAGREE} in {', '.join(found)}" if found else None
+
+    def differs(self, account: str) -> bool:
+        """True from the moment that a difference in an account counts: no entry of it leaves."""
+        judgement = self._judgements.get(account)
+        return judgement is not None and not judgement.entries_allowed
+
+    def blocked(self, account: str, symbol: str) -> str | None:
+        """Why nothing may be entered: the account is not traded, its books differ, or a symbol's holding is not ours.
+
+        The last is FAULTS 39.
+        """
+        judgement = self._judgements.get(account)
+        if judgement is None:
+            return f"account {account} is not traded here"
+        return judgement.blocked.get(symbol) if judgement.entries_allowed else f"{DISAGREE} in {account}"
 
     async def reached(
         self, recovery: Recovery, orders: OrderDesk, now: datetime, look: Look
     ) -> tuple[bool, str | None]:
-        """Look up, compare and judge; whether both agree, and why not. No reason: what stood before still stands."""
+        """Look up, compare and judge; whether both agree, and why not. No reason: what stood before still stands.
+
+        One account that agrees is enough: the others are `blocked`.
+        """
         view = await recovery.look_up(now)
         doubtful = orders.doubtful
         if doubtful:
             return False, f"in doubt: {', '.join(live.intent.ref for live in doubtful)}"
-        self.judgement, self._standing = await recovery.judge(view, self._standing, now, look)
-        if self.watching:
-            return False, None
-        return self.judgement.entries_allowed, "books and broker disagree"
+        judged = await recovery.judge(view, self._standings, now, look)
+        self._judgements = {account: judgement for account, (judgement, _after) in judged.items()}
+        self._standings = {account: after for account, (_judgement, after) in judged.items()}
+        if all(self.differs(account) for account in self._judgements):
+            return False, DISAGREE
+        return not self.watching, None

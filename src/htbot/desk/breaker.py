@@ -24,7 +24,7 @@ from htbot.domain.sessions import NEW_YORK, Session
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.persistence.day_book import DayBook, read_day
-from htbot.persistence.records import EquityDay, Halt
+from htbot.persistence.records import EquityDay
 from htbot.persistence.repositories import AlertRepository, EquityRepository, HaltRequest, PositionRepository
 from htbot.persistence.states import HaltKind
 from htbot.portfolio.marks import Marks
@@ -47,16 +47,16 @@ _log = logging.getLogger(__name__)
 class BreakerParts:
     """What the breaker works with.
 
-    `trades` are those that are open, `marks_of` prices their legs, `holdings` is what the broker shows of an account by
-    contract id. `flatten` closes every position on a trip. `patience_s` is how long a look waits for the record, host
-    seconds; None waits for its answer, as a stepped world must.
+    `trades` are those of an account that are open, `marks_of` prices their legs, `holdings` is what the broker shows of
+    it by contract id. `flatten` closes every position on a trip. `patience_s` is how long a look waits for the record,
+    host seconds; None waits for its answer, as a stepped world must.
     """
 
     database: DatabaseThread
     halts: HaltWatch
     limits: BreakerLimits
     flatten: bool
-    trades: Callable[[], Sequence[Trade]]
+    trades: Callable[[str], Sequence[Trade]]
     marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     holdings: Callable[[str], Mapping[int, int]]
     patience_s: float | None = None
@@ -97,7 +97,7 @@ class _Market:
 
 
 class BreakerWatch:
-    """Looks every five seconds of market time in regular hours, and on every fill."""
+    """One for each account; looks every five seconds of market time in regular hours, and on every fill."""
 
     def __init__(self, parts: BreakerParts) -> None:
         self._parts = parts
@@ -134,7 +134,7 @@ class BreakerWatch:
     # --- figures ---------------------------------------------------------------------------------------------------
 
     def _market(self, now: datetime, seen: Seen, session: Session) -> _Market:
-        trades, marks_of = self._parts.trades(), self._parts.marks_of
+        trades, marks_of = self._parts.trades(seen.account), self._parts.marks_of
         overnight = [trade for trade in trades if trade.opened_at < session.opens]
         return _Market(
             now=now,
@@ -200,15 +200,16 @@ class BreakerWatch:
             set_at=trip.as_of,
             kind=HaltKind.BREAKER,
             ends_at=ends_at,
+            account=seen.account,
         )
-        return HeldHalt(request, seen.account, trip.figures, flatten=self._parts.flatten)
+        return HeldHalt(request, trip.figures, flatten=self._parts.flatten)
 
     async def _require_flat(self, now: datetime, seen: Seen) -> None:
         """After a trip that closes: until books and broker show nothing of ours, a person is told every minute."""
-        since = self._tripped_since()
+        since = self._tripped_since(seen.account)
         if not self._parts.flatten or since is None or now - since < COMPLAIN_AFTER:
             return
-        open_trades = [trade.id for trade in self._parts.trades() if trade.account == seen.account]
+        open_trades = [trade.id for trade in self._parts.trades(seen.account)]
         held = {con_id: quantity for con_id, quantity in self._parts.holdings(seen.account).items() if quantity}
         if not open_trades and not held:
             return
@@ -217,8 +218,8 @@ class BreakerWatch:
         except Retryable as error:
             _log.critical("not flat after a trip, %s %s: %s", open_trades, held, error)
 
-    def _tripped_since(self) -> datetime | None:
-        trips: tuple[Halt, ...] = self._parts.halts.trips
+    def _tripped_since(self, account: str) -> datetime | None:
+        trips = self._parts.halts.trips(account)
         return min((trip.set_at for trip in trips if trip.set_by == TRIPPED_BY), default=None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import redis
 from sqlalchemy.orm import Session as Transaction
@@ -29,14 +30,14 @@ class Bulletin:
     database: DatabaseThread
     trouble: Trouble = field(default_factory=Trouble)
 
-    async def grid(self, snapshots: Sequence[Snapshot], clock: ClockState, account: Account) -> None:
+    async def grid(self, snapshots: Sequence[Snapshot], clock: ClockState, accounts: Sequence[Account]) -> None:
         """One instant: first the record, then everybody who reads it."""
-        await self.database.insist(lambda db: _note(db, account))
+        await self.database.insist(lambda db: _note(db, clock.market_time, accounts))
         try:
             await self.live.publish_snapshots(snapshots, clock)
         except redis.RedisError as error:
             self.trouble.refused(str(error))
-            _log.warning("redis is away, nothing is decided at %s: %s", account.as_of.isoformat(), error)
+            _log.warning("redis is away, nothing is decided at %s: %s", clock.market_time.isoformat(), error)
         else:
             self.trouble.over()
 
@@ -58,6 +59,7 @@ class Bulletin:
             self.trouble.over()
 
 
-def _note(db: Transaction, account: Account) -> None:
-    DeskStateRepository(db).set(LAST_INSTANT, account.as_of.isoformat())
-    AccountRepository(db).upsert(account)
+def _note(db: Transaction, as_of: datetime, accounts: Sequence[Account]) -> None:
+    DeskStateRepository(db).set(LAST_INSTANT, as_of.isoformat())
+    for account in accounts:
+        AccountRepository(db).upsert(account)

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 class CommandParts:
     """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours.
 
-    `account` is the one that this desk trades.
+    `accounts` are those that this desk trades.
     """
 
     database: DatabaseThread
@@ -55,7 +55,7 @@ class CommandParts:
     numbers: OrderNumbers
     hold: Hold
     strangers: Callable[[str], list[str]]
-    account: Callable[[], str]
+    accounts: Callable[[], Collection[str]]
     market_open: Callable[[datetime], bool]
 
 
@@ -72,6 +72,11 @@ class CommandDesk:
     def busy(self) -> bool:
         """True while a command is open."""
         return bool(self._open)
+
+    def closes(self, account: str) -> bool:
+        """True while a command is open that closes everything of an account."""
+        scopes = {_scope(command) for command in self._open.values() if command.kind == CLOSE_ALL}
+        return bool(scopes & {account, EVERY_ACCOUNT})
 
     # --- taking ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +186,7 @@ class CommandDesk:
     async def _end_close(self, command: Command, now: datetime) -> None:
         meant = frozenset(self._meant.get(command.id, ()))
         progress = await self._parts.ledger.write(lambda session: _go_on(session, command, meant, now))
-        own = self._parts.account()
+        own = self._parts.accounts()
         left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
         if not left and not any(_means(command, item.trade) for item in self._parts.book.guarded):
             alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
@@ -225,11 +230,11 @@ def _means(close: Command, what: Trade | OrderIntent) -> bool:
     return _scope(close) in {EVERY_ACCOUNT, what.account}
 
 
-def _live_trades(session: Session, close: Command, own: str) -> tuple[list[str], list[str]]:
-    """Trades that a command means and that are not over: of the account that this desk trades, and of others."""
+def _live_trades(session: Session, close: Command, own: Collection[str]) -> tuple[list[str], list[str]]:
+    """Trades that a command means and that are not over: of the accounts that this desk trades, and of others."""
     live = [trade for trade in TradeRepository(session).live() if _means(close, trade)]
-    ours = [trade.id for trade in live if trade.account == own]
-    return ours, [trade.id for trade in live if trade.account != own]
+    ours = [trade.id for trade in live if trade.account in own]
+    return ours, [trade.id for trade in live if trade.account not in own]
 
 
 def _go_on(session: Session, close: Command, meant: Collection[str], now: datetime) -> dict[str, list[str]]:

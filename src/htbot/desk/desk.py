@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from htbot.adapters.ib.session import IbSession
@@ -22,7 +22,7 @@ from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
 from htbot.desk.open_book import OpenBook
-from htbot.desk.opening import await_time, choose_account, choose_world, forget_ended, require_world
+from htbot.desk.opening import await_time, choose_accounts, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
 from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, halt_trading, open_trades, take_over
@@ -56,7 +56,10 @@ MOST_SKEW = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class DeskPlan:
-    """What this desk is for. `account` None takes the login's only one; `world_required` demands the paper gateway."""
+    """What this desk is for. `account` None takes the login's only one; `world_required` demands the paper gateway.
+
+    `more_accounts` are traded beside it.
+    """
 
     account: str | None
     client_id: int
@@ -66,6 +69,7 @@ class DeskPlan:
     patience: Patience = DEFAULT_PATIENCE
     silence: Silence = DEFAULT_SILENCE
     flood: FloodLimits = field(default_factory=FloodLimits)
+    more_accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Desk:
         self.connection = "connecting"
         self.reason: str | None = "starting"
         self.world_id = ""
-        self.account = parts.plan.account or ""
+        self.accounts = (parts.plan.account or "", *parts.plan.more_accounts)
         self.day = TradingDay(parts.market_database)
         self.skew = timedelta(0)
         self.recovery_due, self.compare_due = True, False
@@ -104,11 +108,15 @@ class Desk:
         self.ledger = Ledger(parts.orders_database, self.broken)
         self.agreement = Agreement()
         self._broken: str | None = None
-        self._winding_down = False
-        self._outages = 0
+        self._winding_down, self._outages = False, 0
         self._trading: Trading | None = None
         self._upkeep: Upkeep | None = None
         self._recovery: Recovery | None = None
+
+    @property
+    def account(self) -> str:
+        """The main account."""
+        return self.accounts[0]
 
     @property
     def trading(self) -> Trading:
@@ -172,8 +180,9 @@ class Desk:
         self.data_trouble.began()
         forget_ended(self.parts.inbox)
         await self.parts.session.connect()
-        self.account = choose_account(self.parts.session, self.parts.plan.account)
-        self.world_id = choose_world(self.parts.session, self.account, required=self.parts.plan.world_required)
+        plan = self.parts.plan
+        self.accounts = choose_accounts(self.parts.session, plan.account, plan.more_accounts)
+        self.world_id = choose_world(self.parts.session, self.account, required=plan.world_required)
         if not self.clock.stepped:
             self.parts.session.request_time()
         await await_time(self.parts.session, self.parts.inbox, self.clock)
@@ -193,14 +202,8 @@ class Desk:
             self.orders.doubt_all("reconnected")
             # a claim may have been cut off by the end of the session
             self.orders.restore(await self.ledger.write(self.trading.record.sent))
-        self._recovery = Recovery(
-            self.parts.session,
-            self.parts.orders_database,
-            self.ledger,
-            self.orders,
-            self.account,
-            self.trading.news.on_message,
-        )
+        parts, fold = self.parts, self.trading.news.on_message
+        self._recovery = Recovery(parts.session, parts.orders_database, self.ledger, self.orders, self.accounts, fold)
         history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
         if not first:
             await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
@@ -218,13 +221,14 @@ class Desk:
         self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
-        stored = await database.insist(lambda db: open_trades(db, self.account))
-        used = partial(exits_of, trades=[item.trade for item in stored], account=self.account, today=_day(now))
+        stored = await database.insist(lambda db: open_trades(db, self.accounts))
+        today = now.astimezone(NEW_YORK).date()
+        used = partial(exits_of, trades=[item.trade for item in stored], accounts=self.accounts, today=today)
         for ref in await database.insist(used):
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.account)))
+        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.accounts)))
         await database.insist(lambda db: self.protection.begin(db, now, held=self.guard.unguarded_while_away))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:
@@ -394,7 +398,3 @@ class Desk:
     def strangers_at_broker(self, scope: str) -> list[str]:
         """What the broker holds in an account, or in `all`, beyond what our own fills make: named, never touched."""
         return self.book.strangers(self.parts.session.positions(), scope)
-
-
-def _day(now: datetime) -> date:
-    return now.astimezone(NEW_YORK).date()

@@ -80,13 +80,17 @@ class HaltWatch:
 
     # --- the gate before the wire ----------------------------------------------------------------------------------
 
-    def entries_halted_by(self) -> str | None:
-        """Why no entry may leave, or None. Not knowing the rows is a reason."""
+    def entries_halted_by(self, account: str | None = None) -> str | None:
+        """Why no entry of an account may leave, or None; without one, of any account. Not knowing the rows is a reason.
+
+        A halt without an account halts all of them.
+        """
         if self._file_present() or self._file_latched:
             return f"STOP file {self._switch.path}"
-        if self._held:
-            return self._held[0].words
-        rows = [halt for halt in self._rows if halt.source != FILE_SOURCE]
+        held = [one for one in self._held if _concerns(one.request.account, account)]
+        if held:
+            return held[0].words
+        rows = [halt for halt in self._rows if halt.source != FILE_SOURCE and _concerns(halt.account, account)]
         if rows:
             return f"{rows[0].kind.value} by {rows[0].source}: {rows[0].reason}"
         return self._outdated if self._rows_known and not self._overdue() else NOT_KNOWN
@@ -108,10 +112,9 @@ class HaltWatch:
         """True when the rows have been read and no answer is owed."""
         return self._rows_known and (self._reading is None or self._reading.done())
 
-    @property
-    def trips(self) -> tuple[Halt, ...]:
-        """Trips of the breaker that are in force by the record, as last read."""
-        return tuple(halt for halt in self._rows if halt.kind is HaltKind.BREAKER)
+    def trips(self, account: str) -> tuple[Halt, ...]:
+        """Trips of the breaker that are in force for an account by the record, as last read."""
+        return tuple(one for one in self._rows if one.kind is HaltKind.BREAKER and _concerns(one.account, account))
 
     # --- what somebody says ----------------------------------------------------------------------------------------
 
@@ -123,9 +126,9 @@ class HaltWatch:
         request = held.request
         # A person may have lifted what the rows of a second ago still show: who asks by signal asks anew.
         rows = () if request.source == SIGNAL_SOURCE else self._rows
-        in_force = [(halt.kind, halt.source) for halt in rows]
-        in_force += [(other.request.kind, other.request.source) for other in self._held]
-        if (request.kind, request.source) in in_force:
+        in_force = [(halt.kind, halt.source, halt.account) for halt in rows]
+        in_force += [(other.request.kind, other.request.source, other.request.account) for other in self._held]
+        if (request.kind, request.source, request.account) in in_force:
             return False
         self._held.append(held)
         _log.critical("%s", held.words)
@@ -231,6 +234,11 @@ class HaltWatch:
             self._parts.journal.replace(self._held)
         except OSError as error:
             _log.warning("%s keeps halts that are in the record: %s", self._parts.journal.path, error)
+
+
+def _concerns(scope: str | None, account: str | None) -> bool:
+    """Whether a halt of a scope halts an account; None is all of them, and any of them."""
+    return account is None or scope is None or scope == account
 
 
 def _one_line(reason: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,30 +20,38 @@ from htbot.risk.flood import EntryFlood, fingerprint
 class LastLook:
     """What may stop an order at the last moment: entries by many things, exits by their quantity alone.
 
-    `blocked` says why nothing may be entered in a symbol, `holdings` what the broker shows of an account by contract
-    id; `broken` is told of a strategy that floods.
+    `accounts` are those that are traded, `blocked` says why nothing may be entered in one of them and a symbol,
+    `holdings` what the broker shows of an account by contract id; `broken` is told of a strategy that floods.
     """
 
     halts: HaltWatch
     flood: EntryFlood
     book: OpenBook
+    accounts: Callable[[], Sequence[str]]
     enabled: Callable[[], bool]
-    blocked: Callable[[str], str | None]
+    blocked: Callable[[str, str], str | None]
     holdings: Callable[[str], Mapping[int, int]]
     broken: Callable[[StopTrading], None]
 
-    def halted_by(self) -> str | None:
-        """Why no entry may leave, None while nothing halts."""
-        return self.halts.entries_halted_by()
+    def halted_by(self, account: str) -> str | None:
+        """Why no entry of an account may leave, None while nothing halts."""
+        return self.halts.entries_halted_by(account)
+
+    def halted(self) -> dict[str, str]:
+        """The same for every account that is halted."""
+        told = {account: self.halted_by(account) for account in self.accounts()}
+        return {account: why for account, why in told.items() if why is not None}
 
     def at_entry(self, intent: OrderIntent, now: datetime) -> str | None:
         """Why this entry may not leave: the kill switch first; None counts it as sent."""
         if not self.enabled():
             return "trading is not enabled any more"
-        halted = self.halted_by() or stale_entry(intent, now) or self.blocked(intent.symbol) or self._opposed(intent)
+        account = intent.account
+        halted = self.halted_by(account) or stale_entry(intent, now) or self.blocked(account, intent.symbol)
+        halted = halted or self._opposed(intent)
         if halted is not None:
             return halted
-        flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now)
+        flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now, account)
         if flood is not None:  # a strategy that has lost its mind (FAULTS 42)
             self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
         return flood

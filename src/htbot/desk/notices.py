@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from htbot.desk.watch import Standing
-from htbot.domain.accounts import ACCOUNT_TAGS
+from htbot.domain.accounts import ACCOUNT_TAGS, AccountFigures
 from htbot.marketdata.clock_state import ClockState
-from htbot.marketdata.snapshot import ListedOption, Snapshot
+from htbot.marketdata.snapshot import AccountState, ListedOption, Snapshot
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import DeskStateRepository
 from htbot.persistence.repositories.desk_state import UNPROTECTED_S
@@ -34,30 +35,43 @@ class Notices:
         standing = self._standing()
         snapshot = self._desk.parts.watch.snapshot(self._desk.parts.session, as_of, standing, last_closed=closed)
         others = self._desk.parts.watch.others(self._desk.parts.session, as_of, standing)
-        account = Account(
-            account=self._desk.account,
-            name="main",
-            world_id=self._desk.world_id,
-            mode=self._desk.clock.mode.value,
-            as_of=as_of,
-            net_liquidation_usd=standing.amounts.get("NetLiquidation"),
-            buying_power_usd=standing.amounts.get("BuyingPower"),
-            cash_usd=standing.amounts.get("TotalCashValue"),
-        )
+        accounts = [self._account(name, as_of) for name in self._desk.accounts]
         unprotected = self._desk.protection.to_store()
         if unprotected is not None:
             self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
-        await self._desk.parts.bulletin.grid((snapshot, *others), self.clock_state(as_of), account)
+        await self._desk.parts.bulletin.grid((snapshot, *others), self.clock_state(as_of), accounts)
 
-    def _standing(self, asked: tuple[ListedOption, ...] = ()) -> Standing:
-        return Standing(
+    def _account(self, name: str, as_of: datetime) -> Account:
+        """The row of an account."""
+        told = self.amounts(name)
+        return Account(
+            account=name,
+            name="main" if name == self._desk.account else name,
             world_id=self._desk.world_id,
-            account=self._desk.account,
-            connected=self._desk.connection == "connected",
-            trading_enabled=self._desk.enabled,
-            amounts=self.amounts(),
-            held=frozenset(self._desk.guard.held),
+            mode=self._desk.clock.mode.value,
+            as_of=as_of,
+            net_liquidation_usd=told.get("NetLiquidation"),
+            buying_power_usd=told.get("BuyingPower"),
+            cash_usd=told.get("TotalCashValue"),
+        )
+
+    def _standing(self, asked: tuple[ListedOption, ...] = (), *, figures: bool = True) -> Standing:
+        """Where the desk stands; without `figures` what the accounts are worth is left out."""
+        desk = self._desk
+        return Standing(
+            world_id=desk.world_id,
+            connected=desk.connection == "connected",
+            accounts={name: self._state(name, self.amounts(name) if figures else {}) for name in desk.accounts},
+            held=frozenset(desk.guard.held),
             asked=asked,
+        )
+
+    def _state(self, name: str, told: Mapping[str, Decimal]) -> AccountState:
+        return AccountState(
+            net_liquidation=told.get("NetLiquidation"),
+            buying_power=told.get("BuyingPower"),
+            figures=AccountFigures.of_tags(told),
+            trading_enabled=self._desk.enabled and not self._desk.agreement.differs(name),
         )
 
     def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
@@ -67,16 +81,8 @@ class Notices:
 
     async def publish_ticker(self, now: datetime) -> None:
         """Prices to show; unchanged ones once a market second."""
-        parts, desk = self._desk.parts, self._desk
-        standing = Standing(
-            world_id=desk.world_id,
-            account=desk.account,
-            connected=desk.connection == "connected",
-            trading_enabled=desk.enabled,
-            amounts={},
-            held=frozenset(desk.guard.held),
-        )
-        ticker, last = parts.watch.ticker(parts.session, now, standing), self._ticker
+        parts = self._desk.parts
+        ticker, last = parts.watch.ticker(parts.session, now, self._standing(figures=False)), self._ticker
         if ticker is None or (last is not None and _same(last, ticker) and ticker.as_of - last.as_of < _UNCHANGED):
             return
         self._ticker = ticker
@@ -98,12 +104,13 @@ class Notices:
             account=self._desk.account,
             connection=self._desk.connection,
             trading_enabled=self._desk.enabled,
-            reason=self._desk.reason,
+            reason=self._desk.reason or self._desk.agreement.trouble,
+            others=self._desk.accounts[1:],
         )
 
-    def amounts(self) -> dict[str, Decimal]:
-        """Account figures that the broker has told."""
-        told = {tag: self._desk.parts.session.account_amount(self._desk.account, tag) for tag in ACCOUNT_TAGS}
+    def amounts(self, account: str) -> dict[str, Decimal]:
+        """Figures of an account that the broker has told."""
+        told = {tag: self._desk.parts.session.account_amount(account, tag) for tag in ACCOUNT_TAGS}
         return {tag: amount for tag, amount in told.items() if amount is not None}
 
 

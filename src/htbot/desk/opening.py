@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -48,6 +49,15 @@ def choose_account(session: Login, wanted: str | None) -> str:
     if wanted is None and len(accounts) != 1:
         raise StopTrading(f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}")
     return wanted or accounts[0]
+
+
+def choose_accounts(session: Login, wanted: str | None, more: Sequence[str]) -> tuple[str, ...]:
+    """Every account to trade, the main one first; `StopTrading` when one is not there."""
+    main = choose_account(session, wanted)
+    for account in more:
+        if account not in session.accounts:
+            raise StopTrading(f"IB_ACCOUNTS={account} is not in this login ({', '.join(session.accounts)})")
+    return (main, *(account for account in more if account != main))
 
 
 def choose_world(session: Login, account: str, *, required: bool) -> str:

@@ -166,8 +166,8 @@ class OrderDesk:
         return sent
 
     def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:
-        now, enabled, halted = self._parts.clock(), self._parts.last_look.enabled(), self._parts.last_look.halted_by()
-        return lambda session: self._parts.record.claim(session, now, order_ids, enabled=enabled, halted_by=halted)
+        now, enabled, halted = self._parts.clock(), self._parts.last_look.enabled(), self._parts.last_look.halted()
+        return lambda session: self._parts.record.claim(session, now, order_ids, enabled=enabled, halted=halted)
 
     def _doubt(self, claims: Sequence[Claim]) -> None:
         """Claimed and not sent: in doubt until they have been looked up."""
@@ -273,9 +273,9 @@ class OrderDesk:
 
     def work(self, now: datetime) -> int:
         """Walk the limits that are due; returns how many orders were modified. Entries do not walk while halted."""
-        modified, halted = 0, self._parts.last_look.halted_by()
+        modified, halted = 0, self._parts.last_look.halted_by
         for live in self.live:
-            if live.is_entry and halted is not None:
+            if live.is_entry and halted(live.intent.account) is not None:
                 self.cancel(live)
             if live.state not in _WALKING or live.cancel_asked or not live.walk_due(now):
                 continue

@@ -130,7 +130,8 @@ class PacedPace:
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = None
-        await self._doorbell.hold(desk.account)
+        for account in desk.accounts:
+            await self._doorbell.hold(account)
         await first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------

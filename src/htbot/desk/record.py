@@ -92,11 +92,12 @@ class DeskRecord:
     client_id: int
 
     def claim(
-        self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted_by: str | None
+        self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted: Mapping[str, str]
     ) -> list[Claim]:
         """Take the next waiting intents, each under a reserved order id of its own, which are durable at the commit.
 
-        Exits come first, and only they while entries are not enabled. Entries that are halted or too old end here.
+        Exits come first, and only they while entries are not enabled. Entries that are too old end here, and those of
+        accounts that are `halted`, which says why.
         """
         purpose = None if enabled else Purpose.EXIT
         waiting = IntentRepository(session).claim_some(self.epoch, now, len(order_ids), purpose=purpose)
@@ -104,7 +105,7 @@ class DeskRecord:
             return []
         # Held until the commit: a desk that begins meanwhile waits, and finds these intents as sent.
         DeskStateRepository(session).require_epoch(self.epoch)
-        ended = self._end_unsent(session, [stored.intent for stored in waiting], now, halted_by)
+        ended = self._end_unsent(session, [stored.intent for stored in waiting], now, halted)
         ids = {
             stored.intent.ref: stored.order_id or order_id
             for stored, order_id in zip(waiting, order_ids, strict=False)
@@ -122,13 +123,13 @@ class DeskRecord:
         ]
 
     def _end_unsent(
-        self, session: Session, intents: Sequence[OrderIntent], now: datetime, halted_by: str | None
+        self, session: Session, intents: Sequence[OrderIntent], now: datetime, halted: Mapping[str, str]
     ) -> dict[str, str]:
         """End the claimed entries that are halted or too old; by reference why they do not leave."""
         moves = []
         entries = [intent for intent in intents if intent.purpose is Purpose.ENTRY]
         for intent in entries:
-            late = stale_entry(intent, now)
+            late, halted_by = stale_entry(intent, now), halted.get(intent.account)
             if late is None and halted_by is None:
                 continue
             event = IntentEvent.WITHDRAW if late is None else IntentEvent.EXPIRE
@@ -295,9 +296,9 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
     return sent, told
 
 
-def booked_fills(session: Session, account: str) -> list[Fill]:
-    """Every execution of an account that the record holds."""
-    return FillRepository(session).of_account(account)
+def booked_fills(session: Session, accounts: Iterable[str]) -> list[Fill]:
+    """Every execution of some accounts that the record holds."""
+    return [fill for account in accounts for fill in FillRepository(session).of_account(account)]
 
 
 def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:
@@ -323,9 +324,10 @@ def halt_trading(session: Session, reason: str, now: datetime) -> None:
         AlertRepository(session).add(error_alert(HALT_SOURCE, reason, now))
 
 
-def open_trades(session: Session, account: str) -> list[StoredTrade]:
-    """Trades of an account that are not over, with their fills."""
-    return [stored_trade(session, trade) for trade in TradeRepository(session).live(account=account)]
+def open_trades(session: Session, accounts: Iterable[str]) -> list[StoredTrade]:
+    """Trades of some accounts that are not over, with their fills."""
+    trades = TradeRepository(session)
+    return [stored_trade(session, trade) for account in accounts for trade in trades.live(account=account)]
 
 
 def stored_trade(session: Session, trade: Trade) -> StoredTrade:
@@ -387,9 +389,9 @@ def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:
     return stored_trade(session, trade)
 
 
-def exits_of(session: Session, trades: Iterable[Trade], account: str, today: date) -> list[str]:
-    """Every reference of an exit that the account has used today, and in the sessions of trades that are not over."""
+def exits_of(session: Session, trades: Iterable[Trade], accounts: Iterable[str], today: date) -> list[str]:
+    """Every reference of an exit that the accounts have used today, and in the sessions of trades that are not over."""
     intents = IntentRepository(session)
-    days = {(today, account)} | {(trade.session, trade.account) for trade in trades}
+    days = {(today, account) for account in accounts} | {(trade.session, trade.account) for trade in trades}
     used = [stored.intent for day, account in sorted(days) for stored in intents.of_session(day, account)]
     return [intent.ref for intent in used if intent.purpose is Purpose.EXIT]

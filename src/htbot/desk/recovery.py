@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
+from htbot.desk.record import booked_fills
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
@@ -32,7 +33,7 @@ from htbot.execution.reconciliation import (
 )
 from htbot.execution.states import OrderEvent
 from htbot.persistence.records import StoredIntent
-from htbot.persistence.repositories import FillRepository, IntentRepository
+from htbot.persistence.repositories import IntentRepository
 from htbot.portfolio.positions import fold, newest
 from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
@@ -88,7 +89,7 @@ class Recovery:
     database: DatabaseThread
     ledger: Ledger
     orders: OrderDesk
-    account: str
+    accounts: tuple[str, ...]
     fold: Fold
     looked: bool = False
     asked_s: float = 0.0
@@ -171,28 +172,46 @@ class Recovery:
             self.orders.send_again(live, now)
 
     async def judge(
-        self, view: BrokerView, standing: Standing, now: datetime, look: Look
-    ) -> tuple[Judgement, Standing]:
-        """Compare with the record, weigh it against the looks before, and write down what follows from it."""
+        self, view: BrokerView, standings: Mapping[str, Standing], now: datetime, look: Look
+    ) -> dict[str, tuple[Judgement, Standing]]:
+        """Compare with the record and weigh it against the looks before, each account by itself; write down the rest.
+
+        What has no account, such as an order that the broker does not know, is that of its intent.
+        """
         await self.ledger.settle()
-        books = await self.database.insist(self._books)
-        told = (finding for finding in reconcile(books, view) if finding.account in {"", self.account})
-        findings = [finding for finding in told if not self._sent_since(finding)]
-        judgement, after = judge(standing, findings, now, look.patience, at_rest=look.at_rest)
-        for finding in (*judgement.doubts, *judgement.foreign):
-            _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
-        await self.database.insist(lambda session: record_look(session, self.account, judgement, look.cause))
-        return judgement, after
+        books, owners = await self.database.insist(self._books)
+        told: dict[str, list[Finding]] = {account: [] for account in self.accounts}
+        for finding in reconcile(books, view):
+            account = finding.account or owners.get(finding.ref, self.accounts[0])
+            if account in told and not self._sent_since(finding):
+                told[account].append(finding)
+        judged = {}
+        for account, findings in told.items():
+            before = standings.get(account, Standing())
+            at_rest = look.at_rest or before.troubled
+            judged[account] = judge(before, findings, now, look.patience, at_rest=at_rest)
+        for judgement, _after in judged.values():
+            for finding in (*judgement.doubts, *judgement.foreign):
+                _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
+        await self.database.insist(lambda session: _record(session, judged, look.cause))
+        return judged
 
     def _sent_since(self, finding: Finding) -> bool:
         """True of an order that left after the broker was asked what it has."""
         live = self.orders.of_ref(finding.ref) if finding.kind is FindingKind.LOST_ORDER else None
         return live is not None and live.asked_at_s >= self.asked_s
 
-    def _books(self, session: Session) -> Books:
-        fills: list[Fill] = FillRepository(session).of_account(self.account)
-        live = frozenset(stored.intent.ref for stored in IntentRepository(session).live() if stored.order_id)
-        return Books(fold(fills), frozenset(fill.execution_key for fill in fills), live, newest(fills))
+    def _books(self, session: Session) -> tuple[Books, dict[str, str]]:
+        """Our books, and whose account each order that is not over is of, by reference."""
+        fills = booked_fills(session, self.accounts)
+        live = {one.intent.ref: one.intent.account for one in IntentRepository(session).live() if one.order_id}
+        keys = frozenset(fill.execution_key for fill in fills)
+        return Books(fold(fills), keys, frozenset(live), newest(fills)), live
+
+
+def _record(session: Session, judged: Mapping[str, tuple[Judgement, Standing]], cause: str) -> None:
+    for account, (judgement, _after) in judged.items():
+        record_look(session, account, judgement, cause)
 
 
 def _revived(session: Session, shown: Sequence[str]) -> list[StoredIntent]:

@@ -143,8 +143,7 @@ class RequestDesk:
         """The broker's margins for an order that is not placed. It takes an order id of its own, as any order does."""
         self._require_connection()
         question, parts = MarginQuestion.of_params(params), self._desk.parts
-        if question.account != self._desk.account:
-            raise CallerMistake(f"account {question.account}: the desk trades {self._desk.account}")
+        self._require_account(question.account)
         order_id = self._desk.trading.numbers.reserve_id(parts.session.next_valid_id)
         await parts.orders_database.run(lambda db: DeskStateRepository(db).use_order_id(parts.plan.client_id, order_id))
         return (await parts.session.what_if(question, order_id)).as_texts()
@@ -160,11 +159,13 @@ class RequestDesk:
         round_trip_ms = round((time.monotonic() - began_s) * 1000, 3)
         return {"asked": "contract" if stepped else "time", "round_trip_ms": round_trip_ms, "broker_time": broker_time}
 
-    async def _account(self, _params: Mapping[str, Any]) -> object:
-        """What the broker tells of the traded account, by the broker's own names, dollars as text."""
+    async def _account(self, params: Mapping[str, Any]) -> object:
+        """What the broker tells of an account that is traded, by the broker's own names, dollars as text."""
         self._require_connection()
-        amounts = {tag: str(amount) for tag, amount in self._desk.notices.amounts().items()}
-        return {"account": self._desk.account, "as_of": self._desk.clock.now().isoformat(), "amounts": amounts}
+        account = str(params.get("account") or self._desk.account)
+        self._require_account(account)
+        amounts = {tag: str(amount) for tag, amount in self._desk.notices.amounts(account).items()}
+        return {"account": account, "as_of": self._desk.clock.now().isoformat(), "amounts": amounts}
 
     async def _positions(self, _params: Mapping[str, Any]) -> object:
         """What the broker holds in every account of the login, whoever made it."""
@@ -180,6 +181,10 @@ class RequestDesk:
         self._require_connection()
         self._desk.compare_due = True
         return {"asked_at": self._desk.clock.now().isoformat()}
+
+    def _require_account(self, account: str) -> None:
+        if account not in self._desk.accounts:
+            raise CallerMistake(f"account {account}: the desk trades {', '.join(self._desk.accounts)}")
 
     def _require_connection(self) -> None:
         if self._desk.connection != "connected":

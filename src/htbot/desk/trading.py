@@ -38,7 +38,7 @@ class TradingFloor(Protocol):
     """What trading asks of the desk around it; `connection` is `connected` while orders get through."""
 
     connection: str
-    account: str
+    accounts: tuple[str, ...]
     clock: DeskClock
     day: TradingDay
     agreement: Agreement
@@ -157,6 +157,7 @@ def _last_look(parts: TradingParts) -> LastLook:
         halts=parts.halts,
         flood=parts.flood,
         book=parts.book,
+        accounts=lambda: desk.accounts,
         enabled=lambda: desk.enabled,
         blocked=desk.agreement.blocked,
         holdings=desk.holdings,
@@ -202,7 +203,7 @@ def _commands(
             numbers=numbers,
             hold=hold,
             strangers=desk.strangers_at_broker,
-            account=lambda: desk.account,
+            accounts=lambda: desk.accounts,
             market_open=desk.day.is_open,
         )
     )

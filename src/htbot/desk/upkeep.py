@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.execution.expiry import Settlement
 from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
-from htbot.risk.breaker import BreakerLimits
+from htbot.risk.breaker import BreakerLimits, Trip
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import note_heads
 from htbot.services.command_kinds import CLOSE_ALL
@@ -53,17 +54,16 @@ class Upkeep:
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
         self._outage = Outage(lambda alert: desk.ledger.post(lambda db: AlertRepository(db).add(alert)))
-        self._breaker = BreakerWatch(
-            BreakerParts(
-                database=desk.parts.orders_database,
-                halts=desk.parts.halts,
-                limits=plan.limits,
-                flatten=plan.flatten,
-                trades=lambda: desk.guard.trades,
-                marks_of=desk.marks,
-                holdings=desk.holdings,
-                patience_s=None if desk.clock.stepped else PATIENCE_S,
-            )
+        self._breakers: dict[str, BreakerWatch] = {}
+        self._breaker_parts = BreakerParts(
+            database=desk.parts.orders_database,
+            halts=desk.parts.halts,
+            limits=plan.limits,
+            flatten=plan.flatten,
+            trades=lambda account: [trade for trade in desk.guard.trades if trade.account == account],
+            marks_of=desk.marks,
+            holdings=desk.holdings,
+            patience_s=None if desk.clock.stepped else PATIENCE_S,
         )
 
     async def look(self, now: datetime) -> None:
@@ -91,28 +91,35 @@ class Upkeep:
     # --- the breaker -----------------------------------------------------------------------------------------------
 
     async def _judge_day(self, now: datetime) -> None:
-        seen = Seen(self._desk.account, self._desk.day.session, self._desk.notices.amounts())
-        trip = await self._breaker.look(now, seen)
-        if trip is None:
-            return
-        _log.critical("the breaker trips: %s", trip.reason)
-        for live in self._desk.orders.live:
-            if live.is_entry:
-                self._desk.orders.cancel(live)
-        if self._plan.flatten:
-            await self._flatten(now)
+        """Each account by itself: a trip stops entries of its own, and closes what it holds."""
+        accounts = self._desk.accounts
+        trips = await asyncio.gather(*(self._look_at_day(account, now) for account in accounts))
+        for account, trip in zip(accounts, trips, strict=True):
+            if trip is None:
+                continue
+            _log.critical("the breaker of %s trips: %s", account, trip.reason)
+            for live in self._desk.orders.live:
+                if live.is_entry and live.intent.account == account:
+                    self._desk.orders.cancel(live)
+            if self._plan.flatten:
+                await self._flatten(account, now)
 
-    async def _flatten(self, now: datetime) -> None:
+    async def _look_at_day(self, account: str, now: datetime) -> Trip | None:
+        breaker = self._breakers.setdefault(account, BreakerWatch(self._breaker_parts))
+        seen = Seen(account, self._desk.day.session, self._desk.notices.amounts(account))
+        return await breaker.look(now, seen)
+
+    async def _flatten(self, account: str, now: datetime) -> None:
         """The trip has written the command; with PostgreSQL away the journal takes it."""
         try:
             await self._desk.act(now)
         except Retryable as error:
             _log.warning("the breaker's flatten is promised by the journal: %s", error)
-        if self._desk.trading.commands.busy:
+        if self._desk.trading.commands.closes(account):
             return
-        scope = {"scope": self._desk.account, "exit_reason": TRIPPED_BY}
-        key = f"{TRIPPED_BY}:{self._desk.account}:{now.isoformat()}"
-        if self._desk.guard.trades:
+        scope = {"scope": account, "exit_reason": TRIPPED_BY}
+        key = f"{TRIPPED_BY}:{account}:{now.isoformat()}"
+        if self._breaker_parts.trades(account):
             await self._desk.trading.commands.hear(CommandRequest(key, CLOSE_ALL, TRIPPED_BY, now, scope))
 
     # --- the trail -------------------------------------------------------------------------------------------------
@@ -124,6 +131,8 @@ class Upkeep:
     def started(self, now: datetime) -> None:
         """The desk is connected and has taken over."""
         facts = self._plan.facts | {"account": self._desk.account, "world": self._desk.world_id}
+        more = self._desk.accounts[1:]
+        facts |= {"more_accounts": list(more)} if more else {}
         self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
 
     def reconnected(self, _now: datetime) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from htbot.desk.chain_watch import ChainWatch, LineBudget
 from htbot.desk.series import SessionsOf, WatchedSeries
-from htbot.domain.accounts import AccountFigures
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import UNDERLYINGS, Contract, Underlying
@@ -20,7 +18,7 @@ from htbot.domain.quotes import Quote
 from htbot.marketdata.bars import BarFold
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sieve import QuoteSieve
-from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
+from htbot.marketdata.snapshot import AccountState, ListedOption, OpenBar, Snapshot
 
 SMART = "SMART"
 NO_OTHERS: Mapping[str, ChainNeed | None] = {}
@@ -298,8 +296,6 @@ class MarketWatch:
         con_ids = sorted({self.contract.con_id, *options, *standing.held, *shares.values()})
         return Snapshot(
             as_of=as_of,
-            world_id=standing.world_id,
-            account=standing.account,
             symbol=self.plan.underlying.symbol,
             underlying_con_id=self.contract.con_id,
             spot=self.spot(session, as_of),
@@ -307,16 +303,12 @@ class MarketWatch:
             open_bar=self._bars.open_bar,
             options=tuple(sorted(options.values(), key=lambda option: (option.strike, option.right))),
             quotes=self.quotes(session, con_ids, as_of),
-            net_liquidation=standing.amounts.get("NetLiquidation"),
-            buying_power=standing.amounts.get("BuyingPower"),
-            connected=standing.connected,
-            trading_enabled=standing.trading_enabled and (bool(standing.asked) or self.ready(session, as_of)),
             watching_since=self.watching_since,
-            figures=AccountFigures.of_tags(standing.amounts),
             shares=shares,
             shortable={
                 symbol: told for symbol, con_id in shares.items() if (told := session.shortable(con_id)) is not None
             },
+            **standing.told(ready=bool(standing.asked) or self.ready(session, as_of)),
         )
 
     def others(self, session: MarketSession, as_of: datetime, standing: Standing) -> list[Snapshot]:
@@ -330,8 +322,6 @@ class MarketWatch:
             found.append(
                 Snapshot(
                     as_of=as_of,
-                    world_id=standing.world_id,
-                    account=standing.account,
                     symbol=symbol,
                     underlying_con_id=stream.contract.con_id,
                     spot=self._spot(session, stream.contract, as_of),
@@ -339,14 +329,8 @@ class MarketWatch:
                     open_bar=stream.fold.open_bar,
                     options=chain.window,
                     quotes=self.quotes(session, con_ids, as_of),
-                    net_liquidation=standing.amounts.get("NetLiquidation"),
-                    buying_power=standing.amounts.get("BuyingPower"),
-                    connected=standing.connected,
-                    trading_enabled=standing.trading_enabled
-                    and not chain.missing
-                    and self._priced(session, con_ids, as_of),
                     watching_since=stream.since,
-                    figures=AccountFigures.of_tags(standing.amounts),
+                    **standing.told(ready=not chain.missing and self._priced(session, con_ids, as_of)),
                 )
             )
         return found
@@ -363,30 +347,42 @@ class MarketWatch:
         own = quotes.get(self.contract.con_id)
         return Snapshot(
             as_of=now,
-            world_id=standing.world_id,
-            account=standing.account,
             symbol=self.plan.underlying.symbol,
             underlying_con_id=self.contract.con_id,
             spot=None if own is None else _price(own),
             last_closed=None,
             open_bar=self._bars.open_bar,
             quotes=quotes,
-            connected=standing.connected,
-            trading_enabled=standing.trading_enabled,
+            **standing.told(ready=True),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the desk stands: account values by tag (unknown ones absent), contracts held, options asked for."""
+    """Where the desk stands: its accounts, the main one first, contracts held in any of them, options asked for."""
 
     world_id: str
-    account: str
     connected: bool
-    trading_enabled: bool
-    amounts: Mapping[str, Decimal]
+    accounts: Mapping[str, AccountState]
     held: frozenset[int] = frozenset()
     asked: tuple[ListedOption, ...] = ()
+
+    def told(self, *, ready: bool) -> dict[str, Any]:
+        """What a snapshot says of it; `ready`: there are prices for entries."""
+        states = {
+            name: replace(one, trading_enabled=one.trading_enabled and ready) for name, one in self.accounts.items()
+        }
+        (account, main), *others = states.items()
+        return {
+            "world_id": self.world_id,
+            "connected": self.connected,
+            "account": account,
+            "net_liquidation": main.net_liquidation,
+            "buying_power": main.buying_power,
+            "figures": main.figures,
+            "trading_enabled": main.trading_enabled,
+            "others": dict(others),
+        }
 
 
 def _price(quote: Quote) -> float | None:

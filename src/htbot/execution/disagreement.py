@@ -54,6 +54,11 @@ class Standing:
     told: frozenset[Key] = frozenset()
     stored_at: datetime | None = None
 
+    @property
+    def troubled(self) -> bool:
+        """True while a difference counts: what is new beside it counts at once."""
+        return self.verdict in _TROUBLE
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

@@ -20,7 +20,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """One publication of the desk; `written_at` is host time, `speed` market seconds per second, None = stepped."""
+    """One publication of the desk; `written_at` is host time, `speed` market seconds per second, None = stepped.
+
+    `account` is the main one that it trades, `others` are those beside it.
+    """
 
     market_time: datetime
     written_at: datetime
@@ -31,6 +34,7 @@ class ClockState:
     connection: str
     trading_enabled: bool
     reason: str | None = None
+    others: tuple[str, ...] = ()
 
     def market_now(self, host_now: datetime) -> datetime:
         """Market time at a host time: extrapolated when paced, standing still when stepped."""
@@ -59,6 +63,7 @@ def decode(text: str | bytes) -> ClockState:
     raw["written_at"] = datetime.fromisoformat(raw["written_at"])
     raw["mode"] = Mode(raw["mode"])
     raw["speed"] = None if raw["speed"] == "max" else float(raw["speed"])
+    raw["others"] = tuple(raw.get("others", ()))
     return ClockState(**raw)
 
 

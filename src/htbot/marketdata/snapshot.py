@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -35,6 +35,19 @@ class OpenBar:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountState:
+    """What a decision for an account reads besides the market: the broker's figures, and whether entries may leave.
+
+    Dollars; None while the broker has not told them.
+    """
+
+    net_liquidation: Decimal | None = None
+    buying_power: Decimal | None = None
+    figures: AccountFigures = NO_FIGURES
+    trading_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything quoted at one market time (`as_of`, aware UTC) for one underlying.
 
@@ -42,7 +55,8 @@ class Snapshot:
     contract id and holds the underlying and every streamed option; `net_liquidation` and `buying_power` are None while
     the broker has not told them, `figures` are its other account values. `watching_since` is when the desk began (or
     resumed) watching without a gap. `shares` are the stocks and funds that strategies trade: contract ids by symbol;
-    `shortable` is how many of them can be borrowed, as far as the broker has told.
+    `shortable` is how many of them can be borrowed, as far as the broker has told. `account` is the main one; `others`
+    are those that the desk trades beside it, which `of_account` puts in its place.
     """
 
     as_of: datetime
@@ -63,6 +77,28 @@ class Snapshot:
     figures: AccountFigures = NO_FIGURES
     shares: Mapping[str, int] = field(default_factory=dict)
     shortable: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, AccountState] = field(default_factory=dict)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every account that the desk trades, the main one first."""
+        return (self.account, *self.others)
+
+    def of_account(self, account: str | None) -> Snapshot | None:
+        """The same for a decision of another account; None stands for the main one, and is told of one not traded."""
+        if account is None or account == self.account:
+            return self
+        told = self.others.get(account)
+        if told is None:
+            return None
+        return replace(
+            self,
+            account=account,
+            net_liquidation=told.net_liquidation,
+            buying_power=told.buying_power,
+            figures=told.figures,
+            trading_enabled=told.trading_enabled,
+        )
 
 
 def _bar_to_json(watched: OpenBar | None) -> list[object] | None:
@@ -81,6 +117,18 @@ def _bar_from_json(fields: list[object] | None) -> OpenBar | None:
     seen = [None if number is None else float(str(number)) for number in numbers[5:]]
     bar = Bar(str(symbol), datetime.fromisoformat(str(start)), int(str(minutes)), *prices)
     return OpenBar(bar, *seen)
+
+
+def _state_to_json(state: AccountState) -> list[object]:
+    amounts = [None if one is None else str(one) for one in (state.net_liquidation, state.buying_power)]
+    return [*amounts, state.figures.as_texts(), state.trading_enabled]
+
+
+def _state_from_json(
+    net_liquidation: str | None, buying_power: str | None, figures: Mapping[str, str], trading_enabled: bool
+) -> AccountState:
+    own, lent = (None if text is None else Decimal(text) for text in (net_liquidation, buying_power))
+    return AccountState(own, lent, AccountFigures.of_texts(figures), trading_enabled)
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -112,6 +160,7 @@ def encode(snapshot: Snapshot) -> str:
         "figures": snapshot.figures.as_texts(),
         "shares": dict(snapshot.shares),
         "shortable": dict(snapshot.shortable),
+        "others": {account: _state_to_json(state) for account, state in snapshot.others.items()},
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -143,4 +192,5 @@ def decode(text: str | bytes) -> Snapshot:
         figures=AccountFigures.of_texts(raw["figures"]),
         shares=raw.get("shares", {}),
         shortable=raw.get("shortable", {}),
+        others={account: _state_from_json(*state) for account, state in raw.get("others", {}).items()},
     )

@@ -107,7 +107,8 @@ SELECT traded.*, ordered.*,
     ARRAY(SELECT ARRAY[(leg ->> 'con_id')::bigint, sign((leg ->> 'ratio')::integer)::bigint]
           FROM held, jsonb_array_elements(held.legs) AS leg) AS sides,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
-     WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)) AS halted_by,
+     WHERE cleared_at IS NULL AND (ends_at IS NULL OR ends_at > :as_of)
+       AND (account IS NULL OR account = :account)) AS halted_by,
     (SELECT peak_equity_usd FROM account_equity WHERE account = :account AND day <= :session
      ORDER BY day DESC LIMIT 1) AS peak_equity_usd,
     coalesce((SELECT value FROM desk_state WHERE key = 'reconciled')

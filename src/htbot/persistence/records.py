@@ -82,7 +82,10 @@ class StoredAlert:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """One reason not to originate orders. `ends_at` (market time) only on a breaker that ends by itself."""
+    """One reason not to originate orders. `ends_at` (market time) only on a breaker that ends by itself.
+
+    `account` is the one that it halts, None halts all.
+    """
 
     id: int
     kind: HaltKind
@@ -93,6 +96,7 @@ class Halt:
     ends_at: datetime | None = None
     cleared_by: str | None = None
     cleared_at: datetime | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +306,10 @@ OBSERVE, TRADE = "observe", "trade"
 
 @dataclass(frozen=True, slots=True)
 class StrategyInstance:
-    """A type of strategy with settings, on a symbol; `settings` as they were given, times are market time."""
+    """A type of strategy with settings, on a symbol; `settings` as they were given, times are market time.
+
+    `account` is the one that it trades, None is the main one of the desk.
+    """
 
     name: str
     type: str
@@ -316,3 +323,4 @@ class StrategyInstance:
     created_at: datetime
     changed_at: datetime
     observed: Observation | None = None
+    account: str | None = None

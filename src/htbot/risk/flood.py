@@ -46,18 +46,18 @@ class EntryFlood:
     def __init__(self, limits: FloodLimits) -> None:
         self._limits = limits
         self._window = timedelta(seconds=limits.window_s)
-        self._sent: deque[datetime] = deque()
-        self._alike: dict[str, deque[datetime]] = {}
+        self._sent: dict[str, deque[datetime]] = {}
+        self._alike: dict[tuple[str, str], deque[datetime]] = {}
 
-    def refusal(self, order: str, now: datetime) -> str | None:
-        """Why this entry (its `fingerprint`) may not be sent at a market time; None counts it as sent."""
-        alike = self._alike.setdefault(order, deque())
-        minute, same = _since(self._sent, now - _MINUTE), _since(alike, now - self._window)
+    def refusal(self, order: str, now: datetime, account: str = "") -> str | None:
+        """Why this entry of an account (its `fingerprint`) may not be sent at a market time; None counts it as sent."""
+        sent, alike = self._sent.setdefault(account, deque()), self._alike.setdefault((account, order), deque())
+        minute, same = _since(sent, now - _MINUTE), _since(alike, now - self._window)
         if minute >= self._limits.per_minute:
             return f"{minute} entries within a minute, limit {self._limits.per_minute}"
         if same >= self._limits.repeats:
             return f"the same entry {same} times within {self._limits.window_s:g} s, limit {self._limits.repeats}"
-        self._sent.append(now)
+        sent.append(now)
         alike.append(now)
         return None
 

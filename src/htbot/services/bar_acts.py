@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.domain.errors import Retryable
 from htbot.engine.guarding import guarded
 from htbot.persistence.book import BookQuery
+from htbot.persistence.records import StrategyInstance
 
 _Made = TypeVar("_Made")
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -47,6 +48,11 @@ def alone(
     if failed:
         why_not[name] = told + failed[name]
     return done
+
+
+def not_traded(instance: StrategyInstance) -> str:
+    """Why an instance does nothing whose account the desk does not trade."""
+    return f"account {instance.account} is not traded here: name it in IB_ACCOUNTS"
 
 
 def hold_account(transaction: Transaction, account: str) -> bool:

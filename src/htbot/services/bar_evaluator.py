@@ -36,8 +36,9 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_acts import alone, hold_account
+from htbot.services.bar_acts import alone, hold_account, not_traded
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
+from htbot.services.bar_look import Look
 from htbot.services.bar_memory import Watcher
 from htbot.services.bar_trader import BarTrader, fates_of
 from htbot.services.strategies import Catalogue, give_up
@@ -55,23 +56,6 @@ _MOST_STEPS = 1_000_000
 
 _Traded = tuple[StrategyInstance, list[Fate] | None]
 """An instance, and what became of its entries when it trades."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Which part of the symbols is looked at (`part` of `parts`, counted from 1), in which world, at which instant.
-
-    Without the instant's `snapshot` strategies that trade are watched only. `exits_only`: those that hold something are
-    asked for their exits, no other is looked at.
-    """
-
-    world_id: str
-    account: str
-    as_of: datetime
-    part: int = 1
-    parts: int = 1
-    snapshot: Snapshot | None = None
-    exits_only: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +97,7 @@ class BarEvaluator:
         instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
-        fates = {one.name: _fates(transaction, one, look.account) for one in instances if one.mode == TRADE}
+        fates = {one.name: _fates(transaction, one, look.account_of(one)) for one in instances if one.mode == TRADE}
         fits = {
             one.name: memory[one.name]
             for one in instances
@@ -312,8 +296,8 @@ class BarEvaluator:
             told = outcome.why_not.get(one.name) if failed is None else f"disabled: {failed}"
             kept = outcome.kept.get(one.name)
             position = {} if kept is None else kept.observation.position
-            why_not = None if one.name in firing else told
-            rows.append(Evaluation(one.name, look.account, one.symbol, look.as_of, 0, None, None, why_not, position))
+            why_not, account = None if one.name in firing else told, look.account_of(one)
+            rows.append(Evaluation(one.name, account, one.symbol, look.as_of, 0, None, None, why_not, position))
             if failed is not None:
                 give_up(transaction, one, failed, look.as_of)
         EvaluationRepository(transaction).add_all(rows)
@@ -323,48 +307,56 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        Entries are weighed first, which takes as long as the broker takes to answer; only then the account is held, for
-        those that it was asked about. Where others hold it they stay undone. Exits need no hold, and come before them.
+        Entries are weighed first, which takes as long as the broker takes to answer; only then their accounts are held,
+        for those that it was asked about. Where others hold one they stay undone. Exits need no hold, and come first.
         By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
-        trader, snapshot, why_not = self._trader, look.snapshot, outcome.why_not
+        trader, why_not = self._trader, outcome.why_not
         wishes = self._wishes(look, outcome)
-        if trader is None or snapshot is None or not wishes:
+        if trader is None or not wishes:
             return set()
         entries = [
-            (name, wish, alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, snapshot)))
-            for name, wish in wishes
+            (name, wish, seen, alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, seen)))
+            for name, wish, seen in wishes
             if wish.fired.action == "enter"
         ]
-        shown = any(weighed is not None and weighed.answer is not None for _name, _wish, weighed in entries)
-        held = not shown or hold_account(transaction, look.account)
+        shown = {
+            wish.signal.account
+            for _name, wish, _seen, weighed in entries
+            if weighed is not None and weighed.answer is not None
+        }
+        held = {account for account in sorted(shown) if hold_account(transaction, account)}
         done = [
             (name, alone(transaction, why_not, name, partial(trader.leave, transaction, wish)))
-            for name, wish in wishes
+            for name, wish, _ in wishes
             if wish.fired.action == "leave"
         ]
-        for name, wish, weighed in entries:
-            if weighed is not None and (held or weighed.answer is None):
-                enter = partial(trader.enter, transaction, wish, weighed, snapshot)
+        for name, wish, seen, weighed in entries:
+            if weighed is not None and (weighed.answer is None or wish.signal.account in held):
+                enter = partial(trader.enter, transaction, wish, weighed, seen)
                 done.append((name, alone(transaction, why_not, name, enter)))
             else:
                 outcome.undone.add(name)
         outcome.undone |= {name for name, acted in done if acted is None}
         return {name for name, acted in done if acted}
 
-    def _wishes(self, look: Look, outcome: _Outcome) -> list[tuple[str, Wanted]]:
-        """What is to be acted on; what is not now stays undone."""
+    def _wishes(self, look: Look, outcome: _Outcome) -> list[tuple[str, Wanted, Snapshot]]:
+        """What is to be acted on, each with what its account sees; what is not now stays undone."""
         wishes = []
         for instance, fired, bar in sorted(outcome.fired, key=lambda one: (one[0].name, one[2].start_s)):
-            kept = outcome.kept.get(instance.name)
+            kept, seen = outcome.kept.get(instance.name), look.seen_by(instance)
             loop = None if kept is None else kept.observation
             if instance.mode != TRADE:
                 continue
-            able = self._trader is not None and look.snapshot is not None
+            if look.snapshot is not None and seen is None:
+                outcome.why_not[instance.name] = not_traded(instance)
             # disabled or stopped while it holds something: it is asked for its exits
-            able = able and not (fired.action == "enter" and (look.exits_only or not instance.enabled))
-            if able and isinstance(loop, RecordedLoop):
-                wishes.append((instance.name, _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)))
+            able = self._trader is not None and not (
+                fired.action == "enter" and (look.exits_only or not instance.enabled)
+            )
+            if able and seen is not None and isinstance(loop, RecordedLoop):
+                wish = _wish(look, loop, _signal(look, instance, fired, bar), fired, bar)
+                wishes.append((instance.name, wish, seen))
             else:
                 outcome.undone.add(instance.name)
         return wishes
@@ -396,4 +388,4 @@ def _waits(instance: StrategyInstance, there: int) -> str:
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:
-    return signal_of(Looked(instance.name, look.account, instance.symbol, look.as_of), fired, bar)
+    return signal_of(Looked(instance.name, look.account_of(instance), instance.symbol, look.as_of), fired, bar)

@@ -342,7 +342,7 @@ class Commands:
         return desk
 
     def _require_account(self, session: Session, scope: str, desk: DeskView) -> None:
-        known = {view.account for view in watch.accounts(session)} | {desk.account, self._parts.account}
+        known = {view.account for view in watch.accounts(session)} | {*desk.accounts, self._parts.account}
         if scope != EVERY_ACCOUNT and scope not in known:
             raise NotFound(f"there is no account {scope}: `htbot status` names the one that is traded")
 

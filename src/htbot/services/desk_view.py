@@ -56,8 +56,13 @@ class DeskView:
 
     @property
     def account(self) -> str | None:
-        """The account that the desk trades, None while it has not said."""
+        """The main account that the desk trades, None while it has not said."""
         return None if self.clock is None else self.clock.account or None
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every account that the desk trades, the main one first; empty while it has not said."""
+        return () if self.clock is None or self.account is None else (self.account, *self.clock.others)
 
     @property
     def speed(self) -> float | str | None:

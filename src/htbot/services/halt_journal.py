@@ -118,9 +118,10 @@ def _held(document: dict[str, object]) -> HeldHalt:
         set_at=_aware(str(document["set_at"])),
         kind=HaltKind(str(document["kind"])),
         ends_at=_aware(str(ends_at)) if ends_at else None,
+        account=str(document["account"]) or None,
     )
     told = {str(name): str(value) for name, value in figures.items()}
-    return HeldHalt(request, str(document["account"]), told, document["flatten"] is True)
+    return HeldHalt(request, told, document["flatten"] is True)
 
 
 def _aware(text: str) -> datetime:

@@ -37,13 +37,17 @@ TRIPPED_BY = "breaker"
 class HeldHalt:
     """A halt or a trip that is in force and may not be in the record yet.
 
-    `account` is the one that a trip concerns, `figures` what it rests on; with `flatten` its positions are closed.
+    `figures` are what a trip rests on; with `flatten` the positions of its account are closed.
     """
 
     request: HaltRequest
-    account: str = ""
     figures: Mapping[str, str] = field(default_factory=dict)
     flatten: bool = False
+
+    @property
+    def account(self) -> str:
+        """The account that a trip concerns, empty for all of them."""
+        return self.request.account or ""
 
     @property
     def words(self) -> str:

@@ -249,8 +249,9 @@ class ManualSignals:
         snapshot = asked or snapshot_of(self._parts.live, request.symbol)
         if desk.state != "running" or desk.clock is None or snapshot is None:
             raise DeskAway(f"there are no quotes of {request.symbol} now ({desk.connection}): the desk must stream it")
-        if request.account not in {None, snapshot.account}:
-            raise NotFound(f"there is no account {request.account}: the desk trades {snapshot.account}")
+        seen = snapshot.of_account(request.account)
+        if seen is None:
+            raise NotFound(f"there is no account {request.account}: the desk trades {', '.join(snapshot.accounts)}")
         terms = self._parts.terms(request.symbol)
         age_s = (desk.clock.market_time - snapshot.as_of).total_seconds()
         limit_s = GRID_S + terms.limits.snapshot_age_limit_s
@@ -260,7 +261,7 @@ class ManualSignals:
         trading_session = SessionRepository(session).get(today)
         if trading_session is None:
             raise Refused("session", f"{today} is not a session of the exchange", limit="a session", value=str(today))
-        return _Scene(snapshot, trading_session, terms)
+        return _Scene(seen, trading_session, terms)
 
     def _ask_margin(
         self, request: ManualRequest, direction: Direction, asked: Snapshot | None

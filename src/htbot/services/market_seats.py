@@ -1,8 +1,8 @@
 """Who reads the market at an instant: the configured strategy first, then instances on options by name.
 
-Each decides in a savepoint of the one transaction. When all have, the account is held, and what they decided is stored
-one after the other, each judged on what those before it have stored: two that fire at the same instant come in the same
-order in every run. What fails, fails alone.
+Each decides in a savepoint of the one transaction. When all have, their accounts are held, and what they decided is
+stored one after the other, each judged on what those before it have stored: two that fire at the same instant come in
+the same order in every run. What fails, fails alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookQuery
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
-from htbot.services.bar_acts import alone
+from htbot.services.bar_acts import alone, not_traded
 from htbot.services.market_reader import MarketReader, Weighed
 
 ReaderOf = Callable[[StrategyInstance], MarketReader]
@@ -65,24 +65,27 @@ class MarketSeats:
         instances = StrategyRepository(transaction).on_options()
         unfit: dict[str, str] = {}
         for one in instances:
-            seen = snapshot if one.symbol == snapshot.symbol else snapshot_of(one.symbol)
-            why_not = _unfit(one, seen)
+            quoted = snapshot if one.symbol == snapshot.symbol else snapshot_of(one.symbol)
+            seen = None if quoted is None else quoted.of_account(one.account)
+            why_not = _unfit(one, quoted)
             if seen is None or why_not is not None:
-                unfit[one.name] = why_not or ""
+                unfit[one.name] = why_not or not_traded(one)
                 continue
             seat = alone(transaction, told.failed, one.name, partial(self._weigh, one, transaction, seen, as_of), "")
             weighed += [] if seat is None else [seat]
-        self._enter(transaction, snapshot.account, weighed, told)
+        self._enter(transaction, weighed, told)
         unfit |= {one.name: f"failed: {told.failed[one.name]}" for one in instances if one.name in told.failed}
         for one in instances:
             if one.name in unfit:
-                row = Evaluation(one.name, snapshot.account, one.symbol, as_of, 0, None, None, unfit[one.name])
+                account = one.account or snapshot.account
+                row = Evaluation(one.name, account, one.symbol, as_of, 0, None, None, unfit[one.name])
                 EvaluationRepository(transaction).add(row)
         self._readers = {one.name: self._readers[one.name] for one in instances if one.name in self._readers}
         return told
 
-    def _enter(self, transaction: Transaction, account: str, weighed: Sequence[_Seat], told: Reading) -> None:
-        if any(seat.weighed.answer is not None for seat in weighed):
+    def _enter(self, transaction: Transaction, weighed: Sequence[_Seat], told: Reading) -> None:
+        asked = {seat.weighed.inputs.snapshot.account for seat in weighed if seat.weighed.answer is not None}
+        for account in sorted(asked):  # everybody takes them in this order, so that no two wait for each other
             BookQuery(transaction).hold_account(account)
         for seat in weighed:
             enter = partial(seat.reader.enter, transaction, seat.weighed)

@@ -28,12 +28,13 @@ class PnlMarker:
         self._watches: dict[str, ExitWatch] = {}
 
     def mark(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> int:
-        """Mark every live trade of the snapshot's account, whose legs it quotes; returns how many exits it asked for.
+        """Mark every live trade of the snapshot's accounts, whose legs it quotes; returns how many exits it asked for.
 
         A trade whose exit is due and not under way is closed from here: the guard is only the fastest caller.
         """
         asked = 0
-        unfinished = TradeRepository(transaction).unfinished(snapshot.account)
+        trades = TradeRepository(transaction)
+        unfinished = [trade for account in snapshot.accounts for trade in trades.unfinished(account)]
         for trade in unfinished:
             if trade.state is TradeState.CLOSED:
                 # Its commissions have not come: its mail goes out without them after a minute.

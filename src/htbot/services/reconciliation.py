@@ -47,6 +47,6 @@ def record_look(session: Session, account: str, judgement: Judgement, cause: str
     if alert is not None:
         alerts.add(alert)
     if judgement.verdict is Verdict.HALT_ENTRIES:
-        HaltRepository(session).set(
-            HaltRequest(HALT_SOURCE, f"{account}: {text}", HALT_SOURCE, judgement.as_of, HaltKind.BREAKER)
-        )
+        at, reason = judgement.as_of, f"{account}: {text}"
+        halt = HaltRequest(HALT_SOURCE, reason, HALT_SOURCE, at, HaltKind.BREAKER, account=account)
+        HaltRepository(session).set(halt)

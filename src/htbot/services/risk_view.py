@@ -44,7 +44,10 @@ class RiskView:
 def risk_of(session: Session, account: str | None, limits: BreakerLimits, market_now: datetime) -> RiskView:
     """The figures of an account at a market time, and the trip that is in force."""
     row = None if account is None else EquityRepository(session).last(account)
-    trips = [halt for halt in HaltRepository(session).active(market_now) if halt.kind is HaltKind.BREAKER]
+    active = HaltRepository(session).active(market_now)
+    trips = [
+        one for one in active if one.kind is HaltKind.BREAKER and (account is None or one.account in {None, account})
+    ]
     first = trips[0] if trips else None
     today = row is not None and row.day == market_now.astimezone(NEW_YORK).date()
     pnl = row.daily_pnl_usd if row is not None and today else None

@@ -54,17 +54,21 @@ class StillHolds(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class StrategyParts:
-    """What the service works with. `catalogue` finds the types that there are, `host_now` is wall time."""
+    """What the service works with. `catalogue` finds the types that there are, `host_now` is wall time.
+
+    `accounts` are those that the settings let the desk trade; empty: the only one of its login.
+    """
 
     database: Database
     live: Live
     catalogue: Catalogue
     host_now: Callable[[], datetime]
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NewStrategy:
-    """What a person asks for; `settings` are texts or values by name."""
+    """What a person asks for; `settings` are texts or values by name, `account` None is the desk's main one."""
 
     name: str
     type: str
@@ -72,6 +76,7 @@ class NewStrategy:
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     enabled: bool = False
     mode: str = OBSERVE
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,8 @@ class Strategies:
         Raises:
             NotFound: no strategy of this type.
             NameTaken: there is an instance of this name.
-            CallerMistake: it is no name, the symbol is none, the type has no orders, or the settings cannot be traded.
+            CallerMistake: it is no name, the symbol is none, the type has no orders, the settings cannot be traded, or
+                the account is not.
             UnfitSetting: a setting that does not fit.
         """
         catalogue = self._parts.catalogue()
@@ -123,6 +129,7 @@ class Strategies:
             raise CallerMistake(f"symbol {asked.symbol!r}: letters and digits, as IB writes it")
         made, at = fitting(asked.type, symbol, asked.settings, catalogue), self._now()
         require_mode(asked.mode, made.config)
+        self._require_account(asked.account)
         instance = StrategyInstance(
             name=asked.name,
             type=asked.type,
@@ -131,6 +138,7 @@ class Strategies:
             mode=asked.mode,
             created_at=at,
             changed_at=at,
+            account=asked.account,
             **_kept(made, asked.settings),
         )
         with self._parts.database.transaction() as session:
@@ -141,7 +149,10 @@ class Strategies:
                 self._audit(session, caller, ADDED, _facts(instance))
                 return instance
 
-            act = Act(ADDED, {**dataclasses.asdict(asked), "symbol": symbol}, caller, at)
+            told = {**dataclasses.asdict(asked), "symbol": symbol}
+            if asked.account is None:
+                del told["account"]  # the same act as before there were several
+            act = Act(ADDED, told, caller, at)
             return once(session, act, StrategyInstance, work)
 
     def change(
@@ -260,6 +271,12 @@ class Strategies:
         if name == MANUAL or (entry is not None and not entry.plain):
             raise CallerMistake(f"name {name} is that of a strategy on options: take another")
 
+    def _require_account(self, account: str | None) -> None:
+        known = dict.fromkeys([*self._parts.accounts, *look(self._parts.live, self._parts.host_now()).accounts])
+        if account is not None and account not in known:
+            traded = ", ".join(known) or "its login's only one"
+            raise CallerMistake(f"account {account}: the desk trades {traded}; others are named in IB_ACCOUNTS")
+
     def _now(self) -> datetime:
         """Market time, or the host's without a clock."""
         host_now = self._parts.host_now()
@@ -353,6 +370,7 @@ def _facts(instance: StrategyInstance) -> dict[str, Any]:
         "config_hash": instance.config_hash,
         "enabled": instance.enabled,
         "mode": instance.mode,
+        **({} if instance.account is None else {"account": instance.account}),
     }
 
 

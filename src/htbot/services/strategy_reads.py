@@ -67,7 +67,8 @@ class TypeView:
 class InstanceView:
     """An instance, and its last evaluation at market time `as_of`; `why_not` null beside a time: a signal fired.
 
-    `in_force` are all settings, defaults included; null where several instances are listed.
+    `in_force` are all settings, defaults included; null where several instances are listed. `account` null is the main
+    one.
     """
 
     name: str
@@ -84,6 +85,7 @@ class InstanceView:
     as_of: datetime | None = None
     why_not: str | None = None
     in_force: dict[str, Any] | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,7 @@ def instance_view(
         as_of=as_of,
         why_not=why_not,
         in_force=None if in_force is None else dict(in_force),
+        account=one.account,
     )
 
 

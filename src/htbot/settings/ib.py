@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from htbot.settings.section import Section, variable
+from htbot.settings.section import Section, split_words, variable
 
 LIVE_PORTS = frozenset({7496, 4001, 4003})
 """TWS, IB Gateway, and the gateway container's inner port, live logins."""
@@ -14,6 +15,7 @@ LIVE_PORTS = frozenset({7496, 4001, 4003})
 PAPER_PORTS = frozenset({7497, 4002, 4004})
 """The same for paper logins."""
 
+_ACCOUNT = r"^[A-Z]{1,3}[0-9]{4,12}$"
 TradingMode = Annotated[Literal["paper", "live"], BeforeValidator(lambda text: str(text).strip().lower())]
 
 
@@ -49,7 +51,12 @@ class IbSettings(Section):
     account: str | None = variable(
         "IB_ACCOUNT",
         "account to trade; unset takes the only account of a paper login",
-        pattern=r"^[A-Z]{1,3}[0-9]{4,12}$",
+        pattern=_ACCOUNT,
+    )
+    more_accounts: Annotated[tuple[str, ...], BeforeValidator(split_words)] = variable(
+        "IB_ACCOUNTS",
+        "accounts of the login that instances of strategies may trade beside IB_ACCOUNT, separated by commas",
+        default=(),
     )
     data_lines: int | None = variable(
         "IB_DATA_LINES",
@@ -61,7 +68,8 @@ class IbSettings(Section):
         "IB_TRADING_MODE", "paper or live", default="paper", aliases=("IBKR_TRADING_MODE", "TRADING_MODE")
     )
     live_trading_confirm: str | None = variable(
-        "LIVE_TRADING_CONFIRM", "repeat the account here: live trading is refused without it"
+        "LIVE_TRADING_CONFIRM",
+        "repeat the account here, several separated by commas: live trading is refused without it",
     )
     builtin_paper: bool = False
 
@@ -82,15 +90,37 @@ class IbSettings(Section):
             raise ValueError(f"IB_PORT={self.port} is a live port but IB_TRADING_MODE=paper")
         return self
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every account that may be traded, the main one first; empty while that is the login's only one."""
+        return (
+            () if self.account is None else (self.account, *(one for one in self.more_accounts if one != self.account))
+        )
+
+    @model_validator(mode="after")
+    def _accounts_are_accounts(self) -> Self:
+        for name in self.more_accounts:
+            if not re.fullmatch(_ACCOUNT, name):
+                raise ValueError(f"IB_ACCOUNTS={name} is no account: one to three letters, then digits")
+        if self.more_accounts and self.account is None:
+            raise ValueError(f"IB_ACCOUNTS={','.join(self.more_accounts)} needs IB_ACCOUNT, the main one")
+        if len(set(self.more_accounts)) < len(self.more_accounts):
+            raise ValueError(f"IB_ACCOUNTS={','.join(self.more_accounts)} names an account twice")
+        return self
+
     @model_validator(mode="after")
     def _mode_and_account_agree(self) -> Self:
-        paper_account = self.account is not None and self.account.startswith("D")
+        for name in self.accounts:
+            variable_name = "IB_ACCOUNT" if name == self.account else "IB_ACCOUNTS"
+            if not self.is_live and not name.startswith("D"):
+                raise ValueError(f"{variable_name}={name} is no paper account (D...) but IB_TRADING_MODE=paper")
+            if self.is_live and name.startswith("D"):
+                raise ValueError(f"IB_TRADING_MODE=live needs {variable_name}, a live one: it is {name}")
         if not self.is_live:
-            if self.account is not None and not paper_account:
-                raise ValueError(f"IB_ACCOUNT={self.account} is no paper account (D...) but IB_TRADING_MODE=paper")
             return self
-        if self.account is None or paper_account:
-            raise ValueError(f"IB_TRADING_MODE=live needs IB_ACCOUNT, a live one: it is {self.account or 'unset'}")
-        if self.live_trading_confirm != self.account:
-            raise ValueError(f"IB_TRADING_MODE=live needs LIVE_TRADING_CONFIRM={self.account}")
+        if self.account is None:
+            raise ValueError("IB_TRADING_MODE=live needs IB_ACCOUNT, a live one: it is unset")
+        confirmed = sorted(split_words(self.live_trading_confirm or ""))
+        if confirmed != sorted(self.accounts):
+            raise ValueError(f"IB_TRADING_MODE=live needs LIVE_TRADING_CONFIRM={','.join(self.accounts)}")
         return self

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, SecretStr, model_validator
 
-from htbot.settings.section import Section, variable
+from htbot.settings.section import Section, split_words, variable
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -24,12 +24,6 @@ def split_paths(text: str) -> tuple[Path, ...]:
 
 def _paths(value: Any) -> Any:
     return split_paths(value) if isinstance(value, str) else value
-
-
-def _split_words(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _instant(value: Any) -> Any:
@@ -94,13 +88,13 @@ class PaperSettings(Section):
         "PAPER_SPEED", "market seconds per second, or max: stepped, as fast as it goes", default=10.0, shown="10"
     )
     seed: int = variable("PAPER_SEED", "seed of the synthetic market", default=7, ge=0, le=2**31 - 1)
-    accounts: Annotated[tuple[str, ...], BeforeValidator(_split_words)] = variable(
+    accounts: Annotated[tuple[str, ...], BeforeValidator(split_words)] = variable(
         "PAPER_ACCOUNTS", "accounts of the login, separated by commas; unset: one, derived from the world", default=()
     )
     cash: Decimal = variable(
         "PAPER_CASH", "cash of each new account in USD", default=Decimal(100_000), ge=0, le=1_000_000_000
     )
-    account_type: Annotated[tuple[Literal["margin", "cash"], ...], BeforeValidator(_split_words)] = variable(
+    account_type: Annotated[tuple[Literal["margin", "cash"], ...], BeforeValidator(split_words)] = variable(
         "PAPER_ACCOUNT_TYPE",
         "margin or cash, for all of PAPER_ACCOUNTS, or one for each (a master left out), separated by commas",
         default=("margin",),

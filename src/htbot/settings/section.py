@@ -48,3 +48,10 @@ def variable(name: str, comment: str, *, default: Any = None, aliases: tuple[str
     if shown is not None:
         extra["shown"] = shown
     return Field(default, validation_alias=name, description=comment, json_schema_extra=extra, **constraints)
+
+
+def split_words(value: Any) -> Any:
+    """The words of a text that commas separate; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())

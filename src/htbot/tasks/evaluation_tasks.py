@@ -7,7 +7,7 @@ whichever worker is free.
 from __future__ import annotations
 
 from htbot.persistence.repositories import StrategyRepository
-from htbot.services.bar_evaluator import Look
+from htbot.services.bar_look import Look
 from htbot.services.schedule import EVALUATE_BARS, EVALUATE_PART
 from htbot.tasks.app import app
 from htbot.tasks.base import Run, outdated, register, stopped

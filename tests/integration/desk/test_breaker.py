@@ -66,7 +66,7 @@ class Tripping:
                 halts=self.halts,
                 limits=LIMITS,
                 flatten=self.flatten,
-                trades=lambda: self.trades,
+                trades=lambda account: [trade for trade in self.trades if trade.account == account],
                 marks_of=self.marks_of,
                 holdings=lambda _account: self.held,
             )
@@ -349,7 +349,7 @@ async def test_a_trip_closes_three_positions_once_and_withdraws_what_waits(world
             halts=inner.parts.halts,
             limits=LIMITS,
             flatten=True,
-            trades=lambda: inner.guard.trades,
+            trades=lambda _account: inner.guard.trades,
             marks_of=inner.marks,
             holdings=inner.holdings,
         )

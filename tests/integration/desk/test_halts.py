@@ -247,8 +247,7 @@ async def test_without_patience_every_answer_is_awaited(watched: Watched) -> Non
 async def test_a_trip_that_is_held_is_written_once_with_alert_audit_and_the_close(watched: Watched) -> None:
     halts = watched.start()
     trip = HeldHalt(
-        HaltRequest("drawdown", "equity fell", "breaker", watched.world.now, HaltKind.BREAKER),
-        account=record.ACCOUNT,
+        HaltRequest("drawdown", "equity fell", "breaker", watched.world.now, HaltKind.BREAKER, account=record.ACCOUNT),
         figures={"Day's P&L": "-500.00 USD"},
         flatten=True,
     )
@@ -271,8 +270,8 @@ async def test_a_trip_that_is_held_is_written_once_with_alert_audit_and_the_clos
 async def test_a_second_trip_joins_the_close_that_is_under_way(watched: Watched) -> None:
     halts = watched.start()
     for source in ("drawdown", "daily_loss"):
-        request = HaltRequest(source, "lost", "breaker", watched.world.now, HaltKind.BREAKER)
-        halts.hold(HeldHalt(request, record.ACCOUNT, flatten=True))
+        request = HaltRequest(source, "lost", "breaker", watched.world.now, HaltKind.BREAKER, account=record.ACCOUNT)
+        halts.hold(HeldHalt(request, flatten=True))
         await halts.refresh(watched.world.now)
     with watched.world.database.transaction() as session:
         assert len(CommandRepository(session).open(CLOSE_ALL)) == 1

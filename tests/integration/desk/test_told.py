@@ -219,14 +219,15 @@ async def test_a_look_is_judged_and_written_down(world: World) -> None:
     await desk.opened()
     recovery = desk.desk._recovery
     assert recovery is not None
-    standing, verdicts = Standing(), []
+    standings: dict[str, Standing] = {}
+    verdicts = []
     for minute in range(3):
         view = await recovery.look_up(world.now)
         if minute == 1:  # the short leg is gone, and a person has an order of his own
             mine = OpenOrderMessage("", 0, 0, 4711, ACCOUNT, "Submitted", Decimal(1), 1)
             view = replace(view, holdings=[h for h in view.holdings if h.con_id != SHORT.con_id], orders=[mine])
         look = Look("interval", at_rest=True, patience=Patience())
-        judgement, standing = await recovery.judge(view, standing, at(10 + minute), look)
+        judgement, standings[ACCOUNT] = (await recovery.judge(view, standings, at(10 + minute), look))[ACCOUNT]
         verdicts.append(judgement.verdict)
     assert verdicts == [Verdict.AGREE, Verdict.DIFFER, Verdict.HEALED]
     with world.database.transaction() as session:

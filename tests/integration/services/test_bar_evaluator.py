@@ -27,7 +27,8 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries import trading
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import AlertRepository, AuditRepository
-from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_evaluator import BarEvaluator
+from htbot.services.bar_look import Look
 from htbot.strategies.bar_strategy import WAIT, Advice, BarConfig, BarInputs, BarStrategy, Holding
 from htbot.strategies.registry import STRATEGIES, Entry, create_bar
 

@@ -26,7 +26,7 @@ from htbot.domain.numeric import UNKNOWN
 from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderState, PriceStyle, Purpose
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
-from htbot.marketdata.snapshot import Snapshot
+from htbot.marketdata.snapshot import AccountState, Snapshot
 from htbot.persistence.book import BookQuery
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import IntentMove, StoredIntent, StoredSignal
@@ -41,8 +41,9 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.risk.limits import DEFAULT_HOURS, Limits
-from htbot.services.bar_evaluator import BarEvaluator, Look
+from htbot.services.bar_evaluator import BarEvaluator
 from htbot.services.bar_exits import leave
+from htbot.services.bar_look import Look
 from htbot.services.bar_trader import BarTrader, TraderParts
 from htbot.services.commands import Conflict
 from htbot.services.strategies import NewStrategy
@@ -50,7 +51,7 @@ from htbot.services.trade_record import settle_trade
 from htbot.strategies.bar_strategy import LONG, Advice, BarConfig, BarInputs, BarStrategy, Holding
 from htbot.strategies.registry import STRATEGIES, Entry
 
-SPY, NAME, DAY = 756, "steps", 8
+SPY, NAME, DAY, OTHER = 756, "steps", 8, "DU1000002"
 LIMITS = Limits(Decimal(400), Decimal(200), Decimal(12_000), max_order_quantity=10)
 EXIT = {"exit_time": "15:40"}
 
@@ -85,6 +86,7 @@ class Floor:
     enabled: bool = True
     cash: Decimal = Decimal(100_000)
     limits: Limits = LIMITS
+    others: dict[str, AccountState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         with self.watch.database.transaction() as session:
@@ -112,7 +114,7 @@ class Floor:
         quote = Quote(SPY, as_of, price - 0.01, price + 0.01, 10.0, 10.0, last=price)
         base = Snapshot(as_of, WORLD, ACCOUNT, "SPX", 1, 4000.0, None, None, quotes={SPY: quote})
         money = replace(base, net_liquidation=self.cash, buying_power=self.cash, figures=FIGURES)
-        return replace(money, shares={"SPY": SPY})
+        return replace(money, shares={"SPY": SPY}, others=self.others)
 
     def look(self, as_of: datetime, worker: BarEvaluator | None = None, price: float = 101.0) -> str:
         look = Look(WORLD, ACCOUNT, as_of, snapshot=self.snapshot(as_of, price))
@@ -198,6 +200,54 @@ def test_a_wish_becomes_one_entry_whoever_looks_and_how_often(floor: Floor) -> N
     assert (trade.strategy, trade.state, trade.width) == (NAME, TradeState.OPENING, None)
     assert (trade.rules.stop_price, trade.rules.target_price) == (Decimal("99.0000"), Decimal("105.0000"))
     assert trade.rules.exit_at == session_of(DAY).at(15, 40)
+
+
+def test_an_instance_enters_for_the_account_that_it_names(database: Database) -> None:
+    """Two of one type: each has its own money, its own limits and its own trade in its account."""
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}, accounts=(ACCOUNT, OTHER)))
+    floor.limits = replace(LIMITS, max_concurrent_trades=1)
+    floor.worker = floor.new_worker()
+    floor.others = {OTHER: AccountState(Decimal(60_000), Decimal(60_000), FIGURES)}
+    floor.begin()
+    named = NewStrategy("second", NAME, "SPY", EXIT, True, "trade", OTHER)
+    floor.watch.strategies.add(named, CALLER)
+    floor.look(session_of(DAY).opens)
+    floor.play(0, 7)
+    assert sorted((asked.account, asked.quantity) for asked in floor.broker.asked) == [(ACCOUNT, 10), (OTHER, 10)]
+    assert {(one.intent.strategy, one.intent.account) for one in floor.intents()} == {
+        (NAME, ACCOUNT),
+        ("second", OTHER),
+    }
+    with database.transaction() as session:
+        said = EvaluationRepository(session).latest("second", OTHER, later(floor.bars[6].end, 3))
+        trades = [(trade.strategy, trade.account) for trade in TradeRepository(session).live()]
+    assert said is not None
+    assert sorted(trades) == [("second", OTHER), (NAME, ACCOUNT)]
+
+
+def test_the_money_of_its_own_account_is_judged(database: Database) -> None:
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}, accounts=(ACCOUNT, OTHER)))
+    floor.others = {OTHER: AccountState(Decimal(900), Decimal(900), FIGURES)}
+    floor.watch.strategies.add(NewStrategy("second", NAME, "SPY", EXIT, True, "trade", OTHER), CALLER)
+    floor.look(session_of(DAY).opens)
+    floor.play(0, 7)
+    [signal] = floor.signals()
+    assert (signal.signal.account, (signal.refused_by or "").partition(":")[0]) == (OTHER, "loss_limits")
+
+
+def test_an_account_that_the_desk_does_not_trade_enters_nothing(database: Database) -> None:
+    floor = Floor(Watch(database, {**STRATEGIES, NAME: Entry(Steps, StepsConfig)}, accounts=(ACCOUNT, OTHER)))
+    floor.watch.strategies.add(NewStrategy("second", NAME, "SPY", EXIT, True, "trade", OTHER), CALLER)
+    floor.look(session_of(DAY).opens)
+    floor.play(0, 7)
+    with database.transaction() as session:
+        said = EvaluationRepository(session).latest("second", OTHER, later(floor.bars[6].end, 3))
+    assert said is not None
+    assert said.why_not == f"account {OTHER} is not traded here: name it in IB_ACCOUNTS"
+    assert not floor.intents()
+    floor.others = {OTHER: AccountState(floor.cash, floor.cash, FIGURES)}
+    floor.look(later(floor.bars[6].end, 30))  # the desk trades it now: the wish still stands
+    assert [one.intent.account for one in floor.intents()] == [OTHER]
 
 
 def test_it_holds_what_was_filled_and_its_own_exit_is_a_close(floor: Floor) -> None:

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
-from tests.support.accounts import enough_margin
+from tests.support.accounts import FIGURES, enough_margin
 from tests.support.breakout_world import ACCOUNT, World, limits_of, session_on
 
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.margin import MarginQuestion, WhatIf
-from htbot.marketdata.snapshot import Snapshot
+from htbot.marketdata.snapshot import AccountState, Snapshot
 from htbot.persistence.engine import Database
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
@@ -38,7 +38,7 @@ SESSION = session_on(2022, 8, 26, opens=(13, 30))
 FIVE = timedelta(minutes=5)
 BREAKOUT = SESSION.opens + timedelta(minutes=53)
 QUICK = {"rsi_window": 2, "ema_span": 2}
-OWN = "spx_breakout"
+OWN, OTHER = "spx_breakout", "DU1000002"
 
 
 def bars() -> list[Bar]:
@@ -66,6 +66,7 @@ class Room:
     limits: Limits = field(default_factory=roomy)
     made: list[str] = field(default_factory=list)
     ask: AskMargin = enough_margin
+    others: dict[str, AccountState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own = MarketReader(SpxBreakout(BreakoutConfig(**QUICK)), self.limits, self.asked)
@@ -80,17 +81,24 @@ class Room:
         return MarketReader(spread_strategy(instance), self.limits, enough_margin, switches)
 
     def add(
-        self, name: str, *, mode: str = "trade", symbol: str = "SPX", minutes: int = 5, **settings: object
+        self,
+        name: str,
+        *,
+        mode: str = "trade",
+        symbol: str = "SPX",
+        minutes: int = 5,
+        account: str | None = None,
+        **settings: object,
     ) -> StrategyInstance:
         values, at = {**QUICK, **settings}, SESSION.opens
-        one = StrategyInstance(name, OWN, symbol, minutes, 4, values, "c0ffee", True, mode, at, at)
+        one = StrategyInstance(name, OWN, symbol, minutes, 4, values, "c0ffee", True, mode, at, at, account=account)
         with self.database.transaction() as session:
             StrategyRepository(session).add(one)
         return one
 
     def read(self, seats: MarketSeats | None = None) -> Reading:
         with self.database.transaction() as session:
-            snapshot = self.market.snapshot(BREAKOUT)
+            snapshot = replace(self.market.snapshot(BREAKOUT), others=self.others)
             return (seats or self.seats).read(session, snapshot, BREAKOUT, self.elsewhere)
 
     def elsewhere(self, _symbol: str) -> Snapshot | None:
@@ -140,6 +148,26 @@ def test_each_trades_under_its_own_name(room: Room) -> None:
     assert room.why_not() == {OWN: None, "wide": None}
     room.read()
     assert room.intents() == refs(OWN, "wide"), "the same instant again is nothing new"
+
+
+def test_an_instance_enters_for_the_account_that_it_names(room: Room) -> None:
+    """Limits are those of its account: a trade of the main one is none of its own."""
+    room.limits = replace(room.limits, max_concurrent_trades=1)
+    room.others = {OTHER: AccountState(Decimal(50_000), Decimal(50_000), FIGURES)}
+    room.add("a")
+    room.add("b", account=OTHER)
+    room.add("c", account="DU1000003")
+    own = MarketReader(SpxBreakout(BreakoutConfig(**QUICK)), room.limits, enough_margin)
+    told = room.read(MarketSeats(own, room.reader_of))
+    assert told.failed == {}
+    assert room.intents() == refs(OWN)
+    assert str(room.signals()["a"]).startswith("concurrent_trades: ")
+    with room.database.transaction() as session:
+        [entry] = [one.intent for one in IntentRepository(session).of_session(SESSION.day, OTHER)]
+        left = EvaluationRepository(session).latest("c", "DU1000003", BREAKOUT)
+    assert (entry.strategy, entry.account) == ("b", OTHER)
+    assert left is not None
+    assert left.why_not == "account DU1000003 is not traded here: name it in IB_ACCOUNTS"
 
 
 def test_who_comes_later_sees_what_was_entered_before(room: Room) -> None:

@@ -83,6 +83,18 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert len(acts(watch)) == 1
 
 
+def test_an_instance_may_name_an_account_that_the_desk_trades(database: Database) -> None:
+    watch = Watch(database, accounts=("DU1000001", "DU1000002"))
+    made = watch.strategies.add(NewStrategy("fast", "ma_crossover", "SPY", account="DU1000002"), CALLER)
+    assert (made.account, watch.instance("fast").account) == ("DU1000002", "DU1000002")
+    assert acts(watch)[0].detail["account"] == "DU1000002"
+    assert watch.add("main").account is None
+    with pytest.raises(CallerMistake, match=r"^account DU3: the desk trades DU1000001, DU1000002; "):
+        watch.strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
+    with pytest.raises(CallerMistake, match="the desk trades its login's only one"):
+        Watch(database).strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
+
+
 def test_a_change_that_does_not_fit_changes_nothing(watch: Watch) -> None:
     before = watch.add("fast", short_window=3)
     for settings, unset, words in (

@@ -8,13 +8,12 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
-from tests.support.plain_day import CROSSING, SESSION, request, seat, wide
-from tests.support.spread_day import CALENDAR, DAY, poisoned, walk, world
+from tests.support.plain_day import CROSSING, SESSION, play, request, seat, wide
+from tests.support.spread_day import CALENDAR, DAY, changed, poisoned, walk, world
 
 from htbot.backtest.parity_compare import compare
 from htbot.backtest.plain_parity import rows_of_plain
 from htbot.backtest.plain_request import PlainRequest, PlainResult, Seat
-from htbot.backtest.plain_run import run_plain
 from htbot.backtest.plain_seat import SeatState
 from htbot.domain.bars import TapeBar
 from htbot.domain.errors import ConfigurationError
@@ -42,7 +41,7 @@ def asked(market: ReplayMarket) -> PlainRequest:
 
 @pytest.fixture(scope="module")
 def result(asked: PlainRequest) -> PlainResult:
-    return run_plain(asked)
+    return play(asked)
 
 
 def reasons(result: PlainResult) -> set[ExitReason | None]:
@@ -66,14 +65,14 @@ def test_every_bar_is_known_at_its_end_and_looked_at_then(result: PlainResult) -
 
 
 def test_the_same_request_gives_the_same_day(asked: PlainRequest, result: PlainResult) -> None:
-    again = run_plain(asked)
+    again = play(asked)
     assert again == result
     assert compare(rows_of_plain(result), rows_of_plain(again), SESSION).identical
 
 
 def test_nothing_that_was_decided_depends_on_what_comes_later(result: PlainResult) -> None:
     cut = SESSION.opens + timedelta(minutes=100)
-    other = run_plain(request(world(poisoned(BARS, cut), symbol="SPY")))
+    other = play(request(world(poisoned(BARS, cut), symbol="SPY")))
     for name, when in (
         ("signals", lambda one: one.signal.as_of),
         ("intents", lambda one: one.created_at),
@@ -97,7 +96,7 @@ def test_stops_and_targets_stand_in_one_group_from_the_first_fill_on(result: Pla
 
 
 def test_what_is_held_at_the_exit_time_leaves_at_the_market_after_its_stop_has_ended(market: ReplayMarket) -> None:
-    late = run_plain(request(market, seat("fast", stop_loss_usd="400", profit_target_usd="400", exit_time="10:30")))
+    late = play(request(market, seat("fast", stop_loss_usd="400", profit_target_usd="400", exit_time="10:30")))
     trade = next(one for one in late.trades if one.exit_reason is ExitReason.TIME)
     exits = [one for one in late.intents if one.trade_id == trade.id and one.purpose is Purpose.EXIT]
     at = SESSION.at(10, 30)
@@ -108,7 +107,7 @@ def test_what_is_held_at_the_exit_time_leaves_at_the_market_after_its_stop_has_e
 
 
 def test_without_protective_orders_its_own_signal_leaves_at_once(market: ReplayMarket) -> None:
-    bare = run_plain(request(market, seat("fast", stop_loss_usd=None, profit_target_usd=None)))
+    bare = play(request(market, seat("fast", stop_loss_usd=None, profit_target_usd=None)))
     own = [trade for trade in bare.trades if trade.exit_reason is ExitReason.OTHER]
     assert own
     assert all(trade.closed_at in {one.signal.as_of for one in bare.signals} for trade in own)
@@ -117,7 +116,7 @@ def test_without_protective_orders_its_own_signal_leaves_at_once(market: ReplayM
 
 def test_a_thin_market_fills_in_parts_and_nothing_is_closed_twice(market: ReplayMarket) -> None:
     rules = FillRules(touch_share=Decimal("0.2"))
-    thin = run_plain(request(market, seat("fast", quantity=900), rules=rules, cash_usd=Decimal(10_000_000)))
+    thin = play(request(market, seat("fast", quantity=900), rules=rules, cash_usd=Decimal(10_000_000)))
     entries = [one.ref for one in thin.intents if one.purpose is Purpose.ENTRY]
     assert max(sum(fill.ref == ref for fill in thin.fills) for ref in entries) > 1, "no entry was filled in parts"
     assert {trade.state for trade in thin.trades} <= {TradeState.CLOSED, TradeState.VOID}
@@ -129,7 +128,7 @@ def test_a_thin_market_fills_in_parts_and_nothing_is_closed_twice(market: Replay
 
 def test_two_seats_on_one_symbol_are_judged_in_order_of_name(market: ReplayMarket) -> None:
     turned = seat("b-second", short_window=2, long_window=5)
-    both = run_plain(request(market, turned, seat("a-first")))
+    both = play(request(market, turned, seat("a-first")))
     first = [one for one in both.signals if one.signal.as_of == both.signals[0].signal.as_of]
     assert [one.signal.strategy for one in first] == ["a-first", "b-second"]
     refs = [one.ref for one in both.intents if one.created_at == first[0].signal.as_of and one.purpose is Purpose.ENTRY]
@@ -139,13 +138,13 @@ def test_two_seats_on_one_symbol_are_judged_in_order_of_name(market: ReplayMarke
 
 def test_a_refusal_is_a_signal_without_an_order(market: ReplayMarket) -> None:
     early = seat("fast", entry_end="12:00")
-    tight = run_plain(request(market, early, limits_of=partial(wide, max_order_notional_usd=Decimal(10))))
+    tight = play(request(market, early, limits_of=partial(wide, max_order_notional_usd=Decimal(10))))
     assert not tight.intents
     assert {str(one.refused_by).partition(":")[0] for one in tight.signals} == {"order_notional"}
 
 
 def test_a_breaker_that_trips_closes_what_is_held(market: ReplayMarket) -> None:
-    tripped = run_plain(request(market, seat("fast", quantity=200), breaker=BreakerLimits(daily_loss_usd=Decimal(10))))
+    tripped = play(request(market, seat("fast", quantity=200), breaker=BreakerLimits(daily_loss_usd=Decimal(10))))
     assert tripped.halts
     assert ExitReason.BREAKER in reasons(tripped) or ExitReason.STOP_LOSS in reasons(tripped)
     at = next(one for one in tripped.halts).partition(" ")[0]
@@ -153,7 +152,7 @@ def test_a_breaker_that_trips_closes_what_is_held(market: ReplayMarket) -> None:
 
 
 def test_before_it_may_enter_nothing_leaves(asked: PlainRequest) -> None:
-    waiting = run_plain(replace(asked, enabled_after=SESSION.closes))
+    waiting = play(changed(asked, enabled_after=SESSION.closes))
     assert not waiting.intents
     assert {str(one.refused_by).partition(":")[0] for one in waiting.signals} == {"trading_enabled"}
 
@@ -193,7 +192,7 @@ def fragile(name: str, kind: type[Fragile] = Fragile, **settings: object) -> Sea
 
 
 def test_a_strategy_that_raises_is_disabled_alone(market: ReplayMarket, result: PlainResult) -> None:
-    both = run_plain(request(market, seat("fast"), fragile("breaks")))
+    both = play(request(market, seat("fast"), fragile("breaks")))
     assert [one for one in both.evaluations if one.strategy == "fast"] == list(result.evaluations)
     assert [one.signal for one in both.signals if one.signal.strategy == "fast"] == [
         one.signal for one in result.signals
@@ -208,7 +207,7 @@ def test_a_strategy_that_raises_is_disabled_alone(market: ReplayMarket, result: 
 
 
 def test_what_was_disabled_while_it_holds_something_leaves_and_its_bars_end(market: ReplayMarket) -> None:
-    alone = run_plain(request(market, fragile("breaks", FragileWhileHolding)))
+    alone = play(request(market, fragile("breaks", FragileWhileHolding)))
     [trade] = alone.trades
     assert trade.state is TradeState.CLOSED, "stop, target and time are the desk's"
     assert trade.closed_at is not None
@@ -216,7 +215,7 @@ def test_what_was_disabled_while_it_holds_something_leaves_and_its_bars_end(mark
     assert len(failed) > 1, "it is folded anew, and fails again, as long as it holds something"
     assert failed[-1] == alone.evaluations[-1].as_of < trade.closed_at + timedelta(seconds=30)
     assert alone.known_at[-1] <= trade.closed_at + timedelta(seconds=30), "nobody streams them any more"
-    kept = run_plain(request(market, fragile("breaks", FragileWhileHolding), own_series=("SPY", 5)))
+    kept = play(request(market, fragile("breaks", FragileWhileHolding), own_series=("SPY", 5)))
     assert (len(kept.bars), kept.trades) == (42, alone.trades)
 
 
@@ -226,6 +225,6 @@ def test_what_cannot_be_played_is_refused(market: ReplayMarket) -> None:
     with pytest.raises(ConfigurationError, match="an index is not traded"):
         request(market, seat("fast", symbol="SPX"))
     with pytest.raises(ConfigurationError, match="there are no prices of"):
-        run_plain(request(market, seat("fast", symbol="ZZZZ")))
-    with pytest.raises(ConfigurationError, match="give the last day"):
-        run_plain(request(market, first=DAY + timedelta(days=400), last=None))
+        play(request(market, seat("fast", symbol="ZZZZ")))
+    with pytest.raises(ConfigurationError, match="the market has no sessions from"):
+        play(request(market, first=DAY + timedelta(days=400), last=None))

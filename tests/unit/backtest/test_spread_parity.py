@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.support.spread_day import CALENDAR, DAY, poisoned, request, walk, world
+from tests.support.spread_day import CALENDAR, DAY, changed, poisoned, request, walk, world
 
 from htbot.backtest.day_rows import KINDS, DayRows
 from htbot.backtest.parity_compare import Comparison, compare
@@ -52,7 +52,7 @@ def test_the_same_day_is_identical(day: DayRows) -> None:
 
 
 def test_another_price_plan_is_found_and_named(day: DayRows, asked: SpreadRequest) -> None:
-    found = against(day, replace(asked, plan=Plan.TIERED)).divergence
+    found = against(day, changed(asked, plan=Plan.TIERED)).divergence
     assert found is not None
     assert (found.kind, found.differing) == ("fill", ("commission",))
     assert found.at == day.fills[0].executed_at
@@ -62,7 +62,7 @@ def test_another_price_plan_is_found_and_named(day: DayRows, asked: SpreadReques
 
 
 def test_another_latency_is_found_and_named(day: DayRows, asked: SpreadRequest) -> None:
-    found = against(day, replace(asked, latency_s=2.0)).divergence
+    found = against(day, changed(asked, latency_s=2.0)).divergence
     assert found is not None
     assert found.kind == "fill"
     assert "at" in found.differing

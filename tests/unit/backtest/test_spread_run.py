@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support.spread_day import CALENDAR, DAY, poisoned, quotes, request, walk, world
+from tests.support.spread_day import CALENDAR, DAY, changed, poisoned, quotes, request, walk, world
 
 from htbot.backtest.day_loop import play_session
 from htbot.backtest.spread_request import SpreadResult
@@ -152,8 +152,8 @@ def test_nothing_is_entered_before_it_is_enabled(result: SpreadResult) -> None:
 
 def test_a_daily_loss_ends_the_day_and_closes_what_is_open(result: SpreadResult) -> None:
     asked = request(world(BARS))
-    strict = replace(asked, breaker=replace(asked.breaker, daily_loss_usd=Decimal(20)))
-    closing, staying = run_spreads(strict), run_spreads(replace(strict, flatten_on_trip=False))
+    strict = changed(asked, breaker=replace(asked.terms.breaker, daily_loss_usd=Decimal(20)))
+    closing, staying = run_spreads(strict), run_spreads(changed(strict, flatten_on_trip=False))
 
     assert len(closing.halts) == len(staying.halts) == 1
     assert "daily_loss" in closing.halts[0]
@@ -179,7 +179,7 @@ def test_unknown_fills_and_negative_latency_are_refused() -> None:
 
 
 def test_days_without_a_session_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="no session from 2024-07-06 to 2024-07-07"):
+    with pytest.raises(ConfigurationError, match="no sessions from 2024-07-06 to 2024-07-07"):
         run_spreads(request(world(BARS), first=date(2024, 7, 6), last=date(2024, 7, 7)))
 
 

@@ -17,7 +17,7 @@ from htbot.bootstrap.day_record import DayRecord
 from htbot.bootstrap.demo import DemoResult
 from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
-from htbot.bootstrap.parity import Backtested, ParityOptions, inputs_of, report, request_of, run
+from htbot.bootstrap.parity import Backtested, ParityOptions, inputs_of, report, request_of, run, terms_of
 from htbot.bootstrap.parity_cast import APART
 from htbot.domain.errors import ConfigurationError, NotFound
 from htbot.settings import Settings, load_settings
@@ -55,7 +55,7 @@ def played() -> DemoResult:
 
 
 def other(asked: SpreadRequest, wall_s: float) -> Backtested:
-    inputs = {"latency_s": asked.latency_s}
+    inputs = {"latency_s": asked.terms.latency_s}
     return Backtested(rows_of_result(run_spreads(asked)), inputs, wall_s)
 
 
@@ -75,7 +75,7 @@ def test_the_report_has_the_shape_of_the_interface(played: DemoResult) -> None:
 
 
 def test_a_difference_is_reported_with_both_sides(played: DemoResult) -> None:
-    asked = replace(request(world(walk())), latency_s=3.0)
+    asked = request(world(walk()), latency_s=3.0)
     made = report(played, NAMES, other(asked, 1.0))
     found = made.summary["divergence"]
     assert not made.identical
@@ -88,21 +88,23 @@ def test_a_difference_is_reported_with_both_sides(played: DemoResult) -> None:
 def test_the_backtest_is_asked_what_the_stack_was_run_with(played: DemoResult, tmp_path: Path) -> None:
     spy = replace(played, settings=settings_for("SPY"))
     options = replace(options_of(spy.settings), calendar_dir=tmp_path)
-    asked = request_of(spy, build_market(options, options.start))
-    assert asked.account == "DU1000001"
+    terms = terms_of(spy, build_market(options, options.start))
+    asked = request_of(spy, terms)
+    assert asked.terms is terms
     assert asked.history_from == played.record.history_from
-    assert asked.enabled_after == SESSION.opens
-    assert (asked.plan.value, asked.rules.slippage_ticks, asked.cash_usd) == ("tiered", 2, Decimal(50_000))
     assert asked.strategy.needs.symbol == "SPY"
-    assert asked.market.world_id == "synthetic-7-20260303"
-    assert (asked.latency_s, asked.flatten_on_trip) == (0.0, False)
+    assert (terms.account, terms.enabled_after) == ("DU1000001", SESSION.opens)
+    assert terms.told_from == SESSION.opens - timedelta(minutes=5)
+    assert (terms.plan.value, terms.rules.slippage_ticks, terms.cash_usd) == ("tiered", 2, Decimal(50_000))
+    assert terms.market.world_id == "synthetic-7-20260303"
+    assert (terms.latency_s, terms.flatten_on_trip) == (0.0, False)
 
 
 def test_the_inputs_name_what_was_set_for_the_day(played: DemoResult, tmp_path: Path) -> None:
     """Limits that no strategy reaches because of another: no person has set them."""
     day = replace(played, settings=settings_for("SPY"), chosen=APART)
     options = replace(options_of(day.settings), calendar_dir=tmp_path)
-    told = inputs_of(day, build_market(options, options.start))
+    told = inputs_of(day, terms_of(day, build_market(options, options.start)), NAMES)
     assert told["settings"] == dict(APART)
     assert told["settings"]["MAX_RISK_PER_DAY"] == "100000"
 

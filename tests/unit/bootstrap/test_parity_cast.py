@@ -36,25 +36,26 @@ def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None
 def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
     catalogue = strategies()
     names = every_name(catalogue)
-    assert {"spx_breakout", "plain_breakout", "ma_crossover", "momentum", "range_bound", "level_based"} <= set(names)
     every = cast_of(CastWanted(names), (), None, catalogue)
-    assert every.names == names
+    assert every.names == [*names[:-1], "vertical_spread.1"]
     symbols = [every.own, *(one.symbol for one in every.instances)]
     assert len(set(symbols)) == len(names)
     assert every.settings == APART
     assert cast("momentum", "ma_crossover").settings == {**APART, **QUIET}
 
 
-def test_of_what_the_stack_runs_the_day_of_all_leaves_out_instances_on_options_alone() -> None:
-    """What is to be left out from now on is a choice that is made here, and told by `--all` and the page."""
-    run_by_the_stack = {name for name, entry in strategies().items() if not entry.single}
-    assert run_by_the_stack - set(every_name(strategies())) == {"vertical_spread"}
+def test_the_day_of_all_has_everything_that_the_stack_runs() -> None:
+    names = every_name(strategies())
+    assert names[0] == "spx_breakout"
+    assert set(strategies()) - set(names) == {"strangle_momentum"}
 
 
 def test_symbols_of_the_data_are_handed_out_in_their_order(tmp_path: Path) -> None:
     data = (write_synthetic_file(tmp_path / "a.csv", "SPY", date(2026, 3, 3), others=("IBM", "AAPL")),)
     three = cast("spx_breakout", "momentum", "ma_crossover", data=data)
     assert (three.own, [one.symbol for one in three.instances]) == ("SPY", ["AAPL", "IBM"])
+    twice = cast("spx_breakout", "vertical_spread", "ma_crossover", data=data)
+    assert (twice.own, [one.symbol for one in twice.instances]) == ("SPY", ["SPY", "AAPL"]), "one underlying for both"
     alone = cast("momentum", data=data, symbols=("IBM",))
     assert (alone.own, alone.instances[0].symbol) == ("SPY", "IBM"), "strategy 1 is watched on what there is for it"
 
@@ -88,6 +89,12 @@ def test_what_cannot_take_part_is_said_with_the_way_out(
 ) -> None:
     with pytest.raises(error, match=told):
         cast(*names, **more)
+
+
+def test_shares_go_where_options_are_when_nothing_else_is_left(tmp_path: Path) -> None:
+    data = (write_synthetic_file(tmp_path / "a.csv", "SPX", date(2026, 3, 3), others=("SPY",)),)
+    both = cast("momentum", "vertical_spread", "spx_breakout", "ma_crossover", data=data)
+    assert (both.own, [one.symbol for one in both.instances]) == ("SPX", ["SPY", "SPY", "SPY"])
 
 
 def test_data_without_a_symbol_for_everybody_are_refused(tmp_path: Path) -> None:

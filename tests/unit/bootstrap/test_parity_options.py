@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.spread_day import CALENDAR, DAY, request, walk, world
+from tests.support.spread_day import CALENDAR, DAY, in_step, walk, world
 
-from htbot.bootstrap.day_record import SeatRecord
+from htbot.backtest.day_rows import DayRows
+from htbot.bootstrap.day_record import DayRecord, SeatRecord
+from htbot.bootstrap.demo import DemoResult
 from htbot.bootstrap.parity import spread_request_of
 from htbot.bootstrap.parity_cast import CastWanted, cast_of
 from htbot.domain.errors import ConfigurationError, HtbotError
@@ -53,15 +56,18 @@ def test_what_cannot_be_played_is_told(
 
 
 def test_its_backtest_is_asked_what_the_instance_was_run_with() -> None:
-    """The account, world and fill rules of strategy 1's request; strategy, limits and history of its own."""
+    """World and fill rules of the day; strategy, account, limits and history of its own."""
     session = CALENDAR.on(DAY)
     assert session is not None
     market, first = world(walk(), symbol="SPY"), session.opens - timedelta(days=2)
-    seat = SeatRecord("vs", "vertical_spread", "SPY", 5, {"sma_short": 1, "sma_long": 2}, "c0ffee", first, None)
+    settings = {"sma_short": 1, "sma_long": 2}
+    seat = SeatRecord("vs", "vertical_spread", "DU2", "SPY", 5, settings, "c0ffee", first, None)
     assert seat.on_options
-    settings = load_settings(Path("/nowhere"), {"HTBOT_ENV_FILE": os.devnull})
-    made = spread_request_of(request(market, symbol="SPY"), seat, settings)
+    read = load_settings(Path("/nowhere"), {"HTBOT_ENV_FILE": os.devnull})
+    empty = DayRows([], [], [], [], [], [])
+    day = DemoResult({}, "", DayRecord("DU1000001", first, empty, (seat,)), read, session)
+    made = spread_request_of(day, seat, in_step(market))
     assert (made.strategy.name, made.strategy.needs.symbol, made.history_from) == ("vs", "SPY", first)
     assert made.limits.hours == made.strategy.hours
-    assert (made.account, made.market, made.latency_s) == ("DU1000001", market, 0.0)
+    assert made.terms == replace(in_step(market), account="DU2")
     assert str(made.limits.profit_target_usd) == "10.00", "a quarter of SPY's own"

@@ -20,7 +20,7 @@ from htbot.domain.instruments import UNDERLYINGS, Right, Underlying
 from htbot.domain.sessions import Session
 from htbot.domain.windows import TradingHours
 from htbot.marketdata.chain_window import ChainNeed
-from htbot.marketdata.snapshot import ListedOption
+from htbot.marketdata.snapshot import AccountState, ListedOption
 from htbot.services.option_instances import ChainPlan
 
 SESSION = Session(DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
@@ -60,8 +60,8 @@ def bar(minute: int, close: float = 415.0) -> Bar:
 
 
 def standing(*held: int) -> Standing:
-    amounts = {"NetLiquidation": Decimal(100_000), "BuyingPower": Decimal(50_000)}
-    return Standing(WORLD, ACCOUNT, connected=True, trading_enabled=True, amounts=amounts, held=frozenset(held))
+    state = AccountState(net_liquidation=Decimal(100_000), buying_power=Decimal(50_000))
+    return Standing(WORLD, connected=True, accounts={ACCOUNT: state}, held=frozenset(held))
 
 
 async def watching(session: FakeSession, *, exact: bool = True) -> MarketWatch:

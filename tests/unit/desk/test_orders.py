@@ -50,7 +50,9 @@ class Claims:
 
 
 def desk_of(socket: Socket, book: OpenBook) -> OrderDesk:
-    last_look = SimpleNamespace(at_entry=lambda *_: None, enabled=lambda: True, halted_by=lambda: None)
+    last_look = SimpleNamespace(
+        at_entry=lambda *_: None, enabled=lambda: True, halted_by=lambda _account: None, halted=dict
+    )
     parts: dict[str, Any] = {
         "session": socket,
         "database": Claims(),

@@ -18,7 +18,7 @@ from htbot.domain.instruments import Right
 from htbot.domain.quotes import Quote
 from htbot.marketdata import clock_state, snapshot
 from htbot.marketdata.clock_state import ClockState, Mode, step_number
-from htbot.marketdata.snapshot import ListedOption, OpenBar, Snapshot
+from htbot.marketdata.snapshot import AccountState, ListedOption, OpenBar, Snapshot
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
 prices = st.floats(0, 1e6)
@@ -47,6 +47,7 @@ options = st.builds(
     st.sampled_from(Right),
     words,
 )
+figures = st.builds(AccountFigures, *[amounts] * len(FIGURE_TAGS))
 snapshots = st.builds(
     Snapshot,
     as_of=instants,
@@ -64,11 +65,22 @@ snapshots = st.builds(
     connected=st.booleans(),
     trading_enabled=st.booleans(),
     watching_since=st.none() | instants,
-    figures=st.builds(AccountFigures, *[amounts] * len(FIGURE_TAGS)),
+    figures=figures,
+    others=st.dictionaries(words, st.builds(AccountState, amounts, amounts, figures, st.booleans()), max_size=3),
 )
 speeds = st.none() | st.floats(0.1, 1000)
 states = st.builds(
-    ClockState, instants, instants, st.sampled_from(Mode), speeds, words, words, words, st.booleans(), st.none() | words
+    ClockState,
+    instants,
+    instants,
+    st.sampled_from(Mode),
+    speeds,
+    words,
+    words,
+    words,
+    st.booleans(),
+    st.none() | words,
+    others=st.lists(words, max_size=3).map(tuple),
 )
 
 
@@ -95,6 +107,18 @@ def test_a_step_comes_back_as_it_was(number: int, as_of: datetime, attempt: int)
 def test_amounts_of_money_are_never_floats_on_the_way() -> None:
     original = Snapshot(NOON, "w", "DU1", "SPX", 1, None, None, None, net_liquidation=Decimal("100000.10"))
     assert json.loads(snapshot.encode(original))["net_liquidation"] == "100000.10"
+
+
+def test_an_account_of_the_desk_sees_the_market_with_its_own_money() -> None:
+    other = AccountState(Decimal(5), None, AccountFigures(total_cash=Decimal(4)), trading_enabled=False)
+    told = Snapshot(NOON, "w", "DU1", "SPX", 1, 4000.0, None, None, net_liquidation=Decimal(9), others={"DU2": other})
+    seen = told.of_account("DU2")
+    assert seen is not None
+    assert (seen.account, seen.net_liquidation, seen.buying_power, seen.spot) == ("DU2", Decimal(5), None, 4000.0)
+    assert (seen.figures.total_cash, seen.trading_enabled) == (Decimal(4), False)
+    assert told.of_account(None) is told.of_account("DU1") is told
+    assert told.of_account("DU3") is None
+    assert told.accounts == ("DU1", "DU2")
 
 
 def test_max_speed_is_a_word() -> None:

@@ -14,6 +14,7 @@ from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.marketdata.chain_window import ChainNeed
+from htbot.marketdata.snapshot import AccountState
 
 PLAN = WatchPlan(UNDERLYINGS["SPX"], 5, 3, strikes_out=2, sessions_of=history_days)
 NEED = ChainNeed(2, NOON, at(300))
@@ -48,8 +49,8 @@ async def started(session: FakeSession, *, exact: bool = True, **changes: Any) -
 
 
 def standing(*held: int) -> Standing:
-    amounts = {"NetLiquidation": Decimal(100_000)}
-    return Standing(WORLD, ACCOUNT, connected=True, trading_enabled=True, amounts=amounts, held=frozenset(held))
+    state = AccountState(net_liquidation=Decimal(100_000))
+    return Standing(WORLD, connected=True, accounts={ACCOUNT: state}, held=frozenset(held))
 
 
 async def test_it_is_of_no_use_before_the_broker_has_resolved_it() -> None:

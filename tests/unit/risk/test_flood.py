@@ -44,6 +44,14 @@ def test_a_window_that_is_shorter_than_a_minute() -> None:
     assert flood.refusal("a", AS_OF + timedelta(seconds=10)) is None
 
 
+def test_accounts_do_not_count_for_each_other() -> None:
+    flood = EntryFlood(FloodLimits(per_minute=2, repeats=1))
+    assert [flood.refusal("a", AS_OF, account) for account in ("DU1", "DU2")] == [None, None]
+    assert flood.refusal("a", AS_OF, "DU1") is not None
+    assert [flood.refusal("b", AS_OF, account) for account in ("DU1", "DU2")] == [None, None]
+    assert flood.refusal("c", AS_OF, "DU1") == "2 entries within a minute, limit 2"
+
+
 def test_a_fingerprint_is_of_legs_side_and_size() -> None:
     own = fingerprint(Action.BUY, 1, LEGS)
     assert own == fingerprint(Action.BUY, 1, (SHORT, LONG))

@@ -68,6 +68,8 @@ def test_live_with_everything_that_it_needs(tmp_path: Path) -> None:
         ({"LIVE_TRADING_CONFIRM": ""}, "LIVE_TRADING_CONFIRM=U1234567"),
         ({"LIVE_TRADING_CONFIRM": "U7654321"}, "LIVE_TRADING_CONFIRM=U1234567"),
         ({"MAX_RISK_PER_DAY": ""}, "MAX_RISK_PER_DAY"),
+        ({"IB_ACCOUNTS": "U7654321"}, "LIVE_TRADING_CONFIRM=U1234567,U7654321"),
+        ({"IB_ACCOUNTS": "DU654321"}, "IB_ACCOUNTS, a live one: it is DU654321"),
     ],
 )
 def test_live_without_one_of_them_is_refused(change: dict[str, str], named: str) -> None:
@@ -83,6 +85,30 @@ def test_a_live_port_in_paper_mode_is_refused(port: str) -> None:
 @pytest.mark.fault(44)
 def test_a_live_account_in_paper_mode_is_refused() -> None:
     assert "IB_ACCOUNT=U1234567" in refused({"IB_PORT": "4002", "IB_ACCOUNT": "U1234567"})
+
+
+def test_every_account_is_confirmed_in_whatever_order(tmp_path: Path) -> None:
+    confirmed = {"IB_ACCOUNTS": "U7654321, U1111111", "LIVE_TRADING_CONFIRM": "U1111111,U1234567, U7654321"}
+    assert load_settings(tmp_path, LIVE | confirmed).ib.accounts == ("U1234567", "U7654321", "U1111111")
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"IB_ACCOUNTS": "DU2"}, "IB_ACCOUNTS=DU2 is no account"),
+        ({"IB_ACCOUNTS": "DU2222222"}, "IB_ACCOUNTS=DU2222222 needs IB_ACCOUNT"),
+        ({"IB_ACCOUNT": "DU1111111", "IB_ACCOUNTS": "DU2222222,DU2222222"}, "names an account twice"),
+        ({"IB_ACCOUNT": "DU1111111", "IB_ACCOUNTS": "U2222222"}, "IB_ACCOUNTS=U2222222 is no paper account"),
+    ],
+)
+def test_more_accounts_that_cannot_be_are_refused(environ: dict[str, str], told: str) -> None:
+    assert told in refused(environ)
+
+
+def test_the_main_account_is_told_once(tmp_path: Path) -> None:
+    environ = {"IB_ACCOUNT": "DU1111111", "IB_ACCOUNTS": "DU2222222,DU1111111"}
+    assert load_settings(tmp_path, environ).ib.accounts == ("DU1111111", "DU2222222")
+    assert load_settings(tmp_path, {}).ib.accounts == ()
 
 
 @pytest.mark.parametrize(

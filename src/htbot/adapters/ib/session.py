@@ -45,6 +45,8 @@ _SHORTABLE = "236"
 _TRADED = frozenset({"OPT", "STK"})
 # "No security definition has been found": the one code that says a contract does not exist.
 _NO_CONTRACT = 200
+# Of an account value in dollars, a bare one included.
+_CURRENCIES = ("USD", "BASE", "")
 _CONNECT_TIMEOUT_S = 10.0
 _REQUEST_TIMEOUT_S = 20.0
 _WHAT_IF_TIMEOUT_S = 10.0
@@ -188,10 +190,9 @@ class IbSession:
 
     def account_value(self, account: str, tag: str) -> str | None:
         """The latest text of one account value, or None while the broker has not told it."""
-        for value in self._ib.accountValues(account):
-            if value.tag == tag and value.currency in {"", "USD", "BASE"}:
-                return str(value.value)
-        return None
+        values = self._wrapper.accountValues  # by key: a search through those of every account would hold up a close
+        found = (values.get((account, tag, currency, "")) for currency in _CURRENCIES)
+        return next((str(value.value) for value in found if value is not None), None)
 
     def account_amount(self, account: str, tag: str) -> Decimal | None:
         """The latest amount of one account value in dollars, or None."""

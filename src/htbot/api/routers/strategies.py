@@ -35,7 +35,7 @@ def types(parts: Parts) -> list[TypeView]:
 @router.post("/add", status_code=HTTPStatus.CREATED, summary="Add an instance")
 def add(parts: Parts, principal: Operator, body: AddBody, key: Key = None) -> InstanceView:
     """It counts from the next evaluation on, when it is enabled. It observes: signals are stored, nothing is sent."""
-    asked = NewStrategy(body.name, body.type, body.symbol, body.settings, body.enabled)
+    asked = NewStrategy(body.name, body.type, body.symbol, body.settings, body.enabled, account=body.account)
     return instance_view(parts.strategies.add(asked, caller(principal, key)))
 
 

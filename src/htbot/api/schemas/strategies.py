@@ -11,6 +11,7 @@ from htbot.api.schemas.requests import Request, shown
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,64}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9. ]{0,15}$")]
+Account = Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,3}[0-9]{4,12}$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Value = (
     bool
@@ -23,7 +24,7 @@ Settings = Annotated[dict[SettingName, Value], Field(max_length=64)]
 
 
 class AddBody(Request):
-    """A new instance of a type; settings that are left out have their defaults."""
+    """A new instance of a type; settings left out have their defaults, the account is the main one."""
 
     model_config = shown(
         name="fast", type="ma_crossover", symbol="SPY", settings={"short_window": 5, "long_window": 20}, enabled=True
@@ -34,6 +35,7 @@ class AddBody(Request):
     symbol: Symbol
     settings: Settings = Field(default_factory=dict)
     enabled: bool = False
+    account: Account | None = None
 
 
 class SettingsBody(Request):

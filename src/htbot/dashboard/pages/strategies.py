@@ -166,6 +166,7 @@ def instance(screen: Screen, one: InstanceView) -> Markup:
         facts(
             fact("Type", words(one.type)),
             fact("Symbol", one.symbol, f"{one.minutes} min bars"),
+            *([] if one.account is None else [fact("Account", one.account)]),
             fact("Last look", screen.look.clock(one.as_of)),
         ),
         tag("dl", settings, cls="settings") if settings else tag("p", "All settings are the defaults.", cls="note"),
@@ -260,6 +261,7 @@ def _ask_add(screen: Screen, types: Sequence[TypeView]) -> None:
         name.props('outlined hint="letters, digits, _ . and -"').without_auto_validation()
         symbol = ui.input("Symbol", validation={"as IB writes it": lambda text: bool(text.strip())})
         symbol.props('outlined hint="a share or an index, as SPY"').without_auto_validation()
+        account = ui.input("Account").props('outlined hint="empty: the main one"')
         box = ui.element("div")
         form = SettingsForm(())
 
@@ -278,7 +280,8 @@ def _ask_add(screen: Screen, types: Sequence[TypeView]) -> None:
         async def add() -> None:
             if not all([name.validate(), symbol.validate(), form.fits()]):
                 return
-            asked = NewStrategy(str(name.value).strip(), str(kind.value), str(symbol.value), form.given())
+            named = (str(name.value).strip(), str(kind.value), str(symbol.value))
+            asked = NewStrategy(*named, form.given(), account=str(account.value or "").strip() or None)
             strategies = screen.dashboard.people.strategies
             done = await screen.act(Role.OPERATOR, lambda caller: strategies.add(asked, caller), key)
             if done is not None:

@@ -46,6 +46,8 @@ def _number_trouble(setting: Setting, text: str, *, whole: bool) -> str | None:
 def default_of(setting: Setting) -> str:
     """What counts when nothing is given."""
     default = setting["default"]
+    if setting["type"] == "time" and default is not None:
+        return str(default)[: len("HH:MM")]
     return "none" if default is None else "yes" if default is True else "no" if default is False else str(default)
 
 
@@ -62,7 +64,9 @@ def text_of(value: object) -> str:
 
 def hint_of(setting: Setting) -> str:
     """What it is, what counts when nothing is given, and what may be given: a choice is made from those there are."""
-    said = ", ".join(part for part in (setting["meaning"], setting["unit"]) if part)
+    said, unit = setting["meaning"], setting["unit"]
+    if unit and unit not in said:
+        said = f"{said} ({unit})" if said else unit
     typed = "choices" not in setting and setting["type"] != "boolean"
     return "; ".join(
         part for part in (said, f"default {default_of(setting)}{_range(setting)}" if typed else "") if part

@@ -318,13 +318,14 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class HaltView:
-    """One reason why nothing is originated."""
+    """One reason why nothing is originated, in one account, or in any (null)."""
 
     kind: str
     source: str
     reason: str
     since: datetime | None
     set_by: str
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def halts(session: Session, market_now: datetime | None) -> list[HaltView]:
     if market_now is not None:
         query = query.where(or_(HaltRow.ends_at.is_(None), HaltRow.ends_at > market_now))
     return [
-        HaltView(kind=row.kind.value, source=row.source, reason=row.reason, since=row.set_at, set_by=row.set_by)
+        HaltView(row.kind.value, row.source, row.reason, row.set_at, row.set_by, row.account)
         for row in session.scalars(query)
     ]
 

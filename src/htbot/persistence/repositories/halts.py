@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Update, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.records import AuditEntry, Halt
@@ -24,7 +24,10 @@ _ACTIVE = (
 
 @dataclass(frozen=True, slots=True)
 class HaltRequest:
-    """A halt or a trip to be set: from which source, why, by whom, at which market time."""
+    """A halt or a trip to be set: from which source, why, by whom, at which market time.
+
+    `account` is the one that it halts, None halts all.
+    """
 
     source: str
     reason: str
@@ -32,29 +35,31 @@ class HaltRequest:
     set_at: datetime
     kind: HaltKind = HaltKind.HALT
     ends_at: datetime | None = None
+    account: str | None = None
 
 
 class HaltRepository(Repository):
     """Reasons not to originate orders (RULINGS 13). Each that is set or cleared is an act in the audit log."""
 
     def set(self, request: HaltRequest) -> bool:
-        """Put a halt in force; False when this source has one in force already.
+        """Put a halt in force; False when this source has one in force for this account already.
 
         A trip that ended by itself before `set_at` is closed first, so that the next one is a row of its own.
         """
-        over = (HaltRow.kind == request.kind, HaltRow.source == request.source, HaltRow.cleared_at.is_(None))
+        over = (*_same(request), HaltRow.cleared_at.is_(None))
         ended = update(HaltRow).where(*over, HaltRow.ends_at <= request.set_at)
         self._clear(ended.values(cleared_at=HaltRow.ends_at, cleared_by="end of session"), request.set_at)
         if self._count(insert(HaltRow).values(asdict(request)).on_conflict_do_nothing()) == 0:
             return False
         facts = {"kind": request.kind, "reason": request.reason, "ends_at": request.ends_at}
+        facts |= {} if request.account is None else {"account": request.account}
         self._tell(AuditEntry(request.set_at, request.set_by, "halt.set", request.source, facts))
         return True
 
     def known(self, request: HaltRequest) -> bool:
         """True when exactly this halt was set before, in force or not."""
-        same = (HaltRow.kind == request.kind, HaltRow.source == request.source, HaltRow.set_at == request.set_at)
-        return self._session.scalar(select(HaltRow.id).where(*same).limit(1)) is not None
+        same = select(HaltRow.id).where(*_same(request), HaltRow.set_at == request.set_at)
+        return self._session.scalar(same.limit(1)) is not None
 
     def active(self, as_of: datetime) -> list[Halt]:
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
@@ -85,6 +90,12 @@ class HaltRepository(Repository):
         return self._all(select(HaltRow).order_by(HaltRow.id.desc()).limit(limit), halt_of)
 
 
+def _same(request: HaltRequest) -> tuple[ColumnElement[bool], ...]:
+    """Rows of the same source for the same account."""
+    of_account = HaltRow.account.is_not_distinct_from(request.account)
+    return HaltRow.kind == request.kind, HaltRow.source == request.source, of_account
+
+
 def halt_of(row: HaltRow) -> Halt:
     """The halt or trip that a row is of."""
     return Halt(
@@ -97,4 +108,5 @@ def halt_of(row: HaltRow) -> Halt:
         ends_at=row.ends_at,
         cleared_by=row.cleared_by,
         cleared_at=row.cleared_at,
+        account=row.account,
     )

@@ -130,6 +130,7 @@ _COLUMNS = (
     StrategyRow.world_id,
     StrategyRow.first_bar,
     StrategyRow.observed_since,
+    StrategyRow.account,
 )
 _NAMES = tuple(column.key for column in _COLUMNS)
 
@@ -151,6 +152,7 @@ def _fields(instance: StrategyInstance) -> dict[str, Any]:
         "config_hash": instance.config_hash,
         "enabled": instance.enabled,
         "mode": instance.mode,
+        "account": instance.account,
         "changed_at": instance.changed_at,
         "world_id": None if observed is None else observed.world_id,
         "first_bar": None if observed is None else observed.first_bar,

@@ -16,11 +16,21 @@ from htbot.persistence.states import CommandState, HaltKind
 
 
 class HaltRow(Base):
-    """One halt or one trip of the breaker; in force until cleared or, with `ends_at`, until that market time."""
+    """One halt or one trip of the breaker; in force until cleared or, with `ends_at`, until that market time.
+
+    `account` is the one that it halts; without one it halts all.
+    """
 
     __tablename__ = "halts"
     __table_args__ = (
-        Index("uq_halts_in_force", "kind", "source", unique=True, postgresql_where=text("cleared_at IS NULL")),
+        Index(
+            "uq_halts_in_force",
+            "kind",
+            "source",
+            text("COALESCE(account, '')"),
+            unique=True,
+            postgresql_where=text("cleared_at IS NULL"),
+        ),
         CheckConstraint("kind = 'breaker' OR ends_at IS NULL", name="cleared_by_person"),
         CheckConstraint("(cleared_at IS NULL) = (cleared_by IS NULL)", name="cleared"),
     )
@@ -34,6 +44,7 @@ class HaltRow(Base):
     ends_at: Mapped[datetime | None]
     cleared_by: Mapped[str | None]
     cleared_at: Mapped[datetime | None]
+    account: Mapped[str | None]
 
 
 class AuditRow(Base):

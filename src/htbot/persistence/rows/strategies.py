@@ -13,7 +13,8 @@ from htbot.persistence.rows.base import Base, Json
 class StrategyRow(Base):
     """One instance: a type of strategy, its settings, a symbol.
 
-    Mode `observe` records signals and sends nothing, `trade` puts its entries before the gate.
+    Mode `observe` records signals and sends nothing, `trade` puts its entries before the gate. `account` is the one it
+    trades, without one the desk's main one.
 
     `first_bar` and `observed_since` say what its state is folded from in `world_id`: all bars from the one that starts
     at `first_bar` on, positions only at bars that end after `observed_since`. The evaluation sets them when it first
@@ -45,3 +46,4 @@ class StrategyRow(Base):
     world_id: Mapped[str | None]
     first_bar: Mapped[datetime | None]
     observed_since: Mapped[datetime | None]
+    account: Mapped[str | None]
