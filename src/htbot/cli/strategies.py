@@ -51,7 +51,7 @@ def list_instances(as_json: Json = False) -> None:
 def types(name: Annotated[str | None, typer.Argument(help="One type.")] = None, as_json: Json = False) -> None:
     """What instances can be made of: built in, in examples/strategies, in HTBOT_STRATEGY_PATH."""
     from htbot.bootstrap.catalogue import strategies as catalogue_of
-    from htbot.services.strategies import types_in
+    from htbot.services.strategy_types import types_in
 
     found = types_in(catalogue_of(), name)
     if as_json:

@@ -22,11 +22,11 @@ from htbot.persistence.repositories import AuditRepository, EvaluationRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import Live, look
 from htbot.services.once import Act, once
-from htbot.services.option_instances import SYMBOL, with_symbol
+from htbot.services.option_instances import with_symbol
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_mode import require_mode
 from htbot.strategies.config import StrategyConfig
-from htbot.strategies.registry import Entry, create, create_bar, schema
+from htbot.strategies.registry import Entry, create, create_bar
 from htbot.strategies.vertical_spread import VerticalSpread
 
 ADDED, CHANGED, REMOVED = "strategy.added", "strategy.changed", "strategy.removed"
@@ -335,29 +335,6 @@ def give_up(session: Session, instance: StrategyInstance, why: str, at: datetime
         detail = {**_facts(instance), "enabled": False, "reason": why}
         AuditRepository(session).add(AuditEntry(at, EVALUATOR, DISABLED, instance.name, detail))
         tell_seldom(session, error_alert(f"strategy {instance.name}", f"it is disabled: {why}", at))
-
-
-def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[dict[str, object]]:
-    """The types that instances can be made of, or the one that is named, with their settings.
-
-    Raises:
-        NotFound: no strategy has this name.
-        CallerMistake: nothing has orders for what it trades.
-    """
-    if name is not None and (entry := catalogue.get(name)) is not None and entry.single:
-        create(name)
-    names = sorted(key for key, entry in catalogue.items() if not entry.single) if name is None else [name]
-    return [type_described(one, catalogue) for one in names]
-
-
-def type_described(name: str, catalogue: Mapping[str, Entry]) -> dict[str, object]:
-    """A type as people are told, without its symbol: that stands beside its settings, whatever its type.
-
-    Raises:
-        NotFound: no strategy has this name.
-    """
-    told: dict[str, Any] = schema(name, catalogue)
-    return {**told, "settings": [one for one in told["settings"] if one["name"] != SYMBOL]}
 
 
 def _facts(instance: StrategyInstance) -> dict[str, Any]:

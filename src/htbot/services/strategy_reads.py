@@ -32,7 +32,8 @@ from htbot.persistence.repositories.desk_state import WORLD_ID
 from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.desk_view import look
 from htbot.services.option_instances import with_symbol
-from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json, type_described, types_in
+from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json
+from htbot.services.strategy_types import type_described, types_in
 from htbot.strategies.bar_strategy import BarStrategy
 from htbot.strategies.registry import Entry, create_bar
 

@@ -13,7 +13,8 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch as queries
 from htbot.persistence.records import AuditEntry
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
-from htbot.services.strategies import NewStrategy, types_in
+from htbot.services.strategies import NewStrategy
+from htbot.services.strategy_types import types_in
 from htbot.strategies.registry import STRATEGIES
 
 
