@@ -15,6 +15,7 @@ from nicegui.elements.mixins.value_element import ValueElement
 from htbot.dashboard.parts.numbers import words
 
 Setting = Mapping[str, Any]
+_SHORT = {name.lower(): name for name in ("RSI", "EMA", "SMA", "MACD", "ROC", "USD")} | {"pnl": "P&L", "pct": "%"}
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -53,8 +54,9 @@ def default_of(setting: Setting) -> str:
 
 def label_of(setting: Setting) -> str:
     """Its name as people read it, a unit apart: Stop loss, USD."""
-    name = words(setting["name"]).capitalize()
-    return f"{name.removesuffix(' usd')}, USD" if name.endswith(" usd") else name
+    told = " ".join(_SHORT.get(word, word) for word in words(setting["name"]).split())
+    name = told[:1].upper() + told[1:]
+    return f"{name.removesuffix(' USD')}, USD" if name.endswith(" USD") else name
 
 
 def text_of(value: object) -> str:
