@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.broker_worlds import CLIENT, LONG, SHORT, World, entry, exit_
-from tests.support.paper_world import DAYS
+from tests.support.paper_world import DAYS, START
 from tests.support.waiting import settled
 
 from htbot.domain.instruments import UNDERLYINGS, Right
@@ -23,7 +23,7 @@ from htbot.execution.messages import (
     OpenOrderMessage,
     OrderStatusMessage,
 )
-from htbot.marketdata.messages import ConnectionMessage, TimeMessage
+from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
 
 FAR = Decimal("-9.00")  # nobody pays that much for the spread
 
@@ -260,6 +260,24 @@ async def test_options_are_listed_and_streamed(world: World) -> None:
     await settled(lambda: session.quote(SHORT, at) is not None and session.quote(SHORT, at).ask is not None)
     assert (session.quote(SHORT, at).bid, session.quote(SHORT, at).ask) == (8.10, 8.20)
     session.unsubscribe(SHORT)
+    session.unsubscribe(SHORT)
+    assert session.subscribed == frozenset()
+
+
+async def test_a_line_that_lives_answers_when_it_is_asked_for_anew(world: World) -> None:
+    def ticks() -> int:
+        return sum(SHORT in message.con_ids for message in heard(world, QuoteMessage))
+
+    session, at = world.session, START
+    session.subscribe(SHORT, "SMART")
+    await settled(lambda: session.quote(SHORT, at) is not None and session.quote(SHORT, at).ask is not None)
+    for _ in range(2):
+        before = ticks()
+        session.renew(SHORT)
+        assert session.quote(SHORT, at).bid == 8.10, "what stood before stands until it answers"
+        await settled(lambda before=before: ticks() > before)
+    assert session.subscribed == {SHORT}
+    assert session.quote(SHORT, at).ask == 8.20
     session.unsubscribe(SHORT)
     assert session.subscribed == frozenset()
 

@@ -15,7 +15,7 @@ from tests.support.synthetic_file import write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import APART, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import Cast, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
@@ -37,12 +37,14 @@ SETTINGS = {
     "allow_short": "true",
     "min_reward_risk": "0",
     "exit_proximity": "0",
+    "level_based.quantity": "8",  # ten are more than a position may be of an account's worth
     "level_based.proximity": "0.01",
     "level_based.min_strength": "0",
     "level_based.volume_ratio": "0.01",
     "ma_crossover.short_window": "1",
     "ma_crossover.long_window": "2",
     "ma_crossover.stop_loss_usd": "40",
+    "momentum.max_entries_per_day": "1",  # the gate refuses the second
     "momentum.min_conditions": "1",
     "momentum.min_roc": "0.0005",
     "momentum.rsi_from": "51",
@@ -80,15 +82,27 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
         "each has a trade, also on a newcomer's first day"
     )
     check_day(played(first.summary, data, Rules(), tmp_path))
-    check_parity(first, cast.names)
+    check_accounts(first, cast)
+    check_parity(first, cast)
 
 
-def check_parity(day: DemoResult, names: list[str]) -> None:
+def check_accounts(day: DemoResult, cast: Cast) -> None:
+    """Each strategy trades its own account and no other, at limits as everybody has them: some of them bind."""
+    rows, owners = day.record.rows, dict(zip(cast.names, cast.accounts, strict=True))
+    assert {(one.strategy, one.account) for one in rows.intents} == set(owners.items())
+    refs = {one.ref: one.account for one in rows.intents}
+    assert {fill.account == refs[fill.ref] for fill in rows.fills} == {True}
+    assert {(one.strategy, one.account) for one in rows.evaluations} == set(owners.items())
+    assert any(why is not None for _signal, why in rows.signals), "no limit was met"
+
+
+def check_parity(day: DemoResult, cast: Cast) -> None:
     """The backtest gives the same day; one that travels longer to the exchange does not, and the report says so."""
+    names = cast.names
     same = against_backtest(day, names)
     assert same.summary["divergence"] is None
     assert same.identical
-    assert same.summary["inputs"]["settings"] == dict(APART)
+    assert same.summary["inputs"]["settings"] == cast.settings
     assert same.summary["compared"] == {
         "bars": 78 * len(names),
         "evaluations": 780 * len(names),

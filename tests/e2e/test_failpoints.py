@@ -14,7 +14,7 @@ from tests.proofs.failpoints.cases import KILL, STOP, Run, What
 from tests.proofs.failpoints.lanes import Lane, play, short_form
 from tests.support.postgres import PostgresServer, postgres_server, record_template  # noqa: F401 - fixtures
 
-from htbot.telemetry.failpoints import EDGES
+from htbot.telemetry.failpoints import CHANGES, EDGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -36,7 +36,8 @@ def test_every_edge_of_a_send_is_survived(
         assert outcome.verdict.sound, outcome.verdict
     runs = [run for outcome in outcomes for run in outcome.runs]
     struck = Counter((run.case.edge, run.case.act) for run in runs)
-    assert struck == {(edge, KILL): 2 for edge in EDGES} | {(edge, STOP): 1 for edge in EDGES}
+    changed = {(edge, KILL): 1 for edge in CHANGES} | {(CHANGES[-1], STOP): 1}
+    assert struck == {(edge, KILL): 2 for edge in EDGES} | {(edge, STOP): 1 for edge in EDGES} | changed
     assert {(run.case.what, run.case.shares) for run in runs} == {(what, shares) for what in What for shares in (0, 1)}
     lives = [life for outcome in outcomes for life in outcome.lives]
     killed = sum(life.code == -9 for life in lives)

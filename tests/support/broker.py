@@ -26,7 +26,7 @@ from htbot.execution.messages import (
     OrderMessage,
     OrderStatusMessage,
 )
-from htbot.marketdata.messages import ConnectionMessage, MarketMessage, TimeMessage
+from htbot.marketdata.messages import ConnectionMessage, MarketMessage, QuoteMessage, TimeMessage
 from htbot.marketdata.snapshot import ListedOption
 
 UNDERLYING_ID = 1
@@ -173,7 +173,7 @@ class FakeBroker:
         number = len(self.executions_today)
         intent = order.intent
         made: list[Execution] = []
-        if intent.plain is None:
+        if intent.alone is None:
             told = (intent.ref, order.order_id, order.perm_id, quantity, order.filled, net, self.now())
             made.append(BagExecutionMessage(f"{number:05d}.00.01", *told))
         for part, leg in enumerate(intent.legs, start=1):
@@ -222,7 +222,7 @@ class FakeBroker:
 
 
 def _price_of(intent: OrderIntent, leg: Leg, net: Decimal) -> Decimal:
-    if intent.plain is not None:
+    if intent.alone is not None:
         return intent.in_books(net)
     return LONG_PRICE if leg.ratio > 0 else LONG_PRICE - net
 
@@ -252,6 +252,8 @@ class FakeSession:
         self.cancels: list[int] = []
         self.asked_margin: list[tuple[MarginQuestion, int]] = []
         self.next_valid_id = 0
+        self.renewed: list[int] = []
+        self.dead_lines: set[int] = set()
         self._lines: set[int] = set()
         broker.sessions.append(self)
 
@@ -402,6 +404,11 @@ class FakeSession:
 
     def unsubscribe(self, contract_id: int) -> None:
         self._lines.discard(contract_id)
+
+    def renew(self, contract_id: int) -> None:
+        self.renewed.append(contract_id)
+        if contract_id in self.broker.quotes and contract_id not in self.dead_lines:
+            self._tell(QuoteMessage(frozenset({contract_id})))
 
     @property
     def subscribed(self) -> frozenset[int]:

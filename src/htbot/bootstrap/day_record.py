@@ -119,7 +119,7 @@ def _seat(transaction: Transaction, world_id: str, main: str, one: StrategyInsta
     return SeatRecord(
         name=one.name,
         type=one.type,
-        account=main,
+        account=one.account or main,
         symbol=one.symbol,
         minutes=one.minutes,
         settings=dict(one.settings),

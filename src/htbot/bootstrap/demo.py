@@ -32,6 +32,7 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.journal import day_journal
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import Series, TaskRunRepository
+from htbot.services.command_kinds import EVERY_ACCOUNT
 from htbot.services.commands import Caller
 from htbot.services.schedule import schedule
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
@@ -223,7 +224,7 @@ def _over(database: Database, stack: Stack, end: datetime) -> bool:
 
 def _collect(stack: Stack, session: Session, symbol: str, started: float) -> DemoResult:
     people = build_people(stack.settings, EngineOptions(application_name="htbot-demo", pool_size=1))
-    chosen = Selection(day=session.day, limit=1000)
+    chosen = Selection(day=session.day, account=EVERY_ACCOUNT, limit=1000)
     queries = people.queries
     try:
         mails = queries.alerts(chosen)

@@ -112,6 +112,7 @@ def risk_limits(settings: Settings, symbol: str) -> Limits:
         intraday_margin_buffer_fraction=gate.intraday_margin_buffer_pct / _PERCENT,
         settlement_days=gate.settlement_days,
         gfv_strict=gate.gfv_enforcement == "strict",
+        gfv_limit=gate.gfv_limit,
         margin_buffer_fraction=gate.margin_buffer_pct / _PERCENT,
         margin_formula_when_unknown=gate.margin_fallback == "formula",
         ex_dividends=None if gate.dividends is None else read_ex_dividends(gate.dividends),

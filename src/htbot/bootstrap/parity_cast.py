@@ -1,9 +1,9 @@
-"""Who plays on a day of parity: strategies with a symbol each, and settings that keep them out of each other's way."""
+"""Who plays on a day of parity: strategies with a symbol and an account each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -23,23 +23,15 @@ from htbot.strategies.registry import Entry, create_bar
 SYNTHETIC_SYMBOLS = ("SPX", "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOG", "META")
 """What is handed out, in this order, where no data say what there is."""
 EXIT_TIME = time(15, 40)
+NAMED = frozenset({"strangle_momentum"})
+"""Not in a day of all: what nobody bids for is held over its expiry, which a backtest settles and a day does not."""
 # No bar of the session has closed in the first minute, so that strategy 1 has nothing to break out of, and no chain is
 # quoted for it.
 QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09:31"}
-# One account, and no limit of it that one strategy could reach because of another.
-APART: Mapping[str, str] = {
-    "PAPER_CASH": "10000000",
-    "PAPER_LINES": "1000",
-    "MAX_ORDERS_PER_DAY": "10000",
-    "MAX_ORDERS_PER_MINUTE": "300",
-    "MAX_OPEN_ORDERS": "500",
-    "MAX_CONCURRENT_TRADES": "1000",
-    "RISK_DAILY_TRADE_LIMIT": "10000",
-    "RISK_WEEKLY_TRADE_LIMIT": "50000",
-    "MAX_RISK_PER_DAY": "100000",
-    "DAILY_LOSS_LIMIT": "100000",
-    "MAX_POSITION_SIZE": "1000000",
-}
+MAIN = "DU0000001"
+"""The account of strategy 1 on a day of several."""
+# One login streams what all of them look at.
+LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +50,13 @@ class Cast:
     @property
     def settings(self) -> dict[str, str]:
         """What is set for this day, by variable."""
-        alone = len(self.names) == 1
-        return {**({} if alone else APART), **({} if self.breakout else QUIET)}
+        return {**(_accounts(self.accounts) if self.accounts else {}), **({} if self.breakout else QUIET)}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts of a day of several, the main one first; one alone trades the only one of its login."""
+        others = [one.account for one in self.instances if one.account is not None]
+        return [MAIN, *others] if others else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
 
     Raises:
         NotFound: no strategy has such a name.
-        ConfigurationError: a strategy that the stack does not run, a setting that nobody has, or too few symbols.
+        ConfigurationError: a setting that nobody has, or too few symbols.
     """
     names = wanted.names
     seated = [name for name in names if name != STRATEGY_NAME]
@@ -92,21 +89,34 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
     own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
     given = settings_of(seated, wanted.settings, catalogue) if seated else {}
     instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
+    if len(names) > 1:
+        instances = [replace(one, account=_account(number)) for number, one in enumerate(instances, 2)]
     return Cast(own, breakout, tuple(instances))
 
 
+def _account(number: int) -> str:
+    return f"{MAIN[:2]}{number:07d}"
+
+
+def _accounts(names: Sequence[str]) -> dict[str, str]:
+    """The variables that give a login these accounts, and have the desk trade them."""
+    main, *others = names
+    return {
+        "PAPER_ACCOUNTS": ",".join(names),
+        "IB_ACCOUNT": main,
+        "IB_ACCOUNTS": ",".join(others),
+        "PAPER_LINES": str(LINES),
+    }
+
+
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Strategy 1, then every other that the stack runs."""
-    run = sorted(name for name, entry in catalogue.items() if not entry.single)
-    return [STRATEGY_NAME, *(name for name in run if name != STRATEGY_NAME)]
+    """Strategy 1, then every other that the stack runs, but those of `NAMED`."""
+    return [STRATEGY_NAME, *sorted(name for name in catalogue if name not in {STRATEGY_NAME, *NAMED})]
 
 
 def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
-    entry = catalogue.get(name)
-    if entry is None:
+    if name not in catalogue:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
-    if entry.single:
-        raise ConfigurationError(f"{name} is not run by the stack, so there is no day of it to compare")
 
 
 def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:

@@ -74,7 +74,12 @@ def build_worker(settings: Settings | None = None) -> WorkerParts:
         evaluator=BarEvaluator(
             partial(strategies, chosen),
             trader=BarTrader(
-                TraderParts(partial(plain_limits, chosen), partial(ask_margin, live), enabled=chosen.strategy_enabled)
+                TraderParts(
+                    limits_of=partial(plain_limits, chosen),
+                    ask_margin=partial(ask_margin, live),
+                    enabled=chosen.strategy_enabled,
+                    transaction=database.transaction,
+                )
             ),
         ),
         delivery=DeliveryParts(database, build_channels(chosen), host_now, AlertStream(chosen.redis.app_url).publish),

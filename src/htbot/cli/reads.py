@@ -16,7 +16,7 @@ from htbot.domain.signals import TREND_WORDS
 
 if TYPE_CHECKING:
     from htbot.persistence.queries.selection import Selection
-    from htbot.persistence.queries.shapes import LegView, OpenTradeView, SignalView, TradeLegView
+    from htbot.persistence.queries.shapes import HaltView, LegView, OpenTradeView, SignalView, TradeLegView
     from htbot.services.status_view import StatusView
 
 
@@ -42,6 +42,10 @@ def status(as_json: Json = False) -> None:
         _print_status(found)
 
 
+def _halt_words(halt: HaltView) -> str:
+    return f"{halt.source}: {halt.reason}" + (f" (account {halt.account})" if halt.account else "")
+
+
 def _print_status(found: StatusView) -> None:
     print_facts(
         [
@@ -51,8 +55,8 @@ def _print_status(found: StatusView) -> None:
             ("Connection", found.connection),
             ("Trading", _trading_words(found)),
             ("Scheduler", words_of(found.scheduler)),
-            ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
-            ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
+            ("Account", f"{', '.join(found.accounts) or plain(found.account)} in world {plain(found.world)}"),
+            ("Halt", "; ".join(_halt_words(halt) for halt in found.halt or []) or "none"),
             ("Degraded", "; ".join(found.degraded) or "none"),
         ]
     )
@@ -245,10 +249,10 @@ def risk(account: Account = None, as_json: Json = False) -> None:
     )
 
 
-def account(as_json: Json = False) -> None:
-    """The traded account as the broker told it."""
+def account(account: Account = None, as_json: Json = False) -> None:
+    """The traded account as the broker told it, or the one that is named."""
     with people() as opened:
-        found = opened.queries.account()
+        found = opened.queries.account(account)
     if as_json:
         print_json(found)
         return

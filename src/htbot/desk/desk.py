@@ -18,6 +18,7 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
 from htbot.desk.halts import HaltWatch
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
@@ -38,11 +39,10 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
 from htbot.domain.windows import TradingHours
-from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.disagreement import DEFAULT_PATIENCE, Patience
 from htbot.execution.messages import ErrorMessage
 from htbot.execution.silence import DEFAULT_SILENCE, Silence
-from htbot.marketdata.messages import BarMessage, ConnectionMessage, QuoteMessage, TimeMessage
+from htbot.marketdata.messages import BarMessage, ConnectionMessage, LineMessage, QuoteMessage, TimeMessage
 from htbot.persistence.repositories import BarRepository, CommandRepository, DeskStateRepository
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
@@ -79,7 +79,7 @@ class DeskParts:
     plan: DeskPlan
     clock: DeskClock
     session: IbSession
-    inbox: asyncio.Queue[SessionMessage]
+    inbox: Inbox
     bulletin: Bulletin
     orders_database: DatabaseThread
     market_database: DatabaseThread
@@ -262,19 +262,16 @@ class Desk:
             case QuoteMessage():
                 self.data_trouble.ticked()
                 self.parts.watch.on_ticks(message.con_ids, now)
+            case LineMessage():
+                self.parts.watch.lines.ended(message.con_id, message.text)
             case TimeMessage():
                 self.told_time(message.market_time)
             case ConnectionMessage():
                 self._on_connection(message, now)
             case _:
                 if isinstance(message, ErrorMessage):
-                    self._on_error(message, now)
+                    self.upkeep.on_error(message, now)
                 self.trading.news.on_message(message, now)
-
-    def _on_error(self, message: ErrorMessage, now: datetime) -> None:
-        self.data_trouble.heard(message.code, message.text)
-        if message.code in DATA_TROUBLE:
-            self.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
 
     def told_time(self, market_time: datetime) -> bool:
         """Take the broker's clock; True when market time has jumped. Live, the host's clock is held against it."""
@@ -360,10 +357,8 @@ class Desk:
             await self.trading.commands.run(now)
         self.orders.work(now)
         if waits:
-            if self.ledger.behind:
-                await self.ledger.write(
-                    lambda _db: None
-                )  # what the journal has promised comes before anything new (RULINGS 1)
+            if self.ledger.behind:  # what the journal has promised comes before anything new (RULINGS 1)
+                await self.ledger.write(lambda _db: None)
             await self.orders.pump()
 
     async def wind_down(self) -> None:

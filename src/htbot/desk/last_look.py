@@ -51,7 +51,8 @@ class LastLook:
         halted = halted or self._opposed(intent)
         if halted is not None:
             return halted
-        flood = self.flood.refusal(fingerprint(intent.action, intent.quantity, intent.legs), now, account)
+        order = fingerprint(intent.action, intent.quantity, intent.legs)
+        flood = self.flood.refusal(intent.strategy, order, now, account)
         if flood is not None:  # a strategy that has lost its mind (FAULTS 42)
             self.broken(StopTrading(f"{intent.strategy} floods: {flood}"))
         return flood

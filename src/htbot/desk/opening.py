@@ -112,6 +112,8 @@ def require_world(db: Transaction, world_id: str, now: datetime) -> None:
 
     Another world of the paper gateway may begin where the one before has been already: runs of tasks from its present
     instant of the grid on are that one's, and would make this one's duplicates. A real broker's time never goes back.
+    Which world it is and where its books stand are one fact: a desk that dies before its first bulletin must not leave
+    the new world with the old one's time.
 
     Raises:
         StopTrading: market time has gone back more than a minute.
@@ -124,4 +126,6 @@ def require_world(db: Transaction, world_id: str, now: datetime) -> None:
             raise StopTrading(f"the gateway is at {now.isoformat()}, our books are at {last}: start it --fresh")
     if known not in {None, world_id} and world_id != LIVE:
         TaskRunRepository(db).forget_from(floor_to(now, GRID_S))
+    if known != world_id:
+        state.set(LAST_INSTANT, now.isoformat())
     state.set(WORLD_ID, world_id)

@@ -291,7 +291,9 @@ class OrderDesk:
         """Change the limit or the quantity of a working order."""
         live.limit, live.size, live.asked = limit, size, Asked.MODIFY
         live.asked_at_s = self._parts.monotonic()
+        reach("before_change")
         self._parts.session.place(live.intent, live.order_id, limit, size)
+        reach("after_change")
 
     def hurry(self, live: LiveOrder, now: datetime) -> None:
         """From now on an exit that walks does so like a stop."""

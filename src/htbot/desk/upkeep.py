@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.alerts.wording import error_alert
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import PATIENCE_S
 from htbot.desk.outage import Outage
 from htbot.desk.record import stored_trade_of
+from htbot.domain.alerts import Severity
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
+from htbot.execution.broker_events import DATA_TROUBLE
 from htbot.execution.expiry import Settlement
+from htbot.execution.messages import ErrorMessage
 from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
 from htbot.risk.breaker import BreakerLimits, Trip
 from htbot.services.anchors import AnchorFile
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
+_NAMED = 3
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +88,24 @@ class Upkeep:
         self._outage.look(
             now, connected=desk.connection == "connected", account=desk.account, detail=desk.reason or desk.connection
         )
+
+    def on_error(self, message: ErrorMessage, now: datetime) -> None:
+        """A code of the session: what it says about the data is told where a person can do something about it."""
+        desk = self._desk
+        desk.data_trouble.heard(message.code, message.text)
+        if message.code in DATA_TROUBLE:
+            desk.tell(error_alert("market data", f"{message.code} {message.text}", now, Severity.WARNING))
+
+    def look_at_lines(self, now: datetime) -> None:
+        """While the exchange is open: ask quiet lines whether they live, and tell once of those that do not."""
+        desk = self._desk
+        if desk.connection != "connected" or not desk.parts.session.connected or not desk.day.is_open(now):
+            return
+        died = desk.parts.watch.died(desk.parts.session, desk.guard.held, now)
+        if died:
+            more = f"; and {len(died) - _NAMED} more" if len(died) > _NAMED else ""
+            text = f"no quotes of {'; '.join(died[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
+            desk.tell(error_alert("dead line", text, now, Severity.WARNING))
 
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""

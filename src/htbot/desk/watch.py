@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from htbot.desk.chain_watch import ChainWatch, LineBudget
+from htbot.desk.lines import Lines
 from htbot.desk.series import SessionsOf, WatchedSeries
 from htbot.domain.bars import Bar
 from htbot.domain.errors import StopTrading
@@ -57,6 +58,10 @@ class MarketSession(Protocol):
         """Stop streaming one contract."""
         ...
 
+    def renew(self, contract_id: int) -> None:
+        """Ask for a streamed contract anew."""
+        ...
+
     @property
     def subscribed(self) -> frozenset[int]:
         """What is streamed now."""
@@ -100,9 +105,8 @@ class MarketWatch:
         self._contract: Contract | None = None
         self._chain = ChainWatch(plan.underlying, patience_s=None if exact else OWN_LIST_WITHIN_S)
         self._others: dict[str, ChainWatch] = {}
-        self._pulses: dict[int, int] = {}
         self._budget = LineBudget(plan.most_lines)
-        self._ticked: dict[int, datetime] = {}
+        self.lines = Lines(exact=exact, monotonic=monotonic)
         self._monotonic = monotonic
         self._taken: dict[int, tuple[float, datetime]] = {}
         self._own_lines: frozenset[int] = frozenset()
@@ -121,7 +125,7 @@ class MarketWatch:
 
         What is held is streamed first: it is guarded again while the history is still on its way.
         """
-        self._ticked.clear()
+        self.lines.restart()
         self.series.restart()
         for chain in (self._chain, *self._others.values()):
             chain.restart()
@@ -130,6 +134,7 @@ class MarketWatch:
         for con_id in sorted(held):
             session.subscribe(con_id, SMART)
         self._contract = await session.qualify(self.plan.underlying)
+        self.lines.feed = self.contract.con_id
         session.subscribe(self.contract.con_id, self.contract.exchange)
         history = await session.stream_bars(self.contract, self.plan.bar_minutes, self.plan.history_days)
         self.watching_since = now
@@ -152,8 +157,7 @@ class MarketWatch:
 
     def on_ticks(self, con_ids: Iterable[int], now: datetime) -> None:
         """These lines have ticked."""
-        for con_id in con_ids:
-            self._ticked[con_id] = now
+        self.lines.on_ticks(con_ids, now)
 
     def settle(self, now: datetime) -> list[Bar]:
         """Bars that have closed and were not stored yet."""
@@ -191,11 +195,11 @@ class MarketWatch:
         pulses = {option.con_id: con_id for con_id, chain in chains.items() for option in chain.window}
         wanted |= dict.fromkeys(pulses, SMART)
         pulses |= {con_id: con_id for con_id in chains} | self._pulses_of(held)
-        self._pulses = {con_id: at for con_id, at in (self._pulses | pulses).items() if con_id in wanted}
+        self.lines.beat_with(pulses, wanted.keys())
         self._own_lines = own | {option.con_id for option in self._chain.window}
         for con_id in session.subscribed - wanted.keys():
             session.unsubscribe(con_id)
-            self._ticked.pop(con_id, None)
+            self.lines.forget(con_id)
             self._taken.pop(con_id, None)
         for con_id in sorted(shares):
             session.subscribe(con_id, SMART, borrowing=True)
@@ -259,24 +263,25 @@ class MarketWatch:
     def quote(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
         """The quote with the market time at which it is known to stand.
 
-        A broker sends changes only: an unchanged line stands as long as its feed lives, and the underlying, which ticks
-        all the time, is the feed's pulse. In an exact world the marker itself says that everything stands. A quote that
-        jumps beyond belief is not the one that is told (FAULTS 32).
+        An unchanged line stands as long as its feed and itself live (`Lines`), and the underlying, which ticks all the
+        time, is the feed's pulse. A quote that jumps beyond belief is not the one that is told (FAULTS 32).
         """
         quote = self._standing(session, con_id, now)
         return None if quote is None else self.sieve.admit(quote)
 
     def _standing(self, session: MarketSession, con_id: int, now: datetime) -> Quote | None:
-        stands_at = now
-        if not self._exact:
-            own = self._ticked.get(con_id)
-            if own is None:
-                return None
-            pulse = own
-            if self._contract is not None:
-                pulse = self._ticked.get(self._pulses.get(con_id, self._contract.con_id), own)
-            stands_at = min(max(own, pulse), now)
-        return session.quote(con_id, stands_at)
+        stands_at = self.lines.stands_at(con_id, now)
+        return None if stands_at is None else session.quote(con_id, stands_at)
+
+    def died(self, session: MarketSession, held: Iterable[int], now: datetime) -> list[str]:
+        """Ask quiet lines whether they live, each look a few; what a person should know of those that do not."""
+        dead = self.lines.look(session, frozenset(held), now)
+        names = {
+            option.con_id: f"{chain.underlying.symbol} {option.strike} {option.right.value}"
+            for chain in (self._chain, *self._others.values())
+            for option in chain.window
+        }
+        return [f"{names.get(con_id, f'contract {con_id}')}: {why}" for con_id, why in dead]
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
         """The quotes there are of these contracts."""

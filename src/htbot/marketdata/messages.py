@@ -30,6 +30,14 @@ class QuoteMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class LineMessage:
+    """The broker has nothing, or nothing more, for a streamed contract; `text` is its reason, code first."""
+
+    con_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionMessage:
     """The session's socket is gone, or the broker told of its own connectivity (`code` 1100, 1101, 1102, 2110)."""
 
@@ -39,4 +47,4 @@ class ConnectionMessage:
     data_lost: bool = False
 
 
-MarketMessage = TimeMessage | BarMessage | QuoteMessage | ConnectionMessage
+MarketMessage = TimeMessage | BarMessage | QuoteMessage | LineMessage | ConnectionMessage

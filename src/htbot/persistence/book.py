@@ -13,24 +13,26 @@ from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import JsonObject, legs_from_json
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
-from htbot.risk.book import Book, RecentOrder
+from htbot.risk.book import Book, RecentOrder, UnsettledTrade
 from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
-# quantity and the worst price it accepts, whatever part of it is filled. Shares can lose what lies before their stop.
+# quantity and the worst price it accepts, whatever part of it is filled. What has no width, shares and bought options,
+# can lose what was paid, or what lies before its stop.
 # What is live, and every order of the day, counts whatever its market time is: of two decisions the one on the older
 # quotes may be committed last, and it has to see the other.
 _BOOK = text(
     """
 WITH account_trades AS (
     SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
-           state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
+           direction, state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
     WHERE account = :account
       AND (state = ANY(:live_trades) OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
+           array_agg(DISTINCT direction) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_directions,
            count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
            count(*) FILTER (WHERE this_week AND today) AS trades_today,
            count(*) FILTER (WHERE this_week) AS trades_this_week,
@@ -51,7 +53,7 @@ WITH account_trades AS (
 ), recent AS (
     SELECT jsonb_build_array(created_at, action, quantity, legs) AS entry
     FROM intents
-    WHERE account = :account AND purpose = 'entry'
+    WHERE strategy = :strategy AND account = :account AND purpose = 'entry'
       AND created_at > CAST(:as_of AS timestamptz) - interval '10 minutes'
     ORDER BY created_at DESC
     LIMIT 1000
@@ -83,6 +85,16 @@ WITH account_trades AS (
         FROM held WHERE width IS NULL
     ) AS each
     GROUP BY symbol
+), unsettled AS (
+    SELECT min((fill.executed_at AT TIME ZONE 'America/New_York')::date) FILTER (WHERE own.purpose = 'entry') AS bought,
+           min((fill.executed_at AT TIME ZONE 'America/New_York')::date) FILTER (WHERE own.purpose = 'exit') AS sold
+    FROM risk_decisions AS decision
+    JOIN intents AS entry ON entry.decision_id = decision.id AND entry.account = :account
+    JOIN intents AS own ON own.trade_id = entry.trade_id
+    JOIN fills AS fill ON fill.ref = own.ref AND fill.executed_at <= :as_of
+    WHERE decision.outcomes @? '$[*] ? (@.rule == "settlement" && @.passed == true && @.reason != "")'
+      AND decision.as_of BETWEEN CAST(:as_of AS timestamptz) - interval '15 months' AND :as_of
+    GROUP BY entry.trade_id
 )
 SELECT traded.*, ordered.*,
     (SELECT coalesce(jsonb_agg(entry), '[]') FROM recent) AS recent_orders,
@@ -101,6 +113,8 @@ SELECT traded.*, ordered.*,
           AND executed_at > CAST(:as_of AS timestamptz) - interval '14 days'
         GROUP BY 1
     ) AS sold) AS sale_proceeds_usd,
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(bought, sold) ORDER BY bought, sold), '[]') FROM unsettled
+     WHERE bought IS NOT NULL) AS unsettled_trades,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
             AND bar_start IS NULL) AS spent_levels,
@@ -181,6 +195,7 @@ class BookQuery:
 def _to_book(row: RowMapping) -> Book:
     return Book(
         open_trades=row["open_trades"],
+        open_directions=frozenset(row["open_directions"] or ()),
         working_orders=row["working_orders"],
         entries_today=row["entries_today"],
         next_sequence=row["next_sequence"],
@@ -203,6 +218,10 @@ def _to_book(row: RowMapping) -> Book:
         sale_proceeds_usd={
             date.fromisoformat(day): plain_money(Decimal(usd)) for day, usd in row["sale_proceeds_usd"].items()
         },
+        unsettled_trades=tuple(
+            UnsettledTrade(date.fromisoformat(bought), None if sold is None else date.fromisoformat(sold))
+            for bought, sold in row["unsettled_trades"]
+        ),
         peak_equity_usd=None if row["peak_equity_usd"] is None else plain_money(row["peak_equity_usd"]),
         halted_by=row["halted_by"] or _scheduler_refuses(row["scheduler"]),
         reconciled=row["reconciled"],

@@ -46,6 +46,10 @@ class HaltKind(StrEnum):
     BREAKER = "breaker"
 
 
+UNSETTLED = """outcomes @? '$[*] ? (@.rule == "settlement" && @.passed == true && @.reason != "")'"""
+"""Of a risk decision: it let an entry through beyond settled cash. An index holds just these."""
+
+
 def sql_words(states: tuple[StrEnum, ...]) -> str:
     """The states as the inside of an SQL `IN (...)` list, in their declared order."""
     return ", ".join(f"'{state.value}'" for state in states)

@@ -33,7 +33,7 @@ def fingerprint(action: str, quantity: int, legs: Sequence[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FloodLimits:
-    """Entries of an account in a minute, and of the same entry in a window."""
+    """Entries of an account in a minute, and of the same entry of a strategy in a window."""
 
     per_minute: int = 10
     repeats: int = 2
@@ -47,11 +47,12 @@ class EntryFlood:
         self._limits = limits
         self._window = timedelta(seconds=limits.window_s)
         self._sent: dict[str, deque[datetime]] = {}
-        self._alike: dict[tuple[str, str], deque[datetime]] = {}
+        self._alike: dict[tuple[str, str, str], deque[datetime]] = {}
 
-    def refusal(self, order: str, now: datetime, account: str = "") -> str | None:
+    def refusal(self, strategy: str, order: str, now: datetime, account: str = "") -> str | None:
         """Why this entry of an account (its `fingerprint`) may not be sent at a market time; None counts it as sent."""
-        sent, alike = self._sent.setdefault(account, deque()), self._alike.setdefault((account, order), deque())
+        sent = self._sent.setdefault(account, deque())
+        alike = self._alike.setdefault((account, strategy, order), deque())
         minute, same = _since(sent, now - _MINUTE), _since(alike, now - self._window)
         if minute >= self._limits.per_minute:
             return f"{minute} entries within a minute, limit {self._limits.per_minute}"

@@ -34,6 +34,7 @@ from htbot.risk.rules import (
     entries_per_day,
     entry_window,
     ex_dividend,
+    good_faith,
     halt,
     identity,
     intraday_margin,
@@ -117,6 +118,7 @@ RULES: tuple[Rule, ...] = (
     leverage.check,
     day_trades.check,
     settlement.check,
+    good_faith.check,
     delivery.check,
 )
 """What the record and the snapshot can answer, in order."""

@@ -80,6 +80,7 @@ class Limits:
     pdt_strict: bool = True
     intraday_margin_buffer_fraction: Decimal = 5 * _CENTI
     gfv_strict: bool = False
+    gfv_limit: int = 3
     settlement_days: int = 1
     margin_buffer_fraction: Decimal = 5 * _CENTI
     margin_formula_when_unknown: bool = False

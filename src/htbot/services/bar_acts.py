@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -26,23 +27,52 @@ def alone(
 ) -> _Made | None:
     """Act on a wish in a savepoint; what fails leaves nothing behind, is told in `why_not`, and the others go on.
 
-    None when it failed. The strategy stays enabled: its next look wishes the same again.
+    None when it failed. The strategy stays enabled: its next look wishes the same again. So it is where others have
+    held a lock for longer than anybody waits: that is one strategy's trouble.
 
     Raises:
         Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
     """
+
+    def saved() -> _Made:
+        with transaction.begin_nested():
+            return act()
+
+    return _tried(why_not, name, saved, told)
+
+
+def apart(
+    begin: Callable[[], AbstractContextManager[Transaction]],
+    why_not: dict[str, str],
+    name: str,
+    act: Callable[[Transaction], _Made],
+) -> _Made | None:
+    """The same in a transaction of its own, which is committed when this returns: whatever fails after it, it is done.
+
+    Raises:
+        Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
+    """
+
+    def committed() -> _Made:
+        with begin() as transaction:
+            return act(transaction)
+
+    return _tried(why_not, name, committed, "its wish failed: ")
+
+
+def _tried(why_not: dict[str, str], name: str, act: Callable[[], _Made], told: str) -> _Made | None:
     failed: dict[str, str] = {}
     away: list[Exception] = []
 
-    def saved() -> _Made:
+    def watched() -> _Made:
         try:
-            with transaction.begin_nested():
-                return act()
+            return act()
         except (Retryable, OperationalError, InterfaceError) as error:
-            away.append(error)
+            if not _is_lock(error):
+                away.append(error)
             raise
 
-    done = guarded(failed, name, saved)
+    done = guarded(failed, name, watched)
     if away:
         raise away[0]
     if failed:
@@ -65,7 +95,13 @@ def hold_account(transaction: Transaction, account: str) -> bool:
         with transaction.begin_nested():
             BookQuery(transaction).hold_account(account)
     except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+        if not _is_lock(error):
             raise
         return False
     return True
+
+
+def _is_lock(error: BaseException) -> bool:
+    """Whether others have held a lock for too long, and nothing else is wrong with the record."""
+    cause = error.__cause__ if isinstance(error, Retryable) else error
+    return getattr(getattr(cause, "orig", None), "pgcode", None) == _LOCK_NOT_AVAILABLE

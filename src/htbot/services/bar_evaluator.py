@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session as Transaction
@@ -36,7 +35,7 @@ from htbot.persistence.repositories import (
     SignalRepository,
     StrategyRepository,
 )
-from htbot.services.bar_acts import alone, hold_account, not_traded
+from htbot.services.bar_acts import not_traded
 from htbot.services.bar_history import HISTORY_BARS, histories, steps
 from htbot.services.bar_look import Look
 from htbot.services.bar_memory import Watcher
@@ -287,9 +286,10 @@ class BarEvaluator:
     def _store(
         self, transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome
     ) -> int:
+        firing = self._trade(transaction, look, outcome)  # before anything is written: it commits exits of its own
         signals = [_signal(look, *one) for one in outcome.fired if one[0].mode != TRADE]
         written = SignalRepository(transaction).add_all(signals, OBSERVED)
-        firing = {name for name, _ in written} | self._trade(transaction, look, outcome)
+        firing |= {name for name, _ in written}
         rows = []
         for one in instances:
             failed = outcome.failed.get(one.name)
@@ -307,36 +307,12 @@ class BarEvaluator:
     def _trade(self, transaction: Transaction, look: Look, outcome: _Outcome) -> set[str]:
         """Act on what strategies that trade want, each wish once; the names of those that wanted something new.
 
-        Entries are weighed first, which takes as long as the broker takes to answer; only then their accounts are held,
-        for those that it was asked about. Where others hold one they stay undone. Exits need no hold, and come first.
         By name, and of one strategy by bar, so that of two that cannot both have what they want it is always the same.
         """
-        trader, why_not = self._trader, outcome.why_not
         wishes = self._wishes(look, outcome)
-        if trader is None or not wishes:
+        if self._trader is None or not wishes:
             return set()
-        entries = [
-            (name, wish, seen, alone(transaction, why_not, name, partial(trader.weigh, transaction, wish, seen)))
-            for name, wish, seen in wishes
-            if wish.fired.action == "enter"
-        ]
-        shown = {
-            wish.signal.account
-            for _name, wish, _seen, weighed in entries
-            if weighed is not None and weighed.answer is not None
-        }
-        held = {account for account in sorted(shown) if hold_account(transaction, account)}
-        done = [
-            (name, alone(transaction, why_not, name, partial(trader.leave, transaction, wish)))
-            for name, wish, _ in wishes
-            if wish.fired.action == "leave"
-        ]
-        for name, wish, seen, weighed in entries:
-            if weighed is not None and (weighed.answer is None or wish.signal.account in held):
-                enter = partial(trader.enter, transaction, wish, weighed, seen)
-                done.append((name, alone(transaction, why_not, name, enter)))
-            else:
-                outcome.undone.add(name)
+        done = self._trader.act(transaction, wishes, outcome.why_not)
         outcome.undone |= {name for name, acted in done if acted is None}
         return {name for name, acted in done if acted}
 

@@ -12,7 +12,7 @@ from htbot.persistence.repositories import SignalRepository, TradeRepository
 from htbot.services.trade_record import can_leave, manual_decision, request_exit
 
 
-def leave(transaction: Transaction, signal: Signal, ended_at: datetime) -> bool | None:
+def leave(signal: Signal, ended_at: datetime, transaction: Transaction) -> bool | None:
     """Ask for the close of what the signal's strategy holds; False when its bar was acted on before.
 
     However late the wish is found out, it closes what was there when its bar ended (`ended_at`), and nothing younger.

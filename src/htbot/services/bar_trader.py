@@ -2,13 +2,18 @@
 
 A wish is acted on once, in the transaction that first writes its signal, and only while its bar is fresh: what is found
 out later, by another process or after a restart, is the record of a decision and makes no new one.
+
+Exits come first, each in a transaction of its own: when the broker is asked about an entry, or a book is waited for,
+they are committed, and whatever becomes of the look they stay so (decision 0043).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session as Transaction
 
@@ -21,6 +26,7 @@ from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
+from htbot.services.bar_acts import alone, apart, hold_account
 from htbot.services.bar_exits import leave
 from htbot.services.decision_record import store_decided
 from htbot.services.margin import AskMargin
@@ -33,23 +39,60 @@ class TraderParts:
     """What entries are judged with.
 
     `limits_of` gives the gate's numbers for a strategy's configuration, `ask_margin` shows the broker an entry,
-    `enabled` is the person's switch (RULINGS 27).
+    `enabled` is the person's switch (RULINGS 27); `transaction` begins one of its own, as `Database.transaction` does.
     """
 
     limits_of: Callable[[BarConfig], Limits]
     ask_margin: AskMargin
     enabled: bool
+    transaction: Callable[[], AbstractContextManager[Transaction]]
+
+
+Wishes = Sequence[tuple[str, Wanted, Snapshot]]
+"""What strategies want, each with the name of its strategy and what its account sees."""
+Done = list[tuple[str, bool | None]]
+"""What became of wishes: True for a new one, False when its bar was acted on before, None to be wished again."""
 
 
 class BarTrader:
-    """Acts on wishes, each in the caller's transaction: entries are weighed first, then acted on one by one."""
+    """Acts on wishes: exits at once, then entries in the caller's transaction."""
 
     def __init__(self, parts: TraderParts) -> None:
         self._parts = parts
 
-    def leave(self, transaction: Transaction, wanted: Wanted) -> bool | None:
-        """Ask for the close of what is held; False when the wish's bar was acted on before, None when it must wait."""
-        return leave(transaction, wanted.signal, wanted.ended_at)
+    def act(self, transaction: Transaction, wishes: Wishes, why_not: dict[str, str]) -> Done:
+        """Act on each wish once, in their order, exits before entries; what fails is told in `why_not`.
+
+        Raises:
+            Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
+        """
+        done = [
+            (name, apart(self._parts.transaction, why_not, name, partial(leave, wish.signal, wish.ended_at)))
+            for name, wish, _seen in wishes
+            if wish.fired.action == "leave"
+        ]
+        return done + self._enter(transaction, [one for one in wishes if one[1].fired.action == "enter"], why_not)
+
+    def _enter(self, transaction: Transaction, wishes: Wishes, why_not: dict[str, str]) -> Done:
+        """Weigh all of them first, which takes as long as the broker takes to answer; only then hold their accounts.
+
+        Those are held that the broker was asked about. Where others hold one, or a strategy's book, they are wished
+        again.
+        """
+        entries = [
+            (name, wish, seen, alone(transaction, why_not, name, partial(self.weigh, transaction, wish, seen)))
+            for name, wish, seen in wishes
+        ]
+        shown = {wish.signal.account for _, wish, _, one in entries if one is not None and one.answer is not None}
+        held = {account for account in sorted(shown) if hold_account(transaction, account)}
+        done: Done = []
+        for name, wish, seen, weighed in entries:
+            acted = None
+            if weighed is not None and (weighed.answer is None or wish.signal.account in held):
+                enter = partial(self.enter, transaction, wish, weighed, seen)
+                acted = alone(transaction, why_not, name, enter)
+            done.append((name, acted))
+        return done
 
     def weigh(self, transaction: Transaction, wanted: Wanted, snapshot: Snapshot) -> Weighed:
         """Put an entry before the gate, and show it to the broker when it passes."""

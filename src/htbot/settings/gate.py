@@ -139,6 +139,13 @@ class GateSettings(Section):
     gfv_enforcement: Literal["warning", "strict"] = variable(
         "RISK_GFV_ENFORCEMENT_MODE", "cash accounts: entries beyond settled cash are told or refused", default="warning"
     )
+    gfv_limit: int = variable(
+        "RISK_GFV_LIMIT",
+        "cash accounts: good-faith violations within 12 months after which only settled cash is spent for 90 days",
+        default=3,
+        ge=1,
+        le=100,
+    )
     settlement_days: int = variable(
         "RISK_SETTLEMENT_DAYS",
         "business days until a sale is cash, where the broker does not say",

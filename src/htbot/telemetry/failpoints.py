@@ -24,6 +24,8 @@ EDGES = (
     "after_commit",
     "during_reconcile",
 )
+CHANGES = ("before_change", "after_change")
+"""The same around the change of an order that works, as of a stop whose trade has grown."""
 _ACTS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 _armed: list[Path] = []
 

@@ -324,13 +324,27 @@ async def test_a_strategy_gone_mad_is_stopped_before_the_wire(world: World) -> N
     """The same entry again and again: what the gate let through ends here, and nothing leaves until a person looks."""
     world.flood = FloodLimits(per_minute=10, repeats=2, window_s=60)
     desk = await world.desk()
-    intents = [world.enter(number, strategy=f"mad{number}") for number in range(1, 5)]
+    for number in (1, 2):
+        intent = world.enter(number)
+        await desk.turn()
+        world.broker.end(intent.ref)
+        await desk.turn()
+        assert world.state(intent.ref) is IntentState.CANCELLED
+    third = world.enter(3)
     await desk.turn()
-    assert [ref for ref, _, _ in desk.session.placed] == [intent.ref for intent in intents[:2]]
-    assert world.state(intents[2].ref) is IntentState.WITHDRAWN
+    assert world.state(third.ref) is IntentState.WITHDRAWN
     await desk.turn()
     assert [halt.source for halt in world.halts()] == ["desk"]
     assert len(desk.session.placed) == 2
+
+
+async def test_strategies_that_want_the_same_at_the_same_time_are_not_mad(world: World) -> None:
+    world.flood = FloodLimits(per_minute=10, repeats=1, window_s=60)
+    desk = await world.desk()
+    intents = [world.enter(number, strategy=f"calm{number}") for number in range(1, 4)]
+    await desk.turn()
+    assert [ref for ref, _, _ in desk.session.placed] == [intent.ref for intent in intents]
+    assert world.halts() == []
 
 
 async def test_intents_that_share_a_claim_leave_in_order_each_under_its_own_id(world: World) -> None:

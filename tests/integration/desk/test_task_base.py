@@ -132,6 +132,23 @@ async def test_another_world_runs_what_the_one_before_it_has_run(world: World, w
     assert [base.run(outbox, NAME, writes, message) for message in messages] == ["duplicate"] * 3
 
 
+async def test_a_desk_that_dies_before_its_first_bulletin_leaves_the_time_of_its_world(world: World) -> None:
+    """A fresh world may begin earlier than the one before has come to: the next start is no step back."""
+    world.now = record.at(120)
+    desk = await world.desk()
+    await desk.desk.notices.publish_grid(world.now)
+    desk.die()
+
+    world.broker.world_id, world.now = f"{record.WORLD}-1", record.at(0)
+    (await world.desk()).die()
+    again = await world.desk()
+    assert again.desk.world_id == f"{record.WORLD}-1"
+    again.die()
+    world.now = record.at(-2)
+    with pytest.raises(StopTrading, match="start it --fresh"):
+        await world.desk()
+
+
 def test_the_first_world_and_a_real_broker_forget_no_run(worker: Worker, outbox: Outbox, database: Database) -> None:
     for name in (record.WORLD, LIVE):
         base.run(outbox, NAME, writes, MESSAGE)

@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 from tests.integration.persistence.conftest import Enter
 from tests.support import plain
 from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, approval, at, exit_of, fill, signal
 
+from htbot.domain.decisions import RuleOutcome
 from htbot.domain.errors import Retryable
-from htbot.domain.orders import IntentState
+from htbot.domain.orders import Action, IntentState, OrderIntent
+from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
-from htbot.persistence.book import BookKey, BookQuery
+from htbot.persistence.book import _BOOK, BookKey, BookQuery
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.repositories import (
     DeskStateRepository,
@@ -24,7 +27,8 @@ from htbot.persistence.repositories import (
     SignalRepository,
     TradeRepository,
 )
-from htbot.risk.book import Book
+from htbot.persistence.states import UNSETTLED
+from htbot.risk.book import Book, UnsettledTrade
 from htbot.risk.flood import fingerprint
 
 KEY = BookKey(STRATEGY, ACCOUNT, DAY)
@@ -114,7 +118,7 @@ def test_what_was_decided_on_younger_quotes_and_committed_first_counts(database:
     found = book(database, at(4))
     assert (found.account_open_trades, found.working_orders, found.orders_last_minute, found.orders_today) == (1,) * 4
     assert found.open_maximum_loss_usd == found.unseen_value_usd == Decimal(3600)
-    assert len(found.recent_orders) == 1
+    assert found.recent_orders == (), "it is another strategy's"
     assert (found.open_trades, found.entries_today, found.next_sequence) == (0, 0, 1)
 
 
@@ -142,6 +146,44 @@ def test_an_entry_that_was_filled_late_is_under_way_for_a_minute_after_its_last_
     assert book(database, at(2, 30)).unseen_value_usd == 0
 
 
+def test_entries_beyond_settled_cash_and_when_they_were_sold(database: Database, enter: Enter) -> None:
+    """The warning of the decision says how it was paid, the fills say when."""
+
+    def fills(intent: OrderIntent, leg: SpreadLeg, at: datetime, side: Action, exec_id: str) -> None:
+        one = fill(intent, leg, exec_id, executed_at=at, side=side)
+        with database.transaction() as session:
+            assert FillRepository(session).add(one, at)
+
+    def decided(number: int, reason: str) -> None:
+        outcome = RuleOutcome("settlement", True, "0.00", "3600.00", reason)
+        approved = replace(approval(number), outcomes=(replace(outcome, rule="quotes"), outcome))
+        with database.transaction() as session:
+            assert RiskDecisionRepository(session).add(approved)
+
+    warned = "3600.00 USD are above settled cash of 0.00"
+    for number, reason in ((1, warned), (2, ""), (3, warned)):
+        decided(number, reason)
+        opened, intent = enter(number)
+        fills(intent, opened.legs[1], at(number), Action.BUY, f"1.0{number}.01")
+        if number < 3:
+            close = exit_of(opened, number)
+            with database.transaction() as session:
+                IntentRepository(session).add(close)
+            fills(close, opened.legs[1], at(number, 30), Action.SELL, f"2.0{number}.01")
+            end_entry(database, intent.ref, IntentState.EXPIRED)
+            save(database, replace(opened, state=TradeState.VOID, closed_at=at(number, 40)), TradeState.OPENING)
+    assert book(database, at(5)).unsettled_trades == (UnsettledTrade(DAY, DAY), UnsettledTrade(DAY, None))
+    assert book(database, at(0)).unsettled_trades == ()
+    later = BookKey(STRATEGY, ACCOUNT, DAY + timedelta(days=460))
+    assert book(database, at(5) + timedelta(days=460), later).unsettled_trades == ()
+    assert book(database, at(5), BookKey(STRATEGY, "DU2", DAY)).unsettled_trades == ()
+    with database.transaction() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = session.execute(text(f"EXPLAIN SELECT 1 FROM risk_decisions WHERE {UNSETTLED}")).scalars().all()
+    assert "ix_risk_decisions_unsettled" in " ".join(plan)
+    assert f"decision.{UNSETTLED}" in str(_BOOK), "the book asks for just these"
+
+
 def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
     opened, intent = enter()
     with database.transaction() as session:
@@ -154,19 +196,24 @@ def test_orders_of_the_last_minute(database: Database, enter: Enter) -> None:
 
 def test_orders_of_the_day_and_the_entries_that_may_be_repeated(database: Database, enter: Enter) -> None:
     opened, intent = enter(1)
-    same, _ = enter(8, strategy="second")
-    enter(9, strategy="third", quantity=2)
+    end_entry(database, intent.ref, IntentState.EXPIRED)
+    save(database, replace(opened, state=TradeState.VOID, closed_at=at(2)), TradeState.OPENING)
+    same, ended = enter(8)
+    end_entry(database, ended.ref, IntentState.EXPIRED)
+    save(database, replace(same, state=TradeState.VOID, closed_at=at(8, 30)), TradeState.OPENING)
+    enter(9, quantity=2)
+    enter(7, strategy="second")
     with database.transaction() as session:
         IntentRepository(session).add(exit_of(opened, created_at=at(5)))
     found = book(database, at(9))
-    assert found.orders_today == 4
+    assert found.orders_today == 5
     own = fingerprint(intent.action, 1, intent.legs)
     assert [order.at for order in found.recent_orders if order.fingerprint == own] == [same.opened_at, at(1)]
-    assert len(found.recent_orders) == 3, "closes are repeated when they must be"
+    assert len(found.recent_orders) == 3, "closes are repeated when they must be, and others want what they want"
     later = book(database, at(11))
     assert [order.at for order in later.recent_orders] == [at(9), at(8)], "ten minutes, half open"
-    assert later.orders_today == 4
-    assert book(database, at(0)).orders_today == 4, "whatever the clock of their decisions says"
+    assert later.orders_today == 5
+    assert book(database, at(0)).orders_today == 5, "whatever the clock of their decisions says"
 
 
 def test_trades_of_the_account_by_day_and_week(database: Database, enter: Enter) -> None:

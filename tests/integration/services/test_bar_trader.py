@@ -19,7 +19,7 @@ from tests.support.watched import CALLER, Watch, later, session_of
 
 from htbot.bootstrap.limits import hours_of
 from htbot.domain.bars import Bar, TapeBar
-from htbot.domain.errors import CallerMistake
+from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.numeric import UNKNOWN
@@ -27,7 +27,7 @@ from htbot.domain.orders import Action, ExitReason, IntentState, Order, OrderSta
 from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
 from htbot.marketdata.snapshot import AccountState, Snapshot
-from htbot.persistence.book import BookQuery
+from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import IntentMove, StoredIntent, StoredSignal
 from htbot.persistence.repositories import (
@@ -107,7 +107,7 @@ class Floor:
         def limits_of(config: BarConfig) -> Limits:
             return replace(self.limits, hours=hours_of(config, DEFAULT_HOURS))
 
-        trader = BarTrader(TraderParts(limits_of, self.broker, enabled=self.enabled))
+        trader = BarTrader(TraderParts(limits_of, self.broker, self.enabled, self.watch.database.transaction))
         return self.watch.new_worker(trader=trader)
 
     def snapshot(self, as_of: datetime, price: float) -> Snapshot:
@@ -378,7 +378,7 @@ def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor
     floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
     wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
     with floor.watch.database.transaction() as session:
-        assert leave(session, wish, floor.bars[5].end)
+        assert leave(wish, floor.bars[5].end, session)
     assert not floor.intents(Purpose.EXIT)
 
 
@@ -469,13 +469,65 @@ def test_an_exit_wish_is_kept_until_its_entry_can_fill_no_further(floor: Floor) 
 
 
 @contextmanager
-def held_by_others(floor: Floor) -> Iterator[Database]:
-    """While another process holds the account; yields a record that does not wait for it for long."""
+def held_by_others(floor: Floor, strategy: str | None = None) -> Iterator[Database]:
+    """While another process holds the account, or a strategy's book; yields a record that does not wait for it long."""
     hasty = Database(floor.watch.database.engine.url.render_as_string(False), EngineOptions(lock_timeout_ms=100))
     with floor.watch.database.transaction() as session:
-        BookQuery(session).hold_account(ACCOUNT)
+        if strategy is None:
+            BookQuery(session).hold_account(ACCOUNT)
+        else:
+            BookQuery(session).read(BookKey(strategy, ACCOUNT, session_of(DAY).day), session_of(DAY).opens)
         yield hasty
     hasty.close()
+
+
+def one_leaves_as_others_enter(floor: Floor, *others: str) -> Look:
+    """A look at which what is held leaves by itself, and others enter."""
+    floor.begin()
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 8)
+    for name in others:
+        floor.watch.strategies.add(NewStrategy(name, NAME, "SPY", EXIT, True, "trade"), CALLER)
+    floor.look(later(floor.bars[7].end, 60))
+    floor.watch.tell([floor.bars[8]])
+    as_of = later(floor.bars[8].end, 3)
+    return Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0))
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_exit_is_committed_before_the_broker_is_asked_about_an_entry(floor: Floor, dies: bool) -> None:
+    committed = []
+
+    def ask(_question: MarginQuestion) -> WhatIf:
+        committed.append(len(floor.intents(Purpose.EXIT)))
+        if dies:
+            raise Retryable("PostgreSQL did not answer")
+        return ENOUGH
+
+    look = one_leaves_as_others_enter(floor, "a-first")
+    floor.broker.ask = ask
+    try:
+        with floor.watch.database.transaction() as session:
+            floor.worker.evaluate(session, look)
+    except Retryable:
+        assert dies
+    assert committed == [1]
+    assert {stored.intent.strategy for stored in floor.intents()} == ({NAME} if dies else {NAME, "a-first"})
+    floor.broker.ask = None
+    floor.look(later(floor.bars[8].end, 33))
+    assert len(floor.intents(Purpose.EXIT)) == 1
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first"}
+
+
+def test_a_book_that_others_hold_keeps_its_own_strategy_waiting_and_nobody_else(floor: Floor) -> None:
+    look = one_leaves_as_others_enter(floor, "a-first", "b-second")
+    with held_by_others(floor, "a-first") as record, record.transaction() as session:
+        floor.worker.evaluate(session, look)
+    assert [stored.intent.strategy for stored in floor.intents(Purpose.EXIT)] == [NAME]
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "b-second"}
+    floor.look(later(floor.bars[8].end, 33))
+    assert {stored.intent.strategy for stored in floor.intents()} == {NAME, "a-first", "b-second"}
 
 
 @pytest.mark.parametrize("exits_only", [True, False])
@@ -493,15 +545,7 @@ def test_an_exit_waits_for_no_account_that_is_held(floor: Floor, exits_only: boo
 
 
 def test_an_entry_that_cannot_hold_the_account_takes_no_exit_along_and_is_wished_again(floor: Floor) -> None:
-    floor.begin()
-    floor.play(0, 7)
-    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
-    floor.play(7, 8)
-    floor.watch.strategies.add(NewStrategy("a-first", NAME, "SPY", EXIT, True, "trade"), CALLER)
-    floor.look(later(floor.bars[7].end, 60))
-    floor.watch.tell([floor.bars[8]])
-    as_of = later(floor.bars[8].end, 3)
-    look = Look(WORLD, ACCOUNT, as_of, snapshot=floor.snapshot(as_of, 101.0))
+    look = one_leaves_as_others_enter(floor, "a-first")
     with held_by_others(floor) as record, record.transaction() as session:
         floor.worker.evaluate(session, look)
     assert [stored.intent.strategy for stored in floor.intents(Purpose.EXIT)] == [NAME]

@@ -29,7 +29,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.services.desk_line import FLATTEN
 from htbot.services.trade_record import manual_decision, request_exit
-from htbot.telemetry.failpoints import EDGES
+from htbot.telemetry.failpoints import CHANGES, EDGES
 
 KILL, STOP, PAUSE = "kill", "stop", "pause"
 ENDED = frozenset({TradeState.VOID, TradeState.CLOSED})
@@ -41,6 +41,8 @@ _ABOVE = Decimal("1.02")
 _GUARD_WITHIN_S = 6.0
 _TRIES = 12
 _LONGEST_FREEZE_S = 60.0
+# More than stands at the touch: it fills in parts, and its stop and target follow.
+_IN_PARTS = 6000
 
 
 class What(StrEnum):
@@ -60,7 +62,10 @@ def comes_to(what: What, edge: str, *, shares: bool = False) -> bool:
     """Whether this way to the broker has that edge: what is claimed is not journalled, and the reverse.
 
     An entry of shares is followed by its stop and target, and a close by task waits for their end: both are journalled.
+    What stands there is changed while an entry of shares fills in parts.
     """
+    if edge in CHANGES:
+        return shares and what is What.ENTRY
     if what in {What.ENTRY, What.TASK}:
         return shares or edge not in JOURNAL_ONLY
     return edge not in CLAIMED_ONLY
@@ -105,7 +110,7 @@ def all_cases(acts: tuple[str, ...]) -> list[Case]:
     return [
         Case(what, edge, act, shares)
         for act in acts
-        for edge in EDGES
+        for edge in (*EDGES, *CHANGES)
         for what in What
         for shares in (False, True)
         if comes_to(what, edge, shares=shares)
@@ -140,11 +145,23 @@ class Runner:
         if case.act == STOP:
             self.site.desk.signal(signal.SIGCONT)  # too late: it is another one by now, and not frozen
         run.back_s = self.site.until(self.site.connected, f"the desk came back after {case}") - run.hit_s
+        if case.edge in CHANGES:
+            self.site.until(lambda: self._covered(run), f"the stop and target of {run.trade_id} cover what it holds")
         if case.what is What.LINE:  # until then no entry leaves
             self.site.until(lambda: self._trade(run).state in ENDED, f"{run.trade_id} is closed by {run.asked}")
             self.site.until(self._no_command, f"the command of {run.trade_id} is done")
         self.look()
         return run
+
+    def _covered(self, run: Run) -> bool:
+        """Whether its entry is over, and what stands at the broker is of the size of what is held."""
+        trade = self._trade(run)
+        if not self._resolved(run) or trade.state is not TradeState.OPEN:
+            return trade.state in ENDED
+        with self.site.database.transaction() as transaction:
+            own = {one.intent.ref for one in IntentRepository(transaction).of_trade(trade.id) if one.intent.protective}
+        sizes = [one.quantity for one in self.site.broker().orders if not one.completed and one.ref in own]
+        return sizes == [trade.quantity, trade.quantity]
 
     def _no_command(self) -> bool:
         with self.site.database.transaction() as transaction:
@@ -159,6 +176,9 @@ class Runner:
             armed = bool(self.site.armed)
             if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
                 self._once_more(run, self._approve(case))  # the one before has expired unsent
+            elif armed and case.edge in CHANGES and self._resolved(run):
+                self._ask_task(run)
+                self._once_more(run, self._approve(case))  # the one before was filled at once
             elif armed and case.what is What.GUARD and self._state(run) in ENDED:
                 self._once_more(run, self._open(case))  # it was due before the edge was armed
             return not armed
@@ -310,7 +330,11 @@ class Runner:
         name = f"{strategy}-{record.ACCOUNT}-{record.DAY:%Y%m%d}-1"
         far = now + timedelta(hours=4)
         due = now + timedelta(seconds=_GUARD_WITHIN_S * self.site.speed) if case.what is What.GUARD else far
-        trade, intent = (self._shares if case.shares else self._spread)(number, strategy, name, now, due)
+        if case.shares:
+            quantity = _IN_PARTS if case.edge in CHANGES else 10 * (1 + number % 3)
+            trade, intent = self._shares(number, strategy, name, (now, due), quantity)
+        else:
+            trade, intent = self._spread(number, strategy, name, now, due)
         signal_ = replace(record.signal(4000.0 + number), strategy=strategy, as_of=now)
         with self.site.database.transaction() as transaction:
             _store(transaction, signal_, number, trade, intent)
@@ -332,15 +356,15 @@ class Runner:
             decision_id=record.decision_id(number),
         )
 
-    def _shares(self, number: int, strategy: str, name: str, now: datetime, due: datetime) -> tuple[Trade, OrderIntent]:
+    def _shares(
+        self, number: int, strategy: str, name: str, times: tuple[datetime, datetime], quantity: int
+    ) -> tuple[Trade, OrderIntent]:
         """Bought well above the touch; its stop and target are out of reach, and stand at the broker."""
-        market = self._market()
+        market, (now, due) = self._market(), times
         price = market.share_price
         rules = ExitRules(None, None, due, due, stop_price=price / 2, target_price=price * 2)
         leg = PlainLeg(market.share_con_id, plain.SYMBOL, 1)
-        trade = plain.trade(
-            number, leg, id=name, strategy=strategy, quantity=10 * (1 + number % 3), opened_at=now, rules=rules
-        )
+        trade = plain.trade(number, leg, id=name, strategy=strategy, quantity=quantity, opened_at=now, rules=rules)
         limit = (price * _ABOVE).quantize(plain.CENT)
         made = plain.entry(trade, 1, limit=str(limit), decision_id=record.decision_id(number))
         return trade, made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -13,7 +13,7 @@ from tests.proofs.failpoints.books import Verdict, judge
 from tests.proofs.failpoints.cases import JOURNAL_ONLY, KILL, STOP, Case, Run, Runner, What
 from tests.proofs.failpoints.site import Life, Site, sessions
 
-from htbot.telemetry.failpoints import EDGES
+from htbot.telemetry.failpoints import CHANGES, EDGES
 
 Tell = Callable[[Run], None]
 
@@ -68,18 +68,20 @@ def short_form() -> tuple[list[Case], ...]:
     """Every edge killed twice, of a close and where an entry comes to it of an entry, and frozen once, in four lanes.
 
     What needs an entry comes first in its lane: entries wait until nothing is in doubt, closes do not. A close by line
-    closes everything, so it comes last. Every second case is traded in shares, with stop and target at the broker.
+    closes everything, so it comes last. Every second case is traded in shares, with stop and target at the broker. The
+    change of those is killed on either side, and frozen behind it.
     """
     claimed = [edge for edge in EDGES if edge not in JOURNAL_ONLY]
     journal = [edge for edge in EDGES if edge in JOURNAL_ONLY]
     closes = [*_cases(What.GUARD, journal, KILL), *_cases(What.TASK, claimed, KILL)]
-    entries = [*_cases(What.ENTRY, claimed, KILL), *_cases(What.LINE, journal, KILL)]
+    before, after = (Case(What.ENTRY, edge, KILL, shares=True) for edge in CHANGES)
+    entries = [*_cases(What.ENTRY, claimed, KILL), before, *_cases(What.LINE, journal, KILL)]
     half = len(claimed) // 2 + 1
     return (
         closes,
         entries,
-        _cases(What.TASK, claimed[:half], STOP),
-        [*_cases(What.GUARD, journal, STOP), *_cases(What.TASK, claimed[half:], STOP)],
+        [after, *_cases(What.TASK, claimed[:half], STOP)],
+        [replace(after, act=STOP), *_cases(What.GUARD, journal, STOP), *_cases(What.TASK, claimed[half:], STOP)],
     )
 
 

@@ -107,6 +107,7 @@ def test_an_entry_that_works_counts_whole_at_the_least_it_accepts() -> None:
     assert seen.open_maximum_loss_usd == (40 - 4) * 100
     assert seen.last_entry_at == NOW
     assert len(seen.recent_orders) == 1
+    assert book.risk_book("other", DAY, NOW, None, None).recent_orders == ()
 
 
 def test_an_open_trade_counts_at_its_credit_and_a_closed_one_no_more() -> None:

@@ -18,8 +18,7 @@ from htbot.bootstrap.demo import DemoResult
 from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity import Backtested, ParityOptions, inputs_of, report, request_of, run, terms_of
-from htbot.bootstrap.parity_cast import APART
-from htbot.domain.errors import ConfigurationError, NotFound
+from htbot.domain.errors import NotFound
 from htbot.settings import Settings, load_settings
 
 _FOUND = CALENDAR.on(DAY)
@@ -101,22 +100,17 @@ def test_the_backtest_is_asked_what_the_stack_was_run_with(played: DemoResult, t
 
 
 def test_the_inputs_name_what_was_set_for_the_day(played: DemoResult, tmp_path: Path) -> None:
-    """Limits that no strategy reaches because of another: no person has set them."""
-    day = replace(played, settings=settings_for("SPY"), chosen=APART)
+    """Accounts that no person has set."""
+    chosen = {"IB_ACCOUNT": "DU0000001"}
+    day = replace(played, settings=settings_for("SPY"), chosen=chosen)
     options = replace(options_of(day.settings), calendar_dir=tmp_path)
     told = inputs_of(day, terms_of(day, build_market(options, options.start)), NAMES)
-    assert told["settings"] == dict(APART)
-    assert told["settings"]["MAX_RISK_PER_DAY"] == "100000"
+    assert told["settings"] == chosen
 
 
 def test_a_strategy_that_is_not_there_is_refused_before_anything_starts() -> None:
     with pytest.raises(NotFound, match="did you mean spx_breakout"):
         run(ParityOptions(("spx_breakot",), DAY))
-
-
-def test_what_the_stack_does_not_run_is_refused_before_anything_starts() -> None:
-    with pytest.raises(ConfigurationError, match="strangle_momentum is not run by the stack"):
-        run(ParityOptions(("spx_breakout", "strangle_momentum"), DAY))
 
 
 def test_what_others_did_is_left_out(played: DemoResult) -> None:

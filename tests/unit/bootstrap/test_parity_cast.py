@@ -8,7 +8,7 @@ import pytest
 from tests.support.synthetic_file import write_synthetic_file
 
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.parity_cast import APART, QUIET, Cast, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import QUIET, Cast, CastWanted, cast_of, every_name
 from htbot.domain.errors import ConfigurationError, NotFound
 from htbot.strategies.registry import STRATEGIES
 
@@ -21,6 +21,7 @@ def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None
     alone = cast("momentum")
     assert (alone.own, alone.names) == ("SPY", ["momentum"])
     [instance] = alone.instances
+    assert (instance.account, alone.accounts) == (None, [])
     assert (instance.name, instance.type, instance.symbol, instance.mode, instance.enabled) == (
         "momentum",
         "momentum",
@@ -33,15 +34,25 @@ def test_one_alone_keeps_the_settings_as_they_are_and_strategy_1_quiet() -> None
     assert cast("spx_breakout").own == "SPX"
 
 
-def test_several_have_a_symbol_each_and_limits_that_do_not_bind() -> None:
+def test_several_have_a_symbol_and_an_account_each_and_the_limits_that_everybody_has() -> None:
     catalogue = strategies()
     names = every_name(catalogue)
     every = cast_of(CastWanted(names), (), None, catalogue)
     assert every.names == [*names[:-1], "vertical_spread.1"]
     symbols = [every.own, *(one.symbol for one in every.instances)]
     assert len(set(symbols)) == len(names)
-    assert every.settings == APART
-    assert cast("momentum", "ma_crossover").settings == {**APART, **QUIET}
+    accounts = [f"DU000000{number}" for number in range(1, len(names) + 1)]
+    assert every.accounts == accounts
+    assert [one.account for one in every.instances] == accounts[1:], "the first is strategy 1's"
+    assert every.settings == {
+        "PAPER_ACCOUNTS": ",".join(accounts),
+        "IB_ACCOUNT": accounts[0],
+        "IB_ACCOUNTS": ",".join(accounts[1:]),
+        "PAPER_LINES": "1000",
+    }
+    two = cast("momentum", "ma_crossover").settings
+    assert (two["IB_ACCOUNT"], two["IB_ACCOUNTS"]) == ("DU0000001", "DU0000002,DU0000003"), "strategy 1 keeps its own"
+    assert two.items() >= QUIET.items()
 
 
 def test_the_day_of_all_has_everything_that_the_stack_runs() -> None:
@@ -76,7 +87,6 @@ def test_what_cannot_be_traded_is_set_unless_it_was_given() -> None:
     ("names", "more", "error", "told"),
     [
         (("momentun",), {}, NotFound, "did you mean momentum"),
-        (("strangle_momentum",), {}, ConfigurationError, "strangle_momentum is not run by the stack"),
         (("momentum", "ma_crossover", "range_bound"), {"symbols": ("SPY", "QQQ")}, ConfigurationError, "give one for"),
         (("spx_breakout",), {"symbols": ("AAPL",)}, ConfigurationError, "spx_breakout trades SPX, SPY, QQQ"),
         (("momentum",), {"symbols": ("SPX",)}, ConfigurationError, "give momentum a stock or fund"),

@@ -21,7 +21,7 @@ from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, SpreadPlan
 from htbot.marketdata.snapshot import ListedOption
-from htbot.risk.book import Book, RecentOrder
+from htbot.risk.book import Book, RecentOrder, UnsettledTrade
 from htbot.risk.flood import fingerprint
 from htbot.risk.gate import Proposal, judge
 from htbot.risk.limits import DayTradeRegime, Limits
@@ -432,6 +432,42 @@ def test_a_good_faith_violation_may_only_warn_but_freeriding_is_refused() -> Non
     unpaid = refused(settlement("0", "3599.99", strict=False))
     assert unpaid is not None
     assert "freeriding" in unpaid.reason
+
+
+def faulty(*trades: tuple[int, int | None], settled: str = "0", **changes: Any) -> RuleOutcome | None:
+    """What refuses after trades beyond settled cash: days before today on which each was bought and sold."""
+    told = [(DAY - timedelta(days=bought), sold) for bought, sold in trades]
+    made = [UnsettledTrade(day, None if sold is None else DAY - timedelta(days=sold)) for day, sold in told]
+    figures = replace(FIGURES, settled_cash=Decimal(settled), total_cash=Decimal(9_000))
+    limits = replace(LIMITS, account_kind=AccountKind.CASH, **changes)
+    return asked(replace(BOOK, unsettled_trades=tuple(made)), limits, figures=figures)
+
+
+def test_after_three_good_faith_violations_settled_cash_only_is_spent_for_90_days() -> None:
+    three = ((300, 300), (200, 200), (89, 89))
+    assert faulty(*three[:2]) is None
+    expect(faulty(*three), "good_faith", "3", "below 3 within 12 months")
+    assert faulty(*three, settled="3600") is None, "what settled cash covers makes none"
+    assert faulty(*three[:2], (90, 90)) is None, "90 days are over"
+    assert faulty((454, 454), (453, 453), (89, 89)) is None, "the first two were a year before the last"
+    expect(faulty((453, 453), (452, 452), (89, 89)), "good_faith", "1")
+    assert faulty(*three, gfv_limit=4) is None
+
+
+def test_what_was_sold_after_settlement_is_no_violation_and_what_is_held_may_become_one() -> None:
+    two = ((30, 30), (20, 20))
+    assert faulty(*two, (11, 7)) is None, "bought on a Monday, sold on Friday"
+    assert DAY.weekday() == 4
+    expect(faulty(*two, (10, 10)), "good_faith", "3")
+    assert faulty(*two, (11, 10)) is None, "the next day it has settled"
+    expect(faulty(*two, (11, 10), settlement_days=2), "good_faith", "3")
+    expect(faulty(*two, (0, None)), "good_faith", "3")
+    assert faulty(*two, (1, None)) is None, "by today what it was paid with has settled"
+
+
+def test_margin_accounts_know_no_good_faith_violations() -> None:
+    many = tuple(UnsettledTrade(DAY, DAY) for _ in range(9))
+    assert asked(replace(BOOK, unsettled_trades=many), replace(LIMITS, account_kind=AccountKind.MARGIN)) is None
 
 
 def test_margin_accounts_do_not_wait_for_settlement() -> None:

@@ -24,7 +24,7 @@ from htbot.execution.messages import (
     OrderMessage,
     OrderStatusMessage,
 )
-from htbot.marketdata.messages import ConnectionMessage, MarketMessage, QuoteMessage, TimeMessage
+from htbot.marketdata.messages import ConnectionMessage, LineMessage, MarketMessage, QuoteMessage, TimeMessage
 
 SessionMessage = OrderMessage | MarketMessage
 Sink = Callable[[SessionMessage], None]
@@ -34,6 +34,8 @@ Sink = Callable[[SessionMessage], None]
 CONNECTIVITY_LOST = frozenset({1100, 2110})
 CONNECTIVITY_RESTORED = frozenset({1101, 1102})
 DATA_LOST = 1101
+# Answers to a request for quotes after which there are none: too many lines, no such contract, not subscribed.
+LINE_ENDED = frozenset({101, 200, 321, 322, 354, 10089, 10168, 10186})
 
 
 def execution_message(contract: ib.Contract, execution: ib.Execution) -> LegExecutionMessage | BagExecutionMessage:
@@ -128,8 +130,15 @@ class TellingWrapper(Wrapper):
         elif errorCode in CONNECTIVITY_RESTORED:
             lost = errorCode == DATA_LOST
             self.sink(ConnectionMessage(connected=True, code=errorCode, text=errorString, data_lost=lost))
+        elif (line := self._line(reqId)) and errorCode in LINE_ENDED:
+            self.sink(LineMessage(line, f"{errorCode} {errorString}"))
         else:
             self.sink(ErrorMessage(reqId, errorCode, errorString))
+
+    def _line(self, request_id: int) -> int:
+        """The contract whose quotes a request is for, 0 for any other request."""
+        ticker = self.reqId2Ticker.get(request_id)
+        return 0 if ticker is None or ticker.contract is None else ticker.contract.conId
 
     def tcpDataProcessed(self) -> None:  # noqa: N802
         """The end of one network packet: tell which lines have ticked in it."""

@@ -153,8 +153,8 @@ def halts(session: Session, market_now: datetime | None) -> list[HaltView]:
 def alerts(session: Session, chosen: Selection) -> list[AlertView]:
     """Alerts, oldest first."""
     query = select(AlertRow).order_by(AlertRow.id.desc()).limit(chosen.limit)
-    if chosen.account is not None:
-        query = query.where(AlertRow.account.in_((chosen.account, "")))
+    if chosen.accounts:
+        query = query.where(AlertRow.account.in_((*chosen.accounts, "")))
     if chosen.day is not None:
         query = query.where(on_day(AlertRow.as_of, chosen.day))
     return [alert_view(row) for row in reversed(session.scalars(query).all())]

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.persistence.rows.base import Base, BigInt, Json, JsonList, SerialKey, SmallInt
+from htbot.persistence.states import UNSETTLED
 
 
 class EvaluationRow(Base):
@@ -85,7 +86,10 @@ class RiskDecisionRow(Base):
     """What risk answered to one signal, with every rule's limit and value."""
 
     __tablename__ = "risk_decisions"
-    __table_args__ = (CheckConstraint("approved = (refused_by IS NULL)", name="answer"),)
+    __table_args__ = (
+        CheckConstraint("approved = (refused_by IS NULL)", name="answer"),
+        Index("ix_risk_decisions_unsettled", "as_of", postgresql_where=text(UNSETTLED)),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     signal_id: Mapped[BigInt | None] = mapped_column(ForeignKey("signals.id"), unique=True)

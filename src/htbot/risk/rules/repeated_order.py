@@ -1,4 +1,4 @@
-"""The same order again and again (FAULTS 42)."""
+"""The same order of a strategy again and again (FAULTS 42)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from htbot.risk.flood import fingerprint
 
 
 def check(case: Case) -> RuleOutcome:
-    """Entries with the same legs, side and quantity within the window are below the limit."""
+    """Entries of the strategy with the same legs, side and quantity within the window are below the limit.
+
+    Two strategies may want the same order at the same time: neither of them has lost its mind. How many orders all of
+    them send is a matter of `orders_per_minute`.
+    """
     limits, plan = case.limits, case.proposal.plan
     own = fingerprint(Action.BUY, plan.quantity, plan.legs)
     since = case.as_of - timedelta(seconds=limits.repeated_order_window_s)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from htbot.domain.accounts import AccountKind
 from htbot.domain.decisions import RuleOutcome
-from htbot.domain.sessions import NEW_YORK
-from htbot.domain.settlement import settles_on
 from htbot.risk.case import UNKNOWN, Case, Verdict, usd
+from htbot.risk.settled import settled_cash
 
 
 def check(case: Case) -> RuleOutcome:
@@ -20,7 +17,7 @@ def check(case: Case) -> RuleOutcome:
     kind, own, figures = case.account_kind, case.claim_usd, case.proposal.snapshot.figures
     if kind is AccountKind.MARGIN:
         return Verdict("settlement", "none").passed("margin account")
-    settled, cash = _settled(case), figures.total_cash
+    settled, cash = settled_cash(case), figures.total_cash
     verdict = Verdict("settlement", usd(settled))
     if kind is None:
         return verdict.refused(UNKNOWN, "the broker's figures do not tell the account's type: set RISK_ACCOUNT_TYPE")
@@ -32,13 +29,3 @@ def check(case: Case) -> RuleOutcome:
     if own > settled and not case.limits.gfv_strict:
         return verdict.warned(usd(own), reason)
     return verdict.when(own <= settled, usd(own), reason)
-
-
-def _settled(case: Case) -> Decimal | None:
-    """The broker's word; without it, cash less what has been sold and has not settled by today."""
-    figures, today = case.proposal.snapshot.figures, case.as_of.astimezone(NEW_YORK).date()
-    if figures.settled_cash is not None or figures.total_cash is None:
-        return figures.settled_cash
-    days = case.limits.settlement_days
-    sold = [proceeds for day, proceeds in case.book.sale_proceeds_usd.items() if settles_on(day, days) > today]
-    return figures.total_cash - sum(sold, Decimal(0))

@@ -16,7 +16,7 @@ from htbot.execution.messages import (
     OpenOrderMessage,
     OrderStatusMessage,
 )
-from htbot.marketdata.messages import ConnectionMessage, TimeMessage
+from htbot.marketdata.messages import ConnectionMessage, LineMessage, TimeMessage
 
 BAG = ib.Contract(symbol="SPX", secType="BAG", exchange="SMART", currency="USD")
 PUT = ib.Option("SPX", "20220826", 4150.0, "P", "SMART", "100", "USD", conId=11)
@@ -132,3 +132,19 @@ async def test_the_answer_to_a_what_if_ends_the_request_and_is_told_to_nobody(to
     wrapper.openOrder(50, BAG, ib.Order(orderId=50, clientId=7, whatIf=True), state)
     assert (await asked).initMarginAfter == unset
     assert messages == []
+
+
+@pytest.mark.parametrize("code", [101, 200, 321, 354, 10089, 10168, 10186])
+async def test_what_ends_a_line_names_its_contract(told: Told, code: int) -> None:
+    wrapper, messages = told
+    wrapper.startTicker(1_000_000_001, PUT, "mktData")  # type: ignore[no-untyped-call]
+    wrapper.error(1_000_000_001, code, "no quotes", "")
+    wrapper.error(50, code, "no order", "")
+    assert messages == [LineMessage(11, f"{code} no quotes"), ErrorMessage(50, code, "no order")]
+
+
+async def test_a_line_that_is_served_in_part_goes_on(told: Told) -> None:
+    wrapper, messages = told
+    wrapper.startTicker(1_000_000_001, PUT, "mktData")  # type: ignore[no-untyped-call]
+    wrapper.error(1_000_000_001, 10090, "part of it is not subscribed", "")
+    assert messages == [ErrorMessage(1_000_000_001, 10090, "part of it is not subscribed")]
