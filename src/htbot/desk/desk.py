@@ -18,6 +18,7 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
 from htbot.desk.halts import HaltWatch
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
@@ -78,7 +79,7 @@ class DeskParts:
     plan: DeskPlan
     clock: DeskClock
     session: IbSession
-    inbox: asyncio.Queue[SessionMessage]
+    inbox: Inbox
     bulletin: Bulletin
     orders_database: DatabaseThread
     market_database: DatabaseThread
@@ -356,10 +357,8 @@ class Desk:
             await self.trading.commands.run(now)
         self.orders.work(now)
         if waits:
-            if self.ledger.behind:
-                await self.ledger.write(
-                    lambda _db: None
-                )  # what the journal has promised comes before anything new (RULINGS 1)
+            if self.ledger.behind:  # what the journal has promised comes before anything new (RULINGS 1)
+                await self.ledger.write(lambda _db: None)
             await self.orders.pump()
 
     async def wind_down(self) -> None:

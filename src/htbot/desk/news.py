@@ -141,9 +141,9 @@ class OrderNews:
             )
 
     def _average(self, held: OpenTrade | None, ref: str) -> None:
-        """The average of an order for shares, which has no execution of a combination to tell it."""
+        """The average of an order of one leg, which has no execution of a combination to tell it."""
         live = self.orders.of_ref(ref)
-        if held is None or live is None or live.intent.plain is None:
+        if held is None or live is None or live.intent.alone is None:
             return
         own = [one for one in held.fills.values() if one.ref == ref]
         live.average_price = net_price(live.intent.legs, own)

@@ -137,6 +137,11 @@ class OrderIntent:
         return tuple(leg for leg in self.legs if isinstance(leg, SpreadLeg))
 
     @property
+    def alone(self) -> Leg | None:
+        """The leg of an order that is no combination: of a stock or fund, or of one option."""
+        return self.legs[0] if len(self.legs) == 1 else None
+
+    @property
     def protective(self) -> bool:
         """True for a stop or target that stands at the broker."""
         return self.style in PROTECTIVE

@@ -87,6 +87,11 @@ class SpreadLeg:
     multiplier: int = 100
 
     @property
+    def option(self) -> bool:
+        """True: a price of its own grid, an expiry."""
+        return True
+
+    @property
     def described(self) -> str:
         """As people name it: `SPX 4150 P`."""
         return f"{self.symbol} {self.strike} {self.right.value}"
@@ -100,6 +105,11 @@ class PlainLeg:
     symbol: str
     ratio: int
     multiplier: int = 1
+
+    @property
+    def option(self) -> bool:
+        """False."""
+        return False
 
     @property
     def expiry(self) -> None:
@@ -191,4 +201,30 @@ class PlainPlan:
         return max(min(losses), Decimal(0))
 
 
-Plan = SpreadPlan | PlainPlan
+@dataclass(frozen=True, slots=True)
+class SinglePlan:
+    """One option that a strategy wants to buy; prices in dollars per unit at the decision, positive = pay.
+
+    Its order begins at `mid` and never passes `natural`, the ask of the decision.
+    """
+
+    underlying: str
+    leg: SpreadLeg
+    quantity: int
+    mid: Decimal
+    natural: Decimal
+    tick: Decimal
+
+    @property
+    def legs(self) -> tuple[SpreadLeg]:
+        """The one leg."""
+        return (self.leg,)
+
+    @property
+    def maximum_loss_usd(self) -> Decimal:
+        """All that is paid at the limit, for all units, in dollars; commissions apart."""
+        return self.natural * self.leg.multiplier * self.quantity
+
+
+OptionPlan = SpreadPlan | SinglePlan
+Plan = SpreadPlan | PlainPlan | SinglePlan

@@ -17,20 +17,22 @@ from htbot.risk.book import Book, RecentOrder, UnsettledTrade
 from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
-# quantity and the worst price it accepts, whatever part of it is filled. Shares can lose what lies before their stop.
+# quantity and the worst price it accepts, whatever part of it is filled. What has no width, shares and bought options,
+# can lose what was paid, or what lies before its stop.
 # What is live, and every order of the day, counts whatever its market time is: of two decisions the one on the older
 # quotes may be committed last, and it has to see the other.
 _BOOK = text(
     """
 WITH account_trades AS (
     SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
-           state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
+           direction, state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
     WHERE account = :account
       AND (state = ANY(:live_trades) OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
+           array_agg(DISTINCT direction) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_directions,
            count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
            count(*) FILTER (WHERE this_week AND today) AS trades_today,
            count(*) FILTER (WHERE this_week) AS trades_this_week,
@@ -193,6 +195,7 @@ class BookQuery:
 def _to_book(row: RowMapping) -> Book:
     return Book(
         open_trades=row["open_trades"],
+        open_directions=frozenset(row["open_directions"] or ()),
         working_orders=row["working_orders"],
         entries_today=row["entries_today"],
         next_sequence=row["next_sequence"],

@@ -314,7 +314,6 @@ def fitting(type_name: str, symbol: str, settings: Mapping[str, object], catalog
 
     Raises:
         NotFound: no strategy of this type.
-        CallerMistake: nothing has orders for what it trades.
         UnfitSetting: a setting that does not fit.
     """
     entry = catalogue.get(type_name)

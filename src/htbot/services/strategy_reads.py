@@ -148,13 +148,8 @@ class StrategyReads:
         self._strategies = Strategies(parts)
 
     def types(self) -> list[TypeView]:
-        """The types that instances can be made of."""
+        """The types that instances can be made of, and backtests play."""
         return [_type_view(one) for one in types_in(self._parts.catalogue())]
-
-    def played(self) -> list[TypeView]:
-        """The types that backtests can play: those, and the ones that have no live path."""
-        catalogue = self._parts.catalogue()
-        return [_type_view(type_described(name, catalogue)) for name in sorted(catalogue)]
 
     def require_fit(self, type_name: str, symbol: str, settings: Mapping[str, object]) -> None:
         """A backtest of a type with these settings can be begun.

@@ -43,7 +43,7 @@ def test_it_plays_alone_and_strategy_1_is_kept_quiet() -> None:
     [
         (["vertical_spread"], ["IBM"], {}, "--symbol IBM: vertical_spread trades SPX, SPY, QQQ"),
         (["vertical_spread"], ["SPY"], {"sma_shor": "5"}, "sma_shor"),
-        (["strangle_momentum"], ["SPX"], {}, "is not run by the stack"),
+        (["strangle_momentum"], ["SPX"], {"call_indx": "5"}, "call_indx"),
         (["momentum"], ["SPX"], {}, "an index is not traded itself"),
     ],
 )

@@ -191,7 +191,7 @@ def maximum_loss(row: TradeRow) -> Decimal | None:
 
 
 def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:
-    """Credit and debit are those of spreads; the prices of shares stand with their leg (INTERFACE)."""
+    """Credit and debit are those of spreads; the price of what has one leg stands with it (INTERFACE)."""
     return None if row.width is None else amount
 
 
