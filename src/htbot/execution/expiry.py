@@ -1,7 +1,9 @@
 """What became of a trade whose legs have expired at the broker: closed by its settlement, or a case for a person.
 
 Cash-settled options end at their value: what a call is above its strike, a put below it, and nothing otherwise. Options
-on shares that end in the money deliver the shares, which no closing fill of ours can tell.
+on shares that end in the money deliver the shares, which no closing fill of ours can tell. A bought option that nobody
+bid for as its session closed, and that the broker shows no more, has ended at nothing, whatever its underlying
+settled at.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ from htbot.portfolio.positions import latest
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled."""
+    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
+
+    `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid.
+    """
 
     closed_at: datetime | None
     price: Decimal | None
+    unbid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +91,17 @@ def settle_expired(
     stranger = _stranger(held, case.executions)
     if stranger is not None:
         return NeedsPerson(f"{stranger.exec_id} traded {_named(stranger)} without our reference before it expired")
-    price = settlement.price
+    price, at = settlement.price, settlement.closed_at or as_of
+    if price is None and settlement.unbid and case.trade.single is not None:
+        return Expired(tuple(_closing(case.trade, (leg, quantity), Decimal(0), ref, at) for leg, quantity in held))
     if price is None:
         return NeedsPerson(f"{case.trade.symbol} has no known settlement price")
     delivered = [leg for leg, _ in held if intrinsic(leg, price)] if not _cash_settled(case.trade.symbol) else []
     if delivered:
         names = ", ".join(f"{leg.strike} {leg.right.value}" for leg in delivered)
         return NeedsPerson(f"{case.trade.symbol} settled at {price}: {names} in the money, shares are delivered")
-    at = settlement.closed_at or as_of
-    return Expired(tuple(_closing(case.trade, leg, quantity, price, ref, at) for leg, quantity in held))
+    worth = [((leg, quantity), intrinsic(leg, price)) for leg, quantity in held]
+    return Expired(tuple(_closing(case.trade, one, value, ref, at) for one, value in worth))
 
 
 def intrinsic(leg: SpreadLeg, price: Decimal) -> Decimal:
@@ -135,8 +143,9 @@ def _named(fill: Fill) -> str:
     return f"{fill.quantity} {fill.symbol} {fill.strike} {'' if fill.right is None else fill.right.value}".strip()
 
 
-def _closing(trade: Trade, leg: SpreadLeg, held: int, price: Decimal, ref: str, at: datetime) -> Fill:
+def _closing(trade: Trade, ended: tuple[SpreadLeg, int], worth: Decimal, ref: str, at: datetime) -> Fill:
     """Its id follows from the trade and the contract, so that booking it again changes nothing."""
+    leg, held = ended
     return Fill(
         exec_id=f"expiry-{trade.id}-{leg.con_id}.01",
         ref=ref,
@@ -148,7 +157,7 @@ def _closing(trade: Trade, leg: SpreadLeg, held: int, price: Decimal, ref: str, 
         right=leg.right,
         side=Action.SELL if held > 0 else Action.BUY,
         quantity=abs(held),
-        price=intrinsic(leg, price),
+        price=worth,
         multiplier=leg.multiplier,
         executed_at=at,
         perm_id=0,
