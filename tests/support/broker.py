@@ -173,7 +173,7 @@ class FakeBroker:
         number = len(self.executions_today)
         intent = order.intent
         made: list[Execution] = []
-        if intent.plain is None:
+        if intent.alone is None:
             told = (intent.ref, order.order_id, order.perm_id, quantity, order.filled, net, self.now())
             made.append(BagExecutionMessage(f"{number:05d}.00.01", *told))
         for part, leg in enumerate(intent.legs, start=1):
@@ -222,7 +222,7 @@ class FakeBroker:
 
 
 def _price_of(intent: OrderIntent, leg: Leg, net: Decimal) -> Decimal:
-    if intent.plain is not None:
+    if intent.alone is not None:
         return intent.in_books(net)
     return LONG_PRICE if leg.ratio > 0 else LONG_PRICE - net
 

@@ -29,6 +29,7 @@ REASON_WORDS: dict[ExitReason, str] = {
     ExitReason.MANUAL: "closed by hand",
     ExitReason.BREAKER: "circuit breaker",
     ExitReason.EXPIRY: "expiry",
+    ExitReason.SIGNAL: "the strategy's signal",
     ExitReason.OTHER: "other",
 }
 
@@ -186,15 +187,17 @@ def _leg_words(leg: Leg, fills: Sequence[Fill], opening: bool) -> str:
 
 
 def _traded(trade: Trade) -> str:
-    """What a trade is: a spread by its name, shares by their side."""
+    """What a trade is: a spread or an option by its name, shares by their side."""
+    if trade.single is not None:
+        return f"{trade.single.strike.normalize():f} {trade.single.right.name.lower()}"
     if trade.plain is None:
         return SPREAD_WORDS[trade.direction]
     return "shares, long" if trade.plain.ratio > 0 else "shares, short"
 
 
 def _looked_at(trade: Trade, signal: Signal) -> list[Fact]:
-    """What a spread's strategy watches; one on shares, and a person, say it in the reason."""
-    if trade.plain is not None:
+    """What a spread's strategy watches; what has one leg, and a person, say it in the reason."""
+    if len(trade.legs) == 1:
         return []
     broken = broken_level(signal.direction, signal.level, signal.levels)
     told = [] if broken is None else [Fact("Level broken", f"{broken:.2f} ({LEVEL_WORDS[trade.direction]})")]
@@ -202,14 +205,15 @@ def _looked_at(trade: Trade, signal: Signal) -> list[Fact]:
 
 
 def _entry_summary(trade: Trade) -> str:
-    if trade.plain is None:
+    if trade.width is not None:
         return f"Sold {trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}, for {_price(trade.credit)}."
-    verb = "Bought" if trade.plain.ratio > 0 else "Sold short"
-    return f"{verb} {trade.quantity} {trade.symbol} at {_share_price(trade, trade.credit)}."
+    verb = "Bought" if trade.legs[0].ratio > 0 else "Sold short"
+    name = trade.symbol if trade.single is None else f"{trade.symbol} {_traded(trade)}"
+    return f"{verb} {trade.quantity} {name} at {_leg_price(trade, trade.credit)}."
 
 
 def _strikes(trade: Trade) -> str:
-    """`, 4150/4110 put` of a spread, nothing of shares."""
+    """`, 4150/4110 put` of a spread, nothing of what has one leg."""
     legs = [leg for leg in trade.legs if isinstance(leg, SpreadLeg)]
     short, long = (next((leg for leg in legs if leg.ratio * side > 0), None) for side in (-1, 1))
     if short is None or long is None:
@@ -217,28 +221,32 @@ def _strikes(trade: Trade) -> str:
     return f", {short.strike.normalize():f}/{long.strike.normalize():f} {short.right.name.lower()}"
 
 
-def _share_price(trade: Trade, credit: Decimal | None) -> str:
-    """The price of a share from what our books call credit or debit."""
+def _leg_price(trade: Trade, credit: Decimal | None) -> str:
+    """The price of a share or of an option from what our books call credit or debit."""
     return NOT_KNOWN if credit is None else _price(-credit * trade.legs[0].ratio)
 
 
 def _opened_for(trade: Trade) -> Fact:
-    if trade.plain is not None:
-        return Fact("Entry price", _share_price(trade, trade.credit))
+    if trade.width is None:
+        return Fact("Entry price", _leg_price(trade, trade.credit))
     if trade.credit is None:
         return Fact("Net credit", NOT_KNOWN)
     return Fact("Net credit", f"{trade.credit:.2f} per unit, {_usd(trade.credit * trade.units)}")
 
 
 def _prices(trade: Trade) -> list[Fact]:
-    if trade.plain is None:
+    if trade.width is not None:
         return [Fact("Sold for", _price(trade.credit)), Fact("Bought back for", _price(trade.debit))]
     told = (("Entry price", trade.credit), ("Exit price", trade.debit))
-    return [Fact(name, _share_price(trade, amount)) for name, amount in told]
+    return [Fact(name, _leg_price(trade, amount)) for name, amount in told]
 
 
 def _target_words(trade: Trade) -> str:
-    return _rule_words(trade.rules.profit_target_usd, trade.rules.target_price)
+    rules = trade.rules
+    if rules.momentum is None:
+        return _rule_words(rules.profit_target_usd, rules.target_price)
+    run = f"sold when it turns above {rules.momentum.multiple:f} times its price"
+    return run if rules.profit_target_usd is None else f"{_usd(rules.profit_target_usd)}, or {run}"
 
 
 def _rule_words(usd: Decimal | None, price: Decimal | None) -> str:
@@ -249,7 +257,7 @@ def _rule_words(usd: Decimal | None, price: Decimal | None) -> str:
 
 def _stop_words(trade: Trade) -> str:
     stop_usd = trade.rules.stop_loss_usd
-    if stop_usd is None or trade.plain is not None:
+    if stop_usd is None or trade.width is None:
         return _rule_words(stop_usd, trade.rules.stop_price)
     points = stop_usd / trade.units
     if trade.credit is None:

@@ -32,7 +32,7 @@ _NO_LIMIT = Decimal(-1)
 
 @dataclass(slots=True)
 class SpreadAccount:
-    """A margin account that holds verticals, and stocks and funds.
+    """A margin account that holds verticals, options, and stocks and funds.
 
     `day_trades` counts what was closed in the session in which it was opened, by contract, for five sessions.
     """
@@ -96,7 +96,7 @@ class SpreadAccount:
             return WhatIf(unknown="a leg has no price")
         net = max(price.net, intent.limit) if intent.action is Action.BUY else min(price.net, intent.limit)
         gap = (net - price.net) / legs[0].weight
-        prices = [price.leg_prices[0] + (gap if intent.plain else 0), *price.leg_prices[1:]]
+        prices = [price.leg_prices[0] + (gap if intent.alone else 0), *price.leg_prices[1:]]
         sides = [leg_side(leg, intent.action) for leg in legs]
         traded = [
             TradedLeg(_kind(leg), _class_of(leg), Decimal(abs(leg.ratio) * intent.quantity), paid, side, leg.multiplier)

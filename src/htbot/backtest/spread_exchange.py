@@ -1,7 +1,7 @@
 """Where a backtest's orders work: its own book of them, filled by the rules that the paper gateway also uses.
 
-Combinations of options, and stocks and funds as combinations of one leg (decision 0024). The rules (`htbot.matching`)
-are shared, the book is not: had both the same one, that they agree would prove nothing.
+Combinations of options, and options, stocks and funds as combinations of one leg (decisions 0024 and 0039). The rules
+(`htbot.matching`) are shared, the book is not: had both the same one, that they agree would prove nothing.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class SpreadExchange:
         order.terms, order.quantity, order.since, order.due = terms, terms.quantity, now, True
 
     def _terms(self, intent: OrderIntent, limit: Decimal, quantity: Decimal) -> Terms:
-        leg = intent.plain
+        leg = intent.alone
         if leg is None:
             return Terms(intent.action, OrderKind.LIMIT, quantity, limit)
         bought = (intent.action is Action.BUY) is (leg.ratio > 0)
@@ -220,7 +220,7 @@ class SpreadExchange:
 
     def _view(self, order: Standing, now: datetime) -> View:
         quotes = {leg.con_id: self._quote(leg.con_id, now) for leg in order.legs}
-        leg = order.intent.plain
+        leg = order.intent.alone
         if leg is None:
             tick = UNDERLYINGS[order.intent.symbol].combo_tick
             return View(quotes, ((Decimal(0), tick),), taken=self._taken)
@@ -291,9 +291,9 @@ class SpreadExchange:
 
 
 def wire_legs(intent: OrderIntent) -> tuple[OrderLeg, ...]:
-    """The legs of an order at the exchange: a share's is bought, whatever side its order has."""
-    if intent.plain is not None:
-        return (OrderLeg(intent.plain.con_id, 1, Action.BUY),)
+    """The legs of an order at the exchange: the only one is bought, whatever side its order has."""
+    if intent.alone is not None:
+        return (OrderLeg(intent.alone.con_id, 1, Action.BUY),)
     return tuple(
         OrderLeg(leg.con_id, abs(leg.ratio), Action.BUY if leg.ratio > 0 else Action.SELL) for leg in intent.legs
     )

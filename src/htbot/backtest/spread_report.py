@@ -79,11 +79,11 @@ def result_trade(trade: SpreadTrade) -> ResultTrade:
         commissions=trade.commissions,
         max_gain=max(known),
         max_loss=min(known),
-        exposure=max(trade.width - trade.credit, _ZERO) * _MULTIPLIER * trade.quantity,
+        exposure=max((trade.width or _ZERO) - trade.credit, _ZERO) * _MULTIPLIER * trade.quantity,
         config_hash=trade.config_hash,
         detail=detail,
-        credit=trade.credit,
-        debit=trade.debit,
+        credit=None if trade.width is None else trade.credit,
+        debit=None if trade.width is None else trade.debit,
     )
 
 

@@ -30,7 +30,7 @@ class SpreadTradeLeg:
 
 @dataclass(frozen=True, slots=True)
 class SpreadTrade:
-    """One closed trade; money in USD, `credit` and `debit` positive per unit."""
+    """One closed trade; money in USD, `credit` and `debit` per unit, below 0 where an option was bought."""
 
     id: str
     strategy: str
@@ -41,7 +41,7 @@ class SpreadTrade:
     closed_at: datetime
     legs: tuple[SpreadTradeLeg, ...]
     quantity: int
-    width: Decimal
+    width: Decimal | None
     credit: Decimal
     debit: Decimal
     exit_reason: str
@@ -99,7 +99,7 @@ def closed_trade(trade: Trade, entry: Sequence[Fill], exits: Sequence[Fill], ext
         closed_at=closed_at,
         legs=legs,
         quantity=trade.quantity,
-        width=trade.spread_width,
+        width=trade.width,
         credit=credit,
         debit=debit,
         exit_reason=reason.value,

@@ -184,6 +184,9 @@ class TradeBook(Generic[_Judged]):
         own = [one.signal for one in self.signals if one.signal.strategy == strategy]
         return Book(
             open_trades=sum(held.trade.strategy == strategy for held in open_trades),
+            open_directions=frozenset(
+                int(held.trade.direction) for held in open_trades if held.trade.strategy == strategy
+            ),
             working_orders=self._working(open_trades),
             entries_today=len(mine),
             next_sequence=1 + sum(one.session == session and one.strategy == strategy for one in entries),

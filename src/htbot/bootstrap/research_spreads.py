@@ -19,7 +19,6 @@ from htbot.bootstrap.desk import history_days
 from htbot.bootstrap.limits import breaker_limits, spread_limits
 from htbot.bootstrap.research_market import market_of, require_possible, world_of
 from htbot.bootstrap.research_options import BacktestOptions
-from htbot.bootstrap.research_strangle import backtest_strangle
 from htbot.domain.sessions import NEW_YORK
 from htbot.market.ports import Market
 from htbot.risk.breaker import BreakerLimits
@@ -42,8 +41,6 @@ def backtest_options(
     """
     began = time.perf_counter()
     require_possible(options)
-    if entry.single:
-        return backtest_strangle(entry, options, settings, progress)
     config = entry.config.from_mapping({**options.settings, "symbol": options.symbol})
     strategy: Strategy[Any] = entry.strategy(config)
     market = market_of(options, settings)

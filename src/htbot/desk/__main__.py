@@ -13,8 +13,9 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import uvloop
+
 from htbot.adapters.ib.session import IbAddress, IbSession
-from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.bootstrap.desk import (
     DeskWorld,
@@ -28,6 +29,7 @@ from htbot.bootstrap.desk import (
     underlying_of,
 )
 from htbot.bootstrap.limits import breaker_limits, broker_silence, patience
+from htbot.desk import turns
 from htbot.desk.barrier import Barrier
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
@@ -35,6 +37,7 @@ from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
 from htbot.desk.halts import PATIENCE_S, HaltParts, HaltWatch
 from htbot.desk.heartbeat import beat
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.line import Line
 from htbot.desk.pace import PacedPace, SteppedPace, run
@@ -60,9 +63,6 @@ gc.enable()
 EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
 # An orderly end stays well within the 30 s after which a supervisor may lose patience.
 WIND_DOWN_S = 20.0
-# How soon the event loop gets the interpreter back from a busy database thread. Python's own 5 ms each time would hold
-# up a close at every step on its way: 64 ms instead of 17 at 2,000 ticks a second on a busy host (bench_desk.py).
-SWITCH_EVERY_S = 0.0001
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +122,7 @@ def desk_plan(settings: Settings) -> DeskPlan:
 def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
     """The desk for the broker and the clock of the settings."""
     stepped = world.mode is Mode.STEPPED
-    inbox: asyncio.Queue[SessionMessage] = asyncio.Queue()
+    inbox = Inbox()
     address = IbAddress(
         settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped, throttled=throttled(settings)
     )
@@ -138,7 +138,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         DeskParts(
             plan=desk_plan(settings),
             clock=DeskClock(world.mode, world.speed),
-            session=IbSession(address, inbox.put_nowait),
+            session=IbSession(address, inbox.tell, turns.undisturbed),
             inbox=inbox,
             bulletin=Bulletin(parts.live, parts.orders_database),
             orders_database=parts.orders_database,
@@ -225,10 +225,11 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("desk", level=settings.paths.log_level)
-        sys.setswitchinterval(SWITCH_EVERY_S)
+        turns.begin()
         if settings.paths.failpoints is not None:
             arm(settings.paths.failpoints)
-        asyncio.run(serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except ConfigurationError as error:
         print(f"desk: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION

@@ -48,6 +48,12 @@ class OrderNews:
     record: DeskRecord
     told: Told = field(default_factory=Told)
     _early: list[tuple[OrderMessage, datetime]] | None = field(default_factory=list)
+    _foreign: dict[str, Fill] = field(default_factory=dict)
+
+    @property
+    def foreign(self) -> tuple[Fill, ...]:
+        """Executions without our reference that this desk was told: a person's, or the broker's own, as at expiry."""
+        return tuple(self._foreign.values())
 
     def begin(self, booked: Iterable[Fill] = ()) -> None:
         """The desk has taken over: fold what came before, in order of arrival, and from now on at once.
@@ -116,7 +122,9 @@ class OrderNews:
     def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
         fill = message.fill
         if not fill.ref.startswith(REF_PREFIX):
-            _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            if fill.exec_id not in self._foreign:
+                _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            self._foreign[fill.exec_id] = fill
             return
         if not self.told.execution_is_news(fill):
             return
@@ -141,9 +149,9 @@ class OrderNews:
             )
 
     def _average(self, held: OpenTrade | None, ref: str) -> None:
-        """The average of an order for shares, which has no execution of a combination to tell it."""
+        """The average of an order of one leg, which has no execution of a combination to tell it."""
         live = self.orders.of_ref(ref)
-        if held is None or live is None or live.intent.plain is None:
+        if held is None or live is None or live.intent.alone is None:
             return
         own = [one for one in held.fills.values() if one.ref == ref]
         live.average_price = net_price(live.intent.legs, own)

@@ -98,7 +98,10 @@ def plain_instrument(symbol: str) -> PlainInstrument:
 
 @dataclass(frozen=True, slots=True)
 class Underlying:
-    """Facts of an underlying that the option strategies need (RULINGS 12, 22, 28)."""
+    """Facts of an underlying that the option strategies need (RULINGS 12, 22, 28).
+
+    A single option has the grid of combinations below `coarse_from`, and `coarse_tick` from there on; None: everywhere.
+    """
 
     symbol: str
     sec_type: SecType
@@ -111,11 +114,19 @@ class Underlying:
     stop_loss_usd: Decimal
     minimum_credit: Decimal
     multiplier: int = 100
+    coarse_from: Decimal | None = None
+    coarse_tick: Decimal | None = None
 
     @property
     def flat_by(self) -> time:
         """Nothing is held later, New York: 15:45, for shares delivered 15:30 (RULINGS 11, 12)."""
         return time(15, 45) if self.cash_settled else time(15, 30)
+
+    def option_tick(self, price: Decimal) -> Decimal:
+        """The grid of one option at a price: SPX 0.05 below 3 and 0.10 above, SPY and QQQ 0.01 (spec 01 section 6)."""
+        if self.coarse_from is None or self.coarse_tick is None or price < self.coarse_from:
+            return self.combo_tick
+        return self.coarse_tick
 
     def minimum_credit_for(self, width: Decimal) -> Decimal:
         """Smallest acceptable credit per unit: SPX max(0.50, 5 % of width), SPY and QQQ a flat 0.20 (RULINGS 22)."""
@@ -136,6 +147,8 @@ UNDERLYINGS: dict[str, Underlying] = {
         profit_target_usd=Decimal(400),
         stop_loss_usd=Decimal(200),
         minimum_credit=Decimal("0.50"),
+        coarse_from=Decimal(3),
+        coarse_tick=Decimal("0.10"),
     ),
     **{
         symbol: Underlying(

@@ -12,10 +12,11 @@ from htbot.domain.orders import Action, OrderIntent
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One leg of a combination: contract, and units per combination, negative when sold."""
+    """One leg of a combination: contract, units per combination, negative when sold, and whether it is an option."""
 
     con_id: int
     ratio: int
+    option: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class MarginQuestion:
     @classmethod
     def of(cls, intent: OrderIntent) -> MarginQuestion:
         """What an intent would ask for."""
-        legs = tuple(Share(leg.con_id, leg.ratio) for leg in intent.legs)
+        legs = tuple(Share(leg.con_id, leg.ratio, leg.option) for leg in intent.legs)
         return cls(intent.account, intent.symbol, intent.action, intent.quantity, intent.limit, legs)
 
     def as_params(self) -> dict[str, object]:
@@ -43,7 +44,7 @@ class MarginQuestion:
             "action": self.action.value,
             "quantity": self.quantity,
             "limit": str(self.limit),
-            "legs": [[leg.con_id, leg.ratio] for leg in self.legs],
+            "legs": [[leg.con_id, leg.ratio, leg.option] for leg in self.legs],
         }
 
     @classmethod
@@ -59,7 +60,7 @@ class MarginQuestion:
             action=Action(raw["action"]),
             quantity=int(raw["quantity"]),
             limit=Decimal(str(raw["limit"])),
-            legs=tuple(Share(int(con_id), int(ratio)) for con_id, ratio in raw["legs"]),
+            legs=tuple(Share(int(con_id), int(ratio), bool(option)) for con_id, ratio, option in raw["legs"]),
         )
 
 

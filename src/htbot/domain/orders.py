@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a trade was closed (INTERFACE, JSON shapes)."""
+    """Why a trade was closed (INTERFACE, JSON shapes); `SIGNAL`: its strategy wanted out."""
 
     PROFIT_TARGET = "profit_target"
     STOP_LOSS = "stop_loss"
@@ -39,6 +39,7 @@ class ExitReason(StrEnum):
     MANUAL = "manual"
     BREAKER = "breaker"
     EXPIRY = "expiry"
+    SIGNAL = "signal"
     OTHER = "other"
 
 
@@ -135,6 +136,11 @@ class OrderIntent:
     def spread_legs(self) -> tuple[SpreadLeg, ...]:
         """The legs that are options: all or none."""
         return tuple(leg for leg in self.legs if isinstance(leg, SpreadLeg))
+
+    @property
+    def alone(self) -> Leg | None:
+        """The leg of an order that is no combination: of a stock or fund, or of one option."""
+        return self.legs[0] if len(self.legs) == 1 else None
 
     @property
     def protective(self) -> bool:

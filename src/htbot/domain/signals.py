@@ -40,7 +40,8 @@ class Signal:
     `as_of` is the decision time, `level` the price that was broken (unique per strategy, account, session and
     direction: RULINGS 2), or a number in its place (`broken_level`); `levels` and `indicators` are what a person needs
     to check it. A signal that was made at a closed bar names its start, and is unique by it; one to `leave` has the
-    direction of the order that closes.
+    direction of the order that closes. One that is `observed` was made while its strategy was
+    only watched: it spends nothing that trading could want.
     """
 
     strategy: str
@@ -57,6 +58,7 @@ class Signal:
     indicators: Mapping[str, float] = field(default_factory=dict)
     action: Action = "enter"
     bar_start: datetime | None = None
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ class SpreadLeg:
     multiplier: int = 100
 
     @property
+    def option(self) -> bool:
+        """True: a price of its own grid, an expiry."""
+        return True
+
+    @property
     def described(self) -> str:
         """As people name it: `SPX 4150 P`."""
         return f"{self.symbol} {self.strike} {self.right.value}"
@@ -100,6 +107,11 @@ class PlainLeg:
     symbol: str
     ratio: int
     multiplier: int = 1
+
+    @property
+    def option(self) -> bool:
+        """False."""
+        return False
 
     @property
     def expiry(self) -> None:
@@ -191,4 +203,30 @@ class PlainPlan:
         return max(min(losses), Decimal(0))
 
 
-Plan = SpreadPlan | PlainPlan
+@dataclass(frozen=True, slots=True)
+class SinglePlan:
+    """One option that a strategy wants to buy; prices in dollars per unit at the decision, positive = pay.
+
+    Its order begins at `mid` and never passes `natural`, the ask of the decision.
+    """
+
+    underlying: str
+    leg: SpreadLeg
+    quantity: int
+    mid: Decimal
+    natural: Decimal
+    tick: Decimal
+
+    @property
+    def legs(self) -> tuple[SpreadLeg]:
+        """The one leg."""
+        return (self.leg,)
+
+    @property
+    def maximum_loss_usd(self) -> Decimal:
+        """All that is paid at the limit, for all units, in dollars; commissions apart."""
+        return self.natural * self.leg.multiplier * self.quantity
+
+
+OptionPlan = SpreadPlan | SinglePlan
+Plan = SpreadPlan | PlainPlan | SinglePlan

@@ -23,10 +23,24 @@ class TradeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MomentumExit:
+    """What was bought is sold when its price has run and turns, by closed bars of its bids of `bar_minutes`.
+
+    Run: the bar's high is above `multiple` times the price paid. Turned: the bar is red, or its upper wick is longer
+    than `wick_ratio` times its body (spec 01 section 8).
+    """
+
+    multiple: Decimal
+    wick_ratio: Decimal
+    bar_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExitRules:
     """When this trade must be closed; dollars are per trade, times aware UTC. Fixed at entry, stored with the trade.
 
-    A trade on a plain instrument may have prices per share beside dollars, or neither; the nearer one counts.
+    A trade on a plain instrument may have prices per share beside dollars, or neither; the nearer one counts. One on a
+    bought option may have `momentum`.
     """
 
     profit_target_usd: Decimal | None
@@ -37,6 +51,7 @@ class ExitRules:
     take_profit_fraction: Decimal | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
+    momentum: MomentumExit | None = None
 
 
 RECORDED = Decimal("0.000001")
@@ -57,10 +72,10 @@ def recorded(amount: Decimal | None) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One position from entry to exit: a credit vertical, or one stock or fund.
+    """One position from entry to exit: a credit vertical, one bought option, or one stock or fund.
 
-    `credit` and `debit` are positive per unit of a vertical (RULINGS 32). A plain instrument follows the same signs:
-    what is bought has a negative credit, what is sold short a positive one, and there is no `width`.
+    `credit` and `debit` are positive per unit of a vertical (RULINGS 32). What has one leg follows the same signs: what
+    is bought has a negative credit, what is sold short a positive one, and there is no `width`.
     """
 
     id: str
@@ -86,9 +101,15 @@ class Trade:
 
     @property
     def plain(self) -> PlainLeg | None:
-        """The one leg of a trade on a stock or fund, None for spreads."""
+        """The one leg of a trade on a stock or fund, None for options."""
         leg = self.legs[0]
         return leg if isinstance(leg, PlainLeg) else None
+
+    @property
+    def single(self) -> SpreadLeg | None:
+        """The one leg of a trade on a bought option, None for spreads and shares."""
+        leg = self.legs[0]
+        return leg if len(self.legs) == 1 and isinstance(leg, SpreadLeg) else None
 
     @property
     def spread_width(self) -> Decimal:
@@ -98,7 +119,7 @@ class Trade:
             StopTrading: it is none.
         """
         if self.width is None:
-            raise StopTrading(f"trade {self.id} is of {self.symbol} itself and has no strike width")
+            raise StopTrading(f"trade {self.id} has one leg and no strike width")
         return self.width
 
     @property
@@ -112,8 +133,8 @@ class Trade:
         return self.legs[0].multiplier * self.quantity
 
     def shown(self, cost: Decimal | None) -> Decimal | None:
-        """What closing costs per unit of a spread, as people are shown it; of shares their price."""
-        return cost if cost is None or self.plain is None else -cost * self.plain.ratio
+        """What closing costs per unit of a spread, as people are shown it; of what has one leg its price."""
+        return cost if cost is None or len(self.legs) > 1 else -cost * self.legs[0].ratio
 
     @property
     def net_pnl_usd(self) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""The credit vertical that a strategy asks for, before strikes and prices are known."""
+"""What a strategy asks for, before strikes and prices are known: a credit vertical, or one option to buy."""
 
 from __future__ import annotations
 
@@ -55,7 +55,36 @@ class DeltaVertical:
         return _sold_right(self.direction)
 
 
+@dataclass(frozen=True, slots=True)
+class SingleRequest:
+    """One option to buy, by its place among the out-of-the-money ones, 0 = nearest to the spot (spec 01 section 8).
+
+    A call for `Direction.BULL`, a put for `Direction.BEAR`.
+    """
+
+    direction: Direction
+    expiry: date
+    index: int
+    quantity: int
+
+    @property
+    def right(self) -> Right:
+        """What gains when the market moves that way."""
+        return bought_right(self.direction)
+
+    @property
+    def strike_range(self) -> Decimal:
+        """None is too far: the premium is what bounds it."""
+        return Decimal("Infinity")
+
+
 WantedVertical = VerticalRequest | DeltaVertical
+WantedOptions = WantedVertical | SingleRequest
+
+
+def bought_right(direction: Direction) -> Right:
+    """The option that is bought on a direction: a call above a rising market, a put below a falling one."""
+    return Right.CALL if direction is Direction.BULL else Right.PUT
 
 
 def _sold_right(direction: Direction) -> Right:

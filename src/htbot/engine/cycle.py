@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,18 +14,22 @@ from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.margin import WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.domain.signals import Evaluation, Signal, SpreadPlan
+from htbot.domain.signals import OBSERVED, Direction, Evaluation, OptionPlan, Signal, SinglePlan, SpreadPlan
 from htbot.domain.trades import Trade
+from htbot.domain.verticals import SingleRequest
 from htbot.engine.looks import Scene, Stage, read_series, set_scene
 from htbot.engine.memory import Memory, blank
-from htbot.engine.plans import plan_spread
+from htbot.engine.plans import plan_options, plan_single
 from htbot.execution.intents import EntryTerms, entry_intent
 from htbot.marketdata.sessions import trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.risk.book import Book
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
-from htbot.strategies.base import Fired, Look, Measures, Standing, Strategy
+from htbot.strategies.base import BuysOptions, Fired, Look, Measures, Standing, Strategy
+
+_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
+"""What refuses an entry that every rule before the broker's has let through, and that nobody sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class CycleInputs:
 
     `bars` are closed bars of regular hours, oldest first: all of the history, or with a `memory` all of this session
     and whatever closed after the memory. What ends after `as_of` is not looked at. `session` is None on a day without
-    one.
+    one. Of a strategy that is `observed` the signals are judged and nothing is sent.
     """
 
     strategy: Strategy[Any]
@@ -45,27 +49,28 @@ class CycleInputs:
     limits: Limits
     as_of: datetime
     memory: Memory | None = None
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CycleOutcome:
     """What came of it; each later field is None when the chain ended before it.
 
-    A signal always has a decision, also when no spread could be planned: that is a refusal, stored with its reason
+    A signal always has a decision, also when no order could be planned: that is a refusal, stored with its reason
     (RULINGS 22). `memory` is what to hand in at the next instant.
     """
 
     evaluation: Evaluation
     memory: Memory
     signal: Signal | None = None
-    plan: SpreadPlan | None = None
+    plan: OptionPlan | None = None
     decision: RiskDecision | None = None
     intent: OrderIntent | None = None
     trade: Trade | None = None
 
 
 def decide(inputs: CycleInputs) -> CycleOutcome:
-    """Run one instant: the strategy's looks, then, when one fires, spread, risk and intent.
+    """Run one instant: the strategy's looks, then, when one fires, spread or option, risk and intent.
 
     Raises:
         CallerMistake: the inputs do not belong together.
@@ -75,7 +80,7 @@ def decide(inputs: CycleInputs) -> CycleOutcome:
     if signal is None or inputs.session is None:
         return CycleOutcome(evaluation, scene.memory)
     try:
-        plan = plan_spread(inputs.strategy.vertical(signal), inputs.snapshot)
+        plan = plan_options(inputs.strategy.wanted(signal), inputs.snapshot, inputs.limits.quotes)
     except Refused as refused:
         refusal = _refusal(signal, refused)
         return CycleOutcome(evaluation, scene.memory, signal, decision=refusal)
@@ -83,6 +88,9 @@ def decide(inputs: CycleInputs) -> CycleOutcome:
     decision = judge(proposal, inputs.book, inputs.limits, inputs.as_of)
     if isinstance(decision, RiskRefusal):
         return CycleOutcome(evaluation, scene.memory, signal, plan, decision)
+    if inputs.observed:
+        watched = RiskRefusal(decision.id, decision.as_of, (*decision.outcomes, _WATCHED))
+        return CycleOutcome(evaluation, scene.memory, signal, plan, watched)
     intent, trade = entry_intent(decision, proposal, _terms(inputs, inputs.session, plan))
     return CycleOutcome(evaluation, scene.memory, signal, plan, decision, intent, trade)
 
@@ -121,8 +129,23 @@ def _scene(inputs: CycleInputs) -> Scene:
         last_exit_at=book.last_exit_at,
     )
     series = read_series(inputs.bars, snapshot, strategy, inputs.as_of)
-    stage = Stage(strategy, series, inputs.session, snapshot, standing)
+    stage = Stage(strategy, series, inputs.session, snapshot, standing, _offers(inputs))
     return set_scene(stage, inputs.memory or blank(strategy))
+
+
+def _offers(inputs: CycleInputs) -> Mapping[Direction, SinglePlan | str]:
+    """What a strategy that buys options could have now; most do not ask."""
+    strategy, session = inputs.strategy, inputs.session
+    if session is None or not isinstance(strategy, BuysOptions):
+        return {}
+    return {one.direction: _offer(inputs, one) for one in strategy.offers(session.day)}
+
+
+def _offer(inputs: CycleInputs, request: SingleRequest) -> SinglePlan | str:
+    try:
+        return plan_single(request, inputs.snapshot, inputs.limits.quotes)
+    except Refused as refused:
+        return refused.reason
 
 
 def _ask(inputs: CycleInputs, scene: Scene) -> tuple[Evaluation, Signal | None]:
@@ -186,6 +209,7 @@ def _signal(inputs: CycleInputs, look: Look, measures: Measures, fired: Fired) -
         reason=fired.reason,
         levels={name: value for name, value in levels.items() if value is not None},
         indicators=measures.indicators,
+        observed=inputs.observed,
     )
 
 
@@ -193,17 +217,19 @@ def _signal(inputs: CycleInputs, look: Look, measures: Measures, fired: Fired) -
 
 
 def _refusal(signal: Signal, refused: Refused) -> RiskRefusal:
-    """A signal for which there is no spread is refused in the same form as by a risk rule."""
+    """A signal for which there is nothing to order is refused in the same form as by a risk rule."""
     outcome = RuleOutcome(refused.rule, passed=False, limit=refused.limit, value=refused.value, reason=refused.reason)
     return RiskRefusal(decision_id(signal), signal.as_of, (outcome,))
 
 
-def _terms(inputs: CycleInputs, session: Session, plan: SpreadPlan) -> EntryTerms:
-    window = trading_window(session, inputs.strategy.hours)
+def _terms(inputs: CycleInputs, session: Session, plan: OptionPlan) -> EntryTerms:
+    window, floor = trading_window(session, inputs.strategy.hours), None
+    if isinstance(plan, SpreadPlan):
+        floor = inputs.limits.floor_credit(UNDERLYINGS[plan.underlying], plan)
     return EntryTerms(
         sequence=inputs.book.next_sequence,
         config_hash=inputs.strategy.config_hash,
         rules=inputs.strategy.exit_rules(window),
-        floor_credit=inputs.limits.floor_credit(UNDERLYINGS[plan.underlying], plan),
+        floor_credit=floor,
         entry_ends=window.entry_until,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from htbot.domain.bars import Bar
 from htbot.domain.errors import CallerMistake
 from htbot.domain.sessions import Session
+from htbot.domain.signals import Direction, SinglePlan
 from htbot.engine.memory import ENDS, Memory, advance
 from htbot.marketdata.clock_state import GRID_S
 from htbot.marketdata.sessions import trading_window
@@ -40,13 +41,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Who is asked, about what, and where the strategy stands."""
+    """Who is asked, about what, and where the strategy stands; `offers` as in `Look`."""
 
     strategy: Strategy[Any]
     series: Series
     session: Session | None
     snapshot: Snapshot
     standing: Standing
+    offers: Mapping[Direction, SinglePlan | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +131,5 @@ def _look(stage: Stage, session: Session, watched: OpenBar, closed: tuple[Bar, .
         spot=stage.snapshot.spot,
         closed=closed,
         standing=stage.standing,
+        offers=stage.offers,
     )

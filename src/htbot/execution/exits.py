@@ -4,16 +4,20 @@ Precedence (spec 01 section 7): the hard flat deadline, the exit time, the stop,
 and target want a believable one (RULINGS 6): legs fresh, uncrossed and not too wide, and the condition true either on
 two consecutive quotes at least 1 s apart or at once when it also holds on the natural price, which can be had for sure.
 A stop's natural price is the worse of the two, so a believable stop never waits; a target at mid does.
+
+A bought option that has run and turns (`MomentumExit`) is sold after these: by a closed bar of its bids, and while
+somebody bids.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.domain.orders import ExitReason
 from htbot.domain.trades import ExitRules, Trade
+from htbot.execution.bid_bars import BidBars, has_turned
 from htbot.execution.protective import protective_prices
 from htbot.portfolio.marks import Marks
 from htbot.portfolio.pnl import open_pnl
@@ -28,7 +32,7 @@ class ExitWatch:
 
     `pending` is a condition seen once, on the quote of `since`. `max_gain_usd` is the running maximum of the P&L on
     the trade's basis, over believable prices. `last_good` are the last believable prices; `blind_since` the market
-    time from which a sold leg had no ask, None while it has one (RULINGS 5).
+    time from which a sold leg had no ask, None while it has one (RULINGS 5); `bids` are the bars of a bought option.
     """
 
     pending: ExitReason | None = None
@@ -36,6 +40,7 @@ class ExitWatch:
     max_gain_usd: Decimal | None = None
     last_good: Marks | None = None
     blind_since: datetime | None = None
+    bids: BidBars = field(default_factory=BidBars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ def exit_decision(
     """
     pnl = None if marks is None else open_pnl(trade, marks, trade.rules.pnl_basis)
     watch = _remember(watch, marks, pnl, as_of)
+    if trade.rules.momentum is not None:
+        watch = replace(watch, bids=watch.bids.seen(as_of, _bid(marks), trade.rules.momentum.bar_minutes))
     due = _time_exit(trade.rules, as_of)
     if due is not None:
         reason, limit = due
@@ -87,7 +94,8 @@ def exit_decision(
         return _blind_exit(watch, marks, as_of), watch
     if marks is None or not marks.believable or pnl is None:
         return None, replace(watch, pending=None, since=None)
-    return _price_exit(trade, marks, watch, as_of)
+    decision, watch = _price_exit(trade, marks, watch, as_of)
+    return decision or _momentum_exit(trade, marks, watch, as_of), watch
 
 
 def _time_exit(rules: ExitRules, as_of: datetime) -> tuple[ExitReason, datetime] | None:
@@ -156,6 +164,21 @@ def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -
         return None, watch
     detail = f"P&L at {trade.rules.pnl_basis} {pnl:.2f} USD, at natural {natural:.2f} USD"
     return ExitDecision(reason, as_of, f"{limit:.2f}", f"{pnl:.2f}", detail, marks, pnl), watch
+
+
+def _bid(marks: Marks | None) -> Decimal | None:
+    """The believable bid of a bought option, None where nobody bids."""
+    return marks.legs[0].bid or None if marks is not None and marks.believable else None
+
+
+def _momentum_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -> ExitDecision | None:
+    rule, bar, bid = trade.rules.momentum, watch.bids.last, _bid(marks)
+    if rule is None or bar is None or bid is None or trade.credit is None or not has_turned(rule, -trade.credit, bar):
+        return None
+    limit = rule.multiple * -trade.credit
+    told = f"bids of {rule.bar_minutes} min: {bar.open} {bar.high} {bar.low} {bar.close}, bid now {bid}"
+    pnl = open_pnl(trade, marks, trade.rules.pnl_basis)
+    return ExitDecision(ExitReason.PROFIT_TARGET, as_of, f"{limit:.2f}", f"{bar.high:.2f}", told, marks, pnl)
 
 
 def _apart(first: datetime | None, second: datetime | None) -> bool:

@@ -3,7 +3,8 @@
 Both orders trade the same combination (spec 02 section 3): the entry buys it at a negative limit, which receives the
 credit; the exit sells it at a negative limit, which pays the debit. The exit's bound is the strike width: a vertical is
 never worth more (RULINGS 10). A stock or fund is a combination of one leg: its entry is a limit beyond the touch, its
-exit an order at the market (decision 0024).
+exit an order at the market (decision 0024). So is a bought option, whose orders walk as those of spreads do: its entry
+never pays more than the ask of its decision, its exit never asks for less than a tick (decision 0039).
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose, order_reference
 from htbot.domain.sessions import Session
-from htbot.domain.signals import Leg, PlainPlan, Plan, Signal, SpreadPlan
+from htbot.domain.signals import Leg, PlainPlan, Plan, Signal, SinglePlan, SpreadPlan
 from htbot.domain.trades import ExitRules, Trade, TradeState
 from htbot.execution import ticks
-from htbot.execution.ladder import DEFAULT_PACE, LadderPace
+from htbot.execution.ladder import DEFAULT_PACE, LadderPace, on_option_grid
 from htbot.portfolio.marks import CENT, Marks
 
 ENTRY_GRACE_S = 10.0
@@ -35,6 +36,7 @@ EXIT_STYLES: dict[ExitReason, PriceStyle] = {
     ExitReason.MANUAL: PriceStyle.URGENT,
     ExitReason.BREAKER: PriceStyle.URGENT,
     ExitReason.EXPIRY: PriceStyle.URGENT,
+    ExitReason.SIGNAL: PriceStyle.TIME,
     ExitReason.OTHER: PriceStyle.TIME,
 }
 
@@ -77,8 +79,8 @@ class Proposed(Protocol):
 class EntryTerms:
     """What an entry is fixed with besides its proposal.
 
-    `floor_credit` is the least credit per unit at which a vertical may fill (`Limits.floor_credit`), None for a plain
-    instrument; `entry_ends` the end of the entry window, `sequence` the number of this entry in its session, from 1.
+    `floor_credit` is the least credit per unit at which a vertical may fill (`Limits.floor_credit`), None for what is
+    none; `entry_ends` the end of the entry window, `sequence` the number of this entry in its session, from 1.
     """
 
     sequence: int
@@ -103,7 +105,7 @@ def entry_intent(decision: Approved, proposal: Proposed, terms: EntryTerms) -> t
     good_till = min(created_at + timedelta(seconds=terms.pace.budget_s + ENTRY_GRACE_S), terms.entry_ends)
     if good_till <= created_at:
         raise StopTrading(f"entry at {created_at.isoformat()} is outside the window that ends {good_till.isoformat()}")
-    limit, worst_limit, style = _plain_limits(plan) if isinstance(plan, PlainPlan) else _limits(plan, terms)
+    limit, worst_limit, style = _limits(plan, terms)
     ref = order_reference(signal.strategy, signal.account, signal.session, Purpose.ENTRY, terms.sequence)
     trade_id = f"{signal.strategy}-{signal.account}-{signal.session:%Y%m%d}-{terms.sequence}"
     intent = OrderIntent(
@@ -143,7 +145,21 @@ def entry_intent(decision: Approved, proposal: Proposed, terms: EntryTerms) -> t
     return intent, trade
 
 
-def _limits(plan: SpreadPlan, terms: EntryTerms) -> tuple[Decimal, Decimal, PriceStyle]:
+def _limits(plan: Plan, terms: EntryTerms) -> tuple[Decimal, Decimal, PriceStyle]:
+    """First and worst limit of an entry, and how it gets from one to the other."""
+    if isinstance(plan, PlainPlan):
+        return _plain_limits(plan)
+    return _single_limits(plan) if isinstance(plan, SinglePlan) else _spread_limits(plan, terms)
+
+
+def _single_limits(plan: SinglePlan) -> tuple[Decimal, Decimal, PriceStyle]:
+    """From the mid up to the ask of the decision."""
+    if not 0 < plan.mid <= plan.natural:
+        raise StopTrading(f"a limit from {plan.mid} to {plan.natural} is none for {plan.leg.described}")
+    return plan.mid, plan.natural, PriceStyle.LADDER
+
+
+def _spread_limits(plan: SpreadPlan, terms: EntryTerms) -> tuple[Decimal, Decimal, PriceStyle]:
     """First and worst limit of a vertical's entry: from the mid credit down to the floor."""
     floor = ticks.up(terms.floor_credit or Decimal(0), plan.tick)
     if not 0 < floor < plan.width:
@@ -201,12 +217,15 @@ def _closing_terms(
     trade: Trade, reason: ExitReason, marks: Marks | None
 ) -> tuple[Decimal, Decimal, Decimal, PriceStyle]:
     """First limit, bound, tick and style of an exit."""
-    if trade.width is None:
+    if trade.plain is not None:
         seen = _seen_price(trade, marks)
         return seen, seen, CENT, PriceStyle.MARKET
     tick = UNDERLYINGS[trade.symbol].combo_tick if trade.symbol in UNDERLYINGS else CENT
     style = EXIT_STYLES[reason]
-    worst = ticks.down(trade.width, tick)
+    if trade.single is not None:
+        limit = on_option_grid(trade.symbol, -_first_cost(trade, marks, style, tick, -tick))
+        return limit, tick, tick, style
+    worst = ticks.down(trade.spread_width, tick)
     return -_first_cost(trade, marks, style, tick, worst), -worst, tick, style
 
 
@@ -274,7 +293,7 @@ def _units(leg: Leg, book: Mapping[int, int]) -> int:
 
 
 def _first_cost(trade: Trade, marks: Marks | None, style: PriceStyle, tick: Decimal, worst: Decimal) -> Decimal:
-    """What the first limit pays: mid or natural + 1 tick; without prices what the stop had accepted, or the width."""
+    """What the first limit pays: mid or natural + 1 tick; without prices what the stop had accepted, or the worst."""
     stop_usd = trade.rules.stop_loss_usd
     if marks is not None and marks.mid_cost is not None and marks.natural_cost is not None:
         natural = ticks.up(marks.natural_cost, tick)
@@ -283,4 +302,4 @@ def _first_cost(trade: Trade, marks: Marks | None, style: PriceStyle, tick: Deci
         cost = ticks.up(trade.credit + stop_usd / trade.units, tick)
     else:
         cost = worst
-    return min(max(cost, tick), worst)
+    return ticks.bounded_cost(cost, tick, worst)

@@ -3,8 +3,10 @@
 An entry walks from the mid credit down to the natural credit, an exit from the mid cost up to the natural cost; the
 last two attempts stand at natural, so that an order which the market ran away from has a second chance. Every step is
 taken on fresh quotes, lies on the combination's tick grid and never passes the intent's `worst_limit`. Without quotes
-the last limit stands. Orders of one leg do not walk: their limit is the one that they were decided with. Time is
+the last limit stands. Orders of shares do not walk: their limit is the one that they were decided with. Time is
 market time (RULINGS 17); limits are signed as IB: -4.20 on a BUY receives 4.20, on a SELL it pays 4.20 (RULINGS 32).
+One option walks as a combination of one leg, whose credit is below 0: its entry from mid up to the ask of its decision,
+its exit from mid down to the bid. Where its own grid is coarser than that of combinations, its price is rounded down.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.orders import WALKING, OrderIntent, PriceStyle, Purpose
 from htbot.execution import ticks
 from htbot.portfolio.marks import Marks
@@ -71,8 +74,16 @@ def limit_at(
     if intent.style not in WALKING:
         return intent.limit if current is None else current
     if intent.purpose is Purpose.ENTRY:
-        return _entry_limit(intent, marks, elapsed_s, current, pace)
-    return -_exit_cost(intent, marks, (elapsed_s, style or intent.style), current, pace)
+        limit = _entry_limit(intent, marks, elapsed_s, current, pace)
+    else:
+        limit = -_exit_cost(intent, marks, (elapsed_s, style or intent.style), current, pace)
+    return limit if limit is None or len(intent.legs) > 1 else on_option_grid(intent.symbol, limit)
+
+
+def on_option_grid(symbol: str, price: Decimal) -> Decimal:
+    """A price of one option on its grid: rounded down, so that less is paid, and what is sold is sold."""
+    underlying = UNDERLYINGS.get(symbol)
+    return price if underlying is None else ticks.down(price, underlying.option_tick(price))
 
 
 def next_change_s(
@@ -101,6 +112,8 @@ def _entry_limit(
         return current
     tick, floor = intent.tick, -intent.worst_limit
     start = ticks.up(marks.mid_credit, tick)
+    if floor < 0:
+        start = min(start, -tick)  # what is bought costs a tick at least
     natural = min(ticks.down(marks.natural_credit, tick), start)
     credit = start - _walked(ticks.between(natural, start, tick), elapsed_s, pace.step_s, pace.steps_to_natural) * tick
     return -max(credit, floor)
@@ -113,7 +126,7 @@ def _exit_cost(
     current: Decimal | None,
     pace: LadderPace,
 ) -> Decimal:
-    """What the exit is ready to pay, positive, at least one tick and at most the worst."""
+    """What the exit is ready to pay, at most the worst; below 0 what it wants for a bought option."""
     elapsed_s, style = progress
     tick, worst = intent.tick, -intent.worst_limit
     if marks is None or marks.mid_cost is None or marks.natural_cost is None:
@@ -128,7 +141,7 @@ def _exit_cost(
         if style is PriceStyle.TIME:
             steps = min(steps, int(TIME_BUDGET_S // pace.step_s))
         cost = start + _walked(ticks.between(start, natural, tick), elapsed_s, pace.step_s, steps) * tick
-    return min(max(cost, tick), worst)
+    return ticks.bounded_cost(cost, tick, worst)
 
 
 def _walked(distance: int, elapsed_s: float, step_s: float, steps: int) -> int:

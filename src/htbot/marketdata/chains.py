@@ -1,4 +1,4 @@
-"""Strikes of a vertical, chosen by place among the options that the broker really lists (spec 01 section 6)."""
+"""Strikes chosen by place among the options that the broker really lists (spec 01 sections 6 and 8)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from htbot.domain.errors import Refused
 from htbot.domain.instruments import Right
-from htbot.domain.verticals import VerticalRequest, WantedVertical
+from htbot.domain.verticals import SingleRequest, VerticalRequest, WantedOptions
 from htbot.marketdata.snapshot import ListedOption
 
 
@@ -20,7 +20,7 @@ class Vertical:
     long: ListedOption
 
 
-def out_of_the_money(options: Iterable[ListedOption], request: WantedVertical, spot: Decimal) -> list[ListedOption]:
+def out_of_the_money(options: Iterable[ListedOption], request: WantedOptions, spot: Decimal) -> list[ListedOption]:
     """The requested expiry's options strictly out of the money and strictly within range, nearest strike first.
 
     Of two options at one strike the one with the smaller contract id counts, so the order of the listing is no matter.
@@ -58,3 +58,18 @@ def choose_vertical(options: Iterable[ListedOption], request: VerticalRequest, s
         reason = f"strikes {strikes} are {width} apart, {request.width} wanted: the chain has a gap or another grid"
         raise Refused("width", reason, limit=str(request.width), value=str(width))
     return chosen
+
+
+def choose_single(options: Iterable[ListedOption], request: SingleRequest, spot: float) -> ListedOption:
+    """The option at the requested place.
+
+    Raises:
+        Refused: rule `chain` when too few are quoted.
+    """
+    listed = out_of_the_money(options, request, Decimal(str(spot)))
+    kind = "puts" if request.right is Right.PUT else "calls"
+    needed, found = request.index + 1, f"{len(listed)} {kind}"
+    if len(listed) < needed:
+        reason = f"{found} expiring {request.expiry} are quoted out of the money at {spot:g}, {needed} needed"
+        raise Refused("chain", reason, limit=f"{needed} {kind}", value=found)
+    return listed[request.index]

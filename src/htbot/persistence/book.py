@@ -17,20 +17,22 @@ from htbot.risk.book import Book, RecentOrder, UnsettledTrade
 from htbot.risk.flood import fingerprint
 
 # One statement, so one round trip and one moment of the record. An entry that still works counts with its whole
-# quantity and the worst price it accepts, whatever part of it is filled. Shares can lose what lies before their stop.
+# quantity and the worst price it accepts, whatever part of it is filled. What has no width, shares and bought options,
+# can lose what was paid, or what lies before its stop.
 # What is live, and every order of the day, counts whatever its market time is: of two decisions the one on the older
 # quotes may be committed last, and it has to see the other.
 _BOOK = text(
     """
 WITH account_trades AS (
     SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
-           state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
+           direction, state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
     WHERE account = :account
       AND (state = ANY(:live_trades) OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
+           array_agg(DISTINCT direction) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_directions,
            count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
            count(*) FILTER (WHERE this_week AND today) AS trades_today,
            count(*) FILTER (WHERE this_week) AS trades_this_week,
@@ -100,7 +102,7 @@ SELECT traded.*, ordered.*,
     (SELECT coalesce(sum(unseen_usd), 0) FROM at_risk) AS unseen_value_usd,
     (SELECT coalesce(jsonb_object_agg(symbol, value_usd::text), '{}') FROM at_risk) AS value_by_symbol_usd,
     (SELECT count(*) FROM signals
-     WHERE strategy = :strategy AND account = :account AND as_of <= :as_of
+     WHERE strategy = :strategy AND account = :account AND as_of <= :as_of AND (:observed OR NOT observed)
        AND as_of > CAST(:as_of AS timestamptz) - interval '1 minute') AS signals_last_minute,
     (SELECT coalesce(max(sequence), 0) + 1 FROM intents
      WHERE strategy = :strategy AND account = :account AND session = :session AND purpose = 'entry') AS next_sequence,
@@ -115,7 +117,7 @@ SELECT traded.*, ordered.*,
      WHERE bought IS NOT NULL) AS unsettled_trades,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
-            AND bar_start IS NULL) AS spent_levels,
+            AND bar_start IS NULL AND (:observed OR NOT observed)) AS spent_levels,
     ARRAY(SELECT ARRAY[(leg ->> 'con_id')::bigint, sign((leg ->> 'ratio')::integer)::bigint]
           FROM held, jsonb_array_elements(held.legs) AS leg) AS sides,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
@@ -133,11 +135,16 @@ FROM traded, ordered
 
 @dataclass(frozen=True, slots=True)
 class BookKey:
-    """Whose book: a strategy in an account, on a session day."""
+    """Whose book: a strategy in an account, on a session day.
+
+    One that is `observed` knows the signals of its watching besides those of its trading, so that it tells each once;
+    one that trades knows its own only, as though nobody had watched it.
+    """
 
     strategy: str
     account: str
     session: date
+    observed: bool = False
 
 
 class BookQuery:
@@ -184,6 +191,7 @@ class BookQuery:
             "session": key.session,
             "week_begins": key.session - timedelta(days=key.session.weekday()),
             "as_of": as_of,
+            "observed": key.observed,
             "live_trades": list(LIVE_TRADE_STATES),
             "live_intents": list(LIVE_INTENT_STATES),
         }
@@ -193,6 +201,7 @@ class BookQuery:
 def _to_book(row: RowMapping) -> Book:
     return Book(
         open_trades=row["open_trades"],
+        open_directions=frozenset(row["open_directions"] or ()),
         working_orders=row["working_orders"],
         entries_today=row["entries_today"],
         next_sequence=row["next_sequence"],

@@ -14,7 +14,7 @@ from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
-from htbot.domain.trades import ExitRules
+from htbot.domain.trades import ExitRules, MomentumExit
 
 JsonObject = dict[str, Any]
 _PLAIN = frozenset({type(None), bool, int, float, str})
@@ -117,11 +117,12 @@ def rules_to_json(rules: ExitRules) -> JsonObject:
         "take_profit_fraction": _text(rules.take_profit_fraction),
         "stop_price": _text(rules.stop_price),
         "target_price": _text(rules.target_price),
+        "momentum": None if rules.momentum is None else plain(rules.momentum),
     }
 
 
 def rules_from_json(raw: JsonObject) -> ExitRules:
-    """The exit rules that were fixed at entry; older ones have no prices."""
+    """The exit rules that were fixed at entry; older ones have no prices and no momentum."""
     return ExitRules(
         profit_target_usd=_decimal(raw["profit_target_usd"]),
         stop_loss_usd=_decimal(raw["stop_loss_usd"]),
@@ -131,7 +132,14 @@ def rules_from_json(raw: JsonObject) -> ExitRules:
         take_profit_fraction=_decimal(raw["take_profit_fraction"]),
         stop_price=_decimal(raw.get("stop_price")),
         target_price=_decimal(raw.get("target_price")),
+        momentum=_momentum(raw.get("momentum")),
     )
+
+
+def _momentum(raw: JsonObject | None) -> MomentumExit | None:
+    if raw is None:
+        return None
+    return MomentumExit(Decimal(raw["multiple"]), Decimal(raw["wick_ratio"]), raw["bar_minutes"])
 
 
 def _text(amount: Decimal | None) -> str | None:

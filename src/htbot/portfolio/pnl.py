@@ -54,7 +54,7 @@ def open_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
 def maximum_loss_usd(trade: Trade) -> Decimal | None:
     """The most that a filled trade can lose: width less credit, or from the entry to the nearest stop.
 
-    A plain trade without a stop can lose its notional, and counts so when it is short, where no bound exists.
+    What was bought can lose what was paid. Without a stop a short sale counts so too, where no bound exists.
     """
     if trade.credit is None:
         return None

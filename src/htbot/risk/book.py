@@ -28,12 +28,12 @@ class UnsettledTrade:
 class Book:
     """State of (strategy, account) at `as_of`, read in the transaction that stores the decision.
 
-    `open_trades` counts trades that are opening, open or closing; `working_orders` and `orders_last_minute` count the
-    account's orders; `next_sequence` is one above the highest entry sequence of (strategy, account, session).
-    `spent_levels` holds (direction, level) of every signal of the session (RULINGS 2). Realised figures are net of the
-    commissions known so far and negative for losses. `open_maximum_loss_usd` is positive: what the account's open and
-    opening trades can still lose. `halted_by` is the text of the halt in force, None when there is none; `reconciled`
-    is False until books and broker agree.
+    `open_trades` counts trades that are opening, open or closing, `open_directions` are theirs; `working_orders`
+    and `orders_last_minute` count the account's orders; `next_sequence` is one above the highest entry sequence of
+    (strategy, account, session). `spent_levels` holds (direction, level) of every signal of the session (RULINGS
+    2). Realised figures are net of the commissions known so far and negative for losses. `open_maximum_loss_usd` is
+    positive: what the account's open and opening trades can still lose. `halted_by` is the text of the halt in
+    force, None when there is none; `reconciled` is False until books and broker agree.
 
     `sides` holds (contract id, +1 bought or -1 sold) of every leg of those trades, over all strategies of the account.
 
@@ -42,7 +42,7 @@ class Book:
     intents of the session, closes included; `recent_orders` are the strategy's entries of the last ten minutes, newest
     first;
     `signals_last_minute` counts what (strategy, account) signalled. `value_by_symbol_usd` is what those trades tie up:
-    verticals their maximum loss, shares their price; `unseen_value_usd` is the part of it that the broker's figures may
+    verticals their maximum loss, the rest its price; `unseen_value_usd` is the part of it that the broker's figures may
     not show yet: of entries that work or were filled within the last minute. `peak_equity_usd` is the highest equity
     on record, shifted by deposits and withdrawals, None before the first record. `sale_proceeds_usd` is what the sales
     of the last two weeks brought, by New York day. `unsettled_trades` are the account's of the last 15 months that were
@@ -50,6 +50,7 @@ class Book:
     """
 
     open_trades: int = 0
+    open_directions: frozenset[int] = frozenset()
     working_orders: int = 0
     entries_today: int = 0
     next_sequence: int = 1

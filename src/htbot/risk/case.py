@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from htbot.domain.accounts import AccountKind, kind_of
 from htbot.domain.decisions import RuleOutcome
-from htbot.domain.instruments import Underlying
+from htbot.domain.instruments import SecType, Underlying
 from htbot.domain.margin import WhatIf
-from htbot.domain.signals import PlainPlan, SpreadPlan
+from htbot.domain.signals import PlainPlan, SinglePlan, SpreadPlan
+from htbot.matching.fees import Plan, TradedLeg, commissions
 from htbot.portfolio.marks import Marks
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
@@ -44,19 +45,25 @@ class Case:
 
     @property
     def spread(self) -> SpreadPlan | None:
-        """The vertical that is proposed, None for a plain instrument."""
+        """The vertical that is proposed, None for anything else."""
         plan = self.proposal.plan
         return plan if isinstance(plan, SpreadPlan) else None
 
     @property
     def plain(self) -> PlainPlan | None:
-        """The stock or fund that is proposed, None for a vertical."""
+        """The stock or fund that is proposed, None for options."""
         plan = self.proposal.plan
         return plan if isinstance(plan, PlainPlan) else None
 
     @property
+    def single(self) -> SinglePlan | None:
+        """The option that is to be bought, None for anything else."""
+        plan = self.proposal.plan
+        return plan if isinstance(plan, SinglePlan) else None
+
+    @property
     def symbol_value_usd(self) -> Decimal:
-        """What open trades on this underlying tie up: verticals by their maximum loss, shares by their price."""
+        """What open trades on this underlying tie up: verticals by their maximum loss, the rest by its price."""
         return self.book.value_by_symbol_usd.get(self.proposal.signal.symbol, Decimal(0))
 
     @property
@@ -76,23 +83,36 @@ class Case:
     @property
     def maximum_loss_usd(self) -> Decimal | None:
         """What this trade can lose at the worst price that its order accepts."""
-        if self.plain is not None:
-            return self.plain.maximum_loss_usd
-        floor, plan = self.floor_credit, self.spread
-        if floor is None or plan is None:
-            return None
-        return (plan.width - floor) * plan.short_leg.multiplier * plan.quantity
+        plan = self.proposal.plan
+        if not isinstance(plan, SpreadPlan):
+            return plan.maximum_loss_usd
+        floor = self.floor_credit
+        return None if floor is None else (plan.width - floor) * plan.short_leg.multiplier * plan.quantity
 
     @property
     def value_usd(self) -> Decimal | None:
-        """What this trade ties up: a vertical its maximum loss, shares all that they cost."""
+        """What this trade ties up: options their maximum loss, shares all that they cost."""
         return self.maximum_loss_usd if self.plain is None else self.plain.notional_usd
 
     @property
     def claim_usd(self) -> Decimal | None:
-        """What is held against the broker's figures: this trade, and what others tie up that those may not show yet."""
+        """What is held against the broker's figures: this trade, and what others tie up that those may not show yet.
+
+        What is bought is paid with its commission.
+        """
         own = self.value_usd
-        return None if own is None else own + self.book.unseen_value_usd
+        return None if own is None else own + self._commission_usd + self.book.unseen_value_usd
+
+    @property
+    def _commission_usd(self) -> Decimal:
+        """Of buying one option, by IB's fixed plan; 0 for anything else, whose worst is far above it."""
+        plan = self.single
+        if plan is None or self.underlying is None:
+            return Decimal(0)
+        traded = TradedLeg(
+            SecType.OPTION, self.underlying.option_class, Decimal(plan.quantity), plan.natural, multiplier=100
+        )
+        return sum(commissions((traded,), Plan.FIXED), Decimal(0))
 
 
 def usd(amount: Decimal | None) -> str:

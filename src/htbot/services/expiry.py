@@ -68,7 +68,10 @@ def book_expiry(
     case = ExpiryCase(trade, (*rows.entry_fills, *rows.exit_fills), broker.holdings, broker.executions)
     ended = settle_expired(case, settlement, ref, as_of)
     if isinstance(ended, NeedsPerson):
-        text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
+        way_out = f"; when you know it: htbot settle {trade_id} --price PRICE" if ended.price_missing else ""
+        text = (
+            f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}{way_out}"
+        )
         tell_seldom(session, error_alert("expiry", text, as_of))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
@@ -78,7 +81,9 @@ def book_expiry(
 
 
 def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:
-    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": "expired at the broker"}
+    told = settlement.price is None
+    detail = "expired, at the prices of the broker's own trades" if told else "expired at the broker"
+    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": detail}
     IntentRepository(session).add_filled(intent, evidence, epoch)
     for fill in ended.fills:
         FillRepository(session).add(fill, intent.created_at)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.domain.orders import ExitReason
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.bid_bars import BidBars
 from htbot.execution.exits import ExitWatch, exit_decision
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.records import PnlSnapshot
@@ -47,8 +48,9 @@ class PnlMarker:
     def _look(self, transaction: Transaction, trade: Trade, snapshot: Snapshot, as_of: datetime) -> bool:
         """Mark one trade; True when this look has asked for its exit."""
         marks = mark_spread(trade.legs, snapshot.quotes, as_of)
-        # Only what is sure at one look: confirming over consecutive quotes is the guard's, which sees them all.
-        watch = replace(self._watches.get(trade.id, ExitWatch()), pending=None, since=None)
+        # Only what is sure at one look: confirming over consecutive quotes, and bars of bids, are the guard's, which
+        # sees them all.
+        watch = replace(self._watches.get(trade.id, ExitWatch()), pending=None, since=None, bids=BidBars())
         decision, watch = exit_decision(trade, marks, watch, as_of)
         self._watches[trade.id] = watch
         self._snapshot(transaction, trade, marks, watch)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from htbot.services.option_instances import SYMBOL
-from htbot.strategies.registry import Entry, create, schema
+from htbot.strategies.registry import Entry, schema
 
 
 def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[dict[str, object]]:
@@ -14,11 +14,8 @@ def types_in(catalogue: Mapping[str, Entry], name: str | None = None) -> list[di
 
     Raises:
         NotFound: no strategy has this name.
-        CallerMistake: nothing has orders for what it trades.
     """
-    if name is not None and (entry := catalogue.get(name)) is not None and entry.single:
-        create(name)
-    names = sorted(key for key, entry in catalogue.items() if not entry.single) if name is None else [name]
+    names = sorted(catalogue) if name is None else [name]
     return [type_described(one, catalogue) for one in names]
 
 

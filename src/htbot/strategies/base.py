@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol, TypeVar
+from datetime import date, datetime
+from typing import Protocol, TypeVar, runtime_checkable
 
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import Session
-from htbot.domain.signals import Direction, Signal
+from htbot.domain.signals import Direction, Signal, SinglePlan
 from htbot.domain.trades import ExitRules
-from htbot.domain.verticals import WantedVertical
+from htbot.domain.verticals import SingleRequest, WantedOptions
 from htbot.domain.windows import TradingHours, TradingWindow
 
 
@@ -54,6 +54,7 @@ class Look:
     `closed` are this session's bars that were complete when `bar` began (for the open bar: all of them), oldest first.
     `high` and `low` are the extremes of `bar` that were watched, None when none was: a wick from before a restart does
     not count (RULINGS 2). `closing` tells a bar that has just closed from the open one. `spot` is the last price.
+    `offers` are the options that it could buy now by direction, each with its price or why there is none.
     """
 
     as_of: datetime
@@ -66,6 +67,7 @@ class Look:
     spot: float | None
     closed: tuple[Bar, ...]
     standing: Standing
+    offers: Mapping[Direction, SinglePlan | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,22 @@ class Strategy(Protocol[State]):
         """Whether to enter now, and if not, why not."""
         ...
 
-    def vertical(self, signal: Signal) -> WantedVertical:
-        """The spread that a signal calls for."""
+    def wanted(self, signal: Signal) -> WantedOptions:
+        """The spread or the option that a signal calls for."""
         ...
 
     def exit_rules(self, window: TradingWindow) -> ExitRules:
         """When a trade opened in this window must be closed."""
+        ...
+
+
+@runtime_checkable
+class BuysOptions(Protocol):
+    """A strategy that decides on what options cost, and so has to see their prices before it does.
+
+    It may hold one option for each direction at once.
+    """
+
+    def offers(self, day: date) -> tuple[SingleRequest, ...]:
+        """What it could buy in a session, one for each direction."""
         ...

@@ -41,16 +41,6 @@ class Entry:
         return issubclass(self.strategy, BarStrategy)
 
     @property
-    def spread(self) -> bool:
-        """True for a strategy that sells spreads: the stack runs it, also as instances."""
-        return not (self.plain or self.single)
-
-    @property
-    def single(self) -> bool:
-        """True for a strategy that buys single options: it has no spread, and no live path."""
-        return issubclass(self.strategy, StrangleMomentum)
-
-    @property
     def about(self) -> About:
         """What it says to people; of a file that says nothing the first line."""
         text = sys.modules[self.strategy.__module__].__doc__ or inspect.getdoc(self.strategy) or ""
@@ -74,14 +64,12 @@ def create(name: str, values: Mapping[str, object] | None = None, *, instance: s
 
     Raises:
         NotFound: no strategy has this name.
-        CallerMistake: the strategy trades plain instruments, or buys single options.
+        CallerMistake: the strategy trades plain instruments.
         ConfigurationError: a value has an unknown name or does not fit.
     """
     entry = _entry(name, STRATEGIES)
     if entry.plain:
         raise CallerMistake(f"{name} trades plain instruments, not options: htbot backtest {name}")
-    if entry.single:
-        raise CallerMistake(f"{name} buys single options, which the engine has no orders for: htbot backtest {name}")
     strategy: Strategy[Any] = entry.strategy(entry.config.from_mapping(values or {}), instance)
     return strategy
 

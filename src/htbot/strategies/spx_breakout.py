@@ -237,7 +237,7 @@ class SpxBreakout:
 
     # --- the trade -------------------------------------------------------------------------------------------------
 
-    def vertical(self, signal: Signal) -> VerticalRequest:
+    def wanted(self, signal: Signal) -> VerticalRequest:
         """Second strike out of the money sold, tenth bought, same-day expiry, never the next day's."""
         config = self.config
         step = config.underlying.strike_step

@@ -206,7 +206,7 @@ class VerticalSpread:
             return f"history is short: {sessions:.0f} of {needed} daily closes"
         return f"no trend: both means are {measures.indicators['sma_long']:.2f}"
 
-    def vertical(self, signal: Signal) -> DeltaVertical:
+    def wanted(self, signal: Signal) -> DeltaVertical:
         """Strikes by delta on the options of the day."""
         config = self.config
         reach = config.strikes_out * config.underlying.strike_step

@@ -173,7 +173,7 @@ def test_the_scheduler_from_the_command_line(shell: Shell) -> None:
         ("add fast --type ma_crossover --symbol SPY --set long_window", 4, "write name=value"),
         ("enable fsat", 2, "did you mean fast?"),
         ("set fast long_window=1", 4, "long_window=1 is out of range: 2 to 1000"),
-        ("types strangle_momentum", 1, "buys single options"),
+        ("add a --type strangle_momentum --symbol SPY --set call_indx=3", 4, "did you mean call_index?"),
     ],
 )
 def test_a_mistake_about_strategies_is_one_line(shell: Shell, line: str, code: int, words: str) -> None:

@@ -59,7 +59,7 @@ def test_every_change_is_an_act(watch: Watch) -> None:
 MISTAKES: list[tuple[NewStrategy, type[HtbotError], str]] = [
     (NewStrategy("a b", "ma_crossover", "SPY"), CallerMistake, "name 'a b'"),
     (NewStrategy("a", "ma_crosover", "SPY"), NotFound, "did you mean ma_crossover"),
-    (NewStrategy("a", "strangle_momentum", "SPX"), CallerMistake, "buys single options"),
+    (NewStrategy("a", "strangle_momentum", "SPX", {"call_indx": 3}), ConfigurationError, "did you mean call_index"),
     (NewStrategy("a", "vertical_spread", "IBM"), ConfigurationError, "symbol=IBM"),
     (NewStrategy("a", "vertical_spread", "SPY", {"symbol": "QQQ"}), CallerMistake, "symbol=QQQ is no setting"),
     (NewStrategy("a", "vertical_spread", "SPY", {"short_delt": 0.2}), ConfigurationError, "did you mean short_delta"),
@@ -139,14 +139,11 @@ def test_an_instance_that_may_trade_begins_anew_and_the_change_is_audited(watch:
 def test_types_are_those_that_there_are_orders_for() -> None:
     names = [one["name"] for one in types_in(STRATEGIES)]
     assert names == sorted(names)
-    assert {"ma_crossover", "spx_breakout", "vertical_spread"} <= set(names)
-    assert "strangle_momentum" not in names
+    assert {"ma_crossover", "spx_breakout", "strangle_momentum", "vertical_spread"} <= set(names)
     (one,) = types_in(STRATEGIES, "vertical_spread")
     settings = one["settings"]
     assert isinstance(settings, list)
     assert "symbol" not in [setting["name"] for setting in settings]
-    with pytest.raises(CallerMistake, match="buys single options"):
-        types_in(STRATEGIES, "strangle_momentum")
     with pytest.raises(NotFound, match="did you mean momentum"):
         types_in(STRATEGIES, "momentun")
 

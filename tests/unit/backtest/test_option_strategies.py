@@ -16,6 +16,7 @@ from htbot.strategies.registry import STRATEGIES, create
 
 QUICK: dict[str, dict[str, object]] = {
     "spx_breakout": {"rsi_window": 6, "ema_span": 9, "rsi_ema_bull": 50, "rsi_ema_bear": 50},
+    "strangle_momentum": {"call_index": 2, "put_index": 3, "max_premium": 40, "momentum_threshold": 1.1},
     "vertical_spread": {"symbol": "SPX", "sma_short": 2, "sma_long": 5},
 }
 BARS = walk(first=date(2024, 6, 24))
@@ -29,7 +30,8 @@ def run(name: str, bars: Bars) -> SpreadResult:
     strategy = create(name, QUICK[name])
     asked = request(world(bars), strategy=strategy)
     rules = strategy.exit_rules(trading_window(SESSION, strategy.hours))
-    limits = replace(asked.limits, profit_target_usd=rules.profit_target_usd, hours=strategy.hours)
+    target = rules.profit_target_usd or asked.limits.profit_target_usd
+    limits = replace(asked.limits, profit_target_usd=target, hours=strategy.hours)
     return run_spreads(replace(asked, limits=limits))
 
 
@@ -39,8 +41,7 @@ def whole() -> dict[str, SpreadResult]:
 
 
 def test_every_strategy_on_options_is_here() -> None:
-    """Those that buy single options have a run of their own: `test_strangle_run`."""
-    assert set(QUICK) == {name for name, entry in STRATEGIES.items() if not entry.plain and not entry.single}
+    assert set(QUICK) == {name for name, entry in STRATEGIES.items() if not entry.plain}
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -18,7 +18,7 @@ from htbot.bootstrap.demo import DemoResult
 from htbot.bootstrap.paper import build_market
 from htbot.bootstrap.paper_options import options_of
 from htbot.bootstrap.parity import Backtested, ParityOptions, inputs_of, report, request_of, run, terms_of
-from htbot.domain.errors import ConfigurationError, NotFound
+from htbot.domain.errors import NotFound
 from htbot.settings import Settings, load_settings
 
 _FOUND = CALENDAR.on(DAY)
@@ -111,11 +111,6 @@ def test_the_inputs_name_what_was_set_for_the_day(played: DemoResult, tmp_path: 
 def test_a_strategy_that_is_not_there_is_refused_before_anything_starts() -> None:
     with pytest.raises(NotFound, match="did you mean spx_breakout"):
         run(ParityOptions(("spx_breakot",), DAY))
-
-
-def test_what_the_stack_does_not_run_is_refused_before_anything_starts() -> None:
-    with pytest.raises(ConfigurationError, match="strangle_momentum is not run by the stack"):
-        run(ParityOptions(("spx_breakout", "strangle_momentum"), DAY))
 
 
 def test_what_others_did_is_left_out(played: DemoResult) -> None:

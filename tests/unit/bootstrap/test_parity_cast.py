@@ -87,7 +87,6 @@ def test_what_cannot_be_traded_is_set_unless_it_was_given() -> None:
     ("names", "more", "error", "told"),
     [
         (("momentun",), {}, NotFound, "did you mean momentum"),
-        (("strangle_momentum",), {}, ConfigurationError, "strangle_momentum is not run by the stack"),
         (("momentum", "ma_crossover", "range_bound"), {"symbols": ("SPY", "QQQ")}, ConfigurationError, "give one for"),
         (("spx_breakout",), {"symbols": ("AAPL",)}, ConfigurationError, "spx_breakout trades SPX, SPY, QQQ"),
         (("momentum",), {"symbols": ("SPX",)}, ConfigurationError, "give momentum a stock or fund"),

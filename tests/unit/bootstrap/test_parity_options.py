@@ -43,7 +43,7 @@ def test_it_plays_alone_and_strategy_1_is_kept_quiet() -> None:
     [
         (["vertical_spread"], ["IBM"], {}, "--symbol IBM: vertical_spread trades SPX, SPY, QQQ"),
         (["vertical_spread"], ["SPY"], {"sma_shor": "5"}, "sma_shor"),
-        (["strangle_momentum"], ["SPX"], {}, "is not run by the stack"),
+        (["strangle_momentum"], ["SPX"], {"call_indx": "5"}, "call_indx"),
         (["momentum"], ["SPX"], {}, "an index is not traded itself"),
     ],
 )
@@ -61,7 +61,7 @@ def test_its_backtest_is_asked_what_the_instance_was_run_with() -> None:
     assert session is not None
     market, first = world(walk(), symbol="SPY"), session.opens - timedelta(days=2)
     settings = {"sma_short": 1, "sma_long": 2}
-    seat = SeatRecord("vs", "vertical_spread", "DU2", "SPY", 5, settings, "c0ffee", first, None)
+    seat = SeatRecord("vs", "vertical_spread", "DU2", "SPY", 5, settings, "c0ffee", None, None, first)
     assert seat.on_options
     read = load_settings(Path("/nowhere"), {"HTBOT_ENV_FILE": os.devnull})
     empty = DayRows([], [], [], [], [], [])

@@ -129,20 +129,16 @@ def test_limits_that_are_given_reach_gate_and_breaker(settings: Settings) -> Non
         with_limits(limits, BreakerLimits(), {"entries_per_day": "0.5"})
 
 
-def test_single_options_have_a_run_of_their_own(settings: Settings, data: Path) -> None:
+def test_bought_options_have_the_run_and_the_gate_of_spreads(settings: Settings, data: Path) -> None:
     entry = STRATEGIES["strangle_momentum"]
     options = options_for("SPX", (data,), start=DAY, settings={"max_premium": "5"}, limits={"risk_per_day_usd": "900"})
     result = backtest_options(entry, options, settings)
     assert result.curve.days == (DAY,)
     assert result.trades
-    assert "USD 900 paid a day" in result.assumptions["limits"]
+    assert "USD 900 at risk a day" in result.assumptions["limits"]
     assert (result.engine, result.why_not) == ("events", "options")
-    for changes, told in (
-        ({"limits": {"leverage": "2"}}, "unknown limit leverage: long options know risk_per_day_usd"),
-        ({"fill": "close"}, "--fill close: an option has quotes"),
-    ):
-        with pytest.raises(ConfigurationError, match=told):
-            backtest_options(entry, replace(options, **changes), settings)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="--fill close"):
+        backtest_options(entry, replace(options, fill="close"), settings)
 
 
 def test_days_without_a_session_are_passed_over(settings: Settings, data: Path) -> None:

@@ -176,7 +176,6 @@ def test_flags_are_read_as_people_write_them(text: object, flag: bool) -> None:
 
 def test_what_trades_options_is_known_without_loading_it() -> None:
     assert {name for name, entry in STRATEGIES.items() if not entry.plain} == ON_OPTIONS
-    assert {name for name, entry in STRATEGIES.items() if entry.spread} == {"spx_breakout", "vertical_spread"}
 
 
 def test_a_strategy_on_options_may_have_a_name_of_its_own() -> None:

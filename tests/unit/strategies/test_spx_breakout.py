@@ -220,10 +220,10 @@ def signal(direction: Direction, symbol: str = "SPX") -> Signal:
 
 
 def test_what_is_sold() -> None:
-    request = SpxBreakout(BreakoutConfig()).vertical(signal(Direction.BULL))
+    request = SpxBreakout(BreakoutConfig()).wanted(signal(Direction.BULL))
     assert (request.right, request.expiry, request.quantity) == (Right.PUT, SESSION.day, 1)
     assert (request.short_index, request.long_index, request.width, request.strike_range) == (1, 9, 40, 150)
-    spy = SpxBreakout(BreakoutConfig(symbol="SPY")).vertical(signal(Direction.BEAR, "SPY"))
+    spy = SpxBreakout(BreakoutConfig(symbol="SPY")).wanted(signal(Direction.BEAR, "SPY"))
     assert (spy.right, spy.width, spy.strike_range) == (Right.CALL, 8, 30)
 
 

@@ -102,7 +102,7 @@ def test_no_more_closes_are_kept_than_are_needed() -> None:
 
 def test_the_spread_that_is_asked_for() -> None:
     signal = Signal("vertical_spread", "DU1", "QQQ", DAY, OPENS, Direction.BULL, 1.0, 470.0, 1, "")
-    wanted = VerticalSpread(VerticalSpreadConfig()).vertical(signal)
+    wanted = VerticalSpread(VerticalSpreadConfig()).wanted(signal)
     assert (wanted.short_delta, wanted.long_delta, wanted.right, wanted.expiry) == (0.30, 0.15, Right.PUT, DAY)
     assert wanted.strike_range == 21
 

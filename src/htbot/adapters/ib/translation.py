@@ -109,6 +109,11 @@ class Leg(Protocol):
         """Units per combination, negative when sold."""
         ...
 
+    @property
+    def option(self) -> bool:
+        """An option, or a stock or fund."""
+        ...
+
 
 class Combination(Protocol):
     """An intent, or a question about one. `action` is that of our books: a short sale is bought there."""
@@ -144,11 +149,12 @@ def bag_contract(intent: Combination) -> ib.Contract:
 
 
 def order_contract(intent: Combination) -> ib.Contract:
-    """What an intent trades: its combination, or the stock or fund of its one leg."""
+    """What an intent trades: its combination, or the option, stock or fund of its one leg."""
     if len(intent.legs) > 1:
         return bag_contract(intent)
-    con_id = intent.legs[0].con_id
-    return ib.Contract(conId=con_id, symbol=intent.symbol, secType="STK", exchange="SMART", currency="USD")
+    leg = intent.legs[0]
+    kind = "OPT" if leg.option else "STK"
+    return ib.Contract(conId=leg.con_id, symbol=intent.symbol, secType=kind, exchange="SMART", currency="USD")
 
 
 def intent_order(intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> ib.Order:
@@ -175,7 +181,7 @@ def intent_order(intent: OrderIntent, order_id: int, limit: Decimal, quantity: i
 
 
 def _order(intent: Combination, quantity: int, limit: Decimal) -> ib.Order:
-    """A limit order; one of a single leg has the side and the price of its stock, whatever our books call them."""
+    """A limit order; one of a single leg has the side and the price of its contract, whatever our books call them."""
     if len(intent.legs) > 1:
         return ib.LimitOrder(intent.action.value, quantity, float(limit))
     ratio = intent.legs[0].ratio

@@ -88,8 +88,8 @@ def metrics(
 
 @router.get("/api/backtesting/strategies", summary="What can be played over history, with its settings")
 def strategies(parts: Parts) -> list[TypeView]:
-    """Those of `GET /api/strategies`, and the one that is played in backtests only."""
-    return parts.strategy_reads.played()
+    """Those of `GET /api/strategies`."""
+    return parts.strategy_reads.types()
 
 
 @router.get("/api/backtesting/files", summary="Data files that a backtest can run over")

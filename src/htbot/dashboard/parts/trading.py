@@ -67,17 +67,18 @@ def contract(symbol: str, expiry: date | None, at: Decimal | None, letter: str |
 
 
 def trade_name(trade: OpenTradeView | TradeView) -> str:
-    """SPX bull put 5395/5355, 1 lot; SPY long, 100 shares."""
+    """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares."""
     strikes = "/".join(strike(leg.strike) for leg in trade.legs if leg.strike is not None)
     if not strikes:
         return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {trade.quantity} shares"
-    side = "bull" if trade.direction > 0 else "bear"
-    kind = right(trade.legs[0].right) if trade.legs else ""
-    return f"{trade.symbol} {side} {kind} {strikes}, {trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+    kind, lots = right(trade.legs[0].right), f"{trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+    if len(trade.legs) == 1:
+        return f"{trade.symbol} {strikes} {kind}, {lots}"
+    return f"{trade.symbol} {'bull' if trade.direction > 0 else 'bear'} {kind} {strikes}, {lots}"
 
 
 def entry_price(trade: OpenTradeView) -> Markup:
-    """The credit of a spread, the price of shares; and the mark."""
+    """The credit of a spread, the price of what has one leg; and the mark."""
     note = f"mark {price(trade.mark)}"
     if trade.width is not None:
         return fact("Credit", price(trade.credit), note)

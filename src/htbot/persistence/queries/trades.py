@@ -55,8 +55,8 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
         .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
         .limit(chosen.limit)
     )
-    if chosen.account is not None:
-        query = query.where(TradeRow.account == chosen.account)
+    if chosen.accounts:
+        query = query.where(TradeRow.account.in_(chosen.accounts))
     if symbol is not None:
         query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
@@ -191,7 +191,7 @@ def maximum_loss(row: TradeRow) -> Decimal | None:
 
 
 def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:
-    """Credit and debit are those of spreads; the prices of shares stand with their leg (INTERFACE)."""
+    """Credit and debit are those of spreads; the price of what has one leg stands with it (INTERFACE)."""
     return None if row.width is None else amount
 
 

@@ -1,4 +1,4 @@
-"""Trades: one live trade per strategy and account."""
+"""Trades: one live trade per strategy and account, of bought options one for each direction."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TradeRepository(Repository):
     """Trades from decision to net P&L."""
 
     def add(self, trade: Trade) -> bool:
-        """Store a trade; False when its id is there or its strategy has a live trade in this account."""
+        """Store a trade; False when its id is there or its strategy has its live trade in this account."""
         values = {"id": trade.id, **_fixed(trade), **_moving(trade)}
         return self._count(insert(TradeRow).values(values).on_conflict_do_nothing()) == 1
 

@@ -14,9 +14,15 @@ from htbot.persistence.columns import words
 from htbot.persistence.rows.base import Base, Json, JsonList, SmallInt
 from htbot.persistence.states import LIVE_TRADE_STATES, sql_words
 
+_LIVE = f"state IN ({sql_words(LIVE_TRADE_STATES)})"
+_BOUGHT_OPTION = "(width IS NULL AND legs #>> '{0,expiry}' IS NOT NULL)"
+
 
 class TradeRow(Base):
-    """One trade from entry to exit; a strategy has one live trade per account. `width` is that of a vertical."""
+    """One trade from entry to exit. `width` is that of a vertical.
+
+    A strategy has one live trade per account, and one for each direction of options that it has bought.
+    """
 
     __tablename__ = "trades"
     __table_args__ = (
@@ -25,7 +31,15 @@ class TradeRow(Base):
             "strategy",
             "account",
             unique=True,
-            postgresql_where=text(f"state IN ({sql_words(LIVE_TRADE_STATES)})"),
+            postgresql_where=text(f"{_LIVE} AND NOT {_BOUGHT_OPTION}"),
+        ),
+        Index(
+            "uq_trades_live_bought",
+            "strategy",
+            "account",
+            "direction",
+            unique=True,
+            postgresql_where=text(f"{_LIVE} AND {_BOUGHT_OPTION}"),
         ),
         Index("ix_trades_session_account", "session", "account"),
         CheckConstraint("direction IN (1, -1)", name="direction"),

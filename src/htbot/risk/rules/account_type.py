@@ -17,7 +17,7 @@ def check(case: Case) -> RuleOutcome:
     needs = "spreads of options that deliver shares need a margin account"
     if case.plain is not None:
         needs = "a short sale needs a margin account"
-    bought = case.plain is not None and case.plain.leg.ratio > 0
+    bought = case.single is not None or (case.plain is not None and case.plain.leg.ratio > 0)
     if bought or (case.plain is None and case.underlying is not None and case.underlying.cash_settled):
         return Verdict("account_type", "any").passed(value)
     verdict = Verdict("account_type", AccountKind.MARGIN.value)

@@ -10,7 +10,7 @@ def check(case: Case) -> RuleOutcome:
     """American, physically settled options: 100 x quantity shares at the short strike stay within buying power."""
     plan = case.spread
     if plan is None:
-        return Verdict("delivery", "options only").passed("none")
+        return Verdict("delivery", "sold options only").passed("none")
     if case.underlying is not None and case.underlying.cash_settled:
         return Verdict("delivery", "cash settled").passed("none")
     power = case.proposal.snapshot.buying_power

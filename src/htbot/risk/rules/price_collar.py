@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from htbot.domain.decisions import RuleOutcome
-from htbot.domain.signals import PlainPlan
+from htbot.domain.signals import PlainPlan, SinglePlan
 from htbot.risk.case import UNKNOWN, Case, Verdict
 
 
@@ -13,11 +13,13 @@ def check(case: Case) -> RuleOutcome:
     """The first limit lies within the collar around the mid, and the credit is one that a vertical can have.
 
     The collar is the larger of a share of the mid and a number of ticks. A vertical is never worth more than its width,
-    so a credit of the width or more is a wrong quote.
+    so a credit of the width or more is a wrong quote. What is bought is held to the collar at its last limit.
     """
     plan, limits, mid = case.proposal.plan, case.limits, case.marks.mid_credit
     if isinstance(plan, PlainPlan):
         return _about_the_last_trade(case, plan)
+    if isinstance(plan, SinglePlan):
+        return _about_the_mid(case, plan)
     if mid is None:
         return Verdict("price_collar", UNKNOWN).refused(plan.mid_credit, "the mid is unknown")
     allowed = max(limits.price_collar_fraction * abs(mid), limits.price_collar_ticks * plan.tick)
@@ -28,6 +30,19 @@ def check(case: Case) -> RuleOutcome:
         abs(plan.mid_credit - mid) <= allowed,
         plan.mid_credit,
         f"a limit of {plan.mid_credit} is more than {allowed:.2f} from the mid of {mid:.2f}",
+    )
+
+
+def _about_the_mid(case: Case, plan: SinglePlan) -> RuleOutcome:
+    """One option is bought for no more than the collar above its mid, or its quote's own half width."""
+    limits, mark = case.limits, case.marks.legs[0]
+    if mark.mid is None or mark.ask is None:
+        return Verdict("price_collar", UNKNOWN).refused(plan.natural, "the mid is unknown")
+    allowed = max(limits.price_collar_fraction * mark.mid, limits.price_collar_ticks * plan.tick)
+    return Verdict("price_collar", f"{mark.mid:.2f} +/- {allowed:.2f}").when(
+        abs(plan.natural - mark.mid) <= allowed,
+        plan.natural,
+        f"a limit of {plan.natural} is more than {allowed:.2f} from the mid of {mark.mid:.2f}",
     )
 
 

@@ -1,16 +1,19 @@
-"""The spread is the vertical that its direction calls for (RULINGS 21)."""
+"""The spread, the option or the shares are what their direction calls for (RULINGS 21)."""
 
 from __future__ import annotations
 
 from htbot.domain.decisions import RuleOutcome
 from htbot.domain.instruments import Right
-from htbot.domain.signals import Direction
+from htbot.domain.signals import Direction, SinglePlan
+from htbot.domain.verticals import bought_right
 from htbot.risk.case import Case, Verdict
 
 
 def check(case: Case) -> RuleOutcome:
     """One leg bought and one sold, same expiry and right, short strike nearer the money, width as stated."""
     signal, plan = case.proposal.signal, case.spread
+    if case.single is not None:
+        return _option(case, case.single)
     if plan is None:
         return _side(case)
     right = Right.PUT if signal.direction is Direction.BULL else Right.CALL
@@ -23,6 +26,17 @@ def check(case: Case) -> RuleOutcome:
         return verdict.refused(value, "expiry or right of a leg is not what the signal calls for")
     distance = (plan.short_leg.strike - plan.long_leg.strike) * int(signal.direction)
     return verdict.when(distance == plan.width > 0, value, f"the strikes are {distance} apart, not {plan.width}")
+
+
+def _option(case: Case, plan: SinglePlan) -> RuleOutcome:
+    """A call is bought on a bullish signal, a put on a bearish one, of the session's own expiry."""
+    signal, leg = case.proposal.signal, plan.leg
+    right = bought_right(signal.direction)
+    wanted, value = (
+        f"{one:+d} {day} {kind.value}"
+        for one, day, kind in ((1, signal.session, right), (leg.ratio, leg.expiry, leg.right))
+    )
+    return Verdict("spread_shape", wanted).when(wanted == value, value, f"the signal calls for {wanted}, not {value}")
 
 
 def _side(case: Case) -> RuleOutcome:
