@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.alerts.message import summary_of
 from htbot.dashboard.controls import button
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, join, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, whole, words
@@ -89,7 +90,9 @@ def told(screen: Screen, alert: AlertView) -> Markup:
         alert.subject.removeprefix("HTBot Alert: "),
         tag("span", f"{told_at(screen, alert)}, {delivery(alert)}", cls="note"),
     )
-    return join(head, tag("details", tag("summary", "Show the text"), tag("pre", alert.text, tabindex="0")))
+    summary = summary_of(alert.text)
+    whole_text = tag("details", tag("summary", "Show the text"), tag("pre", alert.text, tabindex="0"))
+    return join(head, tag("p", summary) if summary else None, whole_text)
 
 
 def told_at(screen: Screen, alert: AlertView) -> str:
