@@ -24,7 +24,7 @@ NEAR = {"call_index": 2, "put_index": 3, "max_premium": Decimal(40), "momentum_t
 def run(bars: Bars, first: date = DAY, risk: str = "100000", **changes: Any) -> SpreadResult:
     strategy = StrangleMomentum(StrangleConfig(**{**NEAR, **changes}))
     limits = replace(limits_of("SPX"), max_risk_per_day_usd=Decimal(risk), hours=strategy.hours)
-    return run_spreads(replace(request(world(bars, first), first, strategy=strategy, limits=limits), last=DAY))
+    return run_spreads(request(world(bars, first), first, strategy=strategy, limits=limits, last=DAY))
 
 
 @pytest.fixture(scope="module")
