@@ -37,12 +37,14 @@ SETTINGS = {
     "allow_short": "true",
     "min_reward_risk": "0",
     "exit_proximity": "0",
+    "level_based.quantity": "8",  # ten are more than a position may be of an account's worth
     "level_based.proximity": "0.01",
     "level_based.min_strength": "0",
     "level_based.volume_ratio": "0.01",
     "ma_crossover.short_window": "1",
     "ma_crossover.long_window": "2",
     "ma_crossover.stop_loss_usd": "40",
+    "momentum.max_entries_per_day": "1",  # the gate refuses the second
     "momentum.min_conditions": "1",
     "momentum.min_roc": "0.0005",
     "momentum.rsi_from": "51",

@@ -156,11 +156,11 @@ class TcpWorld:
 
 
 @asynccontextmanager
-async def tcp_world(file: Path) -> AsyncIterator[TcpWorld]:
+async def tcp_world(file: Path, accounts: tuple[str, ...] = ()) -> AsyncIterator[TcpWorld]:
     """A gateway that keeps its book in `file`, served on a free port, and a session that is connected to it."""
     market = HandMarket()
     market.quotes |= QUOTES
-    gateway = Gateway(market, Store(file), GatewayConfig(latency_s=0.0))
+    gateway = Gateway(market, Store(file), GatewayConfig(accounts=accounts, latency_s=0.0))
     pace = PacedTime(gateway, 1.0, HandClock(gateway.now))
     async with serving(gateway, pace, "127.0.0.1", 0) as port:
         world = TcpWorld(gateway, market, pace, port)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -18,6 +17,7 @@ from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.halts import HaltWatch
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.upkeep import UpkeepPlan
@@ -194,12 +194,18 @@ class World:
 class Running:
     """One desk process, driven by hand."""
 
-    def __init__(self, world: World, clock: DeskClock, thread: type[MortalThread] = MortalThread) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: DeskClock,
+        thread: type[MortalThread] = MortalThread,
+        journal: type[Journal] = Journal,
+    ) -> None:
         self.world = world
-        inbox: asyncio.Queue[object] = asyncio.Queue()
-        self.session = FakeSession(world.broker, CLIENT, inbox.put_nowait)
+        inbox = Inbox()
+        self.session = FakeSession(world.broker, CLIENT, inbox.tell)
         self.live = LiveRecorder()
-        self.journal = Journal(world.journal_file)
+        self.journal = journal(world.journal_file)
         orders = thread("orders", world.database)
         market = thread("market", world.database)
         world.threads += [orders, market]

@@ -59,3 +59,20 @@ def opened_trade(database: Database) -> Trade:
         )
         AlertRepository(session).add(record.alert(params={"trade_id": trade.id}))
     return trade
+
+
+def opened_elsewhere(database: Database, account: str) -> Trade:
+    """The same spread is held in another account by another strategy."""
+    trade = record.trade(9, id=f"another-{account}-9", strategy="another", account=account)
+    told = Account(account, account, record.WORLD, "paper", record.NOON, Decimal(50_000), None, None)
+    held = [
+        Position(account, leg.con_id, "SPX", leg.expiry, leg.strike, leg.right, 100, leg.ratio, Decimal(2))
+        for leg in trade.legs
+    ]
+    with database.transaction() as session:
+        AccountRepository(session).upsert(told)
+        RiskDecisionRepository(session).add(record.approval(9), None)
+        TradeRepository(session).add(trade)
+        PositionRepository(session).put(held, record.at(2))
+        AlertRepository(session).add(record.alert(account=account, dedup_key=f"alert of {account}"))
+    return trade

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _FACTS = (
     "intents", "intents_under_faults", "faults", "broker_orders", "not_placed",
-    "duplicates", "lost_closes", "unknown", "ledger_equals_broker",
+    "share_trades", "protective_orders", "protective_met",
+    "duplicates", "lost_closes", "unknown", "orphans", "ledger_equals_broker",
     "recovery_p50_s", "recovery_p99_s", "longest_broken_s", "doubts", "doubt_p50_s", "doubt_p99_s", "seed", "wall_s",
 )  # fmt: skip
 _WIDE, _MOST = 110, 20

@@ -16,7 +16,7 @@ from htbot.domain.signals import TREND_WORDS
 
 if TYPE_CHECKING:
     from htbot.persistence.queries.selection import Selection
-    from htbot.persistence.queries.shapes import LegView, OpenTradeView, SignalView, TradeLegView
+    from htbot.persistence.queries.shapes import HaltView, LegView, OpenTradeView, SignalView, TradeLegView
     from htbot.services.status_view import StatusView
 
 
@@ -42,6 +42,10 @@ def status(as_json: Json = False) -> None:
         _print_status(found)
 
 
+def _halt_words(halt: HaltView) -> str:
+    return f"{halt.source}: {halt.reason}" + (f" (account {halt.account})" if halt.account else "")
+
+
 def _print_status(found: StatusView) -> None:
     print_facts(
         [
@@ -51,8 +55,8 @@ def _print_status(found: StatusView) -> None:
             ("Connection", found.connection),
             ("Trading", _trading_words(found)),
             ("Scheduler", words_of(found.scheduler)),
-            ("Account", f"{plain(found.account)} in world {plain(found.world)}"),
-            ("Halt", "; ".join(f"{halt.source}: {halt.reason}" for halt in found.halt or []) or "none"),
+            ("Account", f"{', '.join(found.accounts) or plain(found.account)} in world {plain(found.world)}"),
+            ("Halt", "; ".join(_halt_words(halt) for halt in found.halt or []) or "none"),
             ("Degraded", "; ".join(found.degraded) or "none"),
         ]
     )
@@ -74,10 +78,10 @@ def _print_status(found: StatusView) -> None:
         _print_open_trade(trade)
     print()
     _print_instances(found)
-    columns = ("task", "last run", "age s", "state", "error")
+    columns = ("task", "last run, host time", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
-    recent = ((event.ts, event.severity, event.subject, event.summary) for event in found.recent)
-    print_table("Recent events", ("at", "severity", "subject", "what"), recent)
+    recent = ((event.ts, event.clock, event.severity, event.subject, event.summary) for event in found.recent)
+    print_table("Recent events", ("at", "clock", "severity", "subject", "what"), recent)
 
 
 def _print_instances(found: StatusView) -> None:
@@ -245,10 +249,10 @@ def risk(account: Account = None, as_json: Json = False) -> None:
     )
 
 
-def account(as_json: Json = False) -> None:
-    """The traded account as the broker told it."""
+def account(account: Account = None, as_json: Json = False) -> None:
+    """The traded account as the broker told it, or the one that is named."""
     with people() as opened:
-        found = opened.queries.account()
+        found = opened.queries.account(account)
     if as_json:
         print_json(found)
         return
@@ -262,5 +266,5 @@ def alerts(account: Account = None, day: Day = None, limit: Limit = 50, as_json:
     if as_json:
         print_json(found)
         return
-    names = ("ts", "severity", "subject", "state", "attempts", "error")
+    names = ("ts", "clock", "severity", "subject", "state", "attempts", "error")
     print_table("Alerts", names, ([getattr(alert, name) for name in names] for alert in found))

@@ -142,7 +142,8 @@ def _halt(screen: Screen, halt: HaltView) -> str:
     """One reason in force: what, who, since when, why."""
     by = f" by {halt.set_by}" if halt.set_by else ""
     since = f" since {screen.look.clock(halt.since)}" if halt.since else ""
-    return f"{halt.kind} ({halt.source}){by}{since}: {halt.reason or 'no reason given'}"
+    where = f" of {halt.account}" if halt.account else ""
+    return f"{halt.kind} ({halt.source}){where}{by}{since}: {halt.reason or 'no reason given'}"
 
 
 def _stale(screen: Screen) -> list[Markup]:

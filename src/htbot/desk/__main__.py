@@ -13,8 +13,9 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import uvloop
+
 from htbot.adapters.ib.session import IbAddress, IbSession
-from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.adapters.live import LiveWriter
 from htbot.bootstrap.desk import (
     DeskWorld,
@@ -28,6 +29,7 @@ from htbot.bootstrap.desk import (
     underlying_of,
 )
 from htbot.bootstrap.limits import breaker_limits, broker_silence, patience
+from htbot.desk import turns
 from htbot.desk.barrier import Barrier
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
@@ -35,6 +37,7 @@ from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.doorbell import Doorbell
 from htbot.desk.halts import PATIENCE_S, HaltParts, HaltWatch
 from htbot.desk.heartbeat import beat
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.line import Line
 from htbot.desk.pace import PacedPace, SteppedPace, run
@@ -60,9 +63,7 @@ gc.enable()
 EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
 # An orderly end stays well within the 30 s after which a supervisor may lose patience.
 WIND_DOWN_S = 20.0
-# How soon the event loop gets the interpreter back from a busy database thread. Python's own 5 ms each time would hold
-# up a close at every step on its way: 64 ms instead of 17 at 2,000 ticks a second on a busy host (bench_desk.py).
-SWITCH_EVERY_S = 0.0001
+_LOOK_AGAIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +123,7 @@ def desk_plan(settings: Settings) -> DeskPlan:
 def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
     """The desk for the broker and the clock of the settings."""
     stepped = world.mode is Mode.STEPPED
-    inbox: asyncio.Queue[SessionMessage] = asyncio.Queue()
+    inbox = Inbox()
     address = IbAddress(
         settings.ib.host, settings.ib.port, settings.ib.client_id, stepped=stepped, throttled=throttled(settings)
     )
@@ -138,7 +139,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
         DeskParts(
             plan=desk_plan(settings),
             clock=DeskClock(world.mode, world.speed),
-            session=IbSession(address, inbox.put_nowait),
+            session=IbSession(address, inbox.tell, turns.undisturbed),
             inbox=inbox,
             bulletin=Bulletin(parts.live, parts.orders_database),
             orders_database=parts.orders_database,
@@ -168,7 +169,8 @@ async def serve(settings: Settings) -> None:
     gc.freeze()  # what was made for good: a full collection need not look at it while a close is on its way
     requests = RequestDesk(desk, parts.live)
     line = Line(desk, settings.paths.run, settings.paths.kill_switch_file)
-    served, *beside = [asyncio.ensure_future(lane) for lane in (requests.serve(), beat(), line.serve())]
+    lanes = (requests.serve(), beat(), line.serve(), _keep_for_good(desk))
+    served, *beside = [asyncio.ensure_future(lane) for lane in lanes]
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)), desk)
     finally:
@@ -182,6 +184,13 @@ async def serve(settings: Settings) -> None:
         parts.journal.close()
         parts.orders_database.close()
         parts.market_database.close()
+
+
+async def _keep_for_good(desk: Desk) -> None:
+    """What taking over has made stays: a full collection of it takes 10 ms, in which nobody has the interpreter."""
+    while not desk.enabled:  # noqa: ASYNC110 - it is so at a look of a second
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    gc.freeze()
 
 
 async def _until_told(work: asyncio.Future[None], desk: Desk) -> None:
@@ -225,10 +234,11 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("desk", level=settings.paths.log_level)
-        sys.setswitchinterval(SWITCH_EVERY_S)
+        turns.begin()
         if settings.paths.failpoints is not None:
             arm(settings.paths.failpoints)
-        asyncio.run(serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except ConfigurationError as error:
         print(f"desk: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION

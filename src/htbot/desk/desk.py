@@ -18,6 +18,7 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
 from htbot.desk.halts import HaltWatch
+from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
@@ -46,7 +47,6 @@ from htbot.persistence.repositories import BarRepository, CommandRepository, Des
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
 from htbot.services.option_instances import ChainPlan
-from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
 # RULINGS 17: no entries above it.
@@ -78,7 +78,7 @@ class DeskParts:
     plan: DeskPlan
     clock: DeskClock
     session: IbSession
-    inbox: asyncio.Queue[SessionMessage]
+    inbox: Inbox
     bulletin: Bulletin
     orders_database: DatabaseThread
     market_database: DatabaseThread
@@ -210,7 +210,6 @@ class Desk:
         await self._store_bars(history, now)
         await self.follow_lines(now)
         await self.parts.halts.refresh(now)
-        await self.upkeep.end_expired(now)
         await self.reconcile(now, "start" if first else "reconnect")
         (self.upkeep.started if first else self.upkeep.reconnected)(now)
 
@@ -235,6 +234,7 @@ class Desk:
         if self._recovery is None:
             return False
         self.compare_due, outages = False, self._outages
+        await self.upkeep.end_expired(now)
         look = Look(cause, at_rest=self.reason is not None, patience=self.parts.plan.patience)
         agreed, why_not = await self.agreement.reached(self._recovery, self.orders, now, look)
         if not agreed:
@@ -317,7 +317,7 @@ class Desk:
 
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
-        self.ledger.post(lambda db: tell_seldom(db, alert))
+        self.upkeep.tell(alert)
 
     def order_ended(self) -> None:
         """Books and broker are compared after each order (spec 05 section 6)."""
@@ -356,10 +356,8 @@ class Desk:
             await self.trading.commands.run(now)
         self.orders.work(now)
         if waits:
-            if self.ledger.behind:
-                await self.ledger.write(
-                    lambda _db: None
-                )  # what the journal has promised comes before anything new (RULINGS 1)
+            if self.ledger.behind:  # what the journal has promised comes before anything new (RULINGS 1)
+                await self.ledger.write(lambda _db: None)
             await self.orders.pump()
 
     async def wind_down(self) -> None:

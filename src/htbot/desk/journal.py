@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from htbot.desk.turns import giving_way
 from htbot.domain.errors import HtbotError
 
 CLOSE, COMMAND, TAKEN = "close", "command", "taken"
-# How long the event loop stands still for one promise, and only when none is under way before it.
-AT_ONCE_S = 0.005
+# A disk that forces an entry within this time is quick: the event loop writes the next one itself.
+QUICK_S = 0.005
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _log = logging.getLogger(__name__)
 
@@ -52,8 +54,9 @@ class Promise:
 class Journal:
     """Append-only file of one desk, read once (`opened`) before anything is promised.
 
-    Its writes have a thread of their own: a slow disk does not stop the event loop. A quick one is waited for on the
-    spot, which spares a close two turns of the loop and the fight for the interpreter in between.
+    While the disk is quick the event loop writes by itself: to wake another thread costs a close more than the disk
+    does, most of all on a busy host. At the start, and from the first write that was slow or refused, writes have a
+    thread of their own until one of them is quick again: a slow disk does not stop the event loop twice.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,6 +66,7 @@ class Journal:
         self._number = 0
         self._promising = 0
         self._stood_still = False
+        self._quick = False
         self.opened = False
 
     def open(self) -> list[Entry]:
@@ -87,23 +91,39 @@ class Journal:
     def begin(self, kind: str, body: Mapping[str, Any]) -> Promise:
         """Begin to write one entry through to the disk.
 
-        The event loop stands still for it, but only for a moment, when no other write is under way, and once a turn.
+        The event loop does it itself on a disk that was quick the last time, and waits a moment for another one; only
+        when no other write is under way, and once a turn.
         """
         self._number += 1
         at_once, self._promising = self._promising == 0 and not self._stood_still, self._promising + 1
-        writing = self._executor.submit(self._append, _line(Entry(self._number, kind, body)), force=True)
-        promise = Promise(self._number, writing)
+        line = _line(Entry(self._number, kind, body))
         if at_once:
             self._stood_still = True
             asyncio.get_running_loop().call_soon(self._turned)
-            with suppress(TimeoutError):
-                writing.exception(AT_ONCE_S)
+        here = at_once and self._quick
+        writing = self._write_here(line) if here else self._executor.submit(self._append, line, force=True)
+        promise = Promise(self._number, writing)
+        if at_once:
+            with suppress(TimeoutError), giving_way():
+                writing.exception(QUICK_S)
         if writing.done():
             self._end(promise)
         return promise
 
     def _turned(self) -> None:
         self._stood_still = False
+
+    def _write_here(self, line: bytes) -> Future[None]:
+        """Write in the event loop, which wants the interpreter back as soon as the disk has it."""
+        written: Future[None] = Future()
+        try:
+            with giving_way():
+                self._append(line, force=True)
+        except JournalStuck as error:
+            written.set_exception(error)
+        else:
+            written.set_result(None)
+        return written
 
     def _end(self, promise: Promise) -> bool:
         self._promising -= 1
@@ -145,6 +165,7 @@ class Journal:
             self._descriptor = None
 
     def _append(self, line: bytes, *, force: bool) -> None:
+        began_s, self._quick = time.monotonic(), self._quick and not force
         try:
             if self._descriptor is None:
                 self._descriptor = self._descriptor_for_appending()
@@ -153,6 +174,7 @@ class Journal:
                 raise JournalStuck(f"{self._path}: the disk is full")
             if force:
                 os.fdatasync(self._descriptor)
+                self._quick = time.monotonic() - began_s <= QUICK_S
         except OSError as error:
             raise JournalStuck(f"{self._path}: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from redis import RedisError
@@ -126,21 +127,40 @@ class PacedPace:
         self._asked_s = 0.0
         self._unanswered_s: float | None = None
         self._reconciled_at: datetime | None = None
+        self._failed: Exception | None = None
 
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
-        self._unanswered_s = None
+        self._unanswered_s = self._failed = None
         for account in desk.accounts:
             await self._doorbell.hold(account)
-        await first(self._hear(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
+        await first(self._listen(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
+
+    async def _listen(self, desk: Desk) -> None:
+        """Hear, quotes as they come and everything else from the inbox."""
+        desk.parts.inbox.listener = partial(self._at_once, desk)
+        try:
+            await self._hear(desk)
+        finally:
+            desk.parts.inbox.listener = None
+
+    def _at_once(self, desk: Desk, message: QuoteMessage) -> None:
+        """Called by the session: what goes wrong here ends the hearing, not the session's own work."""
+        try:
+            self._take(desk, message)
+        except Exception as error:  # noqa: BLE001 - raised where messages are heard
+            self._failed = error
+            desk.parts.inbox.put_nowait(message)
 
     async def _hear(self, desk: Desk) -> None:
         looked_s = 0.0
         while True:
             message = await self._next(desk)
             while message is not None:
+                if self._failed is not None:
+                    raise self._failed
                 self._take(desk, message)
                 if desk.guard.leaving:
                     await asyncio.sleep(0)  # a close is on its way: it goes before the next message

@@ -147,9 +147,12 @@ class BrokerSession:
         at = told["broker_time"]
         return RoundTrip(told["asked"], told["round_trip_ms"], None if at is None else datetime.fromisoformat(at))
 
-    def account(self) -> BrokerAccount:
-        """What the broker tells of the traded account now. Raises as `DeskData.get` does."""
-        told = self._data.get("account")
+    def account(self, asked: str | None = None) -> BrokerAccount:
+        """What the broker tells now of an account that is traded, by default the main one.
+
+        Raises as `DeskData.get` does.
+        """
+        told = self._data.get("account", **({} if asked is None else {"account": asked}))
         amounts = {tag: Decimal(amount) for tag, amount in told["amounts"].items()}
         return BrokerAccount(told["account"], datetime.fromisoformat(told["as_of"]), amounts)
 

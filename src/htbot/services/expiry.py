@@ -72,7 +72,10 @@ def book_expiry(
     known = replace(settlement, unbid=_nobody_bid(session, trade, settlement.closed_at))
     ended = settle_expired(case, known, ref, as_of)
     if isinstance(ended, NeedsPerson):
-        text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
+        way_out = f"; when you know it: htbot settle {trade_id} --price PRICE" if ended.price_missing else ""
+        text = (
+            f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}{way_out}"
+        )
         tell_seldom(session, error_alert("expiry", text, as_of))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
@@ -91,8 +94,7 @@ def _nobody_bid(session: Session, trade: Trade, closed_at: datetime | None) -> b
 
 
 def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:
-    detail = "expired at the broker" + (", nobody bid for it" if settlement.price is None else "")
-    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": detail}
+    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": ended.how}
     IntentRepository(session).add_filled(intent, evidence, epoch)
     for fill in ended.fills:
         FillRepository(session).add(fill, intent.created_at)

@@ -25,7 +25,7 @@ from htbot.persistence.queries.shapes import AccountView, DayPnl, OpenPnl
 from htbot.persistence.queries.trades import days_pnl, sum_of
 from htbot.persistence.records import CashFlow, EquityDay
 from htbot.persistence.repositories import EquityRepository
-from htbot.services.queries import Queries, closed_of
+from htbot.services.queries import EVERY_ACCOUNT, Queries, closed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +144,18 @@ class Performance:
             found.append(SymbolPerformance(symbol, len(results), total))
         return sorted(found, key=lambda one: (one.net_profit is None, -(one.net_profit or ZERO), one.symbol))
 
-    def summary(self) -> PortfolioSummary:
-        """The traded account now."""
-        pnl = self._queries.pnl(Selection())
-        results = [trade.net_pnl for trade in self._closed(self._queries.account_meant())]
+    def summary(self, asked: str | None = None) -> PortfolioSummary:
+        """An account now, by default the one that is traded; `all` puts every one together, and names none."""
+        pnl = self._queries.pnl(Selection(account=asked))
+        results = [trade.net_pnl for trade in self._closed(self._queries.account_meant(asked))]
         known = [one for one in results if one is not None]
         try:
-            account = self._queries.account()
+            account = None if asked == EVERY_ACCOUNT else self._queries.account(asked)
         except NotFound:
             account = None
         return PortfolioSummary(
             account=account,
-            positions=len(self._queries.positions()),
+            positions=len(self._queries.positions(asked)),
             open=pnl.open,
             day=pnl.day,
             trades=len(results),

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from htbot.domain.errors import NotFound, Retryable
+from htbot.domain.errors import CallerMistake, NotFound, Retryable
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import plain_money
@@ -91,8 +91,8 @@ class Queries:
         """State of the whole system."""
         desk, host_now = self.desk(), self._sources.host_now()
         with self._sources.database.transaction() as session:
-            account = self.account_of(session, None, desk)
-            stored = stored_status(session, account, desk.market_time, host_now, self._sources.degraded())
+            traded = self.traded(session, desk)
+            stored = stored_status(session, traded, desk.market_time, host_now, self._sources.degraded())
         return status_of(self._sources.mode, desk, stored, self.with_file(stored.halts))
 
     def halts(self) -> list[HaltView]:
@@ -164,18 +164,29 @@ class Queries:
             chosen = self.account_of(session, account, desk)
             return risk_of(session, chosen, self._sources.breaker, desk.market_time or self._sources.host_now())
 
-    def account(self) -> AccountView:
-        """The account that is traded.
+    def account(self, asked: str | None = None) -> AccountView:
+        """An account, by default the main one that is traded.
 
         Raises:
-            NotFound: the broker has told of none yet.
+            NotFound: the broker has not told of it yet.
+            CallerMistake: every account was asked for.
         """
+        if asked == EVERY_ACCOUNT:
+            raise CallerMistake(f"account {EVERY_ACCOUNT}: name one, or none for the main one")
         with self._sources.database.transaction() as session:
-            wanted = self.account_of(session, None, self.desk())
+            wanted = self.account_of(session, asked, self.desk())
             found = [view for view in watch.accounts(session) if wanted in {None, view.account}]
         if not found:
-            raise NotFound("no account is known yet: the desk writes it down once it is connected")
+            named = "no account" if asked is None else f"no account {asked}"
+            raise NotFound(f"{named} is known yet: the desk writes it down once it is connected")
         return found[0]
+
+    def traded(self, session: Session, desk: DeskView) -> Selection:
+        """The accounts that the desk trades, the main one first; the one that is known while it has not said."""
+        if not desk.accounts:
+            return Selection(account=self.account_of(session, None, desk))
+        main, *more = desk.accounts
+        return Selection(account=main, more=tuple(more))
 
     def account_meant(self, asked: str | None = None) -> str | None:
         """The account asked for, else the one that is traded; None for every account, or while none is known."""

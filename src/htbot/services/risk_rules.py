@@ -15,6 +15,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from htbot.domain.decisions import RuleOutcome
+from htbot.domain.errors import NotFound
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, Signal, SpreadLeg, SpreadPlan
@@ -111,26 +112,28 @@ class RiskRules:
     def __init__(self, parts: RuleParts) -> None:
         self._parts = parts
 
-    def account_mode(self) -> AccountMode:
-        """What kind of account is traded, and under which rule on day trades.
+    def account_mode(self, account: str | None = None) -> AccountMode:
+        """What kind an account is, by default the main one, and under which rule on day trades.
 
         Raises:
             DeskAway: nobody tells its figures now.
+            NotFound: the desk does not trade it.
         """
-        return account_mode(self._standing())
+        return account_mode(self._standing(account))
 
-    def portfolio(self) -> PortfolioRisk:
-        """What the account carries.
+    def portfolio(self, account: str | None = None) -> PortfolioRisk:
+        """What an account carries, by default the main one.
 
         Raises:
             DeskAway: nobody tells its figures now.
+            NotFound: the desk does not trade it.
         """
-        return portfolio_risk(self._standing())
+        return portfolio_risk(self._standing(account))
 
-    def _standing(self) -> Case:
+    def _standing(self, account: str | None) -> Case:
         desk = look(self._parts.live, self._parts.host_now())
         with self._parts.database.transaction() as session:
-            case = self._case(session, desk)
+            case = self._case(session, desk, account)
         if case is None:
             raise DeskAway(f"nobody tells the account's figures ({desk.connection}): a desk does on days of a session")
         return case
@@ -155,12 +158,15 @@ class RiskRules:
                 views.append(RuleView(name, says, "none", None, None, None, None, None))
         return views
 
-    def _case(self, session: Session, desk: DeskView) -> Case | None:
+    def _case(self, session: Session, desk: DeskView, account: str | None = None) -> Case | None:
         """A case without a spread at this moment; None without a snapshot or outside of a session's day."""
         symbol, now = self._parts.symbol, desk.market_time
-        snapshot = snapshot_of(self._parts.live, symbol)
-        if snapshot is None or now is None:
+        told = snapshot_of(self._parts.live, symbol)
+        if told is None or now is None:
             return None
+        snapshot = told.of_account(account)
+        if snapshot is None:
+            raise NotFound(f"there is no account {account}: the desk trades {', '.join(told.accounts)}")
         day = now.astimezone(NEW_YORK).date()
         today = SessionRepository(session).get(day)
         if today is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.scheduler import SchedulerStats, scheduler_stats
-from htbot.persistence.records import AuditEntry
+from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AuditRepository, HaltRepository, SchedulerRepository, SessionRepository
 from htbot.services.commands import Caller, Conflict
 from htbot.services.desk_view import DeskView, Live, look
@@ -80,7 +80,7 @@ class Scheduler:
         with self._parts.database.transaction() as session:
             setting = SchedulerRepository(session).get()
             stats = scheduler_stats(session, now.astimezone(NEW_YORK).date(), ASKING, host_now)
-            halted = HaltRepository(session).active(now)
+            halted = _halting_all(HaltRepository(session).active(now), desk.accounts)
             is_open = SessionRepository(session).open_at(now)
         connected = desk.state == "running" and desk.connection == "connected"
         reasons = (
@@ -151,6 +151,12 @@ class Scheduler:
 
     def _desk(self) -> DeskView:
         return look(self._parts.live, self._parts.host_now())
+
+
+def _halting_all(halts: list[Halt], accounts: Collection[str]) -> list[Halt]:
+    """Halts that leave no account to enter in."""
+    left = set(accounts) - {halt.account for halt in halts if halt.account is not None}
+    return [halt for halt in halts if halt.account is None or not left]
 
 
 def _desk_refuses(desk: DeskView) -> str | None:

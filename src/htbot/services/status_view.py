@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -36,6 +36,7 @@ class EventView:
     severity: str
     subject: str
     summary: str = ""
+    clock: str = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class StatusView:
     """Everything that a person asks first. `as_of` is the host time at which the record said so, `age_s` its age.
 
     `trades` are all that are open, oldest first; `open_trade` is the first of them, `open_trades` how many there are.
+    `account` is the main one, `accounts` every one that is traded: trades, strategies and events are of all of them.
     `strategies` are those that look as the settings say, `instances` those that people have added.
     """
 
@@ -61,6 +63,7 @@ class StatusView:
     recent: list[EventView]
     world: str | None
     account: str | None
+    accounts: list[str]
     desk: DeskStatus
     degraded: list[str]
     scheduler: SchedulerSetting
@@ -71,9 +74,9 @@ class StatusView:
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
-    """What the record has to say, read at the host time `read_at`."""
+    """What the record has to say of these accounts, the main one first, read at the host time `read_at`."""
 
-    account: str | None
+    accounts: tuple[str, ...]
     halts: list[HaltView]
     open_trades: list[OpenTradeView]
     strategies: list[StrategyView]
@@ -87,20 +90,24 @@ class StoredStatus:
 
 def stored_status(
     session: Session,
-    account: str | None,
+    traded: Selection,
     market_now: datetime | None,
     host_now: datetime,
     degraded: Sequence[str] = (),
 ) -> StoredStatus:
-    """The record's part; `degraded` are processes of this host that take too much."""
-    told = watch.alerts(session, Selection(account=account, limit=_RECENT))
+    """The record's part, of the accounts that are `traded`; `degraded`: processes of this host that take too much."""
+    told = watch.alerts(session, replace(traded, limit=_RECENT))
+    accounts = traded.accounts or (None,)
+    opened = [trade for account in accounts for trade in trades.open_trades(session, account)]
     return StoredStatus(
-        account=account,
+        accounts=traded.accounts,
         halts=watch.halts(session, market_now),
-        open_trades=trades.open_trades(session, account),
-        strategies=watch.strategies(session, account),
+        open_trades=sorted(opened, key=lambda trade: (trade.opened_at, trade.id)),
+        strategies=[view for account in accounts for view in watch.strategies(session, account)],
         tasks=watch.tasks(session, host_now),
-        recent=[EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text)) for alert in told],
+        recent=[
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+        ],
         read_at=host_now,
         degraded=list(degraded),
         scheduler=SchedulerRepository(session).get(),
@@ -125,7 +132,8 @@ def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[H
         tasks=stored.tasks,
         recent=stored.recent,
         world=desk.clock.world_id if desk.clock else None,
-        account=stored.account,
+        account=stored.accounts[0] if stored.accounts else None,
+        accounts=list(stored.accounts),
         desk=DeskStatus(desk.state, desk.heartbeat_age_s),
         degraded=stored.degraded,
         scheduler=stored.scheduler,

@@ -43,6 +43,7 @@ class TradingStatuses:
         """Of the traded account."""
         desk, scheduler = self._queries.desk(), self._scheduler.status()
         halts, pnl = self._queries.halts(), self._queries.pnl(Selection())
+        halts = [halt for halt in halts if halt.account in {None, pnl.account}]
         halted_by = [halt.source for halt in halts]
         why_not = scheduler.why_not or (f"halted by {', '.join(halted_by)}" if halted_by else None)
         return TradingStatus(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.support import record
 from tests.support.asgi import TestClient
-from tests.support.opened import opened_trade
+from tests.support.opened import opened_elsewhere, opened_trade
 from tests.support.people import HOST_NOW, House, chain, clock
 
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
@@ -227,6 +227,23 @@ def test_account_and_alerts(api: TestClient, opened: Trade) -> None:
         "PENDING",
         "2022-08-26T16:00:00Z",
     )
+
+
+def test_another_account_is_read_by_its_name(api: TestClient, opened: Trade, house: House) -> None:
+    other = opened_elsewhere(house.database, "DU1000002")
+    assert api.get("/account").json()["account"] == record.ACCOUNT
+    assert api.get("/account", params={"account": "DU1000002"}).json()["net_liquidation"] == "50000.00"
+    assert [api.get("/account", params={"account": name}).status_code for name in ("DU9", "all")] == [404, 400]
+    held = api.get("/positions", params={"account": "DU1000002"}).json()
+    assert {position["account"] for position in held} == {"DU1000002"}
+    assert {position["account"] for position in api.get("/positions").json()} == {record.ACCOUNT}
+    assert len(api.get("/positions", params={"account": "all"}).json()) == 4
+    assert api.get("/pnl", params={"account": "DU1000002"}).json()["open"]["trades"] == 1
+    summary = api.get("/api/trading/portfolio/summary", params={"account": "DU1000002"}).json()
+    assert (summary["account"]["account"], summary["positions"], summary["trades"]) == ("DU1000002", 2, 0)
+    everything = api.get("/api/trading/portfolio/summary", params={"account": "all"}).json()
+    assert (everything["account"], everything["positions"], everything["open"]["trades"]) == (None, 4, 2)
+    assert [one["id"] for one in api.get("/api/trading/trades", params={"account": "DU1000002"}).json()] == [other.id]
 
 
 def test_metrics_page(api: TestClient, closed: Trade) -> None:

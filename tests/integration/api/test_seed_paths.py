@@ -16,6 +16,7 @@ from htbot.domain.accounts import AccountFigures
 from htbot.domain.margin import WhatIf
 from htbot.domain.orders import OrderState
 from htbot.execution.disagreement import Judgement, Verdict
+from htbot.marketdata.snapshot import AccountState
 from htbot.persistence.repositories import (
     FillRepository,
     HaltRepository,
@@ -102,6 +103,18 @@ def test_the_kind_of_account_and_its_rule_on_day_trades(api: TestClient, market:
     assert (told["day_trades_remaining"], told["settled_cash"]) == (3, "40000")
     market.live.seen = replace(market.live.seen, buying_power=None)
     assert api.get("/api/risk/account-mode").json()["kind"] is None, "unknown is no kind"
+
+
+def test_the_kind_of_another_account_that_is_traded(api: TestClient, market: House) -> None:
+    assert market.live.seen is not None
+    cash = AccountState(Decimal(9000), Decimal(9000), AccountFigures(available_funds=Decimal(9000)))
+    market.live.seen = replace(market.live.seen, others={"DU1000002": cash})
+    told = api.get("/api/risk/account-mode", params={"account": "DU1000002"}).json()
+    assert (told["account"], told["kind"]) == ("DU1000002", "cash")
+    carried = api.get("/api/risk/portfolio-risk", params={"account": "DU1000002"}).json()
+    assert (carried["account"], carried["net_liquidation"]) == ("DU1000002", "9000")
+    answer = api.get("/api/risk/account-mode", params={"account": "DU9"})
+    assert (answer.status_code, "the desk trades DU1000001, DU1000002" in answer.json()["detail"]) == (404, True)
 
 
 def test_what_the_account_carries(api: TestClient, market: House) -> None:

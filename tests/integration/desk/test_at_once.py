@@ -133,7 +133,6 @@ class Other(SpxBreakout):
         ({"daily_trade_limit": 1}, "daily_trades"),
         ({"max_open_orders": 1}, "open_orders"),
         ({"max_orders_per_day": 1}, "orders_per_day"),
-        ({"max_repeated_orders": 1}, "repeated_order"),
         ({"max_risk_per_day_usd": Decimal(5_000)}, "day_risk"),
         ({"max_position_size_usd": Decimal(5_000)}, "position_size"),
         ({"max_symbol_exposure_fraction": Decimal("0.05")}, "symbol_exposure"),

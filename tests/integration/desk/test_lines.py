@@ -48,7 +48,7 @@ def priced(running: Running) -> set[int]:
 
 async def test_a_quiet_line_that_answers_is_guarded_on(world: World) -> None:
     running, _trade = await guarded(world)
-    assert await wait(running, 120) == 0
+    assert await wait(running, 65) == 0
     assert set(running.session.renewed) == LEGS
     assert priced(running) == LEGS
     assert world.mails("error.dead line") == 0

@@ -329,6 +329,22 @@ async def test_a_quote_that_crosses_the_stop_sends_the_exit_at_once(world: World
     assert running.session.placed[0][0] == exit_.intent.ref
 
 
+async def test_what_fails_while_a_quote_is_heard_ends_the_hearing_and_not_the_session(world: World) -> None:
+    running = await paced(world)
+
+    def look(*_args: object) -> int:
+        raise ConnectionError("broken")
+
+    running.desk.guard.look = look  # type: ignore[method-assign]
+    driving = asyncio.ensure_future(Restless(Bells()).drive(running.desk))
+    while running.desk.parts.inbox.listener is None:  # noqa: ASYNC110 - it has no bell
+        await asyncio.sleep(0.001)
+    running.session.sink(QuoteMessage(frozenset({record.SHORT.con_id})))
+    with pytest.raises(ConnectionError, match="broken"):
+        await asyncio.wait_for(driving, PATIENCE_S)
+    assert running.desk.parts.inbox.listener is None
+
+
 @pytest.mark.parametrize("error", [Retryable("no lines"), StopTrading("no contract")])
 async def test_the_breaker_looks_whatever_becomes_of_the_lines(world: World, error: Exception) -> None:
     running = await paced(world)

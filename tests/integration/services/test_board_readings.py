@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 from tests.support import record
-from tests.support.opened import opened_trade
-from tests.support.people import HOST_NOW, FakeLive, House, chain, furnish
+from tests.support.opened import opened_elsewhere, opened_trade
+from tests.support.people import HOST_NOW, FakeLive, House, chain, clock, furnish
 
 from htbot.domain.sessions import Session
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.closes import LastClose, last_close
 from htbot.persistence.repositories import BarRepository, SessionRepository, TaskRunRepository
 from htbot.services.board.board import Topic
+from htbot.services.board.picture import picture_of, positions_of_main
 from htbot.services.board.readings import LONGEST_UNREAD, UNREADABLE, RecordReading
 from htbot.services.desk_view import REDIS_AWAY
 
 EVERYTHING = frozenset(Topic)
+OTHER = "DU1000002"
 NOTHING: frozenset[Topic] = frozenset()
 
 
@@ -91,6 +93,25 @@ def test_lists_are_keyed_by_what_names_a_row(house: House) -> None:
     assert found.money is not None
     assert found.money.account is not None
     assert found.money.account.account == record.ACCOUNT
+
+
+def test_what_any_account_of_the_desk_holds_is_read(house: House) -> None:
+    """No more than that: what is held in accounts that nobody trades any more is not shown."""
+    own, other = opened_trade(house.database), opened_elsewhere(house.database, OTHER)
+    opened_elsewhere(house.database, "DU1000003")
+    alone = read(house, EVERYTHING)
+    assert ({held.account for held in alone.positions}, set(alone.trades)) == ({record.ACCOUNT}, {own.id})
+    house.live.said = clock(others=(OTHER,))
+    both = read(house, EVERYTHING, alone)
+    assert {held.account for held in both.positions} == {record.ACCOUNT, OTHER}
+    assert set(both.trades) == {trade.id for trade in both.status.open_trades} == {own.id, other.id}
+    assert {alert["account"] for alert in both.rows[Topic.ALERTS].values()} == {record.ACCOUNT, OTHER}
+    assert both.money is not None
+    assert (both.account, both.money.pnl.account) == (record.ACCOUNT, record.ACCOUNT)
+    picture = picture_of(house.readings.live(), both, [], ("paper", HOST_NOW), away=False)
+    assert picture.status.accounts == [record.ACCOUNT, OTHER]
+    assert {held.account for held in positions_of_main(picture)} == {record.ACCOUNT}
+    assert (len(picture.open_trades), picture.day.open.trades) == (2, 1)
 
 
 def test_redis_away_or_of_another_version_is_part_of_the_answer(house: House) -> None:

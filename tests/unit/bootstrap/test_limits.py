@@ -86,6 +86,7 @@ def test_every_limit_of_the_gate_can_be_set(tmp_path: Path) -> None:
         RISK_GFV_ENFORCEMENT_MODE="strict",
         MARGIN_BUFFER_PCT="7",
         RISK_SETTLEMENT_DAYS="2",
+        RISK_GFV_LIMIT="2",
         MARGIN_FALLBACK="formula",
     )
     limits = risk_limits(settings, "SPX")
@@ -104,7 +105,7 @@ def test_every_limit_of_the_gate_can_be_set(tmp_path: Path) -> None:
     assert (limits.price_collar_fraction, limits.price_collar_ticks) == (Decimal("0.15"), 2)
     assert (limits.account_kind, limits.day_trade_regime) == (AccountKind.CASH, DayTradeRegime.LEGACY_PDT)
     assert (limits.pdt_strict, limits.gfv_strict, limits.margin_formula_when_unknown) == (False, True, True)
-    assert limits.settlement_days == 2
+    assert (limits.settlement_days, limits.gfv_limit) == (2, 2)
     assert (limits.max_drawdown_fraction, limits.intraday_margin_buffer_fraction, limits.margin_buffer_fraction) == (
         Decimal("0.08"),
         Decimal("0.06"),

@@ -107,6 +107,7 @@ def status(**changes: Any) -> StatusView:
         "recent": [],
         "world": "w",
         "account": "DU1",
+        "accounts": ["DU1"],
         "desk": DeskStatus("running", 0.1),
         "degraded": [],
         "scheduler": SchedulerSetting(),

@@ -48,8 +48,11 @@ def held(name: str) -> OpenTradeView:
 
 @pytest.mark.parametrize("names", [(), ("t-1",), ("t-1", "t-2", "t-3")])
 def test_every_open_trade_is_in_the_status_and_the_oldest_by_itself(names: tuple[str, ...]) -> None:
-    stored = StoredStatus("DU1", [], [held(name) for name in names], [], [], [], NOON, [], SchedulerSetting(), [])
+    stored = StoredStatus(
+        ("DU1", "DU2"), [], [held(name) for name in names], [], [], [], NOON, [], SchedulerSetting(), []
+    )
     view = status_of("paper", DeskView("unknown", "unknown"), stored, [])
     assert [trade.id for trade in view.trades] == list(names)
+    assert (view.account, view.accounts) == ("DU1", ["DU1", "DU2"])
     assert view.open_trades == len(names)
     assert view.open_trade == (view.trades[0] if names else None)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ib_async.client import Client
@@ -19,14 +21,17 @@ WINDOW_S = 1.0
 # placeOrder, cancelOrder, reqGlobalCancel.
 _ORDER_KINDS = frozenset({"3", "4", "58"})
 
+Undisturbed = Callable[[], AbstractContextManager[None]]
+
 
 class LaneClient(Client):
     """ib_async's client without its throttle. `throttled` False sends everything at once."""
 
     _waking: asyncio.TimerHandle | None = None
 
-    def __init__(self, wrapper: Any, *, throttled: bool) -> None:
+    def __init__(self, wrapper: Any, *, throttled: bool, undisturbed: Undisturbed = nullcontext) -> None:
         self._throttled = throttled
+        self._undisturbed = undisturbed
         super().__init__(wrapper)  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
@@ -41,6 +46,11 @@ class LaneClient(Client):
     def waiting(self) -> int:
         """Messages that have not left yet."""
         return len(self._orders) + len(self._requests)
+
+    def _onSocketHasData(self, data: bytes) -> None:  # noqa: N802 - the library's name
+        """What has come is heard to its end before another thread has the interpreter."""
+        with self._undisturbed():
+            super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
 
     def sendMsg(self, msg: str) -> None:  # noqa: N802 - the library's name
         """Send a message, now or when its lane has room."""

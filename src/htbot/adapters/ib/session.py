@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import ib_async as ib
 
-from htbot.adapters.ib.lanes import LaneClient
+from htbot.adapters.ib.lanes import LaneClient, Undisturbed
 from htbot.adapters.ib.translation import (
     bar_from_ib,
     contract_from_ib,
@@ -72,14 +73,16 @@ class IbAddress:
 class IbSession:
     """An ib_async connection whose messages go to one sink, in order. All coroutines run in the desk's loop."""
 
-    def __init__(self, address: IbAddress, sink: Sink) -> None:
+    def __init__(self, address: IbAddress, sink: Sink, undisturbed: Undisturbed = nullcontext) -> None:
         self._address = address
         self._sink = sink
         self._ib = ib.IB()
         self._wrapper = TellingWrapper(self._ib)
         self._wrapper.attach(sink)
         self._ib.wrapper = self._wrapper
-        self._client: Any = LaneClient(self._wrapper, throttled=address.throttled and not address.stepped)
+        self._client: Any = LaneClient(
+            self._wrapper, throttled=address.throttled and not address.stepped, undisturbed=undisturbed
+        )
         self._ib.client = self._client
         self._client.apiEnd += self._on_disconnected
         self._ib.RaiseRequestErrors = True
@@ -140,11 +143,18 @@ class IbSession:
             if not attempt.done():
                 raise ConnectionError("it hung up")
             await attempt
+            self._write_at_once()
         finally:
             self._client.conn.disconnected -= end
             waiting.cancel()
             attempt.cancel()
             await asyncio.gather(attempt, return_exceptions=True)
+
+    def _write_at_once(self) -> None:
+        """Each message goes to the socket when it is written, not when the turn of the event loop is over."""
+        transport = self._client.conn.transport
+        if transport is not None:  # else it is lost again already
+            transport.set_write_buffer_limits(0)
 
     def disconnect(self) -> None:
         """Leave; orders at the broker go on. An end that we make ourselves is not told."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller, request_of
+from htbot.api.schemas.filters import AccountQuery
 from htbot.api.schemas.requests import PinBody, TradeSignalBody
 from htbot.services.commands import HaltAnswer
 from htbot.services.manual_signal import Judged
@@ -41,15 +42,15 @@ def compliance(parts: Parts) -> list[RuleView]:
 
 
 @router.get("/account-mode", summary="Cash or margin, and the rule on day trades that binds")
-def account_mode(parts: Parts) -> AccountMode:
-    """409 while nobody tells the account's figures."""
-    return parts.risk_rules.account_mode()
+def account_mode(parts: Parts, account: AccountQuery = None) -> AccountMode:
+    """409 while nobody tells the account's figures; 404 for one that the desk does not trade."""
+    return parts.risk_rules.account_mode(account)
 
 
 @router.get("/portfolio-risk", summary="What the account carries, against its limits")
-def portfolio(parts: Parts) -> PortfolioRisk:
-    """409 while nobody tells the account's figures."""
-    return parts.risk_rules.portfolio()
+def portfolio(parts: Parts, account: AccountQuery = None) -> PortfolioRisk:
+    """409 while nobody tells the account's figures; 404 for one that the desk does not trade."""
+    return parts.risk_rules.portfolio(account)
 
 
 @router.post("/reset-circuit-breaker", summary="Lift the trips of the breaker")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from htbot.api.auth import require
 from htbot.api.parts import Chosen, Parts
+from htbot.api.schemas.filters import AccountQuery
 from htbot.persistence.queries.shapes import (
     AccountView,
     AlertView,
@@ -68,10 +69,10 @@ def risk(parts: Parts, chosen: Chosen) -> RiskView:
     return parts.queries.risk(chosen.account)
 
 
-@router.get("/account", summary="The traded account as the broker told it")
-def account(parts: Parts) -> AccountView:
+@router.get("/account", summary="The traded account as the broker told it, or the one that is named")
+def account(parts: Parts, account: AccountQuery = None) -> AccountView:
     """Account."""
-    return parts.queries.account()
+    return parts.queries.account(account)
 
 
 @router.get("/alerts", summary="Messages to people, oldest first")

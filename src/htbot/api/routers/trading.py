@@ -59,9 +59,9 @@ def test_again(parts: Parts) -> RoundTrip:
 
 
 @router.get("/ibkr/account", summary="What the broker tells of the traded account now")
-def account(parts: Parts) -> BrokerAccount:
-    """By the broker's own names, dollars."""
-    return parts.broker.account()
+def account(parts: Parts, account: AccountQuery = None) -> BrokerAccount:
+    """By the broker's own names, dollars; of the main account, or of another that is traded."""
+    return parts.broker.account(account)
 
 
 @router.get("/ibkr/positions", summary="What the broker holds now, whoever made it")
@@ -97,9 +97,9 @@ def execute(parts: Parts, principal: Operator, body: TradeSignalBody, key: Key =
 
 
 @router.get("/portfolio/summary", summary="The traded account in a few figures")
-def summary(parts: Parts) -> PortfolioSummary:
+def summary(parts: Parts, account: AccountQuery = None) -> PortfolioSummary:
     """Figures of the broker, open and day's P&L, what was earned since the record began."""
-    return parts.performance.summary()
+    return parts.performance.summary(account)
 
 
 @router.get("/performance", summary="Metrics over the stored trades and the stored equity")

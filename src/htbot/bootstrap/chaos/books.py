@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
-from htbot.domain.orders import IntentState, Purpose
+from htbot.domain.orders import PROTECTIVE, IntentState, Purpose
 from htbot.domain.trades import TradeState
 from htbot.paper.wire.order_fields import PLACE_ORDER
 from htbot.paper.wire.tables import decode
@@ -63,7 +63,7 @@ class BrokerBook:
 
 @dataclass(frozen=True, slots=True)
 class RecordedIntent:
-    """One intent of our record. `legs` are (contract id, ratio)."""
+    """One intent of our record. `legs` are (contract id, ratio); `protective` is a stop or target at the broker."""
 
     ref: str
     trade_id: str
@@ -72,6 +72,7 @@ class RecordedIntent:
     legs: tuple[tuple[int, int], ...]
     state: IntentState
     decision_id: UUID | None = None
+    protective: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ def read_record(transaction: Transaction) -> RecordBook:
             legs=tuple((int(leg["con_id"]), int(leg["ratio"])) for leg in row.legs),
             state=row.state,
             decision_id=row.decision_id,
+            protective=row.style in PROTECTIVE,
         )
         for row in transaction.scalars(select(IntentRow).order_by(IntentRow.created_at, IntentRow.ref))
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Protocol
 
 from sqlalchemy.orm import Session as Transaction
 
@@ -14,9 +15,10 @@ from htbot.domain.decisions import RiskRefusal
 from htbot.domain.errors import Refused, StopTrading
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.domain.signals import Direction, Signal, SpreadPlan
+from htbot.domain.signals import Direction, Plan, Signal
 from htbot.domain.trades import ExitRules
 from htbot.domain.verticals import VerticalRequest
+from htbot.domain.windows import TradingWindow
 from htbot.engine.plans import plan_spread
 from htbot.execution.intents import EntryTerms, entry_intent
 from htbot.marketdata.sessions import trading_window
@@ -78,8 +80,43 @@ def _out_of_the_money(snapshot: Snapshot, right: Right) -> list[ListedOption]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One entry to be made: whose, of what, and when the guard has to close it (None: at the end of the day)."""
+class Asked:
+    """What a lane asks for at an instant: what to enter, on which quotes, when it is closed, the least credit.
+
+    `floor_credit` is None for shares.
+    """
+
+    plan: Plan
+    told: Snapshot
+    rules: ExitRules
+    floor_credit: Decimal | None
+
+
+class Lane(Protocol):
+    """One entry to be made under a strategy name of its own."""
+
+    @property
+    def strategy(self) -> str:
+        """Whose."""
+        ...
+
+    @property
+    def direction(self) -> Direction:
+        """Up or down."""
+        ...
+
+    def ask(self, snapshot: Snapshot, window: TradingWindow, limits: Limits) -> Asked:
+        """What it comes to on these quotes.
+
+        Raises:
+            Refused: they have no price for it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadLane:
+    """A vertical: of what, how many, and when the guard has to close it (None: at the end of the day)."""
 
     strategy: str
     direction: Direction
@@ -87,6 +124,27 @@ class Lane:
     long: ListedOption
     quantity: int
     exit_after: timedelta | None
+
+    def ask(self, snapshot: Snapshot, window: TradingWindow, limits: Limits) -> Asked:
+        """The vertical of its two options."""
+        request = VerticalRequest(
+            direction=self.direction,
+            expiry=self.short.expiry,
+            short_index=0,
+            long_index=1,
+            width=abs(self.short.strike - self.long.strike),
+            strike_range=_ANY_DISTANCE,
+            quantity=self.quantity,
+        )
+        plan = plan_spread(request, replace(snapshot, options=(self.short, self.long)))
+        exit_at = exit_time(snapshot.as_of, window, self.exit_after)
+        rules = ExitRules(limits.profit_target_usd, limits.stop_loss_usd, exit_at, window.flat_deadline)
+        return Asked(plan, snapshot, rules, limits.floor_credit(UNDERLYINGS[plan.underlying], plan))
+
+
+def exit_time(as_of: datetime, window: TradingWindow, after: timedelta | None) -> datetime:
+    """When the guard closes a trade: so much later, at the end of the day when None."""
+    return window.exit_at if after is None else min(as_of + after, window.exit_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +165,14 @@ def enter(transaction: Transaction, lane: Lane, snapshot: Snapshot, limits: Limi
     session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
     if session is None:
         return Entered(None, "session")
+    window = trading_window(session, limits.hours)
     try:
-        plan = _plan(lane, snapshot)
+        asked = lane.ask(snapshot, window, limits)
     except Refused as refused:
         return Entered(None, refused.rule)
     book = BookQuery(transaction).read_last(BookKey(lane.strategy, snapshot.account, session.day), as_of)
-    signal = _signal(lane, snapshot, session, 1 + len(book.spent_levels))
-    proposal = Proposal(signal, plan, snapshot, session)
+    signal = _signal(lane, asked, session, 1 + len(book.spent_levels))
+    proposal = Proposal(signal, asked.plan, asked.told, session)
     decision = judge(proposal, book, limits, as_of)
     refused_by = decision.refused_by.rule if isinstance(decision, RiskRefusal) else None
     signal_id = SignalRepository(transaction).add(signal, refused_by)
@@ -122,47 +181,27 @@ def enter(transaction: Transaction, lane: Lane, snapshot: Snapshot, limits: Limi
     RiskDecisionRepository(transaction).add(decision, signal_id)
     if isinstance(decision, RiskRefusal):
         return Entered(None, refused_by)
-    terms = _terms(lane, plan, session, limits, as_of)
-    intent, trade = entry_intent(decision, proposal, replace(terms, sequence=book.next_sequence))
+    terms = EntryTerms(book.next_sequence, CONFIG, asked.rules, asked.floor_credit, window.entry_until)
+    intent, trade = entry_intent(decision, proposal, terms)
     if not (TradeRepository(transaction).add(trade) and IntentRepository(transaction).add(intent)):
         raise StopTrading(f"{trade.id} was approved beside a live trade or under a reference that is used")
     return Entered(trade.id)
 
 
-def _plan(lane: Lane, snapshot: Snapshot) -> SpreadPlan:
-    request = VerticalRequest(
-        direction=lane.direction,
-        expiry=lane.short.expiry,
-        short_index=0,
-        long_index=1,
-        width=abs(lane.short.strike - lane.long.strike),
-        strike_range=_ANY_DISTANCE,
-        quantity=lane.quantity,
-    )
-    return plan_spread(request, replace(snapshot, options=(lane.short, lane.long)))
-
-
-def _signal(lane: Lane, snapshot: Snapshot, session: Session, ordinal: int) -> Signal:
+def _signal(lane: Lane, asked: Asked, session: Session, ordinal: int) -> Signal:
+    told = asked.told
     return Signal(
         strategy=lane.strategy,
-        account=snapshot.account,
-        symbol=snapshot.symbol,
+        account=told.account,
+        symbol=asked.plan.underlying,
         session=session.day,
-        as_of=snapshot.as_of,
+        as_of=told.as_of,
         direction=lane.direction,
         level=float(ordinal),
-        price=float(snapshot.spot or 0.0),
+        price=float(told.spot or 0.0),
         trend=0,
-        reason=f"load: long {lane.long.strike}, short {lane.short.strike}",
+        reason=f"load: {', '.join(leg.described for leg in asked.plan.legs)}",
     )
-
-
-def _terms(lane: Lane, plan: SpreadPlan, session: Session, limits: Limits, as_of: datetime) -> EntryTerms:
-    window = trading_window(session, limits.hours)
-    exit_at = window.exit_at if lane.exit_after is None else min(as_of + lane.exit_after, window.exit_at)
-    rules = ExitRules(limits.profit_target_usd, limits.stop_loss_usd, exit_at, window.flat_deadline)
-    floor = limits.floor_credit(UNDERLYINGS[plan.underlying], plan)
-    return EntryTerms(1, CONFIG, rules, floor, window.entry_until)
 
 
 def lane_names(count: int) -> Iterator[str]:

@@ -24,7 +24,8 @@ from sqlalchemy.orm import Session as Transaction
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.chaos.backlog import Backlog
-from htbot.bootstrap.chaos.entries import MOST_QUANTITY, Lane, Strikes, enter, lane_names
+from htbot.bootstrap.chaos.entries import MOST_QUANTITY, Lane, SpreadLane, Strikes, enter, lane_names
+from htbot.bootstrap.chaos.shares import SHARE, draw_shares, side_of
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.orders import ExitReason
 from htbot.domain.trades import Trade, TradeState
@@ -43,6 +44,9 @@ _ASK_AGAIN_S = 4.0
 _TASK_COPIES = 3
 _HOLD_S = (0.5, 8.0)
 _FLATTEN_AT = (0.35, 0.7)
+_NEAR_WITHIN_S = 6.0
+_OF_SPREAD, _OF_SHARES = 2, 4
+"""Intents that a trade comes to: its entry and its close, and for shares a stop and a target."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,8 @@ class Closer(StrEnum):
     GUARD = "guard"
     MARKER = "marker"
     TASK = "task"
+    BROKER = "broker"
+    """A stop or target that is near; asked for like those of the marker when neither is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +143,19 @@ class Load:
     def _step(self) -> None:
         with self.parts.database.transaction() as transaction:
             trades = TradeRepository(transaction).live()
-            self.intents, unclosed = _count(transaction, trades)
+            self.intents, coming = _count(transaction, trades)
             self._mark(transaction, trades)
         self.live_trades, self._known = len(trades), True
         self.changes = (self.intents, *((trade.id, trade.state.value) for trade in trades))
         self._queue_exits(trades)
         self._flatten()
-        self._enter(trades, unclosed)
+        self._enter(trades, coming)
 
     # --- entries ---------------------------------------------------------------------------------------------------
 
-    def _enter(self, trades: Sequence[Trade], unclosed: int) -> None:
-        """As many as the pace asks for; every trade without an exit counts as the close that it will need."""
-        missing = self.plan.intents * self.plan.share() - self.intents - unclosed
+    def _enter(self, trades: Sequence[Trade], coming: int) -> None:
+        """As many as the pace asks for; what live trades will still need counts as made."""
+        missing = self.plan.intents * self.plan.share() - self.intents - coming
         self.caught_up = missing < 1
         busy = {trade.strategy for trade in trades}
         free = [name for name in lane_names(LANES) if name not in busy]
@@ -159,29 +165,37 @@ class Load:
         chart = self.parts.live.snapshot(self.parts.symbol)
         if chart is None or not chart.options:
             raise Retryable("the desk has published no chain yet")
-        drawn = [lane for name in free[:count] if (lane := self._lane(name, chart)) is not None]
-        snapshot = self._snapshot(drawn)
+        drawn = [made for name in free[:count] if (made := self._draw(name, chart)) is not None]
+        snapshot = self._snapshot([lane for lane, _closer in drawn if isinstance(lane, SpreadLane)])
         if not (snapshot.connected and snapshot.trading_enabled):
             raise Retryable("the desk has not enabled trading")
-        for lane in drawn:
+        for lane, closer in drawn:
             with self.parts.database.transaction() as transaction:
                 entered = enter(transaction, lane, snapshot, self.parts.limits)
             if entered.trade_id is None:
                 self.refused[str(entered.refused_by)] += 1
             else:
-                closer = Closer.GUARD if lane.exit_after is not None else self._rng.choice((Closer.MARKER, Closer.TASK))
                 self._wants[entered.trade_id] = _Want(closer)
 
-    def _lane(self, name: str, chart: Snapshot) -> Lane | None:
+    def _draw(self, name: str, chart: Snapshot) -> tuple[Lane, Closer] | None:
+        """A spread or shares, and who closes it."""
+        shares = self._rng.random() < SHARE
+        closer = self._closer(shares=shares)
+        after = timedelta(seconds=self._rng.uniform(*_HOLD_S) * self.plan.speed) if closer is Closer.GUARD else None
+        if shares:
+            near = closer is Closer.BROKER
+            return draw_shares(name, side_of(self.plan.seed), after, self._rng, near=near), closer
         chosen = self._strikes.choose(chart, self._rng)
         if chosen is None:
             return None
-        direction, short, long = chosen
-        by_guard = self._rng.random() < 1 / 3 and not self._late
-        after = timedelta(seconds=self._rng.uniform(*_HOLD_S) * self.plan.speed) if by_guard else None
-        return Lane(name, direction, short, long, self._rng.randint(1, MOST_QUANTITY), after)
+        return SpreadLane(name, *chosen, self._rng.randint(1, MOST_QUANTITY), after), closer
 
-    def _snapshot(self, lanes: Sequence[Lane]) -> Snapshot:
+    def _closer(self, *, shares: bool) -> Closer:
+        """The guard a third of them, as long as its time may come late; of shares their own stop or target as many."""
+        own = None if self._late else self._rng.choice((Closer.GUARD, Closer.BROKER if shares else None, None))
+        return own or self._rng.choice((Closer.MARKER, Closer.TASK))
+
+    def _snapshot(self, lanes: Sequence[SpreadLane]) -> Snapshot:
         """The market of this moment with the strikes of these entries."""
         options = {(str(leg.strike), leg.right.value) for lane in lanes for leg in (lane.short, lane.long)}
         return decode(self.parts.live.ask("snapshot", {"options": sorted(options)}, timeout_s=3.0))
@@ -197,7 +211,8 @@ class Load:
             return None
         want, now_s = self._want(trade), time.monotonic()
         if want.due_s is None:
-            want.due_s = now_s + self._rng.uniform(*_HOLD_S)
+            patience_s = _NEAR_WITHIN_S if want.closer is Closer.BROKER else 0.0
+            want.due_s = now_s + self._rng.uniform(*_HOLD_S) + patience_s
         if now_s < want.due_s or now_s - want.asked_s < _ASK_AGAIN_S:
             return None
         return want
@@ -206,7 +221,7 @@ class Load:
         """Write exits as `mark_pnl` writes them."""
         for trade in trades:
             want = self._due(trade)
-            if want is None or want.closer is not Closer.MARKER:
+            if want is None or want.closer not in {Closer.MARKER, Closer.BROKER}:
                 continue
             want.asked_s = time.monotonic()
             reason = ExitReason.MANUAL if self._late else self._rng.choice((ExitReason.TIME, ExitReason.MANUAL))
@@ -240,9 +255,13 @@ class Load:
 
 
 def _count(transaction: Transaction, trades: Sequence[Trade]) -> tuple[int, int]:
-    """Intents in the record, and live trades that have no exit intent yet."""
+    """Intents in the record, and those that live trades still need."""
     intents = transaction.scalar(select(func.count()).select_from(IntentRow)) or 0
-    return intents, sum(trade.state is not TradeState.CLOSING for trade in trades)
+    made = Counter(
+        transaction.scalars(select(IntentRow.trade_id).where(IntentRow.trade_id.in_([trade.id for trade in trades])))
+    )
+    needed = {trade.id: _OF_SPREAD if trade.plain is None else _OF_SHARES for trade in trades}
+    return intents, sum(max(count - made[name], 0) for name, count in needed.items())
 
 
 def post_close_all(settings: Settings, key: str) -> bool:

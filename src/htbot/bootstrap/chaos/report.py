@@ -10,16 +10,19 @@ from typing import Any
 
 from htbot.bootstrap.chaos.verdict import Verdict
 
-NAIVE: tuple[tuple[str, str, str, str], ...] = (
-    ("Celery defaults", "78", "2", "22"),
-    ("early ack and retries (the common public pattern)", "57", "19", "24"),
-    ("acks_late and retries", "55", "1", "24"),
-    ("poll until done", "157", "0", "40"),
-    ("atomic claim and expiring ticks (two seeds)", "45 / 13", "2 / 27", "64 / 27"),
+NAIVE: tuple[tuple[str, ...], ...] = (
+    ("Celery defaults", "78", "2", "22", "-"),
+    ("early ack and retries (the common public pattern)", "57", "19", "24", "-"),
+    ("acks_late and retries", "55", "1", "24", "-"),
+    ("poll until done", "157", "0", "40", "-"),
+    ("atomic claim and expiring ticks (two seeds)", "45 / 13", "2 / 27", "64 / 27", "-"),
 )
-"""Bot, duplicate orders, never placed, orders at the broker that it does not know: 300 intents under 62 faults."""
+"""Bot, duplicate orders, never placed, orders at the broker that it does not know: 300 intents under 62 faults.
 
-COLUMNS = ("bot", "duplicate orders", "never placed", "unknown orders")
+They had no stops and targets at the broker, which would be orphaned there.
+"""
+
+COLUMNS = ("bot", "duplicate orders", "never placed", "unknown orders", "orphaned stops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,16 @@ class ChaosResult:
             "duplicates": len(verdict.duplicates),
             "lost_closes": len(verdict.lost_closes),
             "unknown": len(verdict.unknown),
+            "orphans": len(verdict.orphans),
             "ledger_equals_broker": not verdict.ledger,
             "recovery_p50_s": _told(percentile(measured.recoveries_s, 50)),
             "recovery_p99_s": _told(percentile(measured.recoveries_s, 99)),
             "seed": measured.seed,
             "passed": self.passed,
             "not_placed": verdict.not_placed,
+            "share_trades": verdict.share_trades,
+            "protective_orders": verdict.protective,
+            "protective_met": verdict.met,
             "longest_broken_s": round(measured.longest_broken_s, 2),
             "intents_under_faults": measured.intents_under_faults,
             "doubts": len(measured.doubts_s),
@@ -82,14 +89,14 @@ class ChaosResult:
             "closes_asked_by": dict(sorted(measured.closed_by.items())),
             "not_back": list(measured.complaints),
             "halts": list(verdict.halts),
-            "findings": [*verdict.duplicates, *verdict.lost_closes, *verdict.unknown, *verdict.ledger],
+            "findings": list(verdict.findings),
             "wall_s": round(measured.wall_s, 1),
         }
 
-    def table(self) -> list[tuple[str, str, str, str]]:
+    def table(self) -> list[tuple[str, ...]]:
         """The naive bots and, last, this run."""
         verdict = self.verdict
-        own = (str(len(verdict.duplicates)), str(len(verdict.lost_closes)), str(len(verdict.unknown)))
+        own = map(str, map(len, (verdict.duplicates, verdict.lost_closes, verdict.unknown, verdict.orphans)))
         return [*NAIVE, (f"htbot: {verdict.intents} intents, {sum(self.measured.faults.values())} faults", *own)]
 
 

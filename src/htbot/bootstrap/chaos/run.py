@@ -23,6 +23,7 @@ from htbot.bootstrap.chaos.load import Load, LoadParts, LoadPlan
 from htbot.bootstrap.chaos.proxy import ProxyThread
 from htbot.bootstrap.chaos.report import ChaosResult, Measured, by_kind
 from htbot.bootstrap.chaos.schedule import plan_faults
+from htbot.bootstrap.chaos.shares import watch_shares
 from htbot.bootstrap.chaos.site import Site
 from htbot.bootstrap.chaos.tempo import Tempo
 from htbot.bootstrap.chaos.verdict import Verdict, judge_books
@@ -177,6 +178,7 @@ class _Run:
         settings = site.settings
         self._live = LiveReader(settings.redis.url)
         _wait_ready(self._live)
+        watch_shares(settings, databases.main, self._live)
         self._began_s = time.monotonic()
         backlog = Backlog(settings, LiveReader(settings.redis.url), databases.main)
         plan = plan_faults(options.seed, options.faults)

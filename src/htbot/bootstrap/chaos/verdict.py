@@ -25,7 +25,9 @@ class Verdict:
 
     `duplicates`: orders, fills or intents beyond the one that was decided. `lost_closes`: trades that the broker still
     holds or that never ended. `unknown`: intents whose end nobody knows, orders at the broker that no intent explains.
-    `ledger`: differences between the fold of our fills and the broker's positions and executions.
+    `ledger`: differences between the fold of our fills and the broker's positions and executions. `orphans`: stops and
+    targets that work at the broker with nothing held for them. `protective` is how many of those there were in all,
+    `met` how many of them have closed their trade, `share_trades` how many trades were in shares.
     """
 
     intents: int
@@ -36,11 +38,20 @@ class Verdict:
     unknown: tuple[str, ...]
     ledger: tuple[str, ...]
     halts: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    protective: int = 0
+    met: int = 0
+    share_trades: int = 0
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Everything that is wrong but halts."""
+        return (*self.duplicates, *self.lost_closes, *self.unknown, *self.orphans, *self.ledger)
 
     @property
     def clean(self) -> bool:
         """True when nothing is wrong."""
-        return not (self.duplicates or self.lost_closes or self.unknown or self.ledger or self.halts)
+        return not (self.findings or self.halts)
 
 
 def judge_books(broker: BrokerBook, record: RecordBook) -> Verdict:
@@ -62,6 +73,10 @@ def judge_books(broker: BrokerBook, record: RecordBook) -> Verdict:
         unknown=(*_without_end(record.intents), *_unexplained(broker, record), *_never_placed(record, placed)),
         ledger=(*_positions(broker, record), *_executions(broker, record)),
         halts=record.halts,
+        orphans=tuple(_orphans(broker, record, units)),
+        protective=sum(intent.protective for intent in record.intents),
+        met=sum(intent.protective and units.least(intent) > 0 for intent in record.intents),
+        share_trades=len({intent.trade_id for intent in record.intents if len(intent.legs) == 1}),
     )
 
 
@@ -148,6 +163,25 @@ def _unexplained(broker: BrokerBook, record: RecordBook) -> list[str]:
             found.append(f"permId {order.perm_id} with ref {order.ref!r}: no intent of ours")
         elif order.status in _WORKING and states[order.ref] is not IntentState.WORKING:
             found.append(f"{order.ref}: {order.status} at the broker, {states[order.ref].value} in our record")
+    return found
+
+
+def _orphans(broker: BrokerBook, record: RecordBook, units: _Units) -> list[str]:
+    """A stop or target for which nothing is held by its trade: reached, it would open a position.
+
+    By the broker's executions, and by the state of the trade in our record: after its end none may work.
+    """
+    opened, closed = _by_trade(record, units)
+    protects = {intent.ref: intent.trade_id for intent in record.intents if intent.protective}
+    found = []
+    for order in broker.orders:
+        trade = protects.get(order.ref)
+        if trade is None or order.status not in _WORKING:
+            continue
+        state = record.trades[trade]
+        if state not in _LIVE or closed[trade] >= opened[trade]:
+            held = max(opened[trade] - closed[trade], 0)
+            found.append(f"{order.ref}: {order.status} at the broker, {trade} is {state.value} and holds {held}")
     return found
 
 

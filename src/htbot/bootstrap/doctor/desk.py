@@ -107,8 +107,9 @@ def live_guard(site: Site) -> Seen:
     mode = desk.clock.mode.value
     if (mode == "live") != broker.is_live:
         return fail(f"the desk is {mode}, the settings say {broker.trading_mode}", _RESTART)
-    if broker.account is not None and desk.account not in {None, broker.account}:
-        return fail(f"the desk trades {desk.account}, the settings say {broker.account}", _RESTART)
+    if broker.accounts and desk.accounts not in {(), broker.accounts}:
+        traded, wanted = ", ".join(desk.accounts), ", ".join(broker.accounts)
+        return fail(f"the desk trades {traded}, the settings say {wanted}", _RESTART)
     return ok(f"{told}; so is the desk")
 
 
@@ -139,10 +140,14 @@ def account_figures(site: Site) -> Seen:
 
     with site.database.transaction() as transaction:
         known = watch.accounts(transaction)
-    wanted = site.settings.ib.account or site.desk.account
-    chosen = next((one for one in known if wanted in {None, one.account}), None)
-    if chosen is None or chosen.net_liquidation is None:
-        return fail("net liquidation is unknown", "nothing is entered until the broker tells it; see its session")
+    wanted = site.settings.ib.accounts or site.desk.accounts
+    told_of = {one.account: one for one in known if one.net_liquidation is not None}
+    missing = [account for account in wanted if account not in told_of]
+    if missing or not told_of:
+        whose = f" of {', '.join(missing)}" if wanted[1:] else ""
+        way_out = "nothing is entered until the broker tells it; see its session"
+        return fail(f"net liquidation is unknown{whose}", way_out)
+    chosen = told_of[wanted[0]] if wanted else next(iter(told_of.values()))
     told = (
         f"{chosen.account}: net liquidation {chosen.net_liquidation}, buying power {chosen.buying_power or 'unknown'}"
     )

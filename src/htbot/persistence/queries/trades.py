@@ -55,8 +55,8 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
         .order_by(TradeRow.opened_at.desc(), TradeRow.id.desc())
         .limit(chosen.limit)
     )
-    if chosen.account is not None:
-        query = query.where(TradeRow.account == chosen.account)
+    if chosen.accounts:
+        query = query.where(TradeRow.account.in_(chosen.accounts))
     if symbol is not None:
         query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:

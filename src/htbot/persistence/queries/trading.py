@@ -33,8 +33,8 @@ def signals(session: Session, chosen: Selection, strategy: str | None = None) ->
     )
     if strategy is not None:
         query = query.where(SignalRow.strategy == strategy)
-    if chosen.account is not None:
-        query = query.where(SignalRow.account == chosen.account)
+    if chosen.accounts:
+        query = query.where(SignalRow.account.in_(chosen.accounts))
     if chosen.day is not None:
         query = query.where(SignalRow.session == chosen.day)
     return [signal_view(row, decision) for row, decision in reversed(session.execute(query).all())]
@@ -47,10 +47,12 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         refusal: dict[str, Any] = decision.outcomes[-1] if decision.outcomes else {}
         refused_by = decision.refused_by
         reason = f"{refused_by}: {refusal.get('reason') or 'refused'}"
-    elif refused_by == OBSERVED:
-        reason = f"{row.reason}; observed only, nothing is sent"
     elif refused_by is not None:
         reason = refused_by
+    if refused_by == OBSERVED:
+        reason = row.reason
+    if row.observed or refused_by == OBSERVED:
+        reason = f"{reason}; observed only, nothing is sent"
     return SignalView(
         ts=row.as_of,
         strategy=row.strategy,
@@ -78,8 +80,8 @@ def orders(session: Session, chosen: Selection) -> list[OrderView]:
         .order_by(OrderRow.submitted_at.desc(), OrderRow.ref.desc())
         .limit(chosen.limit)
     )
-    if chosen.account is not None:
-        query = query.where(OrderRow.account == chosen.account)
+    if chosen.accounts:
+        query = query.where(OrderRow.account.in_(chosen.accounts))
     if chosen.day is not None:
         query = query.where(IntentRow.session == chosen.day)
     return [order_view(row, intent) for row, intent in reversed(session.execute(query).all())]
@@ -160,7 +162,7 @@ def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[F
 
 
 def _of_account(query: Select[Any], column: InstrumentedAttribute[str], chosen: Selection) -> Select[Any]:
-    return query if chosen.account is None else query.where(column == chosen.account)
+    return query.where(column.in_(chosen.accounts)) if chosen.accounts else query
 
 
 def positions(session: Session, account: str | None = None) -> list[PositionView]:

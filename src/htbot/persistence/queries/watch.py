@@ -153,8 +153,8 @@ def halts(session: Session, market_now: datetime | None) -> list[HaltView]:
 def alerts(session: Session, chosen: Selection) -> list[AlertView]:
     """Alerts, oldest first."""
     query = select(AlertRow).order_by(AlertRow.id.desc()).limit(chosen.limit)
-    if chosen.account is not None:
-        query = query.where(AlertRow.account.in_((chosen.account, "")))
+    if chosen.accounts:
+        query = query.where(AlertRow.account.in_((*chosen.accounts, "")))
     if chosen.day is not None:
         query = query.where(on_day(AlertRow.as_of, chosen.day))
     return [alert_view(row) for row in reversed(session.scalars(query).all())]
@@ -176,11 +176,13 @@ def alert_view(row: AlertRow) -> AlertView:
         error=row.last_error,
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
+        clock=str(row.params.get("clock", "market")),
     )
 
 
 def accounts(session: Session) -> list[AccountView]:
-    """Accounts, the one that was told last in front."""
+    """Accounts, the one that was told last in front; of those that a desk told together its main one."""
+    query = select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.name != "main", AccountRow.account)
     return [
         AccountView(
             account=row.account,
@@ -192,7 +194,7 @@ def accounts(session: Session) -> list[AccountView]:
             buying_power=row.buying_power_usd,
             cash=row.cash_usd,
         )
-        for row in session.scalars(select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.account))
+        for row in session.scalars(query)
     ]
 
 

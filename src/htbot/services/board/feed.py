@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from htbot.domain.errors import Retryable
 from htbot.services.board.board import Board
 from htbot.services.board.deltas import encoded
-from htbot.services.board.picture import Picture, picture_of, states, status_without_age
+from htbot.services.board.picture import Picture, picture_of, positions_of_main, states, status_without_age
 from htbot.services.board.readings import LiveReading, Readings, RecordReading
 from htbot.services.desk_view import DeskView
 
@@ -210,7 +210,7 @@ class Feed:
             configured = (self._readings.mode, self._readings.host_now())
             picture = picture_of(self._live, self._record, halts, configured, away=self._trouble is not None)
             self._picture = picture
-            self._status, self._positions = status_without_age(picture.status), encoded(picture.positions)
+            self._status, self._positions = status_without_age(picture.status), encoded(positions_of_main(picture))
             self._as_of, self._shown_s = encoded(picture.record.read_at).strip(b'"'), self._read_s
             for topic, state, as_of in states(picture, self.board.followed):
                 self.board.publish(topic, state, as_of)
@@ -265,7 +265,7 @@ class Feed:
 
     @property
     def account(self) -> str | None:
-        """The account that the picture is of."""
+        """The main account, whose positions `positions` has."""
         return None if self._record is None else self._record.account
 
     def status(self) -> Answer:

@@ -44,9 +44,10 @@ class Picture:
 
     @property
     def day(self) -> DayMoney:
-        """The day's money of this moment: closed trades and marks are those of this picture, and of no other."""
-        told = [trade.marked_at for trade in self.open_trades if trade.marked_at is not None]
-        return DayMoney(self.record.closed, trade_queries.open_pnl(self.open_trades), min(told, default=self.as_of))
+        """The main account's day at this moment: closed trades and marks are those of this picture, and of no other."""
+        mine = [trade for trade in self.open_trades if self.record.account in {None, trade.account}]
+        told = [trade.marked_at for trade in mine if trade.marked_at is not None]
+        return DayMoney(self.record.closed, trade_queries.open_pnl(mine), min(told, default=self.as_of))
 
 
 def picture_of(
@@ -151,6 +152,12 @@ def _status(picture: Picture) -> State:
         del task["age_s"]
     del state["as_of"], state["age_s"], state["desk"]["heartbeat_age_s"]
     return {**state, "market_time": plain(picture.as_of)}
+
+
+def positions_of_main(picture: Picture) -> list[PositionView]:
+    """What the main account holds; of all that are known while no account is."""
+    main = picture.record.account
+    return [held for held in picture.positions if main in {None, held.account}]
 
 
 def _positions(picture: Picture) -> State:

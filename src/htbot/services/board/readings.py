@@ -55,14 +55,14 @@ class Money:
 class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
-    `closed` is what the day's closed trades have come to, `trades` are those that are not over, to be marked at the
-    quotes of the moment.
+    All of it is of the accounts that are `traded`, `money` and `closed` of the main one. `closed` is what the day's
+    closed trades have come to, `trades` are those that are not over, to be marked at the quotes of the moment.
     `money`, `closes` and `rows` (states of topics that are lists of rows) are there for the topics that were wanted.
     """
 
     version: str
     wanted: frozenset[Topic]
-    account: str | None
+    traded: Selection
     told_at: datetime
     read_at: datetime
     status: StoredStatus
@@ -73,9 +73,14 @@ class RecordReading:
     money: Money | None = None
     rows: Mapping[Topic, State] = field(default_factory=dict)
 
-    def stands(self, version: str, account: str | None, wanted: frozenset[Topic], host_now: datetime) -> bool:
+    @property
+    def account(self) -> str | None:
+        """The main account."""
+        return self.traded.account
+
+    def stands(self, version: str, traded: Selection, wanted: frozenset[Topic], host_now: datetime) -> bool:
         """True when reading again would bring nothing new."""
-        same = (self.version, self.account) == (version, account) and wanted <= self.wanted
+        same = (self.version, self.traded) == (version, traded) and wanted <= self.wanted
         return same and host_now - self.told_at < LONGEST_UNREAD
 
 
@@ -122,20 +127,20 @@ class Readings:
         with self._sources.database.transaction() as session:
             # Two equal snapshots see the same rows. It is taken first: a commit in between is read, and read again.
             version = str(session.scalar(text("SELECT pg_current_snapshot()::text")))
-            account = self._queries.account_of(session, None, live.desk)
-            if last is not None and last.stands(version, account, wanted, host_now):
+            traded = self._queries.traded(session, live.desk)
+            if last is not None and last.stands(version, traded, wanted, host_now):
                 return replace(last, read_at=host_now)
-            chosen = Selection(account=account, limit=_ROWS)
+            account, chosen, trades = traded.account, replace(traded, limit=_ROWS), TradeRepository(session)
             return RecordReading(
                 version=version,
                 wanted=wanted,
-                account=account,
+                traded=traded,
                 told_at=host_now,
                 read_at=host_now,
-                status=stored_status(session, account, live.desk.market_time, host_now, self._sources.degraded()),
-                positions=trading.positions(session, account),
+                status=stored_status(session, traded, live.desk.market_time, host_now, self._sources.degraded()),
+                positions=[held for one in traded.accounts or (None,) for held in trading.positions(session, one)],
                 closed=closed_of(session, account, None, live.desk),
-                trades={trade.id: trade for trade in TradeRepository(session).unfinished(account or "")},
+                trades={trade.id: trade for one in traded.accounts for trade in trades.unfinished(one)},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
                 money=self._money(session, live.desk, account) if Topic.PORTFOLIO in wanted else None,
                 rows={topic: rows(session, chosen) for topic, rows in _ROW_TOPICS.items() if topic in wanted},

@@ -31,7 +31,8 @@ def put_snapshots(gathered: Gathered, snapshots: list[Snapshot], market_now: dat
     if ages:
         gathered.put("htbot_feed_connected", int(min(ages.values()) <= SILENT_AFTER_S * 4), FEED)
     for one in snapshots:
-        gathered.put("htbot_gross_leverage", _leverage(one), one.account)
+        for account in one.accounts:
+            gathered.put("htbot_gross_leverage", _leverage(one.of_account(account) or one), account)
 
 
 def _age_s(snapshot: Snapshot, market_now: datetime) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -63,13 +63,14 @@ class RecordMeasures:
     def _put_safety(self, gathered: Gathered, session: Session, desk: DeskView, market_now: datetime) -> None:
         halted = bool(watch.halts(session, desk.market_time)) or self._sources.kill_switch.present()
         gathered.put("htbot_halt_active", int(halted), "global")
-        account = desk.account or self._sources.account
-        _put_risk(gathered, risk_of(session, account, self._sources.breaker, market_now))
-        run = reconciliation.latest_run(session, account)
-        if run is not None:
-            found: dict[str, int] = defaultdict(int)
-            for item in run.items:
-                found[item.kind] += 1
+        accounts = desk.accounts or (self._sources.account,)
+        risks = [risk_of(session, account, self._sources.breaker, market_now) for account in accounts]
+        gathered.put("htbot_breaker_active", int(any(risk.breaker_active for risk in risks)))
+        for risk in risks:
+            _put_risk(gathered, risk)
+        runs = [reconciliation.latest_run(session, account) for account in accounts]
+        if any(run is not None for run in runs):
+            found = Counter(item.kind for run in runs if run is not None for item in run.items)
             for kind, count in found.items() or [("none", 0)]:
                 gathered.put("htbot_reconciliation_mismatches", count, kind)
         state = DeskStateRepository(session)
@@ -90,7 +91,6 @@ class RecordMeasures:
 
 
 def _put_risk(gathered: Gathered, risk: RiskView) -> None:
-    gathered.put("htbot_breaker_active", int(risk.breaker_active))
     gathered.put("htbot_risk_max_drawdown", float(risk.max_drawdown_pct))
     if risk.account is None:
         return

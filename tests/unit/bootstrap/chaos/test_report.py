@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_the_shape_has_the_fields_of_the_contract() -> None:
 def test_a_run_passes_only_when_books_agree_and_everything_came_back() -> None:
     assert ChaosResult(CLEAN, measured(1.0)).passed
     assert not ChaosResult(Verdict(1, 1, 0, ("twice",), (), (), ()), measured(1.0)).passed
+    assert not ChaosResult(replace(CLEAN, orphans=("a stop",)), measured(1.0)).passed
     assert not ChaosResult(CLEAN, measured(1.0, math.inf)).passed
     assert not ChaosResult(CLEAN, measured(1.0, complaints=("desk is FATAL",))).passed
     assert not ChaosResult(CLEAN, measured(1.0, missed=("kill_desk",))).passed
@@ -61,9 +63,18 @@ def test_percentiles_are_values_that_were_measured(values: list[float], percent:
     assert percentile(values, percent) == expected
 
 
+def test_an_orphaned_stop_is_in_the_shape_and_among_the_findings() -> None:
+    shape = ChaosResult(
+        replace(CLEAN, orphans=("X1 works",), protective=40, met=12, share_trades=20), measured()
+    ).shape()
+    told = {name: shape[name] for name in ("orphans", "protective_orders", "protective_met", "share_trades")}
+    assert told == {"orphans": 1, "protective_orders": 40, "protective_met": 12, "share_trades": 20}
+    assert shape["findings"] == ["X1 works"]
+
+
 def test_our_row_stands_below_the_others() -> None:
     found = Verdict(300, 301, 0, ("a", "b"), ("c",), (), ())
     rows = ChaosResult(found, measured(1.0)).table()
     assert rows[:-1] == list(NAIVE)
-    assert rows[-1] == ("htbot: 300 intents, 3 faults", "2", "1", "0")
+    assert rows[-1] == ("htbot: 300 intents, 3 faults", "2", "1", "0", "0")
     assert all(len(row) == len(COLUMNS) for row in rows)

@@ -174,3 +174,65 @@ def test_a_fill_that_was_never_booked_and_one_that_was_invented_are_in_the_ledge
 
 def test_a_halt_that_nobody_set_on_purpose_is_no_clean_end() -> None:
     assert not judge_books(BROKER, replace(RECORD, halts=("desk: 4 of 101 filled, 2 asked for",))).clean
+
+
+SHARE = 201
+SHARE_LEGS = ((SHARE, 1),)
+S_ENTRY, S_STOP, S_TARGET = (f"htbot-shares-DU1-20260304-{part}" for part in ("E1", "X1", "X2"))
+
+
+def share_intent(ref: str, state: IntentState = IntentState.FILLED) -> RecordedIntent:
+    entry = ref == S_ENTRY
+    purpose, decided = (Purpose.ENTRY, UUID(int=7)) if entry else (Purpose.EXIT, None)
+    return RecordedIntent(ref, "shares-1", purpose, 10, SHARE_LEGS, state, decided, protective=not entry)
+
+
+def shares(status: str, *closed: BrokerExecution) -> tuple[BrokerBook, RecordBook]:
+    """Ten shares, closed by the stop; the target with a status of the broker."""
+    executions = (execution(1, S_ENTRY, SHARE, 10), *closed)
+    orders = (
+        BrokerOrder(S_ENTRY, 1, 10, 10, "Filled"),
+        BrokerOrder(S_STOP, 2, 10, 10 if closed else 0, "Filled" if closed else "Submitted"),
+        BrokerOrder(S_TARGET, 3, 10, 0, status),
+    )
+    working = IntentState.WORKING
+    intents = (
+        share_intent(S_ENTRY),
+        share_intent(S_STOP, IntentState.FILLED if closed else working),
+        share_intent(S_TARGET, working if status == "Submitted" else IntentState.CANCELLED),
+    )
+    state = TradeState.CLOSED if closed else TradeState.OPEN
+    record = RecordBook(intents, tuple(map(booked, executions)), {"shares-1": state})
+    return broker_with(*executions, orders=orders), record
+
+
+STOPPED = execution(2, S_STOP, SHARE, -10)
+
+
+def test_shares_that_their_stop_has_closed_are_clean_and_counted() -> None:
+    verdict = judge_books(*shares("Cancelled", STOPPED))
+    assert verdict.clean
+    assert (verdict.share_trades, verdict.protective, verdict.met) == (1, 2, 1)
+
+
+def test_a_target_that_works_after_its_trade_is_closed_is_an_orphan_although_our_record_knows_it_works() -> None:
+    verdict = judge_books(*shares("Submitted", STOPPED))
+    assert verdict.orphans == (f"{S_TARGET}: Submitted at the broker, shares-1 is closed and holds 0",)
+    assert (verdict.unknown, verdict.clean) == ((), False)
+
+
+def test_a_stop_without_a_position_is_an_orphan_whatever_our_record_says_of_its_trade() -> None:
+    broker, record = shares("Submitted", STOPPED)
+    verdict = judge_books(broker, replace(record, trades={"shares-1": TradeState.OPEN}))
+    assert verdict.orphans == (f"{S_TARGET}: Submitted at the broker, shares-1 is open and holds 0",)
+
+
+def test_stops_and_targets_of_an_open_trade_are_no_orphans() -> None:
+    verdict = judge_books(*shares("Submitted"))
+    assert verdict.orphans == ()
+    assert verdict.lost_closes == ("shares-1: 10 still held at the broker, open in our record",)
+
+
+def test_a_stop_and_a_target_that_were_both_filled_close_more_than_was_opened() -> None:
+    broker, record = shares("Filled", STOPPED, execution(3, S_TARGET, SHARE, -10))
+    assert judge_books(broker, record).duplicates == ("shares-1: 20 closed, 10 opened",)

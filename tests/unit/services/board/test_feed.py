@@ -19,6 +19,7 @@ from tests.support.waiting import PATIENCE_S
 from htbot.domain.errors import Retryable
 from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries.closes import LastClose
+from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, HaltView, PositionView, TaskView
 from htbot.services.board.board import Board, Topic
 from htbot.services.board.feed import Feed, Pace
@@ -69,7 +70,7 @@ class Told:
             raise self.broken
         task = TaskView("read_market", record.NOON, 0.0, "DONE", "", HOST_NOW - timedelta(seconds=7))
         stored = StoredStatus(
-            account=record.ACCOUNT,
+            accounts=(record.ACCOUNT,),
             halts=list(self.halts),
             open_trades=[],
             strategies=[],
@@ -85,7 +86,7 @@ class Told:
         return RecordReading(
             version="1",
             wanted=wanted,
-            account=record.ACCOUNT,
+            traded=Selection(record.ACCOUNT),
             told_at=HOST_NOW,
             read_at=HOST_NOW,
             status=stored,

@@ -12,6 +12,7 @@ from tests.support.people import HOST_NOW, chain, clock
 from htbot.domain.quotes import Quote
 from htbot.domain.scheduler import SchedulerSetting
 from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenTradeView
 from htbot.services.board.picture import at_market, picture_of
 from htbot.services.board.readings import LiveReading, RecordReading
@@ -59,11 +60,11 @@ def ticker(
 def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
     closed = DayPnl(record.DAY, 1, Decimal(40), Decimal("2.50"), Decimal("37.50"))
     view = replace(VIEW, maximum_loss=Decimal(3570))
-    stored = StoredStatus(None, [], [view, replace(view, id="other")], [], [], [], HOST_NOW, [], SchedulerSetting(), [])
+    stored = StoredStatus((), [], [view, replace(view, id="other")], [], [], [], HOST_NOW, [], SchedulerSetting(), [])
     read = RecordReading(
         version="1",
         wanted=frozenset(),
-        account=record.ACCOUNT,
+        traded=Selection(record.ACCOUNT),
         told_at=HOST_NOW,
         read_at=HOST_NOW,
         status=stored,
