@@ -59,6 +59,7 @@ LAST_CANDLE = (
     "((drawn) => drawn && getElement(Number(drawn.id.slice(1)))?.chart?.getOption().series[0].data.at(-1)?.slice(-4))"
     "(document.querySelector('.drawn.candles'))"
 )
+NARROW_DESK = 1280
 NARROW = {"/", "/orders"}
 """Pages that axe-core reads on a phone too: the rules are the same, and each reading takes a second."""
 
@@ -193,9 +194,19 @@ def sees_a_trade_open_and_close(page: Page, morning: Morning) -> None:
         expect(card.get_by_role("heading", name=re.compile("SPX bull put"))).to_be_visible()
         expect(card.locator(".gauge [role=img]")).to_have_attribute("aria-label", re.compile("between stop"))
         if number == 1:
+            nothing_is_cut(page)
             morning.day.go_until(lambda: morning.trade_state() is None, LATEST, "the trade is over")
             expect(card).to_contain_text("Flat: no trade is open.")
             expect(card).to_contain_text("Closed byprofit target")
+
+
+def nothing_is_cut(page: Page) -> None:
+    """Legs, positions and messages have room on a small screen too."""
+    page.set_viewport_size({"width": NARROW_DESK, "height": 800})
+    expect(page.locator(".stack .table tr")).not_to_have_count(0)
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.ariaLabel)"
+    assert page.locator("main .table").evaluate_all(cut) == []
+    page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
 
 def halts_and_resumes(page: Page, morning: Morning) -> None:
@@ -241,6 +252,7 @@ def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
             presses(page, act)
             expect(notice).to_contain_text(f"The scheduler is {told} by dashboard:operator")
             expect(page.locator(".lights")).to_contain_text(f"SCHEDULER {told.upper()}")
+            stands_in_one_line(page)
         presses(page, "Start")
         expect(notice).to_have_count(0)
 
@@ -253,6 +265,21 @@ def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
         expect(notice).to_have_count(0)
     acts = ["scheduler.pause", "scheduler.stop", "scheduler.start", "broker.disconnect", "broker.connect"]
     assert [act for act in morning.acts("dashboard:operator")[before:] if act in acts] == acts
+
+
+def stands_in_one_line(page: Page) -> None:
+    """The header of a paused desk on a small screen; the navigation begins where it ends, however high it is."""
+    page.set_viewport_size({"width": NARROW_DESK, "height": 800})
+    header, nav = page.locator("header.top"), page.locator("nav.side")
+    assert header.evaluate("(one) => one.offsetHeight") <= 62
+    for width in (800, NARROW_DESK):  # wraps, and does not
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(
+            "() => document.querySelector('nav.side').getBoundingClientRect().top >="
+            " document.querySelector('header.top').getBoundingClientRect().bottom"
+        )
+        expect(nav.get_by_role("link", name="Desk")).to_be_in_viewport()
+    page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
 
 def presses(page: Page, act: str) -> None:

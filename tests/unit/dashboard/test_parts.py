@@ -10,7 +10,7 @@ import pytest
 from htbot.dashboard.parts import charts, gauges, numbers
 from htbot.dashboard.parts.markup import Column, Row, amount, empty, table, tag
 from htbot.dashboard.parts.rules import gate
-from htbot.dashboard.parts.settings_form import trouble_of
+from htbot.dashboard.parts.settings_form import hint_of, label_of, trouble_of
 from htbot.dashboard.parts.trading import contract
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import NEW_YORK
@@ -134,6 +134,27 @@ def test_the_equity_curve_ends_with_what_the_day_is_worth_now() -> None:
     assert ((last[0] - at) // 60_000, last[1]) == (11, 15.0)
     older = replace(now, as_of=OPEN + timedelta(minutes=4))
     assert charts.equity_series(picture(), story, older, NEW_YORK)[-1][1] == 12.5
+
+
+def test_a_field_is_named_as_people_write_it() -> None:
+    names = ("rsi_ema_bull", "stop_loss_usd", "pnl_basis", "short_window", "take_profit_pct_of_credit")
+    assert [label_of({"name": name}) for name in names] == [
+        "RSI EMA bull",
+        "Stop loss, USD",
+        "P&L basis",
+        "Short window",
+        "Take profit % of credit",
+    ]
+
+
+def test_a_field_says_what_it_is_what_counts_and_what_fits() -> None:
+    setting = {"name": "a", "type": "integer", "meaning": "closes of the mean", "unit": "bars", "default": 5}
+    assert hint_of({**setting, "low": 1, "high": 5000}) == "closes of the mean (bars); default 5, 1 to 5,000"
+    assert hint_of({**setting, "meaning": "bars of the mean"}) == "bars of the mean; default 5"
+    told = {"name": "b", "type": "time", "meaning": "first entry", "unit": "New York time", "default": "09:30:00"}
+    assert hint_of(told) == "first entry (New York time); default 09:30"
+    chosen = {"name": "c", "type": "boolean", "meaning": "", "unit": "", "default": True}
+    assert hint_of(chosen) == ""
 
 
 def test_wall_time_is_that_of_the_zone() -> None:

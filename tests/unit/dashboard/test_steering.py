@@ -65,7 +65,7 @@ def test_a_brake_stands_above_every_page_with_who_and_since_when() -> None:
     told = steering.paused(Shown({"scheduler": PAUSED}))
     assert "The scheduler is paused by dashboard:hand since 12:00:00." in told
     assert "Exits and guards go on." in told
-    assert "SCHEDULER PAUSED" in layout.banner(Shown({"status": status(), "scheduler": PAUSED}))
+    assert "SCHEDULER </span>PAUSED" in layout.banner(Shown({"status": status(), "scheduler": PAUSED}))
     for values in ({}, {"scheduler": RUNNING}):
         assert steering.paused(Shown(values)) == ""
         assert "SCHEDULER" not in layout.banner(Shown({"status": status(), **values}))

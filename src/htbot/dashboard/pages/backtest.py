@@ -101,11 +101,15 @@ class _Form:
                 "outlined dense use-chips"
             )
             self._data.props('hint="none: synthetic market"')
-            self._start = ui.input("First day", validation=_is_day).props('outlined dense hint="2026-03-02"')
-            self._end = ui.input("Last day", validation=_is_day).props('outlined dense hint="2026-03-06"')
+            self._start = ui.input("First day", validation=_is_day).props(
+                'outlined dense hint="YYYY-MM-DD; none: from the first"'
+            )
+            self._end = ui.input("Last day", validation=_is_day).props(
+                'outlined dense hint="YYYY-MM-DD; none: to the last"'
+            )
             self._cash = ui.input("Cash, USD", value="100000", validation=_is_money).props("outlined dense")
         with ui.expansion("Settings of the strategy").classes("settings-box").props("dense"):
-            box = ui.element("div")
+            box = ui.element("div").classes("wide")
 
         def choose() -> None:
             box.clear()
@@ -147,6 +151,10 @@ def _settings_of(name: str, catalogue: Mapping[str, Entry]) -> list[dict[str, An
         return []
     described: Any = schema(name, catalogue)["settings"]
     return [one for one in described if one["name"] != "symbol"]
+
+
+def _day_field(label: str) -> ui.input:
+    return ui.input(label, validation=_is_day).props('outlined dense hint="YYYY-MM-DD; none: all there are"')
 
 
 def _needed(text: str) -> str | None:

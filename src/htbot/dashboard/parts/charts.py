@@ -155,7 +155,7 @@ def _levels(picture: DayPicture | None) -> list[dict[str, Any]]:
         {
             "name": name,
             "yAxis": value,
-            "label": {"formatter": f"{name} {value:,.2f}", **_level_place(name)},
+            "label": {"formatter": f"{name} {value:,.2f}", "opacity": 1, **_level_place(name)},
             **_level_style(name),
         }
         for name, value in found

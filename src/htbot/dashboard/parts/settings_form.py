@@ -15,6 +15,7 @@ from nicegui.elements.mixins.value_element import ValueElement
 from htbot.dashboard.parts.numbers import words
 
 Setting = Mapping[str, Any]
+_SHORT = {name.lower(): name for name in ("RSI", "EMA", "SMA", "MACD", "ROC", "USD")} | {"pnl": "P&L", "pct": "%"}
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -46,13 +47,16 @@ def _number_trouble(setting: Setting, text: str, *, whole: bool) -> str | None:
 def default_of(setting: Setting) -> str:
     """What counts when nothing is given."""
     default = setting["default"]
+    if setting["type"] == "time" and default is not None:
+        return str(default)[: len("HH:MM")]
     return "none" if default is None else "yes" if default is True else "no" if default is False else str(default)
 
 
 def label_of(setting: Setting) -> str:
     """Its name as people read it, a unit apart: Stop loss, USD."""
-    name = words(setting["name"]).capitalize()
-    return f"{name.removesuffix(' usd')}, USD" if name.endswith(" usd") else name
+    told = " ".join(_SHORT.get(word, word) for word in words(setting["name"]).split())
+    name = told[:1].upper() + told[1:]
+    return f"{name.removesuffix(' USD')}, USD" if name.endswith(" USD") else name
 
 
 def text_of(value: object) -> str:
@@ -62,7 +66,9 @@ def text_of(value: object) -> str:
 
 def hint_of(setting: Setting) -> str:
     """What it is, what counts when nothing is given, and what may be given: a choice is made from those there are."""
-    said = ", ".join(part for part in (setting["meaning"], setting["unit"]) if part)
+    said, unit = setting["meaning"], setting["unit"]
+    if unit and unit not in said:
+        said = f"{said} ({unit})" if said else unit
     typed = "choices" not in setting and setting["type"] != "boolean"
     return "; ".join(
         part for part in (said, f"default {default_of(setting)}{_range(setting)}" if typed else "") if part
