@@ -57,6 +57,7 @@ from htbot.services.queries import Queries, Sources
 from htbot.services.risk_rules import RiskRules, RuleParts
 from htbot.services.schedule import schedule
 from htbot.services.scheduler import Scheduler, SchedulerParts
+from htbot.services.settling import Settling
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Role, Tokens
@@ -238,6 +239,7 @@ class House:
             monitoring=Monitoring(MonitoringParts(self.served, self.queries, self.stop_file.parent, self.now)),
             queries=self.queries,
             commands=self.commands,
+            settling=Settling(self.served, self.live, self.now),
             manual_signals=self.manual_signals,
             strategies=Strategies(self.strategy_parts),
             performance=performance,
@@ -298,7 +300,7 @@ def furnish(
     queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
-    tokens = Tokens(owner, now)
+    tokens = Tokens(owner, now, now)
     return House(
         broker=broker,
         database=owner,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
 
@@ -11,6 +11,9 @@ from htbot.domain.alerts import Alert, Severity
 from htbot.domain.sessions import NEW_YORK
 
 SUBJECT_PREFIX = "HTBot Alert: "
+CLOCK, HOST = "clock", "host"
+"""The parameter of an alert that says of which clock its time is, and its value; without it that is the market's."""
+_BY_THE_HOST = ", by the host's clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An alert before it is laid out. `summary` is its first sentence, `facts` the lines below."""
+    """An alert before it is laid out. `summary` is its first sentence, `facts` the lines below, `as_of` market time."""
 
     kind: str
     severity: Severity
@@ -50,6 +53,18 @@ def header(value: str) -> str:
 def new_york_stamp(as_of: datetime) -> str:
     """Time with zone as the first line shows it: `2022-08-26 10:32:30 EDT`."""
     return as_of.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def stamp_of(alert: Alert) -> str:
+    """The same of an alert, with the name of its clock when that is not the market's."""
+    return new_york_stamp(alert.as_of) + (_BY_THE_HOST if CLOCK in alert.params else "")
+
+
+def by_the_host(alert: Alert) -> Alert:
+    """An alert of somebody who knows the host's clock only; it says so beside its time."""
+    stamp, params = new_york_stamp(alert.as_of), {**alert.params, CLOCK: HOST}
+    text, html = (whole.replace(stamp, stamp + _BY_THE_HOST, 1) for whole in (alert.text, alert.html))
+    return replace(alert, text=text, html=html, params=params)
 
 
 def compose(message: Message) -> Alert:

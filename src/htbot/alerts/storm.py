@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 
-from htbot.alerts.message import SUBJECT_PREFIX, Fact, Message, compose, new_york_stamp
+from htbot.alerts.message import SUBJECT_PREFIX, Fact, Message, compose, stamp_of
 from htbot.domain.alerts import Alert, Severity
 
 STORM = 20
 """So many that wait are told one by one. More are told together (docs/guides/email.md)."""
 _KINDS, _SUBJECTS = 20, 50
+_time = attrgetter("as_of")
 _GRAVITY = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -27,10 +29,7 @@ def storm_alert(waiting: Sequence[Alert]) -> Alert:
     facts = [Fact(kind, _span(of_kind)) for kind, of_kind in sorted(kinds.items())[:_KINDS]]
     if len(kinds) > _KINDS:
         facts.append(Fact("other kinds", str(len(kinds) - _KINDS)))
-    facts += [
-        Fact(new_york_stamp(alert.as_of), alert.subject.removeprefix(SUBJECT_PREFIX))
-        for alert in by_gravity[:_SUBJECTS]
-    ]
+    facts += [Fact(stamp_of(alert), alert.subject.removeprefix(SUBJECT_PREFIX)) for alert in by_gravity[:_SUBJECTS]]
     if len(waiting) > _SUBJECTS:
         facts.append(Fact("and", f"{len(waiting) - _SUBJECTS} more: htbot alerts"))
     return compose(
@@ -47,11 +46,7 @@ def storm_alert(waiting: Sequence[Alert]) -> Alert:
     )
 
 
-def _line(alert: Alert) -> Fact:
-    return Fact(new_york_stamp(alert.as_of), alert.subject.removeprefix(SUBJECT_PREFIX))
-
-
 def _span(of_kind: Sequence[Alert]) -> str:
-    first, last = min(alert.as_of for alert in of_kind), max(alert.as_of for alert in of_kind)
-    times = new_york_stamp(first) if first == last else f"{new_york_stamp(first)} to {new_york_stamp(last)}"
+    first, last = min(of_kind, key=_time), max(of_kind, key=_time)
+    times = stamp_of(first) if first.as_of == last.as_of else f"{stamp_of(first)} to {stamp_of(last)}"
     return f"{len(of_kind):,}, {times}"

@@ -29,6 +29,7 @@ REASON_WORDS: dict[ExitReason, str] = {
     ExitReason.MANUAL: "closed by hand",
     ExitReason.BREAKER: "circuit breaker",
     ExitReason.EXPIRY: "expiry",
+    ExitReason.SIGNAL: "the strategy's signal",
     ExitReason.OTHER: "other",
 }
 

@@ -28,6 +28,7 @@ def assemble(process: ApiProcess, rounds: Rounds) -> ApiParts:
     return ApiParts(
         queries=people.queries,
         commands=people.commands,
+        settling=people.settling,
         manual_signals=people.manual_signals,
         strategies=people.strategies,
         strategy_reads=people.strategy_reads,

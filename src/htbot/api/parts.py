@@ -31,6 +31,7 @@ from htbot.services.prices import Prices
 from htbot.services.queries import Queries
 from htbot.services.risk_rules import RiskRules
 from htbot.services.scheduler import Scheduler
+from htbot.services.settling import Settling
 from htbot.services.strategies import Strategies
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.trading_status import TradingStatuses
@@ -42,6 +43,7 @@ class ApiParts:
 
     queries: Queries
     commands: Commands
+    settling: Settling
     manual_signals: ManualSignals
     strategies: Strategies
     strategy_reads: StrategyReads

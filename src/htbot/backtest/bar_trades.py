@@ -27,10 +27,10 @@ REASONS = {
     Leave.STOP_LOSS: ExitReason.STOP_LOSS,
     Leave.TIME: ExitReason.TIME,
     Leave.MARKET_CLOSE: ExitReason.MARKET_CLOSE,
-    Leave.SIGNAL: ExitReason.OTHER,
+    Leave.SIGNAL: ExitReason.SIGNAL,
     Leave.PROFIT_LEVEL: ExitReason.PROFIT_TARGET,
 }
-_DETAIL = {Leave.SIGNAL: "the strategy's own signal", Leave.PROFIT_LEVEL: "the last profit level"}
+_DETAIL = {Leave.PROFIT_LEVEL: "the last profit level"}
 _CENT = Decimal("0.01")
 
 

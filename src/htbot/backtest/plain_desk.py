@@ -203,7 +203,7 @@ class PlainDesk:
         if any(held.trade.state is TradeState.OPENING or not held.entry_over for held in meant):
             return None
         for held in meant:
-            self._request_exit(held, ExitDecision(ExitReason.OTHER, self._tools.feed.now, "", "", why, None, None))
+            self._request_exit(held, ExitDecision(ExitReason.SIGNAL, self._tools.feed.now, "", "", why, None, None))
         return bool(meant)
 
     def enter(self, trade: Trade, intent: OrderIntent) -> None:

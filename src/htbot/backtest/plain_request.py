@@ -22,8 +22,9 @@ from htbot.strategies.bar_strategy import BarConfig, BarStrategy
 class Seat:
     """An instance of a strategy: its name, its stock or fund, and `build`, which makes it anew for every fold.
 
-    Its state is folded from the bar that starts at `first_bar` on, None the market's first; it enters only at bars that
-    end after `since`, None from the first on.
+    Its state is folded from the bar that starts at `first_bar` on, and it enters only at bars that end after `since`.
+    Without `since` it begins by itself as a live one does, as soon as the bars from `first_bar` on, None the market's
+    first, are enough for it.
     """
 
     name: str

@@ -164,7 +164,7 @@ class PlainRun:
         now, terms = self._feed.now, self._request.terms
         snapshot = self._feed.snapshot(self._news.money(session, now), enabled=terms.enabled(now))
         self._let_go()
-        wishes = [(state, state.look(self._fates(state))) for state in self._seats if not state.gone]
+        wishes = [(state, state.look(self._fates(state), now)) for state in self._seats if not state.gone]
         acted: set[str] = set()
         for action in ("leave", "enter"):  # what is held leaves before anything is entered
             for state, fired in wishes:

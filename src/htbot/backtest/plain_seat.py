@@ -10,7 +10,7 @@ from htbot.domain.bars import Bar
 from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired
 from htbot.engine.recorded import Fate, RecordedLoop
-from htbot.engine.recorded_bars import Shown, clock, late_bar_s, placed, require_prices
+from htbot.engine.recorded_bars import Shown, beginning, clock, late_bar_s, placed, require_prices, waits
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 
 _NEVER_S = float("-inf")
@@ -21,13 +21,15 @@ class SeatState:
 
     A strategy that raises is `disabled`, as live: it enters nothing more, and is asked only while it holds something.
     Then it is `gone`. `failed` says what its last look raised; the next one folds it anew, as it does when a wish was
-    left `undone`.
+    left `undone`. One that has not begun waits for its history.
     """
 
     def __init__(self, seat: Seat, calendar: TapeCalendar) -> None:
         strategy = seat.build()
         self.seat = seat
-        self.minutes = strategy.inputs.bar_minutes
+        self.minutes, self._warm_up_bars = strategy.inputs.bar_minutes, strategy.inputs.warm_up_bars
+        self._since_s = None if seat.since is None else seat.since.timestamp()
+        self._waits = ""
         self.config, self.config_hash = strategy.config, strategy.config_hash
         self._calendar = calendar
         self._bars: list[Shown] = []
@@ -43,13 +45,25 @@ class SeatState:
         first_s = _NEVER_S if self.seat.first_bar is None else self.seat.first_bar.timestamp()
         self._bars += placed((bar for bar in own if bar.start_s >= first_s), self._calendar, self.minutes)
 
-    def look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:
+    def look(self, fates: Sequence[Fate], as_of: datetime) -> list[tuple[Fired, ClosedBar]]:
         """What the strategy wants after each bar that it has not been shown in this fold; one is shown a bar once."""
+        if self._since_s is None and not self._begin(as_of):
+            return []
         failed: dict[str, str] = {}
         fired = guarded(failed, self.seat.name, lambda: self._look(fates))
         self.failed = failed.get(self.seat.name, "")
         self.disabled = self.disabled or bool(self.failed)
         return fired or []
+
+    def _begin(self, as_of: datetime) -> bool:
+        begins = beginning(self._bars, self._warm_up_bars, self.minutes, self._calendar, as_of)
+        if isinstance(begins, str):
+            self._waits = begins
+            return False
+        self._bars = [shown for shown in self._bars if shown[0].start_s >= begins]
+        self._since_s, self._waits = as_of.timestamp(), ""
+        self.loop = self._blank(self._fates)
+        return True
 
     def _look(self, fates: Sequence[Fate]) -> list[tuple[Fired, ClosedBar]]:
         if self.failed or self.undone or list(fates) != list(self._fates):
@@ -68,8 +82,8 @@ class SeatState:
         """Why nothing has fired, as the record says it."""
         if self.failed:
             return f"disabled: {self.failed}"
-        if not self._bars:
-            return f"waits for its history: 0 bars of {self.minutes} min are there"
+        if self._waits or not self._bars:
+            return self._waits or waits(0, self._warm_up_bars, self.minutes)
         late_s = late_bar_s(self._calendar, self._bars[-1][0].start_s, self.minutes, as_of)
         said = [] if late_s is None else [f"the bar of {clock(late_s)} is late"]
         return "; ".join([*said, self.loop.standing()])
@@ -80,8 +94,7 @@ class SeatState:
         return {} if self.failed else self.loop.position
 
     def _blank(self, fates: Sequence[Fate]) -> RecordedLoop:
-        since_s = _NEVER_S if self.seat.since is None else self.seat.since.timestamp()
-        return RecordedLoop(self.seat.build(), since_s, fates)
+        return RecordedLoop(self.seat.build(), _NEVER_S if self._since_s is None else self._since_s, fates)
 
 
 def _closed(bar: Bar, known_at: datetime) -> ClosedBar:

@@ -25,7 +25,8 @@ from htbot.backtest.spread_request import SpreadRequest, SpreadResult, SpreadSig
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import Session
 from htbot.domain.signals import Evaluation
-from htbot.engine.cycle import CycleInputs, confirm, decide
+from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
+from htbot.engine.guarding import failure, guarded
 from htbot.engine.memory import Memory
 from htbot.marketdata.chain_window import ChainNeed
 from htbot.marketdata.sessions import trading_window
@@ -193,15 +194,25 @@ class SpreadRun:
             as_of=now,
             memory=self._memory,
         )
-        outcome = decide(inputs)
-        if outcome.intent is not None:
-            outcome = confirm(inputs, outcome, self._account.what_if(outcome.intent))
+        failed: dict[str, str] = {}
+        name = request.strategy.name
+        outcome = guarded(failed, name, lambda: self._judged(inputs))
+        if outcome is None:  # it leaves nothing behind, and is asked again at the next instant, as live
+            symbol, why_not = request.strategy.needs.symbol, failure(failed[name])
+            self._evaluations.append(Evaluation(name, request.terms.account, symbol, now, 0, None, None, why_not))
+            return
         self._remember(outcome.memory, session)
         self._evaluations.append(outcome.evaluation)
         if outcome.signal is not None and outcome.decision is not None:
             self._book.signals.append(SpreadSignal(outcome.signal, outcome.decision))
         if outcome.intent is not None and outcome.trade is not None:
             self._desk.enter(outcome.trade, outcome.intent)
+
+    def _judged(self, inputs: CycleInputs) -> CycleOutcome:
+        outcome = decide(inputs)
+        if outcome.intent is None:
+            return outcome
+        return confirm(inputs, outcome, self._account.what_if(outcome.intent))
 
     def _remember(self, memory: Memory, session: Session) -> None:
         """Keep the state, and of the bars what the next look needs: this session's, and what closed after the state."""

@@ -62,12 +62,16 @@ def launched(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
 
 @dataclass
 class BacktestJobs:
-    """Starts and shows them. Files to run over lie in `data`; `host_now` is wall time, `launch` starts the process."""
+    """Starts and shows them. Files to run over lie in `data`; `host_now` is wall time, `market_now` that of acts.
+
+    `launch` starts the process.
+    """
 
     folder: Path
     data: Path
     database: Database
     host_now: Callable[[], datetime]
+    market_now: Callable[[], datetime]
     launch: Callable[[Path, IO[bytes]], subprocess.Popen[bytes]] = launched
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -158,7 +162,7 @@ class BacktestJobs:
 
     def _note(self, caller: Caller, action: str, subject: str, detail: dict[str, Any]) -> None:
         with self.database.transaction() as session:
-            AuditRepository(session).add(AuditEntry(self.host_now(), caller.actor, action, subject, detail))
+            AuditRepository(session).add(AuditEntry(self.market_now(), caller.actor, action, subject, detail))
 
     def _forget_old(self) -> None:
         for job in self.all()[_KEPT:]:

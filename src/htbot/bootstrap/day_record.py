@@ -31,7 +31,8 @@ class SeatRecord:
     """An instance as it was set and looked at, with the account that it trades.
 
     `first_bar` is the first bar that its state is folded from, `since` the instant from which on it may enter: both
-    None when it was never folded. One `on_options` is folded from the first bar on record.
+    None when it was never folded. One `on_options` is folded from the first bar on record, `history_from`, None without
+    any.
     """
 
     name: str
@@ -43,6 +44,7 @@ class SeatRecord:
     config_hash: str
     first_bar: datetime | None
     since: datetime | None
+    history_from: datetime | None = None
 
     @property
     def on_options(self) -> bool:
@@ -113,9 +115,8 @@ def _rows(transaction: Transaction, session: Session, account: str) -> DayRows:
 
 
 def _seat(transaction: Transaction, world_id: str, main: str, one: StrategyInstance) -> SeatRecord:
-    seen, first_bar = one.observed, None
-    if one.type in ON_OPTIONS:
-        first_bar = BarRepository(transaction).first(Series(world_id, one.symbol, one.minutes))
+    seen = one.observed
+    history_from = BarRepository(transaction).first(Series(world_id, one.symbol, one.minutes))
     return SeatRecord(
         name=one.name,
         type=one.type,
@@ -124,6 +125,7 @@ def _seat(transaction: Transaction, world_id: str, main: str, one: StrategyInsta
         minutes=one.minutes,
         settings=dict(one.settings),
         config_hash=one.config_hash,
-        first_bar=first_bar if seen is None else seen.first_bar,
+        first_bar=None if seen is None else seen.first_bar,
         since=None if seen is None else seen.since,
+        history_from=history_from,
     )

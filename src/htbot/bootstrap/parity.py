@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -195,7 +195,7 @@ def spread_request_of(played: DemoResult, seat: SeatRecord, terms: Terms) -> Spr
     """An instance on options, with its own strategy, account, limits and history."""
     strategy = create(seat.type, with_symbol(seat.settings, seat.symbol), instance=seat.name)
     limits = spread_limits(played.settings, strategy)
-    return SpreadRequest(strategy, replace(terms, account=seat.account), limits, history_from=seat.first_bar)
+    return SpreadRequest(strategy, replace(terms, account=seat.account), limits, history_from=seat.history_from)
 
 
 def plain_request_of(played: DemoResult, seats: Sequence[SeatRecord], terms: Terms) -> PlainRequest:
@@ -204,13 +204,20 @@ def plain_request_of(played: DemoResult, seats: Sequence[SeatRecord], terms: Ter
     types, [account] = strategies(settings), {seat.account for seat in seats}
     return PlainRequest(
         seats=tuple(
-            Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), one.first_bar, one.since)
+            Seat(one.name, one.symbol, partial(create_bar, one.type, one.settings, types), *_began(one, played.session))
             for one in seats
         ),
         terms=replace(terms, account=account),
         limits_of=partial(plain_limits, settings),
         own_series=(settings.strategy.symbol, settings.strategy.bar_minutes),
     )
+
+
+def _began(seat: SeatRecord, session: Session) -> tuple[datetime | None, datetime | None]:
+    """From which bar on a seat knows, and since when it may enter: what began on this day begins by itself there."""
+    if seat.since is not None and seat.since < session.opens:
+        return seat.first_bar, seat.since
+    return seat.history_from, None
 
 
 def inputs_of(played: DemoResult, terms: Terms, names: Collection[str]) -> dict[str, Any]:

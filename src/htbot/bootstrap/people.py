@@ -29,6 +29,7 @@ from htbot.services.commands import CommandParts, Commands
 from htbot.services.day_picture import DayPictures
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
+from htbot.services.desk_view import market_now
 from htbot.services.freqtrade import Freqtrade, FreqtradeParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
@@ -44,6 +45,7 @@ from htbot.services.queries import Queries, Sources
 from htbot.services.risk_rules import RiskRules, RuleParts
 from htbot.services.schedule import schedule
 from htbot.services.scheduler import Scheduler, SchedulerParts
+from htbot.services.settling import Settling
 from htbot.services.strategies import Strategies, StrategyParts
 from htbot.services.strategy_reads import StrategyReads
 from htbot.services.tokens import Tokens
@@ -64,6 +66,7 @@ class People:
     queries: Queries
     readings: Readings
     commands: Commands
+    settling: Settling
     manual_signals: ManualSignals
     tokens: Tokens
     visits: VisitBook
@@ -89,6 +92,10 @@ class People:
 def host_now() -> datetime:
     """Wall time, aware UTC."""
     return datetime.now(UTC)
+
+
+def _of_acts(live: LiveReader) -> datetime:
+    return market_now(live, host_now())
 
 
 def ask_market(live: LiveReader, request: ManualRequest) -> Snapshot | None:
@@ -133,6 +140,18 @@ def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> Rul
     return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
 
 
+def _manual_parts(settings: Settings, database: Database, live: LiveReader, switch: KillSwitch) -> ManualParts:
+    return ManualParts(
+        database=database,
+        live=live,
+        terms=partial(manual_terms, settings),
+        host_now=host_now,
+        ask=partial(ask_market, live),
+        halted_by=partial(_halted_by, switch, database, own_version()),
+        ask_margin=partial(ask_margin, live),
+    )
+
+
 def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = False) -> People:
     """The services over the configured record and Redis. Nothing is connected yet.
 
@@ -158,16 +177,6 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         breaker=breaker_limits(settings),
         degraded=Degraded(settings.paths.var.resolve(), settings.limits.memory_mb),
     )
-    halted_by = partial(_halted_by, switch, database, own_version())
-    manual = ManualParts(
-        database=database,
-        live=live,
-        terms=partial(manual_terms, settings),
-        host_now=host_now,
-        ask=partial(ask_market, live),
-        halted_by=halted_by,
-        ask_margin=partial(ask_margin, live),
-    )
     strategy_parts = StrategyParts(database, live, partial(strategies, settings), host_now, settings.ib.accounts)
     queries = Queries(sources)
     data = DeskData(live, live.ask, host_now)
@@ -176,24 +185,27 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
     scheduler = Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now))
     performance = Performance(database, queries)
     most_trades = risk_limits(settings, settings.strategy.symbol).max_concurrent_trades
-    changed = partial(_changed, settings)
+    of_acts = partial(_of_acts, live)
     return People(
         database=database,
         queries=queries,
         readings=Readings(sources, queries),
         performance=performance,
-        freqtrade=Freqtrade(FreqtradeParts(queries, performance, scheduler, commands, most_trades, changed)),
+        freqtrade=Freqtrade(
+            FreqtradeParts(queries, performance, scheduler, commands, most_trades, partial(_changed, settings))
+        ),
         monitoring=Monitoring(MonitoringParts(database, queries, settings.paths.var, host_now)),
         commands=commands,
-        manual_signals=ManualSignals(manual),
-        tokens=Tokens(database, host_now),
-        visits=VisitBook(database, host_now),
+        settling=Settling(database, live, host_now),
+        manual_signals=ManualSignals(_manual_parts(settings, database, live, switch)),
+        tokens=Tokens(database, host_now, of_acts),
+        visits=VisitBook(database, of_acts),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources, LookOutside(settings)),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes, host_now),
         logs=LogFiles(settings.paths.log),
         programs=Programs(settings.paths.run, host_now),
-        backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now),
+        backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now, of_acts),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),
         listings=Listings(database, live, host_now),

@@ -42,8 +42,8 @@ def show(since: Since = None, action: Action = None, limit: Limit = 200, as_json
     if as_json:
         print_json(found)
         return
-    rows = ([act.at, act.actor, act.action, act.subject, _facts(act.detail)] for act in found)
-    print_table("Acts", ("at", "actor", "action", "subject", "detail"), rows)
+    rows = ([act.at, act.recorded_at, act.actor, act.action, act.subject, _facts(act.detail)] for act in found)
+    print_table("Acts", ("market time", "host time", "actor", "action", "subject", "detail"), rows)
 
 
 def _facts(detail: object) -> str:

@@ -1,4 +1,4 @@
-"""Commands that act: halt, resume, flatten, cancel, cancel-all."""
+"""Commands that act: halt, resume, flatten, cancel, cancel-all, settle."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from htbot.cli.output import Json, print_facts, print_json
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, Retryable
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from htbot.bootstrap.people import People
     from htbot.services.commands import Accepted, HaltAnswer
 
@@ -36,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(cancel)
     app.command("cash-flow")(cash_flow)
     app.command("cancel-all")(cancel_all)
+    app.command()(settle)
 
 
 def halt(
@@ -114,14 +117,9 @@ def cash_flow(
     as_json: Json = False,
 ) -> None:
     """Note a deposit or withdrawal, so that the breaker does not take it for a gain or a loss."""
-    from decimal import Decimal, InvalidOperation
-
     from htbot.services.commands import Caller
 
-    try:
-        dollars = Decimal(amount)
-    except InvalidOperation as error:
-        raise CallerMistake(f"--amount {amount}: must be a number of dollars") from error
+    dollars = _dollars("--amount", amount)
     with people() as opened:
         flow = opened.commands.note_cash_flow(dollars, note, account, Caller(actor()))
     if as_json:
@@ -182,6 +180,36 @@ def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> Non
         with _desk_needed():
             accepted = opened.commands.cancel(EVERY_ACCOUNT, Caller(actor(), key))
         _follow(opened, accepted, wait, as_json=as_json)
+
+
+def settle(
+    trade_id: Annotated[str, typer.Argument(help="Id of an open trade whose options have expired.")],
+    price: Annotated[str, typer.Option(help="Official settlement price of the underlying, dollars.")],
+    wait: Wait = 15.0,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Book an expired trade at a settlement price that its broker has not told."""
+    from htbot.services.commands import Caller
+
+    with people() as opened:
+        with _desk_needed():
+            accepted = opened.settling.settle(trade_id, _dollars("--price", price), Caller(actor(), key))
+        _follow(opened, accepted, wait, as_json=as_json)
+
+
+def _dollars(option: str, text: str) -> Decimal:
+    """A number of dollars.
+
+    Raises:
+        CallerMistake: it is none.
+    """
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise CallerMistake(f"{option} {text}: must be a number of dollars") from error
 
 
 @contextmanager

@@ -78,10 +78,10 @@ def _print_status(found: StatusView) -> None:
         _print_open_trade(trade)
     print()
     _print_instances(found)
-    columns = ("task", "last run", "age s", "state", "error")
+    columns = ("task", "last run, host time", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
-    recent = ((event.ts, event.severity, event.subject, event.summary) for event in found.recent)
-    print_table("Recent events", ("at", "severity", "subject", "what"), recent)
+    recent = ((event.ts, event.clock, event.severity, event.subject, event.summary) for event in found.recent)
+    print_table("Recent events", ("at", "clock", "severity", "subject", "what"), recent)
 
 
 def _print_instances(found: StatusView) -> None:
@@ -266,5 +266,5 @@ def alerts(account: Account = None, day: Day = None, limit: Limit = 50, as_json:
     if as_json:
         print_json(found)
         return
-    names = ("ts", "severity", "subject", "state", "attempts", "error")
+    names = ("ts", "clock", "severity", "subject", "state", "attempts", "error")
     print_table("Alerts", names, ([getattr(alert, name) for name in names] for alert in found))

@@ -27,12 +27,18 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     "fill": ("side", "quantity", "symbol", "strike", "right", "price", "commission"),
     "position": ("contract", "quantity", "average_price", "realized_usd"),
     "pnl": ("credit", "debit", "gross_pnl", "commissions", "max_gain", "marks"),
-    "alert": ("kind", "state", "sent_at"),
+    "alert": ("kind", "state", "sent_at_host_time"),
 }
 """What the second line of a step has, of its values or of each of them."""
 _BARE = frozenset({"contract", "side", "symbol", "strike", "right", "strategy", "action", "state", "kind"})
 """Values that say by themselves what they are."""
-_WORDS = {"limit_price": "limit", "average_price": "at", "realized_usd": "realised", "exit_reason": "for"}
+_WORDS = {
+    "limit_price": "limit",
+    "average_price": "at",
+    "realized_usd": "realised",
+    "exit_reason": "for",
+    "sent_at_host_time": "sent, host time,",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,6 +57,7 @@ def why(
     if as_json:
         print_json(found)
         return
+    print("Times are the market's, in New York, but for those named host time.")
     for number, step in enumerate(found.steps, start=1):
         print(f"{number:>2}. {step.step:<9} {plain(step.at):<20} {step.summary}")
         for line in _everything(step) if full else _in_short(step):

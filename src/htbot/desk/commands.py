@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,10 +30,19 @@ from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.expiry import Expired, NeedsPerson, NotExpired
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
 from htbot.persistence.states import CommandState
-from htbot.services.command_kinds import CANCEL, CLOSE_ALL, CLOSE_TRADE, CLOSES, EVERY_ACCOUNT, SESSION_KINDS
+from htbot.services.command_kinds import (
+    CANCEL,
+    CLOSE_ALL,
+    CLOSE_TRADE,
+    CLOSES,
+    EVERY_ACCOUNT,
+    SESSION_KINDS,
+    SETTLE,
+)
 from htbot.services.trade_record import manual_decision, settle_trade
 
 RECORD_WITHIN_S = 0.25
@@ -43,7 +53,7 @@ _log = logging.getLogger(__name__)
 class CommandParts:
     """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours.
 
-    `accounts` are those that this desk trades.
+    `accounts` are those that this desk trades. `settle` books an expired trade at a settlement price.
     """
 
     database: DatabaseThread
@@ -56,6 +66,7 @@ class CommandParts:
     hold: Hold
     strangers: Callable[[str], list[str]]
     accounts: Callable[[], Collection[str]]
+    settle: Callable[[str, Decimal, datetime], Awaitable[Expired | NotExpired | NeedsPerson]]
     market_open: Callable[[datetime], bool]
 
 
@@ -181,6 +192,8 @@ class CommandDesk:
                 await self._end_close(command, now)
             elif command.kind == CANCEL:
                 await self._end_cancel(command, now)
+            elif command.kind == SETTLE:
+                await self._settle(command, now)
         await self._parts.hold.obey([one for one in found if one.kind in SESSION_KINDS], now, at_broker=True)
 
     async def _end_close(self, command: Command, now: datetime) -> None:
@@ -207,6 +220,16 @@ class CommandDesk:
             self._parts.numbers.used_exit(used)
         if not self._named(ref):
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"working": 0})
+
+    async def _settle(self, command: Command, now: datetime) -> None:
+        await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
+        price = Decimal(str(command.params["price"]))
+        ended = await self._parts.settle(str(command.params["trade"]), price, now)
+        if isinstance(ended, Expired):
+            legs = [f"{fill.side} {fill.quantity} {fill.strike} {fill.right} at {fill.price}" for fill in ended.fills]
+            await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"booked": legs})
+        else:
+            await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, {"why": ended.reason})
 
     async def _advance(
         self, command: Command, before: CommandState, after: CommandState, now: datetime, result: Mapping[str, Any]

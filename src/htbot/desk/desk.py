@@ -47,7 +47,6 @@ from htbot.persistence.repositories import BarRepository, CommandRepository, Des
 from htbot.portfolio.marks import Marks, mark_spread
 from htbot.risk.flood import EntryFlood, FloodLimits
 from htbot.services.option_instances import ChainPlan
-from htbot.services.outbox import tell_seldom
 
 _log = logging.getLogger(__name__)
 # RULINGS 17: no entries above it.
@@ -211,7 +210,6 @@ class Desk:
         await self._store_bars(history, now)
         await self.follow_lines(now)
         await self.parts.halts.refresh(now)
-        await self.upkeep.end_expired(now)
         await self.reconcile(now, "start" if first else "reconnect")
         (self.upkeep.started if first else self.upkeep.reconnected)(now)
 
@@ -236,6 +234,7 @@ class Desk:
         if self._recovery is None:
             return False
         self.compare_due, outages = False, self._outages
+        await self.upkeep.end_expired(now)
         look = Look(cause, at_rest=self.reason is not None, patience=self.parts.plan.patience)
         agreed, why_not = await self.agreement.reached(self._recovery, self.orders, now, look)
         if not agreed:
@@ -318,7 +317,7 @@ class Desk:
 
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
-        self.ledger.post(lambda db: tell_seldom(db, alert))
+        self.upkeep.tell(alert)
 
     def order_ended(self) -> None:
         """Books and broker are compared after each order (spec 05 section 6)."""

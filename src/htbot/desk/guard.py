@@ -218,7 +218,7 @@ def _told(error: BaseException) -> None:
 def _alerts(watched: _Watched, ref: str, decision: ExitDecision) -> tuple[Alert, ...]:
     """What a person should hear about a close besides that it happens."""
     alerts = []
-    if decision.reason is ExitReason.OTHER and watched.watch.blind_since is not None:  # else its strategy wants it out
+    if decision.reason is ExitReason.OTHER and watched.watch.blind_since is not None:
         alerts.append(error_alert("blind exit", f"{ref}: {decision.detail}", decision.as_of))
     if watched.exits:
         text = f"the exit before {ref} has ended and its trade is open: trying again"

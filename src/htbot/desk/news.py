@@ -48,6 +48,12 @@ class OrderNews:
     record: DeskRecord
     told: Told = field(default_factory=Told)
     _early: list[tuple[OrderMessage, datetime]] | None = field(default_factory=list)
+    _foreign: dict[str, Fill] = field(default_factory=dict)
+
+    @property
+    def foreign(self) -> tuple[Fill, ...]:
+        """Executions without our reference that this desk was told: a person's, or the broker's own, as at expiry."""
+        return tuple(self._foreign.values())
 
     def begin(self, booked: Iterable[Fill] = ()) -> None:
         """The desk has taken over: fold what came before, in order of arrival, and from now on at once.
@@ -116,7 +122,9 @@ class OrderNews:
     def _on_leg(self, message: LegExecutionMessage, now: datetime) -> None:
         fill = message.fill
         if not fill.ref.startswith(REF_PREFIX):
-            _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            if fill.exec_id not in self._foreign:
+                _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+            self._foreign[fill.exec_id] = fill
             return
         if not self.told.execution_is_news(fill):
             return

@@ -216,6 +216,17 @@ class OpenBook:
             self._executed_by[fill.exec_id] = held.trade.id
         return held
 
+    def expired(self, trade_id: str, fills: Iterable[Fill], now: datetime) -> None:
+        """The broker has ended a trade by itself: its closing fills are in the record under an unsent exit."""
+        held = self._trades.get(trade_id)
+        if held is None:
+            return
+        for fill in fills:
+            self._trade_of[fill.ref] = trade_id
+            held.exits[fill.ref] = held.exit_reason = ExitReason.EXPIRY
+            self.filled(fill)
+        held.fold(now)
+
     def charged(self, exec_id: str, commission: Decimal) -> OpenTrade | None:
         """A commission has been told."""
         held = self._trades.get(self._executed_by.get(exec_id, ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from htbot.adapters.ib.session import IbSession
 from htbot.desk.agreement import Agreement
@@ -33,6 +33,9 @@ from htbot.execution.silence import Silence
 from htbot.portfolio.marks import Marks
 from htbot.risk.flood import EntryFlood
 
+if TYPE_CHECKING:
+    from htbot.desk.upkeep import Upkeep
+
 
 class TradingFloor(Protocol):
     """What trading asks of the desk around it; `connection` is `connected` while orders get through."""
@@ -42,6 +45,11 @@ class TradingFloor(Protocol):
     clock: DeskClock
     day: TradingDay
     agreement: Agreement
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What ends trades that have expired."""
+        ...
 
     @property
     def enabled(self) -> bool:
@@ -204,6 +212,7 @@ def _commands(
             hold=hold,
             strangers=desk.strangers_at_broker,
             accounts=lambda: desk.accounts,
+            settle=desk.upkeep.settle,
             market_open=desk.day.is_open,
         )
     )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session as Transaction
 
+from htbot.alerts.message import by_the_host
 from htbot.alerts.wording import error_alert
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import PATIENCE_S
 from htbot.desk.outage import Outage
 from htbot.desk.record import stored_trade_of
-from htbot.domain.alerts import Severity
+from htbot.domain.alerts import Alert, Severity
 from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import DATA_TROUBLE
-from htbot.execution.expiry import Settlement
+from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
 from htbot.execution.messages import ErrorMessage
 from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
 from htbot.risk.breaker import BreakerLimits, Trip
@@ -30,12 +32,14 @@ from htbot.services.audit import note_heads
 from htbot.services.command_kinds import CLOSE_ALL
 from htbot.services.expiry import BrokerSide, book_expiry
 from htbot.services.halt_record import TRIPPED_BY
+from htbot.services.outbox import tell_seldom
 from htbot.services.trail import TradingSwitch, tell_epoch, tell_started, tell_stopped, write_act
 
 if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
+ONE_DAY = timedelta(days=1)
 _NAMED = 3
 _log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ class Upkeep:
         self._plan = plan
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
-        self._outage = Outage(lambda alert: desk.ledger.post(lambda db: AlertRepository(db).add(alert)))
+        self._outage = Outage(self._page)
         self._breakers: dict[str, BreakerWatch] = {}
         self._breaker_parts = BreakerParts(
             database=desk.parts.orders_database,
@@ -88,6 +92,19 @@ class Upkeep:
         self._outage.look(
             now, connected=desk.connection == "connected", account=desk.account, detail=desk.reason or desk.connection
         )
+
+    def tell(self, alert: Alert) -> None:
+        """A mail to a person, not the same again and again."""
+        told = self._dated(alert)
+        self._desk.ledger.post(lambda db: tell_seldom(db, told))
+
+    def _page(self, alert: Alert) -> None:
+        told = self._dated(alert)
+        self._desk.ledger.post(lambda db: AlertRepository(db).add(told))
+
+    def _dated(self, alert: Alert) -> Alert:
+        """Before the broker has told its time, that of an alert is the host's."""
+        return alert if self._desk.clock.known else by_the_host(alert)
 
     def on_error(self, message: ErrorMessage, now: datetime) -> None:
         """A code of the session: what it says about the data is told where a person can do something about it."""
@@ -189,17 +206,35 @@ class Upkeep:
             self._desk.book.load([stored])
 
     async def end_expired(self, now: datetime) -> None:
-        """Trades of sessions before this one, whose options are gone at the broker: booked, or handed to a person."""
-        today = now.astimezone(NEW_YORK).date()
-        epoch = self._desk.trading.record.epoch
+        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person."""
+        today, session = now.astimezone(NEW_YORK).date(), self._desk.day.session
+        over = today if session is not None and session.day == today and now >= session.closes else today - ONE_DAY
         for trade in self._desk.guard.trades:
-            if trade.session >= today:
-                continue
-            side = BrokerSide(self._desk.holdings(trade.account))
-            await self._desk.ledger.write(partial(_end, trade=trade, side=side, now=now, epoch=epoch))
+            if trade.spread_legs and trade.session <= over:
+                await self._end(trade, None, now)
+
+    async def settle(self, trade_id: str, price: Decimal, now: datetime) -> Expired | NotExpired | NeedsPerson:
+        """A person has told the settlement price of an expired trade's underlying."""
+        trade = next((one for one in self._desk.guard.trades if one.id == trade_id), None)
+        if trade is None:
+            return NotExpired(f"{trade_id} is not open")
+        return await self._end(trade, price, now)
+
+    async def _end(self, trade: Trade, price: Decimal | None, now: datetime) -> Expired | NotExpired | NeedsPerson:
+        trading = self._desk.trading
+        told = [fill for fill in trading.news.foreign if fill.account == trade.account]
+        side = BrokerSide(self._desk.holdings(trade.account), told)
+        write = partial(_end, trade=trade, side=side, price=price, now=now, epoch=trading.record.epoch)
+        ended = await self._desk.ledger.write(write)
+        if isinstance(ended, Expired):
+            self._desk.book.expired(trade.id, ended.fills, now)
+            trading.numbers.used_exit(ended.fills[0].ref)
+        return ended
 
 
-def _end(session: Transaction, trade: Trade, side: BrokerSide, now: datetime, epoch: int) -> None:
-    day = SessionRepository(session).get(trade.session)
-    if day is not None:
-        book_expiry(session, trade.id, side, Settlement(day.closes, None), now, epoch)
+def _end(
+    session: Transaction, trade: Trade, side: BrokerSide, price: Decimal | None, now: datetime, epoch: int
+) -> Expired | NotExpired | NeedsPerson:
+    last = max((leg.expiry for leg in trade.spread_legs), default=trade.session)
+    day = SessionRepository(session).get(last)
+    return book_expiry(session, trade.id, side, Settlement(None if day is None else day.closes, price), now, epoch)

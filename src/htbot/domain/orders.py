@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 class ExitReason(StrEnum):
-    """Why a trade was closed (INTERFACE, JSON shapes)."""
+    """Why a trade was closed (INTERFACE, JSON shapes); `SIGNAL`: its strategy wanted out."""
 
     PROFIT_TARGET = "profit_target"
     STOP_LOSS = "stop_loss"
@@ -39,6 +39,7 @@ class ExitReason(StrEnum):
     MANUAL = "manual"
     BREAKER = "breaker"
     EXPIRY = "expiry"
+    SIGNAL = "signal"
     OTHER = "other"
 
 

@@ -40,7 +40,8 @@ class Signal:
     `as_of` is the decision time, `level` the price that was broken (unique per strategy, account, session and
     direction: RULINGS 2), or a number in its place (`broken_level`); `levels` and `indicators` are what a person needs
     to check it. A signal that was made at a closed bar names its start, and is unique by it; one to `leave` has the
-    direction of the order that closes.
+    direction of the order that closes. One that is `observed` was made while its strategy was
+    only watched: it spends nothing that trading could want.
     """
 
     strategy: str
@@ -57,6 +58,7 @@ class Signal:
     indicators: Mapping[str, float] = field(default_factory=dict)
     action: Action = "enter"
     bar_start: datetime | None = None
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from htbot.domain.instruments import UNDERLYINGS
 from htbot.domain.margin import WhatIf
 from htbot.domain.orders import OrderIntent
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.domain.signals import Direction, Evaluation, OptionPlan, Signal, SinglePlan, SpreadPlan
+from htbot.domain.signals import OBSERVED, Direction, Evaluation, OptionPlan, Signal, SinglePlan, SpreadPlan
 from htbot.domain.trades import Trade
 from htbot.domain.verticals import SingleRequest
 from htbot.engine.looks import Scene, Stage, read_series, set_scene
@@ -28,6 +28,9 @@ from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
 from htbot.strategies.base import BuysOptions, Fired, Look, Measures, Standing, Strategy
 
+_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
+"""What refuses an entry that every rule before the broker's has let through, and that nobody sends."""
+
 
 @dataclass(frozen=True, slots=True)
 class CycleInputs:
@@ -35,7 +38,7 @@ class CycleInputs:
 
     `bars` are closed bars of regular hours, oldest first: all of the history, or with a `memory` all of this session
     and whatever closed after the memory. What ends after `as_of` is not looked at. `session` is None on a day without
-    one.
+    one. Of a strategy that is `observed` the signals are judged and nothing is sent.
     """
 
     strategy: Strategy[Any]
@@ -46,6 +49,7 @@ class CycleInputs:
     limits: Limits
     as_of: datetime
     memory: Memory | None = None
+    observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,9 @@ def decide(inputs: CycleInputs) -> CycleOutcome:
     decision = judge(proposal, inputs.book, inputs.limits, inputs.as_of)
     if isinstance(decision, RiskRefusal):
         return CycleOutcome(evaluation, scene.memory, signal, plan, decision)
+    if inputs.observed:
+        watched = RiskRefusal(decision.id, decision.as_of, (*decision.outcomes, _WATCHED))
+        return CycleOutcome(evaluation, scene.memory, signal, plan, watched)
     intent, trade = entry_intent(decision, proposal, _terms(inputs, inputs.session, plan))
     return CycleOutcome(evaluation, scene.memory, signal, plan, decision, intent, trade)
 
@@ -202,6 +209,7 @@ def _signal(inputs: CycleInputs, look: Look, measures: Measures, fired: Fired) -
         reason=fired.reason,
         levels={name: value for name, value in levels.items() if value is not None},
         indicators=measures.indicators,
+        observed=inputs.observed,
     )
 
 

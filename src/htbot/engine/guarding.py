@@ -12,6 +12,11 @@ _log = logging.getLogger(__name__)
 _Made = TypeVar("_Made")
 
 
+def failure(why: str) -> str:
+    """What a look says of a strategy that has failed in it, and is asked again at the next."""
+    return f"failed: {why}"
+
+
 def guarded(failed: dict[str, str], name: str, work: Callable[[], _Made]) -> _Made | None:
     """Let a strategy work; whatever it raises ends it alone, is told in `failed`, and the others go on."""
     try:

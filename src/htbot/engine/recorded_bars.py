@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -15,6 +15,8 @@ from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
 
 LATE_S = 90
 """A bar that is known this long after its end, or not at all, is told to be late: two looks of 30 s and the feed's."""
+HISTORY_BARS = 600
+"""So many bars, or what the strategy asks for when that is more, come before the first that counts (RULINGS 20)."""
 HIGHEST_PRICE_USD = 100_000_000
 """A hundred times the dearest share: what is above it is a mistake of a strategy."""
 Shown = tuple[ClosedBar, TapeBar]
@@ -53,6 +55,23 @@ def require_prices(fired: Fired) -> None:
     for name, number in fired.numbers.items():
         if not math.isfinite(number):
             raise ValueError(f"its {name} of {number} is no number")
+
+
+def waits(there: int, warm_up_bars: int, minutes: int) -> str:
+    """What a strategy says whose history is too short."""
+    return f"waits for its history: {there} of {warm_up_bars} bars of {minutes} min are there"
+
+
+def beginning(
+    history: Sequence[Shown], warm_up_bars: int, minutes: int, calendar: TapeCalendar, as_of: datetime
+) -> int | str:
+    """The start of the bar that a state is folded from, in seconds since the epoch; or why it cannot begin yet."""
+    if len(history) < max(warm_up_bars, 1):
+        return waits(len(history), warm_up_bars, minutes)
+    late_s = late_bar_s(calendar, history[-1][0].start_s, minutes, as_of)
+    if late_s is not None:
+        return f"waits for its history: the bar of {clock(late_s)} is not there"
+    return history[-min(len(history), max(HISTORY_BARS, warm_up_bars))][0].start_s
 
 
 def late_bar_s(calendar: TapeCalendar, through_s: int, minutes: int, as_of: datetime) -> int | None:

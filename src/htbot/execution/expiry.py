@@ -1,7 +1,10 @@
 """What became of a trade whose legs have expired at the broker: closed by its settlement, or a case for a person.
 
 Cash-settled options end at their value: what a call is above its strike, a put below it, and nothing otherwise. Options
-on shares that end in the money deliver the shares, which no closing fill of ours can tell.
+on shares that end in the money deliver the shares, which no closing fill of ours can tell. A broker that tells of the
+closing trades which it has made by itself, as the paper gateway does, has told their prices too: they are booked. A
+bought option that nobody bid for as its session closed, and that the broker shows no more, has ended at nothing,
+whatever its underlying settled at.
 """
 
 from __future__ import annotations
@@ -23,17 +26,22 @@ from htbot.portfolio.positions import latest
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled."""
+    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
+
+    `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid.
+    """
 
     closed_at: datetime | None
     price: Decimal | None
+    unbid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The trade ended by expiry: one closing fill per leg that was held, under `ref`."""
+    """The trade ended by expiry: one closing fill per leg that was held; `how` says where their prices came from."""
 
     fills: tuple[Fill, ...]
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +53,10 @@ class NotExpired:
 
 @dataclass(frozen=True, slots=True)
 class NeedsPerson:
-    """The legs are gone at the broker and what they ended at is not known from here."""
+    """The legs are gone at the broker and what they ended at is not known from here; by a `price` it would be."""
 
     reason: str
+    price_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +91,32 @@ def settle_expired(
     waits = _not_expired(case, held, settlement, as_of)
     if waits is not None:
         return NotExpired(waits)
-    stranger = _stranger(held, case.executions)
+    at = settlement.closed_at or as_of
+    theirs = [fill for fill in latest(case.executions) if not fill.ref.startswith(REF_PREFIX)]
+    told = _told(held, theirs, at)
+    if told is not None:
+        return _by_the_broker(case.trade, told, theirs, ref, at)
+    stranger = _stranger(held, theirs, at)
     if stranger is not None:
         return NeedsPerson(f"{stranger.exec_id} traded {_named(stranger)} without our reference before it expired")
-    price = settlement.price
-    if price is None:
-        return NeedsPerson(f"{case.trade.symbol} has no known settlement price")
-    delivered = [leg for leg, _ in held if intrinsic(leg, price)] if not _cash_settled(case.trade.symbol) else []
+    if settlement.price is not None:
+        return _by_settlement(case.trade, held, settlement.price, ref, at)
+    if settlement.unbid and case.trade.single is not None:
+        fills = tuple(_closing(case.trade, one, Decimal(0), ref, at) for one in held)
+        return Expired(fills, "expired at the broker, nobody bid for it")
+    return NeedsPerson(f"{case.trade.symbol} has no known settlement price", price_missing=True)
+
+
+def _by_settlement(
+    trade: Trade, held: Sequence[_Held], price: Decimal, ref: str, at: datetime
+) -> Expired | NeedsPerson:
+    """What is held ends at its value, unless shares are delivered for it."""
+    delivered = [leg for leg, _ in held if intrinsic(leg, price)] if not _cash_settled(trade.symbol) else []
     if delivered:
         names = ", ".join(f"{leg.strike} {leg.right.value}" for leg in delivered)
-        return NeedsPerson(f"{case.trade.symbol} settled at {price}: {names} in the money, shares are delivered")
-    at = settlement.closed_at or as_of
-    return Expired(tuple(_closing(case.trade, leg, quantity, price, ref, at) for leg, quantity in held))
+        return NeedsPerson(f"{trade.symbol} settled at {price}: {names} in the money, shares are delivered")
+    fills = tuple(_closing(trade, one, intrinsic(one[0], price), ref, at) for one in held)
+    return Expired(fills, "expired at the broker")
 
 
 def intrinsic(leg: SpreadLeg, price: Decimal) -> Decimal:
@@ -124,19 +147,49 @@ def _not_expired(
     return None if shown is None else f"the broker still shows {shown.strike} {shown.right.value}"
 
 
-def _stranger(held: Iterable[tuple[SpreadLeg, int]], executions: Sequence[Fill]) -> Fill | None:
+_Held = tuple[SpreadLeg, int]
+"""A leg and its net quantity in our books."""
+
+
+def _told(held: Sequence[_Held], theirs: Sequence[Fill], at: datetime) -> list[tuple[_Held, Fill]] | None:
+    """Of each leg a trade by which the broker has closed it, at the session's close or later; None without one of each.
+
+    It closes what an account holds, which may be more than one trade's.
+    """
+    told = []
+    for leg, quantity in held:
+        own = [fill for fill in theirs if fill.con_id == leg.con_id]
+        closes = all(fill.executed_at >= at and fill.signed_quantity * quantity < 0 for fill in own)
+        if not closes or sum(fill.quantity for fill in own) < abs(quantity):
+            return None
+        told.append(((leg, quantity), own[-1]))
+    return told
+
+
+def _by_the_broker(
+    trade: Trade, told: Iterable[tuple[_Held, Fill]], theirs: Iterable[Fill], ref: str, at: datetime
+) -> Expired | NeedsPerson:
+    """Books at the prices of the broker; shares that change hands beside them are for a person."""
+    for fill in theirs:
+        if fill.symbol == trade.symbol and fill.expiry is None and fill.executed_at >= at:
+            return NeedsPerson(f"{fill.exec_id} traded {_named(fill)} at expiry: shares are delivered")
+    fills = tuple(_closing(trade, one, fill.price, ref, fill.executed_at) for one, fill in told)
+    return Expired(fills, "expired, at the prices of the broker's own trades")
+
+
+def _stranger(held: Iterable[_Held], theirs: Iterable[Fill], at: datetime) -> Fill | None:
     con_ids = {leg.con_id for leg, _ in held}
-    return next(
-        (fill for fill in latest(executions) if fill.con_id in con_ids and not fill.ref.startswith(REF_PREFIX)), None
-    )
+    return next((fill for fill in theirs if fill.con_id in con_ids and fill.executed_at < at), None)
 
 
 def _named(fill: Fill) -> str:
-    return f"{fill.quantity} {fill.symbol} {fill.strike} {'' if fill.right is None else fill.right.value}".strip()
+    option = "" if fill.strike is None or fill.right is None else f" {fill.strike} {fill.right.value}"
+    return f"{fill.quantity} {fill.symbol}{option}"
 
 
-def _closing(trade: Trade, leg: SpreadLeg, held: int, price: Decimal, ref: str, at: datetime) -> Fill:
+def _closing(trade: Trade, held: _Held, price: Decimal, ref: str, at: datetime) -> Fill:
     """Its id follows from the trade and the contract, so that booking it again changes nothing."""
+    leg, quantity = held
     return Fill(
         exec_id=f"expiry-{trade.id}-{leg.con_id}.01",
         ref=ref,
@@ -146,9 +199,9 @@ def _closing(trade: Trade, leg: SpreadLeg, held: int, price: Decimal, ref: str, 
         expiry=leg.expiry,
         strike=leg.strike,
         right=leg.right,
-        side=Action.SELL if held > 0 else Action.BUY,
-        quantity=abs(held),
-        price=intrinsic(leg, price),
+        side=Action.SELL if quantity > 0 else Action.BUY,
+        quantity=abs(quantity),
+        price=price,
         multiplier=leg.multiplier,
         executed_at=at,
         perm_id=0,

@@ -36,6 +36,7 @@ EXIT_STYLES: dict[ExitReason, PriceStyle] = {
     ExitReason.MANUAL: PriceStyle.URGENT,
     ExitReason.BREAKER: PriceStyle.URGENT,
     ExitReason.EXPIRY: PriceStyle.URGENT,
+    ExitReason.SIGNAL: PriceStyle.TIME,
     ExitReason.OTHER: PriceStyle.TIME,
 }
 

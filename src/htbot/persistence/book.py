@@ -102,7 +102,7 @@ SELECT traded.*, ordered.*,
     (SELECT coalesce(sum(unseen_usd), 0) FROM at_risk) AS unseen_value_usd,
     (SELECT coalesce(jsonb_object_agg(symbol, value_usd::text), '{}') FROM at_risk) AS value_by_symbol_usd,
     (SELECT count(*) FROM signals
-     WHERE strategy = :strategy AND account = :account AND as_of <= :as_of
+     WHERE strategy = :strategy AND account = :account AND as_of <= :as_of AND (:observed OR NOT observed)
        AND as_of > CAST(:as_of AS timestamptz) - interval '1 minute') AS signals_last_minute,
     (SELECT coalesce(max(sequence), 0) + 1 FROM intents
      WHERE strategy = :strategy AND account = :account AND session = :session AND purpose = 'entry') AS next_sequence,
@@ -117,7 +117,7 @@ SELECT traded.*, ordered.*,
      WHERE bought IS NOT NULL) AS unsettled_trades,
     ARRAY(SELECT ARRAY[direction, level] FROM signals
           WHERE strategy = :strategy AND account = :account AND session = :session AND as_of <= :as_of
-            AND bar_start IS NULL) AS spent_levels,
+            AND bar_start IS NULL AND (:observed OR NOT observed)) AS spent_levels,
     ARRAY(SELECT ARRAY[(leg ->> 'con_id')::bigint, sign((leg ->> 'ratio')::integer)::bigint]
           FROM held, jsonb_array_elements(held.legs) AS leg) AS sides,
     (SELECT string_agg(kind || ' by ' || source || ': ' || reason, '; ' ORDER BY set_at, id) FROM halts
@@ -135,11 +135,16 @@ FROM traded, ordered
 
 @dataclass(frozen=True, slots=True)
 class BookKey:
-    """Whose book: a strategy in an account, on a session day."""
+    """Whose book: a strategy in an account, on a session day.
+
+    One that is `observed` knows the signals of its watching besides those of its trading, so that it tells each once;
+    one that trades knows its own only, as though nobody had watched it.
+    """
 
     strategy: str
     account: str
     session: date
+    observed: bool = False
 
 
 class BookQuery:
@@ -186,6 +191,7 @@ class BookQuery:
             "session": key.session,
             "week_begins": key.session - timedelta(days=key.session.weekday()),
             "as_of": as_of,
+            "observed": key.observed,
             "live_trades": list(LIVE_TRADE_STATES),
             "live_intents": list(LIVE_INTENT_STATES),
         }

@@ -185,13 +185,20 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One act: who did what to what, at which market time."""
+    """One act: who did what to what, at which market time; the host's while nobody has told the market's."""
 
     at: datetime
     actor: str
     action: str
     subject: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAct(AuditEntry):
+    """An act as it stands in the log; `recorded_at` is the host's time at which it was written."""
+
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ _DECISIONS = uuid5(NAMESPACE_URL, "htbot:risk-decision")
 def decision_id(signal: Signal) -> UUID:
     """The id of the decision about a signal: the same signal is judged once, whoever asks again (RULINGS 2).
 
-    A signal that was made at a closed bar is known by it, any other by its level.
+    A signal that was made at a closed bar is known by it, any other by its level; one that was observed is another one.
     """
     parts = (
         signal.strategy,
@@ -143,6 +143,7 @@ def decision_id(signal: Signal) -> UUID:
         signal.session.isoformat(),
         str(int(signal.direction)),
         repr(signal.level) if signal.bar_start is None else signal.bar_start.isoformat(),
+        *(["observed"] if signal.observed else []),
     )
     return uuid5(_DECISIONS, "|".join(parts))
 

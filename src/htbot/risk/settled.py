@@ -43,6 +43,14 @@ def violations(trades: Iterable[UnsettledTrade], settlement_days: int, today: da
     return sorted(days)
 
 
+def counted(case: Case) -> tuple[int, date | None]:
+    """How many violations of twelve months there are, and the day until which only settled cash may be spent."""
+    today = case.as_of.astimezone(NEW_YORK).date()
+    days = violations(case.book.unsettled_trades, case.limits.settlement_days, today)
+    until = restricted_until(days, case.limits.gfv_limit)
+    return sum(today - day < COUNTED for day in days), None if until is None or today >= until else until
+
+
 def restricted_until(days: Sequence[date], most: int) -> date | None:
     """The day from which other than settled cash may be spent again; None when there were never so many in a year."""
     last = [day for number, day in enumerate(days) if number + 1 >= most and day - days[number + 1 - most] < COUNTED]

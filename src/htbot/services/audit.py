@@ -16,7 +16,7 @@ from htbot.persistence import chains
 from htbot.persistence.chains import CHAINED, JOURNALED, Problem
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.books import stored_books
-from htbot.persistence.records import AuditEntry, Link
+from htbot.persistence.records import Link, RecordedAct
 from htbot.persistence.repositories import AuditRepository
 from htbot.portfolio.rebuild import Difference, rebuild
 from htbot.services.anchors import Anchor, AnchorFile
@@ -152,7 +152,7 @@ class Audit:
         with self._parts.database.transaction() as session:
             return note_heads(session, self._parts.anchors, why, self._parts.host_now())
 
-    def acts(self, since: datetime | None, action: str | None, limit: int) -> list[AuditEntry]:
+    def acts(self, since: datetime | None, action: str | None, limit: int) -> list[RecordedAct]:
         """Acts from a market time on, oldest first, the newest `limit`."""
         with self._parts.database.transaction() as session:
             return AuditRepository(session).since(since, action, limit)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import event
@@ -21,7 +21,18 @@ from htbot.domain.signals import OBSERVED, Evaluation, Signal
 from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired, Observation
 from htbot.engine.recorded import Fate, RecordedLoop
-from htbot.engine.recorded_bars import Looked, Shown, clock, ended_s, is_fresh, late_bar_s, placed, signal_of
+from htbot.engine.recorded_bars import (
+    Looked,
+    Shown,
+    beginning,
+    clock,
+    ended_s,
+    is_fresh,
+    late_bar_s,
+    placed,
+    signal_of,
+    waits,
+)
 from htbot.engine.share_entries import Wanted
 from htbot.marketdata.snapshot import Snapshot
 from htbot.marketdata.tape_bars import ClosedBar, TapeCalendar
@@ -36,10 +47,10 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.services.bar_acts import not_traded
-from htbot.services.bar_history import HISTORY_BARS, histories, steps
+from htbot.services.bar_history import histories, steps
 from htbot.services.bar_look import Look
 from htbot.services.bar_memory import Watcher
-from htbot.services.bar_trader import BarTrader, fates_of
+from htbot.services.bar_trader import BarTrader, fates_of_instance
 from htbot.services.strategies import Catalogue, give_up
 from htbot.strategies.registry import STRATEGIES, Entry, create_bar
 
@@ -96,7 +107,11 @@ class BarEvaluator:
         instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
-        fates = {one.name: _fates(transaction, one, look.account_of(one)) for one in instances if one.mode == TRADE}
+        fates = {
+            one.name: fates_of_instance(transaction, one, look.account_of(one))
+            for one in instances
+            if one.mode == TRADE
+        }
         fits = {
             one.name: memory[one.name]
             for one in instances
@@ -213,7 +228,7 @@ class BarEvaluator:
         self._folded_last[place] = chosen[-1][0].name
         found = histories(transaction, look.world_id, look.as_of, [one for one, _ in chosen])
         if not found:
-            outcome.why_not |= {one.name: _waits(one, 0) for one, _ in chosen}
+            outcome.why_not |= {one.name: waits(0, one.warm_up_bars, one.minutes) for one, _ in chosen}
             return
         first_s = min(bars[0].start_s for bars in found.values() if bars)
         calendar = self._days(transaction, datetime.fromtimestamp(first_s, UTC), look.as_of)
@@ -236,15 +251,11 @@ class BarEvaluator:
         instance, fates = traded
         origin = instance.observed
         if origin is None or origin.world_id != look.world_id:
-            if len(history) < max(instance.warm_up_bars, 1):
-                outcome.why_not[instance.name] = _waits(instance, len(history))
+            begins = beginning(history, instance.warm_up_bars, instance.minutes, calendar, look.as_of)
+            if isinstance(begins, str):
+                outcome.why_not[instance.name] = begins
                 return
-            late_s = late_bar_s(calendar, history[-1][0].start_s, instance.minutes, look.as_of)
-            if late_s is not None:
-                outcome.why_not[instance.name] = f"waits for its history: the bar of {clock(late_s)} is not there"
-                return
-            first = history[-min(len(history), max(HISTORY_BARS, instance.warm_up_bars))][0]
-            origin = Origin(look.world_id, datetime.fromtimestamp(first.start_s, UTC), look.as_of)
+            origin = Origin(look.world_id, datetime.fromtimestamp(begins, UTC), look.as_of)
             outcome.origins[instance.name] = (instance.config_hash, origin)
         first_s = origin.first_bar.timestamp()
         types = self._known(instance.type)
@@ -287,7 +298,7 @@ class BarEvaluator:
         self, transaction: Transaction, look: Look, instances: Iterable[StrategyInstance], outcome: _Outcome
     ) -> int:
         firing = self._trade(transaction, look, outcome)  # before anything is written: it commits exits of its own
-        signals = [_signal(look, *one) for one in outcome.fired if one[0].mode != TRADE]
+        signals = [replace(_signal(look, *one), observed=True) for one in outcome.fired if one[0].mode != TRADE]
         written = SignalRepository(transaction).add_all(signals, OBSERVED)
         firing |= {name for name, _ in written}
         rows = []
@@ -350,17 +361,9 @@ def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: Clo
     )
 
 
-def _fates(transaction: Transaction, one: StrategyInstance, account: str) -> list[Fate]:
-    return fates_of(transaction, one.name, account, one.created_at if one.observed is None else one.observed.first_bar)
-
-
 def _open(transaction: Transaction, as_of: datetime) -> bool:
     session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
     return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
-
-
-def _waits(instance: StrategyInstance, there: int) -> str:
-    return f"waits for its history: {there} of {instance.warm_up_bars} bars of {instance.minutes} min are there"
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:

@@ -26,5 +26,5 @@ def leave(signal: Signal, ended_at: datetime, transaction: Transaction) -> bool 
     if SignalRepository(transaction).add(signal, why_not) is None:
         return False
     for trade in meant:
-        request_exit(transaction, trade.id, manual_decision(ExitReason.OTHER, signal.as_of, signal.reason))
+        request_exit(transaction, trade.id, manual_decision(ExitReason.SIGNAL, signal.as_of, signal.reason))
     return True

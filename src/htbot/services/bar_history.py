@@ -8,12 +8,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.sessions import SESSION_MINUTES
+from htbot.engine.recorded_bars import HISTORY_BARS
 from htbot.marketdata.tape_bars import ClosedBar
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import ClosedBarRepository, HistoryNeed
-
-HISTORY_BARS = 600
-"""So many bars, or what the strategy asks for when that is more, come before the first that counts (RULINGS 20)."""
 
 
 def steps(instance: StrategyInstance, as_of: datetime) -> int:

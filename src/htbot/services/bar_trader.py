@@ -23,6 +23,7 @@ from htbot.engine.recorded import Fate, fate_of
 from htbot.engine.share_entries import EntryDesk, Wanted, Weighed, settle_shares, weigh_shares
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookKey, BookQuery
+from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import FillRepository, SessionRepository, TradeRepository
 from htbot.risk.book import Book
 from htbot.risk.limits import Limits
@@ -119,6 +120,11 @@ class BarTrader:
 
 def _key(signal: Signal) -> BookKey:
     return BookKey(signal.strategy, signal.account, signal.session)
+
+
+def fates_of_instance(transaction: Transaction, one: StrategyInstance, account: str) -> list[Fate]:
+    """What became of the entries that belong to the present fold of an instance."""
+    return fates_of(transaction, one.name, account, one.created_at if one.observed is None else one.observed.first_bar)
 
 
 def fates_of(transaction: Transaction, strategy: str, account: str, since: datetime) -> list[Fate]:

@@ -6,6 +6,7 @@ CLOSE_ALL = "close_all"
 CLOSE_TRADE = "close_trade"
 CLOSES = frozenset({CLOSE_ALL, CLOSE_TRADE})
 CANCEL = "cancel"
+SETTLE = "settle"
 CONNECT, DISCONNECT = "connect", "disconnect"
 SESSION_KINDS = frozenset({CONNECT, DISCONNECT})
 HALT = "halt"

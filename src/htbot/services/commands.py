@@ -39,7 +39,7 @@ from htbot.services.command_kinds import (
     RESUME,
 )
 from htbot.services.desk_line import FLATTEN, DeskLine
-from htbot.services.desk_view import DeskView, Live, look
+from htbot.services.desk_view import DeskView, Live, look, market_now
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch, SwitchStuck
 from htbot.services.pin import require_pin
 
@@ -333,13 +333,7 @@ class Commands:
         AuditRepository(session).add(AuditEntry(at, caller.actor, action, subject, {"key": caller.key}))
 
     def _require_desk(self) -> DeskView:
-        """The desk, unless it is known to be unable to act; with Redis away nobody knows, and the row will be read."""
-        desk = look(self._parts.live, self._parts.host_now())
-        if desk.state == "not running" or (desk.state == "running" and desk.connection != _CONNECTED):
-            raise DeskAway(
-                f"the desk cannot act now ({desk.connection}): nothing was sent, try again once it is connected"
-            )
-        return desk
+        return require_desk(look(self._parts.live, self._parts.host_now()))
 
     def _require_account(self, session: Session, scope: str, desk: DeskView) -> None:
         known = {view.account for view in watch.accounts(session)} | {*desk.accounts, self._parts.account}
@@ -347,9 +341,18 @@ class Commands:
             raise NotFound(f"there is no account {scope}: `htbot status` names the one that is traded")
 
     def _now(self) -> datetime:
-        """Market time, or the host's without a clock."""
-        host_now = self._parts.host_now()
-        return look(self._parts.live, host_now).market_time or host_now
+        return market_now(self._parts.live, self._parts.host_now())
+
+
+def require_desk(desk: DeskView) -> DeskView:
+    """The desk, unless it is known to be unable to act; with Redis away nobody knows, and the row will be read.
+
+    Raises:
+        DeskAway: it does not run, or has no session with the broker.
+    """
+    if desk.state == "not running" or (desk.state == "running" and desk.connection != _CONNECTED):
+        raise DeskAway(f"the desk cannot act now ({desk.connection}): nothing was sent, try again once it is connected")
+    return desk
 
 
 def take(session: Session, kind: str, params: Mapping[str, Any], caller: Caller, at: datetime) -> tuple[Command, bool]:

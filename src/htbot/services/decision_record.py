@@ -40,7 +40,7 @@ def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot
     if signal_id is None:
         return False
     RiskDecisionRepository(transaction).add(decided.decision, signal_id)
-    _tell(transaction, decided.decision)
+    _tell(transaction, decided.decision, observed=signal.observed)
     _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
     if decided.trade is None or decided.intent is None:
         return True
@@ -54,13 +54,16 @@ def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot
     return True
 
 
-def _tell(transaction: Transaction, decision: RiskDecision) -> None:
-    """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42)."""
+def _tell(transaction: Transaction, decision: RiskDecision, *, observed: bool) -> None:
+    """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42).
+
+    One that is only observed sends nothing, so that nobody else has to be stopped.
+    """
     at, told = decision.as_of, [outcome for outcome in decision.outcomes if outcome.passed and outcome.reason]
     if isinstance(decision, RiskRefusal):
         last = decision.refused_by
         told += [last] if last.rule in {"what_if", "intraday_margin"} else []
-        if last.rule in RUNAWAY:
+        if last.rule in RUNAWAY and not observed:
             reason = f"{last.rule}: {last.reason}"
             HaltRepository(transaction).set(HaltRequest("risk gate", reason, "htbot", at))
             tell_seldom(transaction, error_alert("risk gate", f"trading is halted: {reason}", at))

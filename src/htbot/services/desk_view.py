@@ -86,6 +86,11 @@ def look(live: Live, host_now: datetime) -> DeskView:
     return DeskView("running", clock.connection, clock, clock.market_now(host_now), age_s)
 
 
+def market_now(live: Live, host_now: datetime) -> datetime:
+    """The time that acts are recorded at: the market's, or the host's while nobody has told the market's."""
+    return look(live, host_now).market_time or host_now
+
+
 def snapshot_of(live: Live, symbol: str) -> Snapshot | None:
     """The latest snapshot of an underlying; None when there is none or Redis does not answer."""
     try:

@@ -16,7 +16,7 @@ from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, Pos
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
 from htbot.services.commands import Caller
-from htbot.services.desk_view import Live, look
+from htbot.services.desk_view import Live, market_now
 from htbot.services.once import Act, once
 
 ACKNOWLEDGED = "alert.acknowledged"
@@ -110,5 +110,4 @@ class Listings:
             return once(session, Act(ACKNOWLEDGED, {"alert": alert_id}, caller, at), AlertView, work)
 
     def _market_now(self) -> datetime:
-        host_now = self._host_now()
-        return look(self._live, host_now).market_time or host_now
+        return market_now(self._live, self._host_now())

@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.bars import Bar
-from htbot.domain.decisions import Approved, RiskRefusal, RuleOutcome
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.domain.sessions import NEW_YORK, Session
-from htbot.domain.signals import OBSERVED
 from htbot.engine.cycle import CycleInputs, CycleOutcome, confirm, decide
 from htbot.engine.decided import Decided
 from htbot.engine.memory import Memory
@@ -49,7 +47,6 @@ class Switches:
 
 TRADES = Switches()
 NOT_ENABLED = Switches("the strategy is switched off: set HTBOT_ENABLED=true")
-_WATCHED = RuleOutcome(OBSERVED, passed=False, limit="trade", value=OBSERVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +110,9 @@ class MarketReader:
             limits=self._limits,
             as_of=as_of,
             memory=memory,
+            observed=self._switches.observed,
         )
         outcome = decide(inputs)
-        if self._switches.observed:
-            outcome = _observed(outcome)
         if memory is not None or len(bars) >= self._strategy.needs.warm_up_bars:
             self._memories[series] = outcome.memory  # older bars may still come before that
         answer = None if outcome.intent is None else self._ask_margin(MarginQuestion.of(outcome.intent))
@@ -133,7 +129,8 @@ class MarketReader:
         return outcome
 
     def _key(self, snapshot: Snapshot, as_of: datetime) -> BookKey:
-        return BookKey(self._strategy.name, snapshot.account, as_of.astimezone(NEW_YORK).date())
+        day = as_of.astimezone(NEW_YORK).date()
+        return BookKey(self._strategy.name, snapshot.account, day, observed=self._switches.observed)
 
     def _switched(self, book: Book) -> Book:
         """The book, halted while a person has switched the strategy off."""
@@ -179,12 +176,3 @@ class MarketReader:
         if not EvaluationRepository(transaction).add(outcome.evaluation) or signal is None or decision is None:
             return
         store_decided(transaction, Decided(signal, decision, outcome.trade, outcome.intent), snapshot)
-
-
-def _observed(outcome: CycleOutcome) -> CycleOutcome:
-    """An entry that nobody sends: every rule before the broker's has let it through, and it is refused all the same."""
-    if not isinstance(outcome.decision, Approved):
-        return outcome
-    told = (*outcome.decision.outcomes, _WATCHED)
-    refusal = RiskRefusal(outcome.decision.id, outcome.decision.as_of, told)
-    return replace(outcome, decision=refusal, intent=None, trade=None)

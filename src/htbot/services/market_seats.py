@@ -15,6 +15,7 @@ from functools import partial
 from sqlalchemy.orm import Session as Transaction
 
 from htbot.domain.signals import Evaluation
+from htbot.engine.guarding import failure
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.book import BookQuery
 from htbot.persistence.records import StrategyInstance
@@ -74,11 +75,11 @@ class MarketSeats:
             seat = alone(transaction, told.failed, one.name, partial(self._weigh, one, transaction, seen, as_of), "")
             weighed += [] if seat is None else [seat]
         self._enter(transaction, weighed, told)
-        unfit |= {one.name: f"failed: {told.failed[one.name]}" for one in instances if one.name in told.failed}
-        for one in instances:
-            if one.name in unfit:
-                account = one.account or snapshot.account
-                row = Evaluation(one.name, account, one.symbol, as_of, 0, None, None, unfit[one.name])
+        unfit |= {name: failure(why) for name, why in told.failed.items()}
+        looked = [(self._own.name, self._own.symbol, None), *((one.name, one.symbol, one.account) for one in instances)]
+        for name, symbol, account in looked:
+            if name in unfit:
+                row = Evaluation(name, account or snapshot.account, symbol, as_of, 0, None, None, unfit[name])
                 EvaluationRepository(transaction).add(row)
         self._readers = {one.name: self._readers[one.name] for one in instances if one.name in self._readers}
         return told

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from htbot.domain.trades import plain_money
 from htbot.risk.case import Case
 from htbot.risk.exposure import gross_leverage
 from htbot.risk.regime import regime_of
+from htbot.risk.settled import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,9 @@ class AccountMode:
     """Cash or margin, and the rule on day trades that binds; null is what the broker has not told.
 
     `configured` ones are settings that hold whatever the broker tells. `day_trades_remaining` is the broker's own
-    count, -1 where it sets no limit. `pdt_strict` and `gfv_strict` false warn instead of refusing.
+    count, -1 where it sets no limit. `pdt_strict` and `gfv_strict` false warn instead of refusing. Good-faith
+    violations are those of twelve months, counted from the record; from `gfv_limit` on only settled cash is spent for
+    90 days.
     """
 
     account: str
@@ -30,6 +33,9 @@ class AccountMode:
     pdt_strict: bool
     gfv_strict: bool
     settlement_days: int
+    good_faith_violations: int
+    gfv_limit: int
+    settled_only_until: date | None
     settled_cash: Decimal | None
     available_funds: Decimal | None
     buying_power: Decimal | None
@@ -72,7 +78,7 @@ def account_mode(case: Case) -> AccountMode:
     snapshot, limits, kind = case.proposal.snapshot, case.limits, case.account_kind
     figures = snapshot.figures
     left = figures.day_trades_remaining
-    regime = regime_of(case)
+    regime, (violations, until) = regime_of(case), counted(case)
     return AccountMode(
         account=snapshot.account,
         as_of=case.as_of,
@@ -84,6 +90,9 @@ def account_mode(case: Case) -> AccountMode:
         pdt_strict=limits.pdt_strict,
         gfv_strict=limits.gfv_strict,
         settlement_days=limits.settlement_days,
+        good_faith_violations=violations,
+        gfv_limit=limits.gfv_limit,
+        settled_only_until=until,
         settled_cash=figures.settled_cash,
         available_funds=figures.available_funds,
         buying_power=snapshot.buying_power,

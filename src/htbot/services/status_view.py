@@ -36,6 +36,7 @@ class EventView:
     severity: str
     subject: str
     summary: str = ""
+    clock: str = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ def stored_status(
         open_trades=sorted(opened, key=lambda trade: (trade.opened_at, trade.id)),
         strategies=[view for account in accounts for view in watch.strategies(session, account)],
         tasks=watch.tasks(session, host_now),
-        recent=[EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text)) for alert in told],
+        recent=[
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+        ],
         read_at=host_now,
         degraded=list(degraded),
         scheduler=SchedulerRepository(session).get(),

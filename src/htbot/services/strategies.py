@@ -20,7 +20,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.records import OBSERVE, TRADE, AuditEntry, StrategyInstance
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository, TradeRepository
 from htbot.services.commands import Caller, Conflict
-from htbot.services.desk_view import Live, look
+from htbot.services.desk_view import Live, look, market_now
 from htbot.services.once import Act, once
 from htbot.services.option_instances import with_symbol
 from htbot.services.outbox import tell_seldom
@@ -278,9 +278,7 @@ class Strategies:
             raise CallerMistake(f"account {account}: the desk trades {traded}; others are named in IB_ACCOUNTS")
 
     def _now(self) -> datetime:
-        """Market time, or the host's without a clock."""
-        host_now = self._parts.host_now()
-        return look(self._parts.live, host_now).market_time or host_now
+        return market_now(self._parts.live, self._parts.host_now())
 
     def _audit(self, session: Session, caller: Caller, action: str, facts: Mapping[str, Any]) -> None:
         detail = {name: value for name, value in facts.items() if name != "name"}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.errors import CallerMistake, ConfigurationError, NotFound
 from htbot.engine.guarding import guarded
 from htbot.engine.observation import Fired, Observation
-from htbot.engine.recorded_bars import placed
+from htbot.engine.recorded_bars import HISTORY_BARS, placed
 from htbot.marketdata.tape_bars import TapeCalendar
 from htbot.persistence.queries import strategies as counted
 from htbot.persistence.queries import trading
@@ -29,7 +29,6 @@ from htbot.persistence.repositories import (
     StrategyRepository,
 )
 from htbot.persistence.repositories.desk_state import WORLD_ID
-from htbot.services.bar_history import HISTORY_BARS
 from htbot.services.desk_view import look
 from htbot.services.option_instances import with_symbol
 from htbot.services.strategies import Strategies, StrategyParts, UnfitSetting, as_json

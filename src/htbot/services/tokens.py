@@ -45,11 +45,14 @@ def digest(token: str) -> str:
 
 
 class Tokens:
-    """Minting and revoking; `host_now` is wall time."""
+    """Minting and revoking; `host_now` is wall time, of tokens; `market_now` that of acts and messages."""
 
-    def __init__(self, database: Database, host_now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, host_now: Callable[[], datetime], market_now: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._host_now = host_now
+        self._market_now = market_now
 
     def mint(self, name: str, role: Role, actor: str) -> str:
         """A new token, shown this once.
@@ -60,10 +63,10 @@ class Tokens:
         if not _NAME.fullmatch(name) or name == FIRST_TOKEN:
             raise CallerMistake(f"token name {name!r}: use up to 40 letters, digits, dots or dashes, not 'first'")
         token = _PREFIX + secrets.token_urlsafe(32)
-        at = self._host_now()
         try:
             with self._database.transaction() as session:
-                tokens.add(session, StoredToken(name, role.value, digest(token), at))
+                tokens.add(session, StoredToken(name, role.value, digest(token), self._host_now()))
+                at = self._market_now()
                 AuditRepository(session).add(AuditEntry(at, actor, "token.create", name, {"role": role.value}))
         except IntegrityError as error:
             raise CallerMistake(f"there is a token {name!r} already: revoke it or choose another name") from error
@@ -75,15 +78,15 @@ class Tokens:
         Raises:
             NotFound: there is no such token.
         """
-        at = self._host_now()
         with self._database.transaction() as session:
-            if not tokens.revoke(session, name, at):
+            if not tokens.revoke(session, name, self._host_now()):
                 raise NotFound(f"there is no token {name!r}: `htbot token list` names them")
+            at = self._market_now()
             AuditRepository(session).add(AuditEntry(at, actor, "token.revoke", name, {}))
 
     def tell_lockout(self, client: str) -> None:
         """Tell a person that a client was locked out for wrong tokens; once an hour per client."""
-        at = self._host_now()
+        at, hour = self._market_now(), self._host_now()
         alert = compose(
             Message(
                 kind="wrong_tokens",
@@ -91,7 +94,7 @@ class Tokens:
                 title="Wrong API Tokens",
                 summary="A client sent five wrong tokens to API or dashboard within a minute and is slowed down.",
                 as_of=at,
-                dedup_key=f"wrong_tokens:{client}:{at:%Y%m%d%H}",
+                dedup_key=f"wrong_tokens:{client}:{hour:%Y%m%d%H}",
                 facts=(Fact("Client", client),),
             )
         )

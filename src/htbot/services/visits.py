@@ -43,11 +43,11 @@ class Visit:
 
 
 class VisitBook:
-    """Writes visits; `host_now` is wall time."""
+    """Writes visits; `market_now` is the time of acts."""
 
-    def __init__(self, database: Database, host_now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, market_now: Callable[[], datetime]) -> None:
         self._database = database
-        self._host_now = host_now
+        self._market_now = market_now
 
     def write(self, visits: Iterable[Visit]) -> None:
         """One row each; equal ones are one row with their number, so that a hammering client does not fill the log.
@@ -55,7 +55,7 @@ class VisitBook:
         Raises:
             Retryable: PostgreSQL does not answer; nothing was written.
         """
-        at = self._host_now()
+        at = self._market_now()
         with self._database.transaction() as session:
             audit = AuditRepository(session)
             for visit, times in Counter(visits).items():

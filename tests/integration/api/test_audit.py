@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,8 @@ def test_show_by_time_and_family(shell: Shell) -> None:
     halts = parsed(shell("audit", "show", "--action", "halt", "--json"))
     assert [act["action"] for act in halts] == ["halt.set", "halt", "halt.cleared"]
     assert parsed(shell("audit", "show", "--since", "2999-01-01", "--json")) == []
+    assert {"at", "recorded_at"} <= set(halts[0])
+    assert {"market time", "host time"} <= set(re.split(r"\s{2,}", shell("audit", "show")[1].splitlines()[1]))
     assert len(parsed(shell("audit", "show", "--since", "2000-01-01T09:30:00", "--limit", "1", "--json"))) == 1
     code, out, _ = shell("audit", "show")
     assert code == 0

@@ -13,11 +13,13 @@ from tests.support.asgi import TestClient
 from tests.support.people import FIRST, SPREAD, FakeLive, House, chain, clock, furnish
 
 from htbot.domain.margin import MarginQuestion, WhatIf
+from htbot.marketdata.snapshot import AccountState
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import (
     CommandRepository,
     HaltRepository,
     HaltRequest,
+    TradeRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
 
@@ -304,6 +306,18 @@ def test_stale_quotes_and_missing_desk_price_nothing(api: TestClient, market: Ho
     assert api.post("/trade/signal", json=SPREAD).json()["rule"] == "snapshot_age"
     market.live.said = None
     assert api.post("/trade/signal", json=SPREAD).status_code == 409
+
+
+def test_a_spread_by_hand_for_another_account_that_is_traded(api: TestClient, market: House) -> None:
+    assert market.live.seen is not None
+    seen = market.live.seen
+    money = AccountState(seen.net_liquidation, seen.buying_power, seen.figures)
+    market.live.seen = replace(seen, others={"DU1000002": money})
+    answer = api.post("/trade/signal", json={**SPREAD, "follower_id": "DU1000002"})
+    assert answer.status_code == 202, answer.text
+    with market.database.transaction() as session:
+        [trade] = TradeRepository(session).live()
+    assert (trade.account, trade.id) == ("DU1000002", answer.json()["trade_id"])
 
 
 def test_account_of_somebody_else_is_404(api: TestClient, market: House) -> None:

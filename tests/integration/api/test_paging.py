@@ -187,6 +187,23 @@ def test_one_trade_is_closed_by_one_command(api: TestClient, traded: House) -> N
     assert api.post(f"/api/v1/positions/{record.trade(1).id}/close").json() == everything, "it joins what closes more"
 
 
+def test_an_expired_trade_is_settled_by_one_command(api: TestClient, traded: House) -> None:
+    trade_id, key = record.trade(2).id, {"Idempotency-Key": "settle-1"}
+    path = f"/api/v1/trades/{trade_id}/settle"
+    first = api.post(path, json={"price": "4148.50"}, headers=key)
+    assert (first.status_code, api.post(path, json={"price": "4148.50"}, headers=key).json()) == (202, first.json())
+    command = api.get(f"/commands/{first.json()['command_id']}").json()
+    assert (command["kind"], command["params"]) == ("settle", {"trade": trade_id, "price": "4148.50"})
+    acts = [act for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "settle"]
+    assert [(act["actor"], act["subject"], act["detail"]["price"]) for act in acts] == [
+        ("rest:first", trade_id, "4148.50")
+    ]
+    assert api.post("/api/v1/trades/moon/settle", json={"price": "4148.50"}).status_code == 404
+    assert api.post(path, json={"price": "0"}).status_code == 422
+    traded.live.said = None
+    assert api.post(path, json={"price": "4148.50"}).status_code == 409, "nobody is there to look and book"
+
+
 # --- risk and halts ---------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import text
 from tests.support import record
@@ -10,7 +11,15 @@ from tests.support.asgi import TestClient
 from tests.support.people import HOST_NOW, SPREAD, House, clock
 
 from htbot.persistence.records import Worker
-from htbot.persistence.repositories import SignalRepository, TaskRunRepository, TradeRepository, WorkerRepository
+from htbot.persistence.repositories import (
+    HaltRepository,
+    HaltRequest,
+    SignalRepository,
+    TaskRunRepository,
+    TradeRepository,
+    WorkerRepository,
+)
+from htbot.persistence.states import HaltKind
 from htbot.services.schedule import MARK_PNL, READ_MARKET
 
 
@@ -50,6 +59,28 @@ def test_a_pause_refuses_a_spread_by_hand_and_names_the_way_out(api: TestClient,
     assert api.post("/close/all").status_code == 202, "exits go on"
     move(api, "resume")
     assert api.post("/trade/signal", json=SPREAD).status_code == 202
+
+
+def test_a_halt_of_one_account_leaves_the_others(api: TestClient, market: House) -> None:
+    other = "DU1000002"
+
+    def halt(account: str) -> None:
+        with market.database.transaction() as session:
+            trip = HaltRequest("drawdown", "fell", "breaker", record.NOON, HaltKind.BREAKER, account=account)
+            HaltRepository(session).set(trip)
+
+    def told(path: str, **chosen: str) -> Any:
+        return api.get(path, params=chosen).json()
+
+    market.live.said = clock(others=(other,))
+    halt(other)
+    assert told("/api/scheduler/status")["why_not"] is None
+    assert told("/api/trading/status")["breaker_active"] is False
+    assert [told("/risk/metrics", **chosen)["breaker_active"] for chosen in ({}, {"account": other})] == [False, True]
+    assert [halt["account"] for halt in told("/status")["halt"]] == [other]
+    halt(record.ACCOUNT)
+    assert told("/api/scheduler/status")["why_not"] == "halted by drawdown, drawdown"
+    assert told("/api/trading/status")["halted_by"] == ["drawdown"]
 
 
 def test_status_says_whether_anything_can_be_entered_and_why_not(api: TestClient, market: House) -> None:

@@ -40,7 +40,7 @@ def jobs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         for number in range(78):
             price = 100.0 + (number % 12) / 4
             writer.writerow(("SPY", (begin + timedelta(minutes=5 * number)).isoformat(), *[price] * 4, 1000))
-    made = BacktestJobs(tmp_path / "backtests", data, database, lambda: NOW)
+    made = BacktestJobs(tmp_path / "backtests", data, database, lambda: NOW, lambda: NOW)
     yield made
     for process in made._processes.values():
         process.kill()
@@ -139,7 +139,7 @@ def test_one_that_was_started_before_a_restart_can_be_stopped(
     with (folder / "log.txt").open("wb") as log:
         jobs._processes["far"] = jobs.launch(folder, log)
     wait_for(lambda: (folder / "lock").is_file() and (folder / "lock").read_text() != "")
-    restarted = BacktestJobs(jobs.folder, jobs.data, database, lambda: NOW)
+    restarted = BacktestJobs(jobs.folder, jobs.data, database, lambda: NOW, lambda: NOW)
     with pytest.raises(Conflict, match="one backtest at a time"):
         restarted.start(ORDER, caller("next"))
     assert restarted.stop("far", caller(None)).state == "stopped"

@@ -223,6 +223,9 @@ def test_a_desk_in_another_mode_or_account(at: At) -> None:
     assert desk.live_guard(at(lives, **LIVE)).state is State.OK
     assert desk.live_guard(at(replace(lives, account="U7654321"), **LIVE)).state is State.FAIL
     assert desk.live_guard(at(lives)).state is State.FAIL
+    two = {**LIVE, "IB_ACCOUNTS": "U7654321", "LIVE_TRADING_CONFIRM": "U1234567,U7654321"}
+    assert desk.live_guard(at(lives, **two)).state is State.FAIL
+    assert desk.live_guard(at(replace(lives, others=("U7654321",)), **two)).state is State.OK
 
 
 def test_old_quotes_count_within_a_session(at: At, database: Database) -> None:
@@ -244,6 +247,11 @@ def test_an_account_of_which_nothing_is_known(at: At, database: Database) -> Non
         with database.transaction() as session:
             AccountRepository(session).upsert(replace(told, net_liquidation_usd=net))
         assert desk.account_figures(at()).state is state
+    more = clock(written_at=datetime.now(UTC), others=("DU1000002",))
+    assert desk.account_figures(at(more)).value == "net liquidation is unknown of DU1000002"
+    with database.transaction() as session:
+        AccountRepository(session).upsert(replace(told, account="DU1000002"))
+    assert desk.account_figures(at(more)).state is State.OK
 
 
 # --- trading ----------------------------------------------------------------------------------------------------------

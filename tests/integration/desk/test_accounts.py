@@ -134,6 +134,40 @@ async def test_a_trip_closes_and_stops_one_account_only(two: World) -> None:
     assert [str(day.peak_equity_usd) for day in days if day is not None] == ["100000.00", "50000.00"]
 
 
+async def test_a_trip_withdraws_entries_that_work_in_its_account_only(two: World) -> None:
+    desk = await two.desk()
+    mine, others = both_want(two)
+    await desk.turn()
+    await desk.desk.upkeep.look(two.now)
+    two.broker.more_accounts[OTHER]["NetLiquidation"] = "40000.00"
+    two.after(market_s=6)
+    await desk.desk.upkeep.look(two.now)
+    await desk.turn()
+    assert [two.broker.of(entry.ref)[0].status for entry in (mine, others)] == ["Submitted", "Cancelled"]
+
+
+async def closed_by_a_person(world: World, desk: Running, number: int) -> str:
+    """A trade of the other account, opened and closed again; the reference of its close."""
+    entry = await desk.opened(**of_other(number))
+    with world.database.transaction() as session:
+        asked = CommandRequest(f"key-{number}", CLOSE_ALL, "user:1", world.now, {"scope": OTHER})
+        CommandRepository(session).create(asked)
+    await desk.turn()
+    [leaving] = world.exits(entry.trade_id)
+    world.broker.fill(leaving.intent.ref)
+    await desk.turn()
+    return leaving.intent.ref
+
+
+async def test_exits_are_numbered_on_in_each_account_after_a_death(two: World) -> None:
+    """A number that was used today is another order's."""
+    first = await two.desk()
+    used = await closed_by_a_person(two, first, 2)
+    first.die()
+    after = await closed_by_a_person(two, await two.desk(), 3)
+    assert [ref.rpartition("-")[2] for ref in (used, after)] == ["X1", "X2"]
+
+
 async def test_a_difference_in_one_account_blocks_only_that(two: World) -> None:
     desk, _mine, _others = await both_open(two)
     two.broker.move(OTHER, short_leg(), -1)  # the broker holds one more sold than our fills make

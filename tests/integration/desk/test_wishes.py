@@ -17,7 +17,7 @@ from htbot.services.trade_record import manual_decision, request_exit
 def wish(world: World, trade_id: str) -> str:
     """A task asks for the close, for a reason that no quote and no time repeats; its reference."""
     with world.database.transaction() as session:
-        stored = request_exit(session, trade_id, manual_decision(ExitReason.OTHER, world.now, "it has seen enough"))
+        stored = request_exit(session, trade_id, manual_decision(ExitReason.SIGNAL, world.now, "it has seen enough"))
     assert stored is not None
     return stored.intent.ref
 
@@ -56,7 +56,7 @@ async def test_a_withdrawn_close_of_a_spread_is_taken_up_by_the_next_desk(world:
     for _ in range(3):
         world.after(market_s=5)
         await second.turn()
-    assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1)]
 
 
 async def test_a_withdrawn_close_of_a_spread_leaves_as_soon_as_it_can(world: World) -> None:
@@ -69,7 +69,7 @@ async def test_a_withdrawn_close_of_a_spread_leaves_as_soon_as_it_can(world: Wor
     for _ in range(3):
         world.after(market_s=5)
         await desk.turn()
-    assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1)]
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -95,7 +95,7 @@ async def test_a_close_that_has_expired_unseen_is_wanted_all_the_same(world: Wor
     for _ in range(3):
         world.after(market_s=5)
         await desk.turn()
-    assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1)]
 
 
 async def test_a_close_that_a_person_took_back_is_not_wanted_any_more(world: World) -> None:
@@ -138,7 +138,7 @@ async def test_a_close_that_the_exchange_cancelled_is_wanted_all_the_same(
     if heard:
         await desk.hear()
     await go_on(world, desk, again=again)
-    assert closes(world, intent) == [(ExitReason.OTHER, 1)] * 2
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1)] * 2
     assert [order.status for order in world.broker.orders] == ["Filled", "Cancelled", "Submitted"]
 
 
@@ -146,7 +146,7 @@ async def test_a_close_that_the_exchange_cancelled_is_wanted_all_the_same(
 async def test_a_close_of_a_part_is_followed_by_one_of_the_rest(world: World, again: bool) -> None:
     desk = await world.desk()
     intent = await desk.opened(quantity=3)
-    decision = manual_decision(ExitReason.OTHER, world.now, "it has seen enough")
+    decision = manual_decision(ExitReason.SIGNAL, world.now, "it has seen enough")
     shown = {record.SHORT.con_id: -1, record.LONG.con_id: 1}
     with world.database.transaction() as session:
         stored = request_exit(session, intent.trade_id, decision, shown)
@@ -155,7 +155,7 @@ async def test_a_close_of_a_part_is_followed_by_one_of_the_rest(world: World, ag
     world.broker.fill(stored.intent.ref)
     await desk.hear()
     await go_on(world, desk, again=again)
-    assert closes(world, intent) == [(ExitReason.OTHER, 1), (ExitReason.OTHER, 2)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1), (ExitReason.SIGNAL, 2)]
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -174,11 +174,11 @@ async def test_a_working_close_that_a_person_cancels_is_not_wanted_any_more(
         CommandRepository(session).create(request)
     await desk.desk.act(world.now)
     await go_on(world, desk, again=again)
-    assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+    assert closes(world, intent) == [(ExitReason.SIGNAL, 1)]
     assert world.state(ref) is IntentState.CANCELLED
     if not again:  # what is in the record by then says the same
         await go_on(world, desk, again=True)
-        assert closes(world, intent) == [(ExitReason.OTHER, 1)]
+        assert closes(world, intent) == [(ExitReason.SIGNAL, 1)]
 
 
 async def test_a_close_that_was_claimed_and_given_back_is_not_wanted_once_a_person_took_it_back(world: World) -> None:

@@ -260,7 +260,7 @@ def test_it_holds_what_was_filled_and_its_own_exit_is_a_close(floor: Floor) -> N
     floor.play(8, 9)
     [close] = floor.intents(Purpose.EXIT)
     assert (close.intent.style, close.intent.quantity) == (PriceStyle.MARKET, 10)
-    assert close.intent.exit_reason is ExitReason.OTHER
+    assert close.intent.exit_reason is ExitReason.SIGNAL
     assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
     floor.look(later(floor.bars[8].end, 30), floor.new_worker())
     assert len(floor.intents(Purpose.EXIT)) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from tests.support.accounts import FIGURES, enough_margin
 from tests.support.breakout_world import ACCOUNT, World, limits_of, session_on
 
 from htbot.domain.bars import Bar
+from htbot.domain.decisions import Approved
 from htbot.domain.errors import StopTrading
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.marketdata.snapshot import AccountState, Snapshot
@@ -21,7 +22,9 @@ from htbot.persistence.repositories import (
     BarRepository,
     DeskStateRepository,
     EvaluationRepository,
+    HaltRepository,
     IntentRepository,
+    RiskDecisionRepository,
     SessionRepository,
     SignalRepository,
     StrategyRepository,
@@ -69,8 +72,7 @@ class Room:
     others: dict[str, AccountState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        own = MarketReader(SpxBreakout(BreakoutConfig(**QUICK)), self.limits, self.asked)
-        self.seats = MarketSeats(own, self.reader_of)
+        self.seats = self.restarted()
 
     def asked(self, question: MarginQuestion) -> WhatIf:
         return self.ask(question)
@@ -96,10 +98,14 @@ class Room:
             StrategyRepository(session).add(one)
         return one
 
-    def read(self, seats: MarketSeats | None = None) -> Reading:
+    def read(self, seats: MarketSeats | None = None, at: datetime = BREAKOUT) -> Reading:
         with self.database.transaction() as session:
-            snapshot = replace(self.market.snapshot(BREAKOUT), others=self.others)
-            return (seats or self.seats).read(session, snapshot, BREAKOUT, self.elsewhere)
+            snapshot = replace(self.market.snapshot(at), others=self.others)
+            return (seats or self.seats).read(session, snapshot, at, self.elsewhere)
+
+    def restarted(self) -> MarketSeats:
+        own = MarketReader(SpxBreakout(BreakoutConfig(**QUICK)), self.limits, self.asked)
+        return MarketSeats(own, self.reader_of)
 
     def elsewhere(self, _symbol: str) -> Snapshot | None:
         return None
@@ -188,6 +194,42 @@ def test_an_observed_one_leaves_its_signal_and_sends_nothing(room: Room) -> None
     assert room.intents() == refs(OWN)
 
 
+@pytest.mark.ruling(2)
+def test_what_was_observed_is_entered_once_it_trades(room: Room) -> None:
+    """Watching spends a level for the watching alone, whatever was started anew in between."""
+    later = [BREAKOUT + timedelta(seconds=30 * number) for number in range(5)]
+    watched = room.add("seen", mode="observe", quantity=2)
+    room.read(at=later[0])
+    room.read(room.restarted(), at=later[1])
+    with room.database.transaction() as session:
+        stored = [one for one in SignalRepository(session).of_session(SESSION.day, ACCOUNT) if one.signal.observed]
+        assert [(one.signal.strategy, one.refused_by) for one in stored] == [("seen", "observe")], "it is told once"
+        StrategyRepository(session).change(replace(watched, mode="trade"))
+    room.read(room.restarted(), at=later[2])
+    assert room.intents() == refs(OWN, "seen")
+    with room.database.transaction() as session:
+        signals = SignalRepository(session).of_session(SESSION.day, ACCOUNT)
+        traded = [one for one in signals if one.signal.strategy == "seen" and not one.signal.observed]
+        [decision] = RiskDecisionRepository(session).of_signals([one.id for one in traded]).values()
+        assert isinstance(decision, Approved)
+        StrategyRepository(session).change(replace(watched, mode="observe"))
+    room.read(room.restarted(), at=later[3])
+    with room.database.transaction() as session:
+        assert len(SignalRepository(session).of_session(SESSION.day, ACCOUNT)) == len(signals), "spent by the entry"
+
+
+@pytest.mark.ruling(2)
+def test_one_that_runs_away_while_it_is_observed_halts_nobody(room: Room) -> None:
+    room.add("seen", mode="observe")
+    room.limits = replace(room.limits, max_signals_per_minute=0)
+    reader = MarketReader(SpxBreakout(BreakoutConfig(**QUICK)), roomy(), enough_margin)
+    room.read(MarketSeats(reader, room.reader_of))
+    assert str(room.signals()["seen"]).startswith("signals_per_minute: ")
+    with room.database.transaction() as session:
+        assert HaltRepository(session).active(BREAKOUT) == []
+    assert room.intents() == refs(OWN)
+
+
 def test_an_instance_that_fails_stops_no_other(room: Room) -> None:
     room.add("broken", rsi_windo=2)
     room.add("wide", quantity=2)
@@ -208,6 +250,7 @@ def test_a_configured_one_that_fails_stops_no_instance(room: Room) -> None:
     assert (told.words, told.failed) == (None, {OWN: "a broken invariant"})
     assert room.intents() == refs("wide")
     assert OWN not in room.signals(), "what it had written went with it"
+    assert room.why_not() == {OWN: "failed: a broken invariant", "wide": None}
 
 
 def test_what_the_desk_does_not_quote_is_told(room: Room) -> None:

@@ -15,12 +15,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from tests.support import record
-from tests.support.people import HOST_NOW, FakeLive, chain, furnish
+from tests.support.people import HOST_NOW, FakeLive, chain, clock, furnish
 
+from htbot.domain.accounts import AccountFigures
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.orders import OrderState
 from htbot.domain.sessions import Session as TradingSession
 from htbot.domain.trades import TradeState
+from htbot.marketdata.snapshot import AccountState
 from htbot.persistence.engine import Database
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
@@ -118,6 +120,15 @@ def ran(database: Database, task: str, started_s_ago: float, took_s: float, numb
                 "ended": HOST_NOW - timedelta(seconds=started_s_ago - took_s),
             },
         )
+
+
+def test_each_account_has_its_own_figures(metrics: SystemMetrics, sources: Sources) -> None:
+    sources.live.said = clock(others=("DU1000002",))
+    money = AccountState(Decimal(50_000), None, AccountFigures(gross_position_value=Decimal(25_000)))
+    sources.live.seen = replace(chain(), others={"DU1000002": money})
+    found = read(metrics.page())
+    accounts = {labels[0] for name, labels in found if name == "htbot_risk_daily_loss_limit"}
+    assert accounts == {record.ACCOUNT, "DU1000002"}
 
 
 def test_a_trade_is_counted_and_measured(database: Database, metrics: SystemMetrics) -> None:

@@ -93,7 +93,7 @@ DAY = {"exit_time": time(15)}
 def test_a_trade_from_entry_to_its_own_signal() -> None:
     (trade,) = play([closes(100, 101, 105, 110, 100)]).trades
     assert (trade.legs[0].fill, trade.legs[0].exit_fill, trade.gross_pnl) == (101, 110, Decimal("90.00"))
-    assert (trade.exit_reason, trade.detail) == (ExitReason.OTHER, "the strategy's own signal")
+    assert (trade.exit_reason, trade.detail) == (ExitReason.SIGNAL, "")
     assert (trade.opened_at.minute, trade.closed_at.minute) == (40, 50)
     assert (trade.max_gain, trade.max_loss, trade.exposure) == (90, 0, 1010)
     assert trade.id == "script-backtest-20210729-1"
@@ -101,7 +101,7 @@ def test_a_trade_from_entry_to_its_own_signal() -> None:
 
 def test_a_short_earns_when_the_price_falls_and_may_be_forbidden() -> None:
     sessions = [closes(100, 99, 90, 110)]
-    assert told(play(sessions, DAY)) == [(-1, "99.00", "110.00", "other")]
+    assert told(play(sessions, DAY)) == [(-1, "99.00", "110.00", "signal")]
     assert play(sessions, DAY).trades[0].max_gain == 90
     assert play(sessions, DAY | {"allow_short": False}).trades == ()
 
@@ -135,7 +135,7 @@ def test_over_night_the_position_stays_and_days_end_it() -> None:
 
 def test_the_next_open_fills_what_the_close_decided() -> None:
     rows: Rows = [(101, 101, 101, 101), (101.5, 102, 101, 102), (110, 110, 110, 110), (111, 111, 111, 100)]
-    assert told(play([rows], fill="next_open")) == [(1, "101.50", "111.00", "other")]
+    assert told(play([rows], fill="next_open")) == [(1, "101.50", "111.00", "signal")]
     (trade,) = play([rows], fill="next_open").trades
     assert trade.opened_at.minute == 35  # the decision, not the fill
     last = play([[(101, 101, 101, 101), (102, 103, 101, 103)]], DAY, fill="next_open")
@@ -308,7 +308,7 @@ def test_bars_of_whole_sessions_enter_at_their_close() -> None:
     config = ScriptConfig()
     strategy = Script(config, minutes=1440)
     result = run_backtest(request, strategy, daily(days))
-    assert told(result) == [(1, "101.00", "110.00", "other")]
+    assert told(result) == [(1, "101.00", "110.00", "signal")]
 
 
 def test_entries_outside_of_their_hours_are_counted() -> None:

@@ -34,5 +34,5 @@ def test_an_exit_wish_waits_until_its_entry_can_fill_no_further() -> None:
     held.entry_over = True
     assert desk.leave("a", at(59), "its own signal") is True
     [close] = [one for one in book.intents if one.purpose is Purpose.EXIT]
-    assert (close.quantity, close.exit_reason) == (40, ExitReason.OTHER)
+    assert (close.quantity, close.exit_reason) == (40, ExitReason.SIGNAL)
     assert desk.leave("a", trade.opened_at, "its own signal") is False, "entered after its bar"

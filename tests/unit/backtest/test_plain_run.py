@@ -84,6 +84,26 @@ def test_nothing_that_was_decided_depends_on_what_comes_later(result: PlainResul
         assert ours, name
 
 
+def test_a_history_that_is_too_short_is_waited_for_as_live(market: ReplayMarket) -> None:
+    """Two bars are on record at the open: it begins with the one that makes five, and enters at none before that."""
+    before = max(at for at in BARS if at < SESSION.opens) + timedelta(minutes=5)
+    short = replace(seat("fast"), first_bar=before - timedelta(minutes=10), since=None)
+    day = play(request(market, short))
+    begins = SESSION.opens + timedelta(minutes=15)
+    early = [one for one in day.evaluations if one.as_of < begins]
+    words = "waits for its history: {} of 5 bars of 5 min are there"
+    assert [one.why_not for one in early] == [words.format(2 + number // 10) for number in range(30)]
+    assert [one.indicators for one in early] == [{}] * 30
+    assert "waits" not in str([one.why_not for one in day.evaluations if one.as_of >= begins])
+    assert day.signals
+    assert min(one.signal.as_of for one in day.signals) > begins
+
+
+def test_one_that_begins_by_itself_is_the_one_that_is_told_where_it_began(asked: PlainRequest) -> None:
+    itself = play(replace(asked, seats=tuple(replace(one, since=None) for one in asked.seats)))
+    assert itself == play(asked)
+
+
 def test_stops_and_targets_stand_in_one_group_from_the_first_fill_on(result: PlainResult) -> None:
     entered = {fill.ref: fill.executed_at for fill in reversed(result.fills)}
     for trade in (one for one in result.trades if one.state is TradeState.CLOSED):
@@ -108,7 +128,7 @@ def test_what_is_held_at_the_exit_time_leaves_at_the_market_after_its_stop_has_e
 
 def test_without_protective_orders_its_own_signal_leaves_at_once(market: ReplayMarket) -> None:
     bare = play(request(market, seat("fast", stop_loss_usd=None, profit_target_usd=None)))
-    own = [trade for trade in bare.trades if trade.exit_reason is ExitReason.OTHER]
+    own = [trade for trade in bare.trades if trade.exit_reason is ExitReason.SIGNAL]
     assert own
     assert all(trade.closed_at in {one.signal.as_of for one in bare.signals} for trade in own)
     assert not [one for one in bare.intents if one.protective]
@@ -161,12 +181,12 @@ def test_a_wish_that_was_left_undone_is_wished_again(result: PlainResult) -> Non
     state = SeatState(seat("fast"), TapeCalendar(CALENDAR.all()))
     for bar, known_at in zip(result.bars, result.known_at, strict=True):
         state.add([bar], known_at)
-    wished = state.look([])
+    wished = state.look([], SESSION.closes)
     assert wished
-    assert state.look([]) == []
+    assert state.look([], SESSION.closes) == []
     state.undone = True
-    assert state.look([]) == wished
-    assert state.look([]) == []
+    assert state.look([], SESSION.closes) == wished
+    assert state.look([], SESSION.closes) == []
 
 
 class Fragile(MaCrossover):

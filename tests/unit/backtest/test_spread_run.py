@@ -16,6 +16,8 @@ from htbot.domain.orders import Purpose
 from htbot.domain.recorded import OptionSeries
 from htbot.marketdata.sessions import trading_window
 from htbot.matching.fees import Plan
+from htbot.strategies.base import Answer, Look, Measures
+from htbot.strategies.spx_breakout import SpxBreakout
 
 BARS = walk()
 SESSION = CALENDAR.on(DAY)
@@ -50,6 +52,29 @@ def test_the_result_of_a_trade_is_the_cash_of_its_fills(result: SpreadResult) ->
 
 def test_the_same_request_gives_the_same_result(result: SpreadResult) -> None:
     assert run_spreads(request(world(BARS))) == result
+
+
+class Nervous(SpxBreakout):
+    """Raises at every look from an instant on."""
+
+    def decide(self, look: Look, measures: Measures) -> Answer:
+        if look.as_of >= OPENS + timedelta(minutes=60):
+            raise ValueError("no idea")
+        return super().decide(look, measures)
+
+
+def test_one_that_raises_decides_nothing_and_the_day_goes_on(result: SpreadResult) -> None:
+    """As live: its look leaves nothing behind and says why, what is held is guarded, and it is asked again."""
+    calm = request(world(BARS))
+    nervous = run_spreads(replace(calm, strategy=Nervous(calm.strategy.config)))
+    at = OPENS + timedelta(minutes=60)
+    assert [one for one in nervous.evaluations if one.as_of < at] == [
+        one for one in result.evaluations if one.as_of < at
+    ]
+    assert {one.why_not for one in nervous.evaluations if one.as_of >= at} == {"failed: ValueError: no idea"}
+    assert len(nervous.evaluations) == len(result.evaluations)
+    assert nervous.trades == tuple(trade for trade in result.trades if trade.opened_at < at)
+    assert nervous.trades, "there was something to guard"
 
 
 @pytest.mark.parametrize("minutes", [35, 62.5, 122])

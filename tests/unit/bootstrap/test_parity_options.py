@@ -61,7 +61,7 @@ def test_its_backtest_is_asked_what_the_instance_was_run_with() -> None:
     assert session is not None
     market, first = world(walk(), symbol="SPY"), session.opens - timedelta(days=2)
     settings = {"sma_short": 1, "sma_long": 2}
-    seat = SeatRecord("vs", "vertical_spread", "DU2", "SPY", 5, settings, "c0ffee", first, None)
+    seat = SeatRecord("vs", "vertical_spread", "DU2", "SPY", 5, settings, "c0ffee", None, None, first)
     assert seat.on_options
     read = load_settings(Path("/nowhere"), {"HTBOT_ENV_FILE": os.devnull})
     empty = DayRows([], [], [], [], [], [])

@@ -6,11 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from tests.support import bought
 from tests.support.spreads import DAY, LONG, SESSION, SHORT, entry_fills, exit_fills, fill, trade
 
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Right
 from htbot.domain.orders import Action
+from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade
 from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, NotExpired, Settlement, intrinsic, settle_expired
 from htbot.portfolio.pnl import trade_result
@@ -81,7 +83,7 @@ def test_a_leg_of_a_later_day_has_not_expired() -> None:
 
 def test_without_a_settlement_price_a_person_has_to_look() -> None:
     told = settle_expired(case(), settled(None), REF, AFTER)
-    assert told == NeedsPerson("SPX has no known settlement price")
+    assert told == NeedsPerson("SPX has no known settlement price", price_missing=True)
 
 
 @pytest.mark.ruling(12)
@@ -101,6 +103,46 @@ def test_shares_are_delivered_where_the_option_is_physically_settled(price: str,
         assert "in the money, shares are delivered" in told.reason
 
 
+def by_the_broker(*closes: tuple[SpreadLeg, Action, str], quantity: int = 1) -> list[Fill]:
+    return [
+        replace(fill(f"b{number}.01", leg, side, price, quantity, ref=""), executed_at=SESSION.closes)
+        for number, (leg, side, price) in enumerate(closes)
+    ]
+
+
+@pytest.mark.ruling(12)
+@pytest.mark.parametrize("quantity", [1, 3])
+def test_closing_trades_that_the_broker_tells_of_are_the_settlement(quantity: int) -> None:
+    """They close what an account holds, which may be more than this trade's."""
+    told = by_the_broker((SHORT, Action.BUY, "4.50"), (LONG, Action.SELL, "0.00"), quantity=quantity)
+    ended = settle_expired(case(executions=told), settled(None), REF, AFTER)
+    assert isinstance(ended, Expired)
+    assert {(one.con_id, one.side, one.quantity, one.price, one.ref) for one in ended.fills} == {
+        (SHORT.con_id, Action.BUY, 1, Decimal("4.50"), REF),
+        (LONG.con_id, Action.SELL, 1, Decimal("0.00"), REF),
+    }
+    assert {one.executed_at for one in ended.fills} == {SESSION.closes}
+
+
+@pytest.mark.ruling(12)
+def test_what_the_broker_tells_in_part_is_no_settlement() -> None:
+    half = by_the_broker((SHORT, Action.BUY, "4.50"))
+    assert settle_expired(case(executions=half), settled(None), REF, AFTER) == NeedsPerson(
+        "SPX has no known settlement price", price_missing=True
+    )
+    assert isinstance(settle_expired(case(executions=half), settled("4145.50"), REF, AFTER), Expired)
+    wrong = by_the_broker((SHORT, Action.SELL, "4.50"), (LONG, Action.SELL, "0.00"))
+    assert isinstance(settle_expired(case(executions=wrong), settled(None), REF, AFTER), NeedsPerson)
+
+
+@pytest.mark.ruling(12)
+def test_shares_that_the_broker_tells_of_beside_them_are_for_a_person() -> None:
+    told = by_the_broker((SHORT, Action.BUY, "0.00"), (LONG, Action.SELL, "0.00"))
+    shares = replace(told[0], exec_id="b9.01", con_id=1, symbol="SPX", expiry=None, strike=None, right=None)
+    ended = settle_expired(case(executions=[*told, shares]), settled(None), REF, AFTER)
+    assert ended == NeedsPerson("b9.01 traded 1 SPX at expiry: shares are delivered")
+
+
 def test_a_broken_spread_settles_what_it_holds() -> None:
     told = settle_expired(replace(case(), ours=entry_fills()[:1]), settled("4140"), REF, AFTER)
     assert isinstance(told, Expired)
@@ -110,3 +152,21 @@ def test_a_broken_spread_settles_what_it_holds() -> None:
 def test_intrinsic_of_a_call() -> None:
     call = replace(SHORT, right=Right.CALL)
     assert (intrinsic(call, Decimal(4160)), intrinsic(call, Decimal(4140))) == (Decimal(10), Decimal(0))
+
+
+@pytest.mark.parametrize("unbid", [True, False])
+def test_a_bought_option_that_nobody_bid_for_has_ended_at_nothing(unbid: bool) -> None:
+    held = bought.trade("1.00")
+    ours = (fill("e1", bought.CALL, Action.BUY, "1.00"),)
+    ended = settle_expired(ExpiryCase(held, ours, {}), settled(None, unbid=unbid), REF, AFTER)
+    if not unbid:
+        assert ended == NeedsPerson("SPX has no known settlement price", price_missing=True)
+        return
+    assert isinstance(ended, Expired)
+    [closing] = ended.fills
+    assert (closing.side, closing.quantity, closing.price) == (Action.SELL, 1, Decimal(0))
+    assert trade_result(held.legs, ours, ended.fills).gross_usd == Decimal("-100.00")
+
+
+def test_of_a_spread_no_bid_says_nothing() -> None:
+    assert isinstance(settle_expired(case(), settled(None, unbid=True), REF, AFTER), NeedsPerson)

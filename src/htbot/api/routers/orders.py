@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.filters import OrdersQuery, PositionsQuery
+from htbot.api.schemas.requests import SettleBody
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.shapes import OrderView, PositionView
 from htbot.services.command_kinds import EVERY_ACCOUNT
@@ -64,3 +65,13 @@ def positions(parts: Parts, asked: Annotated[PositionsQuery, Query()]) -> Page[P
 def close(parts: Parts, principal: Operator, trade_id: TradeId, key: Key = None) -> Accepted:
     """All legs of it, and an entry of it that still works. Without a key it joins a close that is under way."""
     return parts.commands.close_trade(trade_id, caller(principal, key))
+
+
+@router.post(
+    "/trades/{trade_id}/settle",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Book an expired trade at a settlement price that its broker has not told",
+)
+def settle(parts: Parts, principal: Operator, trade_id: TradeId, body: SettleBody, key: Key = None) -> Accepted:
+    """One command, for a trade whose options have expired and are gone at the broker."""
+    return parts.settling.settle(trade_id, body.price, caller(principal, key))

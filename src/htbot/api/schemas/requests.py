@@ -56,6 +56,14 @@ class ForceExitBody(Request):
     tradeid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 
 
+class SettleBody(Request):
+    """The official settlement price of the underlying, in dollars."""
+
+    model_config = shown(price="4148.50")
+
+    price: Strike
+
+
 class ManualCloseBody(Request):
     """What is to be closed: trades, an account, or with `close_all` everything.
 

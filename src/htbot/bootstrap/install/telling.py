@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from htbot.adapters.alert_stream import AlertStream
 from htbot.adapters.mail.files import FileDelivery
-from htbot.alerts.message import Message, compose
+from htbot.alerts.message import Message, by_the_host, compose
 from htbot.bootstrap.mail import build_channels
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import ConfigurationError, HtbotError, Retryable
@@ -30,7 +30,7 @@ def tell(settings: Settings, message: Message) -> bool:
         Whether a person was told, now or when it was told before; a message that waits in the outbox is not told yet.
     """
     channels = build_channels(settings)
-    alert = compose(message)
+    alert = by_the_host(compose(message))
     try:
         return _by_the_outbox(settings, channels, alert)
     except (Retryable, ConfigurationError) as error:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
 
 _SEEN = (
-    Column("Time"),
+    Column("Market time"),
     Column("Severity"),
     Column("Subject", wide=True),
     Column("Delivery"),
     Column("Seen by"),
-    Column("Seen at"),
+    Column("Seen at, host time"),
 )
 _MOST_OPEN = 30
 TONES = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": ""}
@@ -88,11 +88,16 @@ def told(screen: Screen, alert: AlertView) -> Markup:
         "h3",
         badge(alert.severity.lower(), TONES.get(alert.severity, "")),
         alert.subject.removeprefix("HTBot Alert: "),
-        tag("span", f"{screen.look.moment(alert.ts)}, {delivery(alert)}", cls="note"),
+        tag("span", f"{told_at(screen, alert)}, {delivery(alert)}", cls="note"),
     )
     summary = summary_of(alert.text)
     whole_text = tag("details", tag("summary", "Show the text"), tag("pre", alert.text, tabindex="0"))
     return join(head, tag("p", summary) if summary else None, whole_text)
+
+
+def told_at(screen: Screen, alert: AlertView) -> str:
+    """Its time, with the name of the clock when that is not the market's."""
+    return screen.look.moment(alert.ts) + ("" if alert.clock == "market" else f", {alert.clock} time")
 
 
 def delivery(alert: AlertView) -> str:
@@ -107,7 +112,7 @@ def seen(screen: Screen) -> Markup:
     rows = [
         Row(
             (
-                tag("time", screen.look.moment(alert.ts)),
+                tag("time", told_at(screen, alert)),
                 badge(alert.severity.lower(), TONES.get(alert.severity, "")),
                 alert.subject.removeprefix("HTBot Alert: "),
                 delivery(alert),

@@ -240,7 +240,7 @@ def events(screen: Screen) -> Markup:
     items = [
         tag(
             "li",
-            tag("time", screen.look.clock(event.ts)),
+            tag("time", screen.look.clock(event.ts) + ("" if event.clock == "market" else f" {event.clock}")),
             badge(event.severity.lower(), event.severity.lower()),
             tag(
                 "span",

@@ -253,7 +253,10 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """A message to a person, whether it went out, and who has acknowledged it (wall time), null: nobody yet."""
+    """A message to a person, whether it went out, and who has acknowledged it, null: nobody yet.
+
+    `ts` is market time, or the host's where `clock` says so; `sent_at` and `acknowledged_at` are the host's.
+    """
 
     id: int
     ts: datetime
@@ -268,6 +271,7 @@ class AlertView:
     error: str
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    clock: str = "market"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,12 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         refusal: dict[str, Any] = decision.outcomes[-1] if decision.outcomes else {}
         refused_by = decision.refused_by
         reason = f"{refused_by}: {refusal.get('reason') or 'refused'}"
-    elif refused_by == OBSERVED:
-        reason = f"{row.reason}; observed only, nothing is sent"
     elif refused_by is not None:
         reason = refused_by
+    if refused_by == OBSERVED:
+        reason = row.reason
+    if row.observed or refused_by == OBSERVED:
+        reason = f"{reason}; observed only, nothing is sent"
     return SignalView(
         ts=row.as_of,
         strategy=row.strategy,

@@ -176,11 +176,13 @@ def alert_view(row: AlertRow) -> AlertView:
         error=row.last_error,
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,
+        clock=str(row.params.get("clock", "market")),
     )
 
 
 def accounts(session: Session) -> list[AccountView]:
-    """Accounts, the one that was told last in front."""
+    """Accounts, the one that was told last in front; of those that a desk told together its main one."""
+    query = select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.name != "main", AccountRow.account)
     return [
         AccountView(
             account=row.account,
@@ -192,7 +194,7 @@ def accounts(session: Session) -> list[AccountView]:
             buying_power=row.buying_power_usd,
             cash=row.cash_usd,
         )
-        for row in session.scalars(select(AccountRow).order_by(AccountRow.as_of.desc(), AccountRow.account))
+        for row in session.scalars(query)
     ]
 
 

@@ -209,7 +209,10 @@ def _alerts(session: Session, trade: TradeRow) -> Step:
     named = AlertRow.params["trade_id"].astext == trade.id
     keyed = AlertRow.dedup_key.contains(trade.id, autoescape=True)
     rows = session.scalars(select(AlertRow).where(or_(named, keyed)).order_by(AlertRow.id)).all()
-    values = {row.dedup_key: _values(row, "as_of", "kind", "subject", "state", "sent_at") for row in rows}
+    values = {
+        row.dedup_key: {**_values(row, "as_of", "kind", "subject", "state"), "sent_at_host_time": plain(row.sent_at)}
+        for row in rows
+    }
     return Step("alert", _first(row.as_of for row in rows), "; ".join(row.subject for row in rows) or "none", values)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.persistence.codecs import plain
-from htbot.persistence.records import AuditEntry
+from htbot.persistence.records import AuditEntry, RecordedAct
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import AuditRow
 
@@ -21,14 +21,14 @@ class AuditRepository(Repository):
         """Append an act."""
         self._count(insert(AuditRow).values(**{**asdict(entry), "detail": plain(entry.detail)}))
 
-    def since(self, at: datetime | None, action: str | None = None, limit: int = 1000) -> list[AuditEntry]:
+    def since(self, at: datetime | None, action: str | None = None, limit: int = 1000) -> list[RecordedAct]:
         """The newest acts from a market time on, of one action or family (`halt` is also `halt.set`), oldest first."""
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
         if at is not None:
             query = query.where(AuditRow.at >= at)
         if action is not None:
             query = query.where(of_family(action))
-        return self._all(query, _to_entry)[::-1]
+        return self._all(query, _to_act)[::-1]
 
     def count_recent(self, action: str, within_s: int) -> int:
         """How often an act was done in the last seconds, wall time of the database."""
@@ -45,6 +45,10 @@ class AuditRepository(Repository):
 def of_family(action: str) -> ColumnElement[bool]:
     """SQL condition: an action or one of its family (`halt` is also `halt.set`)."""
     return or_(AuditRow.action == action, AuditRow.action.startswith(f"{action}.", autoescape=True))
+
+
+def _to_act(row: AuditRow) -> RecordedAct:
+    return RecordedAct(row.at, row.actor, row.action, row.subject, row.detail, row.recorded_at)
 
 
 def _to_entry(row: AuditRow) -> AuditEntry:

@@ -94,7 +94,7 @@ class EvaluationRepository(Repository):
 
 
 class SignalRepository(Repository):
-    """Signals with their outcome; each one spends its level (RULINGS 2)."""
+    """Signals with their outcome; each one spends its level (RULINGS 2), one of watching for the watching only."""
 
     def add(self, signal: Signal, refused_by: str | None) -> int | None:
         """Store a signal and return its id; None when its level was spent before, or its bar has one.
@@ -206,6 +206,7 @@ def _signal_fields(signal: Signal, refused_by: str | None) -> dict[str, Any]:
         "refused_by": refused_by,
         "action": signal.action,
         "bar_start": signal.bar_start,
+        "observed": signal.observed,
     }
 
 
@@ -239,6 +240,7 @@ def _to_signal(row: SignalRow) -> StoredSignal:
         indicators=row.indicators,
         action="leave" if row.action == "leave" else "enter",
         bar_start=row.bar_start,
+        observed=row.observed,
     )
     return StoredSignal(row.id, signal, row.refused_by)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htbot.persistence.rows.base import Base, BigInt, Json, JsonList, SerialKey, SmallInt
@@ -47,7 +47,7 @@ class SignalRow(Base):
     __table_args__ = (
         Index(
             "uq_signals_level",
-            *("strategy", "account", "session", "direction", "level"),
+            *("strategy", "account", "session", "direction", "level", "observed"),
             unique=True,
             postgresql_where=text("bar_start IS NULL"),
         ),
@@ -80,6 +80,7 @@ class SignalRow(Base):
     refused_by: Mapped[str | None]
     action: Mapped[str] = mapped_column(server_default="enter")
     bar_start: Mapped[datetime | None]
+    observed: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RiskDecisionRow(Base):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from htbot.domain.accounts import AccountKind
 from htbot.domain.decisions import RuleOutcome
-from htbot.domain.sessions import NEW_YORK
 from htbot.risk.case import UNKNOWN, Case, Verdict
-from htbot.risk.settled import COUNTED, restricted_until, settled_cash, violations
+from htbot.risk.settled import counted, settled_cash
 
 
 def check(case: Case) -> RuleOutcome:
@@ -20,11 +19,8 @@ def check(case: Case) -> RuleOutcome:
     verdict = Verdict("good_faith", f"below {limits.gfv_limit} within 12 months")
     if kind is None:
         return verdict.refused(UNKNOWN, "the broker's figures do not tell the account's type: set RISK_ACCOUNT_TYPE")
-    today = case.as_of.astimezone(NEW_YORK).date()
-    days = violations(case.book.unsettled_trades, limits.settlement_days, today)
-    count, until = sum(today - day < COUNTED for day in days), restricted_until(days, limits.gfv_limit)
+    count, until = counted(case)
     own, settled = case.claim_usd, settled_cash(case)
     covered = own is not None and settled is not None and own <= settled
-    free = until is None or today >= until
     reason = f"{count} good-faith violations within 12 months: settled cash only until {until}"
-    return verdict.when(covered or free, count, reason)
+    return verdict.when(covered or until is None, count, reason)

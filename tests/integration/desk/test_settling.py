@@ -1,0 +1,101 @@
+"""Options that expired at the broker: booked by what the broker tells, else by what a person tells (RULINGS 12)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.integration.desk.test_commands import command, tell
+from tests.support import record
+from tests.support.desk import SESSION, Running, World
+
+from htbot.domain.fills import Fill
+from htbot.domain.orders import Action, ExitReason, OrderIntent
+from htbot.domain.signals import SpreadLeg
+from htbot.domain.trades import TradeState
+from htbot.execution.messages import LegExecutionMessage
+from htbot.persistence.states import CommandState
+from htbot.services.command_kinds import SETTLE
+
+
+async def expired(world: World) -> tuple[Running, OrderIntent]:
+    """A spread was open at the close, and the broker shows its legs no more."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.now = SESSION.closes + timedelta(minutes=1)
+    world.broker.held.clear()
+    return desk, intent
+
+
+def by_the_broker(world: World, leg: SpreadLeg, side: Action, price: str, account: str = record.ACCOUNT) -> None:
+    fill = Fill(
+        exec_id=f"expiry.{leg.con_id}.{account}",
+        ref="",
+        account=account,
+        con_id=leg.con_id,
+        symbol=leg.symbol,
+        expiry=leg.expiry,
+        strike=leg.strike,
+        right=leg.right,
+        side=side,
+        quantity=1,
+        price=Decimal(price),
+        multiplier=leg.multiplier,
+        executed_at=SESSION.closes,
+        perm_id=7,
+    )
+    world.broker.tell(LegExecutionMessage(fill, 0, 0))
+
+
+@pytest.mark.fault(39)
+@pytest.mark.ruling(12)
+async def test_what_the_broker_tells_is_booked_by_itself(world: World) -> None:
+    desk, intent = await expired(world)
+    by_the_broker(world, record.SHORT, Action.BUY, "1.50")
+    by_the_broker(world, record.LONG, Action.SELL, "0.00")
+    await desk.hear()
+    assert await desk.look_up()
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.EXPIRY, Decimal("1.50"))
+    assert desk.desk.guard.trades == [], "nothing is guarded any more"
+    await desk.turn()
+    assert len(desk.session.placed) == 1, "only the entry was ever sent"
+
+
+@pytest.mark.ruling(12)
+async def test_without_a_word_of_the_broker_a_person_gives_the_price(world: World) -> None:
+    desk, intent = await expired(world)
+    by_the_broker(world, record.SHORT, Action.BUY, "1.50", account="DU9")
+    by_the_broker(world, record.LONG, Action.SELL, "0.00", account="DU9")
+    await desk.hear()
+    await desk.look_up()
+    assert world.trade(intent.trade_id).state is TradeState.OPEN, "those were another account's"
+    [told] = [one.alert.text for one in world.alerts() if one.alert.kind == "error.expiry"]
+    assert f"htbot settle {intent.trade_id} --price PRICE" in told
+    asked = tell(world, SETTLE, trade=intent.trade_id, price="4148.50")
+    await desk.turn()
+    done = command(world, asked)
+    assert done.state is CommandState.DONE, done.result
+    assert sorted(done.result["booked"]) == ["BUY 1 4150 P at 1.50", "SELL 1 4110 P at 0"]
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.EXPIRY, Decimal("1.50"))
+    [exit_] = world.exits(intent.trade_id)
+    assert exit_.evidence["settlement"] == "4148.50"
+
+
+@pytest.mark.ruling(12)
+async def test_what_has_not_expired_is_not_settled(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    early = tell(world, SETTLE, "early", trade=intent.trade_id, price="4148.50")
+    await desk.turn()
+    assert "the session closes at" in command(world, early).result["why"]
+    world.now = SESSION.closes + timedelta(minutes=1)
+    shown = tell(world, SETTLE, "shown", trade=intent.trade_id, price="4148.50")
+    unknown = tell(world, SETTLE, "unknown", trade="nothing", price="4148.50")
+    await desk.turn()
+    assert command(world, shown).result == {"why": "the broker still shows 4150 P"}
+    assert command(world, unknown).result == {"why": "nothing is not open"}
+    assert {command(world, one).state for one in (early, shown, unknown)} == {CommandState.FAILED}
+    assert world.trade(intent.trade_id).state is TradeState.OPEN
