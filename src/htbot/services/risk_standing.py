@@ -18,8 +18,9 @@ class AccountMode:
     """Cash or margin, and the rule on day trades that binds; null is what the broker has not told.
 
     `configured` ones are settings that hold whatever the broker tells. `day_trades_remaining` is the broker's own
-    count, -1 where it sets no limit. `pdt_strict` and `gfv_strict` false warn instead of refusing. Good-faith violations
-    are those of twelve months, counted from the record; from `gfv_limit` on only settled cash is spent for 90 days.
+    count, -1 where it sets no limit. `pdt_strict` and `gfv_strict` false warn instead of refusing. Good-faith
+    violations are those of twelve months, counted from the record; from `gfv_limit` on only settled cash is spent for
+    90 days.
     """
 
     account: str
