@@ -63,6 +63,7 @@ gc.enable()
 EXIT_ERROR, EXIT_CONFIGURATION = 1, 4
 # An orderly end stays well within the 30 s after which a supervisor may lose patience.
 WIND_DOWN_S = 20.0
+_LOOK_AGAIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -168,7 +169,8 @@ async def serve(settings: Settings) -> None:
     gc.freeze()  # what was made for good: a full collection need not look at it while a close is on its way
     requests = RequestDesk(desk, parts.live)
     line = Line(desk, settings.paths.run, settings.paths.kill_switch_file)
-    served, *beside = [asyncio.ensure_future(lane) for lane in (requests.serve(), beat(), line.serve())]
+    lanes = (requests.serve(), beat(), line.serve(), _keep_for_good(desk))
+    served, *beside = [asyncio.ensure_future(lane) for lane in lanes]
     try:
         await _until_told(asyncio.ensure_future(run(desk, pace)), desk)
     finally:
@@ -182,6 +184,13 @@ async def serve(settings: Settings) -> None:
         parts.journal.close()
         parts.orders_database.close()
         parts.market_database.close()
+
+
+async def _keep_for_good(desk: Desk) -> None:
+    """What taking over has made stays: a full collection of it takes 10 ms, in which nobody has the interpreter."""
+    while not desk.enabled:  # noqa: ASYNC110 - it is so at a look of a second
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    gc.freeze()
 
 
 async def _until_told(work: asyncio.Future[None], desk: Desk) -> None:

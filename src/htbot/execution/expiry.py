@@ -2,7 +2,9 @@
 
 Cash-settled options end at their value: what a call is above its strike, a put below it, and nothing otherwise. Options
 on shares that end in the money deliver the shares, which no closing fill of ours can tell. A broker that tells of the
-closing trades which it has made by itself, as the paper gateway does, has told their prices too: they are booked.
+closing trades which it has made by itself, as the paper gateway does, has told their prices too: they are booked. A
+bought option that nobody bid for as its session closed, and that the broker shows no more, has ended at nothing,
+whatever its underlying settled at.
 """
 
 from __future__ import annotations
@@ -24,17 +26,22 @@ from htbot.portfolio.positions import latest
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled."""
+    """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
+
+    `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid.
+    """
 
     closed_at: datetime | None
     price: Decimal | None
+    unbid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The trade ended by expiry: one closing fill per leg that was held, under `ref`."""
+    """The trade ended by expiry: one closing fill per leg that was held; `how` says where their prices came from."""
 
     fills: tuple[Fill, ...]
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +99,24 @@ def settle_expired(
     stranger = _stranger(held, theirs, at)
     if stranger is not None:
         return NeedsPerson(f"{stranger.exec_id} traded {_named(stranger)} without our reference before it expired")
-    price = settlement.price
-    if price is None:
-        return NeedsPerson(f"{case.trade.symbol} has no known settlement price", price_missing=True)
-    delivered = [leg for leg, _ in held if intrinsic(leg, price)] if not _cash_settled(case.trade.symbol) else []
+    if settlement.price is not None:
+        return _by_settlement(case.trade, held, settlement.price, ref, at)
+    if settlement.unbid and case.trade.single is not None:
+        fills = tuple(_closing(case.trade, one, Decimal(0), ref, at) for one in held)
+        return Expired(fills, "expired at the broker, nobody bid for it")
+    return NeedsPerson(f"{case.trade.symbol} has no known settlement price", price_missing=True)
+
+
+def _by_settlement(
+    trade: Trade, held: Sequence[_Held], price: Decimal, ref: str, at: datetime
+) -> Expired | NeedsPerson:
+    """What is held ends at its value, unless shares are delivered for it."""
+    delivered = [leg for leg, _ in held if intrinsic(leg, price)] if not _cash_settled(trade.symbol) else []
     if delivered:
         names = ", ".join(f"{leg.strike} {leg.right.value}" for leg in delivered)
-        return NeedsPerson(f"{case.trade.symbol} settled at {price}: {names} in the money, shares are delivered")
-    return Expired(tuple(_closing(case.trade, one, intrinsic(one[0], price), ref, at) for one in held))
+        return NeedsPerson(f"{trade.symbol} settled at {price}: {names} in the money, shares are delivered")
+    fills = tuple(_closing(trade, one, intrinsic(one[0], price), ref, at) for one in held)
+    return Expired(fills, "expired at the broker")
 
 
 def intrinsic(leg: SpreadLeg, price: Decimal) -> Decimal:
@@ -156,7 +173,8 @@ def _by_the_broker(
     for fill in theirs:
         if fill.symbol == trade.symbol and fill.expiry is None and fill.executed_at >= at:
             return NeedsPerson(f"{fill.exec_id} traded {_named(fill)} at expiry: shares are delivered")
-    return Expired(tuple(_closing(trade, one, fill.price, ref, fill.executed_at) for one, fill in told))
+    fills = tuple(_closing(trade, one, fill.price, ref, fill.executed_at) for one, fill in told)
+    return Expired(fills, "expired, at the prices of the broker's own trades")
 
 
 def _stranger(held: Iterable[_Held], theirs: Iterable[Fill], at: datetime) -> Fill | None:

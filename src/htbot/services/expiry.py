@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from htbot.alerts.wording import error_alert
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
-from htbot.domain.trades import TradeState
+from htbot.domain.trades import Trade, TradeState
 from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, NotExpired, Settlement, settle_expired
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import net_by_contract
@@ -19,6 +19,7 @@ from htbot.persistence.repositories import (
     DeskStateRepository,
     FillRepository,
     IntentRepository,
+    PnlRepository,
     TradeRepository,
 )
 from htbot.portfolio.positions import latest
@@ -26,6 +27,8 @@ from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import refold_position, rows_of, settle_trade
 
 _HELD = frozenset({TradeState.OPEN, TradeState.CLOSING})
+_LAST_LOOK = timedelta(minutes=1)
+"""Trades are marked every 30 seconds while the exchange is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def book_expiry(
     sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
     ref = order_reference(trade.strategy, trade.account, trade.session, Purpose.EXIT, sequence)
     case = ExpiryCase(trade, (*rows.entry_fills, *rows.exit_fills), broker.holdings, broker.executions)
-    ended = settle_expired(case, settlement, ref, as_of)
+    known = replace(settlement, unbid=_nobody_bid(session, trade, settlement.closed_at))
+    ended = settle_expired(case, known, ref, as_of)
     if isinstance(ended, NeedsPerson):
         way_out = f"; when you know it: htbot settle {trade_id} --price PRICE" if ended.price_missing else ""
         text = (
@@ -76,14 +80,21 @@ def book_expiry(
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
-        _book(session, intent, ended, settlement, epoch)
+        _book(session, intent, ended, known, epoch)
     return ended
 
 
+def _nobody_bid(session: Session, trade: Trade, closed_at: datetime | None) -> bool:
+    """Whether the last mark of a bought option, just before the close, was believable and had no bid."""
+    if trade.single is None or closed_at is None:
+        return False
+    mark = PnlRepository(session).latest_snapshot(trade.id, closed_at)
+    seen = mark is not None and closed_at - mark.as_of <= _LAST_LOOK and not mark.details.get("doubt", "unknown")
+    return seen and mark is not None and mark.natural_debit == 0
+
+
 def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:
-    told = settlement.price is None
-    detail = "expired, at the prices of the broker's own trades" if told else "expired at the broker"
-    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": detail}
+    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": ended.how}
     IntentRepository(session).add_filled(intent, evidence, epoch)
     for fill in ended.fills:
         FillRepository(session).add(fill, intent.created_at)

@@ -293,6 +293,15 @@ async def test_a_bell_wakes_the_paced_desk_and_the_order_leaves(world: World) ->
     assert running.live.clocks, "market time was published"
 
 
+async def test_each_account_is_locked(world: World) -> None:
+    world.account, world.more_accounts = record.ACCOUNT, ("DU1000002",)
+    world.broker.more_accounts["DU1000002"] = {}
+    running, bells = await paced(world), Bells()
+    running.session.hang_up()
+    await asyncio.wait_for(Restless(bells).drive(running.desk), PATIENCE_S)
+    assert bells.held == [record.ACCOUNT, "DU1000002"]
+
+
 async def test_prices_are_shown_between_two_instants_and_again_when_they_change(world: World) -> None:
     running = await paced(world)
     shown = running.live.tickers

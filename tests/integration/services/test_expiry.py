@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,8 +12,9 @@ from tests.support.record import ACCOUNT, LONG, SHORT, at, exit_of, fill
 
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import Trade, TradeState
-from htbot.execution.expiry import NeedsPerson, NotExpired, Settlement
+from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
 from htbot.persistence.engine import Database
+from htbot.persistence.records import PnlSnapshot
 from htbot.persistence.repositories import (
     AlertRepository,
     FillRepository,
@@ -92,3 +94,35 @@ def test_what_the_broker_still_shows_has_not_expired(database: Database, held: T
             session, held.id, BrokerSide({SHORT.con_id: -1}), Settlement(CLOSES, Decimal(4200)), NEXT_DAY, epoch
         )
     assert ended == NotExpired("the broker still shows 4150 P")
+
+
+@pytest.mark.parametrize(
+    ("seen", "ends"),
+    [
+        ((CLOSES, "0", None), True),
+        ((CLOSES, "-0.05", None), False),
+        ((CLOSES, "0", "no quote for SPX 4260 C"), False),
+        ((CLOSES - timedelta(minutes=5), "0", None), False),
+    ],
+)
+def test_a_bought_option_that_nobody_bid_for_at_the_close_is_booked_at_nothing(
+    database: Database, enter: Enter, epoch: int, seen: tuple[datetime, str, str | None], ends: bool
+) -> None:
+    """Without it the side could never be entered again; with a bid, or without a look, a person has to say."""
+    leg = replace(LONG, con_id=21)
+    trade, intent = enter(legs=(leg,), width=None)
+    at_close, natural, doubt = seen
+    with database.transaction() as session:
+        intents = IntentRepository(session)
+        intents.claim_some(epoch, at(1), 1)
+        intents.move(intent.ref, IntentState.CLAIMED, IntentState.FILLED, epoch=epoch, at=at(2))
+        FillRepository(session).add(fill(intent, leg, "21.01", "0.90", commission=Decimal("1.10")), at(2))
+        held = settle_trade(session, trade.id, at(2))
+        mark = PnlSnapshot(trade.id, at_close, natural_debit=Decimal(natural), details={"doubt": doubt})
+        PnlRepository(session).add_snapshot(mark)
+    with database.transaction() as session:
+        ended = book_expiry(session, held.id, GONE, Settlement(CLOSES, None), NEXT_DAY, epoch)
+        after = TradeRepository(session).get(held.id)
+    assert after is not None
+    assert isinstance(ended, Expired if ends else NeedsPerson)
+    assert (after.state is TradeState.CLOSED, after.net_pnl_usd) == (ends, Decimal("-91.10") if ends else None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support import plain
+from tests.support import bought, plain
 from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
 
 from htbot.alerts.message import Fact, Message, compose, summary_of
@@ -52,6 +52,19 @@ def test_entry() -> None:
         "Closed by:     15:00 EDT\n"
         "Signal:        the open bar's high 4191.25 is above the day's high 4190.50\n"
     )
+
+
+def test_a_bought_option_is_told_by_its_price() -> None:
+    held = bought.trade("1.00", quantity=2)
+    text = entry_alert(held, signal(), [], AS_OF).text
+    assert "Bought 2 SPX 4260 call at 1.00." in text
+    assert "Maximum loss:  200.00 USD" in text
+    assert "Profit target: sold when it turns above 3 times its price" in text
+    assert "Level broken" not in text
+    done = replace(held, closed_at=AS_OF, debit=Decimal("-3.50"), exit_reason=ExitReason.PROFIT_TARGET)
+    told = exit_alert(done, [], AS_OF).text
+    assert "Closed 2 SPX 4260 call: profit target." in told
+    assert "Exit price:   3.50" in told
 
 
 def test_a_bear_entry_sells_calls() -> None:

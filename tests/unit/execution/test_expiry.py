@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from tests.support import bought
 from tests.support.spreads import DAY, LONG, SESSION, SHORT, entry_fills, exit_fills, fill, trade
 
 from htbot.domain.fills import Fill
@@ -151,3 +152,21 @@ def test_a_broken_spread_settles_what_it_holds() -> None:
 def test_intrinsic_of_a_call() -> None:
     call = replace(SHORT, right=Right.CALL)
     assert (intrinsic(call, Decimal(4160)), intrinsic(call, Decimal(4140))) == (Decimal(10), Decimal(0))
+
+
+@pytest.mark.parametrize("unbid", [True, False])
+def test_a_bought_option_that_nobody_bid_for_has_ended_at_nothing(unbid: bool) -> None:
+    held = bought.trade("1.00")
+    ours = (fill("e1", bought.CALL, Action.BUY, "1.00"),)
+    ended = settle_expired(ExpiryCase(held, ours, {}), settled(None, unbid=unbid), REF, AFTER)
+    if not unbid:
+        assert ended == NeedsPerson("SPX has no known settlement price", price_missing=True)
+        return
+    assert isinstance(ended, Expired)
+    [closing] = ended.fills
+    assert (closing.side, closing.quantity, closing.price) == (Action.SELL, 1, Decimal(0))
+    assert trade_result(held.legs, ours, ended.fills).gross_usd == Decimal("-100.00")
+
+
+def test_of_a_spread_no_bid_says_nothing() -> None:
+    assert isinstance(settle_expired(case(), settled(None, unbid=True), REF, AFTER), NeedsPerson)

@@ -60,7 +60,13 @@ def test_buying_power_pays_the_premium_and_its_commission() -> None:
 
 @pytest.mark.parametrize(
     ("sides", "rule"),
-    [((None, 2.00), "quotes"), ((1.80, None), "quotes"), ((1.20, 2.00), "quotes"), ((2.10, 2.00), "quotes")],
+    [
+        ((None, 2.00), "quotes"),
+        ((None, 0.50), "quotes"),
+        ((1.80, None), "quotes"),
+        ((1.20, 2.00), "quotes"),
+        ((2.10, 2.00), "quotes"),
+    ],
 )
 def test_what_has_no_bid_or_no_price_is_not_bought(sides: tuple[float | None, float | None], rule: str) -> None:
     assert refused_by(proposal(quotes=bought.quotes(*sides))) == rule

@@ -143,13 +143,18 @@ class IbSession:
             if not attempt.done():
                 raise ConnectionError("it hung up")
             await attempt
-            # Each message goes to the socket when it is written, not when the turn of the event loop is over.
-            self._client.conn.transport.set_write_buffer_limits(0)
+            self._write_at_once()
         finally:
             self._client.conn.disconnected -= end
             waiting.cancel()
             attempt.cancel()
             await asyncio.gather(attempt, return_exceptions=True)
+
+    def _write_at_once(self) -> None:
+        """Each message goes to the socket when it is written, not when the turn of the event loop is over."""
+        transport = self._client.conn.transport
+        if transport is not None:  # else it is lost again already
+            transport.set_write_buffer_limits(0)
 
     def disconnect(self) -> None:
         """Leave; orders at the broker go on. An end that we make ourselves is not told."""

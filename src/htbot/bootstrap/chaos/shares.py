@@ -30,7 +30,7 @@ LOT, MOST_LOTS = 10, 3
 SHARE = 0.25
 """So many of the trades are in shares: with their stops and targets a good third of all intents."""
 
-NEAR, FAR = (0.0001, 0.0006), (0.02, 0.05)
+NEAR, FAR = (0.00002, 0.0002), (0.02, 0.05)
 """How far stop and target are from the touch, as a share of it: within what a few seconds move, or out of reach."""
 
 _WATCHED = NewStrategy(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from selectors import BaseSelector
 from typing import Any
@@ -186,3 +188,27 @@ def test_a_session_keeps_to_the_budget_unless_nobody_counts(address: IbAddress, 
         own.reset()
 
     run(main)
+
+
+async def test_a_packet_is_heard_to_its_end_undisturbed_also_when_it_cannot_be_read() -> None:
+    inside, heard = [False], []
+
+    @contextmanager
+    def undisturbed() -> Iterator[None]:
+        inside[0] = True
+        try:
+            yield
+        finally:
+            inside[0] = False
+
+    wrapper = ib.wrapper.Wrapper(ib.IB())
+    wrapper.currentTime = lambda seconds: heard.append((seconds, inside[0]))
+    session: Any = LaneClient(wrapper, throttled=True, undisturbed=undisturbed)
+    session.connState, session._serverVersion, session._apiReady = LaneClient.CONNECTED, 178, True
+    frame = b"49\x001\x001700000000\x00"
+    session._onSocketHasData(len(frame).to_bytes(4, "big") + frame)
+    assert heard == [(1700000000, True)]
+    assert inside == [False]
+    with pytest.raises(TypeError):
+        session._onSocketHasData(None)
+    assert inside == [False]

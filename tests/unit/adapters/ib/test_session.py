@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import ib_async as ib
@@ -73,3 +74,22 @@ async def test_a_gateway_that_hangs_up_on_us_is_tried_again_without_waiting_for_
             with pytest.raises(Retryable, match="as client 7"):
                 await session.connect()
     assert not session.connected
+
+
+class Transport:
+    def __init__(self) -> None:
+        self.limits: list[int] = []
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        self.limits.append(high)
+
+
+def test_what_is_written_does_not_wait_for_the_end_of_the_turn_and_a_lost_session_is_no_error() -> None:
+    session, line = connected()
+    transport = Transport()
+    line.conn = SimpleNamespace(transport=transport)
+    session._write_at_once()
+    assert transport.limits == [0]
+    line.conn.transport = None
+    session._write_at_once()
+    assert transport.limits == [0]

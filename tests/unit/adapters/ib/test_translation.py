@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import ib_async as ib
 import pytest
-from tests.support import record
+from tests.support import bought, plain, record
 
 from htbot.adapters.ib.translation import (
     as_utc,
@@ -19,6 +19,7 @@ from htbot.adapters.ib.translation import (
     intent_order,
     listed_among,
     option_query,
+    order_contract,
     price_or_none,
     quote_from_ticker,
     underlying_contract,
@@ -110,6 +111,19 @@ def test_an_entry_is_a_buy_at_a_negative_limit_good_till_its_time() -> None:
 def test_an_exit_is_a_sell_for_the_day() -> None:
     order = intent_order(record.exit_of(record.trade()), 8, Decimal("-6.30"))
     assert (order.action, order.lmtPrice, order.tif, order.goodTillDate) == ("SELL", -6.3, "DAY", "")
+
+
+def test_one_leg_is_the_option_or_the_share_itself() -> None:
+    """At its own price, bought to open and sold to close; a what-if asks about the same contract."""
+    option = record.entry(record.trade(legs=(bought.CALL,), width=None), limit=Decimal("1.90"))
+    share = record.entry(record.trade(legs=(plain.LONG,), width=None), limit=Decimal("400.50"))
+    for intent, kind in ((option, "OPT"), (share, "STK")):
+        question = MarginQuestion.of_params(MarginQuestion.of(intent).as_params())
+        for contract in (order_contract(intent), order_contract(question)):
+            assert (contract.secType, contract.conId, contract.comboLegs) == (kind, intent.legs[0].con_id, [])
+    buy, sell = (replace(option, action=action) for action in (Action.BUY, Action.SELL))
+    told = [intent_order(one, 8, Decimal("1.90")) for one in (buy, sell)]
+    assert [(order.action, order.lmtPrice) for order in told] == [("BUY", 1.9), ("SELL", 1.9)]
 
 
 @pytest.mark.parametrize(("side", "action"), [("BOT", Action.BUY), ("SLD", Action.SELL)])
