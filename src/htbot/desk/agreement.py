@@ -12,11 +12,15 @@ DISAGREE = "books and broker disagree"
 
 
 class Agreement:
-    """Remembers how long differences have stood; the judgements are those of the last look, by account."""
+    """Remembers how long differences have stood; the judgements are those of the last look, by account.
+
+    In accounts that are `left` trades are only ended.
+    """
 
     def __init__(self) -> None:
         self._standings: dict[str, Standing] = {}
         self._judgements: dict[str, Judgement] = {}
+        self.left: frozenset[str] = frozenset()
 
     @property
     def watching(self) -> bool:
@@ -34,13 +38,17 @@ class Agreement:
         judgement = self._judgements.get(account)
         return judgement is not None and not judgement.entries_allowed
 
+    def enters(self, account: str) -> bool:
+        """True where entries may leave: the account is traded, and its books agree."""
+        return account not in self.left and not self.differs(account)
+
     def blocked(self, account: str, symbol: str) -> str | None:
         """Why nothing may be entered: the account is not traded, its books differ, or a symbol's holding is not ours.
 
         The last is FAULTS 39.
         """
         judgement = self._judgements.get(account)
-        if judgement is None:
+        if judgement is None or account in self.left:
             return f"account {account} is not traded here"
         return judgement.blocked.get(symbol) if judgement.entries_allowed else f"{DISAGREE} in {account}"
 

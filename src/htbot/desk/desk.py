@@ -11,6 +11,7 @@ from functools import partial
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.alerts.wording import connection_alert, error_alert
+from htbot.desk.accounts import Followed, follow, held_by_account
 from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.chain_watch import chain_needs
@@ -23,7 +24,7 @@ from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
 from htbot.desk.notices import Notices
 from htbot.desk.open_book import OpenBook
-from htbot.desk.opening import await_time, choose_accounts, choose_world, forget_ended, require_world
+from htbot.desk.opening import await_time, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
 from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, halt_trading, open_trades, take_over
@@ -96,7 +97,8 @@ class Desk:
         self.connection = "connecting"
         self.reason: str | None = "starting"
         self.world_id = ""
-        self.accounts = (parts.plan.account or "", *parts.plan.more_accounts)
+        self.followed = Followed((parts.plan.account or "", *parts.plan.more_accounts))
+        self.accounts = self.followed.all
         self.day = TradingDay(parts.market_database)
         self.skew = timedelta(0)
         self.recovery_due, self.compare_due = True, False
@@ -108,6 +110,7 @@ class Desk:
         self.agreement = Agreement()
         self._broken: str | None = None
         self._winding_down, self._outages = False, 0
+        self._held: dict[str, list[str]] = {}
         self._trading: Trading | None = None
         self._upkeep: Upkeep | None = None
         self._recovery: Recovery | None = None
@@ -168,6 +171,7 @@ class Desk:
                 silence=self.parts.plan.silence,
             )
         )
+        self._held = await self.parts.orders_database.insist(held_by_account)
         highest = await self.parts.orders_database.insist(
             lambda db: DeskStateRepository(db).highest_order_id(self.parts.plan.client_id)
         )
@@ -180,7 +184,8 @@ class Desk:
         forget_ended(self.parts.inbox)
         await self.parts.session.connect()
         plan = self.parts.plan
-        self.accounts = choose_accounts(self.parts.session, plan.account, plan.more_accounts)
+        self.followed = follow(self.parts.session, plan.account, plan.more_accounts, self._held)
+        self.accounts, self.agreement.left = self.followed.all, frozenset(self.followed.left)
         self.world_id = choose_world(self.parts.session, self.account, required=plan.world_required)
         if not self.clock.stepped:
             self.parts.session.request_time()

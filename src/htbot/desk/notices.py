@@ -71,7 +71,7 @@ class Notices:
             net_liquidation=told.get("NetLiquidation"),
             buying_power=told.get("BuyingPower"),
             figures=AccountFigures.of_tags(told),
-            trading_enabled=self._desk.enabled and not self._desk.agreement.differs(name),
+            trading_enabled=self._desk.enabled and self._desk.agreement.enters(name),
         )
 
     def snapshot_now(self, asked: tuple[ListedOption, ...]) -> Snapshot:
@@ -104,7 +104,7 @@ class Notices:
             account=self._desk.account,
             connection=self._desk.connection,
             trading_enabled=self._desk.enabled,
-            reason=self._desk.reason or self._desk.agreement.trouble,
+            reason=self._desk.reason or self._desk.agreement.trouble or "; ".join(self._desk.followed.troubles) or None,
             others=self._desk.accounts[1:],
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -39,25 +38,6 @@ class Login(Protocol):
     def account_value(self, account: str, tag: str) -> str | None:
         """One account value as text."""
         ...
-
-
-def choose_account(session: Login, wanted: str | None) -> str:
-    """The account to trade; `StopTrading` when it is not there or not clear."""
-    accounts = session.accounts
-    if wanted is not None and wanted not in accounts:
-        raise StopTrading(f"IB_ACCOUNT={wanted} is not in this login ({', '.join(accounts)})")
-    if wanted is None and len(accounts) != 1:
-        raise StopTrading(f"this login has {len(accounts)} accounts: set IB_ACCOUNT to one of {', '.join(accounts)}")
-    return wanted or accounts[0]
-
-
-def choose_accounts(session: Login, wanted: str | None, more: Sequence[str]) -> tuple[str, ...]:
-    """Every account to trade, the main one first; `StopTrading` when one is not there."""
-    main = choose_account(session, wanted)
-    for account in more:
-        if account not in session.accounts:
-            raise StopTrading(f"IB_ACCOUNTS={account} is not in this login ({', '.join(session.accounts)})")
-    return (main, *(account for account in more if account != main))
 
 
 def choose_world(session: Login, account: str, *, required: bool) -> str:

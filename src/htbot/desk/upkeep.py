@@ -174,10 +174,16 @@ class Upkeep:
         more = self._desk.accounts[1:]
         facts |= {"more_accounts": list(more)} if more else {}
         self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
+        self._tell_accounts(now)
 
-    def reconnected(self, _now: datetime) -> None:
+    def reconnected(self, now: datetime) -> None:
         """The session was lost and has been taken up again: counted, since what was in doubt then is looked up."""
         self._desk.ledger.post(lambda db: DeskStateRepository(db).count_reconnect())
+        self._tell_accounts(now)
+
+    def _tell_accounts(self, now: datetime) -> None:
+        for trouble in self._desk.followed.troubles:
+            self._desk.tell(error_alert("accounts", trouble, now))
 
     def stopped(self, why: str) -> None:
         """The desk ends in an orderly way."""

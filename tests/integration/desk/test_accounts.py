@@ -10,7 +10,6 @@ from tests.support.desk import Running, World
 from tests.support.record import ACCOUNT, DAY, SHORT, STRATEGY
 
 from htbot.desk.recovery import Look
-from htbot.domain.errors import StopTrading
 from htbot.domain.instruments import Contract, Right, SecType
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent
 from htbot.domain.trades import TradeState
@@ -18,6 +17,7 @@ from htbot.execution.reconciliation import FindingKind
 from htbot.persistence.book import BookKey, BookQuery
 from htbot.persistence.repositories import (
     AccountRepository,
+    AlertRepository,
     CommandRepository,
     CommandRequest,
     EquityRepository,
@@ -77,10 +77,35 @@ async def test_each_account_has_its_own_orders_fills_and_trades(two: World) -> N
     assert mine.account == ACCOUNT
 
 
-async def test_a_login_without_the_account_is_refused(two: World) -> None:
-    two.more_accounts = ("DU1000003",)
-    with pytest.raises(StopTrading, match="IB_ACCOUNTS=DU1000003 is not in this login"):
-        await two.desk()
+async def test_an_account_that_the_login_lacks_costs_the_others_nothing(two: World) -> None:
+    two.more_accounts = (OTHER, "DU1000003")
+    desk = await two.desk()
+    assert (await desk.opened(**of_other())).account == OTHER
+    await desk.desk.ledger.settle()
+    with two.database.transaction() as session:
+        [told] = [alert for alert in AlertRepository(session).recent() if alert.alert.kind == "error.accounts"]
+    assert "IB_ACCOUNTS=DU1000003 is not in this login" in told.alert.text
+
+
+async def test_what_an_account_holds_is_ended_when_it_is_configured_no_longer(two: World) -> None:
+    """The next desk guards it, and enters nothing there."""
+    first, _mine, others = await both_open(two)
+    first.die()
+    two.more_accounts = ()
+    desk = await two.desk()
+    _mine_next, more = both_want(two)
+    await desk.turn()
+    assert two.stored(more.ref).reason == f"account {OTHER} is not traded here"
+    other = desk.desk.notices.snapshot_now(()).of_account(OTHER)
+    assert other is not None
+    assert not other.trading_enabled
+    two.broker.quotes[SHORT.con_id] = STOPPED
+    for _ in range(2):
+        two.after(market_s=2)
+        await desk.turn()
+    [leaving] = two.exits(others.trade_id)
+    [order] = two.broker.of(leaving.intent.ref)
+    assert order.intent.account == OTHER
 
 
 async def test_an_account_that_is_not_named_is_not_traded(two: World) -> None:

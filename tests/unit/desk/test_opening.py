@@ -8,7 +8,7 @@ from tests.support.record import ACCOUNT, NOON, at
 
 from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.clock import DeskClock
-from htbot.desk.opening import await_time, choose_account, choose_accounts, choose_world
+from htbot.desk.opening import await_time, choose_world
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.marketdata.clock_state import Mode
 from htbot.marketdata.messages import ConnectionMessage, QuoteMessage, TimeMessage
@@ -27,28 +27,6 @@ class Login:
     def account_value(self, account: str, tag: str) -> str | None:
         self.asked.append(f"{account} {tag}")
         return self.world
-
-
-def test_the_only_account_is_taken() -> None:
-    assert choose_account(Login(), None) == ACCOUNT
-
-
-def test_a_configured_account_is_taken_from_several() -> None:
-    assert choose_account(Login(("DU1", "DU2")), "DU2") == "DU2"
-
-
-@pytest.mark.parametrize(("accounts", "wanted"), [(("DU1", "DU2"), None), ((), None), (("DU1",), "DU2")])
-def test_an_unclear_account_is_refused_by_name(accounts: tuple[str, ...], wanted: str | None) -> None:
-    with pytest.raises(StopTrading, match="IB_ACCOUNT"):
-        choose_account(Login(accounts), wanted)
-
-
-def test_the_main_account_comes_first_and_once() -> None:
-    login = Login(("DU1", "DU2", "DU3"))
-    assert choose_accounts(login, "DU2", ("DU1", "DU2")) == ("DU2", "DU1")
-    assert choose_accounts(Login(), None, ()) == (ACCOUNT,)
-    with pytest.raises(StopTrading, match="IB_ACCOUNTS=DU4 is not in this login"):
-        choose_accounts(login, "DU2", ("DU4",))
 
 
 def test_a_real_login_is_never_attached_to_by_accident() -> None:
