@@ -100,3 +100,15 @@ def test_each_side_has_one_trade_at_a_time() -> None:
     call_open = replace(BOOK, open_trades=1, open_directions=frozenset({int(Direction.BULL)}))
     assert refused_by(proposal(CALL), book=call_open) == "open_trade"
     assert isinstance(judge(proposal(PUT), call_open, LIMITS, AS_OF), Approved)
+
+
+@pytest.mark.parametrize(("power", "approved"), [("41900.00", True), ("41899.99", False), (None, False)])
+@pytest.mark.ruling(12)
+def test_rulings_12_what_is_exercised_at_the_close_must_be_affordable(power: str | None, approved: bool) -> None:
+    leg = replace(CALL, symbol="SPY", strike=Decimal(419))
+    plan = replace(bought.plan(leg=leg), underlying="SPY", tick=Decimal("0.01"))
+    asked = proposal(leg, plan, symbol="SPY", buying_power=None if power is None else Decimal(power))
+    decision = judge(replace(asked, signal=replace(asked.signal, symbol="SPY")), BOOK, LIMITS, AS_OF)
+    assert isinstance(decision, Approved) is approved
+    if power is not None:
+        assert decision.outcomes[-1].rule == "delivery"
