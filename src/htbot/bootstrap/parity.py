@@ -49,7 +49,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: all that the stack runs; `settings`: those of instances."""
+    """The options of `htbot parity`. No `strategies`: all but those of `NAMED`; `settings`: those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None

@@ -21,7 +21,7 @@ SESSION = _FOUND
 
 
 def seat(name: str, account: str) -> SeatRecord:
-    since = SESSION.opens
+    since = SESSION.opens - timedelta(minutes=5)
     return SeatRecord(name, "ma_crossover", account, "SPY", 5, {}, "c0ffee", since - timedelta(days=2), since)
 
 
