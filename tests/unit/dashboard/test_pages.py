@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from htbot.dashboard import layout
+from htbot.dashboard import controls, layout
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import (
     PAGES,
@@ -194,10 +194,18 @@ def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
     assert "not running" in gone
 
 
+def test_a_halt_of_one_account_says_that_the_others_go_on() -> None:
+    trip = HaltView("breaker", "drawdown", "12 % below the peak", NOON, "desk", "DU1000002")
+    drawn = layout.troubles(Shown({"status": status(halt=[trip])}))
+    assert "Trading is halted in DU1000002, not elsewhere." in drawn
+    assert not controls.halted_everywhere(status(halt=[trip]))
+    assert controls.halted_everywhere(status(halt=[trip, replace(trip, account=None)]))
+
+
 def test_halts_and_old_figures_stand_above_every_page() -> None:
     halt = HaltView("halt", "dashboard", UNTRUSTED, NOON, "dashboard:hand")
     drawn = layout.troubles(Shown({"status": status(halt=[halt])}, troubles={"risk": "PostgreSQL is away"}))
-    assert "Trading is halted" in drawn
+    assert "Trading is halted." in drawn
     assert "dashboard:hand since 12:00:00" in drawn
     assert "PostgreSQL is away" in drawn
     assert "<script" not in drawn
