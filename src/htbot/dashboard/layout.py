@@ -130,10 +130,9 @@ def troubles(screen: Screen) -> Markup:
     status: StatusView | None = screen.value("status")
     lines = []
     halts = [tag("li", _halt(screen, halt)) for halt in (status.halt if status else None) or ()]
-    if halts:
-        head = tag(
-            "p", f"{_what_is_halted(status)} ", tag("span", "Nothing is entered there; exits go on.", cls="note")
-        )
+    if status is not None and halts:
+        note = tag("span", "Nothing is entered there; exits go on.", cls="note")
+        head = tag("p", f"{_what_is_halted(status)} ", note)
         lines.append(tag("div", head, tag("ul", halts), cls="trouble halt", role="status"))
     held = steering.held(screen)  # told below, with the way out
     if status is not None and not (status.halt or held) and status.trading_enabled is False and status.reason:
