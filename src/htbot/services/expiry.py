@@ -76,7 +76,7 @@ def book_expiry(
         text = (
             f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}{way_out}"
         )
-        tell_seldom(session, error_alert("expiry", text, as_of))
+        tell_seldom(session, error_alert("expiry", text, as_of, trade_id=trade_id))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
