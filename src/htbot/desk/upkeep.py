@@ -147,7 +147,11 @@ class Upkeep:
     async def _look_at_day(self, account: str, now: datetime) -> Trip | None:
         breaker = self._breakers.setdefault(account, BreakerWatch(self._breaker_parts))
         seen = Seen(account, self._desk.day.session, self._desk.notices.amounts(account))
-        return await breaker.look(now, seen)
+        filled = self._desk.trading.news.filled
+        at_once = account in filled and not self._desk.ledger.behind  # the record has it: its result is in the day's
+        if at_once:
+            filled.discard(account)
+        return await breaker.look(now, seen, at_once=at_once)
 
     async def _flatten(self, account: str, now: datetime) -> None:
         """The trip has written the command; with PostgreSQL away the journal takes it."""

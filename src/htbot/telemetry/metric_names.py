@@ -62,7 +62,7 @@ CATALOGUE: tuple[Named, ...] = (
     _counter("ib_reconnects", "times that the desk has taken its broker session up again", "record", "conn"),
     _gauge("feed_connected", "1 while quotes of the underlying come in", "redis", "source"),
     _counter("feed_reconnects", "times that quotes were asked for anew in a new session", "record", "source"),
-    _gauge("trading_enabled", "1 while the desk originates orders", "redis"),
+    _gauge("trading_enabled", "1 while entries of the main account may leave", "redis"),
     _gauge("heartbeat_age_seconds", "wall seconds since a part last spoke", "redis, record", "service"),
     _gauge("data_age_seconds", "market seconds since the underlying was last quoted", "redis", "symbol"),
     _gauge("session_open", "1 within a regular session of the exchange", "record"),
