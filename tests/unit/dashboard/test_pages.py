@@ -42,6 +42,7 @@ from htbot.persistence.queries.shapes import (
     OpenTradeView,
     OrderView,
     StrategyView,
+    TaskView,
     TradeLegView,
     TradeView,
 )
@@ -309,3 +310,12 @@ def test_only_orders_that_may_still_fill_can_be_cancelled() -> None:
     assert working == {"SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL"}
     assert not any(orders.is_working(of(state)) for state in ("FILLED", "CANCELLED", "REJECTED", "EXPIRED"))
     assert (orders.tone("FILLED"), orders.tone("REJECTED")) == ("good", "bad")
+
+
+def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
+    began = NOON + timedelta(hours=6)
+    run = TaskView("read_market", last_run=NOON, age_s=3.0, state="DONE", error="", started_at=began)
+    shown = system.tasks(Shown({"status": status(tasks=[run])}))
+    assert "Last run, market time" in shown
+    assert "host time" not in shown
+    assert "12:00:00" in shown, "a replayed day is at noon, whatever the host's clock says"
