@@ -106,7 +106,8 @@ def test_a_listener_whose_connection_is_gone_says_so(database: Database, databas
     listener = Listener(database_url, (INTENTS,), application_name="victim")
     kill(database, "victim")
     with pytest.raises(Retryable, match="is gone"):
-        listener.wait(5)
+        for _ in range(18):  # the server's last word may come before the end of its connection
+            listener.wait(5)
 
 
 def test_one_process_of_a_kind(database: Database, database_url: str) -> None:
