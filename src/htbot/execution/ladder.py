@@ -129,13 +129,14 @@ def _exit_cost(
     """What the exit is ready to pay, at most the worst; below 0 what it wants for a bought option."""
     elapsed_s, style = progress
     tick, worst = intent.tick, -intent.worst_limit
-    if marks is None or marks.mid_cost is None or marks.natural_cost is None:
-        return -(intent.limit if current is None else current)
-    natural = ticks.up(marks.natural_cost, tick)
-    if style is PriceStyle.URGENT:
+    most = None if marks is None else marks.cost_at_most
+    if style is PriceStyle.URGENT and most is not None:
         steps = int(elapsed_s // URGENT_STEP_S)
-        cost = natural + (URGENT_FIRST_TICKS + URGENT_STEP_TICKS * steps) * tick
+        cost = ticks.up(most, tick) + (URGENT_FIRST_TICKS + URGENT_STEP_TICKS * steps) * tick
+    elif marks is None or marks.mid_cost is None or marks.natural_cost is None:
+        return -(intent.limit if current is None else current)
     else:
+        natural = ticks.up(marks.natural_cost, tick)
         start = min(ticks.down(marks.mid_cost, tick), natural)
         steps = pace.steps_to_natural
         if style is PriceStyle.TIME:
