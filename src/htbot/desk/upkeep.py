@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
-ONE_DAY = timedelta(days=1)
 _NAMED = 3
 _log = logging.getLogger(__name__)
 
@@ -217,8 +216,7 @@ class Upkeep:
 
     async def end_expired(self, now: datetime) -> None:
         """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person."""
-        today, session = now.astimezone(NEW_YORK).date(), self._desk.day.session
-        over = today if session is not None and session.day == today and now >= session.closes else today - ONE_DAY
+        over = self._desk.day.over(now)
         for trade in self._desk.guard.trades:
             if trade.spread_legs and trade.session <= over:
                 await self._end(trade, None, now)
