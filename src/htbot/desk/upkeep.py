@@ -216,7 +216,10 @@ class Upkeep:
             self._desk.book.load([stored])
 
     async def end_expired(self, now: datetime) -> None:
-        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person."""
+        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person.
+
+        At the beginning of each comparison, with what the session shows then.
+        """
         today, session = now.astimezone(NEW_YORK).date(), self._desk.day.session
         over = today if session is not None and session.day == today and now >= session.closes else today - ONE_DAY
         for trade in self._desk.guard.trades:
