@@ -70,7 +70,11 @@ class Protecting:
         attempts = self._attempts.setdefault(held.trade.id, Attempts())
         standing = {live.intent.style: live for live in held.protective}
         told = {style: _standing(held, live) for style, live in standing.items()}
-        for step in protective_steps(held.trade, self._units(held, now), told, attempts, now):
+        units = self._units(held, now)
+        if not units and self._parts.orders.others_hold(held.trade):
+            for live in standing.values():
+                self._parts.orders.cancel(live)  # what is shown is another trade's: this would open something
+        for step in protective_steps(held.trade, units, told, attempts, now):
             if isinstance(step, Place):
                 self._place(held, step, standing, attempts, now)
             else:
@@ -78,10 +82,11 @@ class Protecting:
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
         """What is held by our fills; no more than the broker shows once it has had time to show it."""
-        newest = max((fill.executed_at for fill in held.fills.values()), default=now)
+        near = (held, *self._parts.book.sharing(held.trade))
+        newest = max((fill.executed_at for one in near for fill in one.fills.values()), default=now)
         if now - newest < SHOWN_WITHIN:
             return held.units
-        return self._parts.orders.closable(held.trade)
+        return self._parts.orders.share(held.trade)
 
     def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
         attempts.changed_at[step.ref] = now
