@@ -215,7 +215,10 @@ class Upkeep:
             self._desk.book.load([stored])
 
     async def end_expired(self, now: datetime) -> None:
-        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person."""
+        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person.
+
+        At the beginning of each comparison, with what the session shows then.
+        """
         over = self._desk.day.over(now)
         for trade in self._desk.guard.trades:
             if trade.spread_legs and trade.session <= over:

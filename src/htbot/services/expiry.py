@@ -51,7 +51,7 @@ def book_expiry(
     Args:
         session: the desk's transaction.
         trade_id: an open trade; any other has not expired.
-        broker: the broker's side after a look-up.
+        broker: the broker's side as its session shows it now, before a look-up.
         settlement: close of the expiry day's session and settlement price of the underlying, None where unknown.
         as_of: market time, aware UTC.
         epoch: the desk's.

@@ -15,6 +15,7 @@ from htbot.domain.orders import Action, ExitReason, OrderIntent
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import LegExecutionMessage
+from htbot.persistence.repositories import CommandRepository
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import SETTLE
 
@@ -82,6 +83,26 @@ async def test_without_a_word_of_the_broker_a_person_gives_the_price(world: Worl
     assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.EXPIRY, Decimal("1.50"))
     [exit_] = world.exits(intent.trade_id)
     assert exit_.evidence["settlement"] == "4148.50"
+
+
+async def test_what_a_desk_has_booked_before_it_died_is_done(world: World) -> None:
+    desk, intent = await expired(world)
+    await desk.look_up()
+    asked = tell(world, SETTLE, trade=intent.trade_id, price="4148.50")
+    another = tell(world, SETTLE, "another", trade=intent.trade_id, price="4100.00")
+    with world.database.transaction() as session:
+        CommandRepository(session).advance(asked, CommandState.PENDING, CommandState.RUNNING, world.now, {})
+    await desk.desk.upkeep.settle(intent.trade_id, Decimal("4148.50"), world.now)
+    desk.die()
+    second = await world.desk()
+    await second.turn()
+    done = command(world, asked)
+    assert (done.state, sorted(done.result["booked"])) == (
+        CommandState.DONE,
+        ["BUY 1 4150.00 P at 1.50", "SELL 1 4110.00 P at 0.00"],
+    )
+    failed = command(world, another)
+    assert (failed.state, failed.result) == (CommandState.FAILED, {"why": f"{intent.trade_id} is not open"})
 
 
 @pytest.mark.ruling(12)
