@@ -185,7 +185,7 @@ def trades(account: Account = None, day: Day = None, limit: Limit = 200, as_json
     if as_json:
         print_json(found)
         return
-    names = ("id", "state", "opened_at", "closed_at", "credit", "debit", "exit_reason", "net_pnl", "max_gain")
+    names = ("id", "state", "opened_at", "closed_at", "entry_price", "exit_price", "exit_reason", "net_pnl", "max_gain")
     rows = ([*(getattr(trade, name) for name in names), _legs(trade.legs)] for trade in found)
     print_table("Trades", (*names, "legs"), rows)
 

@@ -218,6 +218,8 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
 def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
     shell: Shell, traded: None, database: Database
 ) -> None:
+    (heads,) = (line for line in shell("trades")[1].splitlines() if line.startswith("id "))
+    assert heads.split()[4:6] == ["entry_price", "exit_price"]
     assert shell("status")[1].count("Open trade") == 1
     other = record.trade(2, strategy="other")
     with database.transaction() as session:

@@ -316,6 +316,19 @@ def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
     began = NOON + timedelta(hours=6)
     run = TaskView("read_market", last_run=NOON, age_s=3.0, state="DONE", error="", started_at=began)
     shown = system.tasks(Shown({"status": status(tasks=[run])}))
+def test_the_price_of_what_has_one_leg_stands_where_a_spread_has_its_credit() -> None:
+    leg = TradeLegView(1, "SPY", None, Decimal(670), "C", "BUY", 1, Decimal("1.23"), Decimal("2.34"), modelled=False)
+    bought = TradeView(
+        "t-1", "s", "DU1", "SPY", 1, "closed", NOON, NOON, [leg], 1, None, None, None, "time",
+        Decimal(111), Decimal(2), Decimal(109), None, 60.0, "hash",
+    )  # fmt: skip
+    drawn = trades.trades(Shown({"trades": [bought]}))
+    assert "1.23" in drawn
+    assert "2.34" in drawn
+    spread = replace(bought, width=Decimal(40), credit=Decimal("3.21"), debit=Decimal("0.12"))
+    assert (spread.entry_price, spread.exit_price) == (Decimal("3.21"), Decimal("0.12"))
+
+
     assert "Last run, market time" in shown
     assert "host time" not in shown
     assert "12:00:00" in shown, "a replayed day is at noon, whatever the host's clock says"

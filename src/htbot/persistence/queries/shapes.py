@@ -148,6 +148,16 @@ class OpenTradeView:
     id: str
     strategy: str
     account: str
+    @property
+    def entry_price(self) -> Decimal | None:
+        """What it was opened for, per unit: the credit of a spread, the price of what has one leg."""
+        return self.legs[0].fill if self.width is None else self.credit
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """What it was closed for, per unit: the debit of a spread, the price of what has one leg."""
+        return self.legs[0].exit_fill if self.width is None else self.debit
+
     symbol: str
     direction: int
     state: str
