@@ -37,6 +37,14 @@ class SignalView:
     trigger: str
     refused_by: str | None
     action: str = "enter"
+    observed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What became of it in a word: one of a strategy that is only watched is neither accepted nor refused."""
+        if self.observed:
+            return "observed"
+        return "accepted" if self.accepted else "refused"
 
     @property
     def broken(self) -> float | None:
@@ -140,14 +148,6 @@ class TradeView:
     duration_s: float | None
     config_hash: str
 
-
-@dataclass(frozen=True, slots=True)
-class OpenTradeView:
-    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural."""
-
-    id: str
-    strategy: str
-    account: str
     @property
     def entry_price(self) -> Decimal | None:
         """What it was opened for, per unit: the credit of a spread, the price of what has one leg."""
@@ -158,6 +158,14 @@ class OpenTradeView:
         """What it was closed for, per unit: the debit of a spread, the price of what has one leg."""
         return self.legs[0].exit_fill if self.width is None else self.debit
 
+
+@dataclass(frozen=True, slots=True)
+class OpenTradeView:
+    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural."""
+
+    id: str
+    strategy: str
+    account: str
     symbol: str
     direction: int
     state: str
