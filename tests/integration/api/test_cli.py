@@ -162,6 +162,7 @@ def test_the_scheduler_from_the_command_line(shell: Shell) -> None:
     assert code == 0
     assert "stopped by cli:" in out
     assert "no: the scheduler is stopped" in out
+    assert "0, 0 refused, 0 observed" in out
     assert parsed(shell("scheduler", "start", "--json"))["state"] == "running"
 
 
@@ -197,7 +198,7 @@ def test_reads_print_the_same_shapes_as_the_api(shell: Shell, traded: None) -> N
     assert parsed(shell("account", "--json"))["account"] == record.ACCOUNT
 
 
-def test_reads_for_people(shell: Shell, traded: None) -> None:
+def test_reads_for_people(shell: Shell, traded: None, database: Database) -> None:
     code, out, _ = shell("status")
     assert code == 0
     for words in ("Trend", "inside the day's range", "SELL 1 SPX 2022-08-26 4150P", "read_market", "Halt"):
@@ -209,8 +210,16 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
     assert "last run, market time" in heads
     assert "2022-08-26 12:00:00" in run_row
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
-    assert signal.split()[4:8] == ["up", "4160", "4160.5", "up"]
+    assert signal.split()[4:9] == ["up", "4160", "4160.5", "up", "accepted"]
+    with database.transaction() as session:
+        SignalRepository(session).add(record.signal(4170.0, observed=True), "observe")
+    assert [" observed " in line for line in shell("signals")[1].splitlines() if record.STRATEGY in line] == [
+        False,
+        True,
+    ]
     assert "Positions: none" in shell("positions")[1]
+    (heads,) = (line for line in shell("trades")[1].splitlines() if line.startswith("id "))
+    assert heads.split()[4:6] == ["entry_price", "exit_price"]
     for command in ("trades", "signals", "orders", "fills", "alerts", "pnl", "account"):
         assert shell(command)[0] == 0, command
 

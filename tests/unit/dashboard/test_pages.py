@@ -41,6 +41,7 @@ from htbot.persistence.queries.shapes import (
     OpenPnl,
     OpenTradeView,
     OrderView,
+    SignalView,
     StrategyView,
     TaskView,
     TradeLegView,
@@ -267,6 +268,14 @@ def test_a_flat_desk_says_why_nothing_happens() -> None:
     assert "spx_breakout: waits &lt;script&gt;" in drawn
 
 
+def signal(**changes: Any) -> SignalView:
+    made = SignalView(
+        NOON, "a", "DU1", "SPX", 1, accepted=True, reason="it rose", levels={}, trend=1, indicators={}, level=1.0,
+        price=2.0, trigger="it rose", refused_by=None,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
 def look_at(number: int, why_not: str | None, strategy: str = "a", trend: int = 1) -> EvaluationView:
     at = NOON + timedelta(seconds=30 * number)
     return EvaluationView(number, strategy, "DU1", "SPX", at, trend, None, None, why_not, {})
@@ -286,6 +295,19 @@ def test_equal_looks_in_a_row_are_one_line_and_a_signal_stands_alone() -> None:
     assert told == [(9, 2, "a"), (8, 2, "b"), (7, 1, "a"), (6, 1, "a"), (5, 1, "a")]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "observed", "outcome"),
+    [(True, False, "accepted"), (False, False, "refused"), (False, True, "observed")],
+)
+def test_a_signal_that_was_only_watched_is_not_called_refused(accepted: bool, observed: bool, outcome: str) -> None:
+    view = replace(look_at(1, None), signal=signal(accepted=accepted, observed=observed))
+    drawn = signals.fired(Shown({"fired": [view]}))
+    assert [word in drawn for word in ("accepted", "refused", "observed")] == [
+        word == outcome for word in ("accepted", "refused", "observed")
+    ]
+    assert ("badge bad" in drawn) is (outcome == "refused")
+
+
 def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
         made = open_trade(id=f"t-{number}")
@@ -299,6 +321,19 @@ def test_trades_are_summed_only_when_each_is_known() -> None:
     assert "50 %" in both
     some = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, None)]}))
     assert '<dt>Net P&amp;L</dt><dd><span class="amount unknown">—' in some
+
+
+def test_the_price_of_what_has_one_leg_stands_where_a_spread_has_its_credit() -> None:
+    leg = TradeLegView(1, "SPY", None, Decimal(670), "C", "BUY", 1, Decimal("1.23"), Decimal("2.34"), modelled=False)
+    bought = TradeView(
+        "t-1", "s", "DU1", "SPY", 1, "closed", NOON, NOON, [leg], 1, None, None, None, "time",
+        Decimal(111), Decimal(2), Decimal(109), None, 60.0, "hash",
+    )  # fmt: skip
+    drawn = trades.trades(Shown({"trades": [bought]}))
+    assert "1.23" in drawn
+    assert "2.34" in drawn
+    spread = replace(bought, width=Decimal(40), credit=Decimal("3.21"), debit=Decimal("0.12"))
+    assert (spread.entry_price, spread.exit_price) == (Decimal("3.21"), Decimal("0.12"))
 
 
 def test_an_alert_shows_its_delivery_and_its_text_as_text() -> None:

@@ -40,6 +40,8 @@ _CYCLES = (
     Column("Why not", wide=True),
 )
 
+_OUTCOMES = {"accepted": ("✓ accepted", "good"), "refused": ("✗ refused", "bad"), "observed": ("observed", "accent")}
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -59,7 +61,7 @@ def build(screen: Screen) -> None:
 
 
 def fired(screen: Screen) -> Markup:
-    """Looks in which a signal fired, accepted or refused, the newest first."""
+    """Looks in which a signal fired, accepted, refused or only observed, the newest first."""
     found: list[EvaluationView] = screen.value("fired") or []
     chosen = _chosen(screen)
     rows = [
@@ -73,13 +75,12 @@ def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
     signal = view.signal
     if signal is None:
         return (screen.look.moment(view.as_of), view.strategy, direction(0), badge("not stored"), "", "", "", "")
-    outcome = badge("✓ accepted", "good") if signal.accepted else badge("✗ refused", "bad")
     asked = whole(len(view.outcomes))
     return (
         tag("time", screen.look.moment(signal.ts)),
         signal.strategy,
         direction(signal.direction),
-        outcome,
+        badge(*_OUTCOMES[signal.outcome]),
         price(signal.price),
         price(signal.broken),
         signal.reason,

@@ -37,6 +37,14 @@ class SignalView:
     trigger: str
     refused_by: str | None
     action: str = "enter"
+    observed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What became of it in a word: one of a strategy that is only watched is neither accepted nor refused."""
+        if self.observed:
+            return "observed"
+        return "accepted" if self.accepted else "refused"
 
     @property
     def broken(self) -> float | None:
@@ -139,6 +147,16 @@ class TradeView:
     max_gain: Decimal | None
     duration_s: float | None
     config_hash: str
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """What it was opened for, per unit: the credit of a spread, the price of what has one leg."""
+        return self.legs[0].fill if self.width is None else self.credit
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """What it was closed for, per unit: the debit of a spread, the price of what has one leg."""
+        return self.legs[0].exit_fill if self.width is None else self.debit
 
 
 @dataclass(frozen=True, slots=True)
