@@ -38,7 +38,7 @@ def session(**changes: Any) -> BrokerStatus:
 
 
 def day(setting: SchedulerSetting, why_not: str | None) -> SchedulerStatus:
-    stats = SchedulerStats(281, 3, 2, 1, 0, 1, NOON, NOON, 60.0)
+    stats = SchedulerStats(281, 3, 0, 2, 1, 0, 1, NOON, NOON, 60.0)
     return SchedulerStatus(
         setting.state, setting.since, setting.set_by, why_not is None, why_not, True, True, NOON, stats, []
     )
