@@ -185,6 +185,9 @@ def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> Non
 def settle(
     trade_id: Annotated[str, typer.Argument(help="Id of an open trade whose options have expired.")],
     price: Annotated[str, typer.Option(help="Official settlement price of the underlying, dollars.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of the expiry day.")
+    ] = False,
     wait: Wait = 15.0,
     key: Key = None,
     as_json: Json = False,
@@ -194,7 +197,8 @@ def settle(
 
     with people() as opened:
         with _desk_needed():
-            accepted = opened.settling.settle(trade_id, _dollars("--price", price), Caller(actor(), key))
+            told = _dollars("--price", price)
+            accepted = opened.settling.settle(trade_id, told, Caller(actor(), key), force=force)
         _follow(opened, accepted, wait, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,11 +28,18 @@ from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import CallerMistake, Retryable
+from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.expiry import Expired, NeedsPerson, NotExpired
 from htbot.persistence.records import Command
-from htbot.persistence.repositories import CommandRepository, CommandRequest, IntentRepository, TradeRepository
+from htbot.persistence.repositories import (
+    CommandRepository,
+    CommandRequest,
+    FillRepository,
+    IntentRepository,
+    TradeRepository,
+)
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import (
     CANCEL,
@@ -201,7 +208,8 @@ class CommandDesk:
         progress = await self._parts.ledger.write(lambda session: _go_on(session, command, meant, now))
         own = self._parts.accounts()
         left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
-        if not left and not any(_means(command, item.trade) for item in self._parts.book.guarded):
+        guarded = [item.trade for item in self._parts.book.guarded if item.trade.account in own]
+        if not left and not any(_means(command, trade) for trade in guarded):
             alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
             ended = await self._parts.database.run(partial(_ended, trade_ids=progress["trades"]))
             result: dict[str, Any] = {"flat": not elsewhere, **ended}
@@ -225,10 +233,13 @@ class CommandDesk:
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
         price = Decimal(str(command.params["price"]))
         ended = await self._parts.settle(str(command.params["trade"]), price, now)
-        if isinstance(ended, Expired):
-            legs = [f"{fill.side} {fill.quantity} {fill.strike} {fill.right} at {fill.price}" for fill in ended.fills]
+        booked: Sequence[Fill] | None = ended.fills if isinstance(ended, Expired) else None
+        if booked is None:  # a desk that died before it could say so may have done it
+            booked = await self._parts.database.run(partial(_settled_before, command=command))
+        if booked is not None:
+            legs = [f"{fill.side} {fill.quantity} {fill.strike} {fill.right} at {fill.price}" for fill in booked]
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"booked": legs})
-        else:
+        elif not isinstance(ended, Expired):
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, {"why": ended.reason})
 
     async def _advance(
@@ -240,6 +251,16 @@ class CommandDesk:
         if after in {CommandState.DONE, CommandState.FAILED}:
             self._open.pop(command.id, None)
             self._meant.pop(command.id, None)
+
+
+def _settled_before(session: Session, command: Command) -> Sequence[Fill] | None:
+    """What the end of a trade has booked at the price of a command to settle it; None when it was not booked so."""
+    price = Decimal(str(command.params["price"]))
+    for stored in IntentRepository(session).of_trade(str(command.params["trade"])):
+        told = stored.evidence.get("settlement") if stored.intent.exit_reason is ExitReason.EXPIRY else None
+        if told is not None and Decimal(str(told)) == price:
+            return FillRepository(session).of_ref(stored.intent.ref)
+    return None
 
 
 def _scope(command: Command) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing, as_close
@@ -17,7 +17,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.record import Close
 from htbot.domain.alerts import Alert
-from htbot.domain.orders import ExitReason, PriceStyle
+from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
@@ -50,6 +50,8 @@ class _Watched:
 class GuardParts:
     """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
 
+    `day_over` is the latest day whose session is over.
+
     While `connected` is False nothing can be sent, and a close is begun at the first look after that.
     """
 
@@ -59,6 +61,7 @@ class GuardParts:
     closing: Closing
     marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     market_open: Callable[[datetime], bool]
+    day_over: Callable[[datetime], date]
     next_valid_id: Callable[[], int]
     connected: Callable[[], bool]
 
@@ -147,14 +150,15 @@ class ExitGuard:
         watched.asked_at = decision.as_of
         if not self._parts.market_open(decision.as_of):
             watched.exits += 1
-            self._page(held.trade, decision)
+            if not self._has_expired(held.trade, decision.as_of):
+                self._page(held.trade, decision)
             return 0
         live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())
         if live is None:
             self._in_vain(held.trade, watched, decision)
             return 0
         watched.in_vain_since, watched.told_in_vain = None, False
-        close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
+        close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent, decision))
         watched.exits += 1
         self._send(live, close, decision.as_of)
         told = (held.trade.id, decision.reason.value, decision.detail)
@@ -171,13 +175,17 @@ class ExitGuard:
             text = (
                 f"{trade.id} is to be closed ({decision.reason.value}), but the broker shows nothing of it: look there"
             )
-            alert = error_alert("close failed", text, decision.as_of)
+            alert = error_alert("close failed", text, decision.as_of, trade_id=trade.id)
             self._parts.ledger.post(lambda session: tell_seldom(session, alert))
+
+    def _has_expired(self, trade: Trade, now: datetime) -> bool:
+        """A bought option whose last session is over: nobody can close it, and its end is booked (`end_expired`)."""
+        return trade.single is not None and trade.single.expiry <= self._parts.day_over(now)
 
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
         """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
         text = f"{trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
-        alert = error_alert("open after hours", text, decision.as_of)
+        alert = error_alert("open after hours", text, decision.as_of, trade_id=trade.id)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def _send(self, live: LiveOrder, close: Close, now: datetime) -> None:
@@ -215,12 +223,14 @@ def _told(error: BaseException) -> None:
         asyncio.get_running_loop().call_exception_handler({"message": "a close failed", "exception": error})
 
 
-def _alerts(watched: _Watched, ref: str, decision: ExitDecision) -> tuple[Alert, ...]:
+def _alerts(watched: _Watched, exit_: OrderIntent, decision: ExitDecision) -> tuple[Alert, ...]:
     """What a person should hear about a close besides that it happens."""
     alerts = []
     if decision.reason is ExitReason.OTHER and watched.watch.blind_since is not None:
-        alerts.append(error_alert("blind exit", f"{ref}: {decision.detail}", decision.as_of))
+        alerts.append(
+            error_alert("blind exit", f"{exit_.ref}: {decision.detail}", decision.as_of, trade_id=exit_.trade_id)
+        )
     if watched.exits:
-        text = f"the exit before {ref} has ended and its trade is open: trying again"
-        alerts.append(error_alert("close failed", text, decision.as_of))
+        text = f"the exit before {exit_.ref} has ended and its trade is open: trying again"
+        alerts.append(error_alert("close failed", text, decision.as_of, trade_id=exit_.trade_id))
     return tuple(alerts)

@@ -70,7 +70,27 @@ class LastLook:
         return f"closes {quantity}, but only {closable} are held by us and shown by the broker"
 
     def closable(self, closed: OrderIntent | Trade) -> int:
-        """Units of an exit, or of a trade, that may be closed: what both books hold (RULINGS 10)."""
-        held = self.book.get(closed.trade_id if isinstance(closed, OrderIntent) else closed.id)
-        shown = self.holdings(closed.account)
-        return closable_quantity(closed.legs, shown if held is None else held.held, shown)
+        """Units of an exit, or of a trade, that may be closed: what both books hold (RULINGS 10).
+
+        The broker shows an account's contract as one: what other live exits still close of it is not there for this.
+        """
+        return self._closable(closed, giving_way=False)
+
+    def share(self, trade: Trade) -> int:
+        """Units for which a trade's stop and target may stand; where not all is shown, those of later trades give way.
+
+        Else two that stand for the same units would drive each other away.
+        """
+        return self._closable(trade, giving_way=True)
+
+    def _closable(self, closed: OrderIntent | Trade, *, giving_way: bool) -> int:
+        own = closed.trade_id if isinstance(closed, OrderIntent) else closed.id
+        held, shown = self.book.get(own), dict(self.holdings(closed.account))
+        sides = {leg.con_id: leg.ratio for leg in closed.legs}
+        ours = dict(shown) if held is None else held.held
+        for other in self.book.sharing(closed):
+            units = other.still_closes(protective=not giving_way or other.trade.id < own)
+            for leg in other.trade.legs if units else ():
+                if sides.get(leg.con_id, 0) * leg.ratio > 0:
+                    shown[leg.con_id] = shown.get(leg.con_id, 0) - units * leg.ratio
+        return closable_quantity(closed.legs, ours, shown)

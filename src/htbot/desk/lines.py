@@ -2,7 +2,8 @@
 
 A broker sends changes only, so a quiet line is not a dead one, and its own silence proves nothing. But a line that
 lives answers when it is asked for anew: with the prices that stand. One that is quiet while its feed ticks is asked so;
-one that then says nothing is dead, and prices nothing until it ticks again (decision 0005).
+one that then says nothing is dead, and prices nothing until it ticks again (decision 0005). What is held and has never
+ticked is asked as if it had when it was seen first.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Lines:
         self._exact = exact
         self._monotonic = monotonic
         self._ticked: dict[int, datetime] = {}
+        self._since: dict[int, datetime] = {}
         self._pulses: dict[int, int] = {}
         self._asked_s: dict[int, float] = {}
         self._dead: dict[int, str] = {}
@@ -54,12 +56,13 @@ class Lines:
 
     def restart(self) -> None:
         """The session is a new one: no line has ticked."""
-        for known in (self._ticked, self._asked_s, self._dead, self._refused, self._untold):
+        for known in (self._ticked, self._since, self._asked_s, self._dead, self._refused, self._untold):
             known.clear()
 
     def forget(self, con_id: int) -> None:
         """It is not streamed any more."""
         self._ticked.pop(con_id, None)
+        self._since.pop(con_id, None)
         self._heard(con_id)
 
     def beat_with(self, pulses: Mapping[int, int], wanted: Collection[int]) -> None:
@@ -96,6 +99,8 @@ class Lines:
         if self._exact:
             return []
         now_s = self._monotonic()
+        for con_id in session.subscribed & frozenset(held):
+            self._since.setdefault(con_id, now)
         for con_id in sorted(self._asked_s.keys() - self._dead.keys()):
             if not self._feed_lives(con_id, now):
                 self._asked_s.pop(con_id)  # what was asked proves nothing: everything is silent
@@ -118,7 +123,7 @@ class Lines:
             return False
         if con_id in self._dead:
             return (held or con_id not in self._refused) and now_s - self._asked_s[con_id] > ASK_DEAD_EVERY_S
-        own = self._ticked.get(con_id)
+        own = self._ticked.get(con_id, self._since.get(con_id))
         return con_id not in self._asked_s and own is not None and now - own > QUIET_AFTER
 
     def _feed_lives(self, con_id: int, now: datetime) -> bool:

@@ -99,6 +99,12 @@ class OpenTrade:
         """True while the broker has an order that closes the trade for this reason by itself."""
         return any(live.state in _STANDING and live.intent.exit_reason is reason for live in self.protective)
 
+    def still_closes(self, *, protective: bool) -> int:
+        """Units that its live exits may still close; `protective` with its stop and target, of which one fills."""
+        exits = (live for live in self.orders.values() if not live.is_entry and not live.over)
+        left = (live.size - live.filled for live in exits if protective or not live.protective)
+        return min(max(left, default=0), self.units)
+
     def fold(self, now: datetime) -> Trade:
         """Bring the trade up to what its orders and fills say."""
         for ref, live in tuple(self.orders.items()):
@@ -195,6 +201,19 @@ class OpenBook:
             if any(sides.get(con_id, 0) * ratio < 0 for con_id, ratio in wanted.items()):
                 return other.trade.id
         return None
+
+    def sharing(self, closed: OrderIntent | Trade) -> list[OpenTrade]:
+        """Other trades of its account that hold a contract of it on the same side."""
+        own = closed.trade_id if isinstance(closed, OrderIntent) else closed.id
+        sides = {(leg.con_id, leg.ratio > 0) for leg in closed.legs}
+        near = {other.trade.id: other for con_id, _ in sides for other in self._of_contract.get(con_id, ())}
+        return [
+            other
+            for other in near.values()
+            if other.trade.account == closed.account
+            and other.trade.id != own
+            and any((leg.con_id, leg.ratio > 0) in sides for leg in other.trade.legs)
+        ]
 
     def want_out(self, trade_id: str, reason: ExitReason) -> None:
         """A trade is to be closed as soon as what stands at the broker for it has ended."""

@@ -202,9 +202,14 @@ class OrderDesk:
         live.asked_at_s = began_s
         return self.place_promised(live)
 
-    def closable(self, trade: Trade) -> int:
-        """Units of a trade that could be closed now: what both books hold."""
-        return self._parts.last_look.closable(trade)
+    def share(self, trade: Trade) -> int:
+        """Units of a trade for which its stop and target may stand now: its share of what both books hold."""
+        return self._parts.last_look.share(trade)
+
+    def others_hold(self, trade: Trade) -> bool:
+        """Whether the broker shows contracts of a trade that others of its account hold too."""
+        shown = self._parts.last_look.holdings(trade.account)
+        return any(shown.get(leg.con_id) for leg in trade.legs) and bool(self._parts.book.sharing(trade))
 
     def would_open(self, live: LiveOrder) -> str | None:
         """Why a close that was never seen may not go out again: it would open something by now.

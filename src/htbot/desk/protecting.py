@@ -21,7 +21,7 @@ from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close
-from htbot.domain.orders import PriceStyle
+from htbot.domain.orders import OrderIntent, PriceStyle
 from htbot.execution.intents import ProtectivePlace, protective_intent
 from htbot.execution.protective import Attempts, Change, Place, Standing, protective_steps
 from htbot.services.outbox import tell_seldom
@@ -70,7 +70,11 @@ class Protecting:
         attempts = self._attempts.setdefault(held.trade.id, Attempts())
         standing = {live.intent.style: live for live in held.protective}
         told = {style: _standing(held, live) for style, live in standing.items()}
-        for step in protective_steps(held.trade, self._units(held, now), told, attempts, now):
+        units = self._units(held, now)
+        if not units and self._parts.orders.others_hold(held.trade):
+            for live in standing.values():
+                self._parts.orders.cancel(live)  # what is shown is another trade's: this would open something
+        for step in protective_steps(held.trade, units, told, attempts, now):
             if isinstance(step, Place):
                 self._place(held, step, standing, attempts, now)
             else:
@@ -78,10 +82,11 @@ class Protecting:
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
         """What is held by our fills; no more than the broker shows once it has had time to show it."""
-        newest = max((fill.executed_at for fill in held.fills.values()), default=now)
+        near = (held, *self._parts.book.sharing(held.trade))
+        newest = max((fill.executed_at for one in near for fill in one.fills.values()), default=now)
         if now - newest < SHOWN_WITHIN:
             return held.units
-        return self._parts.orders.closable(held.trade)
+        return self._parts.orders.share(held.trade)
 
     def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
         attempts.changed_at[step.ref] = now
@@ -107,13 +112,13 @@ class Protecting:
         standing[step.style] = live
         attempts.note_place(step.style, now)
         if attempts.placed[step.style] > 1:
-            self._tell(intent.ref, now)
+            self._tell(intent, now)
         evidence = {"price": str(step.price), "units": step.units, "detail": "stands at the broker"}
         self._parts.start(self._parts.closing.send(live, Close(intent, order_id, evidence), now))
 
-    def _tell(self, ref: str, now: datetime) -> None:
-        text = f"the {ref} replaces one that has ended at the broker while its trade is open"
-        alert = error_alert("protective order", text, now)
+    def _tell(self, intent: OrderIntent, now: datetime) -> None:
+        text = f"the {intent.ref} replaces one that has ended at the broker while its trade is open"
+        alert = error_alert("protective order", text, now, trade_id=intent.trade_id)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
 

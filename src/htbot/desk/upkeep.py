@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
-ONE_DAY = timedelta(days=1)
 _NAMED = 3
 _log = logging.getLogger(__name__)
 
@@ -147,7 +146,11 @@ class Upkeep:
     async def _look_at_day(self, account: str, now: datetime) -> Trip | None:
         breaker = self._breakers.setdefault(account, BreakerWatch(self._breaker_parts))
         seen = Seen(account, self._desk.day.session, self._desk.notices.amounts(account))
-        return await breaker.look(now, seen)
+        filled = self._desk.trading.news.filled
+        at_once = account in filled and not self._desk.ledger.behind  # the record has it: its result is in the day's
+        if at_once:
+            filled.discard(account)
+        return await breaker.look(now, seen, at_once=at_once)
 
     async def _flatten(self, account: str, now: datetime) -> None:
         """The trip has written the command; with PostgreSQL away the journal takes it."""
@@ -212,9 +215,11 @@ class Upkeep:
             self._desk.book.load([stored])
 
     async def end_expired(self, now: datetime) -> None:
-        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person."""
-        today, session = now.astimezone(NEW_YORK).date(), self._desk.day.session
-        over = today if session is not None and session.day == today and now >= session.closes else today - ONE_DAY
+        """Trades of sessions that are over, whose options are gone at the broker: booked, or handed to a person.
+
+        At the beginning of each comparison, with what the session shows then.
+        """
+        over = self._desk.day.over(now)
         for trade in self._desk.guard.trades:
             if trade.spread_legs and trade.session <= over:
                 await self._end(trade, None, now)

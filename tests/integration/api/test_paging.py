@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from tests.support.asgi import TestClient
 from tests.support.people import HOST_NOW, SPREAD, House
 
 from htbot.domain.alerts import Severity
+from htbot.domain.bars import Bar
 from htbot.domain.orders import OrderState
 from htbot.persistence.records import AuditEntry
 from htbot.persistence.repositories import (
     AlertRepository,
     AuditRepository,
+    BarRepository,
     EvaluationRepository,
     FillRepository,
     HaltRepository,
@@ -202,6 +205,21 @@ def test_an_expired_trade_is_settled_by_one_command(api: TestClient, traded: Hou
     assert api.post(path, json={"price": "0"}).status_code == 422
     traded.live.said = None
     assert api.post(path, json={"price": "4148.50"}).status_code == 409, "nobody is there to look and book"
+
+
+def test_a_settlement_price_far_from_the_market_is_said_twice(api: TestClient, traded: House) -> None:
+    path, ends = f"/api/v1/trades/{record.trade(2).id}/settle", record.at(200)
+    bars = [Bar("SPX", ends - timedelta(minutes=5 * n), 5, 4150, 4150, 4140, 4148.5 - n) for n in (2, 1)]
+    with traded.database.transaction() as session:
+        BarRepository(session).upsert(record.WORLD, bars, ends)
+    refused = api.post(path, json={"price": "414.75"})
+    assert refused.status_code == 400
+    assert "price 414.75 is 90.0% from 4147.5, the last bar of SPX on 2022-08-26" in refused.json()["detail"]
+    assert api.post(path, json={"price": "4355.00"}).status_code == 400
+    assert api.post(path, json={"price": "4354.00"}).status_code == 202
+    assert api.post(path, json={"price": "414.75", "force": True}).status_code == 202
+    acts = [act["detail"] for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "settle"]
+    assert sorted((act["price"], act.get("force", False)) for act in acts) == [("414.75", True), ("4354.00", False)]
 
 
 # --- risk and halts ---------------------------------------------------------------------------------------------------

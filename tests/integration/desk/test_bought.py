@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.support import record
-from tests.support.desk import Running, World
+from tests.support.desk import SESSION, Running, World
 
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
@@ -184,3 +185,71 @@ async def test_a_call_and_a_put_are_held_at_once_and_of_each_one(world: World) -
         assert TradeRepository(session).add(record.trade(5)), "a spread is another matter"
         assert not TradeRepository(session).add(record.trade(6, direction=Direction.BEAR)), "of which there is one"
     assert world.state(call.ref) is world.state(put.ref) is IntentState.FILLED
+
+
+async def test_after_its_last_session_nobody_is_paged_for_a_worthless_call_but_for_a_spread(world: World) -> None:
+    """Its end is booked; a page for it would hide the one of a trade that really is open."""
+    desk = await world.desk()
+    await opened(world, desk)
+    spread = await desk.opened(number=2)
+    world.broker.quotes[CALL.con_id] = (None, 0.05)
+    world.now = SESSION.closes + timedelta(seconds=1)
+    for _ in range(3):
+        await desk.turn()
+        world.after(market_s=600)
+    told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.open after hours"]
+    assert working_exits(world) == []
+    assert told
+    assert all(spread.trade_id in text for text in told)
+
+
+# --- trades that share a contract -------------------------------------------------------------------------------------
+
+
+async def two_trades(world: World, desk: Running) -> list[str]:
+    """Two strategies of the account have bought a call each, of the same contract."""
+    trade_ids = []
+    for number, strategy in ((1, "one"), (2, "two")):
+        made = trade(number, CALL, quantity=1, strategy=strategy, id=f"{strategy}-{number}")
+        limits = {"limit": Decimal("0.95"), "worst_limit": Decimal("1.00")}
+        intent = world.approve(made, record.entry(made, number, **limits), number)
+        await desk.turn()
+        world.broker.fill(intent.ref, "0.95")
+        await desk.turn()
+        trade_ids.append(intent.trade_id)
+    return trade_ids
+
+
+async def leave(world: World, desk: Running, trade_ids: list[str]) -> None:
+    world.now = max(world.now, *(world.trade(trade_id).rules.exit_at for trade_id in trade_ids))
+    for _ in range(3):
+        world.after(market_s=1)
+        await desk.turn()
+
+
+@pytest.mark.ruling(10)
+async def test_two_trades_of_one_contract_sell_no_more_than_the_broker_shows(world: World) -> None:
+    desk = await world.desk()
+    trade_ids = await two_trades(world, desk)
+    contract, _ = world.broker.held[record.ACCOUNT, CALL.con_id]
+    world.broker.held[record.ACCOUNT, CALL.con_id] = contract, 1  # a person has sold one of them
+    await leave(world, desk, trade_ids)
+    [(ref, quantity)] = working_exits(world)
+    assert quantity == 1
+    world.broker.fill(ref, "0.90")
+    await leave(world, desk, trade_ids)
+    assert (sold(world), working_exits(world)) == (1, [])
+    assert (record.ACCOUNT, CALL.con_id) not in world.broker.held
+
+
+@pytest.mark.ruling(10)
+async def test_two_trades_of_one_contract_leave_at_once_while_all_is_shown(world: World) -> None:
+    desk = await world.desk()
+    trade_ids = await two_trades(world, desk)
+    await leave(world, desk, trade_ids)
+    assert [quantity for _, quantity in working_exits(world)] == [1, 1]
+    for ref, _ in working_exits(world):
+        world.broker.fill(ref, "0.90")
+    await leave(world, desk, trade_ids)
+    assert (sold(world), working_exits(world)) == (2, [])
+    assert [world.trade(trade_id).state for trade_id in trade_ids] == [TradeState.CLOSED] * 2

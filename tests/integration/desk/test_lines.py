@@ -82,6 +82,23 @@ async def test_a_line_that_wakes_up_in_time_keeps_its_trade(world: World) -> Non
     assert world.exits(trade_id) == []
 
 
+@pytest.mark.ruling(5)
+async def test_a_bought_leg_whose_line_has_ended_switches_no_stop_off(world: World) -> None:
+    """Credit 4.25, stop 200 USD: it closes as soon as the sold leg alone is beyond that."""
+    running, trade_id = await guarded(world)
+    running.session.dead_lines.add(LONG)
+    for _ in range(60):
+        running.session.sink(QuoteMessage(frozenset({SHORT})))
+        assert await wait(running, 1) == 0
+    assert priced(running) == {SHORT}
+    world.broker.quotes[SHORT] = (30.0, 30.2)
+    running.session.sink(QuoteMessage(frozenset({SHORT})))
+    assert await wait(running, 3) == 1
+    [exit_] = world.exits(trade_id)
+    assert exit_.intent.exit_reason is ExitReason.STOP_LOSS
+    assert "a bought leg that prices nothing" in str(exit_.evidence)
+
+
 @pytest.mark.parametrize("open_", [True, False])
 async def test_what_the_broker_refuses_is_told_in_its_words_while_the_exchange_is_open(
     world: World, open_: bool

@@ -500,3 +500,32 @@ async def test_people_see_the_side_and_the_price_of_the_shares(world: World) -> 
     assert (view.width, view.credit, view.maximum_loss, view.stop, view.target) == (None, None, 200, 200, 400)
     assert (view.legs[0].side, view.legs[0].fill, view.legs[0].strike) == ("SELL", Decimal(400), None)
     assert (held.quantity, held.avg_price, held.trade_id) == (-100, Decimal(400), view.id)
+
+
+@pytest.mark.ruling(10)
+async def test_two_trades_of_one_share_protect_and_sell_no_more_than_the_broker_shows(world: World) -> None:
+    """A person has sold the shares of one: the stop and target of the first stand for what is left, and it is sold."""
+    desk = await world.desk()
+    await opened(world, desk)
+    second = plain.trade(2, strategy="two", id="two-2")
+    entry = world.approve(second, plain.entry(second, 2, limit="400.50"), 2)
+    await desk.turn()
+    world.broker.fill(entry.ref, "400.02")
+    for _ in range(3):
+        world.after(market_s=20)
+        await desk.turn()
+    working = [order for order in world.broker.orders if order.working]
+    assert [order.quantity for order in working] == [100] * 4, "all is shown: each has its own"
+    contract, quantity = world.broker.held[second.account, SPY]
+    world.broker.held[second.account, SPY] = contract, quantity - 100
+    for _ in range(3):
+        world.after(market_s=20)
+        await desk.turn()
+    working = [order for order in world.broker.orders if order.working and order.quantity]
+    assert len({order.intent.trade_id for order in working}) == 1
+    world.now = max(world.now, second.rules.exit_at)
+    for _ in range(5):
+        world.after(market_s=1)
+        await desk.turn()
+    [exit_] = [order for order in world.broker.orders if order.working]
+    assert (exit_.quantity, exit_.intent.style) == (100, PriceStyle.MARKET)

@@ -15,6 +15,7 @@ from htbot.domain.orders import Action, ExitReason, OrderIntent
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import LegExecutionMessage
+from htbot.persistence.repositories import CommandRepository
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import SETTLE
 
@@ -84,6 +85,26 @@ async def test_without_a_word_of_the_broker_a_person_gives_the_price(world: Worl
     assert exit_.evidence["settlement"] == "4148.50"
 
 
+async def test_what_a_desk_has_booked_before_it_died_is_done(world: World) -> None:
+    desk, intent = await expired(world)
+    await desk.look_up()
+    asked = tell(world, SETTLE, trade=intent.trade_id, price="4148.50")
+    another = tell(world, SETTLE, "another", trade=intent.trade_id, price="4100.00")
+    with world.database.transaction() as session:
+        CommandRepository(session).advance(asked, CommandState.PENDING, CommandState.RUNNING, world.now, {})
+    await desk.desk.upkeep.settle(intent.trade_id, Decimal("4148.50"), world.now)
+    desk.die()
+    second = await world.desk()
+    await second.turn()
+    done = command(world, asked)
+    assert (done.state, sorted(done.result["booked"])) == (
+        CommandState.DONE,
+        ["BUY 1 4150.00 P at 1.50", "SELL 1 4110.00 P at 0.00"],
+    )
+    failed = command(world, another)
+    assert (failed.state, failed.result) == (CommandState.FAILED, {"why": f"{intent.trade_id} is not open"})
+
+
 @pytest.mark.ruling(12)
 async def test_what_has_not_expired_is_not_settled(world: World) -> None:
     desk = await world.desk()
@@ -99,3 +120,16 @@ async def test_what_has_not_expired_is_not_settled(world: World) -> None:
     assert command(world, unknown).result == {"why": "nothing is not open"}
     assert {command(world, one).state for one in (early, shown, unknown)} == {CommandState.FAILED}
     assert world.trade(intent.trade_id).state is TradeState.OPEN
+
+
+async def test_of_several_expired_trades_each_is_told(world: World) -> None:
+    desk = await world.desk()
+    another = {"number": 2, "strategy": "another", "id": "another-2"}
+    trades = [(await desk.opened()).trade_id, (await desk.opened(**another)).trade_id]
+    world.now = SESSION.closes + timedelta(minutes=1)
+    world.broker.held.clear()
+    for minutes in (0, 5, 9, 2):
+        world.after(market_s=60 * minutes)
+        await desk.look_up()
+    told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.expiry"]
+    assert [sum(trade in text for text in told) for trade in trades] == [2, 2], "at once, and after 15 minutes"

@@ -196,6 +196,13 @@ def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
     assert "not running" in gone
 
 
+def test_the_most_that_a_trade_gained_is_never_less_than_what_stands_beside_it() -> None:
+    gained = open_trade(pnl_mid=Decimal("31.25"), max_gain=Decimal("15.75"))
+    drawn = desk.open_trade(Shown({"status": status(**standing(gained))}))
+    assert "15.75" not in drawn
+    assert "31.25" in drawn.partition("Most it gained")[2].partition("</div>")[0]
+
+
 def test_a_halt_of_one_account_says_that_the_others_go_on() -> None:
     trip = HaltView("breaker", "drawdown", "12 % below the peak", NOON, "desk", "DU1000002")
     drawn = layout.troubles(Shown({"status": status(halt=[trip])}))

@@ -85,6 +85,21 @@ def test_a_dead_line_that_is_woken_stands_again_and_may_die_again() -> None:
     assert [con_id for con_id, _why in place.told] == [OPTION, OPTION]
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_held_line_that_has_never_ticked_is_asked_and_told(*, held: bool) -> None:
+    """After a reconnect it may be that nothing comes on it: it prices nothing, and a person hears of it."""
+    place = Place(held=(OPTION,) if held else (), silent={OPTION})
+    place.lines.restart()
+    place.lines.on_ticks((FEED, OTHER), place.now)
+    place.wait(31 + ANSWER_WITHIN_S)
+    assert (place.asked.count(OPTION), place.told, place.age_s(OPTION)) == (int(held), [], None)
+    place.wait(2)
+    assert [con_id for con_id, _why in place.told] == [OPTION] * held
+    place.silent.clear()
+    place.wait(ASK_DEAD_EVERY_S)
+    assert place.age_s(OPTION) == (0 if held else None)
+
+
 def test_while_everything_is_silent_no_line_is_called_dead() -> None:
     """An outage in which nothing answers proves nothing about one line."""
     place = Place()

@@ -74,4 +74,4 @@ def close(parts: Parts, principal: Operator, trade_id: TradeId, key: Key = None)
 )
 def settle(parts: Parts, principal: Operator, trade_id: TradeId, body: SettleBody, key: Key = None) -> Accepted:
     """One command, for a trade whose options have expired and are gone at the broker."""
-    return parts.settling.settle(trade_id, body.price, caller(principal, key))
+    return parts.settling.settle(trade_id, body.price, caller(principal, key), force=body.force)

@@ -57,11 +57,12 @@ class ForceExitBody(Request):
 
 
 class SettleBody(Request):
-    """The official settlement price of the underlying, in dollars."""
+    """The official settlement price of the underlying, in dollars; `force` takes one that is far from the market."""
 
     model_config = shown(price="4148.50")
 
     price: Strike
+    force: bool = False
 
 
 class ManualCloseBody(Request):

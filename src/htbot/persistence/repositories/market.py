@@ -92,6 +92,13 @@ class BarRepository(Repository):
         )
         return [Bar(*row) for row in reversed(self._session.execute(query).all())]
 
+    def last_of_day(self, world_id: str, symbol: str, day: date) -> Bar | None:
+        """Of a symbol the bar, of whatever length, that starts last on a New York day; None without any."""
+        mine = (BarRow.world_id == world_id, BarRow.symbol == symbol, on_day(BarRow.start, day))
+        query = select(*_BAR_COLUMNS).where(*mine).order_by(BarRow.start.desc(), BarRow.minutes.desc()).limit(1)
+        found = self._session.execute(query).first()
+        return None if found is None else Bar(*found)
+
     def of_day(self, world_id: str, day: date) -> list[tuple[Bar, datetime]]:
         """Every bar that starts on a New York day, with the market time it was known at; by symbol, length, start."""
         query = (
