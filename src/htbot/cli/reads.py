@@ -204,7 +204,7 @@ def _signal_row(signal: SignalView) -> list[object]:
     """Sides in words; a level only where a price was broken."""
     return [
         *(signal.ts, signal.strategy, signal.symbol, TREND_WORDS[signal.direction], signal.broken, signal.price),
-        *(TREND_WORDS[signal.trend], signal.outcome, signal.reason),
+        *(None if signal.known_trend is None else TREND_WORDS[signal.known_trend], signal.outcome, signal.reason),
     ]
 
 

@@ -212,11 +212,13 @@ def test_reads_for_people(shell: Shell, traded: None, database: Database) -> Non
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
     assert signal.split()[4:9] == ["up", "4160", "4160.5", "up", "accepted"]
     with database.transaction() as session:
-        SignalRepository(session).add(record.signal(4170.0, observed=True), "observe")
+        SignalRepository(session).add(record.signal(4170.0, observed=True, trend=0), "observe")
     assert [" observed " in line for line in shell("signals")[1].splitlines() if record.STRATEGY in line] == [
         False,
         True,
     ]
+    (watched,) = (line.split() for line in shell("signals")[1].splitlines() if " observed " in line)
+    assert watched[watched.index("observed") - 1] == "-", "one without a trend is not flat"
     assert "Positions: none" in shell("positions")[1]
     (heads,) = (line for line in shell("trades")[1].splitlines() if line.startswith("id "))
     assert heads.split()[4:6] == ["entry_price", "exit_price"]

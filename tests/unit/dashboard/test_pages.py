@@ -308,6 +308,16 @@ def test_a_signal_that_was_only_watched_is_not_called_refused(accepted: bool, ob
     assert ("badge bad" in drawn) is (outcome == "refused")
 
 
+def test_what_has_no_trend_is_not_called_flat() -> None:
+    flat, held = {"rsi_ema": 45.0, "bars": 600.0}, {"side": 1.0, "quantity": 5.0, "price": 101.25}
+    looks = [replace(look_at(1, "waits", trend=0), indicators=seen) for seen in (flat, held, {})]
+    assert [one.known_trend for one in looks] == [0, None, None]
+    assert ["flat" in signals.cycles(Shown({"cycles": [one]})) for one in looks] == [True, False, False]
+    for trend, word in ((0, "—"), (1, "up")):
+        fired = replace(look_at(1, None), signal=signal(direction=-1, trend=trend), outcomes=[{"rule": "halt"}])
+        assert f"{word}</span>" in signals.decision(Shown({"fired": [fired]})).partition("<dt>Trend</dt>")[2]
+
+
 def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
         made = open_trade(id=f"t-{number}")

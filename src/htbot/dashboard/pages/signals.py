@@ -104,7 +104,7 @@ def decision(screen: Screen) -> Markup:
     told = facts(
         fact("Signal", direction(signal.direction), screen.look.moment(signal.ts)),
         fact("Price", price(signal.price), None if signal.broken is None else f"level {price(signal.broken)}"),
-        fact("Trend", direction(signal.trend)),
+        fact("Trend", direction(signal.known_trend)),
         fact("Trigger", signal.trigger, cls="broad"),
     )
     return join(tag("h2", "Gate ", tag("span", signal.strategy, cls="note")), told, gate(view.outcomes))
@@ -125,7 +125,7 @@ def _cycle(screen: Screen, stretch: Stretch) -> Row:
         begin if begin == end else f"{begin} to {end}",
         view.strategy,
         whole(stretch.looks),
-        direction(view.trend),
+        direction(view.known_trend),
         price(view.high),
         price(view.low),
         view.why_not or badge("a signal fired", "accent"),

@@ -47,6 +47,11 @@ class SignalView:
         return "accepted" if self.accepted else "refused"
 
     @property
+    def known_trend(self) -> int | None:
+        """+1 or -1; None of one that follows no trend, for without one those that do make no signal."""
+        return self.trend or None
+
+    @property
     def broken(self) -> float | None:
         """The high or low of the day that it broke; None where `level` is no such price."""
         return broken_level(self.direction, self.level, self.levels)
@@ -380,34 +385,3 @@ class WhyView:
 
     trade_id: str
     steps: list[Step]
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationItemView:
-    """One thing that did not match, or is not ours; `con_id` and `perm_id` 0 mean none."""
-
-    kind: str
-    con_id: int
-    symbol: str
-    ref: str
-    perm_id: int
-    ours: int
-    broker: int
-    detail: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationView:
-    """One comparison of our books with the broker's; `matched` contracts are alike, everything else is an item."""
-
-    id: int
-    account: str
-    as_of: datetime
-    cause: str
-    verdict: str
-    since: datetime | None
-    matched: int
-    differing: int
-    foreign: int
-    items: list[ReconciliationItemView]
