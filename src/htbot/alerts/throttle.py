@@ -1,4 +1,4 @@
-"""How often a person is told the same kind of thing: at most once in 15 minutes per type (spec 01 section 9)."""
+"""How often a person is told the same kind of thing: at most once in 15 minutes (spec 01 section 9)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def may_tell(kind: str, as_of: datetime, last_told: datetime | None, quiet: time
     Args:
         kind: the alert's type.
         as_of: market time of the alert.
-        last_told: market time of the last alert of this type that went out, None when there was none.
+        last_told: market time of the last alert of this type, and of its trade, that went out, None without one.
         quiet: shortest distance between two alerts of a type.
     """
     return kind in ALWAYS_TOLD or last_told is None or as_of - last_told >= quiet

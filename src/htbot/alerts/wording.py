@@ -153,8 +153,15 @@ def outage_alert(since: datetime, after: timedelta, detail: str, as_of: datetime
     )
 
 
-def error_alert(source: str, detail: str, as_of: datetime, severity: Severity = Severity.CRITICAL) -> Alert:
-    """Something broke that a person should look at. Errors of one `source` are one type for the throttle."""
+def error_alert(
+    source: str, detail: str, as_of: datetime, severity: Severity = Severity.CRITICAL, *, trade_id: str = ""
+) -> Alert:
+    """Something broke that a person should look at.
+
+    Errors of one `source` are one type for the throttle; of one that is about a trade, each trade is throttled by
+    itself.
+    """
+    about = f"{trade_id}:" if trade_id else ""
     return compose(
         Message(
             kind=f"error.{source}",
@@ -162,8 +169,9 @@ def error_alert(source: str, detail: str, as_of: datetime, severity: Severity = 
             title=f"System Error - {source}",
             summary=f"{source} reports an error.",
             as_of=as_of,
-            dedup_key=f"error.{source}:{as_of.isoformat()}",
+            dedup_key=f"error.{source}:{about}{as_of.isoformat()}",
             facts=[Fact("Detail", detail)],
+            params={"trade_id": trade_id} if trade_id else {},
         )
     )
 

@@ -78,7 +78,7 @@ def _print_status(found: StatusView) -> None:
         _print_open_trade(trade)
     print()
     _print_instances(found)
-    columns = ("task", "last run, host time", "age s", "state", "error")
+    columns = ("task", "last run, market time", "age s", "state", "error")
     print_table("Tasks", columns, ((t.name, t.last_run, t.age_s, t.state, t.error) for t in found.tasks))
     recent = ((event.ts, event.clock, event.severity, event.subject, event.summary) for event in found.recent)
     print_table("Recent events", ("at", "clock", "severity", "subject", "what"), recent)

@@ -18,6 +18,7 @@ from htbot.dashboard.parts.markup import tag
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import EVERY_ACCOUNT
 from htbot.services.commands import Accepted, HaltAnswer
+from htbot.services.status_view import StatusView
 from htbot.services.tokens import Role
 
 if TYPE_CHECKING:
@@ -41,12 +42,16 @@ def add(screen: Screen) -> None:
 
     def follow() -> None:
         status = screen.value("status")
-        halted = bool(status and status.halt)
-        halt.set_visibility(not halted)
-        resume.set_visibility(halted)
+        halt.set_visibility(not (status and halted_everywhere(status)))
+        resume.set_visibility(bool(status and status.halt))
 
     follow()
     screen.follow(follow)
+
+
+def halted_everywhere(status: StatusView) -> bool:
+    """True when a halt of every account stands: one of a single account leaves the others to be halted."""
+    return any(one.account is None for one in status.halt or ())
 
 
 def button(text: str, on_click: Callable[[], Any], cls: str = "", title: str = "") -> ui.button:

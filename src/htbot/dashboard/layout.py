@@ -11,6 +11,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.dashboard import controls, steering
+from htbot.dashboard.controls import halted_everywhere
 from htbot.dashboard.pages import EVERYWHERE, PAGES
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.parts.markup import badge, join, tag
@@ -108,7 +109,8 @@ def _lights(screen: Screen, status: StatusView) -> Markup:
         _light("Broker", status.connection if running else "unknown", good=running and connected),
     ]
     if status.halt:
-        lights.append(tag("span", "HALTED", cls="badge halt"))
+        word = "HALTED" if halted_everywhere(status) else "HALTED IN PART"
+        lights.append(tag("span", word, cls="badge halt"))
     elif status.trading_enabled is False:
         lights.append(tag("span", "ENTRIES OFF", cls="badge warn"))
     scheduler: SchedulerSetting | None = screen.value("scheduler")
@@ -128,14 +130,22 @@ def troubles(screen: Screen) -> Markup:
     status: StatusView | None = screen.value("status")
     lines = []
     halts = [tag("li", _halt(screen, halt)) for halt in (status.halt if status else None) or ()]
-    if halts:
-        head = tag("p", "Trading is halted. ", tag("span", "Nothing is entered; exits go on.", cls="note"))
+    if status is not None and halts:
+        note = tag("span", "Nothing is entered there; exits go on.", cls="note")
+        head = tag("p", f"{_what_is_halted(status)} ", note)
         lines.append(tag("div", head, tag("ul", halts), cls="trouble halt", role="status"))
     held = steering.held(screen)  # told below, with the way out
     if status is not None and not (status.halt or held) and status.trading_enabled is False and status.reason:
         lines.append(tag("p", f"No entries: {status.reason}", cls="trouble warn"))
     lines += _stale(screen)
     return join(lines)
+
+
+def _what_is_halted(status: StatusView) -> str:
+    """Everything, or the accounts by name: the others trade on."""
+    if halted_everywhere(status):
+        return "Trading is halted."
+    return f"Trading is halted in {', '.join(sorted({str(one.account) for one in status.halt or ()}))}, not elsewhere."
 
 
 def _halt(screen: Screen, halt: HaltView) -> str:

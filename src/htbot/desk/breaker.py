@@ -97,7 +97,7 @@ class _Market:
 
 
 class BreakerWatch:
-    """One for each account; looks every five seconds of market time in regular hours, and on every fill."""
+    """One for each account; looks every five seconds of market time in regular hours, and after every fill."""
 
     def __init__(self, parts: BreakerParts) -> None:
         self._parts = parts
@@ -111,7 +111,7 @@ class BreakerWatch:
         Args:
             now: market time.
             seen: what the desk knows.
-            at_once: do not wait for the five seconds: something was filled.
+            at_once: do not wait for the five seconds: something was filled, and the record has it.
 
         Never raises while the record is away: what was read before and the session's own figures are judged then.
         """

@@ -201,7 +201,8 @@ class CommandDesk:
         progress = await self._parts.ledger.write(lambda session: _go_on(session, command, meant, now))
         own = self._parts.accounts()
         left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
-        if not left and not any(_means(command, item.trade) for item in self._parts.book.guarded):
+        guarded = [item.trade for item in self._parts.book.guarded if item.trade.account in own]
+        if not left and not any(_means(command, trade) for trade in guarded):
             alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
             ended = await self._parts.database.run(partial(_ended, trade_ids=progress["trades"]))
             result: dict[str, Any] = {"flat": not elsewhere, **ended}

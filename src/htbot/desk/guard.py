@@ -17,7 +17,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.record import Close
 from htbot.domain.alerts import Alert
-from htbot.domain.orders import ExitReason, PriceStyle
+from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
@@ -158,7 +158,7 @@ class ExitGuard:
             self._in_vain(held.trade, watched, decision)
             return 0
         watched.in_vain_since, watched.told_in_vain = None, False
-        close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent.ref, decision))
+        close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent, decision))
         watched.exits += 1
         self._send(live, close, decision.as_of)
         told = (held.trade.id, decision.reason.value, decision.detail)
@@ -175,7 +175,7 @@ class ExitGuard:
             text = (
                 f"{trade.id} is to be closed ({decision.reason.value}), but the broker shows nothing of it: look there"
             )
-            alert = error_alert("close failed", text, decision.as_of)
+            alert = error_alert("close failed", text, decision.as_of, trade_id=trade.id)
             self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def _has_expired(self, trade: Trade, now: datetime) -> bool:
@@ -185,7 +185,7 @@ class ExitGuard:
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
         """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
         text = f"{trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
-        alert = error_alert("open after hours", text, decision.as_of)
+        alert = error_alert("open after hours", text, decision.as_of, trade_id=trade.id)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def _send(self, live: LiveOrder, close: Close, now: datetime) -> None:
@@ -223,12 +223,14 @@ def _told(error: BaseException) -> None:
         asyncio.get_running_loop().call_exception_handler({"message": "a close failed", "exception": error})
 
 
-def _alerts(watched: _Watched, ref: str, decision: ExitDecision) -> tuple[Alert, ...]:
+def _alerts(watched: _Watched, exit_: OrderIntent, decision: ExitDecision) -> tuple[Alert, ...]:
     """What a person should hear about a close besides that it happens."""
     alerts = []
     if decision.reason is ExitReason.OTHER and watched.watch.blind_since is not None:
-        alerts.append(error_alert("blind exit", f"{ref}: {decision.detail}", decision.as_of))
+        alerts.append(
+            error_alert("blind exit", f"{exit_.ref}: {decision.detail}", decision.as_of, trade_id=exit_.trade_id)
+        )
     if watched.exits:
-        text = f"the exit before {ref} has ended and its trade is open: trying again"
-        alerts.append(error_alert("close failed", text, decision.as_of))
+        text = f"the exit before {exit_.ref} has ended and its trade is open: trying again"
+        alerts.append(error_alert("close failed", text, decision.as_of, trade_id=exit_.trade_id))
     return tuple(alerts)

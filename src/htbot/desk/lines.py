@@ -164,16 +164,15 @@ class DeadTold:
 
     def due(
         self, died: Iterable[tuple[int, str]], dead: Collection[int], held: Collection[int], now: datetime
-    ) -> tuple[list[str], list[str]]:
-        """Texts to be told now, of held lines and of others; `died` are those that have died since the last call."""
+    ) -> list[str]:
+        """Texts to be told now, held lines first; `died` are those that have died since the last call."""
         known = self._waiting | dict(died)
         self._waiting = {con_id: why for con_id, why in known.items() if con_id in dead}
         ours = [con_id for con_id in self._waiting if con_id in held and _seldom(self._held_at.get(con_id), now)]
-        told = [self._waiting.pop(con_id) for con_id in ours]
         self._held_at |= dict.fromkeys(ours, now)
         others = [con_id for con_id in self._waiting if con_id not in held] if _seldom(self._others_at, now) else []
         self._others_at = now if others else self._others_at
-        return told, [self._waiting.pop(con_id) for con_id in others]
+        return [self._waiting.pop(con_id) for con_id in (*ours, *others)]
 
 
 def _seldom(told_at: datetime | None, now: datetime) -> bool:

@@ -47,6 +47,8 @@ class OrderNews:
     ledger: Ledger
     record: DeskRecord
     told: Told = field(default_factory=Told)
+    filled: set[str] = field(default_factory=set)
+    """Accounts of executions, and of their commissions, that the breaker has not judged yet."""
     _early: list[tuple[OrderMessage, datetime]] | None = field(default_factory=list)
     _foreign: dict[str, Fill] = field(default_factory=dict)
 
@@ -128,6 +130,7 @@ class OrderNews:
             return
         if not self.told.execution_is_news(fill):
             return
+        self.filled.add(fill.account)
         if fill.exec_id not in self.told.booked:
             # Booked first, judged after: what the broker did stands, however strange it is.
             self.ledger.post(
@@ -174,6 +177,8 @@ class OrderNews:
         if not news:
             return
         held = self.book.charged(exec_id, amount)
+        if held is not None:
+            self.filled.add(held.trade.account)
         if unbooked:
             self.ledger.post(
                 lambda session: self.record.book_commission(session, exec_id, amount, now),

@@ -103,7 +103,7 @@ class Notices:
             world_id=self._desk.world_id,
             account=self._desk.account,
             connection=self._desk.connection,
-            trading_enabled=self._desk.enabled,
+            trading_enabled=self._desk.enabled and self._desk.agreement.enters(self._desk.account),
             reason=self._desk.reason or self._desk.agreement.trouble or "; ".join(self._desk.followed.troubles) or None,
             others=self._desk.accounts[1:],
         )

@@ -21,7 +21,7 @@ from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close
-from htbot.domain.orders import PriceStyle
+from htbot.domain.orders import OrderIntent, PriceStyle
 from htbot.execution.intents import ProtectivePlace, protective_intent
 from htbot.execution.protective import Attempts, Change, Place, Standing, protective_steps
 from htbot.services.outbox import tell_seldom
@@ -112,13 +112,13 @@ class Protecting:
         standing[step.style] = live
         attempts.note_place(step.style, now)
         if attempts.placed[step.style] > 1:
-            self._tell(intent.ref, now)
+            self._tell(intent, now)
         evidence = {"price": str(step.price), "units": step.units, "detail": "stands at the broker"}
         self._parts.start(self._parts.closing.send(live, Close(intent, order_id, evidence), now))
 
-    def _tell(self, ref: str, now: datetime) -> None:
-        text = f"the {ref} replaces one that has ended at the broker while its trade is open"
-        alert = error_alert("protective order", text, now)
+    def _tell(self, intent: OrderIntent, now: datetime) -> None:
+        text = f"the {intent.ref} replaces one that has ended at the broker while its trade is open"
+        alert = error_alert("protective order", text, now, trade_id=intent.trade_id)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
 

@@ -121,13 +121,11 @@ class Upkeep:
             return
         held = desk.guard.held
         died = desk.parts.watch.died(desk.parts.session, held, now)
-        for dead in self._dead_told.due(died, desk.parts.watch.lines.dead, held, now):
-            if dead:
-                more = f"; and {len(dead) - _NAMED} more" if len(dead) > _NAMED else ""
-                text = (
-                    f"no quotes of {'; '.join(dead[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
-                )
-                self._page(error_alert("dead line", text, now, Severity.WARNING))
+        dead = self._dead_told.due(died, desk.parts.watch.lines.dead, held, now)
+        if dead:
+            more = f"; and {len(dead) - _NAMED} more" if len(dead) > _NAMED else ""
+            text = f"no quotes of {'; '.join(dead[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
+            self._page(error_alert("dead line", text, now, Severity.WARNING))
 
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
@@ -152,7 +150,11 @@ class Upkeep:
     async def _look_at_day(self, account: str, now: datetime) -> Trip | None:
         breaker = self._breakers.setdefault(account, BreakerWatch(self._breaker_parts))
         seen = Seen(account, self._desk.day.session, self._desk.notices.amounts(account))
-        return await breaker.look(now, seen)
+        filled = self._desk.trading.news.filled
+        at_once = account in filled and not self._desk.ledger.behind  # the record has it: its result is in the day's
+        if at_once:
+            filled.discard(account)
+        return await breaker.look(now, seen, at_once=at_once)
 
     async def _flatten(self, account: str, now: datetime) -> None:
         """The trip has written the command; with PostgreSQL away the journal takes it."""

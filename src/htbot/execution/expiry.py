@@ -3,8 +3,8 @@
 Cash-settled options end at their value: what a call is above its strike, a put below it, and nothing otherwise. Options
 on shares that end in the money deliver the shares, which no closing fill of ours can tell. A broker that tells of the
 closing trades which it has made by itself, as the paper gateway does, has told their prices too: they are booked. A
-bought option that nobody bid for as its session closed, and that the broker shows no more, has ended at nothing,
-whatever its underlying settled at.
+bought option that nobody bid for as its session closed, that the broker held then and shows no more, has ended at
+nothing, whatever its underlying settled at.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from htbot.portfolio.positions import latest
 class Settlement:
     """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
 
-    `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid.
+    `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid; the broker
+    was seen to hold it then or later.
     """
 
     closed_at: datetime | None

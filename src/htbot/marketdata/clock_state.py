@@ -22,7 +22,8 @@ class Mode(StrEnum):
 class ClockState:
     """One publication of the desk; `written_at` is host time, `speed` market seconds per second, None = stepped.
 
-    `account` is the main one that it trades, `others` are those beside it.
+    `account` is the main one that it trades, `others` are those beside it. `trading_enabled` is the main one's;
+    snapshots have each account's.
     """
 
     market_time: datetime

@@ -20,6 +20,7 @@ from htbot.persistence.repositories import (
     FillRepository,
     IntentRepository,
     PnlRepository,
+    ReconciliationRepository,
     TradeRepository,
 )
 from htbot.portfolio.positions import latest
@@ -76,7 +77,7 @@ def book_expiry(
         text = (
             f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}{way_out}"
         )
-        tell_seldom(session, error_alert("expiry", text, as_of))
+        tell_seldom(session, error_alert("expiry", text, as_of, trade_id=trade_id))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
@@ -85,12 +86,18 @@ def book_expiry(
 
 
 def _nobody_bid(session: Session, trade: Trade, closed_at: datetime | None) -> bool:
-    """Whether the last mark of a bought option, just before the close, was believable and had no bid."""
+    """Whether a bought option was marked just before the close, believably and without a bid, and was ours after that.
+
+    The broker has to have been seen to hold it at that mark or later: what a person has sold is gone as well.
+    """
     if trade.single is None or closed_at is None:
         return False
     mark = PnlRepository(session).latest_snapshot(trade.id, closed_at)
-    seen = mark is not None and closed_at - mark.as_of <= _LAST_LOOK and not mark.details.get("doubt", "unknown")
-    return seen and mark is not None and mark.natural_debit == 0
+    if mark is None or closed_at - mark.as_of > _LAST_LOOK or mark.details.get("doubt", "unknown"):
+        return False
+    if mark.natural_debit != 0:
+        return False
+    return ReconciliationRepository(session).matched(trade.account, trade.single.con_id, since=mark.as_of)
 
 
 def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:

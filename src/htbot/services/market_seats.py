@@ -2,7 +2,7 @@
 
 Each decides in a savepoint of the one transaction. When all have, their accounts are held, and what they decided is
 stored one after the other, each judged on what those before it have stored: two that fire at the same instant come in
-the same order in every run. What fails, fails alone.
+the same order in every run. What fails, fails alone, and so do those of an account that others hold for too long.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from sqlalchemy.orm import Session as Transaction
 from htbot.domain.signals import Evaluation
 from htbot.engine.guarding import failure
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.book import BookQuery
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
-from htbot.services.bar_acts import alone, not_traded
+from htbot.services.bar_acts import alone, hold_account, not_traded
 from htbot.services.market_reader import MarketReader, Weighed
 
 ReaderOf = Callable[[StrategyInstance], MarketReader]
@@ -86,9 +85,13 @@ class MarketSeats:
 
     def _enter(self, transaction: Transaction, weighed: Sequence[_Seat], told: Reading) -> None:
         asked = {seat.weighed.inputs.snapshot.account for seat in weighed if seat.weighed.answer is not None}
-        for account in sorted(asked):  # everybody takes them in this order, so that no two wait for each other
-            BookQuery(transaction).hold_account(account)
+        # everybody takes them in this order, so that no two wait for each other
+        lacking = {account for account in sorted(asked) if not hold_account(transaction, account)}
         for seat in weighed:
+            account = seat.weighed.inputs.snapshot.account
+            if seat.weighed.answer is not None and account in lacking:
+                told.failed[seat.reader.name] = f"account {account} is held by another process: asked again next time"
+                continue
             enter = partial(seat.reader.enter, transaction, seat.weighed)
             outcome = alone(transaction, told.failed, seat.reader.name, enter, "")
             if seat.reader is self._own and outcome is not None:

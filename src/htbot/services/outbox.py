@@ -1,4 +1,4 @@
-"""The outbox with its throttle: the same kind of trouble is told once each 15 minutes (spec 01 section 9)."""
+"""The outbox with its throttle: the same trouble is told once each 15 minutes, of each trade (spec 01 section 9)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from htbot.persistence.repositories import AlertRepository
 
 
 def tell_seldom(session: Session, alert: Alert) -> bool:
-    """Store an alert unless one of its kind was told a short while ago; True when it was stored."""
+    """Store an alert unless one of its kind, and of its trade, was told a short while ago; True when it was stored."""
     alerts = AlertRepository(session)
-    last = alerts.latest(alert.kind, alert.as_of)
+    last = alerts.latest(alert.kind, alert.as_of, alert.params.get("trade_id"))
     if not may_tell(alert.kind, alert.as_of, None if last is None else last.alert.as_of):
         return False
     return alerts.add(alert)

@@ -62,7 +62,7 @@ CATALOGUE: tuple[Named, ...] = (
     _counter("ib_reconnects", "times that the desk has taken its broker session up again", "record", "conn"),
     _gauge("feed_connected", "1 while quotes of the underlying come in", "redis", "source"),
     _counter("feed_reconnects", "times that quotes were asked for anew in a new session", "record", "source"),
-    _gauge("trading_enabled", "1 while the desk originates orders", "redis"),
+    _gauge("trading_enabled", "1 while entries of the main account may leave", "redis"),
     _gauge("heartbeat_age_seconds", "wall seconds since a part last spoke", "redis, record", "service"),
     _gauge("data_age_seconds", "market seconds since the underlying was last quoted", "redis", "symbol"),
     _gauge("session_open", "1 within a regular session of the exchange", "record"),
@@ -119,7 +119,12 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("portfolio_total_pnl", "net dollars of all closed trades", "record", "account"),
     _gauge("portfolio_total_value", "net liquidation in dollars as the broker last told", "record", "account"),
     # risk
-    _gauge("halt_active", "1 while a halt or the STOP file forbids entries", "record, STOP file", "scope"),
+    _gauge(
+        "halt_active",
+        "1 while a halt or the STOP file forbids entries: of all accounts (`global`), or of the one that is named",
+        "record, STOP file",
+        "scope",
+    ),
     _gauge("breaker_active", "1 while the circuit breaker has tripped", "record"),
     _gauge("drawdown_pct", "fall of the equity from its peak, percent", "record", "account"),
     _gauge("drawdown_usd", "fall of the equity from its peak, dollars", "record", "account"),

@@ -114,3 +114,20 @@ def test_a_close_by_hand_names_one_thing(api: TestClient, house: House, known: N
     assert api.post("/api/v1/manual-close", json={"position_ids": [*ids, "nothing"]}).status_code == 404
     with house.database.transaction() as session:
         assert len(CommandRepository(session).open()) == before, "nothing is closed when one is not known"
+
+
+def test_a_trade_that_is_over_keeps_nobody_from_closing_the_rest(api: TestClient, house: House, known: None) -> None:
+    made = [
+        record.trade(1, strategy="s1", state=TradeState.CLOSED, closed_at=record.at(3)),
+        record.trade(2, strategy="s2", state=TradeState.OPEN),
+    ]
+    with house.database.transaction() as session:
+        for trade in made:
+            TradeRepository(session).add(trade)
+    over, rest = (trade.id for trade in made)
+    answer = api.post("/api/v1/manual-close", json={"position_ids": [over, rest]})
+    assert answer.status_code == 202, answer.text
+    assert len(answer.json()["commands"]) == 1
+    with house.database.transaction() as session:
+        assert [one.params for one in CommandRepository(session).open()] == [{"trade": rest}]
+    assert api.post("/api/v1/manual-close", json={"position_ids": [over]}).status_code == 409

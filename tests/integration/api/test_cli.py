@@ -205,6 +205,9 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
     facts = [line.split("  ", 1) for line in out.splitlines() if line.startswith(("Trend", "Last signal"))]
     assert [told[1].split()[0] for told in facts] == ["up", "2022-08-26"]
     assert " up accepted: " in facts[1][1]
+    heads, run_row = (line for line in out.splitlines() if line.startswith(("task ", "read_market")))
+    assert "last run, market time" in heads
+    assert "2022-08-26 12:00:00" in run_row
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
     assert signal.split()[4:8] == ["up", "4160", "4160.5", "up"]
     assert "Positions: none" in shell("positions")[1]

@@ -215,6 +215,22 @@ async def test_a_difference_in_one_account_blocks_only_that(two: World) -> None:
     assert {run.account for run in runs} == {OTHER}
 
 
+async def test_a_difference_in_the_main_account_is_told_as_its_own(two: World) -> None:
+    """What `/api/trading/status` and the scheduler say of the main account."""
+    desk, _mine, _others = await both_open(two)
+    assert desk.desk.notices.clock_state(two.now).trading_enabled
+    two.broker.move(ACCOUNT, short_leg(), -1)
+    for _ in range(2):
+        await desk.look_up()
+        two.after(market_s=20)
+    await desk.desk.notices.publish_grid(two.now)
+    told, other = desk.live.clocks[-1], desk.live.snapshots[-1].of_account(OTHER)
+    assert (told.trading_enabled, told.reason) == (False, f"books and broker disagree in {ACCOUNT}")
+    assert desk.desk.enabled, "the other account goes on"
+    assert other is not None
+    assert other.trading_enabled is desk.desk.parts.watch.ready(desk.session, two.now)
+
+
 async def test_a_lost_order_is_a_difference_of_its_own_account(two: World) -> None:
     desk = await two.desk()
     intent = two.enter(**of_other())

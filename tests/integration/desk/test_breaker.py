@@ -13,7 +13,7 @@ from tests.support.desk import SESSION, BorrowedThread, World
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import HaltWatch
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.orders import IntentState, OrderState
+from htbot.domain.orders import ExitReason, IntentState, OrderState
 from htbot.domain.positions import Position
 from htbot.domain.sessions import Session
 from htbot.domain.signals import SpreadLeg
@@ -30,6 +30,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.portfolio.marks import Marks
 from htbot.risk.breaker import BreakerLimits, Cause
+from htbot.services.trade_record import manual_decision
 
 LIMITS = BreakerLimits(daily_loss_usd=Decimal(500))
 NEXT = Session(date(2022, 8, 29), datetime(2022, 8, 29, 13, 30, tzinfo=UTC), datetime(2022, 8, 29, 20, tzinfo=UTC))
@@ -381,3 +382,25 @@ async def test_a_trip_closes_three_positions_once_and_withdraws_what_waits(world
     assert world.broker.held == {}
     with world.database.transaction() as session:
         assert CommandRepository(session).open() == []
+
+
+async def test_a_fill_is_judged_at_the_next_look_once_the_record_has_it(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    held = desk.desk.book.get(intent.trade_id)
+    assert held is not None
+    world.after(market_s=5)
+    await desk.hear()
+    desk.desk.guard.close(held, manual_decision(ExitReason.MANUAL, world.now, "out"))
+    await desk.turn()
+    for second in (0, 1):
+        world.after(market_s=second)
+        await desk.desk.upkeep.look(world.now)
+    [exit_] = world.exits(intent.trade_id)
+    world.broker.fill(exit_.intent.ref, "-15.00")  # 1,075 USD are lost
+    world.broker.report_commissions(exit_.intent.ref)
+    world.after(market_s=1)
+    await desk.hear()
+    await desk.desk.upkeep.look(world.now)
+    [halt] = world.halts()
+    assert (halt.source, world.now - halt.set_at) == (Cause.DAILY_LOSS.value, timedelta(0))

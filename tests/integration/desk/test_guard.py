@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import redis
 from tests.support import record
-from tests.support.desk import BorrowedThread, Running, World
+from tests.support.desk import SESSION, BorrowedThread, Running, World
 
 from htbot.desk.halts import HaltWatch
 from htbot.desk.threads import DatabaseThread
@@ -141,6 +141,27 @@ async def test_a_close_that_cannot_be_done_is_told_once_and_leaves_as_soon_as_it
     assert await desk.look() == 1
     [close] = world.exits(intent.trade_id)
     assert close.intent.exit_reason is ExitReason.TIME
+
+
+async def test_each_trade_that_cannot_be_closed_is_told(world: World) -> None:
+    desk = await world.desk()
+    trades = [
+        (await desk.opened()).trade_id,
+        (await desk.opened(number=2, strategy="another", id="another-2")).trade_id,
+    ]
+
+    def told(kind: str) -> list[str]:
+        return [one.alert.params["trade_id"] for one in reversed(world.alerts()) if one.alert.kind == kind]
+
+    world.broker.held.clear()
+    world.now = record.at(181)
+    for _ in range(8):
+        await desk.look()
+        world.after(market_s=1)
+    assert sorted(told("error.close failed")) == sorted(trades)
+    world.now = SESSION.closes
+    await desk.look()
+    assert sorted(told("error.open after hours")) == sorted(trades)
 
 
 async def test_an_exit_that_was_refused_is_asked_for_again_under_a_new_reference(world: World) -> None:

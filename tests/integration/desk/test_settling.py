@@ -99,3 +99,16 @@ async def test_what_has_not_expired_is_not_settled(world: World) -> None:
     assert command(world, unknown).result == {"why": "nothing is not open"}
     assert {command(world, one).state for one in (early, shown, unknown)} == {CommandState.FAILED}
     assert world.trade(intent.trade_id).state is TradeState.OPEN
+
+
+async def test_of_several_expired_trades_each_is_told(world: World) -> None:
+    desk = await world.desk()
+    another = {"number": 2, "strategy": "another", "id": "another-2"}
+    trades = [(await desk.opened()).trade_id, (await desk.opened(**another)).trade_id]
+    world.now = SESSION.closes + timedelta(minutes=1)
+    world.broker.held.clear()
+    for minutes in (0, 5, 9, 2):
+        world.after(market_s=60 * minutes)
+        await desk.look_up()
+    told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.expiry"]
+    assert [sum(trade in text for text in told) for trade in trades] == [2, 2], "at once, and after 15 minutes"

@@ -7,7 +7,14 @@ from tests.support.record import ACCOUNT, DAY, NOON, STRATEGY, approval, at, eva
 
 from htbot.domain.signals import Direction
 from htbot.persistence.engine import Database
-from htbot.persistence.repositories import EvaluationRepository, RiskDecisionRepository, SignalRepository
+from htbot.persistence.records import Account, StrategyInstance
+from htbot.persistence.repositories import (
+    AccountRepository,
+    EvaluationRepository,
+    RiskDecisionRepository,
+    SignalRepository,
+    StrategyRepository,
+)
 
 
 def test_an_evaluation_is_stored_once_per_strategy_account_symbol_and_time(database: Database) -> None:
@@ -30,6 +37,23 @@ def test_the_latest_evaluation_is_the_last_one_known(database: Database) -> None
         assert repository.latest(STRATEGY, ACCOUNT, at(1)) == evaluation(as_of=at(1), why_not=None, high=None)
         assert repository.latest(STRATEGY, ACCOUNT, at(-1)) is None
         assert [one.as_of for one in repository.of_day(DAY, ACCOUNT)] == [NOON, at(1)]
+
+
+def test_the_last_words_of_an_instance_are_those_of_its_own_account(database: Database) -> None:
+    with database.transaction() as session:
+        for account, name, as_of in ((ACCOUNT, "main", NOON), ("DU2", "DU2", NOON), ("DU0", "main", at(-5))):
+            AccountRepository(session).upsert(Account(account, name, "w", "paced", as_of))
+        facts = ("momentum", "SPY", 5, 4, {}, "c0ffee", True, "trade", NOON, NOON)
+        StrategyRepository(session).add(StrategyInstance("two", *facts, account="DU2"))
+        StrategyRepository(session).add(StrategyInstance("one", *facts))
+        repository = EvaluationRepository(session)
+        for name, account in (("one", ACCOUNT), ("two", "DU2"), (STRATEGY, ACCOUNT), (STRATEGY, "DU0")):
+            repository.add(evaluation(strategy=name, account=account, why_not=f"{name} in {account}"))
+        told = repository.last_words(["one", "two", STRATEGY, "nobody"])
+    assert told == {
+        name: (NOON, f"{name} in {account}")
+        for name, account in (("one", ACCOUNT), ("two", "DU2"), (STRATEGY, ACCOUNT))
+    }
 
 
 def test_a_level_is_spent_once_per_direction_and_session(database: Database) -> None:

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.integration.persistence.conftest import Enter
 from tests.support.record import ACCOUNT, LONG, SHORT, at, exit_of, fill
 
+from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.disagreement import Standing, judge
 from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
+from htbot.execution.reconciliation import Books, BrokerView, Holding, reconcile
 from htbot.persistence.engine import Database
 from htbot.persistence.records import PnlSnapshot
 from htbot.persistence.repositories import (
@@ -23,12 +27,17 @@ from htbot.persistence.repositories import (
     PositionRepository,
     TradeRepository,
 )
+from htbot.portfolio.positions import fold
 from htbot.services.expiry import BrokerSide, book_expiry
+from htbot.services.reconciliation import record_look
 from htbot.services.trade_record import settle_trade
 
 CLOSES = datetime(2022, 8, 26, 20, 0, tzinfo=UTC)
 NEXT_DAY = datetime(2022, 8, 27, 13, 0, tzinfo=UTC)
 GONE = BrokerSide({})
+Compared = tuple[datetime, int]
+"""When books and broker were compared, and what the broker held then."""
+COMPARED: Compared = (CLOSES + timedelta(seconds=10), 1)
 
 
 @pytest.fixture
@@ -43,6 +52,14 @@ def held(database: Database, enter: Enter, epoch: int) -> Trade:
             one = fill(intent, leg, f"{leg.con_id}.01", price, commission=Decimal("1.10"))
             FillRepository(session).add(one, at(2))
         return settle_trade(session, trade.id, at(2))
+
+
+def compare(session: Session, ours: Fill, compared: Compared) -> None:
+    as_of, holds = compared
+    holding = [Holding(ACCOUNT, ours.con_id, ours.symbol, holds)] if holds else []
+    found = reconcile(Books(fold([ours]), frozenset(), frozenset()), BrokerView(holding))
+    judgement, _after = judge(Standing(), found, as_of)
+    record_look(session, ACCOUNT, judgement, "interval")
 
 
 @pytest.mark.fault(39)
@@ -99,27 +116,31 @@ def test_what_the_broker_still_shows_has_not_expired(database: Database, held: T
 @pytest.mark.parametrize(
     ("seen", "ends"),
     [
-        ((CLOSES, "0", None), True),
-        ((CLOSES, "-0.05", None), False),
-        ((CLOSES, "0", "no quote for SPX 4260 C"), False),
-        ((CLOSES - timedelta(minutes=5), "0", None), False),
+        ((CLOSES, "0", None, COMPARED), True),
+        ((CLOSES, "-0.05", None, COMPARED), False),
+        ((CLOSES, "0", "no quote for SPX 4260 C", COMPARED), False),
+        ((CLOSES - timedelta(minutes=5), "0", None, COMPARED), False),
+        ((CLOSES, "0", None, (CLOSES - timedelta(minutes=1), 1)), False),
+        ((CLOSES, "0", None, (CLOSES, 0)), False),
     ],
 )
 def test_a_bought_option_that_nobody_bid_for_at_the_close_is_booked_at_nothing(
-    database: Database, enter: Enter, epoch: int, seen: tuple[datetime, str, str | None], ends: bool
+    database: Database, enter: Enter, epoch: int, seen: tuple[datetime, str, str | None, Compared], ends: bool
 ) -> None:
-    """Without it the side could never be entered again; with a bid, or without a look, a person has to say."""
+    """Without it the side could never be entered again; with a bid, or without a look at both, a person has to say."""
     leg = replace(LONG, con_id=21)
     trade, intent = enter(legs=(leg,), width=None)
-    at_close, natural, doubt = seen
+    at_close, natural, doubt, compared = seen
     with database.transaction() as session:
         intents = IntentRepository(session)
         intents.claim_some(epoch, at(1), 1)
         intents.move(intent.ref, IntentState.CLAIMED, IntentState.FILLED, epoch=epoch, at=at(2))
-        FillRepository(session).add(fill(intent, leg, "21.01", "0.90", commission=Decimal("1.10")), at(2))
+        bought = fill(intent, leg, "21.01", "0.90", commission=Decimal("1.10"))
+        FillRepository(session).add(bought, at(2))
         held = settle_trade(session, trade.id, at(2))
         mark = PnlSnapshot(trade.id, at_close, natural_debit=Decimal(natural), details={"doubt": doubt})
         PnlRepository(session).add_snapshot(mark)
+        compare(session, bought, compared)
     with database.transaction() as session:
         ended = book_expiry(session, held.id, GONE, Settlement(CLOSES, None), NEXT_DAY, epoch)
         after = TradeRepository(session).get(held.id)

@@ -16,7 +16,8 @@ from htbot.domain.decisions import Approved
 from htbot.domain.errors import StopTrading
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.marketdata.snapshot import AccountState, Snapshot
-from htbot.persistence.engine import Database
+from htbot.persistence.book import BookQuery
+from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.records import StrategyInstance
 from htbot.persistence.repositories import (
     BarRepository,
@@ -174,6 +175,30 @@ def test_an_instance_enters_for_the_account_that_it_names(room: Room) -> None:
     assert (entry.strategy, entry.account) == ("b", OTHER)
     assert left is not None
     assert left.why_not == "account DU1000003 is not traded here: name it in IB_ACCOUNTS"
+
+
+def test_an_account_that_others_hold_costs_only_its_own_entries(room: Room) -> None:
+    database, url = room.database, room.database.engine.url.render_as_string(hide_password=False)
+    room.others = {OTHER: AccountState(Decimal(50_000), Decimal(50_000), FIGURES)}
+    room.add("b", account=OTHER)
+    room.database = Database(url, EngineOptions(lock_timeout_ms=100))
+    with database.transaction() as another:
+        BookQuery(another).hold_account(OTHER)
+        told = room.read()
+    room.database.close()
+    why = f"account {OTHER} is held by another process: asked again next time"
+    assert (told.words, told.failed) == ("signal", {"b": why})
+    room.database = database
+    assert room.intents() == refs(OWN)
+    later = BREAKOUT + timedelta(seconds=30)
+    with database.transaction() as session:
+        row = EvaluationRepository(session).latest("b", OTHER, BREAKOUT)
+    assert row is not None
+    assert row.why_not == f"failed: {why}"
+    room.read(at=later)
+    with database.transaction() as session:
+        [entry] = [one.intent for one in IntentRepository(session).of_session(SESSION.day, OTHER)]
+    assert entry.strategy == "b"
 
 
 def test_who_comes_later_sees_what_was_entered_before(room: Room) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from htbot.dashboard import layout
+from htbot.dashboard import controls, layout
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import (
     PAGES,
@@ -42,6 +42,7 @@ from htbot.persistence.queries.shapes import (
     OpenTradeView,
     OrderView,
     StrategyView,
+    TaskView,
     TradeLegView,
     TradeView,
 )
@@ -194,10 +195,25 @@ def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
     assert "not running" in gone
 
 
+def test_the_most_that_a_trade_gained_is_never_less_than_what_stands_beside_it() -> None:
+    gained = open_trade(pnl_mid=Decimal("31.25"), max_gain=Decimal("15.75"))
+    drawn = desk.open_trade(Shown({"status": status(**standing(gained))}))
+    assert "15.75" not in drawn
+    assert "31.25" in drawn.partition("Most it gained")[2].partition("</div>")[0]
+
+
+def test_a_halt_of_one_account_says_that_the_others_go_on() -> None:
+    trip = HaltView("breaker", "drawdown", "12 % below the peak", NOON, "desk", "DU1000002")
+    drawn = layout.troubles(Shown({"status": status(halt=[trip])}))
+    assert "Trading is halted in DU1000002, not elsewhere." in drawn
+    assert not controls.halted_everywhere(status(halt=[trip]))
+    assert controls.halted_everywhere(status(halt=[trip, replace(trip, account=None)]))
+
+
 def test_halts_and_old_figures_stand_above_every_page() -> None:
     halt = HaltView("halt", "dashboard", UNTRUSTED, NOON, "dashboard:hand")
     drawn = layout.troubles(Shown({"status": status(halt=[halt])}, troubles={"risk": "PostgreSQL is away"}))
-    assert "Trading is halted" in drawn
+    assert "Trading is halted." in drawn
     assert "dashboard:hand since 12:00:00" in drawn
     assert "PostgreSQL is away" in drawn
     assert "<script" not in drawn
@@ -301,3 +317,12 @@ def test_only_orders_that_may_still_fill_can_be_cancelled() -> None:
     assert working == {"SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL"}
     assert not any(orders.is_working(of(state)) for state in ("FILLED", "CANCELLED", "REJECTED", "EXPIRED"))
     assert (orders.tone("FILLED"), orders.tone("REJECTED")) == ("good", "bad")
+
+
+def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
+    began = NOON + timedelta(hours=6)
+    run = TaskView("read_market", last_run=NOON, age_s=3.0, state="DONE", error="", started_at=began)
+    shown = system.tasks(Shown({"status": status(tasks=[run])}))
+    assert "Last run, market time" in shown
+    assert "host time" not in shown
+    assert "12:00:00" in shown, "a replayed day is at noon, whatever the host's clock says"

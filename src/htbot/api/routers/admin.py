@@ -17,7 +17,7 @@ from htbot.domain.errors import NotFound
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import PnlView
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted
+from htbot.services.commands import Accepted, Conflict, DeskAway
 from htbot.services.log_files import LogLine
 from htbot.services.monitoring import HealthView
 from htbot.services.performance import MonthView, PortfolioSummary
@@ -92,7 +92,10 @@ def services(parts: Parts) -> list[ProgramView]:
 
 @router.post("/manual-close", status_code=HTTPStatus.ACCEPTED, summary="Close trades, an account, or everything")
 def manual_close(parts: Parts, principal: Operator, body: ManualCloseBody, key: Key = None) -> Closing:
-    """`position_ids` are trades, a durable command each; else everything of the account, or with `close_all` of all."""
+    """`position_ids` are trades, a durable command each; else everything of the account, or with `close_all` of all.
+
+    Of several trades those that are over are passed by, so that they keep nobody from closing the rest.
+    """
     if not body.position_ids:
         scope = EVERY_ACCOUNT if body.follower_id is None else body.follower_id
         return Closing([parts.commands.close(scope, caller(principal, key))])
@@ -100,5 +103,14 @@ def manual_close(parts: Parts, principal: Operator, body: ManualCloseBody, key: 
     unknown = [one for one in body.position_ids if one not in known]
     if unknown:  # before anything is closed
         raise NotFound(f"there is no trade {', '.join(unknown)}: `htbot trades` lists them")
-    each = [(one, None if key is None else f"{key}:{one}") for one in dict.fromkeys(body.position_ids)]
-    return Closing([parts.commands.close_trade(one, caller(principal, own)) for one, own in each])
+    closing, over = [], None
+    for one in dict.fromkeys(body.position_ids):
+        try:
+            closing.append(parts.commands.close_trade(one, caller(principal, None if key is None else f"{key}:{one}")))
+        except DeskAway:
+            raise
+        except Conflict as conflict:  # over, perhaps since a moment ago
+            over = conflict
+    if over is not None and not closing:
+        raise over
+    return Closing(closing)

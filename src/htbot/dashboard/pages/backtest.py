@@ -153,10 +153,6 @@ def _settings_of(name: str, catalogue: Mapping[str, Entry]) -> list[dict[str, An
     return [one for one in described if one["name"] != "symbol"]
 
 
-def _day_field(label: str) -> ui.input:
-    return ui.input(label, validation=_is_day).props('outlined dense hint="YYYY-MM-DD; none: all there are"')
-
-
 def _needed(text: str) -> str | None:
     return None if text.strip() else "as IB writes it"
 

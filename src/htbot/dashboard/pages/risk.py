@@ -21,7 +21,7 @@ from htbot.services.tokens import Role
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
 
-_HALTS = (Column("Kind"), Column("By"), Column("Since"), Column("Reason", wide=True))
+_HALTS = (Column("Kind"), Column("Account"), Column("By"), Column("Since"), Column("Reason", wide=True))
 _RULES = (
     Column("Rule", wide=True),
     Column("Now", text=True),
@@ -78,6 +78,7 @@ def halts(screen: Screen) -> Markup:
         Row(
             (
                 badge(halt.kind, "warn"),
+                halt.account or "all",
                 halt.set_by or halt.source,
                 screen.look.clock(halt.since),
                 halt.reason or "no reason given",

@@ -29,7 +29,7 @@ _TASKS = (
     Column("Task"),
     Column("State"),
     Column("Age", number=True),
-    Column("Last run, host time"),
+    Column("Last run, market time"),
     Column("Error", wide=True),
 )
 _STREAMS = (Column("Symbol"), Column("Stream"), Column("Age or last look", number=True), Column("State", wide=True))

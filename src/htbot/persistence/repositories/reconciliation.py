@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.execution.disagreement import Judgement, key_of
@@ -68,6 +69,15 @@ class ReconciliationRepository(Repository):
         """Runs with what each has found, in the order given."""
         items = self._items([row.id for row in rows])
         return [_to_run(row, items.get(row.id, ())) for row in rows]
+
+    def matched(self, account: str, con_id: int, since: datetime) -> bool:
+        """Whether books and broker held the same of a contract in a stored run of `since` (market time) or later."""
+        item = ReconciliationItemRow
+        differs = exists().where(item.run_id == ReconciliationRunRow.id, item.con_id == con_id)
+        run = select(ReconciliationRunRow.id).where(
+            ReconciliationRunRow.account == account, ReconciliationRunRow.as_of >= since, ~differs
+        )
+        return self._session.scalar(run.limit(1)) is not None
 
     def blocked(self, account: str) -> dict[str, str]:
         """By symbol, why nothing may be entered in it: a position that did not match or is not ours at the last look.

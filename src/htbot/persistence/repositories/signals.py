@@ -28,8 +28,10 @@ ON CONFLICT DO NOTHING
 _ADD_SIGNALS = "INSERT INTO signals ({}) VALUES %s ON CONFLICT DO NOTHING RETURNING strategy, bar_start"
 _LAST_WORDS = """
 SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[]) AS asked (name), LATERAL (
-    SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name
-      AND account = (SELECT account FROM accounts ORDER BY accounts.as_of DESC, account LIMIT 1)
+    SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name AND account = COALESCE(
+      (SELECT strategies.account FROM strategies WHERE strategies.name = asked.name),
+      (SELECT account FROM accounts ORDER BY accounts.as_of DESC, accounts.name <> 'main', account LIMIT 1)
+    )
     ORDER BY evaluations.as_of DESC LIMIT 1
 ) AS last
 """
