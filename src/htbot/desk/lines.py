@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from htbot.alerts.throttle import QUIET
+
 QUIET_AFTER = timedelta(seconds=30)
 """Market time without a tick after which a line is asked for anew, while its feed ticks."""
 PULSE_WITHIN = timedelta(seconds=5)
@@ -81,6 +83,11 @@ class Lines:
         self._refused.add(con_id)
         self._die(con_id, why)
 
+    @property
+    def dead(self) -> frozenset[int]:
+        """Lines that price nothing."""
+        return frozenset(self._dead)
+
     def stands_at(self, con_id: int, now: datetime) -> datetime | None:
         """The market time at which a line is known to stand; None before its first tick, and while it is dead."""
         if self._exact:
@@ -142,3 +149,31 @@ class Lines:
         self._asked_s.pop(con_id, None)
         self._dead.pop(con_id, None)
         self._refused.discard(con_id)
+
+
+class DeadTold:
+    """Which dead lines a person is told of now: what is held always, though not the same again at once; others seldom.
+
+    What is not told now waits: it is not forgotten, unless it lives again.
+    """
+
+    def __init__(self) -> None:
+        self._held_at: dict[int, datetime] = {}
+        self._others_at: datetime | None = None
+        self._waiting: dict[int, str] = {}
+
+    def due(
+        self, died: Iterable[tuple[int, str]], dead: Collection[int], held: Collection[int], now: datetime
+    ) -> list[str]:
+        """Texts to be told now, held lines first; `died` are those that have died since the last call."""
+        known = self._waiting | dict(died)
+        self._waiting = {con_id: why for con_id, why in known.items() if con_id in dead}
+        ours = [con_id for con_id in self._waiting if con_id in held and _seldom(self._held_at.get(con_id), now)]
+        self._held_at |= dict.fromkeys(ours, now)
+        others = [con_id for con_id in self._waiting if con_id not in held] if _seldom(self._others_at, now) else []
+        self._others_at = now if others else self._others_at
+        return [self._waiting.pop(con_id) for con_id in (*ours, *others)]
+
+
+def _seldom(told_at: datetime | None, now: datetime) -> bool:
+    return told_at is None or now - told_at >= QUIET

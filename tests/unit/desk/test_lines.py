@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from tests.support.record import NOON
 
-from htbot.desk.lines import ANSWER_WITHIN_S, ASK_DEAD_EVERY_S, MOST_AT_ONCE, Lines
+from htbot.alerts.throttle import QUIET
+from htbot.desk.lines import ANSWER_WITHIN_S, ASK_DEAD_EVERY_S, MOST_AT_ONCE, DeadTold, Lines
 
 FEED, OPTION, OTHER = 1, 41501, 41500
 
@@ -154,3 +155,14 @@ def test_a_new_session_begins_without_what_the_last_one_knew() -> None:
     assert place.age_s(OTHER) is None
     place.lines.on_ticks([OPTION], place.now)
     assert place.age_s(OPTION) == 0
+
+
+def test_of_dead_lines_those_that_are_held_are_told_always_and_others_wait() -> None:
+    told, dead, held = DeadTold(), {FEED, OPTION, OTHER}, {OPTION}
+    assert told.due([(OTHER, "a"), (FEED, "b")], dead, held, NOON) == ["a", "b"]
+    later = told.due([(OTHER, "c"), (FEED, "c"), (OPTION, "d")], dead, held, NOON)
+    assert later == ["d"], "a held one is not held back"
+    assert told.due([(OPTION, "e")], dead, held, NOON + QUIET / 2) == [], "not the same again at once"
+    after = told.due([], dead - {FEED}, held, NOON + QUIET)
+    assert after == ["e", "c"], "what waited is not forgotten, unless it lives again"
+    assert told.due([], dead, held, NOON + 3 * QUIET) == []
