@@ -31,7 +31,7 @@ SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[], %s::text[]) 
     SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name
       AND account = COALESCE(
           asked.account,
-          (SELECT account FROM accounts ORDER BY accounts.as_of DESC, accounts.name <> 'main', account LIMIT 1)
+          (SELECT account FROM accounts ORDER BY accounts.name <> 'main', accounts.as_of DESC, account LIMIT 1)
       )
     ORDER BY evaluations.as_of DESC LIMIT 1
 ) AS last
