@@ -304,6 +304,39 @@ def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
     ]
 
 
+def test_settle_asks_the_desk_once_and_tells_why_it_could_not(shell: Shell, traded: None, database: Database) -> None:
+    trade_id = record.trade().id
+    asked = ("settle", trade_id, "--price", "4148.50", "--key", "one")
+    code, out, err = shell(*asked, "--wait", "0.1", "--json")
+    assert (code, json.loads(out)["state"], "goes on" in err) == (5, "PENDING", True)
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        [command] = commands.open()
+        assert (command.kind, command.params) == ("settle", {"trade": trade_id, "price": "4148.50"})
+        why = {"why": "its options have not expired"}
+        commands.advance(command.id, CommandState.PENDING, CommandState.FAILED, record.NOON, why)
+    code, _, err = shell(*asked, "--wait", "1")
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.rstrip().endswith(f"command {command.id} failed: its options have not expired")
+
+
+@pytest.mark.parametrize(
+    ("trade_id", "price", "code", "words"),
+    [
+        ("moon", "4148.50", 2, "there is no trade moon: `htbot trades` lists them"),
+        (record.trade().id, "much", 1, "--price much: must be a number of dollars"),
+        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, above 0"),
+    ],
+)
+def test_settle_names_what_is_wrong(
+    shell: Shell, traded: None, trade_id: str, price: str, code: int, words: str
+) -> None:
+    told, out, err = shell("settle", trade_id, "--price", price)
+    assert (told, out, err.count("\n")) == (code, "", 1)
+    assert words in err
+    assert parsed(shell("audit", "show", "--json")) == []
+
+
 def test_tokens(shell: Shell) -> None:
     minted = parsed(shell("token", "create", "screen", "--role", "viewer", "--json"))
     assert minted["token"].startswith("htb_")
