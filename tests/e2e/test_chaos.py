@@ -21,6 +21,9 @@ def test_nothing_is_sent_twice_lost_or_unknown(tmp_path: Path) -> None:
     assert shape["intents"] >= 50
     assert shape["faults"] == 12
     assert (shape["duplicates"], shape["lost_closes"], shape["unknown"]) == (0, 0, 0)
+    assert shape["share_trades"] > 0, "nothing is said of shares"
+    assert shape["protective_orders"] > 0
+    assert shape["orphans"] == 0
     assert shape["ledger_equals_broker"] is True
     assert shape["recovery_p99_s"] <= 30
     assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,17 @@ NOT_KNOWN = "not known yet"
 SPREAD_WORDS: dict[Direction, str] = {Direction.BULL: "bull put spread", Direction.BEAR: "bear call spread"}
 LEVEL_WORDS: dict[Direction, str] = {Direction.BULL: "above the day's high", Direction.BEAR: "below the day's low"}
 
+INDICATOR_WORDS: dict[str, str] = {
+    "bars": "bars seen",
+    "rsi": "RSI",
+    "rsi_ema": "RSI's EMA",
+    "sessions": "sessions seen",
+    "sma_long": "long mean of closes",
+    "sma_short": "short mean of closes",
+}
+COUNTS = frozenset({"bars", "sessions"})
+"""Numbers of what was counted: whole."""
+
 REASON_WORDS: dict[ExitReason, str] = {
     ExitReason.PROFIT_TARGET: "profit target",
     ExitReason.STOP_LOSS: "stop loss",
@@ -44,7 +55,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         as_of: market time of the fill.
     """
     traded = _traded(trade)
-    indicators = [Fact(name, f"{value:.2f}") for name, value in sorted(signal.indicators.items())]
+    indicators = [_indicator(*one) for one in sorted(signal.indicators.items())]
     facts = [
         Fact("Strategy", trade.strategy),
         Fact("Account", trade.account),
@@ -210,6 +221,12 @@ def _looked_at(trade: Trade, signal: Signal) -> list[Fact]:
     broken = broken_level(signal.direction, signal.level, signal.levels)
     told = [] if broken is None else [Fact("Level broken", f"{broken:.2f} ({LEVEL_WORDS[trade.direction]})")]
     return [*told, *([Fact("Trend", TREND_WORDS[signal.trend])] if signal.trend else [])]
+
+
+def _indicator(name: str, value: float) -> Fact:
+    """A number that the strategy looked at, by the name that people have for it; a count without decimals."""
+    label = INDICATOR_WORDS.get(name, name.replace("_", " "))
+    return Fact(label[:1].upper() + label[1:], f"{value:.0f}" if name in COUNTS else f"{value:.2f}")
 
 
 def _entry_summary(trade: Trade) -> str:

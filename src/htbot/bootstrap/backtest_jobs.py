@@ -103,7 +103,7 @@ class BacktestJobs:
 
         Raises:
             CallerMistake: the key is none, or a file is not among `files`.
-            Conflict: another one is running.
+            Conflict: another one is running, or the key was used for another order.
         """
         if caller.key is None or not _ID.fullmatch(caller.key):
             raise CallerMistake("a backtest needs an idempotency key of letters, digits and dashes")
@@ -113,7 +113,10 @@ class BacktestJobs:
     def _start(self, order: BacktestOrder, caller: Caller, job_id: str) -> JobView:
         folder = self.folder / job_id
         if folder.exists():
-            return self.get(job_id)
+            job = self.get(job_id)
+            if job.order.encode() != replace(order, data=self._paths(order.data)).encode():
+                raise Conflict(f"the key {job_id} was used for another backtest: use a new key")
+            return job
         running = next((job for job in self.all() if job.state == "running"), None)
         if running is not None:
             raise Conflict(f"{running.order.strategy} is being run: one backtest at a time, stop it or wait")

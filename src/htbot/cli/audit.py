@@ -13,7 +13,7 @@ from htbot.cli.opening import people
 from htbot.cli.output import Account, Json, Limit, plain, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from htbot.persistence.queries.shapes import ReconciliationView
+    from htbot.persistence.queries.reconciliation import ReconciliationView
     from htbot.services.audit import AuditReport, BooksReport
 
 audit = typer.Typer(help="The record against itself.", no_args_is_help=True)

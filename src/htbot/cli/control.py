@@ -281,7 +281,7 @@ def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool)
         if "closed" in found.result:
             print_facts(_ended(found.result))
     if found.state == "FAILED":
-        raise HtbotError(f"command {found.command_id} failed: {found.result}")
+        raise HtbotError(f"command {found.command_id} failed: {found.result.get('why') or found.result}")
     if wait_s and found.state != "DONE":
         raise TimedOut(f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on: see htbot status")
 

@@ -108,8 +108,7 @@ def _signal_words(signal: object) -> str:
 
     if not isinstance(signal, SignalView):
         return "none"
-    word = "accepted" if signal.accepted else "refused"
-    return f"{plain(signal.ts)} {TREND_WORDS[signal.direction]} {word}: {signal.reason}"
+    return f"{plain(signal.ts)} {TREND_WORDS[signal.direction]} {signal.outcome}: {signal.reason}"
 
 
 def _print_open_trade(trade: OpenTradeView) -> None:
@@ -185,19 +184,19 @@ def trades(account: Account = None, day: Day = None, limit: Limit = 200, as_json
     if as_json:
         print_json(found)
         return
-    names = ("id", "state", "opened_at", "closed_at", "credit", "debit", "exit_reason", "net_pnl", "max_gain")
+    names = ("id", "state", "opened_at", "closed_at", "entry_price", "exit_price", "exit_reason", "net_pnl", "max_gain")
     rows = ([*(getattr(trade, name) for name in names), _legs(trade.legs)] for trade in found)
     print_table("Trades", (*names, "legs"), rows)
 
 
 def signals(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
-    """Signals, accepted and refused, oldest first."""
+    """Signals, accepted, refused and observed, oldest first."""
     with people() as opened:
         found = opened.queries.signals(_selection(account, day, limit))
     if as_json:
         print_json(found)
         return
-    names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "accepted", "reason")
+    names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "outcome", "reason")
     print_table("Signals", names, map(_signal_row, found))
 
 
@@ -205,7 +204,7 @@ def _signal_row(signal: SignalView) -> list[object]:
     """Sides in words; a level only where a price was broken."""
     return [
         *(signal.ts, signal.strategy, signal.symbol, TREND_WORDS[signal.direction], signal.broken, signal.price),
-        *(TREND_WORDS[signal.trend], signal.accepted, signal.reason),
+        *(None if signal.known_trend is None else TREND_WORDS[signal.known_trend], signal.outcome, signal.reason),
     ]
 
 

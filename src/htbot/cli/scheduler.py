@@ -85,7 +85,10 @@ def _print_status(found: SchedulerStatus) -> None:
             ("Market", f"{'open' if found.is_market_hours else 'closed'} at {plain(found.market_time)} New York"),
             ("Connected", found.ibkr_connected),
             ("Looks today", f"{stats.evaluations_run}, the last at {plain(stats.last_evaluation)}"),
-            ("Signals", f"{stats.signals_generated}, {stats.trades_rejected} refused"),
+            (
+                "Signals",
+                f"{stats.signals_generated}, {stats.trades_rejected} refused, {stats.signals_observed} observed",
+            ),
             ("Trades", f"{stats.trades_executed}, {stats.monitored_positions} open"),
             ("Failed tasks", stats.errors),
         ]

@@ -14,6 +14,7 @@ from htbot.dashboard.controls import Question, ask, button, follow_command
 from htbot.dashboard.parts.markup import badge, empty, fact, facts, join, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, age, whole
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
+from htbot.persistence.queries.scheduler import SchedulerStats
 from htbot.services.broker_session import BrokerStatus, RoundTrip
 from htbot.services.scheduler import SchedulerStatus
 from htbot.services.status_view import StatusView
@@ -134,11 +135,15 @@ def scheduler(screen: Screen) -> Markup:
             ),
             fact("Could enter now", can, why_not),
             fact("Looks today", whole(stats.evaluations_run), f"last {screen.look.clock(stats.last_evaluation)}"),
-            fact("Signals", whole(stats.signals_generated), f"{whole(stats.trades_rejected)} refused"),
+            fact("Signals", whole(stats.signals_generated), _became(stats)),
             fact("Trades", whole(stats.trades_executed), f"{whole(stats.monitored_positions)} open"),
             fact("Failed tasks", whole(stats.errors)),
         ),
     )
+
+
+def _became(stats: SchedulerStats) -> str:
+    return f"{whole(stats.trades_rejected)} refused, {whole(stats.signals_observed)} observed"
 
 
 def broker(screen: Screen) -> Markup:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing, as_close
@@ -50,6 +50,8 @@ class _Watched:
 class GuardParts:
     """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
 
+    `day_over` is the latest day whose session is over.
+
     While `connected` is False nothing can be sent, and a close is begun at the first look after that.
     """
 
@@ -59,6 +61,7 @@ class GuardParts:
     closing: Closing
     marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     market_open: Callable[[datetime], bool]
+    day_over: Callable[[datetime], date]
     next_valid_id: Callable[[], int]
     connected: Callable[[], bool]
 
@@ -147,7 +150,8 @@ class ExitGuard:
         watched.asked_at = decision.as_of
         if not self._parts.market_open(decision.as_of):
             watched.exits += 1
-            self._page(held.trade, decision)
+            if not self._has_expired(held.trade, decision.as_of):
+                self._page(held.trade, decision)
             return 0
         live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())
         if live is None:
@@ -173,6 +177,10 @@ class ExitGuard:
             )
             alert = error_alert("close failed", text, decision.as_of, trade_id=trade.id)
             self._parts.ledger.post(lambda session: tell_seldom(session, alert))
+
+    def _has_expired(self, trade: Trade, now: datetime) -> bool:
+        """A bought option whose last session is over: nobody can close it, and its end is booked (`end_expired`)."""
+        return trade.single is not None and trade.single.expiry <= self._parts.day_over(now)
 
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
         """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""

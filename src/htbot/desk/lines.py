@@ -2,7 +2,8 @@
 
 A broker sends changes only, so a quiet line is not a dead one, and its own silence proves nothing. But a line that
 lives answers when it is asked for anew: with the prices that stand. One that is quiet while its feed ticks is asked so;
-one that then says nothing is dead, and prices nothing until it ticks again (decision 0005).
+one that then says nothing is dead, and prices nothing until it ticks again (decision 0005). What is held and has never
+ticked is asked as if it had when it was seen first.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from htbot.alerts.throttle import QUIET
 
 QUIET_AFTER = timedelta(seconds=30)
 """Market time without a tick after which a line is asked for anew, while its feed ticks."""
@@ -46,6 +49,7 @@ class Lines:
         self._exact = exact
         self._monotonic = monotonic
         self._ticked: dict[int, datetime] = {}
+        self._since: dict[int, datetime] = {}
         self._pulses: dict[int, int] = {}
         self._asked_s: dict[int, float] = {}
         self._dead: dict[int, str] = {}
@@ -54,12 +58,13 @@ class Lines:
 
     def restart(self) -> None:
         """The session is a new one: no line has ticked."""
-        for known in (self._ticked, self._asked_s, self._dead, self._refused, self._untold):
+        for known in (self._ticked, self._since, self._asked_s, self._dead, self._refused, self._untold):
             known.clear()
 
     def forget(self, con_id: int) -> None:
         """It is not streamed any more."""
         self._ticked.pop(con_id, None)
+        self._since.pop(con_id, None)
         self._heard(con_id)
 
     def beat_with(self, pulses: Mapping[int, int], wanted: Collection[int]) -> None:
@@ -77,6 +82,11 @@ class Lines:
         """The broker says that it has nothing, or nothing more, for a line."""
         self._refused.add(con_id)
         self._die(con_id, why)
+
+    @property
+    def dead(self) -> frozenset[int]:
+        """Lines that price nothing."""
+        return frozenset(self._dead)
 
     def stands_at(self, con_id: int, now: datetime) -> datetime | None:
         """The market time at which a line is known to stand; None before its first tick, and while it is dead."""
@@ -96,6 +106,8 @@ class Lines:
         if self._exact:
             return []
         now_s = self._monotonic()
+        for con_id in session.subscribed & frozenset(held):
+            self._since.setdefault(con_id, now)
         for con_id in sorted(self._asked_s.keys() - self._dead.keys()):
             if not self._feed_lives(con_id, now):
                 self._asked_s.pop(con_id)  # what was asked proves nothing: everything is silent
@@ -118,7 +130,7 @@ class Lines:
             return False
         if con_id in self._dead:
             return (held or con_id not in self._refused) and now_s - self._asked_s[con_id] > ASK_DEAD_EVERY_S
-        own = self._ticked.get(con_id)
+        own = self._ticked.get(con_id, self._since.get(con_id))
         return con_id not in self._asked_s and own is not None and now - own > QUIET_AFTER
 
     def _feed_lives(self, con_id: int, now: datetime) -> bool:
@@ -137,3 +149,31 @@ class Lines:
         self._asked_s.pop(con_id, None)
         self._dead.pop(con_id, None)
         self._refused.discard(con_id)
+
+
+class DeadTold:
+    """Which dead lines a person is told of now: what is held always, though not the same again at once; others seldom.
+
+    What is not told now waits: it is not forgotten, unless it lives again.
+    """
+
+    def __init__(self) -> None:
+        self._held_at: dict[int, datetime] = {}
+        self._others_at: datetime | None = None
+        self._waiting: dict[int, str] = {}
+
+    def due(
+        self, died: Iterable[tuple[int, str]], dead: Collection[int], held: Collection[int], now: datetime
+    ) -> list[str]:
+        """Texts to be told now, held lines first; `died` are those that have died since the last call."""
+        known = self._waiting | dict(died)
+        self._waiting = {con_id: why for con_id, why in known.items() if con_id in dead}
+        ours = [con_id for con_id in self._waiting if con_id in held and _seldom(self._held_at.get(con_id), now)]
+        self._held_at |= dict.fromkeys(ours, now)
+        others = [con_id for con_id in self._waiting if con_id not in held] if _seldom(self._others_at, now) else []
+        self._others_at = now if others else self._others_at
+        return [self._waiting.pop(con_id) for con_id in (*ours, *others)]
+
+
+def _seldom(told_at: datetime | None, now: datetime) -> bool:
+    return told_at is None or now - told_at >= QUIET

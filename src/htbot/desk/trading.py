@@ -137,6 +137,7 @@ def build_trading(parts: TradingParts) -> Trading:
             closing=closing,
             marks_of=desk.marks,
             market_open=desk.day.is_open,
+            day_over=desk.day.over,
             next_valid_id=lambda: session.next_valid_id,
             connected=connected,
         )

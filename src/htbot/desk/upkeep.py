@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from htbot.alerts.message import by_the_host
 from htbot.alerts.wording import error_alert
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import PATIENCE_S
+from htbot.desk.lines import DeadTold
 from htbot.desk.outage import Outage
 from htbot.desk.record import stored_trade_of
 from htbot.domain.alerts import Alert, Severity
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from htbot.desk.desk import Desk
 
 ACTOR = "desk"
-ONE_DAY = timedelta(days=1)
 _NAMED = 3
 _log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Upkeep:
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
         self._outage = Outage(self._page)
+        self._dead_told = DeadTold()
         self._breakers: dict[str, BreakerWatch] = {}
         self._breaker_parts = BreakerParts(
             database=desk.parts.orders_database,
@@ -117,11 +118,13 @@ class Upkeep:
         desk = self._desk
         if desk.connection != "connected" or not desk.parts.session.connected or not desk.day.is_open(now):
             return
-        died = desk.parts.watch.died(desk.parts.session, desk.guard.held, now)
-        if died:
-            more = f"; and {len(died) - _NAMED} more" if len(died) > _NAMED else ""
-            text = f"no quotes of {'; '.join(died[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
-            desk.tell(error_alert("dead line", text, now, Severity.WARNING))
+        held = desk.guard.held
+        died = desk.parts.watch.died(desk.parts.session, held, now)
+        dead = self._dead_told.due(died, desk.parts.watch.lines.dead, held, now)
+        if dead:
+            more = f"; and {len(dead) - _NAMED} more" if len(dead) > _NAMED else ""
+            text = f"no quotes of {'; '.join(dead[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
+            self._page(error_alert("dead line", text, now, Severity.WARNING))
 
     def _require_epoch(self, session: Transaction) -> None:
         """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
@@ -219,8 +222,7 @@ class Upkeep:
 
         At the beginning of each comparison, with what the session shows then.
         """
-        today, session = now.astimezone(NEW_YORK).date(), self._desk.day.session
-        over = today if session is not None and session.day == today and now >= session.closes else today - ONE_DAY
+        over = self._desk.day.over(now)
         for trade in self._desk.guard.trades:
             if trade.spread_legs and trade.session <= over:
                 await self._end(trade, Settlement(None, None), now)

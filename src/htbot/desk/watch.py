@@ -273,15 +273,15 @@ class MarketWatch:
         stands_at = self.lines.stands_at(con_id, now)
         return None if stands_at is None else session.quote(con_id, stands_at)
 
-    def died(self, session: MarketSession, held: Iterable[int], now: datetime) -> list[str]:
-        """Ask quiet lines whether they live, each look a few; what a person should know of those that do not."""
+    def died(self, session: MarketSession, held: Iterable[int], now: datetime) -> list[tuple[int, str]]:
+        """Ask quiet lines whether they live, a few each look; what a person should know of those that do not."""
         dead = self.lines.look(session, frozenset(held), now)
         names = {
             option.con_id: f"{chain.underlying.symbol} {option.strike} {option.right.value}"
             for chain in (self._chain, *self._others.values())
             for option in chain.window
         }
-        return [f"{names.get(con_id, f'contract {con_id}')}: {why}" for con_id, why in dead]
+        return [(con_id, f"{names.get(con_id, f'contract {con_id}')}: {why}") for con_id, why in dead]
 
     def quotes(self, session: MarketSession, con_ids: Iterable[int], now: datetime) -> dict[int, Quote]:
         """The quotes there are of these contracts."""

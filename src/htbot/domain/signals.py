@@ -17,6 +17,9 @@ OBSERVED = "observe"
 TREND_WORDS: Mapping[int, str] = {1: "up", 0: "flat", -1: "down"}
 """A trend as people read it."""
 
+POSITION_NUMBERS = frozenset({"side", "quantity", "price", "stop", "target"})
+"""What a look of a strategy on bars keeps in place of indicators: what it holds."""
+
 
 class Direction(IntEnum):
     """+1 bullish, -1 bearish."""

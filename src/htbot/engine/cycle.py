@@ -172,7 +172,7 @@ def _obstacle(inputs: CycleInputs) -> str | None:
         (session is None, f"{local:%Y-%m-%d} is not a session of the exchange"),
         (session is not None and not session.contains(inputs.as_of), f"the market is closed at {local:%H:%M:%S}"),
         (not snapshot.connected, "the desk has no connection to the broker"),
-        (book.halted_by is not None, f"halted: {book.halted_by}"),
+        (book.halted_by is not None, book.halted_by or ""),
         (not snapshot.trading_enabled, "the desk has not enabled trading"),
         (age_s < 0, f"the snapshot is {-age_s:g} s younger than this instant"),
         (age_s > limit_s, f"the snapshot is {age_s:g} s old, limit {limit_s:g} s"),

@@ -5,6 +5,9 @@ and target want a believable one (RULINGS 6): legs fresh, uncrossed and not too 
 two consecutive quotes at least 1 s apart or at once when it also holds on the natural price, which can be had for sure.
 A stop's natural price is the worse of the two, so a believable stop never waits; a target at mid does.
 
+A bought leg that prices nothing, its line dead or refused, switches no stop off (RULINGS 5): after `BLIND_LIMIT` the
+stop, and nothing else, is judged with that leg at nothing.
+
 A bought option that has run and turns (`MomentumExit`) is sold after these: by a closed bar of its bids, and while
 somebody bids.
 """
@@ -19,7 +22,7 @@ from htbot.domain.orders import ExitReason
 from htbot.domain.trades import ExitRules, Trade
 from htbot.execution.bid_bars import BidBars, has_turned
 from htbot.execution.protective import protective_prices
-from htbot.portfolio.marks import Marks
+from htbot.portfolio.marks import Marks, sold_alone
 from htbot.portfolio.pnl import open_pnl
 
 CONFIRM_AFTER = timedelta(seconds=1)
@@ -32,7 +35,8 @@ class ExitWatch:
 
     `pending` is a condition seen once, on the quote of `since`. `max_gain_usd` is the running maximum of the P&L on
     the trade's basis, over believable prices. `last_good` are the last believable prices; `blind_since` the market
-    time from which a sold leg had no ask, None while it has one (RULINGS 5); `bids` are the bars of a bought option.
+    time from which a sold leg had no ask, None while it has one (RULINGS 5), `wing_blind_since` that from which a
+    bought leg priced nothing; `bids` are the bars of a bought option.
     """
 
     pending: ExitReason | None = None
@@ -40,6 +44,7 @@ class ExitWatch:
     max_gain_usd: Decimal | None = None
     last_good: Marks | None = None
     blind_since: datetime | None = None
+    wing_blind_since: datetime | None = None
     bids: BidBars = field(default_factory=BidBars)
 
 
@@ -92,6 +97,8 @@ def exit_decision(
         return ExitDecision(reason, as_of, limit.isoformat(), as_of.isoformat(), detail, marks, pnl), watch
     if watch.blind_since is not None and as_of - watch.blind_since >= BLIND_LIMIT:
         return _blind_exit(watch, marks, as_of), watch
+    if marks is not None and watch.wing_blind_since is not None and as_of - watch.wing_blind_since >= BLIND_LIMIT:
+        return _stop_without_wing(trade, marks, watch, as_of)
     if marks is None or not marks.believable or pnl is None:
         return None, replace(watch, pending=None, since=None)
     decision, watch = _price_exit(trade, marks, watch, as_of)
@@ -109,11 +116,15 @@ def _time_exit(rules: ExitRules, as_of: datetime) -> tuple[ExitReason, datetime]
 def _remember(watch: ExitWatch, marks: Marks | None, pnl: Decimal | None, as_of: datetime) -> ExitWatch:
     if marks is None:
         return watch
-    blind_since = (watch.blind_since or as_of) if marks.short_without_ask else None
+    watch = replace(
+        watch,
+        blind_since=(watch.blind_since or as_of) if marks.short_without_ask else None,
+        wing_blind_since=(watch.wing_blind_since or as_of) if marks.bought_without_bid else None,
+    )
     if not marks.believable or pnl is None:
-        return replace(watch, blind_since=blind_since)
+        return watch
     best = pnl if watch.max_gain_usd is None else max(watch.max_gain_usd, pnl)
-    return replace(watch, blind_since=blind_since, last_good=marks, max_gain_usd=best)
+    return replace(watch, last_good=marks, max_gain_usd=best)
 
 
 def _blind_exit(watch: ExitWatch, marks: Marks | None, as_of: datetime) -> ExitDecision:
@@ -121,6 +132,21 @@ def _blind_exit(watch: ExitWatch, marks: Marks | None, as_of: datetime) -> ExitD
     blind_s = (as_of - watch.blind_since).total_seconds() if watch.blind_since is not None else limit_s
     detail = f"the sold leg has had no ask for {blind_s:.0f} s"
     return ExitDecision(ExitReason.OTHER, as_of, f"{limit_s:.0f} s", f"{blind_s:.0f} s", detail, marks, None)
+
+
+def _stop_without_wing(
+    trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime
+) -> tuple[ExitDecision | None, ExitWatch]:
+    """The stop alone, on the prices of the sold legs alone: they want to be as believable as those of a spread."""
+    sold = sold_alone(trade.legs, marks)
+    if sold is not None and sold.believable:
+        decision, seen = _price_exit(trade, sold, watch, as_of)
+        if seen.pending is ExitReason.STOP_LOSS:
+            if decision is not None:
+                detail = f"{decision.detail}, with a bought leg that prices nothing at nothing"
+                decision = replace(decision, marks=marks, detail=detail)
+            return decision, seen
+    return None, replace(watch, pending=None, since=None)
 
 
 def _condition(trade: Trade, pnl: Decimal) -> tuple[ExitReason, Decimal] | None:

@@ -293,11 +293,16 @@ def _units(leg: Leg, book: Mapping[int, int]) -> int:
 
 
 def _first_cost(trade: Trade, marks: Marks | None, style: PriceStyle, tick: Decimal, worst: Decimal) -> Decimal:
-    """What the first limit pays: mid or natural + 1 tick; without prices what the stop had accepted, or the worst."""
-    stop_usd = trade.rules.stop_loss_usd
-    if marks is not None and marks.mid_cost is not None and marks.natural_cost is not None:
+    """What the first limit pays: mid or natural + 1 tick; without prices what the stop had accepted, or the worst.
+
+    Where there is no mid, but what closing costs at once is known, that.
+    """
+    stop_usd, most = trade.rules.stop_loss_usd, None if marks is None else marks.cost_at_most
+    if style is PriceStyle.URGENT and most is not None:
+        cost = ticks.up(most, tick) + tick
+    elif marks is not None and marks.natural_cost is not None:
         natural = ticks.up(marks.natural_cost, tick)
-        cost = natural + tick if style is PriceStyle.URGENT else min(ticks.down(marks.mid_cost, tick), natural)
+        cost = natural if marks.mid_cost is None else min(ticks.down(marks.mid_cost, tick), natural)
     elif style is not PriceStyle.URGENT and trade.credit is not None and stop_usd is not None:
         cost = ticks.up(trade.credit + stop_usd / trade.units, tick)
     else:

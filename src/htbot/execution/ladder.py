@@ -1,10 +1,11 @@
 """How the limit of an order walks (RULINGS 11 and 28).
 
 An entry walks from the mid credit down to the natural credit, an exit from the mid cost up to the natural cost; the
-last two attempts stand at natural, so that an order which the market ran away from has a second chance. Every step is
-taken on fresh quotes, lies on the combination's tick grid and never passes the intent's `worst_limit`. Without quotes
-the last limit stands. Orders of shares do not walk: their limit is the one that they were decided with. Time is
-market time (RULINGS 17); limits are signed as IB: -4.20 on a BUY receives 4.20, on a SELL it pays 4.20 (RULINGS 32).
+last two attempts stand at natural, so that an order which the market ran away from has a second chance. An exit without
+a mid whose natural cost is known stands there at once. Every step is taken on fresh quotes, lies on the combination's
+tick grid and never passes the intent's `worst_limit`. Without quotes the last limit stands. Orders
+of shares do not walk: their limit is the one that they were decided with. Time is market time (RULINGS 17); limits are
+signed as IB: -4.20 on a BUY receives 4.20, on a SELL it pays 4.20 (RULINGS 32).
 One option walks as a combination of one leg, whose credit is below 0: its entry from mid up to the ask of its decision,
 its exit from mid down to the bid. Where its own grid is coarser than that of combinations, its price is rounded down.
 """
@@ -129,14 +130,15 @@ def _exit_cost(
     """What the exit is ready to pay, at most the worst; below 0 what it wants for a bought option."""
     elapsed_s, style = progress
     tick, worst = intent.tick, -intent.worst_limit
-    if marks is None or marks.mid_cost is None or marks.natural_cost is None:
-        return -(intent.limit if current is None else current)
-    natural = ticks.up(marks.natural_cost, tick)
-    if style is PriceStyle.URGENT:
+    most = None if marks is None else marks.cost_at_most
+    if style is PriceStyle.URGENT and most is not None:
         steps = int(elapsed_s // URGENT_STEP_S)
-        cost = natural + (URGENT_FIRST_TICKS + URGENT_STEP_TICKS * steps) * tick
+        cost = ticks.up(most, tick) + (URGENT_FIRST_TICKS + URGENT_STEP_TICKS * steps) * tick
+    elif marks is None or marks.natural_cost is None:
+        return -(intent.limit if current is None else current)
     else:
-        start = min(ticks.down(marks.mid_cost, tick), natural)
+        natural = ticks.up(marks.natural_cost, tick)
+        start = natural if marks.mid_cost is None else min(ticks.down(marks.mid_cost, tick), natural)
         steps = pace.steps_to_natural
         if style is PriceStyle.TIME:
             steps = min(steps, int(TIME_BUDGET_S // pace.step_s))

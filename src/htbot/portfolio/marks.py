@@ -113,6 +113,18 @@ class Marks:
         """
         return not self.plain and any(leg.ratio < 0 and leg.ask is None for leg in self.legs)
 
+    @property
+    def bought_without_bid(self) -> bool:
+        """True while a bought option prices nothing: its line is dead or refused, or it has no believable side."""
+        return not self.plain and any(leg.ratio > 0 and leg.bid is None for leg in self.legs)
+
+    @property
+    def cost_at_most(self) -> Decimal | None:
+        """What closing a spread costs at once: natural, with bought legs that price nothing at nothing (RULINGS 5)."""
+        if self.natural_cost is not None or all(leg.ratio > 0 for leg in self.legs):
+            return self.natural_cost
+        return _net([(leg.ratio, leg.closing_price) for leg in self.legs if leg.ratio < 0 or leg.bid is not None])
+
     def cost(self, basis: str) -> Decimal | None:
         """The closing cost on a P&L basis, `mid` or `natural`.
 
@@ -137,12 +149,21 @@ def mark_spread(
     Natural closing cost is the asks of the sold legs less the bids of the bought ones; the natural credit of opening
     is the bids of the sold less the asks of the bought. What is bought alone has costs and credits below 0.
     """
-    marked = tuple(_mark_leg(leg, quotes.get(leg.con_id)) for leg in legs)
+    return _priced(legs, tuple(_mark_leg(leg, quotes.get(leg.con_id)) for leg in legs), as_of, tolerance)
+
+
+def sold_alone(legs: Sequence[Leg], marks: Marks, tolerance: Tolerance = DEFAULT_TOLERANCE) -> Marks | None:
+    """The prices of the sold legs of a spread alone: all others are worth nothing; None when nothing is sold."""
+    sold = [(leg, mark) for leg, mark in zip(legs, marks.legs, strict=True) if mark.ratio < 0]
+    return _priced([leg for leg, _ in sold], tuple(mark for _, mark in sold), marks.as_of, tolerance) if sold else None
+
+
+def _priced(legs: Sequence[Leg], marked: tuple[LegMark, ...], as_of: datetime, tolerance: Tolerance) -> Marks:
     times = [leg.as_of for leg in marked if leg.as_of is not None]
     mid_cost = _net([(leg.ratio, leg.mid) for leg in marked])
     natural_cost = _net([(leg.ratio, leg.closing_price) for leg in marked])
     opening = _net([(leg.ratio, leg.opening_price) for leg in marked])
-    doubt = _doubt_of_legs(legs, quotes, marked, as_of, tolerance.age_s)
+    doubt = _doubt_of_legs(legs, marked, as_of, tolerance.age_s)
     if doubt is None:
         doubt = _doubt_of_width(legs, (mid_cost, natural_cost, opening), tolerance)
     plain = isinstance(legs[0], PlainLeg)
@@ -180,18 +201,11 @@ def _net(sides: Sequence[tuple[int, Decimal | None]]) -> Decimal | None:
     return total
 
 
-def _doubt_of_legs(
-    legs: Sequence[Leg],
-    quotes: Mapping[int, Quote],
-    marked: Sequence[LegMark],
-    as_of: datetime,
-    age_limit_s: float,
-) -> str | None:
+def _doubt_of_legs(legs: Sequence[Leg], marked: Sequence[LegMark], as_of: datetime, age_limit_s: float) -> str | None:
     for leg, mark in zip(legs, marked, strict=True):
-        quote = quotes.get(leg.con_id)
-        if quote is None:
+        if mark.as_of is None:
             return f"no quote for {leg.described}"
-        age_s = (as_of - quote.as_of).total_seconds()
+        age_s = (as_of - mark.as_of).total_seconds()
         if age_s > age_limit_s:
             return f"quote of {leg.described} is {age_s:.1f} s old, limit {age_limit_s:g} s"
         if mark.bid is None or mark.ask is None:

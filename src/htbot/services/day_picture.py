@@ -35,6 +35,7 @@ class TradePoint:
     direction: int
     reason: str
     pnl: Decimal | None = None
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,11 @@ def points_of(trades: Iterable[TradeView]) -> list[TradePoint]:
     """Entries and exits in order of time."""
     found = []
     for trade in trades:
-        found.append(TradePoint(trade.opened_at, "entry", trade.id, trade.direction, ""))
+        found.append(TradePoint(trade.opened_at, "entry", trade.id, trade.direction, "", symbol=trade.symbol))
         if trade.closed_at is not None:
             reason = trade.exit_reason or ""
-            found.append(TradePoint(trade.closed_at, "exit", trade.id, trade.direction, reason, trade.net_pnl))
+            one = TradePoint(trade.closed_at, "exit", trade.id, trade.direction, reason, trade.net_pnl, trade.symbol)
+            found.append(one)
     return sorted(found, key=lambda point: point.at)
 
 

@@ -11,8 +11,9 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries import lists, trading
 from htbot.persistence.queries.lists import AuditView, EvaluationView, Filters
 from htbot.persistence.queries.paging import Page, PageRequest
+from htbot.persistence.queries.reconciliation import ReconciliationView
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView, ReconciliationView
+from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
 from htbot.services.commands import Caller

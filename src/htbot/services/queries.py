@@ -22,6 +22,7 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries
 from htbot.persistence.queries.ladders import LadderStep
+from htbot.persistence.queries.reconciliation import ReconciliationView
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import (
     AccountView,
@@ -33,7 +34,6 @@ from htbot.persistence.queries.shapes import (
     OrderView,
     PnlView,
     PositionView,
-    ReconciliationView,
     SignalView,
     TradeView,
     WhyView,

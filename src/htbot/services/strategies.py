@@ -98,7 +98,7 @@ class Strategies:
         """Every instance by name, with what it said when it was last looked at."""
         with self._parts.database.transaction() as session:
             instances = StrategyRepository(session).all()
-            said = EvaluationRepository(session).last_words(one.name for one in instances)
+            said = EvaluationRepository(session).last_words(instances)
         return [StrategyState(one, *said.get(one.name, (None, None))) for one in instances]
 
     def show(self, name: str) -> tuple[StrategyInstance, dict[str, object]]:

@@ -180,7 +180,7 @@ class StrategyReads:
         """
         found, in_force = self._strategies.show(name)
         with self._parts.database.transaction() as session:
-            said = EvaluationRepository(session).last_words([name])
+            said = EvaluationRepository(session).last_words([found])
         as_of, why_not = said.get(name, (None, None))
         return instance_view(found, as_of, why_not, in_force)
 

@@ -148,7 +148,7 @@ class StrangleMomentum:
     def _side(self, direction: Direction, look: Look) -> Fired | str:
         side, most = bought_right(direction).name.lower(), self.config.max_premium
         if any(int(direction) == spent for spent, _level in look.standing.spent_levels):
-            return f"the {side} of this session has had its entry"
+            return f"the {side} of this session has had its signal"
         offer = look.offers.get(direction, f"no {side} is quoted")
         if isinstance(offer, str) or look.spot is None:
             return f"{side}: {offer}"

@@ -119,7 +119,12 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("portfolio_total_pnl", "net dollars of all closed trades", "record", "account"),
     _gauge("portfolio_total_value", "net liquidation in dollars as the broker last told", "record", "account"),
     # risk
-    _gauge("halt_active", "1 while a halt or the STOP file forbids entries", "record, STOP file", "scope"),
+    _gauge(
+        "halt_active",
+        "1 while a halt or the STOP file forbids entries: of all accounts (`global`), or of the one that is named",
+        "record, STOP file",
+        "scope",
+    ),
     _gauge("breaker_active", "1 while the circuit breaker has tripped", "record"),
     _gauge("drawdown_pct", "fall of the equity from its peak, percent", "record", "account"),
     _gauge("drawdown_usd", "fall of the equity from its peak, dollars", "record", "account"),

@@ -45,8 +45,18 @@ def test_an_order_becomes_a_job_by_its_key(api: TestClient, house: House, files:
     assert str(house.folder) not in begun.text
     assert run(api, path=path).json()["id"] == "one"
     assert [one["id"] for one in api.get("/api/backtesting/runs").json()] == ["one"]
+    assert run(api, path=path, symbol="QQQ").status_code == 409
     assert state(api, "one") == "failed", "the test's process leaves no result"
     assert run(api, None).json()["id"] not in {"one", ""}
+
+
+def test_a_failure_is_told_without_the_paths_of_the_machine(api: TestClient, house: House, files: None) -> None:
+    run(api)
+    placed = json.loads((house.folder / "backtests" / "one" / "order.json").read_text())["order"]["data"][0]
+    assert placed.startswith("/")
+    outcome = {"ok": False, "error": f"{placed}: missing columns close"}
+    (house.folder / "backtests" / "one" / "outcome.json").write_text(json.dumps(outcome))
+    assert api.get("/api/backtesting/runs/one").json()["error"] == "bars.csv: missing columns close"
 
 
 def test_what_cannot_be_run_is_refused_before_anything_is_started(api: TestClient, files: None) -> None:

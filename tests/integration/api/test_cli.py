@@ -162,6 +162,7 @@ def test_the_scheduler_from_the_command_line(shell: Shell) -> None:
     assert code == 0
     assert "stopped by cli:" in out
     assert "no: the scheduler is stopped" in out
+    assert "0, 0 refused, 0 observed" in out
     assert parsed(shell("scheduler", "start", "--json"))["state"] == "running"
 
 
@@ -197,7 +198,7 @@ def test_reads_print_the_same_shapes_as_the_api(shell: Shell, traded: None) -> N
     assert parsed(shell("account", "--json"))["account"] == record.ACCOUNT
 
 
-def test_reads_for_people(shell: Shell, traded: None) -> None:
+def test_reads_for_people(shell: Shell, traded: None, database: Database) -> None:
     code, out, _ = shell("status")
     assert code == 0
     for words in ("Trend", "inside the day's range", "SELL 1 SPX 2022-08-26 4150P", "read_market", "Halt"):
@@ -209,8 +210,18 @@ def test_reads_for_people(shell: Shell, traded: None) -> None:
     assert "last run, market time" in heads
     assert "2022-08-26 12:00:00" in run_row
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
-    assert signal.split()[4:8] == ["up", "4160", "4160.5", "up"]
+    assert signal.split()[4:9] == ["up", "4160", "4160.5", "up", "accepted"]
+    with database.transaction() as session:
+        SignalRepository(session).add(record.signal(4170.0, observed=True, trend=0), "observe")
+    assert [" observed " in line for line in shell("signals")[1].splitlines() if record.STRATEGY in line] == [
+        False,
+        True,
+    ]
+    (watched,) = (line.split() for line in shell("signals")[1].splitlines() if " observed " in line)
+    assert watched[watched.index("observed") - 1] == "-", "one without a trend is not flat"
     assert "Positions: none" in shell("positions")[1]
+    (heads,) = (line for line in shell("trades")[1].splitlines() if line.startswith("id "))
+    assert heads.split()[4:6] == ["entry_price", "exit_price"]
     for command in ("trades", "signals", "orders", "fills", "alerts", "pnl", "account"):
         assert shell(command)[0] == 0, command
 
@@ -291,6 +302,39 @@ def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
         "Entries withdrawn  1 entry-1",
         "Left alone         5 SPY in DU1000001",
     ]
+
+
+def test_settle_asks_the_desk_once_and_tells_why_it_could_not(shell: Shell, traded: None, database: Database) -> None:
+    trade_id = record.trade().id
+    asked = ("settle", trade_id, "--price", "4148.50", "--key", "one")
+    code, out, err = shell(*asked, "--wait", "0.1", "--json")
+    assert (code, json.loads(out)["state"], "goes on" in err) == (5, "PENDING", True)
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        [command] = commands.open()
+        assert (command.kind, command.params) == ("settle", {"trade": trade_id, "price": "4148.50"})
+        why = {"why": "its options have not expired"}
+        commands.advance(command.id, CommandState.PENDING, CommandState.FAILED, record.NOON, why)
+    code, _, err = shell(*asked, "--wait", "1")
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.rstrip().endswith(f"command {command.id} failed: its options have not expired")
+
+
+@pytest.mark.parametrize(
+    ("trade_id", "price", "code", "words"),
+    [
+        ("moon", "4148.50", 2, "there is no trade moon: `htbot trades` lists them"),
+        (record.trade().id, "much", 1, "--price much: must be a number of dollars"),
+        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, above 0"),
+    ],
+)
+def test_settle_names_what_is_wrong(
+    shell: Shell, traded: None, trade_id: str, price: str, code: int, words: str
+) -> None:
+    told, out, err = shell("settle", trade_id, "--price", price)
+    assert (told, out, err.count("\n")) == (code, "", 1)
+    assert words in err
+    assert parsed(shell("audit", "show", "--json")) == []
 
 
 def test_tokens(shell: Shell) -> None:

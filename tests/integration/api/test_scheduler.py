@@ -10,6 +10,7 @@ from tests.support import record
 from tests.support.asgi import TestClient
 from tests.support.people import HOST_NOW, SPREAD, House, clock
 
+from htbot.domain.signals import OBSERVED
 from htbot.persistence.records import Worker
 from htbot.persistence.repositories import (
     HaltRepository,
@@ -118,10 +119,13 @@ def test_stats_count_the_day(api: TestClient, market: House) -> None:
         )
         SignalRepository(session).add(record.signal(), None)
         SignalRepository(session).add(record.signal(level=4170.0), "open_trade: one is open")
+        for level, refused_by in ((4180.0, OBSERVED), (4190.0, "open_trade: one is open")):
+            SignalRepository(session).add(record.signal(level=level, observed=True), refused_by)
         TradeRepository(session).add(record.trade())
     assert api.get("/api/scheduler/stats").json() == {
         "evaluations_run": 2,
-        "signals_generated": 2,
+        "signals_generated": 4,
+        "signals_observed": 2,
         "trades_executed": 1,
         "trades_rejected": 1,
         "errors": 1,

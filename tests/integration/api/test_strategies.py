@@ -153,7 +153,14 @@ def test_stats_count_signals_and_trades(api: TestClient, house: House) -> None:
         SignalRepository(session).add(record.signal(level=4170.0), "open_trade: one is open")
         TradeRepository(session).add(record.trade())
     stats = {one["strategy"]: one for one in api.get("/api/strategies/stats").json()}
-    assert stats["fast"]["signals"] == {"enter": 0, "leave": 0, "accepted": 0, "refused": 0, "last_at": None}
+    assert stats["fast"]["signals"] == {
+        "enter": 0,
+        "leave": 0,
+        "accepted": 0,
+        "refused": 0,
+        "observed": 0,
+        "last_at": None,
+    }
     told = stats[record.STRATEGY]
     assert (told["signals"]["accepted"], told["signals"]["refused"], told["type"]) == (1, 1, None)
     assert told["trades"] == {"open": 1, "closed": 0, "winners": 0, "net_pnl": "0.00"}

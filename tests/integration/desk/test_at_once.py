@@ -250,7 +250,7 @@ def test_a_strategy_that_has_lost_its_mind_is_halted_before_the_wire(database: D
         assert (halt.source, halt.kind) == ("risk gate", HaltKind.HALT)
         again = reader().read(session, market.snapshot(at + timedelta(seconds=30)), at + timedelta(seconds=30))
     assert again.evaluation.why_not is not None
-    assert again.evaluation.why_not.startswith("halted: halt by risk gate: signals_per_minute")
+    assert again.evaluation.why_not.startswith("halt by risk gate: signals_per_minute")
 
 
 def test_a_rule_that_only_warns_is_told(database: Database, market: World) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.support import record
-from tests.support.desk import Running, World
+from tests.support.desk import SESSION, Running, World
 
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
@@ -184,6 +185,22 @@ async def test_a_call_and_a_put_are_held_at_once_and_of_each_one(world: World) -
         assert TradeRepository(session).add(record.trade(5)), "a spread is another matter"
         assert not TradeRepository(session).add(record.trade(6, direction=Direction.BEAR)), "of which there is one"
     assert world.state(call.ref) is world.state(put.ref) is IntentState.FILLED
+
+
+async def test_after_its_last_session_nobody_is_paged_for_a_worthless_call_but_for_a_spread(world: World) -> None:
+    """Its end is booked; a page for it would hide the one of a trade that really is open."""
+    desk = await world.desk()
+    await opened(world, desk)
+    spread = await desk.opened(number=2)
+    world.broker.quotes[CALL.con_id] = (None, 0.05)
+    world.now = SESSION.closes + timedelta(seconds=1)
+    for _ in range(3):
+        await desk.turn()
+        world.after(market_s=600)
+    told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.open after hours"]
+    assert working_exits(world) == []
+    assert told
+    assert all(spread.trade_id in text for text in told)
 
 
 # --- trades that share a contract -------------------------------------------------------------------------------------

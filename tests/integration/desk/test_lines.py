@@ -82,6 +82,23 @@ async def test_a_line_that_wakes_up_in_time_keeps_its_trade(world: World) -> Non
     assert world.exits(trade_id) == []
 
 
+@pytest.mark.ruling(5)
+async def test_a_bought_leg_whose_line_has_ended_switches_no_stop_off(world: World) -> None:
+    """Credit 4.25, stop 200 USD: it closes as soon as the sold leg alone is beyond that."""
+    running, trade_id = await guarded(world)
+    running.session.dead_lines.add(LONG)
+    for _ in range(60):
+        running.session.sink(QuoteMessage(frozenset({SHORT})))
+        assert await wait(running, 1) == 0
+    assert priced(running) == {SHORT}
+    world.broker.quotes[SHORT] = (30.0, 30.2)
+    running.session.sink(QuoteMessage(frozenset({SHORT})))
+    assert await wait(running, 3) == 1
+    [exit_] = world.exits(trade_id)
+    assert exit_.intent.exit_reason is ExitReason.STOP_LOSS
+    assert "a bought leg that prices nothing" in str(exit_.evidence)
+
+
 @pytest.mark.parametrize("open_", [True, False])
 async def test_what_the_broker_refuses_is_told_in_its_words_while_the_exchange_is_open(
     world: World, open_: bool
@@ -97,3 +114,20 @@ async def test_what_the_broker_refuses_is_told_in_its_words_while_the_exchange_i
     told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.dead line"]
     assert len(told) == open_
     assert all("354 Requested market data is not subscribed" in text for text in told)
+
+
+async def test_a_held_line_that_dies_after_another_was_told_is_told_too(world: World) -> None:
+    """Nobody holds the first; the second is the wing of an open spread, and its mail is not held back."""
+    running, _trade = await guarded(world)
+    running.session.sink(LineMessage(777, "101 Max number of tickers has been reached"))
+    await running.hear()
+    running.desk.upkeep.look_at_lines(world.now)
+    await running.hear()
+    assert world.mails("error.dead line") == 1
+    running.session.dead_lines.add(LONG)
+    for _ in range(50):
+        running.session.sink(QuoteMessage(frozenset({SHORT})))
+        await wait(running, 1)
+    told = [one.alert.text for one in world.alerts() if one.alert.kind == "error.dead line"]
+    assert len(told) == 2
+    assert sum("does not answer" in text for text in told) == 1

@@ -160,6 +160,16 @@ def test_resume_of_a_halt_leaves_the_breaker(database: Database) -> None:
         assert [halt.kind for halt in halts.active(at(1))] == [HaltKind.BREAKER]
 
 
+def test_the_trail_says_in_which_account_a_halt_ended(database: Database) -> None:
+    with database.transaction() as session:
+        halts = HaltRepository(session)
+        halts.set(replace(TRIP, account=ACCOUNT))
+        halts.set(replace(TRIP, account="DU2"))
+        assert halts.clear("operator", at(1)) == 2
+        ended = [entry.detail for entry in AuditRepository(session).recent() if entry.action == "halt.cleared"]
+    assert sorted(str(detail["account"]) for detail in ended) == sorted([ACCOUNT, "DU2"])
+
+
 def test_a_halt_never_ends_by_itself(database: Database) -> None:
     with pytest.raises(DBAPIError, match="ck_halts_cleared_by_person"), database.transaction() as session:
         HaltRepository(session).set(replace(HALT, ends_at=at(1)))

@@ -13,7 +13,6 @@ from htbot.persistence.repositories import (
     EvaluationRepository,
     RiskDecisionRepository,
     SignalRepository,
-    StrategyRepository,
 )
 
 
@@ -44,12 +43,14 @@ def test_the_last_words_of_an_instance_are_those_of_its_own_account(database: Da
         for account, name, as_of in ((ACCOUNT, "main", NOON), ("DU2", "DU2", NOON), ("DU0", "main", at(-5))):
             AccountRepository(session).upsert(Account(account, name, "w", "paced", as_of))
         facts = ("momentum", "SPY", 5, 4, {}, "c0ffee", True, "trade", NOON, NOON)
-        StrategyRepository(session).add(StrategyInstance("two", *facts, account="DU2"))
-        StrategyRepository(session).add(StrategyInstance("one", *facts))
+        asked = [
+            StrategyInstance("two", *facts, account="DU2"),
+            *(StrategyInstance(name, *facts) for name in ("one", STRATEGY, "nobody")),
+        ]
         repository = EvaluationRepository(session)
         for name, account in (("one", ACCOUNT), ("two", "DU2"), (STRATEGY, ACCOUNT), (STRATEGY, "DU0")):
             repository.add(evaluation(strategy=name, account=account, why_not=f"{name} in {account}"))
-        told = repository.last_words(["one", "two", STRATEGY, "nobody"])
+        told = repository.last_words(asked)
     assert told == {
         name: (NOON, f"{name} in {account}")
         for name, account in (("one", ACCOUNT), ("two", "DU2"), (STRATEGY, ACCOUNT))

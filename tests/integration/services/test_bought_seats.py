@@ -103,7 +103,7 @@ def test_a_call_and_then_a_put_are_entered_each_once(room: Room) -> None:
         told = [one.why_not for one in EvaluationRepository(session).of_day(SESSION.day, ACCOUNT)]
         why = explain(session, call.id)
     assert told[:2] == [None, None]
-    assert set(told[2:]) == {"the call of this session has had its entry; the put of this session has had its entry"}
+    assert set(told[2:]) == {"the call of this session has had its signal; the put of this session has had its signal"}
     assert why is not None
     assert "at most 9" in str([step.values for step in why.steps])
 

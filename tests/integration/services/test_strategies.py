@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -11,8 +13,8 @@ from tests.support.watched import CALLER, Watch, session_of
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch as queries
-from htbot.persistence.records import AuditEntry
-from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository
+from htbot.persistence.records import Account, AuditEntry
+from htbot.persistence.repositories import AccountRepository, AuditRepository, EvaluationRepository, StrategyRepository
 from htbot.services.strategies import NewStrategy
 from htbot.services.strategy_types import types_in
 from htbot.strategies.registry import STRATEGIES
@@ -94,6 +96,25 @@ def test_an_instance_may_name_an_account_that_the_desk_trades(database: Database
         watch.strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
     with pytest.raises(CallerMistake, match="the desk trades its login's only one"):
         Watch(database).strategies.add(NewStrategy("other", "ma_crossover", "SPY", account="DU3"), CALLER)
+
+
+@pytest.mark.parametrize("told_last", ["DU1000001", "DU1000002"])
+def test_an_instance_says_what_it_said_in_its_own_account(database: Database, told_last: str) -> None:
+    main, other = "DU1000001", "DU1000002"
+    watch = Watch(database, accounts=(main, other))
+    watch.add("one")
+    watch.strategies.add(NewStrategy("two", "ma_crossover", "SPY", account=other), CALLER)
+    later, at = record.NOON + timedelta(seconds=1), record.NOON
+    with database.transaction() as session:
+        for account, name in ((main, "main"), (other, other)):
+            told_at = later if account == told_last else at
+            AccountRepository(session).upsert(Account(account, name, record.WORLD, "paper", told_at))
+        for strategy, account, why_not in (("one", main, "waits"), ("two", other, "flat"), ("two", main, "of another")):
+            look = record.evaluation(strategy=strategy, account=account, why_not=why_not)
+            EvaluationRepository(session).add(look)
+        standing = [(one.name, one.as_of, one.why_not) for one in queries.instances(session)]
+    assert standing == [("one", at, "waits"), ("two", at, "flat")]
+    assert [(one.instance.name, one.as_of, one.why_not) for one in watch.strategies.states()] == standing
 
 
 def test_a_change_that_does_not_fit_changes_nothing(watch: Watch) -> None:

@@ -42,7 +42,7 @@ def test_entry() -> None:
         "Underlying:    SPX at 4191.25\n"
         "Level broken:  4190.50 (above the day's high)\n"
         "Trend:         up\n"
-        "rsi_ema:       52.31\n"
+        "RSI's EMA:     52.31\n"
         "Leg 1:         BUY 1 SPX 2022-08-26 4110 put, conId 12, at 1.90\n"
         "Leg 2:         SELL 1 SPX 2022-08-26 4150 put, conId 11, at 6.10\n"
         "Net credit:    4.20 per unit, 420.00 USD\n"
@@ -52,6 +52,14 @@ def test_entry() -> None:
         "Closed by:     15:00 EDT\n"
         "Signal:        the open bar's high 4191.25 is above the day's high 4190.50\n"
     )
+
+
+def test_numbers_that_a_strategy_looked_at_have_names_and_counts_are_whole() -> None:
+    looked_at = {"bars": 672.0, "rsi": 48.5, "sma_long": 101.25, "own_number": 1.0}
+    text = entry_alert(trade(), replace(signal(), indicators=looked_at), entry_fills(), AS_OF).text
+    told = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    named = {name: told[name].strip() for name in ("Bars seen", "RSI", "Long mean of closes", "Own number")}
+    assert named == {"Bars seen": "672", "RSI": "48.50", "Long mean of closes": "101.25", "Own number": "1.00"}
 
 
 def test_a_bought_option_is_told_by_its_price() -> None:

@@ -41,6 +41,7 @@ from htbot.persistence.queries.shapes import (
     OpenPnl,
     OpenTradeView,
     OrderView,
+    SignalView,
     StrategyView,
     TaskView,
     TradeLegView,
@@ -195,6 +196,13 @@ def test_a_lost_broker_and_a_silent_desk_are_told_in_words() -> None:
     assert "not running" in gone
 
 
+def test_the_most_that_a_trade_gained_is_never_less_than_what_stands_beside_it() -> None:
+    gained = open_trade(pnl_mid=Decimal("31.25"), max_gain=Decimal("15.75"))
+    drawn = desk.open_trade(Shown({"status": status(**standing(gained))}))
+    assert "15.75" not in drawn
+    assert "31.25" in drawn.partition("Most it gained")[2].partition("</div>")[0]
+
+
 def test_a_halt_of_one_account_says_that_the_others_go_on() -> None:
     trip = HaltView("breaker", "drawdown", "12 % below the peak", NOON, "desk", "DU1000002")
     drawn = layout.troubles(Shown({"status": status(halt=[trip])}))
@@ -260,6 +268,14 @@ def test_a_flat_desk_says_why_nothing_happens() -> None:
     assert "spx_breakout: waits &lt;script&gt;" in drawn
 
 
+def signal(**changes: Any) -> SignalView:
+    made = SignalView(
+        NOON, "a", "DU1", "SPX", 1, accepted=True, reason="it rose", levels={}, trend=1, indicators={}, level=1.0,
+        price=2.0, trigger="it rose", refused_by=None,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
 def look_at(number: int, why_not: str | None, strategy: str = "a", trend: int = 1) -> EvaluationView:
     at = NOON + timedelta(seconds=30 * number)
     return EvaluationView(number, strategy, "DU1", "SPX", at, trend, None, None, why_not, {})
@@ -279,6 +295,29 @@ def test_equal_looks_in_a_row_are_one_line_and_a_signal_stands_alone() -> None:
     assert told == [(9, 2, "a"), (8, 2, "b"), (7, 1, "a"), (6, 1, "a"), (5, 1, "a")]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "observed", "outcome"),
+    [(True, False, "accepted"), (False, False, "refused"), (False, True, "observed")],
+)
+def test_a_signal_that_was_only_watched_is_not_called_refused(accepted: bool, observed: bool, outcome: str) -> None:
+    view = replace(look_at(1, None), signal=signal(accepted=accepted, observed=observed))
+    drawn = signals.fired(Shown({"fired": [view]}))
+    assert [word in drawn for word in ("accepted", "refused", "observed")] == [
+        word == outcome for word in ("accepted", "refused", "observed")
+    ]
+    assert ("badge bad" in drawn) is (outcome == "refused")
+
+
+def test_what_has_no_trend_is_not_called_flat() -> None:
+    flat, held = {"rsi_ema": 45.0, "bars": 600.0}, {"side": 1.0, "quantity": 5.0, "price": 101.25}
+    looks = [replace(look_at(1, "waits", trend=0), indicators=seen) for seen in (flat, held, {})]
+    assert [one.known_trend for one in looks] == [0, None, None]
+    assert ["flat" in signals.cycles(Shown({"cycles": [one]})) for one in looks] == [True, False, False]
+    for trend, word in ((0, "—"), (1, "up")):
+        fired = replace(look_at(1, None), signal=signal(direction=-1, trend=trend), outcomes=[{"rule": "halt"}])
+        assert f"{word}</span>" in signals.decision(Shown({"fired": [fired]})).partition("<dt>Trend</dt>")[2]
+
+
 def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
         made = open_trade(id=f"t-{number}")
@@ -292,6 +331,19 @@ def test_trades_are_summed_only_when_each_is_known() -> None:
     assert "50 %" in both
     some = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, None)]}))
     assert '<dt>Net P&amp;L</dt><dd><span class="amount unknown">—' in some
+
+
+def test_the_price_of_what_has_one_leg_stands_where_a_spread_has_its_credit() -> None:
+    leg = TradeLegView(1, "SPY", None, Decimal(670), "C", "BUY", 1, Decimal("1.23"), Decimal("2.34"), modelled=False)
+    bought = TradeView(
+        "t-1", "s", "DU1", "SPY", 1, "closed", NOON, NOON, [leg], 1, None, None, None, "time",
+        Decimal(111), Decimal(2), Decimal(109), None, 60.0, "hash",
+    )  # fmt: skip
+    drawn = trades.trades(Shown({"trades": [bought]}))
+    assert "1.23" in drawn
+    assert "2.34" in drawn
+    spread = replace(bought, width=Decimal(40), credit=Decimal("3.21"), debit=Decimal("0.12"))
+    assert (spread.entry_price, spread.exit_price) == (Decimal("3.21"), Decimal("0.12"))
 
 
 def test_an_alert_shows_its_delivery_and_its_text_as_text() -> None:

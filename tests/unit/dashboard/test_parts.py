@@ -106,9 +106,10 @@ def test_the_chart_has_each_bar_once_and_the_levels_of_the_day() -> None:
 
 def test_entries_and_exits_stand_at_their_bars_with_words() -> None:
     points = (
-        TradePoint(OPEN + timedelta(minutes=6), "entry", "t", 1, ""),
-        TradePoint(OPEN + timedelta(minutes=11), "exit", "t", 1, "stop_loss", Decimal("-219.92")),
-        TradePoint(OPEN - timedelta(days=9), "entry", "old", 1, ""),
+        TradePoint(OPEN + timedelta(minutes=6), "entry", "t", 1, "", symbol="SPX"),
+        TradePoint(OPEN + timedelta(minutes=11), "exit", "t", 1, "stop_loss", Decimal("-219.92"), "SPX"),
+        TradePoint(OPEN + timedelta(minutes=11), "exit", "other", 1, "manual", Decimal(8), "SPY"),
+        TradePoint(OPEN - timedelta(days=9), "entry", "old", 1, "", symbol="SPX"),
     )
     _, entries, exits = charts.candle_data(picture(), DayStory(points=points), ZoneInfo("Europe/Zurich"))["series"]
     assert [(one["value"][0], one["name"]) for one in entries["data"]] == [("2026-03-03 15:35", "bull")]

@@ -38,7 +38,7 @@ def session(**changes: Any) -> BrokerStatus:
 
 
 def day(setting: SchedulerSetting, why_not: str | None) -> SchedulerStatus:
-    stats = SchedulerStats(281, 3, 2, 1, 0, 1, NOON, NOON, 60.0)
+    stats = SchedulerStats(281, 3, 1, 2, 1, 0, 1, NOON, NOON, 60.0)
     return SchedulerStatus(
         setting.state, setting.since, setting.set_by, why_not is None, why_not, True, True, NOON, stats, []
     )
@@ -100,6 +100,7 @@ def test_the_session_offers_the_way_back_only_to_a_desk_that_somebody_keeps_away
 def test_the_scheduler_card_says_what_keeps_an_entry_back() -> None:
     shut = steering.scheduler(Shown({"scheduler": RUNNING, "scheduler_day": day(RUNNING, "the market is closed")}))
     assert "the market is closed" in shut
+    assert "1 refused, 1 observed" in shut
     paused = day(PAUSED, "the scheduler is paused by dashboard:hand: POST /api/scheduler/resume")
     drawn = steering.scheduler(Shown({"scheduler": PAUSED, "scheduler_day": paused}))
     assert "POST" not in drawn

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from tests.support.record import NOON
 
-from htbot.desk.lines import ANSWER_WITHIN_S, ASK_DEAD_EVERY_S, MOST_AT_ONCE, Lines
+from htbot.alerts.throttle import QUIET
+from htbot.desk.lines import ANSWER_WITHIN_S, ASK_DEAD_EVERY_S, MOST_AT_ONCE, DeadTold, Lines
 
 FEED, OPTION, OTHER = 1, 41501, 41500
 
@@ -85,6 +86,21 @@ def test_a_dead_line_that_is_woken_stands_again_and_may_die_again() -> None:
     assert [con_id for con_id, _why in place.told] == [OPTION, OPTION]
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_a_held_line_that_has_never_ticked_is_asked_and_told(*, held: bool) -> None:
+    """After a reconnect it may be that nothing comes on it: it prices nothing, and a person hears of it."""
+    place = Place(held=(OPTION,) if held else (), silent={OPTION})
+    place.lines.restart()
+    place.lines.on_ticks((FEED, OTHER), place.now)
+    place.wait(31 + ANSWER_WITHIN_S)
+    assert (place.asked.count(OPTION), place.told, place.age_s(OPTION)) == (int(held), [], None)
+    place.wait(2)
+    assert [con_id for con_id, _why in place.told] == [OPTION] * held
+    place.silent.clear()
+    place.wait(ASK_DEAD_EVERY_S)
+    assert place.age_s(OPTION) == (0 if held else None)
+
+
 def test_while_everything_is_silent_no_line_is_called_dead() -> None:
     """An outage in which nothing answers proves nothing about one line."""
     place = Place()
@@ -139,3 +155,14 @@ def test_a_new_session_begins_without_what_the_last_one_knew() -> None:
     assert place.age_s(OTHER) is None
     place.lines.on_ticks([OPTION], place.now)
     assert place.age_s(OPTION) == 0
+
+
+def test_of_dead_lines_those_that_are_held_are_told_always_and_others_wait() -> None:
+    told, dead, held = DeadTold(), {FEED, OPTION, OTHER}, {OPTION}
+    assert told.due([(OTHER, "a"), (FEED, "b")], dead, held, NOON) == ["a", "b"]
+    later = told.due([(OTHER, "c"), (FEED, "c"), (OPTION, "d")], dead, held, NOON)
+    assert later == ["d"], "a held one is not held back"
+    assert told.due([(OPTION, "e")], dead, held, NOON + QUIET / 2) == [], "not the same again at once"
+    after = told.due([], dead - {FEED}, held, NOON + QUIET)
+    assert after == ["e", "c"], "what waited is not forgotten, unless it lives again"
+    assert told.due([], dead, held, NOON + 3 * QUIET) == []

@@ -210,7 +210,9 @@ def obstacles() -> Iterator[Any]:
     yield pytest.param({"trading_enabled": False}, {}, "the desk has not enabled trading", id="disabled")
     yield pytest.param({"as_of": at - timedelta(seconds=6)}, {}, "the snapshot is 6 s old, limit 5 s", id="stale")
     yield pytest.param({"as_of": at + timedelta(seconds=1)}, {}, "the snapshot is 1 s younger than", id="from later")
-    yield pytest.param({}, {"book": Book(halted_by="a person")}, "halted: a person", id="halted")
+    yield pytest.param({}, {"book": Book(halted_by="halt by a person")}, "halt by a person", id="halted")
+    paused = "the scheduler is paused by a person"
+    yield pytest.param({}, {"book": Book(halted_by=paused)}, paused, id="a pause is no halt")
     yield pytest.param({}, {"session": None}, "2022-08-26 is not a session of the exchange", id="no session")
     yield pytest.param({"open_bar": None}, {}, "there is no open bar", id="no open bar")
 

@@ -54,6 +54,9 @@ def test_an_entry_that_would_pay_nothing_is_no_order() -> None:
         (ExitReason.PROFIT_TARGET, (6.00, 6.40), "6.20", "6.00"),
         (ExitReason.STOP_LOSS, (0.40, 0.50), "0.35", "0.05"),
         (ExitReason.TIME, (None, 0.05), "0.05", "0.05"),
+        (ExitReason.TIME, (12.00, None), "12.00", "12.00"),
+        (ExitReason.PROFIT_TARGET, (12.00, None), "12.00", "12.00"),
+        (ExitReason.STOP_LOSS, (12.00, None), "11.90", "7.90"),
         (ExitReason.TIME, (None, None), "0.05", "0.05"),
     ],
 )

@@ -9,9 +9,12 @@ from tests.support.spreads import AS_OF, LEGS, RULES, SESSION, marks_at, quotes,
 
 from htbot.domain.orders import ExitReason
 from htbot.execution.exits import ExitWatch, exit_decision
-from htbot.portfolio.marks import mark_spread
+from htbot.execution.intents import exit_intent
+from htbot.execution.ladder import limit_at
+from htbot.portfolio.marks import Marks, mark_spread
 
 NEW = ExitWatch()
+SOLD = next(leg.con_id for leg in LEGS if leg.ratio < 0)
 
 
 def later(seconds: float) -> datetime:
@@ -97,6 +100,43 @@ def test_rulings_5_a_worthless_wing_does_not_disable_the_stop() -> None:
     decision, _ = exit_decision(trade("4.20"), marks, NEW, AS_OF)
     assert decision is not None
     assert decision.reason is ExitReason.STOP_LOSS
+
+
+def dead_wing(short: tuple[float, float], at: datetime) -> Marks:
+    """The bought leg has no quote at all: its line has ended or was refused."""
+    told = quotes(short, (1.0, 1.1), at)
+    return mark_spread(LEGS, {leg.con_id: told[leg.con_id] for leg in LEGS if leg.ratio < 0}, at)
+
+
+@pytest.mark.ruling(5)
+@pytest.mark.parametrize(("short", "stops"), [((6.10, 6.40), True), ((4.00, 4.30), False), ((0.10, 0.15), False)])
+def test_rulings_5_a_dead_wing_switches_the_stop_off_for_15_s_only(short: tuple[float, float], *, stops: bool) -> None:
+    _, watch = exit_decision(trade("4.20"), marks_at("4.00"), NEW, AS_OF)
+    for seconds in (1, 8, 15.9):
+        decision, watch = exit_decision(trade("4.20"), dead_wing(short, later(seconds)), watch, later(seconds))
+        assert decision is None
+    decision, watch = exit_decision(trade("4.20"), dead_wing(short, later(16)), watch, later(16))
+    assert (decision is not None) is stops
+    if decision is not None:
+        assert (decision.reason, decision.limit, decision.value) == (ExitReason.STOP_LOSS, "-200.00", "-205.00")
+        made = exit_intent(trade("4.20"), decision.reason, decision.marks, later(16), 1)
+        assert made.limit == Decimal("-6.45"), "the short ask alone and a tick"
+        assert limit_at(made, dead_wing((7.0, 7.3), later(19)), 3.0, made.limit) == Decimal("-7.45")
+    decision, watch = exit_decision(trade("4.20"), marks_at("4.00", later(17)), watch, later(17))
+    assert (decision, watch.wing_blind_since) == (None, None)
+
+
+@pytest.mark.ruling(6)
+@pytest.mark.parametrize("short", [(6.10, 9.40), (6.40, 6.10)])
+def test_rulings_6_beside_a_dead_wing_the_sold_leg_has_to_be_believable(short: tuple[float, float]) -> None:
+    watch = NEW
+    for seconds in range(30):
+        decision, watch = exit_decision(trade("4.20"), dead_wing(short, later(seconds)), watch, later(seconds))
+        assert decision is None
+    aged = dead_wing((6.10, 6.40), later(30))
+    stale = mark_spread(LEGS, {SOLD: quotes((6.10, 6.40), (1.0, 1.1), later(20))[SOLD]}, later(30))
+    assert exit_decision(trade("4.20"), stale, watch, later(30))[0] is None
+    assert exit_decision(trade("4.20"), aged, watch, later(30))[0] is not None
 
 
 def test_three_o_clock_comes_before_stop_and_target() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from tests.support.spreads import AS_OF, LEGS, intent, marks_at, quotes
 
-from htbot.domain.orders import PriceStyle, Purpose
+from htbot.domain.orders import OrderIntent, PriceStyle, Purpose
 from htbot.execution.ladder import LadderPace, limit_at, next_change_s
 from htbot.portfolio.marks import mark_spread
 
@@ -50,6 +50,13 @@ def test_prices_between_ticks_round_in_our_favour_until_natural() -> None:
     assert limit_at(ENTRY, marks, 45.0, None) == Decimal("-4.90")
 
 
+@pytest.mark.parametrize("exit_", [TARGET, TIME])
+def test_an_exit_without_a_mid_follows_the_natural_price(exit_: OrderIntent) -> None:
+    for ask, wanted in ((3.05, "-1.05"), (4.05, "-2.05")):
+        marks = mark_spread(LEGS, quotes((None, ask), (2.00, 2.10)), AS_OF)
+        assert (marks.mid_cost, limit_at(exit_, marks, 10.0, Decimal("-9.00"))) == (None, Decimal(wanted))
+
+
 @pytest.mark.ruling(11)
 def test_rulings_11_target_walks_from_mid_up_to_natural() -> None:
     marks = marks_at("0.20", half_width="0.10")
@@ -84,7 +91,7 @@ def test_rulings_10_the_debit_is_capped_at_the_width() -> None:
 
 def test_an_exit_pays_at_least_one_tick() -> None:
     worthless = mark_spread(LEGS, quotes((None, 0.05), (None, 0.05)), AS_OF)
-    assert limit_at(TARGET, worthless, 0.0, None) == Decimal("-0.20")  # no bid on the sold leg: no mid, no change
+    assert limit_at(TARGET, worthless, 0.0, None) == Decimal("-0.05")  # no bid on the sold leg, so no mid
     cheap = mark_spread(LEGS, quotes((0.05, 0.10), (0.05, 0.10)), AS_OF)
     assert limit_at(TARGET, cheap, 0.0, None) == Decimal("-0.05")
 

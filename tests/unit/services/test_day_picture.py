@@ -21,6 +21,7 @@ class Trade:
     net_pnl: Decimal | None = None
     direction: int = 1
     exit_reason: str | None = None
+    symbol: str = "SPX"
 
 
 def at(minutes: float) -> datetime:
@@ -59,8 +60,8 @@ def test_an_unknown_part_makes_the_sum_unknown_until_it_is_known() -> None:
 
 def test_entries_and_exits_are_in_order_of_time() -> None:
     trades: list[Any] = [Trade("a", at(0), at(9), Decimal(1), exit_reason="stop_loss"), Trade("b", at(4))]
-    assert [(point.kind, point.trade_id) for point in points_of(trades)] == [
-        ("entry", "a"),
-        ("entry", "b"),
-        ("exit", "a"),
+    assert [(point.kind, point.trade_id, point.symbol) for point in points_of(trades)] == [
+        ("entry", "a", "SPX"),
+        ("entry", "b", "SPX"),
+        ("exit", "a", "SPX"),
     ]

@@ -79,7 +79,7 @@ def test_the_call_comes_first_and_then_the_put_each_once() -> None:
     assert isinstance(second, Fired)
     assert second.direction is Direction.BEAR
     both = decide(look(spent=spent | {(-1, second.level)}))
-    call, put = (f"the {side} of this session has had its entry" for side in ("call", "put"))
+    call, put = (f"the {side} of this session has had its signal" for side in ("call", "put"))
     assert both == Quiet(f"{call}; {put}")
 
 

@@ -17,7 +17,7 @@ from htbot.domain.errors import NotFound
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import PnlView
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted, Conflict
+from htbot.services.commands import Accepted, Conflict, DeskAway
 from htbot.services.log_files import LogLine
 from htbot.services.monitoring import HealthView
 from htbot.services.performance import MonthView, PortfolioSummary
@@ -103,14 +103,13 @@ def manual_close(parts: Parts, principal: Operator, body: ManualCloseBody, key: 
     unknown = [one for one in body.position_ids if one not in known]
     if unknown:  # before anything is closed
         raise NotFound(f"there is no trade {', '.join(unknown)}: `htbot trades` lists them")
-    live = {trade.id for trade in parts.queries.trades_like(EVERY_ACCOUNT, None, "live", _NEWEST)}
     closing, over = [], None
     for one in dict.fromkeys(body.position_ids):
         try:
             closing.append(parts.commands.close_trade(one, caller(principal, None if key is None else f"{key}:{one}")))
-        except Conflict as conflict:
-            if one in live:
-                raise
+        except DeskAway:
+            raise
+        except Conflict as conflict:  # over, perhaps since a moment ago
             over = conflict
     if over is not None and not closing:
         raise over

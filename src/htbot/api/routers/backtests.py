@@ -101,11 +101,15 @@ def files(parts: Parts) -> list[str]:
 def _view(job: JobView) -> BacktestView:
     """A job without the paths of this machine."""
     order = job.order
+    names = {path: path.rpartition("/")[2] for path in order.data}
+    error = job.error
+    for path, name in names.items():
+        error = error and error.replace(path, name)
     return BacktestView(
         id=job.id,
         strategy=order.strategy,
         symbol=order.symbol,
-        data=[path.rpartition("/")[2] for path in order.data],
+        data=list(names.values()),
         start=order.start,
         end=order.end,
         cash=order.cash,
@@ -114,6 +118,6 @@ def _view(job: JobView) -> BacktestView:
         at=job.at,
         state=job.state,
         share=job.share,
-        error=job.error,
+        error=error,
         metrics=dict(job.summary),
     )

@@ -14,7 +14,8 @@ from htbot.api.parts import Chosen, Key, Parts, caller
 from htbot.api.schemas.filters import AlertsQuery, AuditQuery, EvaluationsQuery, ReconciliationsQuery
 from htbot.persistence.queries.lists import AuditView, EvaluationView
 from htbot.persistence.queries.paging import Page
-from htbot.persistence.queries.shapes import AlertView, ReconciliationView
+from htbot.persistence.queries.reconciliation import ReconciliationView
+from htbot.persistence.queries.shapes import AlertView
 from htbot.services.audit import AuditReport, BooksReport
 from htbot.services.tokens import Role
 

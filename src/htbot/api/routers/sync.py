@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Chosen, Parts
 from htbot.api.routers.record import Asked
-from htbot.persistence.queries.shapes import ReconciliationView
+from htbot.persistence.queries.reconciliation import ReconciliationView
 from htbot.services.tokens import Role
 
 router = APIRouter(prefix="/api/sync", tags=["record"], dependencies=[Depends(require(Role.VIEWER))])

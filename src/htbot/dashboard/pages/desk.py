@@ -90,7 +90,7 @@ def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
         entry_price(trade),
-        fact("Most it gained", amount(trade.max_gain)),
+        fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
         fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
         fact("Marked", look.clock(trade.marked_at)),

@@ -40,6 +40,8 @@ _CYCLES = (
     Column("Why not", wide=True),
 )
 
+_OUTCOMES = {"accepted": ("✓ accepted", "good"), "refused": ("✗ refused", "bad"), "observed": ("observed", "accent")}
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -59,7 +61,7 @@ def build(screen: Screen) -> None:
 
 
 def fired(screen: Screen) -> Markup:
-    """Looks in which a signal fired, accepted or refused, the newest first."""
+    """Looks in which a signal fired, accepted, refused or only observed, the newest first."""
     found: list[EvaluationView] = screen.value("fired") or []
     chosen = _chosen(screen)
     rows = [
@@ -73,13 +75,12 @@ def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
     signal = view.signal
     if signal is None:
         return (screen.look.moment(view.as_of), view.strategy, direction(0), badge("not stored"), "", "", "", "")
-    outcome = badge("✓ accepted", "good") if signal.accepted else badge("✗ refused", "bad")
     asked = whole(len(view.outcomes))
     return (
         tag("time", screen.look.moment(signal.ts)),
         signal.strategy,
         direction(signal.direction),
-        outcome,
+        badge(*_OUTCOMES[signal.outcome]),
         price(signal.price),
         price(signal.broken),
         signal.reason,
@@ -103,7 +104,7 @@ def decision(screen: Screen) -> Markup:
     told = facts(
         fact("Signal", direction(signal.direction), screen.look.moment(signal.ts)),
         fact("Price", price(signal.price), None if signal.broken is None else f"level {price(signal.broken)}"),
-        fact("Trend", direction(signal.trend)),
+        fact("Trend", direction(signal.known_trend)),
         fact("Trigger", signal.trigger, cls="broad"),
     )
     return join(tag("h2", "Gate ", tag("span", signal.strategy, cls="note")), told, gate(view.outcomes))
@@ -124,7 +125,7 @@ def _cycle(screen: Screen, stretch: Stretch) -> Row:
         begin if begin == end else f"{begin} to {end}",
         view.strategy,
         whole(stretch.looks),
-        direction(view.trend),
+        direction(view.known_trend),
         price(view.high),
         price(view.low),
         view.why_not or badge("a signal fired", "accent"),

@@ -95,7 +95,7 @@ def _counted(screen: Screen, name: str) -> list[Markup]:
     return [
         fact(
             "Signals",
-            whole(found.signals.accepted + found.signals.refused),
+            whole(found.signals.enter + found.signals.leave),
             f"{whole(found.signals.accepted)} accepted",
         ),
         fact("Trades", whole(found.trades.closed), "closed"),

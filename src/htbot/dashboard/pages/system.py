@@ -14,7 +14,8 @@ from htbot.bootstrap.programs import ProgramView
 from htbot.dashboard import steering
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import age, duration, whole, words
-from htbot.persistence.queries.shapes import ReconciliationView, TaskView
+from htbot.persistence.queries.reconciliation import ReconciliationView
+from htbot.persistence.queries.shapes import TaskView
 from htbot.services.day_picture import StreamView
 from htbot.services.log_files import LEVELS, LogFiles, LogLine
 from htbot.services.queries import Readiness

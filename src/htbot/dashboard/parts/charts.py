@@ -123,10 +123,10 @@ def candle(bar: Bar) -> list[float]:
 
 
 def candle_data(picture: DayPicture | None, story: DayStory | None, zone: tzinfo) -> dict[str, Any]:
-    """What moves in the chart: bars, the range of the day, entries and exits."""
+    """What moves in the chart: bars, the range of the day, entries and exits of trades on its symbol."""
     bars = _bars(picture)
     keys = [_key(bar.start, zone) for bar in bars]
-    points = story.points if story is not None else ()
+    points = [one for one in story.points if picture and one.symbol == picture.symbol] if story is not None else []
     return {
         "xAxis": [{"data": keys}],
         "series": [

@@ -17,7 +17,8 @@ def trade(view: OpenTradeView) -> Markup:
         return Markup("")
     low, high = -abs(view.stop), view.target
     said = f"P&L {money(view.pnl_mid, sign=True)} between stop {money(low)} and target {money(high, sign=True)}"
-    best = _mark(view.max_gain, low, high, "best", "best so far") if view.max_gain is not None else None
+    most = most_gained(view)
+    best = _mark(most, low, high, "best", "best so far") if most is not None else None
     return tag(
         "div",
         _bar(view.pnl_mid, low, high, said, best),
@@ -31,6 +32,13 @@ def trade(view: OpenTradeView) -> Markup:
         ),
         cls="gauge",
     )
+
+
+def most_gained(view: OpenTradeView) -> Decimal | None:
+    """The best so far in USD: the record hears of a gain with the next mark, and the P&L beside it is newer."""
+    if view.max_gain is None:
+        return None
+    return view.max_gain if view.pnl_mid is None else max(view.max_gain, view.pnl_mid)
 
 
 def day(total: Decimal | None, loss_limit: Decimal) -> Markup:

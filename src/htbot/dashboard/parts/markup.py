@@ -54,8 +54,10 @@ def amount(value: numbers.Number | None, *, cents: bool = True) -> Markup:
     return tag("span", mark, numbers.money(value, sign=True, cents=cents), cls=f"amount {numbers.tone(value)}")
 
 
-def direction(value: int) -> Markup:
-    """The side of a signal or a trend, in a word with an arrow."""
+def direction(value: int | None) -> Markup:
+    """The side of a signal or a trend, in a word with an arrow; None: it has none."""
+    if value is None:
+        return tag("span", numbers.UNKNOWN, cls="direction unknown")
     word, sign = TREND_WORDS[value], _ARROWS[value]
     return tag("span", tag("span", sign, aria_hidden="true"), f" {word}", cls=f"direction {word}")
 

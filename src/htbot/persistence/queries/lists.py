@@ -11,9 +11,10 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from htbot.domain.orders import OrderState, Purpose
+from htbot.domain.signals import POSITION_NUMBERS
 from htbot.persistence.queries.paging import Keyset, Page, PageRequest, page_of
-from htbot.persistence.queries.reconciliation import run_views
-from htbot.persistence.queries.shapes import AlertView, OrderView, PositionView, ReconciliationView, SignalView
+from htbot.persistence.queries.reconciliation import ReconciliationView, run_views
+from htbot.persistence.queries.shapes import AlertView, OrderView, PositionView, SignalView
 from htbot.persistence.queries.trading import order_view, position_views, signal_view
 from htbot.persistence.queries.watch import alert_view
 from htbot.persistence.records import Halt
@@ -85,6 +86,11 @@ class EvaluationView:
     indicators: dict[str, Any]
     signal: SignalView | None = None
     outcomes: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def known_trend(self) -> int | None:
+        """+1, -1, or 0 when there is none; None of a strategy that has no numbers for one, but of what it holds."""
+        return self.trend if self.trend or self.indicators.keys() - POSITION_NUMBERS else None
 
 
 _ORDERS = Keyset((OrderRow.submitted_at, OrderRow.ref), (datetime, str))

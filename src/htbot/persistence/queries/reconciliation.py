@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from htbot.persistence.queries.shapes import ReconciliationItemView, ReconciliationView
 from htbot.persistence.records import ReconciliationRun
 from htbot.persistence.repositories import ReconciliationRepository
 from htbot.persistence.rows.reconciliation import ReconciliationRunRow
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationItemView:
+    """One thing that did not match, or is not ours; `con_id` and `perm_id` 0 mean none."""
+
+    kind: str
+    con_id: int
+    symbol: str
+    ref: str
+    perm_id: int
+    ours: int
+    broker: int
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationView:
+    """One comparison of our books with the broker's; `matched` contracts are alike, everything else is an item."""
+
+    id: int
+    account: str
+    as_of: datetime
+    cause: str
+    verdict: str
+    since: datetime | None
+    matched: int
+    differing: int
+    foreign: int
+    items: list[ReconciliationItemView]
 
 
 def latest_run(session: Session, account: str | None) -> ReconciliationView | None:

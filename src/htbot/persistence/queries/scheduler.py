@@ -8,8 +8,8 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from htbot.domain.signals import OBSERVED
 from htbot.domain.trades import TradeState
+from htbot.persistence.queries.strategies import WATCHED
 from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.signals import SignalRow
 from htbot.persistence.rows.tasks import TaskRunRow, WorkerRow
@@ -19,10 +19,14 @@ from htbot.persistence.states import LIVE_TRADE_STATES, TaskState
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStats:
-    """Counts of one session day (New York); `monitored_positions` are open trades, `uptime_seconds` the worker's."""
+    """Counts of one session day (New York); `monitored_positions` are open trades, `uptime_seconds` the worker's.
+
+    Of `signals_generated` the `signals_observed` are those of strategies that are only watched, refused or not.
+    """
 
     evaluations_run: int
     signals_generated: int
+    signals_observed: int
     trades_executed: int
     trades_rejected: int
     errors: int
@@ -42,8 +46,8 @@ def scheduler_stats(session: Session, day: date, tasks: tuple[str, ...], host_no
             func.max(TaskRunRow.as_of).filter(asked, TaskRunRow.state == TaskState.DONE),
         ).where(of_day)
     ).one()
-    signals, refused = session.execute(
-        select(func.count(), func.count().filter(~SignalRow.accepted, SignalRow.refused_by != OBSERVED)).where(
+    signals, observed, refused = session.execute(
+        select(func.count(), func.count().filter(WATCHED), func.count().filter(~SignalRow.accepted, ~WATCHED)).where(
             SignalRow.session == day
         )
     ).one()
@@ -53,6 +57,7 @@ def scheduler_stats(session: Session, day: date, tasks: tuple[str, ...], host_no
     return SchedulerStats(
         evaluations_run=runs,
         signals_generated=signals,
+        signals_observed=observed,
         trades_executed=traded,
         trades_rejected=refused,
         errors=failed,

@@ -37,6 +37,19 @@ class SignalView:
     trigger: str
     refused_by: str | None
     action: str = "enter"
+    observed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What became of it in a word: one of a strategy that is only watched is neither accepted nor refused."""
+        if self.observed:
+            return "observed"
+        return "accepted" if self.accepted else "refused"
+
+    @property
+    def known_trend(self) -> int | None:
+        """+1 or -1; None of one that follows no trend, for without one those that do make no signal."""
+        return self.trend or None
 
     @property
     def broken(self) -> float | None:
@@ -139,6 +152,16 @@ class TradeView:
     max_gain: Decimal | None
     duration_s: float | None
     config_hash: str
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """What it was opened for, per unit: the credit of a spread, the price of what has one leg."""
+        return self.legs[0].fill if self.width is None else self.credit
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """What it was closed for, per unit: the debit of a spread, the price of what has one leg."""
+        return self.legs[0].exit_fill if self.width is None else self.debit
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,34 +385,3 @@ class WhyView:
 
     trade_id: str
     steps: list[Step]
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationItemView:
-    """One thing that did not match, or is not ours; `con_id` and `perm_id` 0 mean none."""
-
-    kind: str
-    con_id: int
-    symbol: str
-    ref: str
-    perm_id: int
-    ours: int
-    broker: int
-    detail: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationView:
-    """One comparison of our books with the broker's; `matched` contracts are alike, everything else is an item."""
-
-    id: int
-    account: str
-    as_of: datetime
-    cause: str
-    verdict: str
-    since: datetime | None
-    matched: int
-    differing: int
-    foreign: int
-    items: list[ReconciliationItemView]

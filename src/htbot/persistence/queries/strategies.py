@@ -6,23 +6,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from htbot.domain.signals import OBSERVED
 from htbot.domain.trades import TradeState, plain_money
 from htbot.persistence.rows.signals import SignalRow
 from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.rows.trades import TradeRow
 
+WATCHED = or_(SignalRow.observed, func.coalesce(SignalRow.refused_by, "") == OBSERVED)
+"""Signals of strategies that were only watched; those of before migration 0018 say so by who refused them."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignalCount:
-    """Signals of one strategy by action and outcome; those of strategies that only watch count as refused."""
+    """Signals of one strategy by action and outcome; those that were only watched are `observed`, refused or not."""
 
     enter: int = 0
     leave: int = 0
     accepted: int = 0
     refused: int = 0
+    observed: int = 0
     last_at: datetime | None = None
 
 
@@ -43,10 +48,11 @@ def signal_counts(session: Session) -> dict[str, SignalCount]:
         func.count().filter(SignalRow.action == "enter"),
         func.count().filter(SignalRow.action == "leave"),
         func.count().filter(SignalRow.accepted),
-        func.count().filter(~SignalRow.accepted),
+        func.count().filter(~SignalRow.accepted, ~WATCHED),
+        func.count().filter(WATCHED),
         func.max(SignalRow.as_of),
     ).group_by(SignalRow.strategy)
-    return {row[0]: SignalCount(row[1], row[2], row[3], row[4], row[5]) for row in session.execute(query)}
+    return {row[0]: SignalCount(row[1], row[2], row[3], row[4], row[5], row[6]) for row in session.execute(query)}
 
 
 def trade_counts(session: Session) -> dict[str, TradeCount]:

@@ -51,7 +51,8 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         reason = refused_by
     if refused_by == OBSERVED:
         reason = row.reason
-    if row.observed or refused_by == OBSERVED:
+    observed = row.observed or refused_by == OBSERVED
+    if observed:
         reason = f"{reason}; observed only, nothing is sent"
     return SignalView(
         ts=row.as_of,
@@ -69,6 +70,7 @@ def signal_view(row: SignalRow, decision: RiskDecisionRow | None) -> SignalView:
         trigger=row.reason,
         refused_by=refused_by,
         action=row.action,
+        observed=observed,
     )
 
 

@@ -85,7 +85,7 @@ def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
 def instances(session: Session) -> list[InstanceStatus]:
     """Every instance by name, as it is set and as it stands."""
     found = StrategyRepository(session).all()
-    said = EvaluationRepository(session).last_words(one.name for one in found)
+    said = EvaluationRepository(session).last_words(found)
     holding = set(session.scalars(select(TradeRow.strategy).where(TradeRow.state.in_(LIVE_TRADE_STATES)).distinct()))
     return [_instance(one, *said.get(one.name, (None, None)), holds=one.name in holding) for one in found]
 

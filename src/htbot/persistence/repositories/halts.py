@@ -76,10 +76,11 @@ class HaltRepository(Repository):
 
     def _clear(self, statement: Update, at: datetime) -> int:
         """Clear halts and tell of each in the audit log."""
-        told = statement.returning(HaltRow.source, HaltRow.kind, HaltRow.reason, HaltRow.cleared_by)
+        told = statement.returning(HaltRow.source, HaltRow.kind, HaltRow.reason, HaltRow.cleared_by, HaltRow.account)
         cleared = self._session.execute(told, execution_options={"synchronize_session": False}).all()
-        for source, kind, reason, by in cleared:
-            self._tell(AuditEntry(at, by or "", "halt.cleared", source, {"kind": kind, "reason": reason}))
+        for source, kind, reason, by, account in cleared:
+            facts = {"kind": kind, "reason": reason} | ({} if account is None else {"account": account})
+            self._tell(AuditEntry(at, by or "", "halt.cleared", source, facts))
         return len(cleared)
 
     def _tell(self, entry: AuditEntry) -> None:

@@ -15,7 +15,7 @@ from htbot.domain.decisions import Approved, RiskDecision, RiskRefusal
 from htbot.domain.signals import Direction, Evaluation, Signal
 from htbot.persistence.codecs import numbers_to_json, outcomes_from_json, outcomes_to_json
 from htbot.persistence.engine import to_json
-from htbot.persistence.records import StoredSignal
+from htbot.persistence.records import StoredSignal, StrategyInstance
 from htbot.persistence.repositories.base import Repository, on_day
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
 
@@ -27,11 +27,12 @@ ON CONFLICT DO NOTHING
 """
 _ADD_SIGNALS = "INSERT INTO signals ({}) VALUES %s ON CONFLICT DO NOTHING RETURNING strategy, bar_start"
 _LAST_WORDS = """
-SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[]) AS asked (name), LATERAL (
-    SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name AND account = COALESCE(
-      (SELECT strategies.account FROM strategies WHERE strategies.name = asked.name),
-      (SELECT account FROM accounts ORDER BY accounts.as_of DESC, accounts.name <> 'main', account LIMIT 1)
-    )
+SELECT asked.name, last.as_of, last.why_not FROM unnest(%s::text[], %s::text[]) AS asked (name, account), LATERAL (
+    SELECT as_of, why_not FROM evaluations WHERE strategy = asked.name
+      AND account = COALESCE(
+          asked.account,
+          (SELECT account FROM accounts ORDER BY accounts.name <> 'main', accounts.as_of DESC, account LIMIT 1)
+      )
     ORDER BY evaluations.as_of DESC LIMIT 1
 ) AS last
 """
@@ -69,11 +70,12 @@ class EvaluationRepository(Repository):
             cursor.close()
         return stored
 
-    def last_words(self, strategies: Iterable[str]) -> dict[str, tuple[datetime, str | None]]:
-        """When each of these strategies was last evaluated, in the account told of last, and why nothing happened."""
+    def last_words(self, asked: Iterable[StrategyInstance]) -> dict[str, tuple[datetime, str | None]]:
+        """By name: when each of these was last evaluated, in the account that it trades, and why nothing happened."""
+        instances = sorted(asked, key=lambda one: one.name)
         cursor = self._session.connection().connection.cursor()
         try:
-            cursor.execute(_LAST_WORDS, (sorted(strategies),))
+            cursor.execute(_LAST_WORDS, ([one.name for one in instances], [one.account for one in instances]))
             return {name: (at, why_not) for name, at, why_not in cursor.fetchall()}
         finally:
             cursor.close()

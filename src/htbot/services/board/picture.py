@@ -136,7 +136,7 @@ def _health(picture: Picture) -> State:
         "ready": not picture.away and picture.live.redis and desk.state == "running",
         "trading_enabled": status.trading_enabled,
         "reason": status.reason,
-        "halted": status.halt is not None,
+        "halted": any(halt.account is None for halt in status.halt or ()),
         "mode": status.mode,
         "speed": status.speed,
         "world": status.world,

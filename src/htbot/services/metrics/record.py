@@ -61,9 +61,11 @@ class RecordMeasures:
         put_snapshots(gathered, snapshots, desk.market_time)
 
     def _put_safety(self, gathered: Gathered, session: Session, desk: DeskView, market_now: datetime) -> None:
-        halted = bool(watch.halts(session, desk.market_time)) or self._sources.kill_switch.present()
-        gathered.put("htbot_halt_active", int(halted), "global")
         accounts = desk.accounts or (self._sources.account,)
+        halted = {halt.account for halt in watch.halts(session, desk.market_time)}
+        gathered.put("htbot_halt_active", int(None in halted or self._sources.kill_switch.present()), "global")
+        for account in sorted(one for one in halted if one is not None):
+            gathered.put("htbot_halt_active", 1, account)
         risks = [risk_of(session, account, self._sources.breaker, market_now) for account in accounts]
         gathered.put("htbot_breaker_active", int(any(risk.breaker_active for risk in risks)))
         for risk in risks:
