@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -184,7 +184,15 @@ def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> Non
 
 def settle(
     trade_id: Annotated[str, typer.Argument(help="Id of an open trade whose options have expired.")],
-    price: Annotated[str, typer.Option(help="Official settlement price of the underlying, dollars.")],
+    price: Annotated[
+        list[str],
+        typer.Option(
+            "--price",
+            "--leg",
+            metavar="PRICE | CONTRACT=PRICE",
+            help="Official settlement price of the underlying, or once for each leg what it was closed at, dollars.",
+        ),
+    ],
     force: Annotated[
         bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of the expiry day.")
     ] = False,
@@ -192,14 +200,34 @@ def settle(
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Book an expired trade at a settlement price that its broker has not told."""
+    """Book an expired trade at prices that its broker has not told."""
     from htbot.services.commands import Caller
 
+    legs = _by_leg(price) if len(price) > 1 or "=" in price[0] else {}
+    underlying = None if legs else _dollars("--price", price[0])
     with people() as opened:
         with _desk_needed():
-            told = _dollars("--price", price)
-            accepted = opened.settling.settle(trade_id, told, Caller(actor(), key), force=force)
+            caller = Caller(actor(), key)
+            if underlying is None:
+                accepted = opened.settling.close_legs(trade_id, legs, caller, force=force)
+            else:
+                accepted = opened.settling.settle(trade_id, underlying, caller, force=force)
         _follow(opened, accepted, wait, as_json=as_json)
+
+
+def _by_leg(told: Sequence[str]) -> dict[int, Decimal]:
+    """Dollars by contract id.
+
+    Raises:
+        CallerMistake: one is not `CONTRACT=PRICE`, or a leg is named twice.
+    """
+    prices: dict[int, Decimal] = {}
+    for one in told:
+        con_id, _, price = one.partition("=")
+        if not con_id.isdecimal() or int(con_id) in prices:
+            raise CallerMistake(f"--leg {one}: must be CONTRACT=PRICE, once for each leg")
+        prices[int(con_id)] = _dollars(f"--leg {con_id}", price)
+    return prices
 
 
 def _dollars(option: str, text: str) -> Decimal:

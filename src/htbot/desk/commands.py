@@ -31,7 +31,7 @@ from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.trades import Trade, TradeState
-from htbot.execution.expiry import Expired, NeedsPerson, NotExpired
+from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import (
     CommandRepository,
@@ -60,7 +60,7 @@ _log = logging.getLogger(__name__)
 class CommandParts:
     """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours.
 
-    `accounts` are those that this desk trades. `settle` books an expired trade at a settlement price.
+    `accounts` are those that this desk trades. `settle` books an expired trade at what a person has told.
     """
 
     database: DatabaseThread
@@ -73,7 +73,7 @@ class CommandParts:
     hold: Hold
     strangers: Callable[[str], list[str]]
     accounts: Callable[[], Collection[str]]
-    settle: Callable[[str, Decimal, datetime], Awaitable[Expired | NotExpired | NeedsPerson]]
+    settle: Callable[[str, Settlement, datetime], Awaitable[Expired | NotExpired | NeedsPerson]]
     market_open: Callable[[datetime], bool]
 
 
@@ -231,11 +231,13 @@ class CommandDesk:
 
     async def _settle(self, command: Command, now: datetime) -> None:
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
-        price = Decimal(str(command.params["price"]))
-        ended = await self._parts.settle(str(command.params["trade"]), price, now)
+        told = _said(command.params.get("price"), command.params.get("legs"))
+        ended = await self._parts.settle(str(command.params["trade"]), told, now)
         booked: Sequence[Fill] | None = ended.fills if isinstance(ended, Expired) else None
         if booked is None:  # a desk that died before it could say so may have done it
-            booked = await self._parts.database.run(partial(_settled_before, command=command))
+            booked = await self._parts.database.run(
+                partial(_settled_before, trade_id=str(command.params["trade"]), told=told)
+            )
         if booked is not None:
             legs = [f"{fill.side} {fill.quantity} {fill.strike} {fill.right} at {fill.price}" for fill in booked]
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"booked": legs})
@@ -253,12 +255,18 @@ class CommandDesk:
             self._meant.pop(command.id, None)
 
 
-def _settled_before(session: Session, command: Command) -> Sequence[Fill] | None:
-    """What the end of a trade has booked at the price of a command to settle it; None when it was not booked so."""
-    price = Decimal(str(command.params["price"]))
-    for stored in IntentRepository(session).of_trade(str(command.params["trade"])):
-        told = stored.evidence.get("settlement") if stored.intent.exit_reason is ExitReason.EXPIRY else None
-        if told is not None and Decimal(str(told)) == price:
+def _said(price: object, legs: Mapping[str, object] | None) -> Settlement:
+    """What a person has told of an expired trade, from JSON."""
+    by_leg = {int(con_id): Decimal(str(closed)) for con_id, closed in (legs or {}).items()}
+    return Settlement(None, None if price is None else Decimal(str(price)), legs=by_leg)
+
+
+def _settled_before(session: Session, trade_id: str, told: Settlement) -> Sequence[Fill] | None:
+    """What the end of a trade has booked by what a person told; None when it was not booked so."""
+    for stored in IntentRepository(session).of_trade(trade_id):
+        if stored.intent.exit_reason is not ExitReason.EXPIRY:
+            continue
+        if _said(stored.evidence.get("settlement"), stored.evidence.get("legs")) == told:
             return FillRepository(session).of_ref(stored.intent.ref)
     return None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -226,20 +225,20 @@ class Upkeep:
         over = self._desk.day.over(now)
         for trade in self._desk.guard.trades:
             if trade.spread_legs and trade.session <= over:
-                await self._end(trade, None, now)
+                await self._end(trade, Settlement(None, None), now)
 
-    async def settle(self, trade_id: str, price: Decimal, now: datetime) -> Expired | NotExpired | NeedsPerson:
-        """A person has told the settlement price of an expired trade's underlying."""
+    async def settle(self, trade_id: str, told: Settlement, now: datetime) -> Expired | NotExpired | NeedsPerson:
+        """A person has told the settlement price of an expired trade's underlying, or the prices of its legs."""
         trade = next((one for one in self._desk.guard.trades if one.id == trade_id), None)
         if trade is None:
             return NotExpired(f"{trade_id} is not open")
-        return await self._end(trade, price, now)
+        return await self._end(trade, told, now)
 
-    async def _end(self, trade: Trade, price: Decimal | None, now: datetime) -> Expired | NotExpired | NeedsPerson:
+    async def _end(self, trade: Trade, told: Settlement, now: datetime) -> Expired | NotExpired | NeedsPerson:
         trading = self._desk.trading
-        told = [fill for fill in trading.news.foreign if fill.account == trade.account]
-        side = BrokerSide(self._desk.holdings(trade.account), told)
-        write = partial(_end, trade=trade, side=side, price=price, now=now, epoch=trading.record.epoch)
+        theirs = [fill for fill in trading.news.foreign if fill.account == trade.account]
+        side = BrokerSide(self._desk.holdings(trade.account), theirs)
+        write = partial(_end, trade=trade, side=side, told=told, now=now, epoch=trading.record.epoch)
         ended = await self._desk.ledger.write(write)
         if isinstance(ended, Expired):
             self._desk.book.expired(trade.id, ended.fills, now)
@@ -248,8 +247,9 @@ class Upkeep:
 
 
 def _end(
-    session: Transaction, trade: Trade, side: BrokerSide, price: Decimal | None, now: datetime, epoch: int
+    session: Transaction, trade: Trade, side: BrokerSide, told: Settlement, now: datetime, epoch: int
 ) -> Expired | NotExpired | NeedsPerson:
     last = max((leg.expiry for leg in trade.spread_legs), default=trade.session)
     day = SessionRepository(session).get(last)
-    return book_expiry(session, trade.id, side, Settlement(None if day is None else day.closes, price), now, epoch)
+    known = replace(told, closed_at=None if day is None else day.closes)
+    return book_expiry(session, trade.id, side, known, now, epoch)

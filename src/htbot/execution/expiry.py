@@ -3,6 +3,7 @@
 Cash-settled options end at their value: what a call is above its strike, a put below it, and nothing otherwise. Options
 on shares that end in the money deliver the shares, which no closing fill of ours can tell. A broker that tells of the
 closing trades which it has made by itself, as the paper gateway does, has told their prices too: they are booked. A
+person may give the price of each leg instead, whatever has become of it. A
 bought option that nobody bid for as its session closed, that the broker held then and shows no more, has ended at
 nothing, whatever its underlying settled at.
 """
@@ -10,7 +11,7 @@ nothing, whatever its underlying settled at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,12 +30,13 @@ class Settlement:
     """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
 
     `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid; the broker
-    was seen to hold it then or later.
+    was seen to hold it then or later. `legs` is what a person says that each leg was closed at, by contract id.
     """
 
     closed_at: datetime | None
     price: Decimal | None
     unbid: bool = False
+    legs: Mapping[int, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +95,38 @@ def settle_expired(
     if waits is not None:
         return NotExpired(waits)
     at = settlement.closed_at or as_of
+    if settlement.legs:
+        return _by_a_person(case.trade, held, settlement.legs, ref, at)
+    return _by_what_is_known(case, held, settlement, ref, at)
+
+
+def _by_what_is_known(
+    case: ExpiryCase, held: Sequence[_Held], settlement: Settlement, ref: str, at: datetime
+) -> Expired | NeedsPerson:
+    """By the trades of the broker, else by the settlement price, else for nothing where nobody bid."""
     theirs = [fill for fill in latest(case.executions) if not fill.ref.startswith(REF_PREFIX)]
-    told = _told(held, theirs, at)
+    told, stranger = _told(held, theirs, at), _stranger(held, theirs, at)
     if told is not None:
         return _by_the_broker(case.trade, told, theirs, ref, at)
-    stranger = _stranger(held, theirs, at)
     if stranger is not None:
         return NeedsPerson(f"{stranger.exec_id} traded {_named(stranger)} without our reference before it expired")
     if settlement.price is not None:
         return _by_settlement(case.trade, held, settlement.price, ref, at)
-    if settlement.unbid and case.trade.single is not None:
-        fills = tuple(_closing(case.trade, one, Decimal(0), ref, at) for one in held)
-        return Expired(fills, "expired at the broker, nobody bid for it")
-    return NeedsPerson(f"{case.trade.symbol} has no known settlement price", price_missing=True)
+    if not settlement.unbid or case.trade.single is None:
+        return NeedsPerson(f"{case.trade.symbol} has no known settlement price", price_missing=True)
+    fills = tuple(_closing(case.trade, one, Decimal(0), ref, at) for one in held)
+    return Expired(fills, "expired at the broker, nobody bid for it")
+
+
+def _by_a_person(
+    trade: Trade, held: Sequence[_Held], prices: Mapping[int, Decimal], ref: str, at: datetime
+) -> Expired | NotExpired:
+    """What is held ends at what a person says of each leg."""
+    missing = [str(leg.con_id) for leg, _ in held if leg.con_id not in prices]
+    if missing:
+        return NotExpired(f"no price was given for {', '.join(missing)}")
+    fills = tuple(_closing(trade, one, prices[one[0].con_id], ref, at) for one in held)
+    return Expired(fills, "gone at the broker, closed at the prices that a person gave")
 
 
 def _by_settlement(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -73,10 +74,10 @@ def book_expiry(
     known = replace(settlement, unbid=_nobody_bid(session, trade, settlement.closed_at))
     ended = settle_expired(case, known, ref, as_of)
     if isinstance(ended, NeedsPerson):
-        way_out = f"; when you know it: htbot settle {trade_id} --price PRICE" if ended.price_missing else ""
-        text = (
-            f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}{way_out}"
-        )
+        legs = " ".join(f"--leg {leg.con_id}=PRICE" for leg in trade.spread_legs)
+        what = "it: htbot settle {} --price PRICE" if ended.price_missing else f"them: htbot settle {{}} {legs}"
+        text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
+        text += f"; when you know {what.format(trade_id)}"
         tell_seldom(session, error_alert("expiry", text, as_of, trade_id=trade_id))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
@@ -101,7 +102,9 @@ def _nobody_bid(session: Session, trade: Trade, closed_at: datetime | None) -> b
 
 
 def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Settlement, epoch: int) -> None:
-    evidence = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": ended.how}
+    evidence: dict[str, Any] = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": ended.how}
+    if settlement.legs:
+        evidence["legs"] = {str(con_id): price for con_id, price in settlement.legs.items()}
     IntentRepository(session).add_filled(intent, evidence, epoch)
     for fill in ended.fills:
         FillRepository(session).add(fill, intent.created_at)

@@ -222,6 +222,28 @@ def test_a_settlement_price_far_from_the_market_is_said_twice(api: TestClient, t
     assert sorted((act["price"], act.get("force", False)) for act in acts) == [("414.75", True), ("4354.00", False)]
 
 
+def test_an_expired_trade_is_closed_at_prices_of_its_legs(api: TestClient, traded: House) -> None:
+    path, ends = f"/api/v1/trades/{record.trade(2).id}/settle", record.at(200)
+    with traded.database.transaction() as session:
+        BarRepository(session).upsert(
+            record.WORLD, [Bar("SPX", ends - timedelta(minutes=5), 5, 4150, 4150, 4140, 4148.5)], ends
+        )
+    for body in ({}, {"price": "4148.50", "legs": {"11": "1.50"}}, {"legs": {}}, {"legs": {"11": "-1"}}):
+        assert api.post(path, json=body).status_code == 422, body
+    half = api.post(path, json={"legs": {"11": "1.50"}})
+    assert (half.status_code, "11 (4150 P), 12 (4110 P)" in half.json()["detail"]) == (400, True)
+    slip = api.post(path, json={"legs": {"11": "250", "12": "0"}})
+    assert (slip.status_code, "it was worth 1.5 with SPX at 4148.5" in slip.json()["detail"]) == (400, True)
+    told = api.post(path, json={"legs": {"12": "0.05", "11": "2.50"}})
+    assert told.status_code == 202
+    command = api.get(f"/commands/{told.json()['command_id']}").json()
+    legs = {"11": "2.50", "12": "0.05"}
+    assert command["params"] == {"trade": record.trade(2).id, "legs": legs}
+    [act] = [act["detail"] for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "settle"]
+    assert act["legs"] == legs
+    assert api.post(path, json={"legs": {"11": "250", "12": "0"}, "force": True}).status_code == 202
+
+
 # --- risk and halts ---------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.integration.desk.test_commands import command, tell
@@ -11,9 +12,11 @@ from tests.support import record
 from tests.support.desk import SESSION, Running, World
 
 from htbot.domain.fills import Fill
+from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import Action, ExitReason, OrderIntent
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import TradeState
+from htbot.execution.expiry import Settlement
 from htbot.execution.messages import LegExecutionMessage
 from htbot.persistence.repositories import CommandRepository
 from htbot.persistence.states import CommandState
@@ -29,11 +32,17 @@ async def expired(world: World) -> tuple[Running, OrderIntent]:
     return desk, intent
 
 
-def by_the_broker(world: World, leg: SpreadLeg, side: Action, price: str, account: str = record.ACCOUNT) -> None:
+def contract(leg: SpreadLeg) -> Contract:
+    return Contract(
+        leg.con_id, leg.symbol, SecType.OPTION, "SMART", "USD", leg.expiry, leg.strike, leg.right, "SPXW", 100
+    )
+
+
+def by_the_broker(world: World, leg: SpreadLeg, side: Action, price: str, **changes: Any) -> None:
     fill = Fill(
-        exec_id=f"expiry.{leg.con_id}.{account}",
+        exec_id=f"expiry.{leg.con_id}.{changes}",
         ref="",
-        account=account,
+        account=changes.get("account", record.ACCOUNT),
         con_id=leg.con_id,
         symbol=leg.symbol,
         expiry=leg.expiry,
@@ -43,7 +52,7 @@ def by_the_broker(world: World, leg: SpreadLeg, side: Action, price: str, accoun
         quantity=1,
         price=Decimal(price),
         multiplier=leg.multiplier,
-        executed_at=SESSION.closes,
+        executed_at=changes.get("at", SESSION.closes),
         perm_id=7,
     )
     world.broker.tell(LegExecutionMessage(fill, 0, 0))
@@ -85,6 +94,40 @@ async def test_without_a_word_of_the_broker_a_person_gives_the_price(world: Worl
     assert exit_.evidence["settlement"] == "4148.50"
 
 
+async def test_legs_that_somebody_traded_are_closed_at_the_prices_that_a_person_gives(world: World) -> None:
+    desk, intent = await expired(world)
+    by_the_broker(world, record.SHORT, Action.BUY, "2.50", at=SESSION.closes - timedelta(hours=1))
+    world.broker.move(record.ACCOUNT, contract(record.LONG), 1)
+    await desk.hear()
+    prices = {str(record.SHORT.con_id): "2.50", str(record.LONG.con_id): "0.05"}
+    shown = tell(world, SETTLE, "shown", trade=intent.trade_id, legs=prices)
+    await desk.turn()
+    assert command(world, shown).result == {"why": "the broker still shows 4110 P"}
+    world.broker.held.clear()
+    await desk.look_up()
+    [told] = [one.alert.text for one in world.alerts() if one.alert.kind == "error.expiry"]
+    assert f"htbot settle {intent.trade_id} --leg 11=PRICE --leg 12=PRICE" in told
+    priced = tell(world, SETTLE, "priced", trade=intent.trade_id, price="4148.50")
+    half = tell(world, SETTLE, "half", trade=intent.trade_id, legs={"11": "2.50"})
+    await desk.turn()
+    assert "without our reference" in command(world, priced).result["why"]
+    assert command(world, half).result == {"why": "no price was given for 12"}
+    assert world.trade(intent.trade_id).state is TradeState.OPEN
+    asked = tell(world, SETTLE, "asked", trade=intent.trade_id, legs=prices)
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, sorted(done.result["booked"])) == (
+        CommandState.DONE,
+        ["BUY 1 4150 P at 2.50", "SELL 1 4110 P at 0.05"],
+    )
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.EXPIRY, Decimal("2.45"))
+    [exit_] = world.exits(intent.trade_id)
+    assert (exit_.evidence["settlement"], exit_.evidence["legs"]) == (None, prices)
+    world.after(market_s=20)
+    assert await desk.look_up(), "books and broker agree again"
+
+
 async def test_what_a_desk_has_booked_before_it_died_is_done(world: World) -> None:
     desk, intent = await expired(world)
     await desk.look_up()
@@ -92,7 +135,7 @@ async def test_what_a_desk_has_booked_before_it_died_is_done(world: World) -> No
     another = tell(world, SETTLE, "another", trade=intent.trade_id, price="4100.00")
     with world.database.transaction() as session:
         CommandRepository(session).advance(asked, CommandState.PENDING, CommandState.RUNNING, world.now, {})
-    await desk.desk.upkeep.settle(intent.trade_id, Decimal("4148.50"), world.now)
+    await desk.desk.upkeep.settle(intent.trade_id, Settlement(None, Decimal("4148.50")), world.now)
     desk.die()
     second = await world.desk()
     await second.turn()

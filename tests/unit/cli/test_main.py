@@ -26,6 +26,9 @@ MISUSED = (
     ["status", "--nothing"],
     ["why"],
     ["halt"],
+    ["settle", "trade"],
+    ["settle", "trade", "--leg", "11=2.50", "--leg", "12"],
+    ["settle", "trade", "--leg", "11=2.50", "--leg", "11=2.50"],
     ["token", "create", "x", "--role", "king"],
 )
 READS = ("status", "positions", "orders", "fills", "trades", "signals", "pnl", "alerts", "account")

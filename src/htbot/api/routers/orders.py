@@ -70,8 +70,10 @@ def close(parts: Parts, principal: Operator, trade_id: TradeId, key: Key = None)
 @router.post(
     "/trades/{trade_id}/settle",
     status_code=HTTPStatus.ACCEPTED,
-    summary="Book an expired trade at a settlement price that its broker has not told",
+    summary="Book an expired trade at prices that its broker has not told",
 )
 def settle(parts: Parts, principal: Operator, trade_id: TradeId, body: SettleBody, key: Key = None) -> Accepted:
     """One command, for a trade whose options have expired and are gone at the broker."""
+    if body.price is None:
+        return parts.settling.close_legs(trade_id, body.legs or {}, caller(principal, key), force=body.force)
     return parts.settling.settle(trade_id, body.price, caller(principal, key), force=body.force)

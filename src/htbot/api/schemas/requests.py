@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Closed = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=12, decimal_places=4, allow_inf_nan=False)]
 Strike = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=12, decimal_places=4, allow_inf_nan=False)]
 
 
@@ -57,12 +58,22 @@ class ForceExitBody(Request):
 
 
 class SettleBody(Request):
-    """The official settlement price of the underlying, in dollars; `force` takes one that is far from the market."""
+    """The official settlement price of the underlying, in dollars, or what each leg was closed at, by contract id.
+
+    `force` takes prices that are far from the market.
+    """
 
     model_config = shown(price="4148.50")
 
-    price: Strike
+    price: Strike | None = None
+    legs: Annotated[dict[int, Closed], Field(min_length=1, max_length=8)] | None = None
     force: bool = False
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if (self.price is None) is (self.legs is None):
+            raise ValueError("give one of price and legs")
+        return self
 
 
 class ManualCloseBody(Request):
