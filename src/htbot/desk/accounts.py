@@ -47,17 +47,16 @@ def follow(session: Login, wanted: str | None, more: Sequence[str], held: Mappin
     main, there = choose_account(session, wanted), session.accounts
     traded = tuple(dict.fromkeys([main, *(account for account in more if account in there)]))
     left = tuple(sorted(account for account in held if account in there and account not in traded))
+    names = {account: ", ".join(trades) for account, trades in sorted(held.items())}
     troubles = [
         f"IB_ACCOUNTS={account} is not in this login ({', '.join(there)}): nothing is entered there"
         for account in more
         if account not in there
     ]
+    troubles += [f"account {one} is not in IB_ACCOUNTS and holds trade {names[one]}: only ended" for one in left]
     troubles += [
-        f"account {account} is not in IB_ACCOUNTS and holds {_named(held[account])}: only ended" for account in left
-    ]
-    troubles += [
-        f"nobody guards {_named(trades)}: account {account} is not in this login, close it by hand or log in there"
-        for account, trades in sorted(held.items())
+        f"nobody guards trade {trades}: account {account} is not in this login, close it by hand or log in there"
+        for account, trades in names.items()
         if account not in there
     ]
     return Followed(traded, left, tuple(troubles))
@@ -79,7 +78,3 @@ def held_by_account(session: Transaction) -> dict[str, list[str]]:
     for trade in TradeRepository(session).live():
         held.setdefault(trade.account, []).append(trade.id)
     return held
-
-
-def _named(trades: Sequence[str]) -> str:
-    return f"trade {', '.join(trades)}"
