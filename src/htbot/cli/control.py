@@ -190,35 +190,38 @@ def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> Non
 
 
 def settle(
-    trade_id: Annotated[str, typer.Argument(help="Id of an open trade whose options have expired.")],
+    trade_id: Annotated[str, typer.Argument(help="Id of an open trade that is gone at the broker.")],
     price: Annotated[
         list[str],
         typer.Option(
             "--price",
             "--leg",
-            metavar="PRICE | CONTRACT=PRICE",
-            help="Official settlement price of the underlying, or once for each leg what it was closed at, dollars.",
+            metavar="PRICE | CONTRACT=PRICE | SHARES@PRICE",
+            help="Official settlement price of the underlying; once for each leg what it was closed at; of shares "
+            "what somebody sold or bought them back at, 60@501.20 when not all. Dollars.",
         ),
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of the expiry day.")
+        bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of that day.")
     ] = False,
     wait: Wait = 15.0,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Book an expired trade at prices that its broker has not told."""
+    """Book a trade that is gone at the broker, expired or closed by hand there, at prices that you know."""
     from htbot.services.callers import Caller
 
     legs = _by_leg(price) if len(price) > 1 or "=" in price[0] else {}
-    underlying = None if legs else _dollars("--price", price[0])
+    shares, at, per_share = price[0].rpartition("@")
+    underlying = None if legs else _dollars("--price", per_share)
+    quantity = _whole("--price", shares) if at and not legs else None
     with people() as opened:
         with _desk_needed():
             caller = Caller(actor(), key)
             if underlying is None:
                 accepted = opened.settling.close_legs(trade_id, legs, caller, force=force)
             else:
-                accepted = opened.settling.settle(trade_id, underlying, caller, force=force)
+                accepted = opened.settling.settle(trade_id, underlying, caller, quantity=quantity, force=force)
         _follow(opened, accepted, wait, as_json=as_json)
 
 
@@ -235,6 +238,17 @@ def _by_leg(told: Sequence[str]) -> dict[int, Decimal]:
             raise CallerMistake(f"--leg {one}: must be CONTRACT=PRICE, once for each leg")
         prices[int(con_id)] = _dollars(f"--leg {con_id}", price)
     return prices
+
+
+def _whole(option: str, text: str) -> int:
+    """A number of shares.
+
+    Raises:
+        CallerMistake: it is none.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise CallerMistake(f"{option} {text}@...: must begin with a number of shares")
+    return int(text)
 
 
 def _dollars(option: str, text: str) -> Decimal:
