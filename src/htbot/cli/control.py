@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from htbot.bootstrap.people import People
+    from htbot.persistence.queries.shapes import CommandView
     from htbot.services.callers import Accepted
     from htbot.services.halting import HaltAnswer
 
 _LOOK_EVERY_S = 0.25
 _HALT_STATEMENT_MS = 3_000
 _LONGEST_PIN = 200
+_NAMED = 20
 
 Key = Annotated[str | None, typer.Option(help="Idempotency key: the same key has one effect.")]
 Wait = Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the end; 0: do not wait.")]
@@ -304,7 +306,48 @@ def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool)
     if found.state == "FAILED":
         raise HtbotError(f"command {found.command_id} failed: {found.result.get('why') or found.result}")
     if wait_s and found.state != "DONE":
-        raise TimedOut(f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on: see htbot status")
+        told = f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on"
+        raise TimedOut(f"{told}: {_awaited(opened, found)}")
+
+
+def _awaited(opened: People, found: CommandView) -> str:
+    """What a command that has not ended waits for, as far as it can be seen."""
+    try:
+        desk = opened.queries.desk()
+        away = [] if desk.connection == "connected" else [f"the desk's connection is {desk.connection}"]
+        return "; ".join([*away, _unfinished(opened, found)])
+    except Retryable as error:
+        return str(error)
+
+
+def _unfinished(opened: People, found: CommandView) -> str:
+    from htbot.domain.orders import Purpose
+    from htbot.persistence.queries.selection import Selection
+    from htbot.persistence.states import TERMINAL_ORDER_STATES
+    from htbot.services.command_kinds import CLOSES, EVERY_ACCOUNT
+
+    if found.state == "PENDING":
+        return "the desk has not taken it up yet"
+    if found.kind not in CLOSES:
+        return "the broker has not confirmed it yet"
+    live = opened.queries.trades_like(EVERY_ACCOUNT, None, "live", _NAMED)
+    meant = {trade.id for trade in live if _meant_by(found, trade.id, trade.account)}
+    orders = [one for one in opened.queries.orders(Selection(account=EVERY_ACCOUNT)) if one.trade_id in meant]
+    exits = [one for one in orders if one.purpose == Purpose.EXIT and one.status not in TERMINAL_ORDER_STATES]
+    if exits:
+        return f"not filled yet: {', '.join(f'{one.ref} {one.status} at {one.limit}' for one in exits)}"
+    if meant:
+        return f"still open, without an order that works: {', '.join(sorted(meant))}"
+    return "see htbot status"
+
+
+def _meant_by(close: CommandView, trade_id: str, account: str) -> bool:
+    """Whether a close means a trade."""
+    from htbot.services.command_kinds import EVERY_ACCOUNT
+
+    if "trade" in close.params:
+        return bool(close.params["trade"] == trade_id)
+    return close.params.get("scope") in {account, EVERY_ACCOUNT}
 
 
 def _ended(result: Mapping[str, list[str]]) -> list[tuple[str, str]]:

@@ -54,6 +54,14 @@ class DisconnectBody(Request):
     force: bool = False
 
 
+class RestartBody(Request):
+    """Whether to start the desk anew although a trade is open, which nobody guards meanwhile."""
+
+    model_config = shown(force=False)
+
+    force: bool = False
+
+
 class ForceExitBody(Request):
     """The trade that is to be closed, or `all`."""
 
