@@ -318,7 +318,7 @@ class Desk:
         if not connected and self.trading.hold.by is not None:
             return
         now = self.clock.now() if self.clock.known else datetime.now(UTC)
-        self.tell(connection_alert(connected, detail, now, self.account))
+        self.tell(connection_alert(connected, detail, now, self.account, self.guard.trades))
 
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
