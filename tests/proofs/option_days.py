@@ -86,13 +86,18 @@ def command(options: ParityOptions) -> str:
     return shlex.join(told)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The command: 0 when every day is identical."""
+def read_words(words: Sequence[str]) -> argparse.Namespace:
+    """The options of the command."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.option_days")
     parser.add_argument("--days", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first day that is played")
-    asked = parser.parse_args(arguments)
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str]) -> int:
+    """The command: 0 when every day is identical."""
+    asked = read_words(words)
     random = Random(asked.seed)
     for number in range(1, asked.days + 1):
         options = drawn(random)
