@@ -344,6 +344,7 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exit_reason=rows.facts.exit_reason,
         unmet=_unmet(trade, rows, taken_back),
         taken_back=taken_back,
+        bids=DeskStateRepository(session).bids_of(trade.id),
     )
 
 
