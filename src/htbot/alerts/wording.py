@@ -13,7 +13,7 @@ from htbot.domain.orders import Action, ExitReason
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import TREND_WORDS, Direction, Leg, Signal, SpreadLeg, broken_level
 from htbot.domain.trades import Trade
-from htbot.portfolio.pnl import maximum_loss_usd
+from htbot.portfolio.pnl import commissions, maximum_loss_usd, net_price
 from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
@@ -119,6 +119,42 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "reason": trade.exit_reason or ExitReason.OTHER},
+        )
+    )
+
+
+def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime) -> Alert:
+    """A part of a trade on shares was sold at a profit level.
+
+    Args:
+        trade: the trade, with what is left of it.
+        level: the profit level, from 1.
+        fills: executions of this sale.
+        as_of: market time of the last fill.
+    """
+    price = net_price(trade.legs, fills)
+    units = sum(fill.quantity for fill in latest(fills))
+    gross = None if price is None or trade.credit is None else (trade.credit + price) * units
+    facts = [
+        Fact("Strategy", trade.strategy),
+        Fact("Account", trade.account),
+        *_leg_facts(trade, fills, opening=False),
+        Fact("Entry price", _leg_price(trade, trade.credit)),
+        Fact("Gross P&L", _usd(gross)),
+        Fact("Commissions", _usd(commissions(latest(fills)))),
+        Fact("Left", f"{trade.left} of {trade.quantity}"),
+    ]
+    return compose(
+        Message(
+            kind="trade_part",
+            severity=Severity.INFO,
+            title=f"Profit Level {level}",
+            summary=f"Closed {units} of {trade.quantity} {trade.symbol} {_traded(trade)}: profit level {level}.",
+            as_of=as_of,
+            dedup_key=f"trade_part:{trade.id}:{level}",
+            facts=facts,
+            account=trade.account,
+            params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
         )
     )
 

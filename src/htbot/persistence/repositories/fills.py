@@ -72,6 +72,14 @@ class FillRepository(Repository):
         """Fills of a trade's entry and exits in order of time."""
         return self._where(FillRow.ref.in_(select(IntentRow.ref).where(IntentRow.trade_id == trade_id)))
 
+    def of_trades(self, trade_ids: Collection[str]) -> dict[str, list[Fill]]:
+        """The same for several trades, by trade."""
+        found: dict[str, list[Fill]] = {trade_id: [] for trade_id in trade_ids}
+        rows = self._session.execute(_OF_TRADES, {"trade_ids": list(found)}) if found else ()
+        for row, trade_id in rows:
+            found[trade_id].append(_to_fill(row))
+        return found
+
     def of_session(self, session: date, account: str | None = None) -> list[Fill]:
         """Fills of the orders of one session in order of time."""
         conditions: list[ColumnElement[bool]] = [
@@ -100,6 +108,11 @@ class FillRepository(Repository):
 # Read with each fill, so they are built once.
 _STANDING = select(FillRow).where(in_force()).order_by(FillRow.executed_at, FillRow.exec_id)
 _OF_REFS = _STANDING.where(FillRow.ref.in_(bindparam("refs", expanding=True)))
+_OF_TRADES = (
+    _STANDING.add_columns(IntentRow.trade_id)
+    .join(IntentRow, IntentRow.ref == FillRow.ref)
+    .where(IntentRow.trade_id.in_(bindparam("trade_ids", expanding=True)))
+)
 _OF_CONTRACT = _STANDING.where(FillRow.account == bindparam("of_account"), FillRow.con_id == bindparam("of_con_id"))
 
 
