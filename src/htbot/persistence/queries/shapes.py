@@ -106,6 +106,7 @@ class OrderView:
     submitted_at: datetime
     changed_at: datetime
     error: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

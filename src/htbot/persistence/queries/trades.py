@@ -229,6 +229,14 @@ def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
     return DayPnl(day, len(rows), gross, commissions, net)
 
 
+def days_together(parts: Sequence[DayPnl]) -> DayPnl:
+    """The same day of several accounts as one."""
+    gross, commissions, net = (
+        sum_of([getattr(part, name) for part in parts]) for name in ("gross", "commissions", "net")
+    )
+    return DayPnl(parts[0].day, sum(part.trades for part in parts), gross, commissions, net)
+
+
 def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
     """Sum over open trades at their last marks."""
     filled = [view for view in views if view.maximum_loss is not None]
