@@ -324,8 +324,8 @@ class Desk:
         """A mail to a person, not the same again and again."""
         self.upkeep.tell(alert)
 
-    def order_ended(self) -> None:
-        """Books and broker are compared after each order (spec 05 section 6)."""
+    def compare_soon(self) -> None:
+        """Books and broker are compared after each order (spec 05 section 6), and when the broker trades by itself."""
         self.compare_due = True
 
     async def settle(self, now: datetime) -> None:

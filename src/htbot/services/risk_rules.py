@@ -138,12 +138,18 @@ class RiskRules:
             raise DeskAway(f"nobody tells the account's figures ({desk.connection}): a desk does on days of a session")
         return case
 
-    def rules(self, names: Collection[str] = ()) -> list[RuleView]:
-        """Rules in the order in which the gate asks: those that are named, else every one."""
+    def rules(self, names: Collection[str] = (), account: str | None = None) -> list[RuleView]:
+        """Rules in the order in which the gate asks: those that are named, else every one.
+
+        Of an account, by default the main one, whose last decision may then be any account's.
+
+        Raises:
+            NotFound: the desk does not trade it.
+        """
         desk = look(self._parts.live, self._parts.host_now())
         with self._parts.database.transaction() as session:
-            case = self._case(session, desk)
-            told = last_outcomes(session)
+            case = self._case(session, desk, account)
+            told = last_outcomes(session, account)
         views = []
         for rule in (*RULES, *BROKER_RULES):
             name, says = _described(rule)
