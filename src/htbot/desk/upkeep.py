@@ -236,7 +236,8 @@ class Upkeep:
         held = next((one for one in self._desk.book.guarded if one.trade.id == trade_id), None)
         if held is None:
             return NotExpired(f"{trade_id} is not open")
-        if held.trade.plain is not None and held.protective and self._desk.orders.share(held.trade) == 0:
+        shares = held.trade.plain
+        if shares is not None and held.protective and not self._desk.holdings(held.trade.account).get(shares.con_id):
             for live in held.protective:
                 self._desk.orders.cancel(live)
             return StillStands(f"stop and target of {trade_id} stand at the broker")
