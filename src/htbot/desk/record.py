@@ -6,7 +6,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,7 +39,7 @@ from htbot.persistence.repositories import (
 from htbot.persistence.repositories.intents import sequence_of
 from htbot.persistence.states import LIVE_TRADE_STATES, TERMINAL_INTENT_STATES, CommandState
 from htbot.portfolio.positions import latest
-from htbot.services.bookings import Booking, book
+from htbot.services.bookings import Booking, PositionFolds
 from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import TradeRows, closing, rows_of, settle_trade, settle_trades
@@ -90,6 +90,7 @@ class DeskRecord:
 
     epoch: int
     client_id: int
+    folds: PositionFolds = field(default_factory=PositionFolds, compare=False)
 
     def claim(
         self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted: Mapping[str, str]
@@ -217,7 +218,7 @@ class DeskRecord:
         What follows from it is written by itself: what the broker did stands.
         """
         DeskStateRepository(session).require_epoch(self.epoch)
-        return book(session, bookings)
+        return self.folds.book(session, bookings)
 
     def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
         """Bring the trade of an execution up to date; None when the execution is not ours."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Date, Table, Text, bindparam, delete, func, literal, select
+from sqlalchemy import ColumnElement, Date, Executable, Table, Text, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.positions import Position
@@ -15,17 +15,31 @@ from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import plain
 from htbot.persistence.columns import UtcDateTime
 from htbot.persistence.records import DailyPnl, PnlSnapshot
-from htbot.persistence.repositories.base import Repository, insert_told, told_columns
+from htbot.persistence.repositories.base import Repository, insert_told, told_columns, told_rows
 from htbot.persistence.rows.portfolio import PnlDailyRow, PnlSnapshotRow, PositionRow
 from htbot.persistence.rows.trades import TradeRow
+from htbot.portfolio.positions import PositionKey
 
 _FOLDED = tuple(each.name for each in fields(Position))
+_RUNNING = ("quantity", "average_price", "realized_usd", "commissions_usd")
 
 
 def _put() -> Insert:
     statement = insert_told(cast(Table, PositionRow.__table__))
     changed = {name: statement.excluded[name] for name in (*_FOLDED, "as_of") if name not in {"account", "con_id"}}
     return statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed)
+
+
+def _follow() -> Executable:
+    """Of each contract the fold as it is, where the row is what was written last."""
+    positions = cast(Table, PositionRow.__table__)
+    kinds = {name: positions.c[name].type for name in ("account", "con_id", *_RUNNING, "as_of")}
+    before = {f"before_{name}": positions.c[name].type for name in (*_RUNNING, "as_of")}
+    told = told_rows(kinds | before)
+    stands = [positions.c[name] == told.c[f"before_{name}"] for name in (*_RUNNING, "as_of")]
+    same = [positions.c[name] == told.c[name] for name in ("account", "con_id")]
+    now = {name: told.c[name] for name in (*_RUNNING, "as_of")}
+    return update(positions).where(*same, *stands).values(now).returning(positions.c.account, positions.c.con_id)
 
 
 def _fold_day() -> Insert:
@@ -52,7 +66,11 @@ def _fold_day() -> Insert:
 
 
 # Written with each close, so they are built once.
-_PUT, _FOLD_DAY = _put(), _fold_day()
+_PUT, _FOLLOW, _FOLD_DAY = _put(), _follow(), _fold_day()
+
+
+Followed = tuple[Position, datetime, Position]
+"""A position as it was written, when, and as it is now."""
 
 
 class PositionRepository(Repository):
@@ -63,6 +81,17 @@ class PositionRepository(Repository):
         rows = [{name: getattr(position, name) for name in _FOLDED} | {"as_of": as_of} for position in positions]
         if rows:
             self._count(_PUT, told_columns(rows))
+
+    def follow(self, folds: Iterable[Followed], as_of: datetime) -> set[PositionKey]:
+        """Put folds in place of what was written before them, where that is what stands there; of which it was."""
+        rows = [
+            {"account": now.account, "con_id": now.con_id, "as_of": as_of, "before_as_of": written_at}
+            | {name: getattr(now, name) for name in _RUNNING}
+            | {f"before_{name}": getattr(written, name) for name in _RUNNING}
+            for written, written_at, now in folds
+        ]
+        followed = self._session.execute(_FOLLOW, told_columns(rows)) if rows else ()
+        return {(row.account, row.con_id) for row in followed}
 
     def drop(self, account: str, con_id: int) -> None:
         """Forget a contract of which no execution is left."""
