@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -42,13 +42,15 @@ class OrderNews:
     """Tells orders, trades and the record what has happened. Nothing here waits.
 
     A broker tells of executions as soon as the session stands. What comes before the desk has taken over is kept until
-    `begin`: the intent that an execution belongs to may be known to the journal only.
+    `begin`: the intent that an execution belongs to may be known to the journal only. `stranger` is called for each
+    execution without our reference: options that have just expired are closed by such.
     """
 
     orders: OrderDesk
     book: OpenBook
     ledger: Ledger
     record: DeskRecord
+    stranger: Callable[[], None]
     told: Told = field(default_factory=Told)
     filled: set[str] = field(default_factory=set)
     """Accounts of executions, and of their commissions, that the breaker has not judged yet."""
@@ -129,6 +131,7 @@ class OrderNews:
         if not fill.ref.startswith(REF_PREFIX):
             if fill.exec_id not in self._foreign:
                 _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+                self.stranger()
             self._foreign[fill.exec_id] = fill
             return
         if not self.told.execution_is_news(fill):
