@@ -55,14 +55,13 @@ def drawn(random: Random) -> Day:
     day = random.choice(HALF_DAYS)
     if random.random() < 0.5:
         day = FIRST + timedelta(weeks=random.randrange(WEEKS), days=random.choice((1, 2)))
-    wing = sorted(random.sample(range(5, 16), 2))
     settings = {
         "strangle_momentum": strangle(random, "13:00" if day in HALF_DAYS else "16:00"),
         "vertical_spread": {
             "sma_short": str(random.choice((1, 2, 5))),
             "sma_long": str(random.choice((6, 10))),
             "short_delta": f"0.{random.randrange(20, 45)}",
-            "long_delta": f"0.{wing[0]:02d}",
+            "long_delta": f"0.{random.randrange(5, 16):02d}",
             "delta_tolerance": "0.15",
             "strikes_out": str(random.choice((12, 17))),
             "quantity": str(random.choice((1, 3))),
