@@ -167,7 +167,11 @@ class TradeView:
 
 @dataclass(frozen=True, slots=True)
 class OpenTradeView:
-    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural."""
+    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural.
+
+    `closed` of its `quantity` are sold at profit levels, or by an exit under way, for a gross result of `realized`;
+    marks, `maximum_loss`, `target` and `stop` are of what is left.
+    """
 
     id: str
     strategy: str
@@ -191,6 +195,8 @@ class OpenTradeView:
     stop: Decimal | None
     exit_at: datetime
     flat_deadline: datetime
+    closed: int = 0
+    realized: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
