@@ -170,6 +170,8 @@ class OpenTradeView:
     """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural.
 
     `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
+    `closed` of its `quantity` are sold at profit levels, or by an exit under way, for a gross result of `realized`;
+    marks, `maximum_loss`, `target` and `stop` are of what is left.
     """
 
     id: str
@@ -195,6 +197,8 @@ class OpenTradeView:
     exit_at: datetime
     flat_deadline: datetime
     turns_above: Decimal | None = None
+    closed: int = 0
+    realized: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -158,7 +158,9 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules = rules_from_json(row.rules)
     run = rules.momentum
-    stop, target = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
+    bounds = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
+    left = row.quantity - row.closed
+    stop, target = (None if bound is None else bound * left / row.quantity for bound in bounds)
     return OpenTradeView(
         id=row.id,
         strategy=row.strategy,
@@ -183,6 +185,8 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
         turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
+        closed=row.closed,
+        realized=row.gross_pnl_usd,
     )
 
 
@@ -206,19 +210,20 @@ def last_day(session: Session, account: str | None = None) -> date | None:
 
 
 def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
-    """Sum over the trades of a session that are closed."""
+    """Sum over the trades of a session that are closed, and over what is sold of others."""
     return _day_of(day, _closed(session, TradeRow.session == day, account))
 
 
 def days_pnl(session: Session, year: int, month: int, account: str | None = None) -> list[DayPnl]:
-    """The same for each session of a month that has a closed trade, in order."""
+    """The same for each session of a month that has one, in order."""
     first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
     rows = _closed(session, TradeRow.session.between(first, last), account)
     return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: row.session)]
 
 
 def _closed(session: Session, which: ColumnElement[bool], account: str | None) -> Sequence[TradeRow]:
-    query = select(TradeRow).where(which, TradeRow.state == TradeState.CLOSED).order_by(TradeRow.session)
+    sold = or_(TradeRow.state == TradeState.CLOSED, TradeRow.closed > 0)
+    query = select(TradeRow).where(which, sold).order_by(TradeRow.session)
     if account is not None:
         query = query.where(TradeRow.account == account)
     return session.scalars(query).all()
@@ -228,7 +233,7 @@ def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
     gross = sum_of([row.gross_pnl_usd for row in rows])
     commissions = sum_of([row.commissions_usd for row in rows])
     net = None if gross is None or commissions is None else plain_money(gross - commissions)
-    return DayPnl(day, len(rows), gross, commissions, net)
+    return DayPnl(day, sum(row.state is TradeState.CLOSED for row in rows), gross, commissions, net)
 
 
 def days_together(parts: Sequence[DayPnl]) -> DayPnl:
