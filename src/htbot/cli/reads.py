@@ -94,7 +94,12 @@ def _print_instances(found: StatusView) -> None:
         ]
         for one in found.instances
     )
+    counts = found.instance_counts
+    more = counts.total - len(found.instances)
     print_table("Instances", columns, rows)
+    if more > 0:
+        enabled = f"{counts.enabled:,} of {counts.total:,} are enabled, {counts.trading:,} of them trade"
+        print(f"and {more:,} more; {enabled}: htbot strategies list has all")
 
 
 def _trading_words(found: StatusView) -> str:

@@ -38,6 +38,7 @@ from htbot.persistence.queries.shapes import (
     DayMoney,
     DayPnl,
     HaltView,
+    InstanceCounts,
     OpenPnl,
     OpenTradeView,
     OrderView,
@@ -114,6 +115,7 @@ def status(**changes: Any) -> StatusView:
         "degraded": [],
         "scheduler": SchedulerSetting(),
         "instances": [],
+        "instance_counts": InstanceCounts(),
         "as_of": datetime.now(UTC),
     }
     return StatusView(**known | changes)

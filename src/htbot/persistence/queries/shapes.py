@@ -341,6 +341,16 @@ class InstanceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceCounts:
+    """How many instances there are; `trading`: enabled and in mode trade, `in_trade`: their trade is not over."""
+
+    total: int = 0
+    enabled: int = 0
+    trading: int = 0
+    in_trade: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskView:
     """The last run of a task: its market time, when it began in host time, and its age in seconds of that."""
 

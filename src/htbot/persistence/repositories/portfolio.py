@@ -97,6 +97,11 @@ class PositionRepository(Repository):
         """Forget a contract of which no execution is left."""
         self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id == con_id))
 
+    def quantity(self, account: str, con_id: int) -> int:
+        """What an account has of a contract; 0 without any."""
+        mine = (PositionRow.account == account, PositionRow.con_id == con_id)
+        return self._session.scalar(select(PositionRow.quantity).where(*mine)) or 0
+
     def of_account(self, account: str | None = None, *, flat: bool = False) -> list[Position]:
         """Positions by account and contract; those of quantity 0 only when `flat`."""
         query = select(PositionRow).order_by(PositionRow.account, PositionRow.con_id)
