@@ -131,8 +131,11 @@ class OpenTrade:
 
     def booked(self, live: LiveOrder) -> int:
         """Units of one of its orders whose executions have come."""
-        own = (fill for fill in self.fills.values() if fill.ref == live.intent.ref)
-        return whole_spreads(live.intent.legs, own)
+        return whole_spreads(live.intent.legs, self.fills_of(live.intent.ref))
+
+    def fills_of(self, ref: str) -> list[Fill]:
+        """Executions of one of its orders."""
+        return [fill for fill in self.fills.values() if fill.ref == ref]
 
 
 class OpenBook:

@@ -28,7 +28,7 @@ from htbot.portfolio.marks import mark_spread
 from htbot.risk.case import Case
 from htbot.risk.gate import BROKER_RULES, RULES, Proposal, Rule
 from htbot.risk.limits import Limits
-from htbot.services.commands import DeskAway
+from htbot.services.callers import DeskAway
 from htbot.services.desk_view import DeskView, Live, look, snapshot_of
 from htbot.services.risk_standing import AccountMode, PortfolioRisk, account_mode, portfolio_risk
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Table, Text, func, select
+from sqlalchemy import BigInteger, Executable, Select, Table, Text, bindparam, func, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import Insert, insert
 
@@ -36,8 +36,22 @@ def _set() -> Insert:
     return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
 
 
-# Written at every instant, so it is built once.
-_SET = _set()
+def _raise() -> Executable:
+    state = cast(Table, DeskStateRow.__table__)
+    statement = insert(state)
+    at_least = sql_cast(statement.excluded.value, BigInteger)
+    stored = sql_cast(state.c.value, BigInteger) + bindparam("step", type_=BigInteger())
+    raised = sql_cast(func.greatest(stored, at_least), Text)
+    return statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised}).returning(state.c.value)
+
+
+def _hold_epoch() -> Select[Any]:
+    state = cast(Table, DeskStateRow.__table__)
+    return select(state.c.value).where(state.c.key == EPOCH).with_for_update(read=True)
+
+
+# Written at every instant, and with each close, so they are built once.
+_SET, _RAISE, _HOLD_EPOCH = _set(), _raise(), _hold_epoch()
 
 
 class DeskStateRepository(Repository):
@@ -53,11 +67,8 @@ class DeskStateRepository(Repository):
 
     def raise_to(self, key: str, at_least: int, *, step: int = 0) -> int:
         """Set an integer key to max(at_least, stored + step) in one statement and return it."""
-        statement = insert(DeskStateRow).values(key=key, value=str(at_least))
-        stored = sql_cast(DeskStateRow.value, BigInteger) + step
-        raised = sql_cast(func.greatest(stored, at_least), Text)
-        upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
-        return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
+        told = {"key": key, "value": str(at_least), "step": step}
+        return int(self._session.scalars(_RAISE, told).one())
 
     def use_order_id(self, client_id: int, order_id: int) -> None:
         """This order id of a client is used, durably at the commit."""
@@ -94,8 +105,7 @@ class DeskStateRepository(Repository):
         """
         if self._session.info.get(EPOCH) == epoch:  # held already: a unit of work has a session of its own
             return
-        query = select(DeskStateRow.value).where(DeskStateRow.key == EPOCH).with_for_update(read=True)
-        present = int(self._session.scalar(query) or 0)
+        present = int(self._session.scalar(_HOLD_EPOCH) or 0)
         if present != epoch:
             raise Superseded(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
         self._session.info[EPOCH] = epoch
