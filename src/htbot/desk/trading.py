@@ -132,6 +132,7 @@ def build_trading(parts: TradingParts) -> Trading:
     guard = ExitGuard(
         GuardParts(
             ledger=parts.ledger,
+            epoch=parts.record.epoch,
             orders=orders,
             book=parts.book,
             closing=closing,
@@ -145,6 +146,7 @@ def build_trading(parts: TradingParts) -> Trading:
     protecting = Protecting(
         ProtectingParts(
             orders=orders,
+            last_look=last_look,
             book=parts.book,
             closing=closing,
             numbers=numbers,

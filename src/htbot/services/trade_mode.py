@@ -10,7 +10,7 @@ from htbot.strategies.config import StrategyConfig
 
 
 def require_mode(mode: str, config: StrategyConfig) -> None:
-    """Let a mode and settings through that go together: what is traded closes within its session, in one piece.
+    """Let a mode and settings through that go together: what is traded closes within its session.
 
     Raises:
         CallerMistake: no such mode, or settings that cannot be traded, with the way out.
@@ -26,7 +26,5 @@ def require_mode(mode: str, config: StrategyConfig) -> None:
         raise CallerMistake(
             f"exit_time={config.exit_time:%H:%M}: what is traded is flat by {latest}, give that at most"
         )
-    if config.profit_levels:
-        raise CallerMistake("profit_levels=true: a position is sold in one piece, give profit_levels=false")
     if config.point_value != 1:
         raise CallerMistake(f"point_value={config.point_value}: shares are worth 1 a point")

@@ -157,6 +157,7 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules = rules_from_json(row.rules)
+    run = rules.momentum
     stop, target = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
     return OpenTradeView(
         id=row.id,
@@ -177,10 +178,11 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd if row.width is not None else target,
-        stop=rules.stop_loss_usd if row.width is not None else None if stop is None else -stop,
+        target=rules.profit_target_usd if target is None else plain_money(target),
+        stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
+        turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Executable, Select, Table, Text, bindparam, func, select
@@ -9,6 +11,8 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.errors import StopTrading
+from htbot.execution.bid_bars import BidBars
+from htbot.persistence.codecs import bids_from_json, bids_to_json
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import DeskStateRow
 
@@ -18,6 +22,7 @@ WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
 RECONNECTS = "reconnects"
+BID_BARS = "bid_bars"
 HELD_BY = "held_by"
 """Who keeps the desk away from the broker; empty for nobody."""
 
@@ -109,6 +114,20 @@ class DeskStateRepository(Repository):
         if present != epoch:
             raise Superseded(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
         self._session.info[EPOCH] = epoch
+
+    def keep_bids(self, bids: Mapping[str, BidBars], epoch: int) -> None:
+        """The bars of bids of every bought option that this epoch's desk guards, by trade: those before are replaced.
+
+        Raises:
+            Superseded: another desk has begun an epoch.
+        """
+        self.require_epoch(epoch)
+        self.set(BID_BARS, json.dumps({trade_id: bids_to_json(bars) for trade_id, bars in bids.items()}))
+
+    def bids_of(self, trade_id: str) -> BidBars:
+        """The bars of bids that a desk has kept of a trade; none of one that it has seen no bid of."""
+        kept = json.loads(self.get(BID_BARS) or "{}").get(trade_id)
+        return BidBars() if kept is None else bids_from_json(kept)
 
     def set_reconciled(self, epoch: int) -> None:
         """Books and broker agree in this epoch: entries may be decided."""
