@@ -240,6 +240,25 @@ def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
     assert "P&amp;L — between stop" in drawn
 
 
+@pytest.mark.parametrize(
+    ("exits", "told"),
+    [
+        ({"target": None, "stop": None}, "by time alone"),
+        ({"target": None}, f"stop {MINUS}$200.00"),
+        (
+            {"stop": None, "turns_above": Decimal("1.25")},
+            "target +$400.00, sold when its bids were above 1.25 and turn",
+        ),
+        ({"turns_above": Decimal("1.25")}, "sold when its bids were above 1.25 and turn"),
+        ({}, None),
+    ],
+)
+def test_what_has_no_gauge_says_how_it_ends(exits: dict[str, Any], told: str | None) -> None:
+    drawn = desk.open_trade(Shown({"status": status(**standing(open_trade(**exits)))}))
+    assert (f"<dt>Exits</dt><dd>{told}</dd>" in drawn) is (told is not None)
+    assert ("<dt>Exits" in drawn) is (told is not None)
+
+
 def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     held = TradeLegView(7, "SPY", None, None, None, "BUY", 5, Decimal("541.25"), None, False)
     shares = open_trade(id="t-2", symbol="SPY", legs=[held], quantity=5, width=None, credit=None)
@@ -251,7 +270,7 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
     assert "turns" not in drawn
     bought = desk.open_trade(Shown({"status": status(**standing(replace(shares, turns_above=Decimal("2.85"))))}))
-    assert "<dt>Sold when it turns</dt><dd>above 2.85" in bought
+    assert "sold when its bids were above 2.85 and turn" in bought
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:

@@ -110,8 +110,20 @@ def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
         fact("Most it can lose", money(trade.maximum_loss)),
         fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
         fact("Marked", look.clock(trade.marked_at)),
-        None if trade.turns_above is None else fact("Sold when it turns", "above " + price(trade.turns_above)),
+        _exits(trade),
     )
+
+
+def _exits(trade: OpenTradeView) -> Markup | None:
+    """What closes it before its time; stop and target only where there is no gauge, which needs both."""
+    told = []
+    if trade.target is None or trade.stop is None:
+        told += [] if trade.target is None else [f"target {money(trade.target, sign=True)}"]
+        told += [] if trade.stop is None else [f"stop {money(-abs(trade.stop))}"]
+        told += [] if told or trade.turns_above is not None else ["by time alone"]
+    if trade.turns_above is not None:
+        told.append(f"sold when its bids were above {price(trade.turns_above)} and turn")
+    return fact("Exits", ", ".join(told), cls="broad") if told else None
 
 
 _LEGS = (
