@@ -39,13 +39,17 @@ class DeskStatus:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence."""
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence.
+
+    `account` is empty for what concerns all of them.
+    """
 
     ts: datetime
     severity: str
     subject: str
     summary: str = ""
     clock: str = "market"
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ def stored_status(
         strategies=[view for account in accounts for view in watch.strategies(session, account)],
         tasks=watch.tasks(session, host_now),
         recent=[
-            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock, alert.account)
+            for alert in told
         ],
         read_at=host_now,
         degraded=list(degraded),
