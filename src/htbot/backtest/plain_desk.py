@@ -190,7 +190,7 @@ class PlainDesk:
             if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:
                 self._request_exit(held, decision)
 
-    def leave(self, strategy: str, ended_at: datetime, why: str) -> bool | None:
+    def leave(self, strategy: str, ended_at: datetime, reason: ExitReason, why: str) -> bool | None:
         """A strategy wants out of what it held when its bar ended; False when that is nothing.
 
         None while an entry of that may still fill: nothing can be asked for yet.
@@ -203,7 +203,7 @@ class PlainDesk:
         if any(held.trade.state is TradeState.OPENING or not held.entry_over for held in meant):
             return None
         for held in meant:
-            self._request_exit(held, ExitDecision(ExitReason.SIGNAL, self._tools.feed.now, "", "", why, None, None))
+            self._request_exit(held, ExitDecision(reason, self._tools.feed.now, "", "", why, None, None))
         return bool(meant)
 
     def enter(self, trade: Trade, intent: OrderIntent) -> None:

@@ -77,7 +77,7 @@ class PlainRun:
         del session
         self._exchange.begin()
         self._account.begin_session()
-        self._breaker.begin()
+        self._breaker.begin(self._book, self._feed)
 
     def end_session(self, session: Session) -> None:
         """Everything has left by its hard deadline."""
@@ -198,12 +198,13 @@ class PlainRun:
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)
-        meant = self._desk.leave(seat.name, ended_at, signal.reason) if fired.action == "leave" else False
+        leaves, reason = fired.action == "leave", fired.exit_reason
+        meant = self._desk.leave(seat.name, ended_at, reason, signal.reason) if leaves else False
         if meant is None:
             state.undone = True
             return False
         self._signalled.add(key)
-        if fired.action == "leave":
+        if leaves:
             self._book.signals.append(PlainSignal(signal, None if meant else "nothing is held any more"))
             return True
         wanted = Wanted(

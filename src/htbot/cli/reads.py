@@ -123,7 +123,7 @@ def _print_open_trade(trade: OpenTradeView) -> None:
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
             ("Exits", f"target {plain(trade.target)}, stop {plain(trade.stop)} USD"),
-            ("Closed by", plain(trade.exit_at)),
+            ("Closed by", "no time: held over night" if trade.exit_at is None else plain(trade.exit_at)),
             ("Flat deadline", plain(trade.flat_deadline)),
         ]
     )

@@ -13,6 +13,7 @@ from typing import Literal
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import known
+from htbot.domain.orders import ExitReason
 from htbot.engine.bar_account import MICRO, Refusal
 from htbot.engine.bar_loop import BarLoop, end_s
 from htbot.engine.bar_parts import Deal, Happened, Leave
@@ -37,7 +38,10 @@ _LEFT_FOR = {
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """What an observed strategy did at a closed bar; `direction` is that of the order that it would send."""
+    """What an observed strategy did at a closed bar; `direction` is that of the order that it would send.
+
+    `exit_reason` is that of a `leave`.
+    """
 
     action: Literal["enter", "leave"]
     direction: int
@@ -46,6 +50,7 @@ class Fired:
     reason: str
     levels: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    exit_reason: ExitReason = ExitReason.SIGNAL
 
 
 def position_of(held: Holding) -> dict[str, float]:

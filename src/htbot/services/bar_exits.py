@@ -12,7 +12,7 @@ from htbot.persistence.repositories import SignalRepository, TradeRepository
 from htbot.services.trade_record import can_leave, manual_decision, request_exit
 
 
-def leave(signal: Signal, ended_at: datetime, transaction: Transaction) -> bool | None:
+def leave(signal: Signal, reason: ExitReason, ended_at: datetime, transaction: Transaction) -> bool | None:
     """Ask for the close of what the signal's strategy holds; False when its bar was acted on before.
 
     However late the wish is found out, it closes what was there when its bar ended (`ended_at`), and nothing younger.
@@ -26,5 +26,5 @@ def leave(signal: Signal, ended_at: datetime, transaction: Transaction) -> bool 
     if SignalRepository(transaction).add(signal, why_not) is None:
         return False
     for trade in meant:
-        request_exit(transaction, trade.id, manual_decision(ExitReason.SIGNAL, signal.as_of, signal.reason))
+        request_exit(transaction, trade.id, manual_decision(reason, signal.as_of, signal.reason))
     return True

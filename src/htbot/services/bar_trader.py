@@ -68,7 +68,7 @@ class BarTrader:
             Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
         """
         done = [
-            (name, apart(self._parts.transaction, why_not, name, partial(leave, wish.signal, wish.ended_at)))
+            (name, apart(self._parts.transaction, why_not, name, _leaving(wish)))
             for name, wish, _seen in wishes
             if wish.fired.action == "leave"
         ]
@@ -116,6 +116,10 @@ class BarTrader:
         """The book, halted while the person's switch is off."""
         off = "trading by strategies is switched off: set HTBOT_ENABLED=true"
         return book if self._parts.enabled else replace(book, halted_by=book.halted_by or off)
+
+
+def _leaving(wish: Wanted) -> Callable[[Transaction], bool | None]:
+    return partial(leave, wish.signal, wish.fired.exit_reason, wish.ended_at)
 
 
 def _key(signal: Signal) -> BookKey:

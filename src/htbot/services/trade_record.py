@@ -143,7 +143,7 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
     for trade_id, as_of in due.items():
         _tell(session, after[trade_id], rows[trade_id], as_of)
     closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
-    for trade in {(trade.account, trade.session): trade for trade in closed}.values():
+    for trade in {(trade.account, trade.counted_on): trade for trade in closed}.values():
         save_day(session, trade, due[trade.id])
     return after
 
@@ -183,14 +183,13 @@ def refold_position(session: Session, account: str, con_id: int, as_of: datetime
 
 
 def save_day(session: Session, trade: Trade, as_of: datetime) -> None:
-    """The account's result of the trade's session: realised, commissions apart."""
-    trades = TradeRepository(session).of_session(trade.session, trade.account)
+    """The account's result of the day on which a trade was closed: realised, commissions apart."""
+    day = trade.counted_on
+    trades = TradeRepository(session).counted_on(day, trade.account)
     closed = [item for item in trades if item.state is TradeState.CLOSED]
     gross = sum((item.gross_pnl_usd or Decimal(0) for item in closed), Decimal(0))
     fees = sum((item.commissions_usd or Decimal(0) for item in trades), Decimal(0))
-    PnlRepository(session).save_day(
-        DailyPnl(trade.account, trade.session, gross, fees, gross - fees, len(closed), as_of)
-    )
+    PnlRepository(session).save_day(DailyPnl(trade.account, day, gross, fees, gross - fees, len(closed), as_of))
 
 
 def request_exit(

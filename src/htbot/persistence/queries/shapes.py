@@ -188,8 +188,8 @@ class OpenTradeView:
     marked_at: datetime | None
     target: Decimal | None
     stop: Decimal | None
-    exit_at: datetime
-    flat_deadline: datetime
+    exit_at: datetime | None
+    flat_deadline: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
 from htbot.domain.trades import TradeState, plain_money
 from htbot.execution.exits import bounds_usd
@@ -21,6 +22,7 @@ from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.repositories.trades import to_trade
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow
@@ -60,7 +62,7 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
     if symbol is not None:
         query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
-        query = query.where(TradeRow.session == chosen.day)
+        query = query.where((TradeRow.session == chosen.day) | on_day(TradeRow.closed_at, chosen.day))
     rows = list(reversed(session.scalars(query).all()))
     prices = leg_prices(session, [row.id for row in rows])
     return [trade_view(row, prices) for row in rows]
@@ -204,19 +206,20 @@ def last_day(session: Session, account: str | None = None) -> date | None:
 
 
 def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
-    """Sum over the trades of a session that are closed."""
-    return _day_of(day, _closed(session, TradeRow.session == day, account))
+    """Sum over the trades that were closed on a day."""
+    return _day_of(day, [] if day is None else _closed(session, on_day(TradeRow.closed_at, day), account))
 
 
 def days_pnl(session: Session, year: int, month: int, account: str | None = None) -> list[DayPnl]:
-    """The same for each session of a month that has a closed trade, in order."""
-    first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
-    rows = _closed(session, TradeRow.session.between(first, last), account)
-    return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: row.session)]
+    """The same for each day of a month on which a trade was closed, in order."""
+    begins = datetime(year, month, 1, tzinfo=NEW_YORK)
+    ends = begins.replace(day=monthrange(year, month)[1]) + timedelta(days=1)
+    rows = _closed(session, (TradeRow.closed_at >= begins) & (TradeRow.closed_at < ends), account)
+    return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: to_trade(row).counted_on)]
 
 
 def _closed(session: Session, which: ColumnElement[bool], account: str | None) -> Sequence[TradeRow]:
-    query = select(TradeRow).where(which, TradeRow.state == TradeState.CLOSED).order_by(TradeRow.session)
+    query = select(TradeRow).where(which, TradeRow.state == TradeState.CLOSED).order_by(TradeRow.closed_at)
     if account is not None:
         query = query.where(TradeRow.account == account)
     return session.scalars(query).all()

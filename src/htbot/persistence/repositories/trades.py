@@ -26,7 +26,7 @@ from htbot.domain.signals import Direction
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_json, rules_to_json
 from htbot.persistence.columns import Money, UtcDateTime
-from htbot.persistence.repositories.base import Repository, told_columns, told_rows
+from htbot.persistence.repositories.base import Repository, on_day, told_columns, told_rows
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
@@ -92,6 +92,14 @@ class TradeRepository(Repository):
     def unfinished(self, account: str) -> list[Trade]:
         """Trades of an account that are live, or closed without all of their commissions; oldest first."""
         return self._all(_UNFINISHED, to_trade, {"of_account": account})
+
+    def counted_on(self, day: date, account: str) -> list[Trade]:
+        """Trades whose result belongs to a day (`Trade.counted_on`), in order of time."""
+        query = select(TradeRow).where(
+            TradeRow.account == account, (TradeRow.session == day) | on_day(TradeRow.closed_at, day)
+        )
+        found = self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
+        return [trade for trade in found if trade.counted_on == day]
 
     def of_session(self, session: date, account: str | None = None) -> list[Trade]:
         """Trades of one session in order of time."""
