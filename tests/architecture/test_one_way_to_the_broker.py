@@ -18,8 +18,8 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -33,7 +33,9 @@ def within(name: str, package: str) -> bool:
 
 def importers_of(package: str) -> set[str]:
     """Modules of htbot, outside of the package, that import from it."""
-    found = {module_of(path) for path in SOURCE.rglob("*.py") if any(within(name, package) for name in imported(path))}
+    texts = {module_of(path): path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+    named = {name: text for name, text in texts.items() if all(part in text for part in package.split("."))}
+    found = {module for module, text in named.items() if any(within(name, package) for name in imported(text))}
     return {name for name in found if not within(name, package)}
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from tests.docs.pages import DOCS, PAGES, ROOT, fences, inline_code, named, rows, text_of
 
-from htbot.cli.main import app
+from htbot.cli.main import commands
 from htbot.settings.load import declared_names
 
-TREE: Any = typer.main.get_command(app)
+TREE: Any = commands()
 HTBOT = {"htbot", ".venv/bin/htbot"}
 PYTHON = {"python", ".venv/bin/python"}
 HOST_TOOLS = {"touch", "rm", "chmod", "cd", "git", "curl", "apt", "export"}

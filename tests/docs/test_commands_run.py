@@ -12,12 +12,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import typer
 from tests.docs.pages import ROOT, text_of
-from tests.docs.test_commands import HTBOT, PYTHON, all_commands, bare
+from tests.docs.test_commands import HTBOT, PYTHON, TREE, all_commands, bare
 from tests.support import record
 
-from htbot.cli.main import app, run
+from htbot.cli.main import run
 from htbot.persistence.engine import Database
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import AccountRepository, IntentRepository, RiskDecisionRepository, TradeRepository
@@ -74,7 +73,7 @@ def elsewhere(words: tuple[str, ...]) -> str | None:
 
 def is_group(words: tuple[str, ...]) -> bool:
     """A name that prose speaks of, such as `htbot token`, is no command line."""
-    current = typer.main.get_command(app)
+    current = TREE
     for word in words:
         current = getattr(current, "commands", {}).get(word)
         if current is None:
@@ -117,7 +116,7 @@ _NEEDED = {
 
 def options_of(words: tuple[str, ...]) -> set[str]:
     """Options of the command that a line calls."""
-    current = typer.main.get_command(app)
+    current = TREE
     for word in words:
         current = getattr(current, "commands", {}).get(word, current)
     return {name for param in current.params for name in param.opts}

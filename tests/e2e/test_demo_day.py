@@ -15,7 +15,7 @@ from tests.support.synthetic_file import write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import NAMED, Cast, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import Cast, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date.
 DAY = date(2026, 3, 3)
@@ -74,7 +74,7 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     catalogue = strategies()
-    names = [*every_name(catalogue), *sorted(NAMED)]
+    names = every_name(catalogue)
     assert set(names) == set(SYMBOLS), "each of the day has a symbol"
     stocks = sorted({symbol for symbol in SYMBOLS.values() if symbol != "SPX"})
     data = (write_synthetic_file(tmp_path / "day.csv", "SPX", DAY, others=stocks),)

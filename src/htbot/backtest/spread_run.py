@@ -97,7 +97,7 @@ class SpreadRun:
 
     def end_session(self, session: Session) -> None:
         """What has expired is settled, and the day's equity noted."""
-        self._desk.expire(session)
+        self._desk.expire(session, deliveries=self._request.terms.deliveries)
         self._closes.append((self._account.net_liquidation(), self._bars[-1].close if self._bars else nan))
 
     def result(self, sessions: list[Session]) -> SpreadResult:

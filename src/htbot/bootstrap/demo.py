@@ -32,8 +32,8 @@ from htbot.persistence.engine import Database, EngineOptions
 from htbot.persistence.journal import day_journal
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import Series, TaskRunRepository
+from htbot.services.callers import Caller
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Caller
 from htbot.services.schedule import schedule
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
 from htbot.settings import Settings, project_root

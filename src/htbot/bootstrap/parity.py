@@ -49,7 +49,7 @@ STEPPED_LATENCY_S = 0.0
 
 @dataclass(frozen=True, slots=True)
 class ParityOptions:
-    """The options of `htbot parity`. No `strategies`: all but those of `NAMED`; `settings`: those of instances."""
+    """The options of `htbot parity`. No `strategies`: all of them; `settings`: those of instances."""
 
     strategies: tuple[str, ...] = (STRATEGY_NAME,)
     day: date | None = None
@@ -186,6 +186,7 @@ def terms_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATE
         latency_s=latency_s,
         enabled_after=session.opens,
         told_from=session.opens - BEFORE_OPEN,
+        deliveries=False,
     )
 
 
@@ -239,6 +240,7 @@ def inputs_of(played: DemoResult, terms: Terms, names: Collection[str]) -> dict[
         "sizes_limit": terms.rules.sizes_limit,
         "enabled_after": terms.enabled_after,
         "told_from": terms.told_from,
+        "deliveries": terms.deliveries,
         **(own if STRATEGY_NAME in names else {}),
         "seats": [asdict(seat) for seat in _seats(played, names)],
     }

@@ -23,8 +23,6 @@ from htbot.strategies.registry import Entry, create_bar
 SYNTHETIC_SYMBOLS = ("SPX", "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOG", "META")
 """What is handed out, in this order, where no data say what there is."""
 EXIT_TIME = time(15, 40)
-NAMED = frozenset({"strangle_momentum"})
-"""Not in a day of all: what nobody bids for is held over its expiry, which a backtest settles and a day does not."""
 # No bar of the session has closed in the first minute, so that strategy 1 has nothing to break out of, and no chain is
 # quoted for it.
 QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09:31"}
@@ -114,8 +112,8 @@ def _accounts(names: Sequence[str]) -> dict[str, str]:
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Strategy 1, then every other that the stack runs, but those of `NAMED`."""
-    return [STRATEGY_NAME, *sorted(name for name in catalogue if name not in {STRATEGY_NAME, *NAMED})]
+    """Strategy 1, then every other that the stack runs."""
+    return [STRATEGY_NAME, *sorted(name for name in catalogue if name != STRATEGY_NAME)]
 
 
 def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from htbot.bootstrap.people import People
-    from htbot.services.commands import Accepted, HaltAnswer
+    from htbot.services.callers import Accepted
+    from htbot.services.halting import HaltAnswer
 
 _LOOK_EVERY_S = 0.25
 _HALT_STATEMENT_MS = 3_000
@@ -43,20 +44,23 @@ def add_to(app: typer.Typer) -> None:
 
 def halt(
     reason: Annotated[str, typer.Option(help="Why; it is shown wherever the halt is.")],
+    account: Annotated[str | None, typer.Option(help="Only this account, by the record; default: every one.")] = None,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Originate nothing from now on; closes go on. Works with PostgreSQL and Redis dead."""
-    _tell(_halt(reason, key), as_json)
+    """Originate nothing from now on; closes go on. Of all accounts it works with PostgreSQL and Redis dead."""
+    _tell(_halt(reason, account, key), as_json)
 
 
-def _halt(reason: str, key: str | None) -> HaltAnswer:
-    from htbot.services.commands import Caller
+def _halt(reason: str, account: str | None, key: str | None) -> HaltAnswer:
+    from htbot.services.callers import Caller
 
     try:
         with people(statement_timeout_ms=_HALT_STATEMENT_MS) as opened:
-            return opened.commands.halt(reason, Caller(actor(), key))
+            return opened.commands.halt(reason, Caller(actor(), key), account)
     except (ConfigurationError, NotRunning) as error:
+        if account is not None:
+            raise
         return _halt_by_file(reason, error)
 
 
@@ -64,7 +68,7 @@ def _halt_by_file(reason: str, error: HtbotError) -> HaltAnswer:
     """With nothing set up, or settings that cannot be read, the file where it would be is still a halt."""
     from datetime import UTC, datetime
 
-    from htbot.services.commands import HaltAnswer
+    from htbot.services.halting import HaltAnswer
     from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
     from htbot.settings import project_root
 
@@ -81,16 +85,18 @@ def resume(
         bool, typer.Option("--breaker", help="Lift the breaker's trips instead; needs the PIN.")
     ] = False,
     pin_file: Annotated[str | None, typer.Option(help="File with the PIN; - reads standard input.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only what halts this account by itself; default: all.")] = None,
     key: Key = None,
     as_json: Json = False,
 ) -> int:
     """Lift the halts that people set. A STOP file made by hand stays; the exit code is 1 while anything still halts."""
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     pin = _pin(pin_file) if breaker else None
     with people() as opened:
         who = Caller(actor(), key)
-        answer = opened.commands.reset_breaker(who, pin) if breaker else opened.commands.resume(who)
+        commands = opened.commands
+        answer = commands.reset_breaker(who, pin, account) if breaker else commands.resume(who, account)
     _tell(answer, as_json)
     return ExitCode.ERROR if answer.halted else ExitCode.OK
 
@@ -117,7 +123,7 @@ def cash_flow(
     as_json: Json = False,
 ) -> None:
     """Note a deposit or withdrawal, so that the breaker does not take it for a gain or a loss."""
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     dollars = _dollars("--amount", amount)
     with people() as opened:
@@ -132,7 +138,8 @@ def _tell(answer: HaltAnswer, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    print(f"halted by {', '.join(answer.by)}" if answer.halted else "no halt is in force")
+    where = f", {' and '.join(answer.accounts)} only" if answer.accounts else ""
+    print(f"halted by {', '.join(answer.by)}{where}" if answer.halted else "no halt is in force")
     if answer.warning:
         print(answer.warning)
 
@@ -145,8 +152,8 @@ def flatten(
     as_json: Json = False,
 ) -> None:
     """Close every position and withdraw every entry, then wait until the books are flat."""
+    from htbot.services.callers import Caller
     from htbot.services.command_kinds import EVERY_ACCOUNT
-    from htbot.services.commands import Caller
 
     if not yes:
         raise CallerMistake("flatten closes every position: say --yes")
@@ -163,7 +170,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel a working order."""
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     with people() as opened:
         with _desk_needed():
@@ -173,8 +180,8 @@ def cancel(
 
 def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> None:
     """Cancel every working order, closes included."""
+    from htbot.services.callers import Caller
     from htbot.services.command_kinds import EVERY_ACCOUNT
-    from htbot.services.commands import Caller
 
     with people() as opened:
         with _desk_needed():
@@ -201,7 +208,7 @@ def settle(
     as_json: Json = False,
 ) -> None:
     """Book an expired trade at prices that its broker has not told."""
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     legs = _by_leg(price) if len(price) > 1 or "=" in price[0] else {}
     underlying = None if legs else _dollars("--price", price[0])
@@ -247,7 +254,7 @@ def _dollars(option: str, text: str) -> Decimal:
 @contextmanager
 def _desk_needed() -> Iterator[None]:
     """A desk that cannot act is 'not running' to the shell."""
-    from htbot.services.commands import DeskAway
+    from htbot.services.callers import DeskAway
 
     try:
         yield

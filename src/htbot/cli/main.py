@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import typer
 
@@ -55,11 +56,17 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
         raise typer.Exit
 
 
+@cache
+def commands() -> Callable[..., object]:
+    """The tree of all commands, built once: it takes longer than most of them."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     code: int = ExitCode.ERROR
     try:
-        told = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        told = commands()(args=None if arguments is None else list(arguments), standalone_mode=False)
         code = told if isinstance(told, int) else ExitCode.OK
     except typer.Exit as done:
         code = int(done.exit_code)

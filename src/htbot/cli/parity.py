@@ -22,7 +22,7 @@ class ParityFlags:
     """Arguments and options of `htbot parity`."""
 
     strategy: Annotated[str | None, typer.Argument(help="A strategy, or several joined by commas.")] = None
-    every: Annotated[bool, typer.Option("--all", help="Every strategy in one day, but strangle_momentum.")] = False
+    every: Annotated[bool, typer.Option("--all", help="Every strategy in one day.")] = False
     date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Session to play (required).")] = None
     days: Annotated[int, typer.Option(min=1, max=60, help="Sessions to play, one after the other.")] = 1
     data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None

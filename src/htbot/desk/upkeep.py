@@ -61,7 +61,7 @@ class Upkeep:
         self._plan = plan
         self._switch = TradingSwitch(ACTOR)
         self._anchored: date | None = None
-        self._outage = Outage(self._page)
+        self._outage = Outage(self._page, lambda: desk.guard.trades)
         self._dead_told = DeadTold()
         self._breakers: dict[str, BreakerWatch] = {}
         self._breaker_parts = BreakerParts(

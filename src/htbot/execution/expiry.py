@@ -189,11 +189,13 @@ def _told(held: Sequence[_Held], theirs: Sequence[Fill], at: datetime) -> list[t
 
 
 def _by_the_broker(
-    trade: Trade, told: Iterable[tuple[_Held, Fill]], theirs: Iterable[Fill], ref: str, at: datetime
+    trade: Trade, told: Sequence[tuple[_Held, Fill]], theirs: Iterable[Fill], ref: str, at: datetime
 ) -> Expired | NeedsPerson:
-    """Books at the prices of the broker; shares that change hands beside them are for a person."""
+    """Books at the prices of the broker; shares that change hands at a strike of theirs are for a person."""
+    strikes = {leg.strike for (leg, _quantity), _fill in told}
     for fill in theirs:
-        if fill.symbol == trade.symbol and fill.expiry is None and fill.executed_at >= at:
+        at_expiry = fill.expiry is None and fill.executed_at >= at
+        if at_expiry and fill.symbol == trade.symbol and fill.price in strikes:
             return NeedsPerson(f"{fill.exec_id} traded {_named(fill)} at expiry: shares are delivered")
     fills = tuple(_closing(trade, one, fill.price, ref, fill.executed_at) for one, fill in told)
     return Expired(fills, "expired, at the prices of the broker's own trades")

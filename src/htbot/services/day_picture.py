@@ -155,15 +155,21 @@ class DayPictures:
             watching_since=snapshot.watching_since,
         )
 
-    def story(self) -> DayStory:
-        """Entries, exits and the P&L of the day over time."""
+    def stories(self) -> dict[str | None, DayStory]:
+        """Entries, exits and the P&L of the day over time: of each account that is traded, and of all under None."""
         desk = look(self.live, self.host_now())
         with self.database.transaction() as session:
             account = _account(desk, watch.accounts(session))
-            day = _day(session, desk, account)
-            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000))
+            day, others = _day(session, desk, account), desk.accounts[1:]
+            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000, others))
             marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
-        return DayStory(tuple(points_of(trades)), tuple(equity_of(trades, marked)))
+        return {one: _story(trades, marked, one) for one in (None, account, *others)}
+
+
+def _story(trades: Sequence[TradeView], marked: Sequence[MarkedPnl], account: str | None) -> DayStory:
+    mine = [trade for trade in trades if account in {None, trade.account}]
+    ids = {trade.id for trade in mine}
+    return DayStory(tuple(points_of(mine)), tuple(equity_of(mine, [one for one in marked if one.trade_id in ids])))
 
 
 def _account(desk: DeskView, told: Sequence[AccountView]) -> str | None:

@@ -16,7 +16,7 @@ from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.desk_view import Live, market_now
 from htbot.services.once import Act, once
 

@@ -17,8 +17,8 @@ from htbot.persistence.engine import Database
 from htbot.persistence.records import AuditEntry
 from htbot.persistence.repositories import AuditRepository, BarRepository, TradeRepository
 from htbot.persistence.states import LIVE_TRADE_STATES
+from htbot.services.callers import Accepted, Caller, Conflict, require_desk, take
 from htbot.services.command_kinds import SETTLE
-from htbot.services.commands import Accepted, Caller, Conflict, require_desk, take
 from htbot.services.desk_view import DeskView, Live, look
 
 MOST_OFF = Decimal("0.05")

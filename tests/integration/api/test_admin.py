@@ -103,6 +103,8 @@ def test_a_close_by_hand_names_one_thing(api: TestClient, house: House, known: N
     answer = api.post("/api/v1/manual-close", json=body, headers=keyed)
     assert answer.status_code == 202, answer.text
     assert api.post("/api/v1/manual-close", json=body, headers=keyed).json() == answer.json()
+    for other in ({"position_ids": ids[:1]}, {"close_all": True}):
+        assert api.post("/api/v1/manual-close", json=other, headers=keyed).status_code == 409, "a key has one effect"
     with house.database.transaction() as session:
         assert [one.params for one in CommandRepository(session).open()] == [{"trade": one} for one in ids]
     assert len(api.post("/api/v1/manual-close", json={"close_all": True}).json()["commands"]) == 1

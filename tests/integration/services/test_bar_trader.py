@@ -45,7 +45,7 @@ from htbot.services.bar_evaluator import BarEvaluator
 from htbot.services.bar_exits import leave
 from htbot.services.bar_look import Look
 from htbot.services.bar_trader import BarTrader, TraderParts
-from htbot.services.commands import Conflict
+from htbot.services.callers import Conflict
 from htbot.services.strategies import NewStrategy
 from htbot.services.trade_record import settle_trade
 from htbot.strategies.bar_strategy import LONG, Advice, BarConfig, BarInputs, BarStrategy, Holding

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[2]
 
 
+@cache  # all sources are read for it
 def marked(kind: str) -> dict[int, list[str]]:
     """`path::test` by the number of its `pytest.mark.<kind>(number)`; marks of a module count for each of its tests."""
     found: dict[int, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if f"{kind}(" not in text:
+            continue
+        tree = ast.parse(text)
         everywhere = [number for node in tree.body for number in _of_module(node, kind)]
         for name, node in _tests(tree):
             for number in sorted({*everywhere, *(n for mark in node.decorator_list for n in _numbers(mark, kind))}):

@@ -245,20 +245,25 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert "Credit" not in drawn
     assert [f"/trades/{one}" in drawn for one in ("t-1", "t-2", "t-3")] == [True] * 3
     assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
+    assert "turns" not in drawn
+    bought = desk.open_trade(Shown({"status": status(**standing(replace(shares, turns_above=Decimal("2.85"))))}))
+    assert "<dt>Sold when it turns</dt><dd>above 2.85" in bought
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
     closed = DayPnl(date(2026, 3, 3), 2, Decimal(30), Decimal(5), Decimal(25))
     earned = DayMoney(closed, OpenPnl(1, Decimal(-100), None, None, None), NOON)
     judged = risk_view(as_of=NOON - timedelta(seconds=4), daily_pnl=Decimal("-71.30"))
-    drawn = desk.day(Shown({"day": earned, "risk": judged}))
+    drawn = desk.day(Shown({"status": status(), "day": {"DU1": earned}, "risk": {"DU1": judged}}))
     assert "at 12:00:00" in drawn
     assert f"{MINUS}$75.00" in drawn.partition("</p>")[0]
     assert f"day&#39;s P&amp;L {MINUS}$75.00, loss limit {MINUS}$1,000.00" in drawn
     assert "71.30" not in drawn
     assert "judged at 11:59:56" in drawn
     unknown = replace(earned, open=replace(earned.open, mid=None))
-    assert '<p class="big"><span class="amount unknown">—' in desk.day(Shown({"day": unknown, "risk": judged}))
+    assert '<p class="big"><span class="amount unknown">—' in desk.day(
+        Shown({"status": status(), "day": {"DU1": unknown}, "risk": {"DU1": judged}})
+    )
 
 
 def test_a_flat_desk_says_why_nothing_happens() -> None:

@@ -13,8 +13,8 @@ from htbot.api.schemas.filters import OrdersQuery, PositionsQuery
 from htbot.api.schemas.requests import SettleBody
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.shapes import OrderView, PositionView
+from htbot.services.callers import Accepted
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted
 from htbot.services.listings import OrderDetail
 from htbot.services.tokens import Role
 

@@ -25,19 +25,24 @@ def shown(**body: Any) -> ConfigDict:
 
 
 class HaltBody(Request):
-    """Why trading is halted."""
+    """Why trading is halted; with `account` in that one only."""
 
     model_config = shown(reason="Fed at two")
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    account: Word | None = None
 
 
 class ResumeBody(Request):
-    """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed."""
+    """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed.
+
+    With `account` its own halts or trips are lifted and no others.
+    """
 
     model_config = shown(breaker=False)
 
     breaker: bool = False
+    account: Word | None = None
     pin: Annotated[SecretStr, Field(max_length=64)] | None = None
 
 

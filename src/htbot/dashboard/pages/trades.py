@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.parts.markup import Column, Row, amount, badge, direction, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import trade_link, trade_name
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("Opened"),
     Column("Trade", wide=True),
+    Column("Strategy"),
     Column("Direction"),
     Column("State"),
     Column("Entry price", number=True),
@@ -38,7 +40,7 @@ def build(screen: Screen) -> None:
 
 def summary(screen: Screen) -> Markup:
     """What the trades that are shown have earned together."""
-    found: list[TradeView] = screen.value("trades") or []
+    found: list[TradeView] = accounts.rows(screen, "trades")
     closed = [trade for trade in found if trade.closed_at is not None]
     known = [trade.net_pnl for trade in closed if trade.net_pnl is not None]
     won = [pnl for pnl in known if pnl > 0]
@@ -54,10 +56,10 @@ def summary(screen: Screen) -> Markup:
 
 def trades(screen: Screen) -> Markup:
     """The newest first; each name leads to the ten steps."""
-    found: list[TradeView] = screen.value("trades") or []
-    rows = [Row(_trade(screen, trade)) for trade in reversed(found)]
-    hint = "A trade stands here from its first fill on."
-    return join(tag("h2", "Trades"), table("Trades", _COLUMNS, rows, empty("There was no trade yet.", hint)))
+    found: list[TradeView] = accounts.rows(screen, "trades")
+    rows = [Row(accounts.cells(screen, trade.account, _trade(screen, trade))) for trade in reversed(found)]
+    nothing = empty("There was no trade yet.", "A trade stands here from its first fill on.")
+    return join(tag("h2", "Trades"), table("Trades", accounts.columns(screen, _COLUMNS), rows, nothing))
 
 
 def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
@@ -65,6 +67,7 @@ def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
     return (
         tag("time", screen.look.moment(trade.opened_at)),
         trade_link(trade.id, trade_name(trade)),
+        trade.strategy,
         direction(trade.direction),
         join(badge(trade.state.lower(), "accent" if trade.closed_at is None else ""), ended),
         price(trade.entry_price),

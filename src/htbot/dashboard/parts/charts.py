@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.parts.numbers import money, words
 from htbot.domain.bars import Bar
+from htbot.domain.sessions import NEW_YORK
 from htbot.persistence.queries.shapes import DayMoney
 from htbot.services.day_picture import DayPicture, DayStory, TradePoint
 
@@ -99,14 +102,19 @@ def equity(screen: Screen) -> None:
 
 def _equity(screen: Screen) -> None:
     zone = screen.look.zone
-    picture, risk = screen.value("picture"), screen.value("risk")
-    shown = equity_series(picture, screen.value("story"), screen.value("day"), zone)
+    picture, risk = screen.value("picture"), accounts.of_chosen(screen, "risk")
+
+    def series() -> list[list[Any]]:
+        story, day = accounts.of_chosen(screen, "story"), accounts.of_chosen(screen, "day")
+        return equity_series(screen.value("picture"), story, day, zone)
+
+    shown = series()
     options = _equity_options(picture, shown, zone, None if risk is None else float(risk.daily_loss_limit))
     chart = ui.echart(options).classes("drawn equity").props('role="img" aria-label="P&L of the day over time"')
 
     def follow() -> None:
         nonlocal shown
-        data = equity_series(screen.value("picture"), screen.value("story"), screen.value("day"), zone)
+        data = series()
         if data != shown:
             shown = data
             chart.run_chart_method("setOption", {"series": [{"id": "pnl", "data": data}]})
@@ -130,9 +138,15 @@ def candle_data(picture: DayPicture | None, story: DayStory | None, zone: tzinfo
     return {
         "xAxis": [{"data": keys}],
         "series": [
-            {"id": "bars", "data": [candle(bar) for bar in bars], "markLine": {"data": _levels(picture)}},
+            {
+                "id": "bars",
+                "data": [candle(bar) for bar in bars],
+                "markLine": {"data": [*_levels(picture), *_days(bars, zone)]},
+            },
             {"id": "entries", "data": _points(points, "entry", bars, zone)},
             {"id": "exits", "data": _points(points, "exit", bars, zone)},
+            {"id": "high", "data": _own_day(picture, bars, None if picture is None else picture.high)},
+            {"id": "low", "data": _own_day(picture, bars, None if picture is None else picture.low)},
         ],
     }
 
@@ -164,12 +178,37 @@ def _levels(picture: DayPicture | None) -> list[dict[str, Any]]:
 
 
 def _level_place(name: str) -> dict[str, str]:
-    """The last price is told at the other end, for it often lies on the day's high or low."""
-    return {"position": "insideEndTop" if name == "last" else "insideStartTop"}
+    """The day's high and low are told over their day; the last price at the other end, for it often lies on one."""
+    return {"position": "insideStartTop" if name == "last" else "insideEndTop"}
 
 
 def _level_style(name: str) -> dict[str, Any]:
-    return {"lineStyle": {"type": "solid", "opacity": 0.5}} if name == "last" else {"lineStyle": {"type": "dashed"}}
+    """The last price's line; those of the day's high and low are drawn by `_own_day`, a mark has no beginning."""
+    return {"lineStyle": {"type": "solid", "opacity": 0.5 if name == "last" else 0}}
+
+
+def _own_day(picture: DayPicture | None, bars: Sequence[Bar], value: float | None) -> list[float | None]:
+    """A level for each bar of the day that it is of, null before."""
+    opens = None if picture is None else picture.opens
+    return [None if opens is None or bar.start < opens else value for bar in bars]
+
+
+def _days(bars: Sequence[Bar], zone: tzinfo) -> list[dict[str, Any]]:
+    """A line with the date where a session begins beside the one before."""
+    firsts = [
+        bar
+        for before, bar in pairwise(bars)
+        if before.start.astimezone(NEW_YORK).date() != bar.start.astimezone(NEW_YORK).date()
+    ]
+    return [
+        {
+            "name": "day",
+            "xAxis": _key(bar.start, zone),
+            "label": {"formatter": f"{bar.start.astimezone(NEW_YORK):%a %Y-%m-%d}", "position": "insideEndTop"},
+            "lineStyle": {"type": "solid", "opacity": 0.35},
+        }
+        for bar in firsts
+    ]
 
 
 def _points(points: Sequence[TradePoint], kind: str, bars: Sequence[Bar], zone: tzinfo) -> list[dict[str, Any]]:
@@ -200,7 +239,7 @@ def _said(point: TradePoint) -> str:
 
 
 def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[str, Any]:
-    bars, entries, exits = data["series"]
+    bars, entries, exits, *levels = data["series"]
     marks = {**bars["markLine"], "symbol": "none", "silent": True, "lineStyle": {":color": colour("muted")}}
     marks["label"] = {"position": "insideStartTop", "fontSize": _FONT, ":color": colour("muted")}
     style = {
@@ -253,8 +292,15 @@ def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[st
              "itemStyle": {":color": colour("accent")}},
             {**exits, **point, "name": "Exit", "symbol": "diamond", "label": text,
              "itemStyle": {":color": colour("warn")}},
+            *({**level, **_level_line(level["id"])} for level in levels),
         ],
     }  # fmt: skip
+
+
+def _level_line(name: str) -> dict[str, Any]:
+    muted = {":color": colour("muted")}
+    line = {"type": "dashed", "width": 1, **muted}
+    return {"type": "line", "name": f"Day's {name}", "showSymbol": False, "lineStyle": line, "itemStyle": muted}
 
 
 def candles(screen: Screen) -> None:
@@ -265,7 +311,7 @@ def candles(screen: Screen) -> None:
 def _candles(screen: Screen) -> None:
     zone = screen.look.zone
     picture: DayPicture | None = screen.value("picture")
-    shown = candle_data(picture, screen.value("story"), zone)
+    shown = candle_data(picture, accounts.of_chosen(screen, "story"), zone)
     options = _candle_options(picture, shown)
     options["series"][0]["name"] = f"{picture.minutes} min" if picture else "bars"
     options["xAxis"][0]["axisLabel"] = {**_axis()["axisLabel"], ":formatter": "(key) => key.slice(11)"}
@@ -274,7 +320,7 @@ def _candles(screen: Screen) -> None:
 
     def follow() -> None:
         nonlocal shown
-        data = candle_data(screen.value("picture"), screen.value("story"), zone)
+        data = candle_data(screen.value("picture"), accounts.of_chosen(screen, "story"), zone)
         if data != shown:
             shown = data
             chart.run_chart_method("setOption", data)

@@ -26,6 +26,11 @@ class Leg(Protocol):
         ...
 
     @property
+    def expiry(self) -> date | None:
+        """None for what does not expire."""
+        ...
+
+    @property
     def strike(self) -> Decimal | None:
         """In points; None for what is no option."""
         ...
@@ -95,6 +100,11 @@ def both_prices(trade: TradeView) -> Markup:
 def trade_link(trade_id: str, text: str) -> Markup:
     """To the page of a trade."""
     return tag("a", text, href=f"{PATH}/trades/{trade_id}")
+
+
+def leg_series(legs: Sequence[Leg]) -> str:
+    """SPX 2026-03-03, of options: their underlying and expiry. Empty of what has its symbol as a leg."""
+    return next((f"{leg.symbol} {leg.expiry or ''}".strip() for leg in legs if leg.strike is not None), "")
 
 
 def legs_in_words(legs: Sequence[Leg]) -> str:

@@ -19,26 +19,31 @@ function htbotMoney(value) {
 (() => {
   const themes = ["auto", "light", "dark"];
 
-  function keepLook(theme, clock) {
+  function keepLook(changed) {
+    const { theme, clock, account } = { ...look(), ...changed };
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-    document.cookie = `htbot_look=${theme}.${clock}.${zone}; path=/dashboard; max-age=31536000; samesite=strict`;
+    document.cookie = `htbot_look=${theme}.${clock}.${zone}.${account}; path=/dashboard; max-age=31536000; samesite=strict`;
     location.reload();
   }
 
   function look() {
     const data = document.getElementById("clock-switch")?.dataset ?? {};
-    return { theme: data.theme ?? "auto", clock: data.clock ?? "ny" };
+    return { theme: data.theme ?? "auto", clock: data.clock ?? "ny", account: data.account ?? "" };
   }
 
   const acts = {
-    "clock-switch": () => keepLook(look().theme, look().clock === "ny" ? "local" : "ny"),
-    "theme-switch": () => keepLook(themes[(themes.indexOf(look().theme) + 1) % themes.length], look().clock),
+    "clock-switch": () => keepLook({ clock: look().clock === "ny" ? "local" : "ny" }),
+    "theme-switch": () => keepLook({ theme: themes[(themes.indexOf(look().theme) + 1) % themes.length] }),
     "shortcuts-open": () => document.getElementById("shortcuts")?.showModal(),
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[id]");
     if (button && acts[button.id]) acts[button.id]();
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "account-switch") keepLook({ account: event.target.value });
   });
 
   const shown = (id) => {

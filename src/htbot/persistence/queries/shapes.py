@@ -106,6 +106,7 @@ class OrderView:
     submitted_at: datetime
     changed_at: datetime
     error: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,10 @@ class TradeView:
 
 @dataclass(frozen=True, slots=True)
 class OpenTradeView:
-    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural."""
+    """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural.
+
+    `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
+    """
 
     id: str
     strategy: str
@@ -190,6 +194,7 @@ class OpenTradeView:
     stop: Decimal | None
     exit_at: datetime | None
     flat_deadline: datetime | None
+    turns_above: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

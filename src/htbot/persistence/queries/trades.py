@@ -159,6 +159,7 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules = rules_from_json(row.rules)
+    run = rules.momentum
     stop, target = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
     return OpenTradeView(
         id=row.id,
@@ -179,10 +180,11 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd if row.width is not None else target,
-        stop=rules.stop_loss_usd if row.width is not None else None if stop is None else -stop,
+        target=rules.profit_target_usd if target is None else plain_money(target),
+        stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
+        turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
     )
 
 
@@ -230,6 +232,14 @@ def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
     commissions = sum_of([row.commissions_usd for row in rows])
     net = None if gross is None or commissions is None else plain_money(gross - commissions)
     return DayPnl(day, len(rows), gross, commissions, net)
+
+
+def days_together(parts: Sequence[DayPnl]) -> DayPnl:
+    """The same day of several accounts as one."""
+    gross, commissions, net = (
+        sum_of([getattr(part, name) for part in parts]) for name in ("gross", "commissions", "net")
+    )
+    return DayPnl(parts[0].day, sum(part.trades for part in parts), gross, commissions, net)
 
 
 def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:

@@ -69,6 +69,15 @@ class StrategyRepository(Repository):
         query = select(*_COLUMNS).where(~_PLAIN, _LOOKED_AT if holding else StrategyRow.enabled)
         return [_of_columns(row) for row in self._session.execute(query.order_by(StrategyRow.name))]
 
+    def of_different_hours(self) -> list[StrategyInstance]:
+        """Of the instances that may trade the first by name of each type with each entry window that is set."""
+        window = (StrategyRow.settings["entry_start"].astext, StrategyRow.settings["entry_end"].astext)
+        named = select(func.min(StrategyRow.name)).where(StrategyRow.enabled, StrategyRow.mode == TRADE)
+        first = named.group_by(StrategyRow.type, *window)
+        return self._all(
+            select(StrategyRow).where(StrategyRow.name.in_(first)).order_by(StrategyRow.name), _to_instance
+        )
+
     def series(self) -> dict[tuple[str, int], int]:
         """What is to be streamed for them: symbol and minutes, with the most bars that one of them warms up on."""
         query = (

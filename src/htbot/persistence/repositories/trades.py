@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Integer,
+    Row,
+    Table,
     Text,
     Update,
     and_,
@@ -26,7 +28,7 @@ from htbot.domain.signals import Direction
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.codecs import legs_from_json, legs_to_json, rules_from_json, rules_to_json
 from htbot.persistence.columns import Money, UtcDateTime
-from htbot.persistence.repositories.base import Repository, on_day, told_columns, told_rows
+from htbot.persistence.repositories.base import Repository, told_columns, told_rows
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
@@ -71,13 +73,11 @@ class TradeRepository(Repository):
 
     def get(self, trade_id: str, *, lock: bool = False) -> Trade | None:
         """One trade; `lock` holds the row until the transaction ends."""
-        query = select(TradeRow).where(TradeRow.id == trade_id)
-        return self._first(query.with_for_update() if lock else query, to_trade)
+        return self.of_ids([trade_id], lock=lock).get(trade_id)
 
     def of_ids(self, trade_ids: Iterable[str], *, lock: bool = False) -> dict[str, Trade]:
         """Trades by id; one that there is not is absent. `lock` holds the rows, taken in one order by everybody."""
-        query = _OF_IDS.with_for_update() if lock else _OF_IDS
-        found = self._all(query, to_trade, {"ids": list(set(trade_ids))})
+        found = self._read(_HOLD_IDS if lock else _OF_IDS, to_trade, {"ids": list(set(trade_ids))})
         return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
@@ -92,14 +92,6 @@ class TradeRepository(Repository):
     def unfinished(self, account: str) -> list[Trade]:
         """Trades of an account that are live, or closed without all of their commissions; oldest first."""
         return self._all(_UNFINISHED, to_trade, {"of_account": account})
-
-    def counted_on(self, day: date, account: str) -> list[Trade]:
-        """Trades whose result belongs to a day (`Trade.counted_on`), in order of time."""
-        query = select(TradeRow).where(
-            TradeRow.account == account, (TradeRow.session == day) | on_day(TradeRow.closed_at, day)
-        )
-        found = self._all(query.order_by(TradeRow.opened_at, TradeRow.id), to_trade)
-        return [trade for trade in found if trade.counted_on == day]
 
     def of_session(self, session: date, account: str | None = None) -> list[Trade]:
         """Trades of one session in order of time."""
@@ -176,10 +168,12 @@ def _save() -> Update:
 
 
 _SAVE = _save()
-_OF_IDS = select(TradeRow).where(TradeRow.id.in_(bindparam("ids", expanding=True))).order_by(TradeRow.id)
+_TRADES = cast(Table, TradeRow.__table__)
+_OF_IDS = select(_TRADES).where(_TRADES.c.id.in_(bindparam("ids", expanding=True))).order_by(_TRADES.c.id)
+_HOLD_IDS = _OF_IDS.with_for_update()
 
 
-def to_trade(row: TradeRow) -> Trade:
+def to_trade(row: TradeRow | Row[Any]) -> Trade:
     """A trade from its row."""
     return Trade(
         id=row.id,
