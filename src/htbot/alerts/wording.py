@@ -14,7 +14,7 @@ from htbot.domain.orders import Action, ExitReason
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import TREND_WORDS, Direction, Leg, Signal, SpreadLeg, broken_level
 from htbot.domain.trades import Trade
-from htbot.portfolio.pnl import maximum_loss_usd
+from htbot.portfolio.pnl import commissions, maximum_loss_usd, net_price
 from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
@@ -61,6 +61,11 @@ def entry_key(trade: Trade) -> str:
 def exit_key(trade: Trade) -> str:
     """The same of the mail of an exit."""
     return f"trade_exit:{trade.id}"
+
+
+def part_key(trade: Trade, level: int) -> str:
+    """The one mail of what a profit level has sold."""
+    return f"trade_part:{trade.id}:{level}"
 
 
 def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: datetime) -> Alert:
@@ -137,6 +142,34 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "reason": trade.exit_reason or ExitReason.OTHER},
+        )
+    )
+
+
+def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime) -> Alert:
+    """A part of a trade on shares was sold at a profit level, from 1; `fills` are those of this sale."""
+    price = net_price(trade.legs, fills)
+    units = sum(fill.quantity for fill in latest(fills))
+    gross = None if price is None or trade.credit is None else (trade.credit + price) * units
+    facts = [
+        Fact("Strategy", trade.strategy),
+        Fact("Account", trade.account),
+        *_leg_facts(trade, fills, opening=False),
+        Fact("Entry price", _leg_price(trade, trade.credit)),
+        Fact("Gross P&L", _usd(gross)),
+        Fact("Commissions", _usd(commissions(latest(fills)))),
+    ]
+    return compose(
+        Message(
+            kind="trade_part",
+            severity=Severity.INFO,
+            title=f"Profit Level {level}: {trade.symbol}, {trade.left} of {trade.quantity} left",
+            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: profit level {level}, {_usd(gross)} gross.",
+            as_of=as_of,
+            dedup_key=part_key(trade, level),
+            facts=facts,
+            account=trade.account,
+            params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
         )
     )
 
@@ -284,7 +317,7 @@ def _indicator(name: str, value: float) -> Fact:
 
 
 def _whole_name(trade: Trade) -> str:
-    return f"{trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}"
+    return f"{trade.left or trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}"
 
 
 def _entered(trade: Trade) -> str:

@@ -164,6 +164,7 @@ def _intent(one: OrderIntent) -> Row:
         "good_till": one.good_till,
         "exit_reason": None if one.exit_reason is None else one.exit_reason.value,
         "group": one.group,
+        **({} if one.level is None else {"level": one.level}),
     }
     return Row("intent", one.ref, one.created_at, fields, one.strategy)
 

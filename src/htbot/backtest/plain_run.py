@@ -185,7 +185,7 @@ class PlainRun:
 
     def _fates(self, state: SeatState) -> list[Fate]:
         return [
-            fate_of(held.trade, min((fill.executed_at for fill in held.entry_fills), default=None))
+            fate_of(held.trade, held.entry_fills, held.exit_fills)
             for held in self._book.trades
             if held.trade.strategy == state.seat.name
         ]
@@ -198,13 +198,12 @@ class PlainRun:
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)
-        leaves, reason = fired.action == "leave", fired.exit_reason
-        meant = self._desk.leave(seat.name, ended_at, reason, signal.reason) if leaves else False
+        meant = self._desk.leave(seat.name, ended_at, fired, signal.reason) if fired.action == "leave" else False
         if meant is None:
             state.undone = True
             return False
         self._signalled.add(key)
-        if leaves:
+        if fired.action == "leave":
             self._book.signals.append(PlainSignal(signal, None if meant else "nothing is held any more"))
             return True
         wanted = Wanted(

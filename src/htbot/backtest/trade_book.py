@@ -18,7 +18,7 @@ from htbot.execution.protective import Attempts
 from htbot.execution.repeats import may_repeat
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.portfolio.marks import Marks
-from htbot.portfolio.pnl import open_pnl
+from htbot.portfolio.pnl import whole_pnl
 from htbot.portfolio.positions import latest
 from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint
@@ -48,7 +48,8 @@ class HeldTrade:
     """One trade and what happened to it; `exits` counts how often its close was begun.
 
     `reasons` are those of its exits by reference, `wanted` is that of a close that waits for what stands at the broker,
-    of which there are `standing` orders.
+    of which there are `standing` orders. `part` is the sale at a profit level that is under way; while `part_waits` it
+    has not left. `sold_level` is the highest level that had its sale.
     """
 
     trade: Trade
@@ -66,6 +67,9 @@ class HeldTrade:
     reasons: dict[str, ExitReason] = field(default_factory=dict)
     wanted: ExitReason | None = None
     standing: int = 0
+    part: OrderIntent | None = None
+    part_waits: bool = False
+    sold_level: int = 0
     attempts: Attempts = field(default_factory=Attempts)
 
     @property
@@ -82,6 +86,10 @@ class HeldTrade:
     def held(self) -> dict[int, int]:
         """Net quantity by contract id."""
         return net_by_contract(latest(self.fills))
+
+    def drop_part(self) -> None:
+        """The sale of its part is over, or does not leave."""
+        self.part, self.part_waits = None, False
 
     def fold(self, now: datetime) -> None:
         """Bring the trade up to what happened."""
@@ -107,7 +115,7 @@ class HeldTrade:
 
     def see(self, marks: Marks) -> None:
         """A look at the prices of the legs: the worst result so far, over believable ones."""
-        pnl = open_pnl(self.trade, marks, self.trade.rules.pnl_basis) if marks.believable else None
+        pnl = whole_pnl(self.trade, marks, self.trade.rules.pnl_basis) if marks.believable else None
         if pnl is not None:
             self.max_loss = pnl if self.max_loss is None else min(self.max_loss, pnl)
 
@@ -235,7 +243,9 @@ class TradeBook(Generic[_Judged]):
 
     def _working(self, open_trades: Iterable[HeldTrade]) -> int:
         """Orders that have not ended."""
-        return sum((not held.entry_over) + held.exit_live + held.standing for held in open_trades)
+        return sum(
+            (not held.entry_over) + held.exit_live + (held.part is not None) + held.standing for held in open_trades
+        )
 
     def _sales(self, as_of: datetime) -> dict[date, Decimal]:
         found: dict[date, Decimal] = {}
@@ -254,14 +264,14 @@ def at_risk(held: HeldTrade) -> tuple[Decimal, Decimal]:
     trade, entry = held.trade, held.entry
     credit = (trade.credit or _ZERO) if held.entry_over else -entry.worst_limit
     quantity = trade.quantity if held.entry_over else max(trade.quantity, entry.quantity)
-    units = trade.legs[0].multiplier * quantity
+    units = trade.legs[0].multiplier * (quantity - trade.closed)
     if trade.width is not None:
         loss = (trade.width - credit) * units
         return loss, loss
     value, rules = abs(credit) * units, trade.rules
     losses = [value]
     if rules.stop_loss_usd is not None:
-        losses.append(rules.stop_loss_usd)
+        losses.append(rules.stop_loss_usd * (quantity - trade.closed) / quantity)
     if rules.stop_price is not None:
         losses.append((-credit - trade.legs[0].ratio * rules.stop_price) * units)
     return max(min(losses), _ZERO), value

@@ -73,8 +73,8 @@ class CastWanted:
 def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue: Mapping[str, Entry]) -> Cast:
     """Strategies by the names of their types, each with the symbol at its place, or one of its own from the data.
 
-    What a setting must be to be traded, and was not given otherwise, is set: one dollar a point, a position that is
-    sold in one piece. So that one session sees its trades closed, an exit within it is set too.
+    What a setting must be to be traded, and was not given otherwise, is set: one dollar a point. So that one session
+    sees its trades closed, an exit within it is set too.
 
     Raises:
         NotFound: no strategy has such a name.
@@ -193,6 +193,4 @@ def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry
         needed["exit_time"] = as_json(EXIT_TIME)
     if config.point_value != 1:
         needed["point_value"] = 1
-    if config.profit_levels:
-        needed["profit_levels"] = False
     return {**{key: value for key, value in needed.items() if key not in given}, **given}

@@ -168,7 +168,7 @@ class ExitGuard:
         for live in working:
             if live.protective:
                 held.wanted = decision.reason
-            if live.is_entry or live.protective:
+            if live.is_entry or live.protective or live.waits:
                 self._parts.orders.cancel(live)
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 self._parts.orders.hurry(live, decision.as_of)

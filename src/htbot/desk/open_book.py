@@ -88,10 +88,33 @@ class OpenTrade:
         return [live for live in self.orders.values() if live.protective]
 
     @property
+    def closes(self) -> list[LiveOrder]:
+        """Its exits under way that are for all of it."""
+        return [live for live in self.orders.values() if not (live.is_entry or live.protective or live.in_part)]
+
+    @property
     def leaving(self) -> bool:
         """True from the moment that something else than its stop and target closes it."""
-        exits = (live for live in self.orders.values() if not live.is_entry and not live.protective)
-        return self.wanted is not None or self.trade.state is TradeState.CLOSED or any(exits)
+        return self.wanted is not None or self.trade.state is TradeState.CLOSED or bool(self.closes)
+
+    @property
+    def part(self) -> LiveOrder | None:
+        """The sale at a profit level that is under way."""
+        return next((live for live in self.orders.values() if live.in_part), None)
+
+    @property
+    def kept(self) -> int:
+        """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
+        part = self.part
+        return self.units if part is None else max(0, self.units - (part.size - self.booked(part)))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether stop and target stand for no more than is kept: then a part that leaves cannot close too much."""
+        return all(
+            live.working and live.stands is not None and live.stands - live.filled <= self.kept
+            for live in self.protective
+        )
 
     @property
     def awaits_exits(self) -> bool:
@@ -104,9 +127,10 @@ class OpenTrade:
 
     def still_closes(self, *, protective: bool) -> int:
         """Units that its live exits may still close; `protective` with its stop and target, of which one fills."""
-        exits = (live for live in self.orders.values() if not live.is_entry and not live.over)
-        left = (live.size - live.filled for live in exits if protective or not live.protective)
-        return min(max(left, default=0), self.units)
+        exits = [live for live in self.orders.values() if not live.is_entry and not live.over]
+        left = (live.size - live.filled for live in exits if not live.in_part and (protective or not live.protective))
+        sold = sum(live.size - live.filled for live in exits if live.in_part)
+        return min(max(left, default=0) + sold, self.units)
 
     def fold(self, now: datetime) -> Trade:
         """Bring the trade up to what its orders and fills say."""
@@ -114,14 +138,14 @@ class OpenTrade:
             if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and not live.protective and self._unmet(live):
+                if not (ref == self.entry_ref or live.protective or live.in_part) and self._unmet(live):
                     self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
             entry_fills=[fill for fill in fills if fill.ref == self.entry_ref],
             exit_fills=[fill for fill in fills if fill.ref != self.entry_ref],
             entry_over=self.entry_over,
-            exit_live=any(ref != self.entry_ref and not live.protective for ref, live in self.orders.items()),
+            exit_live=bool(self.closes),
             exit_reason=self.exit_reason,
             reasons=self.exits,
         )
@@ -194,7 +218,7 @@ class OpenBook:
         held.orders[live.intent.ref] = live
         if live.intent.exit_reason is not None:
             held.exits[live.intent.ref] = live.intent.exit_reason
-            if not live.protective:
+            if not live.protective and not live.in_part:
                 held.exit_reason, held.wanted = live.intent.exit_reason, None
 
     def opposed(self, entry: OrderIntent) -> str | None:

@@ -369,8 +369,8 @@ def _unmet(trade: Trade, rows: TradeRows, taken_back: Collection[str]) -> bool:
     taken it and did not send it: because of a stop or target that stands there, or because what it closes was not shown
     yet. One that a person took back is not wanted any more.
     """
-    last = rows.last_exit
-    if last is None or rows.live_exit is not None:
+    last = rows.last_close
+    if last is None or rows.live_close is not None:
         return False
     if last.state is IntentState.WITHDRAWN:
         return last.order_id is not None  # a claim that was given back has an epoch, and no order id

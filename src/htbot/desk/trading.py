@@ -146,6 +146,7 @@ def build_trading(parts: TradingParts) -> Trading:
     protecting = Protecting(
         ProtectingParts(
             orders=orders,
+            last_look=last_look,
             book=parts.book,
             closing=closing,
             numbers=numbers,

@@ -83,6 +83,8 @@ class Trade:
 
     `credit` and `debit` are positive per unit of a vertical (RULINGS 32). What has one leg follows the same signs: what
     is bought has a negative credit, what is sold short a positive one, and there is no `width`.
+
+    `quantity` is what was opened, `closed` how many of these units are closed by now.
     """
 
     id: str
@@ -105,6 +107,7 @@ class Trade:
     gross_pnl_usd: Decimal | None = None
     commissions_usd: Decimal | None = None
     max_gain_usd: Decimal | None = None
+    closed: int = 0
 
     @property
     def counted_on(self) -> date:
@@ -141,8 +144,13 @@ class Trade:
 
     @property
     def units(self) -> int:
-        """Multiplier x quantity: dollars per dollar of price."""
+        """Multiplier x quantity: dollars per dollar of price, of all that was opened."""
         return self.legs[0].multiplier * self.quantity
+
+    @property
+    def left(self) -> int:
+        """Units that are still held."""
+        return self.quantity - self.closed
 
     def shown(self, cost: Decimal | None) -> Decimal | None:
         """What closing costs per unit of a spread, as people are shown it; of what has one leg its price."""

@@ -64,7 +64,9 @@ WITH account_trades AS (
 ), held AS (
     SELECT trade.symbol, trade.width, trade.rules, trade.legs, (trade.legs -> 0 ->> 'ratio')::integer AS ratio,
            CASE WHEN entry.ref IS NULL THEN coalesce(trade.credit, 0) ELSE -entry.worst_limit END AS credit,
-           (trade.legs -> 0 ->> 'multiplier')::integer * greatest(trade.quantity, entry.quantity) AS units,
+           (greatest(trade.quantity, entry.quantity) - trade.closed) * (trade.legs -> 0 ->> 'multiplier')::integer
+               AS units,
+           1 - trade.closed::numeric / greatest(trade.quantity, entry.quantity) AS part,
            entry.ref IS NOT NULL OR coalesce(
                (SELECT max(fill.executed_at) FROM intents AS ended JOIN fills AS fill ON fill.ref = ended.ref
                 WHERE ended.trade_id = trade.id AND ended.purpose = 'entry'),
@@ -83,7 +85,7 @@ WITH account_trades AS (
         UNION ALL
         SELECT symbol, unseen, greatest(0, least(
             abs(credit) * units,
-            (rules ->> 'stop_loss_usd')::numeric,
+            (rules ->> 'stop_loss_usd')::numeric * part,
             (-credit - ratio * (rules ->> 'stop_price')::numeric) * units
         )), abs(credit) * units
         FROM held WHERE width IS NULL

@@ -79,6 +79,7 @@ def intent_to_json(intent: OrderIntent) -> JsonObject:
         "decision_id": None if intent.decision_id is None else str(intent.decision_id),
         "exit_reason": None if intent.exit_reason is None else intent.exit_reason.value,
         "group": intent.group,
+        "level": intent.level,
     }
 
 
@@ -105,6 +106,7 @@ def intent_from_json(raw: Mapping[str, Any]) -> OrderIntent:
         decision_id=None if decision_id is None else UUID(decision_id),
         exit_reason=None if reason is None else ExitReason(reason),
         group=raw.get("group"),
+        level=raw.get("level"),
     )
 
 

@@ -94,6 +94,7 @@ def check_trade(book: TradeBook, result: TradeResult) -> list[Difference]:
     values["gross_pnl_usd"] = (trade.gross_pnl_usd, result.gross_usd if closed else None)
     if result.opened:
         values["quantity"] = (trade.quantity, result.opened)
+        values["closed"] = (trade.closed, result.closed)
         values["commissions_usd"] = (trade.commissions_usd, result.commissions_usd)
     if trade.state is TradeState.CLOSED and closed:
         last = max(fill.executed_at for fill in latest(book.exits))

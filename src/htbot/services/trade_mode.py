@@ -24,7 +24,5 @@ def require_mode(mode: str, config: StrategyConfig) -> None:
         raise CallerMistake(
             f"exit_time={config.exit_time:%H:%M}: what is traded is flat by {latest}, give that at most, or none"
         )
-    if config.profit_levels:
-        raise CallerMistake("profit_levels=true: a position is sold in one piece, give profit_levels=false")
     if config.point_value != 1:
         raise CallerMistake(f"point_value={config.point_value}: shares are worth 1 a point")

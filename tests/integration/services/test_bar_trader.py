@@ -403,7 +403,7 @@ def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor
     floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
     wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
     with floor.watch.database.transaction() as session:
-        assert leave(wish, ExitReason.SIGNAL, floor.bars[5].end, session)
+        assert leave(wish, floor.bars[5].end, ExitReason.SIGNAL, None, session)
     assert not floor.intents(Purpose.EXIT)
 
 
@@ -620,7 +620,6 @@ def test_without_the_quote_of_its_symbol_nothing_is_entered(floor: Floor) -> Non
     ("settings", "way_out"),
     [
         ({"exit_time": "15:46"}, "flat by 15:45"),
-        (EXIT | {"profit_levels": True}, "profit_levels=false"),
         (EXIT | {"point_value": 5}, "1 a point"),
     ],
 )

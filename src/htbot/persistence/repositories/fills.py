@@ -92,6 +92,14 @@ class FillRepository(Repository):
         """Fills of a trade's entry and exits in order of time."""
         return self._where(_FILLS.c.ref.in_(select(IntentRow.ref).where(IntentRow.trade_id == trade_id)))
 
+    def of_trades(self, trade_ids: Collection[str]) -> dict[str, list[Fill]]:
+        """The same for several trades, by trade."""
+        found: dict[str, list[Fill]] = {trade_id: [] for trade_id in trade_ids}
+        rows = self._session.execute(_OF_TRADES, {"trade_ids": list(found)}) if found else ()
+        for row in rows:
+            found[row.trade_id].append(_to_fill(row))
+        return found
+
     def of_session(self, session: date, account: str | None = None) -> list[Fill]:
         """Fills of the orders of one session in order of time."""
         conditions: list[ColumnElement[bool]] = [
@@ -164,6 +172,16 @@ _STANDING = select(_FILLS).where(in_force()).order_by(_FILLS.c.executed_at, _FIL
 _OURS = select(_INTENTS.c.ref).where(_INTENTS.c.ref.in_(bindparam("refs", expanding=True)))
 _OF_IDS = select(_FILLS).where(_FILLS.c.exec_id.in_(bindparam("ids", expanding=True)))
 _OF_REFS = _STANDING.where(_FILLS.c.ref.in_(bindparam("refs", expanding=True)))
+_OF_TRADES = (
+    _STANDING.add_columns(_INTENTS.c.trade_id)
+    .join(_INTENTS, _INTENTS.c.ref == _FILLS.c.ref)
+    .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
+)
+_OF_TRADES = (
+    _STANDING.add_columns(_INTENTS.c.trade_id)
+    .join(_INTENTS, _INTENTS.c.ref == _FILLS.c.ref)
+    .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
+)
 _OF_CONTRACTS = _of_contracts()
 
 

@@ -56,7 +56,7 @@ class IntentRepository(Repository):
     """What was decided to be sent, and how far it has come."""
 
     def add(self, intent: OrderIntent, evidence: Mapping[str, Any] | None = None) -> bool:
-        """Store an intent as PENDING; False when its ref is there or its trade has a live exit.
+        """Store an intent as PENDING; False when its ref is there, its trade has a live exit or a sale of its level.
 
         `evidence` is what the decision saw (quotes, limit, value: RULINGS 6), for people.
         """
@@ -243,6 +243,7 @@ def _decided(intent: OrderIntent, evidence: Mapping[str, Any] | None) -> dict[st
         "decision_id": intent.decision_id,
         "exit_reason": intent.exit_reason,
         "order_group": intent.group,
+        "level": intent.level,
         "evidence": plain(evidence or {}),
     }
 
@@ -307,6 +308,7 @@ def _to_intent(row: IntentRow | Row[Any]) -> StoredIntent:
         decision_id=row.decision_id,
         exit_reason=row.exit_reason,
         group=row.order_group,
+        level=row.level,
     )
     return StoredIntent(
         intent=intent,

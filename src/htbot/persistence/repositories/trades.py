@@ -138,6 +138,7 @@ def _moving(trade: Trade) -> dict[str, Any]:
     return {
         "state": trade.state,
         "quantity": trade.quantity,
+        "closed": trade.closed,
         "closed_at": trade.closed_at,
         "credit": trade.credit,
         "debit": trade.debit,
@@ -151,6 +152,7 @@ def _moving(trade: Trade) -> dict[str, Any]:
 _MOVING: dict[str, TypeEngine[Any]] = {
     "state": Text(),
     "quantity": Integer(),
+    "closed": Integer(),
     "closed_at": UtcDateTime(),
     "credit": Money(),
     "debit": Money(),
@@ -196,4 +198,5 @@ def to_trade(row: TradeRow | Row[Any]) -> Trade:
         gross_pnl_usd=row.gross_pnl_usd,
         commissions_usd=row.commissions_usd,
         max_gain_usd=row.max_gain_usd,
+        closed=row.closed,
     )
