@@ -91,7 +91,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         Fact("Maximum loss", _usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
-        Fact("Closed by", _closed_by(trade)),
+        Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
         Fact("Signal", signal.reason),
     ]
     return compose(
@@ -399,11 +399,6 @@ def _stop_words(trade: Trade) -> str:
         f"{_usd(stop_usd)}: closed when buying the spread back costs "
         f"{trade.credit + points:.2f}, {points:.2f} points above the credit"
     )
-
-
-def _closed_by(trade: Trade) -> str:
-    at = trade.rules.exit_at
-    return "no time: it is held over night" if at is None else at.astimezone(NEW_YORK).strftime("%H:%M %Z")
 
 
 def _usd(amount: Decimal | None) -> str:
