@@ -194,8 +194,8 @@ class OpenTradeView:
     marked_at: datetime | None
     target: Decimal | None
     stop: Decimal | None
-    exit_at: datetime
-    flat_deadline: datetime
+    exit_at: datetime | None
+    flat_deadline: datetime | None
     turns_above: Decimal | None = None
     closed: int = 0
     realized: Decimal | None = None
