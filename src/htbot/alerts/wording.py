@@ -86,7 +86,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         Fact("Maximum loss", usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
-        Fact("Closed by", trade.rules.exit_at.astimezone(NEW_YORK).strftime("%H:%M %Z")),
+        Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
         Fact("Signal", signal.reason),
     ]
     return compose(
@@ -159,7 +159,8 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
             kind="trade_part",
             severity=Severity.INFO,
             title=f"Profit Level {level}: {trade.symbol} {_signed(gross)}, {trade.left} of {trade.quantity} left",
-            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: {_signed(gross)} before commissions.",
+            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: "
+            f"profit level {level}, {_signed(gross)} before commissions.",
             as_of=as_of,
             dedup_key=part_key(trade, level),
             facts=facts,

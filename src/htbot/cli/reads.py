@@ -128,7 +128,7 @@ def _print_open_trade(trade: OpenTradeView) -> None:
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
             ("Exits", _exits(trade)),
-            ("Closed by", plain(trade.exit_at)),
+            ("Closed by", "no time: held over night" if trade.exit_at is None else plain(trade.exit_at)),
             ("Flat deadline", plain(trade.flat_deadline)),
         ]
     )

@@ -217,7 +217,7 @@ class CommandDesk:
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
             _log.info("command %s: %s is flat", command.id, command.params)
-        elif not self._parts.market_open(now) and not self._parts.orders.live:
+        elif not self._parts.market_open(now) and all(live.protective for live in self._parts.orders.live):
             result = {"flat": False, "left": left, "why": "the market is closed and nothing is queued: ask again then"}
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, result)
 

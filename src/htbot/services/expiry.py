@@ -34,7 +34,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.repositories.intents import sequence_of
 from htbot.portfolio.positions import latest
-from htbot.services.bookings import Execution, book
+from htbot.services.bookings import Execution, PositionFolds
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import rows_of, settle_trade
 
@@ -131,5 +131,5 @@ def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Set
     if settlement.quantity is not None:
         evidence["quantity"] = settlement.quantity
     IntentRepository(session).add_filled(intent, evidence, epoch)
-    book(session, [Execution(fill, intent.created_at) for fill in ended.fills])
+    PositionFolds().book(session, [Execution(fill, intent.created_at) for fill in ended.fills])
     settle_trade(session, intent.trade_id, intent.created_at)

@@ -10,16 +10,10 @@ from sqlalchemy.orm import Session
 
 from htbot.alerts.message import summary_of
 from htbot.domain.scheduler import SchedulerSetting
-from htbot.persistence.queries import trades, watch
+from htbot.persistence.queries import instances, trades, watch
+from htbot.persistence.queries.instances import InstanceCounts, InstanceStatus
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import (
-    HaltView,
-    InstanceCounts,
-    InstanceStatus,
-    OpenTradeView,
-    StrategyView,
-    TaskView,
-)
+from htbot.persistence.queries.shapes import HaltView, OpenTradeView, StrategyView, TaskView
 from htbot.persistence.repositories import SchedulerRepository
 from htbot.services.desk_view import DeskView
 
@@ -39,13 +33,17 @@ class DeskStatus:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence."""
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence.
+
+    `account` is empty for what concerns all of them.
+    """
 
     ts: datetime
     severity: str
     subject: str
     summary: str = ""
     clock: str = "market"
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +116,14 @@ def stored_status(
         strategies=[view for account in accounts for view in watch.strategies(session, account)],
         tasks=watch.tasks(session, host_now),
         recent=[
-            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock, alert.account)
+            for alert in told
         ],
         read_at=host_now,
         degraded=list(degraded),
         scheduler=SchedulerRepository(session).get(),
-        instances=watch.first_instances(session, _INSTANCES),
-        instance_counts=watch.instance_counts(session),
+        instances=instances.first_instances(session, _INSTANCES),
+        instance_counts=instances.instance_counts(session),
     )
 
 

@@ -35,7 +35,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.states import HaltKind
 from htbot.risk.gate import BROKER_RULES, RULES
-from htbot.services.bookings import refold_positions
+from htbot.services.bookings import PositionFolds
 
 
 def pages(api: TestClient, path: str, limit: int, **params: Any) -> list[list[dict[str, Any]]]:
@@ -150,7 +150,7 @@ def traded(house: House) -> House:
         for leg in (record.SHORT, record.LONG):
             refold = record.fill(record.entry(record.trade(2, strategy="strategy_2"), 2), leg, f"exec-{leg.con_id}")
             FillRepository(session).add(refold, record.at(3))
-            refold_positions(session, [(record.ACCOUNT, leg.con_id)], record.at(3))
+            PositionFolds().refold(session, [(record.ACCOUNT, leg.con_id)], record.at(3))
     return house
 
 
