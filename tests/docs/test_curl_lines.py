@@ -21,7 +21,7 @@ TOKEN_LINE = "TOKEN=$(sed -n 's/^HTBOT_API_TOKEN=//p' .env)"
 ANSWERS: dict[str, tuple[int, set[str]]] = {
     "/status": (200, {"mode", "market_time", "connection", "halt", "strategies", "open_trade", "tasks"}),
     "/trade/signal": (202, {"command_id", "decision_id", "accepted", "ref", "limit", "outcomes"}),
-    "/halt": (200, {"halted", "by", "warning"}),
+    "/halt": (200, {"halted", "by", "warning", "accounts"}),
 }
 """By path, in the order in which they are tried: status, and members of the answer."""
 _PATH = re.compile(rf"http://{re.escape(ADDRESS)}(/[^\s'\"]*)")

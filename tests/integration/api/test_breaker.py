@@ -77,9 +77,9 @@ def test_reset_with_the_pin_lifts_trips_and_judges_from_here(api: TestClient, tr
     answer = api.post("/resume", json=WITH_PIN)
     assert (answer.status_code, answer.json()) == (
         200,
-        {"halted": True, "by": ["rest"], "warning": "still halted by rest"},
+        {"halted": True, "by": ["rest"], "warning": "still halted by rest", "accounts": None},
     )
-    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
+    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None, "accounts": None}
     assert actions(tripped) == ["pin.right", "breaker.reset", "resume", "resume"]
     with tripped.database.transaction() as session:
         (entry,) = AuditRepository(session).recent(action="breaker.reset")
@@ -163,7 +163,7 @@ def test_nothing_is_known_before_the_first_look(api: TestClient) -> None:
 def test_resume_takes_the_flag_out_of_redis(api: TestClient, house: House) -> None:
     trip(house.database, "redis", HaltKind.HALT)
     house.live.rung = "news"
-    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
+    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None, "accounts": None}
     assert house.live.rung is None
 
 
