@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Date, Executable, Table, Text, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Executable,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.positions import Position
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import plain
 from htbot.persistence.columns import UtcDateTime
@@ -43,7 +58,10 @@ def _follow() -> Executable:
 
 
 def _fold_day() -> Insert:
-    """What is realised of the trades that are closed, less what is known of the commissions of all of them."""
+    """What is realised of the trades that are closed, less what is known of the commissions of all of them.
+
+    A trade belongs to the New York day of its close, and until then to its session (`Trade.counted_on`).
+    """
     trades, days = cast(Table, TradeRow.__table__).c, cast(Table, PnlDailyRow.__table__)
     account, day = bindparam("of_account", type_=Text()), bindparam("of_day", type_=Date())
     closed = trades.state == TradeState.CLOSED
@@ -58,7 +76,10 @@ def _fold_day() -> Insert:
         "trades": func.count().filter(closed),
         "as_of": bindparam("as_of", type_=UtcDateTime()),
     }
-    query = select(*result.values()).where(trades.account == account, trades.session == day)
+    begins, ends = (bindparam(name, type_=UtcDateTime()) for name in ("midnight", "next_midnight"))
+    ended = and_(trades.closed_at >= begins, trades.closed_at < ends)
+    counted = or_(ended, and_(trades.session == day, trades.closed_at.is_(None)))
+    query = select(*result.values()).where(trades.account == account, counted)
     statement = insert(days).from_select(list(result), query)
     changed = {name: statement.excluded[name] for name in result if name not in {"account", "day"}}
     newer = statement.excluded.as_of >= days.c.as_of
@@ -96,6 +117,11 @@ class PositionRepository(Repository):
     def drop(self, account: str, con_id: int) -> None:
         """Forget a contract of which no execution is left."""
         self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id == con_id))
+
+    def quantity(self, account: str, con_id: int) -> int:
+        """What an account has of a contract; 0 without any."""
+        mine = (PositionRow.account == account, PositionRow.con_id == con_id)
+        return self._session.scalar(select(PositionRow.quantity).where(*mine)) or 0
 
     def of_account(self, account: str | None = None, *, flat: bool = False) -> list[Position]:
         """Positions by account and contract; those of quantity 0 only when `flat`."""
@@ -137,8 +163,10 @@ class PnlRepository(Repository):
         return self._all(query.order_by(PnlSnapshotRow.as_of), _to_snapshot)
 
     def fold_day(self, account: str, day: date, as_of: datetime) -> None:
-        """Store the result of a session, folded from its trades; what is there stays when it is newer."""
-        self._count(_FOLD_DAY, {"of_account": account, "of_day": day, "as_of": as_of})
+        """Store the result of a day, folded from its trades; what is there stays when it is newer."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+        hours = {"midnight": midnight, "next_midnight": midnight + timedelta(days=1)}
+        self._count(_FOLD_DAY, {"of_account": account, "of_day": day, "as_of": as_of, **hours})
 
     def day(self, account: str, day: date) -> DailyPnl | None:
         """Result of one account on one day."""
