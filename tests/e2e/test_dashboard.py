@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.browser import (
     DESKTOP,
@@ -357,18 +357,22 @@ def test_an_instance_trades_only_once_it_may(
         card = page.locator("article", has=page.get_by_role("heading", name=re.compile("^fast")))
         expect(card).to_contain_text("observe")
 
+        leaves_at(page, card, "15:50")
         lets_it_trade(page)
-        refusal = page.get_by_text("exit_time is not set: nothing is traded over night yet")
-        expect(refusal).to_be_visible()
+        expect(page.get_by_text("exit_time=15:50: what is traded is flat by 15:45")).to_be_visible()
         page.get_by_role("button", name="Close").click()
-        card.get_by_role("button", name="Edit").click()
-        page.get_by_label("Exit time").fill("15:40")
-        page.get_by_role("button", name="Save").click()
-        expect(card).to_contain_text("15:40")
+        leaves_at(page, card, "15:40")
         lets_it_trade(page)
         expect(card).to_contain_text("its entries pass the risk gate and are sent")
         (one,) = (one for one in morning.instance.people.strategies.states() if one.instance.name == "fast")
         assert one.instance.mode == "trade"
+
+
+def leaves_at(page: Page, card: Locator, exit_time: str) -> None:
+    card.get_by_role("button", name="Edit").click()
+    page.get_by_label("Exit time").fill(exit_time)
+    page.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text(exit_time)
 
 
 def lets_it_trade(page: Page) -> None:

@@ -56,6 +56,9 @@ SETTINGS = {
     "range_bound.proximity": "0.02",
     "range_bound.volume_confirmation": "false",
     "range_bound.min_range_proximities": "0",
+    "range_bound.profit_levels": "true",  # two parts, then time sells the rest
+    "range_bound.profit_level_1": "0.001",
+    "range_bound.profit_level_2": "0.0025",
     "strangle_momentum.call_index": "2",
     "strangle_momentum.put_index": "2",
     "strangle_momentum.max_premium": "10",
@@ -87,6 +90,7 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
     assert {row.of for row in first.record.rows.trades} == set(cast.names), (
         "each has a trade, also on a newcomer's first day"
     )
+    assert [one.level for one in first.record.rows.intents if one.in_part] == [1, 2]
     check_day(played(first.summary, data, Rules(), tmp_path))
     check_accounts(first, cast)
     check_parity(first, cast)

@@ -91,7 +91,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         Fact("Maximum loss", _usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
-        Fact("Closed by", trade.rules.exit_at.astimezone(NEW_YORK).strftime("%H:%M %Z")),
+        Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
         Fact("Signal", signal.reason),
     ]
     return compose(
@@ -163,8 +163,9 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
         Message(
             kind="trade_part",
             severity=Severity.INFO,
-            title=f"Profit Level {level}: {trade.symbol}, {trade.left} of {trade.quantity} left",
-            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: profit level {level}, {_usd(gross)} gross.",
+            title=f"Profit Level {level}: {trade.symbol} {_signed(gross)}, {trade.left} of {trade.quantity} left",
+            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: "
+            f"profit level {level}, {_signed(gross)} before commissions.",
             as_of=as_of,
             dedup_key=part_key(trade, level),
             facts=facts,
@@ -330,11 +331,9 @@ def _entered(trade: Trade) -> str:
 
 def _result(trade: Trade) -> str:
     """`+395.60 USD`; before commissions while those are not known."""
-    if trade.net_pnl_usd is not None:
-        return f"{trade.net_pnl_usd:+,.2f} USD"
-    if trade.gross_pnl_usd is not None:
-        return f"{trade.gross_pnl_usd:+,.2f} USD before commissions"
-    return f"result {NOT_KNOWN}"
+    if trade.net_pnl_usd is None and trade.gross_pnl_usd is not None:
+        return f"{_signed(trade.gross_pnl_usd)} before commissions"
+    return _signed(trade.net_pnl_usd)
 
 
 def _entry_summary(trade: Trade) -> str:
@@ -403,6 +402,10 @@ def _stop_words(trade: Trade) -> str:
 
 def _usd(amount: Decimal | None) -> str:
     return NOT_KNOWN if amount is None else f"{amount:,.2f} USD"
+
+
+def _signed(amount: Decimal | None) -> str:
+    return f"result {NOT_KNOWN}" if amount is None else f"{amount:+,.2f} USD"
 
 
 def _price(price: Decimal | None) -> str:

@@ -39,6 +39,7 @@ from htbot.persistence.queries.shapes import (
     DayPnl,
     FillView,
     HaltView,
+    InstanceCounts,
     LegView,
     OpenPnl,
     OpenTradeView,
@@ -118,6 +119,7 @@ def status(**changes: Any) -> StatusView:
         "degraded": [],
         "scheduler": SchedulerSetting(),
         "instances": [],
+        "instance_counts": InstanceCounts(),
         "as_of": datetime.now(UTC),
     }
     return StatusView(**known | changes)

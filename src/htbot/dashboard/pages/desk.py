@@ -91,7 +91,7 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
                     join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
                     amount(trade.pnl_mid),
                     price(trade.mark),
-                    screen.look.clock(trade.exit_at, seconds=False),
+                    "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
                 ),
             )
         )
@@ -102,13 +102,14 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
-    look = screen.look
+    look, at = screen.look, trade.exit_at
+    closes = "held over night" if at is None else f"closes by {look.clock(at, seconds=False)}"
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
         entry_price(trade),
         fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
-        fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
+        fact("Opened", (look.moment if at is None else look.clock)(trade.opened_at), closes),
         fact("Marked", look.clock(trade.marked_at)),
         _exits(trade),
     )
