@@ -15,7 +15,7 @@ from tests.support.synthetic_file import MINUTES, write_synthetic_file
 from htbot.bootstrap.catalogue import strategies
 from htbot.bootstrap.demo import DemoOptions, DemoResult, run
 from htbot.bootstrap.parity import against_backtest
-from htbot.bootstrap.parity_cast import NAMED, Cast, CastWanted, cast_of, every_name
+from htbot.bootstrap.parity_cast import Cast, CastWanted, cast_of, every_name
 
 # A fixed day of the synthetic market, replayed from a file of its bars: the suite must not depend on today's date. It
 # ends early, at 13:00: the afternoon of a whole one, which test_spx_20210104.py plays, is more of the same, and takes a
@@ -58,6 +58,9 @@ SETTINGS = {
     "range_bound.proximity": "0.02",
     "range_bound.volume_confirmation": "false",
     "range_bound.min_range_proximities": "0",
+    "range_bound.profit_levels": "true",  # two parts, then time sells the rest
+    "range_bound.profit_level_1": "0.001",
+    "range_bound.profit_level_2": "0.0025",
     "strangle_momentum.call_index": "2",
     "strangle_momentum.put_index": "2",
     "strangle_momentum.max_premium": "10",
@@ -76,7 +79,7 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # what stays of a failure is found there
     catalogue = strategies()
-    names = [*every_name(catalogue), *sorted(NAMED)]
+    names = every_name(catalogue)
     assert set(names) == set(SYMBOLS), "each of the day has a symbol"
     stocks = sorted({symbol for symbol in SYMBOLS.values() if symbol != "SPX"})
     data = (write_synthetic_file(tmp_path / "day.csv", "SPX", DAY, others=stocks),)
@@ -89,6 +92,7 @@ def test_a_day_keeps_its_rules_repeats_to_the_byte_and_is_what_a_backtest_gives(
     assert {row.of for row in first.record.rows.trades} == set(cast.names), (
         "each has a trade, also on a newcomer's first day"
     )
+    assert [one.level for one in first.record.rows.intents if one.in_part] == [1, 2]
     check_day(played(first.summary, data, Rules(), tmp_path))
     check_accounts(first, cast)
     check_parity(first, cast)

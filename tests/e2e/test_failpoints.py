@@ -38,7 +38,9 @@ def test_every_edge_of_a_send_is_survived(
     struck = Counter((run.case.edge, run.case.act) for run in runs)
     changed = {(edge, KILL): 1 for edge in CHANGES} | {(CHANGES[-1], STOP): 1}
     assert struck == {(edge, KILL): 2 for edge in EDGES} | {(edge, STOP): 1 for edge in EDGES} | changed
-    assert {(run.case.what, run.case.shares) for run in runs} == {(what, shares) for what in What for shares in (0, 1)}
+    ways = {(what, shares) for what in What for shares in (False, True)} - {(What.PART, False)}
+    assert {(run.case.what, run.case.shares) for run in runs} == ways
+    assert sorted(run.case.edge for run in runs if run.case.what is What.PART) == sorted((*CHANGES, "after_send"))
     lives = [life for outcome in outcomes for life in outcome.lives]
     killed = sum(life.code == -9 for life in lives)
     assert killed >= len(runs), "each case has cost a life"

@@ -13,8 +13,8 @@ from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.quiet_day import write_quiet_day
 
 from htbot.adapters.calendar import load_sessions
+from htbot.services.callers import Caller
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Caller
 
 DAY = date(2022, 8, 24)
 PROGRAMS = ("worker", "beat", "desk", "paper", "redis", "postgres")

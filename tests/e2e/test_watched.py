@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 
 from htbot.persistence.queries.shapes import TradeView
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.strategies import NewStrategy
 
 CALLER = Caller("test")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 from tests.support.api_process import TOKEN, Served
+from tests.support.people import FakeLive
 from tests.support.waiting import PATIENCE_S
 
 from htbot.persistence.engine import Database
@@ -36,7 +37,7 @@ def test_of_500_guesses_five_pass_the_door_and_the_right_token_still_gets_in(
 def test_a_minted_token_counts_within_moments_and_no_longer_than_that_when_revoked(
     served: Served, shared_database: Database
 ) -> None:
-    tokens = Tokens(shared_database, lambda: datetime.now(UTC), lambda: datetime.now(UTC))
+    tokens = Tokens(shared_database, FakeLive(said=None), lambda: datetime.now(UTC))
     token = {"Authorization": f"Bearer {tokens.mint('late', Role.VIEWER, 'test')}"}
     with httpx.Client(base_url=served.url, timeout=PATIENCE_S) as client:
         assert soon(client, token, 200)

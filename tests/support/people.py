@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
 import redis
 from fastapi import FastAPI
+from sqlalchemy.orm import Session as Transaction
 from tests.support import record
 from tests.support.accounts import FIGURES, AskedBroker
 
@@ -39,11 +40,13 @@ from htbot.services.board.board import Board
 from htbot.services.board.feed import Feed
 from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
-from htbot.services.commands import CommandParts, Commands
+from htbot.services.commands import Commands
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.doorman import Brake, Doorman, Rounds, TokenBook
+from htbot.services.entry_hours import EntryHours, hours_of_instances
 from htbot.services.freqtrade import Freqtrade, FreqtradeParts
+from htbot.services.halting import CommandParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.log_files import LogFiles
@@ -208,6 +211,7 @@ class House:
     rounds: Rounds
     monotonic: float = 0.0
     changed_settings: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -229,7 +233,7 @@ class House:
         """The API over it; with `background` its picture is kept fresh beside the questions."""
         brake = Brake(self.rounds.note_lockout, lambda: self.monotonic)
         doorman = Doorman(self.rounds.book, brake, self.rounds.note_visit, self.rounds.age_s)
-        scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now))
+        scheduler = Scheduler(SchedulerParts(self.served, self.live, schedule(), self.now, _entry_hours))
         performance = Performance(self.served, self.queries)
         freqtrade = FreqtradeParts(
             self.queries, performance, scheduler, self.commands, 5, lambda: self.changed_settings
@@ -260,7 +264,14 @@ class House:
                 market_now=self.now,
                 launch=no_backtest,
             ),
-            programs=Programs(self.folder, self.now, lambda _run: [PROGRAM]),
+            programs=Programs(
+                self.folder,
+                self.served,
+                self.now,
+                self.now,
+                lambda _run: [PROGRAM],
+                lambda _run, name: self.ended.append(name),
+            ),
             logs=LogFiles(self.folder / "log"),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,
@@ -270,6 +281,11 @@ class House:
             feed=Feed(self.readings, Board()),
         )
         return make_app(parts, background=background)
+
+
+def _entry_hours(session: Transaction) -> list[EntryHours]:
+    own = EntryHours(record.STRATEGY, time(10), time(15))
+    return [own, *hours_of_instances(session, lambda: STRATEGIES)]
 
 
 def _terms(_symbol: str) -> ManualTerms:
@@ -307,7 +323,7 @@ def furnish(
     queries = Queries(sources)
     broker = AskedBroker()
     manual = ManualParts(database, desk, _terms, now, halted_by=switch.halted_by, ask_margin=broker)
-    tokens = Tokens(owner, now, now)
+    tokens = Tokens(owner, desk, now)
     return House(
         broker=broker,
         database=owner,

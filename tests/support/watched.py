@@ -26,7 +26,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.services.bar_evaluator import BarEvaluator
 from htbot.services.bar_look import Look
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
 from htbot.strategies.registry import STRATEGIES, Entry
 

@@ -9,9 +9,23 @@ from htbot.alerts.message import Fact, Message, compose
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.sessions import NEW_YORK
 from htbot.execution.disagreement import Judgement, Verdict
-from htbot.execution.reconciliation import Finding
+from htbot.execution.reconciliation import Finding, FindingKind
 
 _FOREIGN = "The broker shows something that is not ours: it is left alone, and nothing is entered in its symbol."
+_WAY_OUT = (
+    "compare htbot positions with the broker's own app; what was closed there is booked with htbot settle; "
+    "docs/runbooks/HT-REC-01.md"
+)
+_KINDS = {
+    FindingKind.MATCH: "a match",
+    FindingKind.MISSING_FILL: "a fill is missing here",
+    FindingKind.EXTERNAL_POSITION: "a position that is not ours",
+    FindingKind.PHANTOM: "a position is gone there",
+    FindingKind.QTY_DIFF: "a quantity",
+    FindingKind.UNKNOWN_ORDER: "an order of unknown fate",
+    FindingKind.FOREIGN_ORDER: "an order that is not ours",
+    FindingKind.LOST_ORDER: "an order is lost",
+}
 _DIFFERS = "Books and broker disagree: no entries until they agree, exits go on."
 _VERDICTS: Mapping[Verdict, tuple[str, Severity, str]] = {
     Verdict.HALT_ENTRIES: (
@@ -31,11 +45,11 @@ def finding_alert(account: str, finding: Finding, detail: str, as_of: datetime) 
         Message(
             kind="error.foreign" if finding.foreign else "error.reconciliation",
             severity=Severity.WARNING if finding.foreign else Severity.CRITICAL,
-            title=f"Reconciliation - {finding.kind.value}",
+            title=f"Reconciliation - {_KINDS[finding.kind]}, {account}",
             summary=_FOREIGN if finding.foreign else _DIFFERS,
             as_of=as_of,
             dedup_key=f"reconciliation:{account}:{day}:{what}",
-            facts=[Fact("Account", account), Fact("Finding", detail)],
+            facts=[Fact("Account", account), Fact("Finding", detail), Fact("What to do", _WAY_OUT)],
             account=account,
         )
     )
@@ -51,7 +65,7 @@ def verdict_alert(account: str, judgement: Judgement) -> Alert | None:
         Message(
             kind=f"reconciliation.{judgement.verdict.value.lower()}",
             severity=severity,
-            title=f"Reconciliation - {title}",
+            title=f"{title} - {account}",
             summary=summary,
             as_of=judgement.as_of,
             dedup_key=f"reconciliation:{account}:{judgement.verdict.value}:{judgement.as_of.isoformat()}",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 QUIET = timedelta(minutes=15)
 
 # Types that are told every time: each one is about money that moved.
-ALWAYS_TOLD = frozenset({"trade_entry", "trade_exit"})
+ALWAYS_TOLD = frozenset({"trade_entry", "trade_exit", "trade_part"})
 
 
 def may_tell(kind: str, as_of: datetime, last_told: datetime | None, quiet: timedelta = QUIET) -> bool:

@@ -7,18 +7,26 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.alerts.message import Fact, Message, compose
+from htbot.alerts.troubles import trouble_of
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, ExitReason
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import TREND_WORDS, Direction, Leg, Signal, SpreadLeg, broken_level
 from htbot.domain.trades import Trade
-from htbot.portfolio.pnl import maximum_loss_usd
+from htbot.portfolio.pnl import commissions, maximum_loss_usd, net_price
 from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
+_NAMED = 5
+_IF_LOST = "nothing yet: it is tried again by itself, and you hear of it when it stays away for 2 minutes"
+_IF_AWAY = (
+    "see whether TWS or IB Gateway runs and is logged in (docs/runbooks/HT-IB-01.md); what cannot wait, close with the "
+    "broker's own app"
+)
 
 SPREAD_WORDS: dict[Direction, str] = {Direction.BULL: "bull put spread", Direction.BEAR: "bear call spread"}
+SIDE_WORDS: dict[Direction, str] = {Direction.BULL: "bullish", Direction.BEAR: "bearish"}
 LEVEL_WORDS: dict[Direction, str] = {Direction.BULL: "above the day's high", Direction.BEAR: "below the day's low"}
 
 INDICATOR_WORDS: dict[str, str] = {
@@ -45,6 +53,21 @@ REASON_WORDS: dict[ExitReason, str] = {
 }
 
 
+def entry_key(trade: Trade) -> str:
+    """What the mail of an entry is known by: it is told once."""
+    return f"trade_entry:{trade.id}"
+
+
+def exit_key(trade: Trade) -> str:
+    """The same of the mail of an exit."""
+    return f"trade_exit:{trade.id}"
+
+
+def part_key(trade: Trade, level: int) -> str:
+    """The one mail of what a profit level has sold."""
+    return f"trade_part:{trade.id}:{level}"
+
+
 def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: datetime) -> Alert:
     """An entry was filled.
 
@@ -59,7 +82,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
     facts = [
         Fact("Strategy", trade.strategy),
         Fact("Account", trade.account),
-        Fact("Direction", f"{int(trade.direction):+d} ({traded})"),
+        Fact("Direction", f"{SIDE_WORDS[trade.direction]}: {traded}"),
         Fact("Underlying", f"{trade.symbol} at {signal.price:.2f}"),
         *_looked_at(trade, signal),
         *indicators,
@@ -68,17 +91,17 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         Fact("Maximum loss", _usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
-        Fact("Closed by", trade.rules.exit_at.astimezone(NEW_YORK).strftime("%H:%M %Z")),
+        Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
         Fact("Signal", signal.reason),
     ]
     return compose(
         Message(
             kind="trade_entry",
             severity=Severity.INFO,
-            title="Trade Entry",
-            summary=_entry_summary(trade),
+            title=f"Trade Entry - {_entered(trade)}",
+            summary=f"{_entry_summary(trade)} Maximum loss: {_usd(maximum_loss_usd(trade))}.",
             as_of=as_of,
-            dedup_key=f"trade_entry:{trade.id}",
+            dedup_key=entry_key(trade),
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol},
@@ -112,10 +135,10 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
         Message(
             kind="trade_exit",
             severity=Severity.INFO,
-            title=f"Trade Exit - {reason}",
-            summary=f"Closed {trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}: {reason}.",
+            title=f"Trade Exit - {reason}: {trade.symbol} {_result(trade)}",
+            summary=f"Closed {_whole_name(trade)}: {reason}, {_result(trade)}.",
             as_of=as_of,
-            dedup_key=f"trade_exit:{trade.id}",
+            dedup_key=exit_key(trade),
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "reason": trade.exit_reason or ExitReason.OTHER},
@@ -123,16 +146,58 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
     )
 
 
-def connection_alert(connected: bool, detail: str, as_of: datetime, account: str = "") -> Alert:
-    """The broker's connection was lost, or is back. `detail` says what was seen, such as code and text."""
+def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime) -> Alert:
+    """A part of a trade on shares was sold at a profit level, from 1; `fills` are those of this sale."""
+    price = net_price(trade.legs, fills)
+    units = sum(fill.quantity for fill in latest(fills))
+    gross = None if price is None or trade.credit is None else (trade.credit + price) * units
+    facts = [
+        Fact("Strategy", trade.strategy),
+        Fact("Account", trade.account),
+        *_leg_facts(trade, fills, opening=False),
+        Fact("Entry price", _leg_price(trade, trade.credit)),
+        Fact("Gross P&L", _usd(gross)),
+        Fact("Commissions", _usd(commissions(latest(fills)))),
+    ]
+    return compose(
+        Message(
+            kind="trade_part",
+            severity=Severity.INFO,
+            title=f"Profit Level {level}: {trade.symbol} {_signed(gross)}, {trade.left} of {trade.quantity} left",
+            summary=f"Closed {units} {trade.symbol} {_traded(trade)}: "
+            f"profit level {level}, {_signed(gross)} before commissions.",
+            as_of=as_of,
+            dedup_key=part_key(trade, level),
+            facts=facts,
+            account=trade.account,
+            params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
+        )
+    )
+
+
+def connection_alert(
+    connected: bool, detail: str, as_of: datetime, account: str = "", held: Sequence[Trade] = ()
+) -> Alert:
+    """The broker's connection was lost, or is back.
+
+    Args:
+        connected: whether it is back.
+        detail: what was seen, such as code and text.
+        as_of: market time, or the host's while that is not known.
+        account: whose.
+        held: trades that are open, whose exits wait for it.
+    """
     title, kind = (
-        ("Connection Restored", "connection_restored") if connected else ("Connection Lost", "connection_lost")
+        ("Connection Restored", "connection_restored")
+        if connected
+        else (f"Connection Lost - {_at_stake(held)}", "connection_lost")
     )
     summary = (
-        "The connection to the broker is back; entries resume once books and broker agree."
+        f"The connection to the broker is back, {_at_stake(held)}; entries resume once books and broker agree."
         if connected
-        else "The connection to the broker is lost: no entries, and exits wait for it."
+        else f"The connection to the broker is lost, {_at_stake(held)}: no entries, and exits wait for it."
     )
+    facts = [] if connected else [*_open_facts(held), Fact("What to do", _IF_LOST)]
     return compose(
         Message(
             kind=kind,
@@ -141,24 +206,31 @@ def connection_alert(connected: bool, detail: str, as_of: datetime, account: str
             summary=summary,
             as_of=as_of,
             dedup_key=f"{kind}:{account}:{as_of.isoformat()}",
-            facts=[Fact("Detail", detail)],
+            facts=[Fact("Detail", detail), *facts],
             account=account,
         )
     )
 
 
-def outage_alert(since: datetime, after: timedelta, detail: str, as_of: datetime, account: str = "") -> Alert:
-    """The broker is still away, `after` from `since` on: it may not come back by itself."""
+def outage_alert(
+    since: datetime, after: timedelta, detail: str, as_of: datetime, account: str = "", held: Sequence[Trade] = ()
+) -> Alert:
+    """The broker is still away, `after` from `since` on: it may not come back by itself; `held` are open trades."""
     minutes = int(after.total_seconds() // 60)
     return compose(
         Message(
             kind="broker_outage",
             severity=Severity.CRITICAL,
-            title=f"Broker Away for {minutes} Minutes",
-            summary=f"The broker has been away for {minutes} minutes: nothing is sent, exits wait. Look at it.",
+            title=f"Broker Away for {minutes} Minutes - {_at_stake(held)}",
+            summary=f"The broker has been away for {minutes} minutes, {_at_stake(held)}: nothing is sent, exits wait.",
             as_of=as_of,
             dedup_key=f"broker_outage:{account}:{since.isoformat()}:{minutes}",
-            facts=[Fact("Since", since.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")), Fact("Detail", detail)],
+            facts=[
+                Fact("Since", since.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")),
+                Fact("Detail", detail),
+                *_open_facts(held),
+                Fact("What to do", _IF_AWAY),
+            ],
             account=account,
         )
     )
@@ -173,18 +245,34 @@ def error_alert(
     itself.
     """
     about = f"{trade_id}:" if trade_id else ""
+    trouble = trouble_of(source)
     return compose(
         Message(
             kind=f"error.{source}",
             severity=severity,
-            title=f"System Error - {source}",
-            summary=f"{source} reports an error.",
+            title=f"{trouble.title} - {trade_id}" if trade_id else trouble.title,
+            summary=trouble.meaning,
             as_of=as_of,
             dedup_key=f"error.{source}:{about}{as_of.isoformat()}",
-            facts=[Fact("Detail", detail)],
+            facts=[Fact("Detail", detail), Fact("What to do", trouble.way_out)],
             params={"trade_id": trade_id} if trade_id else {},
         )
     )
+
+
+def _at_stake(held: Sequence[Trade]) -> str:
+    """How many trades are open and what they can lose."""
+    if not held:
+        return "nothing is open"
+    losses = [maximum_loss_usd(trade) for trade in held]
+    known = [loss for loss in losses if loss is not None]
+    most = _usd(sum(known, Decimal(0))) if len(known) == len(losses) else "an unknown sum"
+    return f"{len(held)} {'trade is' if len(held) == 1 else 'trades are'} open, at most {most} to lose"
+
+
+def _open_facts(held: Sequence[Trade]) -> list[Fact]:
+    told = [Fact("Open", f"{_whole_name(trade)} ({trade.id}, {trade.account})") for trade in held[:_NAMED]]
+    return told if len(held) <= _NAMED else [*told, Fact("Open", f"and {len(held) - _NAMED} more: htbot status")]
 
 
 def _leg_facts(trade: Trade, fills: Sequence[Fill], *, opening: bool) -> list[Fact]:
@@ -227,6 +315,25 @@ def _indicator(name: str, value: float) -> Fact:
     """A number that the strategy looked at, by the name that people have for it; a count without decimals."""
     label = INDICATOR_WORDS.get(name, name.replace("_", " "))
     return Fact(label[:1].upper() + label[1:], f"{value:.0f}" if name in COUNTS else f"{value:.2f}")
+
+
+def _whole_name(trade: Trade) -> str:
+    return f"{trade.left or trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}"
+
+
+def _entered(trade: Trade) -> str:
+    """`sold 1 SPX 4150/4110 put for 420.00 USD`, `bought 100 SPY for 40,000.00 USD`."""
+    verb = "bought" if trade.width is None and trade.legs[0].ratio > 0 else "sold"
+    name = _traded(trade) if trade.single is not None else _strikes(trade).removeprefix(", ")
+    money = None if trade.credit is None else abs(trade.credit) * trade.units
+    return f"{verb} {' '.join(filter(None, (str(trade.quantity), trade.symbol, name)))} for {_usd(money)}"
+
+
+def _result(trade: Trade) -> str:
+    """`+395.60 USD`; before commissions while those are not known."""
+    if trade.net_pnl_usd is None and trade.gross_pnl_usd is not None:
+        return f"{_signed(trade.gross_pnl_usd)} before commissions"
+    return _signed(trade.net_pnl_usd)
 
 
 def _entry_summary(trade: Trade) -> str:
@@ -295,6 +402,10 @@ def _stop_words(trade: Trade) -> str:
 
 def _usd(amount: Decimal | None) -> str:
     return NOT_KNOWN if amount is None else f"{amount:,.2f} USD"
+
+
+def _signed(amount: Decimal | None) -> str:
+    return f"result {NOT_KNOWN}" if amount is None else f"{amount:+,.2f} USD"
 
 
 def _price(price: Decimal | None) -> str:

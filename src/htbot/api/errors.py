@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound, Refused, Retryable
-from htbot.services.commands import Conflict
+from htbot.services.callers import Conflict
 from htbot.services.doorman import LockedOut, NotAdmitted, RoleTooSmall
 from htbot.services.pin import PinLocked, PinRefused
 

@@ -19,7 +19,8 @@ from htbot.persistence.queries.selection import Selection
 from htbot.services.audit import Audit
 from htbot.services.board.feed import Feed
 from htbot.services.broker_session import BrokerSession
-from htbot.services.commands import Caller, Commands
+from htbot.services.callers import Caller
+from htbot.services.commands import Commands
 from htbot.services.doorman import Doorman, Principal
 from htbot.services.freqtrade import Freqtrade
 from htbot.services.listings import Listings

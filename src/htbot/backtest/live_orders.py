@@ -38,6 +38,11 @@ class LiveOrder:
         """True for a stop or target that stands at the exchange."""
         return self.intent.protective
 
+    @property
+    def in_part(self) -> bool:
+        """True for a sale at a profit level."""
+        return self.intent.in_part
+
 
 class LiveOrders:
     """By reference, in the order in which they were sent."""

@@ -19,6 +19,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.sessions import Session
 from htbot.domain.trades import Trade, TradeState
+from htbot.engine.observation import Fired, LevelSale
 from htbot.execution.exits import ExitDecision, exit_decision
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import ProtectivePlace, closable_quantity, exit_intent, protective_intent
@@ -80,6 +81,8 @@ class PlainDesk:
             held.entry_over = True
         elif live.protective:
             held.standing -= 1
+        elif live.in_part:
+            held.drop_part()
         else:
             held.exit_live = False
         held.fold(self._tools.feed.now)
@@ -92,12 +95,14 @@ class PlainDesk:
 
     def _protect(self, held: HeldTrade, session: Session) -> bool:
         now, own = self._tools.feed.now, self._live.of_trade(held.trade.id)
-        leaving = held.wanted is not None or any(not live.is_entry and not live.protective for live in own)
+        leaving = held.wanted is not None or any(_closes(live) for live in own)
+        if held.part_waits and (leaving or held.trade.state not in GUARDED):
+            held.drop_part()
         if held.trade.state not in GUARDED or leaving or not session.contains(now):
             return False
         standing = {live.intent.style: _standing(live, held) for live in own if live.protective}
-        units = closable_quantity(held.trade.legs, held.held)
-        steps = protective_steps(held.trade, units, standing, held.attempts, now)
+        kept = self._kept(held)
+        steps = protective_steps(held.trade, kept, standing, held.attempts, now)
         for step in steps:
             if isinstance(step, Place):
                 self._place_protective(held, step)
@@ -106,7 +111,28 @@ class PlainDesk:
                 live = self._live[step.ref]
                 live.limit, live.size = step.limit, step.size
                 self._live.send(live, now)
-        return bool(steps)
+        if held.part is None or not held.part_waits or not self._has_room(held, kept):
+            return bool(steps)
+        held.part_waits = False
+        self._live.place(held.part, held.part.limit, now)
+        return True
+
+    def _kept(self, held: HeldTrade) -> int:
+        """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
+        units, part = closable_quantity(held.trade.legs, held.held), held.part
+        under_way = [live for live in self._live.of_trade(held.trade.id) if live.in_part]
+        if part is None or not (held.part_waits or under_way):
+            return units
+        return max(0, units - part.quantity + _booked(part, held))
+
+    def _has_room(self, held: HeldTrade, kept: int) -> bool:
+        """Whether what stands at the exchange leaves room for a part."""
+        standing = (live for live in self._live.of_trade(held.trade.id) if live.protective)
+        exchange = self._tools.exchange
+        return all(
+            live.told and exchange.size(live.intent.ref) == live.size and live.size - _booked(live.intent, held) <= kept
+            for live in standing
+        )
 
     def _place_protective(self, held: HeldTrade, step: Place) -> None:
         trade, own, now = held.trade, self._live.of_trade(held.trade.id), self._tools.feed.now
@@ -148,6 +174,8 @@ class PlainDesk:
     def _close(self, held: HeldTrade, decision: ExitDecision, session: Session) -> bool:
         """What else works for the trade ends first: its entry, its stop and its target."""
         working, asked = self._live.of_trade(held.trade.id), False
+        if held.part_waits:
+            held.drop_part()
         for live in working:
             if live.protective:
                 held.wanted = decision.reason
@@ -190,20 +218,21 @@ class PlainDesk:
             if decision is not None and wanted and decision.reason not in _AT_THE_BROKER:
                 self._request_exit(held, decision)
 
-    def leave(self, strategy: str, ended_at: datetime, why: str) -> bool | None:
-        """A strategy wants out of what it held when its bar ended; False when that is nothing.
+    def leave(self, strategy: str, ended_at: datetime, fired: Fired, why: str) -> bool | None:
+        """A strategy wants out of what it held when its bar ended, or of a part; False when that is nothing.
 
-        None while an entry of that may still fill: nothing can be asked for yet.
+        None while an entry of that may still fill, or a part of it is being sold: nothing can be asked for yet.
         """
         meant = [
             held
             for held in self._tools.book.trades
             if held.trade.strategy == strategy and held.trade.state in LIVE and held.trade.opened_at < ended_at
         ]
-        if any(held.trade.state is TradeState.OPENING or not held.entry_over for held in meant):
+        if any(held.trade.state is TradeState.OPENING or not held.entry_over or held.part for held in meant):
             return None
         for held in meant:
-            self._request_exit(held, ExitDecision(ExitReason.SIGNAL, self._tools.feed.now, "", "", why, None, None))
+            decision = ExitDecision(fired.exit_reason, self._tools.feed.now, "", "", why, None, None)
+            self._request_exit(held, decision, fired.sale)
         return bool(meant)
 
     def enter(self, trade: Trade, intent: OrderIntent) -> None:
@@ -211,14 +240,20 @@ class PlainDesk:
         self._tools.book.begin(trade, intent)
         self._waiting.append(intent)
 
-    def _request_exit(self, held: HeldTrade, decision: ExitDecision) -> None:
+    def _request_exit(self, held: HeldTrade, decision: ExitDecision, sale: LevelSale | None = None) -> None:
         """One exit waits to be sent, when none is under way and the entry is over."""
-        quantity = closable_quantity(held.trade.legs, held.held)
-        if held.trade.state not in GUARDED or held.exit_live or not held.entry_over or not quantity:
+        left = closable_quantity(held.trade.legs, held.held)
+        quantity = left if sale is None else sale.units(held.sold_level, held.trade.quantity, left)
+        under_way = held.exit_live or held.part is not None
+        if held.trade.state not in GUARDED or under_way or not held.entry_over or not quantity:
             return
         number = self._tools.book.next_exit(held.trade.strategy, held.trade.session)
         intent = exit_intent(held.trade, decision.reason, decision.marks, decision.as_of, quantity, number)
-        held.exit_live = True
+        if sale is not None and quantity < left:
+            intent = replace(intent, level=sale.reached)
+            held.part, held.sold_level = intent, sale.reached
+        else:
+            held.exit_live = True
         self._begin_exit(held, intent)
         self._waiting.append(intent)
         held.fold(decision.as_of)
@@ -239,7 +274,7 @@ class PlainDesk:
         if self.halted_by is not None:
             sent = self.cancel_entries() or sent
         waiting, self._waiting = sorted(self._waiting, key=_urgency), []
-        return sum(self._send(intent) for intent in waiting) > 0 or sent
+        return sum(self._send(intent, session) for intent in waiting) > 0 or sent
 
     def _drive(self, session: Session) -> bool:
         sent, decision = self.cancel_entries(), _asked_for(ExitReason.BREAKER, self._tools.feed.now)
@@ -248,8 +283,10 @@ class PlainDesk:
         self._flattening = bool(self._tools.book.guarded or self._live)
         return sent
 
-    def _send(self, intent: OrderIntent) -> bool:
+    def _send(self, intent: OrderIntent, session: Session) -> bool:
         held = self._tools.book.of(intent.trade_id)
+        if intent.in_part:
+            return self._begin_part(held, intent, session)
         if intent.purpose is Purpose.ENTRY:
             if self.halted_by is None:
                 self._live.place(intent, intent.limit, self._tools.feed.now)
@@ -267,11 +304,29 @@ class PlainDesk:
         self._leave_with(held, intent)
         return True
 
+    def _begin_part(self, held: HeldTrade, intent: OrderIntent, session: Session) -> bool:
+        """A part leaves when what stands at the exchange leaves room for it."""
+        closing = held.wanted is not None or any(_closes(live) for live in self._live.of_trade(held.trade.id))
+        if closing or self._closable(held) < intent.quantity:
+            held.drop_part()
+            return False
+        held.part_waits = True
+        return self._protect(held, session)
+
+
+def _closes(live: LiveOrder) -> bool:
+    """Whether an order closes all of its trade."""
+    return not (live.is_entry or live.protective or live.in_part)
+
+
+def _booked(intent: OrderIntent, held: HeldTrade) -> int:
+    """Units of an order whose executions have come."""
+    return whole_spreads(intent.legs, (fill for fill in held.fills if fill.ref == intent.ref))
+
 
 def _standing(live: LiveOrder, held: HeldTrade) -> Standing:
-    intent = live.intent
-    booked = whole_spreads(intent.legs, (fill for fill in held.fills if fill.ref == intent.ref))
-    return Standing(intent.ref, live.limit, live.size, intent.quantity, booked, live.told and not live.cancel_asked)
+    intent, changeable = live.intent, live.told and not live.cancel_asked
+    return Standing(intent.ref, live.limit, live.size, intent.quantity, _booked(intent, held), changeable)
 
 
 def _asked_for(reason: ExitReason, now: datetime) -> ExitDecision:

@@ -77,7 +77,7 @@ class PlainRun:
         del session
         self._exchange.begin()
         self._account.begin_session()
-        self._breaker.begin()
+        self._breaker.begin(self._book, self._feed)
 
     def end_session(self, session: Session) -> None:
         """Everything has left by its hard deadline."""
@@ -185,7 +185,7 @@ class PlainRun:
 
     def _fates(self, state: SeatState) -> list[Fate]:
         return [
-            fate_of(held.trade, min((fill.executed_at for fill in held.entry_fills), default=None))
+            fate_of(held.trade, held.entry_fills, held.exit_fills)
             for held in self._book.trades
             if held.trade.strategy == state.seat.name
         ]
@@ -198,7 +198,7 @@ class PlainRun:
         if key in self._signalled or (state.disabled and fired.action == "enter"):
             return False
         ended_at = datetime.fromtimestamp(ended_s(fired, bar), UTC)
-        meant = self._desk.leave(seat.name, ended_at, signal.reason) if fired.action == "leave" else False
+        meant = self._desk.leave(seat.name, ended_at, fired, signal.reason) if fired.action == "leave" else False
         if meant is None:
             state.undone = True
             return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from htbot.backtest.live_orders import LiveOrder, LiveOrders
 from htbot.backtest.spread_account import SpreadAccount, net_by_contract
@@ -17,11 +16,11 @@ from htbot.backtest.spread_exchange import SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.fills import Fill
-from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle
+from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
 from htbot.domain.sessions import Session
 from htbot.domain.trades import Trade
 from htbot.execution.exits import ExitDecision, exit_decision
-from htbot.execution.expiry import intrinsic
+from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, Settlement, intrinsic, settle_expired
 from htbot.execution.intents import EXIT_STYLES, closable_quantity, exit_intent
 from htbot.execution.ladder import limit_at, next_change_s
 from htbot.market.ports import Market
@@ -188,48 +187,39 @@ class SpreadDesk:
 
     # --- the end of a session ---------------------------------------------------------------------------------------
 
-    def expire(self, session: Session) -> None:
-        """What is still held when its options expire is worth what they are in the money by, without commission."""
+    def expire(self, session: Session, *, deliveries: bool = True) -> None:
+        """What is still held when its options expire ends by the rules of the desk, `settle_expired`.
+
+        Shares that are delivered are for a person, who is taken to sell them at the settlement: their options end at
+        what they are in the money by. Without `deliveries` there is no such person, and they stay open.
+        """
         for held in self._tools.book.guarded:
-            trade, now = held.trade, session.closes
-            first = trade.spread_legs[0]
-            settled = self._tools.market.settlement(first.con_id)
-            if settled is None or first.expiry > session.day:
-                continue
-            number = self._tools.book.next_exit(trade.strategy, trade.session)
-            intent = exit_intent(trade, ExitReason.EXPIRY, None, now, trade.quantity, number)
-            self._tools.book.intents.append(intent)
-            held.exit_reason = ExitReason.EXPIRY
-            for leg in trade.spread_legs:
-                quantity = held.held.get(leg.con_id, 0)
-                fill = _expired(intent, leg.con_id, quantity, intrinsic(leg, settled), now)
-                self._tools.account.book(fill)
-                self._tools.book.filled((fill,), trade.id)
-            held.fold(now)
+            self._expire(held, session, deliveries=deliveries)
+
+    def _expire(self, held: HeldTrade, session: Session, *, deliveries: bool) -> None:
+        book, trade, now = self._tools.book, held.trade, session.closes
+        settled = self._tools.market.settlement(trade.spread_legs[0].con_id)
+        if settled is None:
+            return
+        quantity = max(1, closable_quantity(trade.legs, held.held))
+        number = book.next_exit(trade.strategy, trade.session)
+        intent = exit_intent(trade, ExitReason.EXPIRY, None, now, quantity, number)
+        case = ExpiryCase(trade, held.fills, {})
+        ended = settle_expired(case, Settlement(now, settled), intent.ref, now)
+        if isinstance(ended, NeedsPerson) and deliveries:
+            worth = {leg.con_id: intrinsic(leg, settled) for leg in trade.spread_legs}
+            ended = settle_expired(case, Settlement(now, None, legs=worth), intent.ref, now)
+        if not isinstance(ended, Expired):
+            return
+        book.intents.append(intent)
+        held.exit_reason = ExitReason.EXPIRY
+        for fill in ended.fills:
+            self._tools.account.book(fill)
+        book.filled(ended.fills, trade.id)
+        held.fold(now)
 
 
 def _hurry(live: LiveOrder, now: datetime) -> None:
     """From now on an exit walks like a stop."""
     if live.style is not PriceStyle.URGENT and live.intent.style is not PriceStyle.URGENT:
         live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
-
-
-def _expired(intent: OrderIntent, con_id: int, quantity: int, price: Decimal, now: datetime) -> Fill:
-    leg = next(leg for leg in intent.legs if leg.con_id == con_id)
-    return Fill(
-        exec_id=f"expiry-{intent.trade_id}-{con_id}.01",
-        ref=intent.ref,
-        account=intent.account,
-        con_id=con_id,
-        symbol=leg.symbol,
-        expiry=leg.expiry,
-        strike=leg.strike,
-        right=leg.right,
-        side=Action.SELL if quantity > 0 else Action.BUY,
-        quantity=abs(quantity),
-        price=price,
-        multiplier=leg.multiplier,
-        executed_at=now,
-        perm_id=0,
-        commission=Decimal(0),
-    )

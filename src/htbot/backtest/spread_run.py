@@ -93,11 +93,11 @@ class SpreadRun:
         self._exchange.begin()
         self._account.begin_session()
         self._book.begin_session(session.day)
-        self._breaker.begin()
+        self._breaker.begin(self._book, self._feed)
 
     def end_session(self, session: Session) -> None:
         """What has expired is settled, and the day's equity noted."""
-        self._desk.expire(session)
+        self._desk.expire(session, deliveries=self._request.terms.deliveries)
         self._closes.append((self._account.net_liquidation(), self._bars[-1].close if self._bars else nan))
 
     def result(self, sessions: list[Session]) -> SpreadResult:

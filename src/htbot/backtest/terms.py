@@ -21,7 +21,8 @@ class Terms:
     `first` and `last` are session days of the market, None its first or last one with prices. Until `enabled_after`
     nothing is entered: a live desk compares books first. The broker tells the values of the account every three minutes
     since `told_from` and on every fill of its login, None at once. `latency_s` is market time from an order to the
-    exchange. With `flatten_on_trip` a trip of the breaker closes what is open.
+    exchange. With `flatten_on_trip` a trip of the breaker closes what is open. Options that end in shares are closed at
+    what they are in the money by, as a person would close them; without `deliveries` nobody does, and they stay open.
     """
 
     market: Market
@@ -36,6 +37,7 @@ class Terms:
     latency_s: float = 0.1
     enabled_after: datetime | None = None
     told_from: datetime | None = None
+    deliveries: bool = True
 
     def __post_init__(self) -> None:
         if self.latency_s < 0:

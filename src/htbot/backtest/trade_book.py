@@ -18,7 +18,7 @@ from htbot.execution.protective import Attempts
 from htbot.execution.repeats import may_repeat
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.portfolio.marks import Marks
-from htbot.portfolio.pnl import open_pnl
+from htbot.portfolio.pnl import whole_pnl
 from htbot.portfolio.positions import latest
 from htbot.risk.book import Book, RecentOrder
 from htbot.risk.flood import fingerprint
@@ -48,7 +48,8 @@ class HeldTrade:
     """One trade and what happened to it; `exits` counts how often its close was begun.
 
     `reasons` are those of its exits by reference, `wanted` is that of a close that waits for what stands at the broker,
-    of which there are `standing` orders.
+    of which there are `standing` orders. `part` is the sale at a profit level that is under way; while `part_waits` it
+    has not left. `sold_level` is the highest level that had its sale.
     """
 
     trade: Trade
@@ -66,6 +67,9 @@ class HeldTrade:
     reasons: dict[str, ExitReason] = field(default_factory=dict)
     wanted: ExitReason | None = None
     standing: int = 0
+    part: OrderIntent | None = None
+    part_waits: bool = False
+    sold_level: int = 0
     attempts: Attempts = field(default_factory=Attempts)
 
     @property
@@ -82,6 +86,10 @@ class HeldTrade:
     def held(self) -> dict[int, int]:
         """Net quantity by contract id."""
         return net_by_contract(latest(self.fills))
+
+    def drop_part(self) -> None:
+        """The sale of its part is over, or does not leave."""
+        self.part, self.part_waits = None, False
 
     def fold(self, now: datetime) -> None:
         """Bring the trade up to what happened."""
@@ -107,7 +115,7 @@ class HeldTrade:
 
     def see(self, marks: Marks) -> None:
         """A look at the prices of the legs: the worst result so far, over believable ones."""
-        pnl = open_pnl(self.trade, marks, self.trade.rules.pnl_basis) if marks.believable else None
+        pnl = whole_pnl(self.trade, marks, self.trade.rules.pnl_basis) if marks.believable else None
         if pnl is not None:
             self.max_loss = pnl if self.max_loss is None else min(self.max_loss, pnl)
 
@@ -157,15 +165,24 @@ class TradeBook(Generic[_Judged]):
         return 1 + sum(one.session == session for one in exits)
 
     def realized_usd(self, session: date) -> Decimal:
-        """Gross result of a session's trades, as far as they are closed."""
-        return sum((held.trade.gross_pnl_usd or _ZERO for held in self._of(session)), _ZERO)
+        """Gross result of the trades of a session and of older ones that it has seen, as far as they are closed."""
+        return sum((held.trade.gross_pnl_usd or _ZERO for held in self._seen_by(session)), _ZERO)
 
     def commissions_usd(self, session: date) -> Decimal:
-        """Commissions of a session's trades, positive."""
-        return sum((held.trade.commissions_usd or _ZERO for held in self._of(session)), _ZERO)
+        """Commissions of the same trades, positive."""
+        return sum((held.trade.commissions_usd or _ZERO for held in self._seen_by(session)), _ZERO)
 
     def _of(self, session: date) -> list[HeldTrade]:
         return [held for held in self._trades.values() if held.trade.session == session]
+
+    def _settled_in(self, session: date) -> list[HeldTrade]:
+        """Trades that were begun in a session, or closed in it."""
+        every = self._trades.values()
+        return [held for held in every if session in {held.trade.session, _day_of(held.trade.closed_at)}]
+
+    def _seen_by(self, session: date) -> list[HeldTrade]:
+        older = [held for held in self.guarded if held.trade.session < session]
+        return [*self._settled_in(session), *older]
 
     # --- what rules look at -----------------------------------------------------------------------------------------
 
@@ -173,7 +190,7 @@ class TradeBook(Generic[_Judged]):
         self, strategy: str, session: date, as_of: datetime, halted_by: str | None, peak_usd: Decimal | None
     ) -> Book:
         """The book that a decision of a strategy at `as_of` reads."""
-        today = self._of(session)
+        today, settled = self._of(session), self._settled_in(session)
         mine = [held for held in today if held.trade.strategy == strategy]
         monday = session - timedelta(days=session.weekday())
         open_trades = [held for held in self._trades.values() if held.trade.state in LIVE]
@@ -198,12 +215,13 @@ class TradeBook(Generic[_Judged]):
             ),
             last_exit_at=max((at for at in closed if at is not None), default=None),
             last_entry_at=max((held.trade.opened_at for held in mine), default=None),
-            strategy_realized_today_usd=_net_usd(mine),
-            account_realized_today_usd=_net_usd(today),
+            strategy_realized_today_usd=_net_usd(held for held in settled if held.trade.strategy == strategy),
+            account_realized_today_usd=_net_usd(settled),
             open_maximum_loss_usd=sum((loss for _symbol, loss, _value in risks), _ZERO),
             unseen_value_usd=sum((at_risk(held)[1] for held in open_trades if _unseen(held, as_of)), _ZERO),
             orders_last_minute=sum(one.created_at > as_of - _MINUTE for one in self.intents),
             account_open_trades=len(open_trades),
+            account_opened_today=sum(held.trade.session == session for held in open_trades),
             trades_today=sum(held.trade.session == session for held in counted),
             trades_this_week=sum(monday <= held.trade.session <= session for held in counted),
             orders_today=sum(one.session == session for one in self.intents),
@@ -225,7 +243,9 @@ class TradeBook(Generic[_Judged]):
 
     def _working(self, open_trades: Iterable[HeldTrade]) -> int:
         """Orders that have not ended."""
-        return sum((not held.entry_over) + held.exit_live + held.standing for held in open_trades)
+        return sum(
+            (not held.entry_over) + held.exit_live + (held.part is not None) + held.standing for held in open_trades
+        )
 
     def _sales(self, as_of: datetime) -> dict[date, Decimal]:
         found: dict[date, Decimal] = {}
@@ -244,14 +264,14 @@ def at_risk(held: HeldTrade) -> tuple[Decimal, Decimal]:
     trade, entry = held.trade, held.entry
     credit = (trade.credit or _ZERO) if held.entry_over else -entry.worst_limit
     quantity = trade.quantity if held.entry_over else max(trade.quantity, entry.quantity)
-    units = trade.legs[0].multiplier * quantity
+    units = trade.legs[0].multiplier * (quantity - trade.closed)
     if trade.width is not None:
         loss = (trade.width - credit) * units
         return loss, loss
     value, rules = abs(credit) * units, trade.rules
     losses = [value]
     if rules.stop_loss_usd is not None:
-        losses.append(rules.stop_loss_usd)
+        losses.append(rules.stop_loss_usd * (quantity - trade.closed) / quantity)
     if rules.stop_price is not None:
         losses.append((-credit - trade.legs[0].ratio * rules.stop_price) * units)
     return max(min(losses), _ZERO), value
@@ -261,6 +281,11 @@ def _unseen(held: HeldTrade, as_of: datetime) -> bool:
     """Whether the broker's figures may not show a trade yet: its entry works, or was filled within the last minute."""
     filled_at = max((fill.executed_at for fill in held.entry_fills), default=held.trade.opened_at)
     return not held.entry_over or filled_at > as_of - _MINUTE
+
+
+def _day_of(at: datetime | None) -> date | None:
+    """The New York day of a market time."""
+    return None if at is None else at.astimezone(NEW_YORK).date()
 
 
 def _net_usd(trades: Iterable[HeldTrade]) -> Decimal:

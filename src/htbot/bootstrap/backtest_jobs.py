@@ -23,7 +23,7 @@ from htbot.domain.errors import CallerMistake, NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.records import AuditEntry
 from htbot.persistence.repositories import AuditRepository
-from htbot.services.commands import Caller, Conflict
+from htbot.services.callers import Caller, Conflict
 
 STARTED, STOPPED = "backtest.started", "backtest.stopped"
 _MODULE = "htbot.bootstrap.backtest_job"

@@ -23,8 +23,6 @@ from htbot.strategies.registry import Entry, create_bar
 SYNTHETIC_SYMBOLS = ("SPX", "SPY", "QQQ", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOG", "META")
 """What is handed out, in this order, where no data say what there is."""
 EXIT_TIME = time(15, 40)
-NAMED = frozenset({"strangle_momentum"})
-"""Not in a day of all: what nobody bids for is held over its expiry, which a backtest settles and a day does not."""
 # No bar of the session has closed in the first minute, so that strategy 1 has nothing to break out of, and no chain is
 # quoted for it.
 QUIET: Mapping[str, str] = {"HTBOT_ENTRY_START": "09:30", "HTBOT_ENTRY_END": "09:31"}
@@ -61,18 +59,22 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class CastWanted:
-    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name."""
+    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name.
+
+    `overnight`: what has no exit time is held over the close, as the days that are played have more than one session.
+    """
 
     names: Sequence[str]
     symbols: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    overnight: bool = False
 
 
 def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue: Mapping[str, Entry]) -> Cast:
     """Strategies by the names of their types, each with the symbol at its place, or one of its own from the data.
 
-    What a setting must be to be traded, and was not given otherwise, is set: an exit within the session, one dollar a
-    point, a position that is sold in one piece.
+    What a setting must be to be traded, and was not given otherwise, is set: one dollar a point. So that one session
+    sees its trades closed, an exit within it is set too.
 
     Raises:
         NotFound: no strategy has such a name.
@@ -88,7 +90,7 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
     chosen = _symbols(names, wanted.symbols, data, bar)
     own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
     given = settings_of(seated, wanted.settings, catalogue) if seated else {}
-    instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
+    instances = [_seat((name, chosen[name]), given[name], catalogue, wanted.overnight) for name in seated]
     if len(names) > 1:
         instances = [replace(one, account=_account(number)) for number, one in enumerate(instances, 2)]
     return Cast(own, breakout, tuple(instances))
@@ -110,8 +112,8 @@ def _accounts(names: Sequence[str]) -> dict[str, str]:
 
 
 def every_name(catalogue: Mapping[str, Entry]) -> list[str]:
-    """Strategy 1, then every other that the stack runs, but those of `NAMED`."""
-    return [STRATEGY_NAME, *sorted(name for name in catalogue if name not in {STRATEGY_NAME, *NAMED})]
+    """Strategy 1, then every other that the stack runs."""
+    return [STRATEGY_NAME, *sorted(name for name in catalogue if name != STRATEGY_NAME)]
 
 
 def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
@@ -119,10 +121,17 @@ def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
 
 
-def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:
-    """An instance that trades. One on options needs a name of its own: that of its type is for spreads by hand."""
+def _seat(
+    place: tuple[str, str], given: Mapping[str, str], catalogue: Mapping[str, Entry], overnight: bool
+) -> NewStrategy:
+    """An instance of a type on a symbol that trades.
+
+    One on options needs another name than its type, whose name is for spreads by hand.
+    """
+    name, symbol = place
     if catalogue[name].plain:
-        return NewStrategy(name, name, symbol, _tradable(name, given, catalogue), enabled=True, mode=TRADE)
+        settings = _tradable(name, given, catalogue, overnight)
+        return NewStrategy(name, name, symbol, settings, enabled=True, mode=TRADE)
     return NewStrategy(f"{name}.1", name, symbol, given, enabled=True, mode=TRADE)
 
 
@@ -176,14 +185,12 @@ def _there(data: Sequence[Path], bar: str | None) -> tuple[str, ...]:
     return tuple(sorted({*read.bars, *read.ticks}))
 
 
-def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> dict[str, Any]:
+def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry], overnight: bool) -> dict[str, Any]:
     """The settings with what trading asks for in place of defaults that cannot be traded."""
     config: BarConfig = create_bar(name, given, catalogue).config
     needed: dict[str, Any] = {}
-    if config.exit_time is None:
+    if config.exit_time is None and not overnight:
         needed["exit_time"] = as_json(EXIT_TIME)
     if config.point_value != 1:
         needed["point_value"] = 1
-    if config.profit_levels:
-        needed["profit_levels"] = False
     return {**{key: value for key, value in needed.items() if key not in given}, **given}

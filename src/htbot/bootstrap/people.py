@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from redis import RedisError
+from sqlalchemy.orm import Session
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.backtest_jobs import BacktestJobs
@@ -25,17 +26,20 @@ from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.audit import Audit, AuditParts
 from htbot.services.board.readings import Readings
 from htbot.services.broker_session import BrokerSession
-from htbot.services.commands import CommandParts, Commands
+from htbot.services.commands import Commands
 from htbot.services.day_picture import DayPictures
 from htbot.services.desk_data import DeskData
 from htbot.services.desk_line import DeskLine
 from htbot.services.desk_view import market_now
+from htbot.services.entry_hours import EntryHours, hours_of_instances
 from htbot.services.freqtrade import Freqtrade, FreqtradeParts
+from htbot.services.halting import CommandParts
 from htbot.services.kill_switch import KillSwitch
 from htbot.services.listings import Listings
 from htbot.services.log_files import LogFiles
 from htbot.services.manual_signal import ManualParts, ManualRequest, ManualSignals
 from htbot.services.margin import ask_margin
+from htbot.services.market_reader import NOT_ENABLED
 from htbot.services.metrics import SystemMetrics
 from htbot.services.monitoring import Monitoring, MonitoringParts
 from htbot.services.performance import Performance
@@ -54,6 +58,7 @@ from htbot.services.versions import Version, own_version, version_trouble
 from htbot.services.visits import VisitBook
 from htbot.settings import Settings, load_settings
 from htbot.settings.changes import changed_variables
+from htbot.settings.strategy import NO_STRATEGY
 
 _log = logging.getLogger(__name__)
 
@@ -140,6 +145,19 @@ def _rule_parts(settings: Settings, database: Database, live: LiveReader) -> Rul
     return RuleParts(database, live, build_strategy(settings).name, symbol, risk_limits(settings, symbol), host_now)
 
 
+def _entry_hours(settings: Settings, session: Session) -> list[EntryHours]:
+    """Of the configured strategy, and of instances."""
+    chosen = settings.strategy
+    own = [] if chosen.name == NO_STRATEGY else [EntryHours(chosen.name, chosen.entry_start, chosen.entry_end)]
+    return [*own, *hours_of_instances(session, partial(strategies, settings))]
+
+
+def _scheduler_parts(settings: Settings, database: Database, live: LiveReader) -> SchedulerParts:
+    rows = schedule(settings.schedule.poll_seconds)
+    off = None if settings.strategy_enabled else NOT_ENABLED.off
+    return SchedulerParts(database, live, rows, host_now, partial(_entry_hours, settings), off)
+
+
 def _manual_parts(settings: Settings, database: Database, live: LiveReader, switch: KillSwitch) -> ManualParts:
     return ManualParts(
         database=database,
@@ -182,7 +200,7 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
     data = DeskData(live, live.ask, host_now)
     line = DeskLine(settings.paths.run)
     commands = Commands(CommandParts(database, live, switch, account, host_now, line, _pin(settings)))
-    scheduler = Scheduler(SchedulerParts(database, live, schedule(settings.schedule.poll_seconds), host_now))
+    scheduler = Scheduler(_scheduler_parts(settings, database, live))
     performance = Performance(database, queries)
     most_trades = risk_limits(settings, settings.strategy.symbol).max_concurrent_trades
     of_acts = partial(_of_acts, live)
@@ -198,13 +216,13 @@ def build_people(settings: Settings, options: EngineOptions, *, as_api: bool = F
         commands=commands,
         settling=Settling(database, live, host_now),
         manual_signals=ManualSignals(_manual_parts(settings, database, live, switch)),
-        tokens=Tokens(database, host_now, of_acts),
+        tokens=Tokens(database, live, host_now),
         visits=VisitBook(database, of_acts),
         audit=Audit(AuditParts(database, AnchorFile(settings.paths.desk / FILE_NAME), host_now)),
         metrics=SystemMetrics(sources, LookOutside(settings)),
         pictures=DayPictures(database, live, settings.strategy.symbol, settings.strategy.bar_minutes, host_now),
         logs=LogFiles(settings.paths.log),
-        programs=Programs(settings.paths.run, host_now),
+        programs=Programs(settings.paths.run, database, host_now, of_acts),
         backtests=BacktestJobs(settings.paths.backtests, settings.paths.data, database, host_now, of_acts),
         strategies=Strategies(strategy_parts),
         strategy_reads=StrategyReads(strategy_parts),

@@ -13,7 +13,7 @@ from htbot.cli.output import Json, plain, print_facts, print_json
 
 if TYPE_CHECKING:
     from htbot.domain.scheduler import SchedulerSetting
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
     from htbot.services.scheduler import Scheduler, SchedulerStatus
 
 scheduler = typer.Typer(help="Pause or stop entries; exits and guards go on. No halt, and lifts none.")
@@ -60,7 +60,7 @@ def start(key: Key = None, as_json: Json = False) -> None:
 
 
 def _act(deed: Callable[[Scheduler, Caller], SchedulerSetting], key: str | None, as_json: bool) -> None:
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     with people() as opened:
         setting = deed(opened.scheduler, Caller(actor(), key))

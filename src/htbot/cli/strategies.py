@@ -14,7 +14,7 @@ from htbot.cli.pairs import pairs
 
 if TYPE_CHECKING:
     from htbot.persistence.records import StrategyInstance
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
 strategies = typer.Typer(help="Strategies on shares, funds and options.", no_args_is_help=True)
 
@@ -186,7 +186,7 @@ def remove(name: Name, as_json: Json = False) -> None:
 
 
 def _caller() -> Caller:
-    from htbot.services.commands import Caller
+    from htbot.services.callers import Caller
 
     return Caller(actor())
 

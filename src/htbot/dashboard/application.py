@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from htbot.dashboard.login import router as login_router
 from htbot.dashboard.reading import Partly, Reader, Source
 from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
-from htbot.domain.errors import Retryable
+from htbot.domain.errors import NotFound, Retryable
 from htbot.persistence.queries.lists import Filters
 from htbot.persistence.queries.paging import PageRequest
 from htbot.persistence.queries.selection import Selection
@@ -27,7 +28,8 @@ from htbot.services.board.picture import Picture
 from htbot.services.doorman import Doorman
 
 STATIC_FOLDER = Path(__file__).parent / "static"
-_RECENT = Selection(limit=200)
+_RECENT = 200
+_UNREAD = "PostgreSQL has not answered yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +71,55 @@ def _seen(feed: Feed, part: Callable[[Picture], Any]) -> Any:
     """
     picture = feed.picture
     if picture is None:
-        raise Retryable("PostgreSQL has not answered yet")
+        raise Retryable(_UNREAD)
     return Partly(part(picture), "PostgreSQL does not answer") if picture.away else part(picture)
 
 
+def by_account(read: Callable[[str | None], Any], accounts: Sequence[str]) -> dict[str | None, Any]:
+    """What is read of each account; one of which nothing is there yet is left out. None: no account is known."""
+    found: dict[str | None, Any] = {}
+    for account in accounts or (None,):
+        with suppress(NotFound):
+            found[account] = read(account)
+    return found
+
+
 def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
-    """What the pages watch, by topic, each as often as it is worth its price."""
+    """What the pages watch, by topic, each as often as it is worth its price. Lists are of every traded account."""
     queries, listings = people.queries, people.listings
+
+    def traded() -> Selection:
+        if feed.picture is None:
+            raise Retryable(_UNREAD)
+        return feed.picture.record.traded
+
+    def recent() -> Selection:
+        return replace(traded(), limit=_RECENT)
+
     return {
         "status": Source(lambda: _seen(feed, lambda picture: picture.status), at_hand=True),
         "open_trades": Source(lambda: _seen(feed, lambda picture: picture.open_trades), at_hand=True),
         "scheduler": Source(people.scheduler.setting, 2),
         "scheduler_day": Source(people.scheduler.status, 5, of_record=False),
         "broker": Source(people.broker.status, 2, of_record=False),
-        "day": Source(lambda: _seen(feed, lambda picture: picture.day), at_hand=True),
-        "risk": Source(queries.risk, 5),
+        "day": Source(lambda: _seen(feed, lambda picture: picture.days), at_hand=True),
+        "risk": Source(lambda: by_account(queries.risk, traded().accounts), 5),
         "positions": Source(lambda: _seen(feed, lambda picture: picture.positions), at_hand=True),
         "picture": Source(people.pictures.bars, of_record=False),
         "stream": Source(people.pictures.stream, 2, of_record=False),
-        "story": Source(people.pictures.story, 3),
-        "orders": Source(lambda: queries.orders(_RECENT), 2),
-        "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(_RECENT)]), 2),
-        "fills": Source(lambda: queries.fills(_RECENT), 2),
-        "trades": Source(lambda: queries.trades(_RECENT), 3),
+        "story": Source(people.pictures.stories, 3),
+        "orders": Source(lambda: queries.orders(recent()), 2),
+        "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(recent())]), 2),
+        "fills": Source(lambda: queries.fills(recent()), 2),
+        "trades": Source(lambda: queries.trades(recent()), 3),
         "fired": Source(lambda: listings.evaluations(PageRequest(60), Filters(fired=True)).items, 3),
         "cycles": Source(lambda: listings.evaluations(PageRequest(240), Filters()).items, 5),
-        "rules": Source(people.risk_rules.rules, 3, of_record=False),
-        "alerts": Source(lambda: queries.alerts(_RECENT), 2),
+        "rules": Source(
+            lambda: by_account(lambda one: people.risk_rules.rules(account=one), traded().accounts), 3, of_record=False
+        ),
+        "alerts": Source(lambda: queries.alerts(recent()), 2),
         "readiness": Source(queries.readiness, 2, of_record=False),
-        "reconciliation": Source(queries.reconciliation, 5),
+        "reconciliation": Source(lambda: by_account(queries.reconciliation, traded().accounts), 5),
         "instances": Source(people.strategy_reads.instances, 2),
         "strategy_stats": Source(people.strategy_reads.stats, 10),
         "backtests": Source(people.backtests.all, of_record=False),

@@ -16,8 +16,9 @@ from nicegui import ui
 
 from htbot.dashboard.parts.markup import tag
 from htbot.persistence.states import CommandState
+from htbot.services.callers import Accepted
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted, HaltAnswer
+from htbot.services.halting import HaltAnswer
 from htbot.services.status_view import StatusView
 from htbot.services.tokens import Role
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
-from htbot.dashboard import controls, steering
+from htbot.dashboard import accounts, controls, steering
 from htbot.dashboard.controls import halted_everywhere
 from htbot.dashboard.pages import EVERYWHERE, PAGES
 from htbot.dashboard.parts.icons import icon
@@ -47,6 +47,7 @@ def frame(screen: Screen) -> Iterator[None]:
     with ui.element("header").classes("top"):
         screen.panel(banner, "banner")
         with ui.element("div").classes("tools"):
+            screen.panel(accounts.chooser, "whose")
             controls.add(screen)
             ui.html(str(_preferences(screen)), sanitize=False).classes("preferences")
     with ui.element("nav").classes("side").props('aria-label="Pages"'):
@@ -196,6 +197,7 @@ def _preferences(screen: Screen) -> Markup:
         id="clock-switch",
         data_theme=look.theme,
         data_clock="local" if look.local else "ny",
+        data_account=look.account or "",
         title="Times of New York or of this place (z)",
         aria_label=f"Times are {'local' if look.local else 'of New York'}: switch",
     )
@@ -223,7 +225,7 @@ def _shortcuts(screen: Screen) -> Markup:
     """A native dialog: it closes with Escape and keeps the focus by itself."""
     keys = [(f"g {page.key}", page.title) for page in PAGES if page.in_navigation]
     keys += [("h", "Halt or resume"), ("f", "Flatten all"), ("t", "Light, dark, as the system")]
-    keys += [("z", "New York or local time"), ("?", "This list"), ("Esc", "Close")]
+    keys += [("z", "New York or local time"), ("/", "Filter the rows of a page"), ("?", "This list"), ("Esc", "Close")]
     rows = [tag("div", tag("dt", tag("kbd", key)), tag("dd", word)) for key, word in keys]
     return tag(
         "dialog",

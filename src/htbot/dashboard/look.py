@@ -1,4 +1,4 @@
-"""How a person wants to see things: light or dark, and whose clock. Kept in a cookie of their own browser."""
+"""How a person wants to see things: light or dark, whose clock, which account. A cookie of their own browser."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from htbot.domain.sessions import NEW_YORK
 
 COOKIE = "htbot_look"
 THEMES = ("auto", "light", "dark")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_\-]{1,32}")
 _ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,32}(/[A-Za-z0-9_+\-]{1,32}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The choice; `zone` is New York or that of the browser."""
+    """The choice; `zone` is New York or that of the browser, `account` None for all of them."""
 
     theme: str = "auto"
     zone: tzinfo = NEW_YORK
     local: bool = False
+    account: str | None = None
 
     @classmethod
     def of(cls, cookies: Mapping[str, str]) -> Look:
-        """From `theme.clock.Zone/Name`; anything else is the default."""
-        theme, _, rest = cookies.get(COOKIE, "").partition(".")
-        clock, _, name = rest.partition(".")
+        """From `theme.clock.Zone/Name.account`; anything else is the default."""
+        theme, clock, name, account, *_ = [*cookies.get(COOKIE, "").split("."), "", "", "", ""]
         local = _zone(name.replace("%2F", "/")) if clock == "local" else None
-        return cls(theme if theme in THEMES else "auto", local or NEW_YORK, local is not None)
+        known = account if _ACCOUNT.fullmatch(account) else None
+        return cls(theme if theme in THEMES else "auto", local or NEW_YORK, local is not None, known)
 
     @property
     def dark(self) -> bool | None:
@@ -47,6 +49,10 @@ class Look:
         if at is None:
             return UNKNOWN
         return at.astimezone(self.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+    def day(self, at: datetime | None) -> str:
+        """2026-03-03."""
+        return UNKNOWN if at is None else f"{at.astimezone(self.zone):%Y-%m-%d}"
 
     def moment(self, at: datetime | None) -> str:
         """2026-03-03 10:05:30."""

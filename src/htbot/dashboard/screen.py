@@ -23,7 +23,7 @@ from htbot.dashboard.pages import EVERYWHERE, PAGES, Page
 from htbot.dashboard.reading import Reading
 from htbot.dashboard.session import PATH, Visitor
 from htbot.domain.errors import HtbotError
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.doorman import NotAdmitted, Principal, RoleTooSmall, UnknownToken
 from htbot.services.tokens import Role
 from htbot.services.visits import Visit

@@ -318,14 +318,14 @@ class Desk:
         if not connected and self.trading.hold.by is not None:
             return
         now = self.clock.now() if self.clock.known else datetime.now(UTC)
-        self.tell(connection_alert(connected, detail, now, self.account))
+        self.tell(connection_alert(connected, detail, now, self.account, self.guard.trades))
 
     def tell(self, alert: Alert) -> None:
         """A mail to a person, not the same again and again."""
         self.upkeep.tell(alert)
 
-    def order_ended(self) -> None:
-        """Books and broker are compared after each order (spec 05 section 6)."""
+    def compare_soon(self) -> None:
+        """Books and broker are compared after each order (spec 05 section 6), and when the broker trades by itself."""
         self.compare_due = True
 
     async def settle(self, now: datetime) -> None:

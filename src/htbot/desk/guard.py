@@ -20,9 +20,11 @@ from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.bid_bars import BidBars
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
 from htbot.execution.repeats import may_repeat
+from htbot.persistence.repositories import DeskStateRepository
 from htbot.portfolio.marks import Marks
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import manual_decision
@@ -50,12 +52,13 @@ class _Watched:
 class GuardParts:
     """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
 
-    `day_over` is the latest day whose session is over.
+    `epoch` is the desk's, `day_over` is the latest day whose session is over.
 
     While `connected` is False nothing can be sent, and a close is begun at the first look after that.
     """
 
     ledger: Ledger
+    epoch: int
     orders: OrderDesk
     book: OpenBook
     closing: Closing
@@ -98,10 +101,19 @@ class ExitGuard:
     def exposed(self, now: datetime) -> bool:
         """True while something is held that cannot be closed, or whose price has not been believable for 5 s.
 
-        What has its stop at the broker is closed there, whatever becomes of us.
+        What has its stop at the broker is closed there, whatever becomes of us; what is held over night has nobody to
+        sell to before the open.
         """
-        guarded = [held for held in self._parts.book.guarded if not held.stands_at_broker(ExitReason.STOP_LOSS)]
+        guarded = [
+            held
+            for held in self._parts.book.guarded
+            if not held.stands_at_broker(ExitReason.STOP_LOSS) and not self._rests(held, now)
+        ]
         return bool(guarded) and (not self._parts.connected() or any(self._blind(held, now) for held in guarded))
+
+    def _rests(self, held: OpenTrade, now: datetime) -> bool:
+        """Held over night while the market is closed: no price of those hours decides, a wish waits for the open."""
+        return held.trade.rules.overnight and not self._parts.market_open(now)
 
     def _blind(self, held: OpenTrade, now: datetime) -> bool:
         watched = self._watched.get(held.trade.id)
@@ -115,14 +127,34 @@ class ExitGuard:
         return sum(self._look_at(held, now) for held in concerned)
 
     def _look_at(self, held: OpenTrade, now: datetime) -> int:
-        watched = self._watched.setdefault(held.trade.id, _Watched())
+        if self._rests(held, now):
+            return 0
+        watched = self._watch(held)
         marks = self._parts.marks_of(held.trade.legs, now)
         decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
+        if watched.watch.bids is not held.bids:
+            self._keep_bids(held, watched.watch.bids)
         if decision is not None and held.stands_at_broker(decision.reason):
             decision = None  # the broker closes it by itself, at this very price
         if decision is None and held.wanted is not None:  # whoever wanted it out still does
             decision = manual_decision(held.wanted, now, "asked for before, and not done yet")
         return 0 if decision is None else self.close(held, decision)
+
+    def _watch(self, held: OpenTrade) -> _Watched:
+        """What is remembered of a trade; of one that an earlier desk has held, the bars of its bids."""
+        watched = self._watched.get(held.trade.id)
+        if watched is None:
+            watched = self._watched[held.trade.id] = _Watched(ExitWatch(bids=held.bids))
+        return watched
+
+    def _keep_bids(self, held: OpenTrade, bids: BidBars) -> None:
+        """The record has the bars that bids have made, for a desk that begins anew in the middle of them."""
+        before, held.bids = held.bids, bids
+        if bids == before:
+            return
+        kept = {one.trade.id: one.bids for one in self._parts.book.guarded if one.trade.rules.momentum is not None}
+        epoch = self._parts.epoch
+        self._parts.ledger.post(lambda session: DeskStateRepository(session).keep_bids(kept, epoch), key="bids")
 
     def close(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Close a trade, or hurry what closes it; 1 when this call began its exit.
@@ -130,11 +162,13 @@ class ExitGuard:
         What else works for it ends first: its entry, and the stop and target that stand at the broker. Those are not
         placed again: the wish is remembered until its exit has left.
         """
+        if held.protective and not self._parts.market_open(decision.as_of):
+            return self.ask_exit(held, decision)  # stop and target stay where they are until something can be sold
         working = self._parts.orders.live_of_trade(held.trade.id)
         for live in working:
             if live.protective:
                 held.wanted = decision.reason
-            if live.is_entry or live.protective:
+            if live.is_entry or live.protective or live.waits:
                 self._parts.orders.cancel(live)
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 self._parts.orders.hurry(live, decision.as_of)
@@ -142,15 +176,15 @@ class ExitGuard:
 
     def ask_exit(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Begin the close of a trade; 1 when this call began it. A second one means that the first failed: told."""
-        watched = self._watched.setdefault(held.trade.id, _Watched())
-        ready = held.trade.state is TradeState.OPEN and held.entry_over and not held.protective
-        ready = ready and self._parts.connected()
-        if not ready or not watched.may_ask(decision.as_of):
+        watched = self._watch(held)
+        ready = held.trade.state is TradeState.OPEN and held.entry_over and self._parts.connected()
+        closed = not self._parts.market_open(decision.as_of)
+        if not ready or (held.protective and not closed) or not watched.may_ask(decision.as_of):
             return 0
         watched.asked_at = decision.as_of
-        if not self._parts.market_open(decision.as_of):
+        if closed:
             watched.exits += 1
-            if not self._has_expired(held.trade, decision.as_of):
+            if not held.trade.rules.overnight and not self._has_expired(held.trade, decision.as_of):
                 self._page(held.trade, decision)
             return 0
         live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())

@@ -83,6 +83,11 @@ class LastLook:
         """
         return self._closable(trade, giving_way=True)
 
+    def others_hold(self, trade: Trade) -> bool:
+        """Whether the broker shows contracts of a trade that others of its account hold too."""
+        shown = self.holdings(trade.account)
+        return any(shown.get(leg.con_id) for leg in trade.legs) and bool(self.book.sharing(trade))
+
     def _closable(self, closed: OrderIntent | Trade, *, giving_way: bool) -> int:
         own = closed.trade_id if isinstance(closed, OrderIntent) else closed.id
         held, shown = self.book.get(own), dict(self.holdings(closed.account))

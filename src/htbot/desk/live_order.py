@@ -17,7 +17,9 @@ class LiveOrder:
     """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
 
     `size` is the quantity that stands at the broker: less than the intent's where a protective order covers what is
-    held by now. `perm_ids` is every permanent id of the reference with the state that it was last seen in (RULINGS 15).
+    held by now; `stands` is what the broker has shown of it, None while a change has not been answered. One that
+    `waits` has not left: it sells a part, for which what stands at the broker is made smaller first. `perm_ids` is
+    every permanent id of the reference with the state that it was last seen in (RULINGS 15).
     `recorded` is what the record was last told of it.
     """
 
@@ -29,6 +31,8 @@ class LiveOrder:
     limit: Decimal
     asked_at_s: float
     size: int
+    stands: int | None = None
+    waits: bool = False
     asked: Asked = Asked.PLACE
     filled: int = 0
     average_price: Decimal | None = None
@@ -56,6 +60,11 @@ class LiveOrder:
         return self.intent.protective
 
     @property
+    def in_part(self) -> bool:
+        """True for a sale at a profit level."""
+        return self.intent.in_part
+
+    @property
     def working(self) -> bool:
         """True while the broker has confirmed that it works."""
         return self.state in {OrderState.SUBMITTED, OrderState.PARTIAL}
@@ -63,7 +72,7 @@ class LiveOrder:
     def follow(self, message: OpenOrderMessage) -> None:
         """A protective order stands as the broker shows it: it is reduced there, and changed by us."""
         if self.protective and not message.completed:
-            self.size = message.quantity
+            self.size = self.stands = message.quantity
             if message.limit is not None:
                 self.limit = self.intent.in_books(message.limit)
 

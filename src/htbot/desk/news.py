@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,8 +14,10 @@ from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.record import DeskRecord, check_executions
 from htbot.desk.told import Told
+from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.execution.broker_events import OrderReport, event_of_error, event_of_status
+from htbot.execution.fills import judge_executions
 from htbot.execution.messages import (
     BagExecutionMessage,
     CommissionMessage,
@@ -28,6 +30,7 @@ from htbot.execution.messages import (
 from htbot.execution.reconciliation import REF_PREFIX, state_of_status
 from htbot.execution.states import OrderEvent
 from htbot.portfolio.pnl import net_price
+from htbot.services.bookings import Charge, Execution
 from htbot.telemetry.failpoints import reach
 
 _ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
@@ -39,13 +42,15 @@ class OrderNews:
     """Tells orders, trades and the record what has happened. Nothing here waits.
 
     A broker tells of executions as soon as the session stands. What comes before the desk has taken over is kept until
-    `begin`: the intent that an execution belongs to may be known to the journal only.
+    `begin`: the intent that an execution belongs to may be known to the journal only. `stranger` is called for each
+    execution without our reference in what a trade holds: options that have just expired are closed by such.
     """
 
     orders: OrderDesk
     book: OpenBook
     ledger: Ledger
     record: DeskRecord
+    stranger: Callable[[], None]
     told: Told = field(default_factory=Told)
     filled: set[str] = field(default_factory=set)
     """Accounts of executions, and of their commissions, that the breaker has not judged yet."""
@@ -126,6 +131,8 @@ class OrderNews:
         if not fill.ref.startswith(REF_PREFIX):
             if fill.exec_id not in self._foreign:
                 _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
+                if self.book.guarded_with((fill.con_id,)):
+                    self.stranger()
             self._foreign[fill.exec_id] = fill
             return
         if not self.told.execution_is_news(fill):
@@ -133,14 +140,24 @@ class OrderNews:
         self.filled.add(fill.account)
         if fill.exec_id not in self.told.booked:
             # Booked first, judged after: what the broker did stands, however strange it is.
-            self.ledger.post(
-                lambda session: self.record.book_fill(session, fill, now),
-                lambda _none: self.told.booked.add(fill.exec_id),
+            self.ledger.post_together(
+                self.record.book, Execution(fill, now), lambda _booked: self.told.booked.add(fill.exec_id)
             )
         price, held = self._bag_price(fill.ref), self.book.filled(fill)
         self._average(held, fill.ref)
         self._settle(held, fill.ref, now)
-        self.ledger.post(lambda session: check_executions(session, fill.ref, price), key=("check", fill.ref))
+        self._judge(held, fill.ref, price)
+
+    def _judge(self, held: OpenTrade | None, ref: str, bag_price: Decimal | None) -> None:
+        """What was executed is what was asked for; of an order that memory does not know the record is asked."""
+        live = self.orders.of_ref(ref)
+        if held is None or live is None:
+            self.ledger.post(lambda session: check_executions(session, ref, bag_price), key=("check", ref))
+            return
+        try:
+            judge_executions(live.intent, held.fills_of(ref), bag_price)
+        except StopTrading as error:
+            self.ledger.broken(error)
 
     def _settle(self, held: OpenTrade | None, ref: str, now: datetime) -> None:
         """The trade that something happened to; one that is not in memory is settled where it is known."""
@@ -156,8 +173,7 @@ class OrderNews:
         live = self.orders.of_ref(ref)
         if held is None or live is None or live.intent.alone is None:
             return
-        own = [one for one in held.fills.values() if one.ref == ref]
-        live.average_price = net_price(live.intent.legs, own)
+        live.average_price = net_price(live.intent.legs, held.fills_of(ref))
 
     def _bag_price(self, ref: str) -> Decimal | None:
         """The combination's price once all of it is executed, None before and for a changing average."""
@@ -180,8 +196,9 @@ class OrderNews:
         if held is not None:
             self.filled.add(held.trade.account)
         if unbooked:
-            self.ledger.post(
-                lambda session: self.record.book_commission(session, exec_id, amount, now),
+            self.ledger.post_together(
+                self.record.book,
+                Charge(exec_id, amount, now),
                 lambda ours: self.told.was_charged(exec_id, amount, ours=ours),
             )
         ref = self.told.refs.get(exec_id)

@@ -15,6 +15,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
 from htbot.domain.orders import ExitReason, OrderIntent, OrderState
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.bid_bars import BidBars
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
@@ -42,6 +43,7 @@ class StoredTrade:
     unmet: bool = False
     exits: Mapping[str, ExitReason] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
+    bids: BidBars = field(default_factory=BidBars)
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class OpenTrade:
     taken_back: set[str] = field(default_factory=set)
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
+    bids: BidBars = field(default_factory=BidBars)
 
     @property
     def held(self) -> dict[int, int]:
@@ -85,10 +88,33 @@ class OpenTrade:
         return [live for live in self.orders.values() if live.protective]
 
     @property
+    def closes(self) -> list[LiveOrder]:
+        """Its exits under way that are for all of it."""
+        return [live for live in self.orders.values() if not (live.is_entry or live.protective or live.in_part)]
+
+    @property
     def leaving(self) -> bool:
         """True from the moment that something else than its stop and target closes it."""
-        exits = (live for live in self.orders.values() if not live.is_entry and not live.protective)
-        return self.wanted is not None or self.trade.state is TradeState.CLOSED or any(exits)
+        return self.wanted is not None or self.trade.state is TradeState.CLOSED or bool(self.closes)
+
+    @property
+    def part(self) -> LiveOrder | None:
+        """The sale at a profit level that is under way."""
+        return next((live for live in self.orders.values() if live.in_part), None)
+
+    @property
+    def kept(self) -> int:
+        """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
+        part = self.part
+        return self.units if part is None else max(0, self.units - (part.size - self.booked(part)))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether stop and target stand for no more than is kept: then a part that leaves cannot close too much."""
+        return all(
+            live.working and live.stands is not None and live.stands - live.filled <= self.kept
+            for live in self.protective
+        )
 
     @property
     def awaits_exits(self) -> bool:
@@ -101,9 +127,10 @@ class OpenTrade:
 
     def still_closes(self, *, protective: bool) -> int:
         """Units that its live exits may still close; `protective` with its stop and target, of which one fills."""
-        exits = (live for live in self.orders.values() if not live.is_entry and not live.over)
-        left = (live.size - live.filled for live in exits if protective or not live.protective)
-        return min(max(left, default=0), self.units)
+        exits = [live for live in self.orders.values() if not live.is_entry and not live.over]
+        left = (live.size - live.filled for live in exits if not live.in_part and (protective or not live.protective))
+        sold = sum(live.size - live.filled for live in exits if live.in_part)
+        return min(max(left, default=0) + sold, self.units)
 
     def fold(self, now: datetime) -> Trade:
         """Bring the trade up to what its orders and fills say."""
@@ -111,14 +138,14 @@ class OpenTrade:
             if live.over and self.booked(live) >= live.filled:
                 del self.orders[ref]
                 self.entry_over = self.entry_over or ref == self.entry_ref
-                if ref != self.entry_ref and not live.protective and self._unmet(live):
+                if not (ref == self.entry_ref or live.protective or live.in_part) and self._unmet(live):
                     self.wanted = live.intent.exit_reason
         fills = latest(self.fills.values())
         facts = TradeFacts(
             entry_fills=[fill for fill in fills if fill.ref == self.entry_ref],
             exit_fills=[fill for fill in fills if fill.ref != self.entry_ref],
             entry_over=self.entry_over,
-            exit_live=any(ref != self.entry_ref and not live.protective for ref, live in self.orders.items()),
+            exit_live=bool(self.closes),
             exit_reason=self.exit_reason,
             reasons=self.exits,
         )
@@ -131,8 +158,11 @@ class OpenTrade:
 
     def booked(self, live: LiveOrder) -> int:
         """Units of one of its orders whose executions have come."""
-        own = (fill for fill in self.fills.values() if fill.ref == live.intent.ref)
-        return whole_spreads(live.intent.legs, own)
+        return whole_spreads(live.intent.legs, self.fills_of(live.intent.ref))
+
+    def fills_of(self, ref: str) -> list[Fill]:
+        """Executions of one of its orders."""
+        return [fill for fill in self.fills.values() if fill.ref == ref]
 
 
 class OpenBook:
@@ -154,7 +184,7 @@ class OpenBook:
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
             held.wanted = item.exit_reason if item.unmet else None
             held.exits, held.taken_back = dict(item.exits), set(item.taken_back)
-            held.fills = {fill.exec_id: fill for fill in item.fills}
+            held.fills, held.bids = {fill.exec_id: fill for fill in item.fills}, item.bids
             self._add(held)
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
             self._trade_of |= dict.fromkeys(item.exits, item.trade.id)
@@ -188,7 +218,7 @@ class OpenBook:
         held.orders[live.intent.ref] = live
         if live.intent.exit_reason is not None:
             held.exits[live.intent.ref] = live.intent.exit_reason
-            if not live.protective:
+            if not live.protective and not live.in_part:
                 held.exit_reason, held.wanted = live.intent.exit_reason, None
 
     def opposed(self, entry: OrderIntent) -> str | None:
@@ -236,13 +266,14 @@ class OpenBook:
         return held
 
     def expired(self, trade_id: str, fills: Iterable[Fill], now: datetime) -> None:
-        """The broker has ended a trade by itself: its closing fills are in the record under an unsent exit."""
+        """A trade has ended past us: its closing fills are in the record under an unsent exit."""
         held = self._trades.get(trade_id)
         if held is None:
             return
         for fill in fills:
             self._trade_of[fill.ref] = trade_id
-            held.exits[fill.ref] = held.exit_reason = ExitReason.EXPIRY
+            reason = ExitReason.EXPIRY if held.trade.plain is None else ExitReason.MANUAL
+            held.exits[fill.ref] = held.exit_reason = reason
             self.filled(fill)
         held.fold(now)
 

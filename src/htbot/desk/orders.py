@@ -180,7 +180,8 @@ class OrderDesk:
         intent, now = claim.stored.intent, self._parts.clock()
         if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
             live = self._live.get(intent.ref)
-            if live is not None and live.protective and not intent.protective and intent.exit_reason is not None:
+            other = live is not None and live.protective and not (intent.protective or intent.in_part)
+            if other and intent.exit_reason is not None:
                 self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
         self._met.add(intent.ref)
@@ -200,31 +201,33 @@ class OrderDesk:
             return 0
         live = self.adopt(intent, claim.order_id, limit, now)
         live.asked_at_s = began_s
-        return self.place_promised(live)
+        return self._begin_part(live, now) if live.in_part else self.place_promised(live)
 
-    def share(self, trade: Trade) -> int:
-        """Units of a trade for which its stop and target may stand now: its share of what both books hold."""
-        return self._parts.last_look.share(trade)
-
-    def others_hold(self, trade: Trade) -> bool:
-        """Whether the broker shows contracts of a trade that others of its account hold too."""
-        shown = self._parts.last_look.holdings(trade.account)
-        return any(shown.get(leg.con_id) for leg in trade.legs) and bool(self._parts.book.sharing(trade))
+    def _begin_part(self, live: LiveOrder, now: datetime) -> int:
+        """A part leaves when what stands at the broker leaves room for it: who looks after that has it leave."""
+        live.waits = True
+        self.settle(live.intent.trade_id, now)
+        return 0 if live.waits else 1
 
     def would_open(self, live: LiveOrder) -> str | None:
         """Why a close that was never seen may not go out again: it would open something by now.
 
-        A protective order does not either while its trade is being closed by something else.
+        A protective order does not either while its trade is being closed by something else, nor does a part.
         """
         held = self._parts.book.get(live.intent.trade_id)
-        if live.protective and (held is None or held.leaving):
+        if (live.protective or live.in_part) and (held is None or held.leaving):
             return "its trade is closed by something else"
         return self._parts.last_look.at_exit(live.intent, live.size)
 
     def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
         if intent.purpose is Purpose.ENTRY:
             return self._parts.last_look.at_entry(intent, now)
+        held = self._parts.book.get(intent.trade_id)
         working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
+        if intent.in_part:
+            working = [live for live in working if not live.protective]
+            if held is None or held.wanted is not None:
+                return "its trade is closed by something else"
         if working and all(live.protective for live in working):
             return "what stands at the broker for this trade is cancelled first, then it is closed"
         if working:
@@ -243,7 +246,7 @@ class OrderDesk:
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
         """It does not leave. Whoever wanted the trade closed still does: the guard closes it as soon as it can."""
         _log.warning("not sent: %s: %s", intent.ref, why)
-        if intent.exit_reason is not None:
+        if intent.exit_reason is not None and not intent.in_part:
             self._parts.book.want_out(intent.trade_id, intent.exit_reason)
         self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
         self.settle(intent.trade_id, now)
@@ -261,13 +264,19 @@ class OrderDesk:
             live.state = OrderState.UNKNOWN
             _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
             return 0
-        live.asked_at_s = self._parts.monotonic()
+        live.asked_at_s, live.waits = self._parts.monotonic(), False
         self.place(live)
         return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
-        """A close that is proved absent goes out again, under the order id that it reserved and no other."""
-        live.asked_at_s = self._parts.monotonic()
+        """A close that is proved absent goes out again, under the order id that it reserved and no other.
+
+        A part stays in doubt until what stands at the broker leaves room for it.
+        """
+        held = self._parts.book.get(live.intent.trade_id)
+        if live.in_part and (held is None or not held.has_room):
+            return
+        live.asked_at_s, live.waits = self._parts.monotonic(), False
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
         live.walks_since, live.next_walk_s = now, 0.0
         live.asked = Asked.PLACE
@@ -294,7 +303,7 @@ class OrderDesk:
 
     def modify(self, live: LiveOrder, limit: Decimal, size: int) -> None:
         """Change the limit or the quantity of a working order."""
-        live.limit, live.size, live.asked = limit, size, Asked.MODIFY
+        live.limit, live.size, live.stands, live.asked = limit, size, None, Asked.MODIFY
         live.asked_at_s = self._parts.monotonic()
         reach("before_change")
         self._parts.session.place(live.intent, live.order_id, limit, size)
@@ -306,8 +315,10 @@ class OrderDesk:
             live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
 
     def cancel(self, live: LiveOrder) -> None:
-        """Ask the broker to cancel, once."""
-        if not live.cancel_asked:
+        """Ask the broker to cancel, once; what has not left does not leave any more."""
+        if live.waits:
+            self.happened(live, OrderEvent.EXPIRE, self._parts.clock(), "cancelled before it had left")
+        elif not live.cancel_asked:
             live.cancel_asked, live.asked = True, Asked.CANCEL
             live.asked_at_s = self._parts.monotonic()
             self._parts.session.cancel(live.order_id)
@@ -334,6 +345,12 @@ class OrderDesk:
 
     def settle(self, trade_id: str, now: datetime) -> None:
         """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""
+        self.fold(trade_id, now)
+        due, key = (trade_id, now), ("trade", trade_id)
+        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
+
+    def fold(self, trade_id: str, now: datetime) -> None:
+        """The same in memory only: a close that leaves brings its trade along when the record takes it."""
         held = self._parts.book.get(trade_id)
         if held is not None:
             try:
@@ -341,8 +358,6 @@ class OrderDesk:
                 self._parts.changed(held, now)
             except StopTrading as error:
                 self._parts.broken(error)
-        due, key = (trade_id, now), ("trade", trade_id)
-        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
 
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""

@@ -6,12 +6,13 @@ outage, however often the connection comes and goes in between without standing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from htbot.alerts.wording import outage_alert
 from htbot.domain.alerts import Alert
+from htbot.domain.trades import Trade
 
 PAGE_AFTER = (timedelta(minutes=2), timedelta(minutes=15), timedelta(minutes=60))
 # A connection that ends sooner was no end of the outage.
@@ -20,9 +21,13 @@ STANDS_AFTER = timedelta(seconds=30)
 
 @dataclass(slots=True)
 class Outage:
-    """Market time of one outage, as far as this desk has seen it: one that is started anew counts from its start."""
+    """Market time of one outage, as far as this desk has seen it: one that is started anew counts from its start.
+
+    `held` are the trades that are open, which a page names.
+    """
 
     page: Callable[[Alert], object]
+    held: Callable[[], Sequence[Trade]] = tuple
     _since: datetime | None = None
     _back_at: datetime | None = None
     _paged: int = 0
@@ -45,7 +50,7 @@ class Outage:
         reached = [after for after in PAGE_AFTER if now - self._since >= after]
         if len(reached) > self._paged:
             self._paged = len(reached)
-            self.page(outage_alert(self._since, reached[-1], detail, now, account))
+            self.page(outage_alert(self._since, reached[-1], detail, now, account, self.held()))
 
     def _returned(self, now: datetime) -> None:
         self._back_at = self._back_at or now

@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 
 from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing
+from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close
-from htbot.domain.orders import OrderIntent, PriceStyle
+from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
 from htbot.execution.intents import ProtectivePlace, protective_intent
 from htbot.execution.protective import Attempts, Change, Place, Standing, protective_steps
 from htbot.services.outbox import tell_seldom
@@ -36,6 +37,7 @@ class ProtectingParts:
     """What it works with. `start` runs a send to its end; `ready`: orders get through and the market is open."""
 
     orders: OrderDesk
+    last_look: LastLook
     book: OpenBook
     closing: Closing
     numbers: OrderNumbers
@@ -62,7 +64,13 @@ class Protecting:
                 self._parts.orders.cancel(live)  # its other half has closed the trade and the broker left it standing
 
     def look_at(self, held: OpenTrade, now: datetime) -> None:
-        """Place what is missing, change what does not fit; called on every change of a trade."""
+        """Place what is missing, change what does not fit; called on every change of a trade.
+
+        They stand for what stays when a part is sold; the part leaves once the broker has shown them so.
+        """
+        part = held.part
+        if part is not None and part.waits and (held.leaving or held.trade.state not in GUARDED):
+            self._parts.orders.cancel(part)
         if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not self._parts.ready(now):
             return
         if held.awaits_exits:
@@ -71,7 +79,7 @@ class Protecting:
         standing = {live.intent.style: live for live in held.protective}
         told = {style: _standing(held, live) for style, live in standing.items()}
         units = self._units(held, now)
-        if not units and self._parts.orders.others_hold(held.trade):
+        if not units and self._parts.last_look.others_hold(held.trade):
             for live in standing.values():
                 self._parts.orders.cancel(live)  # what is shown is another trade's: this would open something
         for step in protective_steps(held.trade, units, told, attempts, now):
@@ -79,14 +87,16 @@ class Protecting:
                 self._place(held, step, standing, attempts, now)
             else:
                 self._change(held, step, attempts, now)
+        if part is not None and part.waits and part.state is OrderState.SENDING and held.has_room:
+            self._parts.orders.place_promised(part)
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
-        """What is held by our fills; no more than the broker shows once it has had time to show it."""
+        """What is kept of our fills; no more than the broker shows once it has had time to show it."""
         near = (held, *self._parts.book.sharing(held.trade))
         newest = max((fill.executed_at for one in near for fill in one.fills.values()), default=now)
         if now - newest < SHOWN_WITHIN:
-            return held.units
-        return self._parts.orders.share(held.trade)
+            return held.kept
+        return min(held.kept, self._parts.last_look.share(held.trade))
 
     def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
         attempts.changed_at[step.ref] = now

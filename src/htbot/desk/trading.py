@@ -72,8 +72,8 @@ class TradingFloor(Protocol):
         """An invariant is broken."""
         ...
 
-    def order_ended(self) -> None:
-        """An order is over."""
+    def compare_soon(self) -> None:
+        """An order is over, or something was traded that is not ours."""
         ...
 
 
@@ -132,6 +132,7 @@ def build_trading(parts: TradingParts) -> Trading:
     guard = ExitGuard(
         GuardParts(
             ledger=parts.ledger,
+            epoch=parts.record.epoch,
             orders=orders,
             book=parts.book,
             closing=closing,
@@ -145,6 +146,7 @@ def build_trading(parts: TradingParts) -> Trading:
     protecting = Protecting(
         ProtectingParts(
             orders=orders,
+            last_look=last_look,
             book=parts.book,
             closing=closing,
             numbers=numbers,
@@ -156,7 +158,7 @@ def build_trading(parts: TradingParts) -> Trading:
     )
     hold = _hold(parts, guard, orders)
     commands = _commands(parts, orders, guard, numbers, hold)
-    news = OrderNews(orders, parts.book, parts.ledger, parts.record)
+    news = OrderNews(orders, parts.book, parts.ledger, parts.record, desk.compare_soon)
     return Trading(parts.record, numbers, orders, news, closing, guard, protecting, commands, hold)
 
 
@@ -189,7 +191,7 @@ def _orders(
             last_look=last_look,
             marks_of=lambda intent: desk.marks(intent.legs, desk.clock.now()),
             broken=desk.broken,
-            ended=desk.order_ended,
+            ended=desk.compare_soon,
             changed=changed,
             clock=desk.clock.now,
             silence=parts.silence,

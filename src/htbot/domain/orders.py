@@ -103,7 +103,7 @@ class OrderIntent:
     `limit` is the first limit, `worst_limit` the bound that no later modification passes; of an order at the market the
     price that it was decided on, of a stop the price that sets it off. An entry carries the approval it was built from
     and `good_till`, an exit the trade that it closes. Protective orders of one `group` exclude each other at the
-    broker.
+    broker. An exit with a `level` sells a part of its trade at that profit level: a trade has one of each level.
     """
 
     ref: str
@@ -125,6 +125,7 @@ class OrderIntent:
     decision_id: UUID | None = None
     exit_reason: ExitReason | None = None
     group: str | None = None
+    level: int | None = None
 
     @property
     def plain(self) -> PlainLeg | None:
@@ -146,6 +147,11 @@ class OrderIntent:
     def protective(self) -> bool:
         """True for a stop or target that stands at the broker."""
         return self.style in PROTECTIVE
+
+    @property
+    def in_part(self) -> bool:
+        """True for a sale at a profit level, after which the trade goes on."""
+        return self.level is not None
 
     def in_books(self, broker_price: Decimal) -> Decimal:
         """A price of the broker's, signed as our books sign it: a short sale is bought at a negative price."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.orders import ExitReason
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, Leg, PlainLeg, SpreadLeg
 
 
@@ -39,19 +40,25 @@ class MomentumExit:
 class ExitRules:
     """When this trade must be closed; dollars are per trade, times aware UTC. Fixed at entry, stored with the trade.
 
+    Without `exit_at` and `flat_deadline` no time of the day closes it: it is held over night.
     A trade on a plain instrument may have prices per share beside dollars, or neither; the nearer one counts. One on a
     bought option may have `momentum`.
     """
 
     profit_target_usd: Decimal | None
     stop_loss_usd: Decimal | None
-    exit_at: datetime
-    flat_deadline: datetime
+    exit_at: datetime | None
+    flat_deadline: datetime | None
     pnl_basis: str = "mid"
     take_profit_fraction: Decimal | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
     momentum: MomentumExit | None = None
+
+    @property
+    def overnight(self) -> bool:
+        """Whether the trade may be held over the end of a session."""
+        return self.flat_deadline is None
 
 
 RECORDED = Decimal("0.000001")
@@ -76,6 +83,8 @@ class Trade:
 
     `credit` and `debit` are positive per unit of a vertical (RULINGS 32). What has one leg follows the same signs: what
     is bought has a negative credit, what is sold short a positive one, and there is no `width`.
+
+    `quantity` is what was opened, `closed` how many of these units are closed by now.
     """
 
     id: str
@@ -98,6 +107,12 @@ class Trade:
     gross_pnl_usd: Decimal | None = None
     commissions_usd: Decimal | None = None
     max_gain_usd: Decimal | None = None
+    closed: int = 0
+
+    @property
+    def counted_on(self) -> date:
+        """The New York day that its result belongs to: that of its close, and until then its session."""
+        return self.session if self.closed_at is None else self.closed_at.astimezone(NEW_YORK).date()
 
     @property
     def plain(self) -> PlainLeg | None:
@@ -129,8 +144,13 @@ class Trade:
 
     @property
     def units(self) -> int:
-        """Multiplier x quantity: dollars per dollar of price."""
+        """Multiplier x quantity: dollars per dollar of price, of all that was opened."""
         return self.legs[0].multiplier * self.quantity
+
+    @property
+    def left(self) -> int:
+        """Units that are still held."""
+        return self.quantity - self.closed
 
     def shown(self, cost: Decimal | None) -> Decimal | None:
         """What closing costs per unit of a spread, as people are shown it; of what has one leg its price."""

@@ -15,7 +15,7 @@ from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import UNKNOWN, Numeric, known
 from htbot.domain.sessions import OPEN_MINUTE
 from htbot.engine.bar_account import BIG, BarAccount, BarFees, BarLimits, Refusal, to_micro
-from htbot.engine.bar_parts import LEVELS, SHARES, Deal, ExitPlan, Fill, Happened, Leave, Sizing
+from htbot.engine.bar_parts import Deal, ExitPlan, Fill, Happened, Leave, Sizing
 from htbot.engine.bar_path import first_hit, touch_u
 from htbot.strategies.bar_strategy import NONE, SHORT, Advice, BarStrategy, Holding
 
@@ -275,26 +275,13 @@ class BarLoop(Numeric):
         return 0
 
     def _wanted(self) -> int:
-        """Units that the profit levels reached since the last sale ask for, as shares of the original quantity.
-
-        At least 1 while more than 1 is left, so that a small lot is not held for ever; each level serves once.
-        """
-        held = self.holding
-        basis_u = self.entry_u * held.quantity * self.point_value
-        share = 0.0
-        reached = self.level
-        for level in range(len(LEVELS)):
-            if level >= self.level and self.gain_u >= LEVELS[level] * basis_u:
-                share += SHARES[level]
-                reached = level + 1
-        if reached == self.level:
+        """Units that the profit levels reached since the last sale ask for; each level serves once."""
+        held, spent = self.holding, self.level
+        reached = self.exits.reached(spent, self.gain_u, self.entry_u * held.entered * self.point_value)
+        if reached == spent:
             return 0
         self.level = reached
-        if reached == len(LEVELS):
-            self.wanted = held.quantity
-            return self.wanted
-        least = 1 if held.quantity > 1 else 0
-        self.wanted = min(held.quantity, max(least, math.floor(share * held.entered)))
+        self.wanted = self.exits.part(spent, reached, held.entered, held.quantity)
         return self.wanted
 
     def _depart(self, bar: TapeBar, reason: int) -> int:
@@ -310,9 +297,12 @@ class BarLoop(Numeric):
         return self._close(reason, price_u, end_s(bar))
 
     def _watch(self, bar: TapeBar) -> int:
-        """A stop or target inside the bar, as the desk's guard sees it; dollars become the price they stand for."""
+        """A stop or target inside the bar, as the desk's guard sees it; dollars become the price they stand for.
+
+        That is the price at which all that was entered comes to them: a sale at a profit level does not move it.
+        """
         held = self.holding
-        unit = held.quantity * self.point_value
+        unit = held.entered * self.point_value
         room_u = self.exits.stop_u // unit
         gain_u = -(-self.exits.target_u // unit)
         stop_u = self.entry_u - held.side * room_u
@@ -353,7 +343,6 @@ class BarLoop(Numeric):
         self.account.held_u -= quantity * self.entry_u * self.point_value
         self.entry_fees_u = 0
         held.quantity -= quantity
-        self.units = held.side * held.quantity * self.point_value
         if held.quantity == 0:
             held.side = NONE
             held.price = UNKNOWN

@@ -37,9 +37,9 @@ class Happened(IntEnum):
     CLOSED = 2
 
 
-# Spec 03 section 7f: gains at which shares of the original quantity are sold.
-LEVELS = (0.05, 0.10, 0.20)
-SHARES = (0.25, 0.50, 1.0)
+PROFIT_LEVELS = 3
+"""So many gains at which a part is sold; with the last one what is left (spec 03 section 7f)."""
+_GRAIN = 1e-9
 
 
 class ExitPlan(Numeric):
@@ -50,6 +50,8 @@ class ExitPlan(Numeric):
     exit_minute: int
     overnight: bool
     levels: bool
+    gains: list[float]
+    shares: list[float]
     hold_days: int
 
     def __init__(self) -> None:
@@ -58,7 +60,30 @@ class ExitPlan(Numeric):
         self.exit_minute = BIG
         self.overnight = True
         self.levels = False
+        self.gains = [0.05, 0.10, 0.20]
+        self.shares = [0.25, 0.50, 1.0]
         self.hold_days = BIG
+
+    def reached(self, spent: int, gain_u: int, basis_u: int) -> int:
+        """The highest profit level that a gain on a basis has come to; `spent` where it has come to no new one."""
+        reached = spent
+        for level in range(PROFIT_LEVELS):
+            if level >= reached and gain_u >= self.gains[level] * basis_u:
+                reached = level + 1
+        return reached
+
+    def part(self, spent: int, reached: int, entered: int, left: int) -> int:
+        """Units to sell for the levels after `spent` up to `reached`: shares of what was entered, in one order.
+
+        At least 1 while more than 1 is left, so that a small lot is not held for ever; the last level sells the rest.
+        """
+        if reached == PROFIT_LEVELS:
+            return left
+        share = 0.0
+        for level in range(spent, reached):
+            share += self.shares[level]
+        least = 1 if left > 1 else 0
+        return min(left, max(least, math.floor(share * entered + _GRAIN)))
 
 
 class Sizing(Numeric):

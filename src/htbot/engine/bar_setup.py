@@ -40,6 +40,8 @@ def _plan_exits(loop: BarLoop, config: BarConfig) -> None:
     plan.target_u = BIG if config.profit_target_usd is None else _micro(config.profit_target_usd)
     plan.stop_u = BIG if config.stop_loss_usd is None else _micro(config.stop_loss_usd)
     plan.levels = config.profit_levels
+    plan.gains = [config.profit_level_1, config.profit_level_2, config.profit_level_3]
+    plan.shares = [config.profit_share_1, config.profit_share_2, 1.0]
     plan.hold_days = BIG if config.max_hold_days is None else config.max_hold_days
 
 

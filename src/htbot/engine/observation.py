@@ -13,9 +13,10 @@ from typing import Literal
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import known
+from htbot.domain.orders import ExitReason
 from htbot.engine.bar_account import MICRO, Refusal
 from htbot.engine.bar_loop import BarLoop, end_s
-from htbot.engine.bar_parts import Deal, Happened, Leave
+from htbot.engine.bar_parts import Deal, ExitPlan, Happened, Leave
 from htbot.engine.bar_setup import loop_of
 from htbot.strategies.bar_strategy import LONG, NONE, WAIT, Advice, BarStrategy, Holding
 
@@ -36,8 +37,25 @@ _LEFT_FOR = {
 
 
 @dataclass(frozen=True, slots=True)
+class LevelSale:
+    """A part is to be sold for the profit levels after `spent` up to `reached`, by the shares of a plan."""
+
+    spent: int
+    reached: int
+    plan: ExitPlan
+
+    def units(self, sold: int, entered: int, left: int) -> int:
+        """How many of the `left`, where the record knows of a sale for the levels up to `sold`; 0 for none."""
+        spent = max(self.spent, sold)
+        return self.plan.part(spent, self.reached, entered, left) if self.reached > spent else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Fired:
-    """What an observed strategy did at a closed bar; `direction` is that of the order that it would send."""
+    """What a strategy did at a closed bar; `direction` is that of the order that it would send.
+
+    `exit_reason` is that of a `leave`; `sale` says that one that trades leaves with a part only.
+    """
 
     action: Literal["enter", "leave"]
     direction: int
@@ -46,6 +64,8 @@ class Fired:
     reason: str
     levels: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    exit_reason: ExitReason = ExitReason.SIGNAL
+    sale: LevelSale | None = None
 
 
 def position_of(held: Holding) -> dict[str, float]:

@@ -23,7 +23,7 @@ from htbot.domain.trades import ExitRules, Trade
 from htbot.execution.bid_bars import BidBars, has_turned
 from htbot.execution.protective import protective_prices
 from htbot.portfolio.marks import Marks, sold_alone
-from htbot.portfolio.pnl import open_pnl
+from htbot.portfolio.pnl import whole_pnl
 
 CONFIRM_AFTER = timedelta(seconds=1)
 BLIND_LIMIT = timedelta(seconds=15)
@@ -86,7 +86,7 @@ def exit_decision(
         The decision, or None to stay; and the watch for the next call. As long as its condition holds a decision is
         repeated, so that an exit that could not be written yet is asked for again.
     """
-    pnl = None if marks is None else open_pnl(trade, marks, trade.rules.pnl_basis)
+    pnl = None if marks is None else whole_pnl(trade, marks, trade.rules.pnl_basis)
     watch = _remember(watch, marks, pnl, as_of)
     if trade.rules.momentum is not None:
         watch = replace(watch, bids=watch.bids.seen(as_of, _bid(marks), trade.rules.momentum.bar_minutes))
@@ -106,9 +106,9 @@ def exit_decision(
 
 
 def _time_exit(rules: ExitRules, as_of: datetime) -> tuple[ExitReason, datetime] | None:
-    if as_of >= rules.flat_deadline:
+    if rules.flat_deadline is not None and as_of >= rules.flat_deadline:
         return ExitReason.MARKET_CLOSE, rules.flat_deadline
-    if as_of >= rules.exit_at:
+    if rules.exit_at is not None and as_of >= rules.exit_at:
         return ExitReason.TIME, rules.exit_at
     return None
 
@@ -176,7 +176,7 @@ def bounds_usd(trade: Trade, credit: Decimal) -> tuple[Decimal | None, Decimal |
 
 def _price_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime) -> tuple[ExitDecision | None, ExitWatch]:
     quiet = watch if watch.pending is None and watch.since is None else replace(watch, pending=None, since=None)
-    pnl, natural = open_pnl(trade, marks, trade.rules.pnl_basis), open_pnl(trade, marks, "natural")
+    pnl, natural = whole_pnl(trade, marks, trade.rules.pnl_basis), whole_pnl(trade, marks, "natural")
     if pnl is None or natural is None:
         return None, quiet
     reached = _condition(trade, pnl)
@@ -203,7 +203,7 @@ def _momentum_exit(trade: Trade, marks: Marks, watch: ExitWatch, as_of: datetime
         return None
     limit = rule.multiple * -trade.credit
     told = f"bids of {rule.bar_minutes} min: {bar.open} {bar.high} {bar.low} {bar.close}, bid now {bid}"
-    pnl = open_pnl(trade, marks, trade.rules.pnl_basis)
+    pnl = whole_pnl(trade, marks, trade.rules.pnl_basis)
     return ExitDecision(ExitReason.PROFIT_TARGET, as_of, f"{limit:.2f}", f"{bar.high:.2f}", told, marks, pnl)
 
 

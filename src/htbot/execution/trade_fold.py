@@ -14,9 +14,9 @@ from htbot.portfolio.pnl import trade_result
 
 @dataclass(frozen=True, slots=True)
 class TradeFacts:
-    """What is known of one trade. `entry_over`: the entry can fill no further; `exit_live`: an exit is under way.
+    """What is known of one trade. `entry_over`: the entry can fill no further; `exit_live`: its close is under way.
 
-    `exit_reason` is that of the last exit, None before the first; `reasons` those of all exits by reference, with what
+    `exit_reason` is that of the last close, None before the first; `reasons` those of all exits by reference, with what
     stands at the broker: the order that filled last has closed the trade. An ended order whose executions have not
     all come is not over: its status may be told before them.
     """
@@ -41,7 +41,12 @@ def fold_trade(trade: Trade, facts: TradeFacts, as_of: datetime) -> Trade:
             return trade
         return replace(trade, state=TradeState.VOID, closed_at=trade.closed_at or max(as_of, trade.opened_at))
     filled = replace(
-        trade, quantity=result.opened, credit=result.credit, commissions_usd=result.commissions_usd, closed_at=None
+        trade,
+        quantity=result.opened,
+        closed=result.closed,
+        credit=result.credit,
+        commissions_usd=result.commissions_usd,
+        closed_at=None,
     )
     if result.closed:
         filled = replace(filled, debit=result.debit, gross_pnl_usd=result.gross_usd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +16,7 @@ from htbot.domain.instruments import Right
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules, MomentumExit
+from htbot.execution.bid_bars import BidBar, BidBars
 
 JsonObject = dict[str, Any]
 _PLAIN = frozenset({type(None), bool, int, float, str})
@@ -77,6 +79,7 @@ def intent_to_json(intent: OrderIntent) -> JsonObject:
         "decision_id": None if intent.decision_id is None else str(intent.decision_id),
         "exit_reason": None if intent.exit_reason is None else intent.exit_reason.value,
         "group": intent.group,
+        "level": intent.level,
     }
 
 
@@ -103,6 +106,7 @@ def intent_from_json(raw: Mapping[str, Any]) -> OrderIntent:
         decision_id=None if decision_id is None else UUID(decision_id),
         exit_reason=None if reason is None else ExitReason(reason),
         group=raw.get("group"),
+        level=raw.get("level"),
     )
 
 
@@ -111,8 +115,8 @@ def rules_to_json(rules: ExitRules) -> JsonObject:
     return {
         "profit_target_usd": _text(rules.profit_target_usd),
         "stop_loss_usd": _text(rules.stop_loss_usd),
-        "exit_at": rules.exit_at.isoformat(),
-        "flat_deadline": rules.flat_deadline.isoformat(),
+        "exit_at": None if rules.exit_at is None else rules.exit_at.isoformat(),
+        "flat_deadline": None if rules.flat_deadline is None else rules.flat_deadline.isoformat(),
         "pnl_basis": rules.pnl_basis,
         "take_profit_fraction": _text(rules.take_profit_fraction),
         "stop_price": _text(rules.stop_price),
@@ -126,8 +130,8 @@ def rules_from_json(raw: JsonObject) -> ExitRules:
     return ExitRules(
         profit_target_usd=_decimal(raw["profit_target_usd"]),
         stop_loss_usd=_decimal(raw["stop_loss_usd"]),
-        exit_at=datetime.fromisoformat(raw["exit_at"]),
-        flat_deadline=datetime.fromisoformat(raw["flat_deadline"]),
+        exit_at=_instant(raw["exit_at"]),
+        flat_deadline=_instant(raw["flat_deadline"]),
         pnl_basis=raw["pnl_basis"],
         take_profit_fraction=_decimal(raw["take_profit_fraction"]),
         stop_price=_decimal(raw.get("stop_price")),
@@ -142,8 +146,25 @@ def _momentum(raw: JsonObject | None) -> MomentumExit | None:
     return MomentumExit(Decimal(raw["multiple"]), Decimal(raw["wick_ratio"]), raw["bar_minutes"])
 
 
+def bids_to_json(bids: BidBars) -> JsonObject:
+    """The bar of bids that is made, and the one before it."""
+    bars = {"last": bids.last, "made": bids.made}
+    told = {name: None if bar is None else [str(bid) for bid in astuple(bar)] for name, bar in bars.items()}
+    return told | {"start": None if bids.start is None else bids.start.isoformat()}
+
+
+def bids_from_json(raw: JsonObject) -> BidBars:
+    """The bar of bids that is made, and the one before it."""
+    last, made = (None if bar is None else BidBar(*map(Decimal, bar)) for bar in (raw["last"], raw["made"]))
+    return BidBars(last, None if raw["start"] is None else datetime.fromisoformat(raw["start"]), made)
+
+
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else str(amount)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:

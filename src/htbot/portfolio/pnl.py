@@ -41,30 +41,41 @@ class TradeResult:
 
 
 def open_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
-    """Unrealised dollars of a trade, multiplier x quantity x (credit - closing cost); commissions apart.
+    """Unrealised dollars of what a trade holds, multiplier x units x (credit - closing cost); commissions apart.
 
     Spec 01 section 7: credit 4.20 and cost 6.20 lose 200. None while the credit or the cost is unknown.
     """
+    return _pnl(trade, marks, basis, trade.left)
+
+
+def whole_pnl(trade: Trade, marks: Marks, basis: str) -> Decimal | None:
+    """The same of all that was opened, sold or not: what stop, target and the best gain are counted in."""
+    return _pnl(trade, marks, basis, trade.quantity)
+
+
+def _pnl(trade: Trade, marks: Marks, basis: str, units: int) -> Decimal | None:
     cost = marks.cost(basis)
     if trade.credit is None or cost is None:
         return None
-    return (trade.credit - cost) * trade.units
+    return (trade.credit - cost) * trade.legs[0].multiplier * units
 
 
 def maximum_loss_usd(trade: Trade) -> Decimal | None:
-    """The most that a filled trade can lose: width less credit, or from the entry to the nearest stop.
+    """The most that a trade can lose with what it holds: width less credit, or from the entry to the nearest stop.
 
-    What was bought can lose what was paid. Without a stop a short sale counts so too, where no bound exists.
+    What was bought can lose what was paid. Without a stop a short sale counts so too, where no bound exists. Of one
+    that is over it is what it could lose before.
     """
     if trade.credit is None:
         return None
+    units = trade.legs[0].multiplier * (trade.left or trade.quantity)
     if trade.width is not None:
-        return (trade.width - trade.credit) * trade.units
-    rules, losses = trade.rules, [abs(trade.credit) * trade.units]
+        return (trade.width - trade.credit) * units
+    rules, losses = trade.rules, [abs(trade.credit) * units]
     if rules.stop_loss_usd is not None:
-        losses.append(rules.stop_loss_usd)
+        losses.append(rules.stop_loss_usd * units / trade.units)
     if rules.stop_price is not None:
-        losses.append((-trade.credit - trade.legs[0].ratio * rules.stop_price) * trade.units)
+        losses.append((-trade.credit - trade.legs[0].ratio * rules.stop_price) * units)
     return max(min(losses), Decimal(0))
 
 

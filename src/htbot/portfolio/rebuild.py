@@ -94,6 +94,7 @@ def check_trade(book: TradeBook, result: TradeResult) -> list[Difference]:
     values["gross_pnl_usd"] = (trade.gross_pnl_usd, result.gross_usd if closed else None)
     if result.opened:
         values["quantity"] = (trade.quantity, result.opened)
+        values["closed"] = (trade.closed, result.closed)
         values["commissions_usd"] = (trade.commissions_usd, result.commissions_usd)
     if trade.state is TradeState.CLOSED and closed:
         last = max(fill.executed_at for fill in latest(book.exits))
@@ -125,7 +126,7 @@ def check_days(
     kept = {(day.account, day.day): day for day in stored}
     by_day: dict[tuple[str, date], list[Trade]] = {}
     for trade in trades:
-        by_day.setdefault((trade.account, trade.session), []).append(trade)
+        by_day.setdefault((trade.account, trade.counted_on), []).append(trade)
     wanted = {key for key, of_day in by_day.items() if any(_closed(trade, results) for trade in of_day)}
     found = []
     for key in sorted(kept.keys() | wanted):

@@ -68,7 +68,7 @@ class BarTrader:
             Retryable, OperationalError, InterfaceError: the record itself is away, for all of them.
         """
         done = [
-            (name, apart(self._parts.transaction, why_not, name, partial(leave, wish.signal, wish.ended_at)))
+            (name, apart(self._parts.transaction, why_not, name, _exit(wish)))
             for name, wish, _seen in wishes
             if wish.fired.action == "leave"
         ]
@@ -118,6 +118,10 @@ class BarTrader:
         return book if self._parts.enabled else replace(book, halted_by=book.halted_by or off)
 
 
+def _exit(wish: Wanted) -> Callable[[Transaction], bool | None]:
+    return partial(leave, wish.signal, wish.ended_at, wish.fired.exit_reason, wish.fired.sale)
+
+
 def _key(signal: Signal) -> BookKey:
     return BookKey(signal.strategy, signal.account, signal.session)
 
@@ -130,8 +134,10 @@ def fates_of_instance(transaction: Transaction, one: StrategyInstance, account: 
 def fates_of(transaction: Transaction, strategy: str, account: str, since: datetime) -> list[Fate]:
     """What became of each entry of a strategy since a market time, from trades and fills of the record."""
     trades = TradeRepository(transaction).of_strategy(strategy, account, since)
-    fills = FillRepository(transaction).of_refs([entry_reference_of(trade) for trade in trades])
-    first: dict[str, datetime] = {}
-    for fill in fills:
-        first[fill.ref] = min(first.get(fill.ref, fill.executed_at), fill.executed_at)
-    return [fate_of(trade, first.get(entry_reference_of(trade))) for trade in trades]
+    fills = FillRepository(transaction).of_trades([trade.id for trade in trades])
+    fates = []
+    for trade in trades:
+        own, entry = fills[trade.id], entry_reference_of(trade)
+        entered = [fill for fill in own if fill.ref == entry]
+        fates.append(fate_of(trade, entered, [fill for fill in own if fill.ref != entry]))
+    return fates

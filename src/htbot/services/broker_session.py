@@ -20,8 +20,8 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.repositories.desk_state import HELD_BY
 from htbot.persistence.states import CommandState
+from htbot.services.callers import JOIN_LOCK, Accepted, Caller, Conflict, DeskAway, take
 from htbot.services.command_kinds import CONNECT, DISCONNECT, SESSION_KINDS
-from htbot.services.commands import JOIN_LOCK, Accepted, Caller, Conflict, DeskAway, take
 from htbot.services.desk_data import CONNECTED, DeskData
 
 

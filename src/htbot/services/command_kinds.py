@@ -5,6 +5,8 @@ from __future__ import annotations
 CLOSE_ALL = "close_all"
 CLOSE_TRADE = "close_trade"
 CLOSES = frozenset({CLOSE_ALL, CLOSE_TRADE})
+CLOSE_TRADES = "close_trades"
+"""Several at once, a command each: only the key and its answer are a row of this kind."""
 CANCEL = "cancel"
 SETTLE = "settle"
 CONNECT, DISCONNECT = "connect", "disconnect"

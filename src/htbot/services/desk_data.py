@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from htbot.domain.errors import Retryable
-from htbot.services.commands import DeskAway
+from htbot.services.callers import DeskAway
 from htbot.services.desk_view import DeskView, Live, look
 
 CONNECTED = "connected"

@@ -13,6 +13,7 @@ from htbot.marketdata.snapshot import Snapshot
 
 SILENT_AFTER_S = 15.0
 NOT_RUNNING = "desk not running"
+RUNNING = "running"
 REDIS_AWAY = "unknown: redis does not answer"
 
 
@@ -83,7 +84,7 @@ def look(live: Live, host_now: datetime) -> DeskView:
     age_s = round(clock.age(host_now).total_seconds(), 1)
     if age_s > SILENT_AFTER_S and clock.mode is not Mode.STEPPED:
         return DeskView("not running", NOT_RUNNING, clock, clock.market_time, age_s)
-    return DeskView("running", clock.connection, clock, clock.market_now(host_now), age_s)
+    return DeskView(RUNNING, clock.connection, clock, clock.market_now(host_now), age_s)
 
 
 def market_now(live: Live, host_now: datetime) -> datetime:

@@ -12,8 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from htbot.persistence.queries.selection import Selection
+from htbot.services.callers import Caller, Conflict
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Caller, Commands, Conflict
+from htbot.services.commands import Commands
 from htbot.services.performance import Performance
 from htbot.services.queries import Queries
 from htbot.services.scheduler import Scheduler

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from htbot.alerts.message import Fact, Message, compose
+from htbot.alerts.message import Fact, Message, compose, new_york_stamp
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.orders import ExitReason
 from htbot.persistence.records import AuditEntry
@@ -26,8 +26,8 @@ from htbot.persistence.repositories import (
     HaltRequest,
 )
 from htbot.persistence.states import HaltKind
+from htbot.services.callers import JOIN_LOCK
 from htbot.services.command_kinds import CLOSE_ALL, EVERY_ACCOUNT
-from htbot.services.commands import JOIN_LOCK
 
 CIRCUIT_BREAKER = "circuit_breaker"
 TRIPPED_BY = "breaker"
@@ -92,7 +92,7 @@ def breaker_alert(held: HeldHalt) -> Alert:
         Message(
             kind=CIRCUIT_BREAKER,
             severity=Severity.CRITICAL,
-            title="Circuit Breaker",
+            title=f"Circuit Breaker - {request.source.replace('_', ' ')}, {held.account or 'all accounts'}",
             summary=f"The breaker has tripped: {request.reason}. No entries {until}; {after}.",
             as_of=request.set_at,
             dedup_key=f"{CIRCUIT_BREAKER}:{request.source}:{held.account}:{request.set_at.isoformat()}",
@@ -109,11 +109,16 @@ def flatten_incomplete_alert(account: str, left: str, since: datetime, as_of: da
         Message(
             kind="flatten_incomplete",
             severity=Severity.CRITICAL,
-            title="Flatten Incomplete",
-            summary="The breaker has tripped and the account is not flat yet.",
+            title=f"Flatten Incomplete - {account}",
+            summary=f"The breaker has tripped and {account} is not flat yet: {left}.",
             as_of=as_of,
             dedup_key=f"flatten_incomplete:{account}:{as_of:%Y%m%d%H%M}",
-            facts=[Fact("Account", account), Fact("Still held", left), Fact("Tripped at", since.isoformat())],
+            facts=[
+                Fact("Account", account),
+                Fact("Still held", left),
+                Fact("Tripped at", new_york_stamp(since)),
+                Fact("What to do", "compare htbot positions with the broker's own app, and close there what is left"),
+            ],
             account=account,
         )
     )

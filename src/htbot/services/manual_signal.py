@@ -41,7 +41,7 @@ from htbot.persistence.states import CommandState
 from htbot.risk.book import Book
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
-from htbot.services.commands import Caller, DeskAway, take
+from htbot.services.callers import Caller, DeskAway, take
 from htbot.services.desk_view import Live, look, snapshot_of
 from htbot.services.manual_plan import Strikes, plan_strikes
 from htbot.services.margin import AskMargin

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from htbot.persistence.repositories import CommandRepository
 from htbot.persistence.states import CommandState
-from htbot.services.commands import Caller, take
+from htbot.services.callers import Caller, take
 
 _Answer = TypeVar("_Answer")
 

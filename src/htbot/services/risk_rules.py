@@ -28,7 +28,7 @@ from htbot.portfolio.marks import mark_spread
 from htbot.risk.case import Case
 from htbot.risk.gate import BROKER_RULES, RULES, Proposal, Rule
 from htbot.risk.limits import Limits
-from htbot.services.commands import DeskAway
+from htbot.services.callers import DeskAway
 from htbot.services.desk_view import DeskView, Live, look, snapshot_of
 from htbot.services.risk_standing import AccountMode, PortfolioRisk, account_mode, portfolio_risk
 
@@ -138,12 +138,18 @@ class RiskRules:
             raise DeskAway(f"nobody tells the account's figures ({desk.connection}): a desk does on days of a session")
         return case
 
-    def rules(self, names: Collection[str] = ()) -> list[RuleView]:
-        """Rules in the order in which the gate asks: those that are named, else every one."""
+    def rules(self, names: Collection[str] = (), account: str | None = None) -> list[RuleView]:
+        """Rules in the order in which the gate asks: those that are named, else every one.
+
+        Of an account, by default the main one, whose last decision may then be any account's.
+
+        Raises:
+            NotFound: the desk does not trade it.
+        """
         desk = look(self._parts.live, self._parts.host_now())
         with self._parts.database.transaction() as session:
-            case = self._case(session, desk)
-            told = last_outcomes(session)
+            case = self._case(session, desk, account)
+            told = last_outcomes(session, account)
         views = []
         for rule in (*RULES, *BROKER_RULES):
             name, says = _described(rule)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
 from htbot.domain.sessions import NEW_YORK
@@ -13,8 +15,9 @@ from htbot.persistence.engine import Database
 from htbot.persistence.queries.scheduler import SchedulerStats, scheduler_stats
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AuditRepository, HaltRepository, SchedulerRepository, SessionRepository
-from htbot.services.commands import Caller, Conflict
+from htbot.services.callers import Caller, Conflict
 from htbot.services.desk_view import DeskView, Live, look
+from htbot.services.entry_hours import EntryHours, outside_hours
 from htbot.services.once import Act, once
 from htbot.services.schedule import EVALUATE_BARS, EVALUATE_PART, READ_MARKET, ScheduleRow
 
@@ -25,12 +28,17 @@ _ASKED_BY = {READ_MARKET, EVALUATE_BARS}
 
 @dataclass(frozen=True, slots=True)
 class SchedulerParts:
-    """What the service works with; `rows` is the schedule, `host_now` wall time."""
+    """What the service works with; `rows` is the schedule, `host_now` wall time.
+
+    `hours` are the entry windows of the strategies that may trade; `switched_off` says why none of them may.
+    """
 
     database: Database
     live: Live
     rows: tuple[ScheduleRow, ...]
     host_now: Callable[[], datetime]
+    hours: Callable[[Session], Sequence[EntryHours]]
+    switched_off: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStatus:
-    """`can_run`: running, in market hours, connected, nothing halts, and the desk lets entries leave.
+    """`can_run`: running, in market hours, connected, nothing halts, the desk lets entries leave, a window is open.
 
     `why_not` is the first thing that keeps it from it; `market_time` null while no desk tells it.
     """
@@ -81,7 +89,9 @@ class Scheduler:
             setting = SchedulerRepository(session).get()
             stats = scheduler_stats(session, now.astimezone(NEW_YORK).date(), ASKING, host_now)
             halted = _halting_all(HaltRepository(session).active(now), desk.accounts)
-            is_open = SessionRepository(session).open_at(now)
+            today = SessionRepository(session).get(now.astimezone(NEW_YORK).date())
+            hours = self._parts.hours(session)
+        is_open = today is not None and today.contains(now)
         connected = desk.state == "running" and desk.connection == "connected"
         reasons = (
             setting.refuses_entries,
@@ -89,6 +99,8 @@ class Scheduler:
             None if connected else f"the desk is not connected: {desk.connection}",
             f"halted by {', '.join(halt.source for halt in halted)}" if halted else None,
             _desk_refuses(desk) if connected else None,
+            self._parts.switched_off,
+            None if today is None else outside_hours(hours, today, now),
         )
         why_not = next((reason for reason in reasons if reason is not None), None)
         return SchedulerStatus(

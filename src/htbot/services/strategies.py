@@ -19,7 +19,7 @@ from htbot.marketdata.tape_bars import BAR_MINUTES
 from htbot.persistence.engine import Database
 from htbot.persistence.records import OBSERVE, TRADE, AuditEntry, StrategyInstance
 from htbot.persistence.repositories import AuditRepository, EvaluationRepository, StrategyRepository, TradeRepository
-from htbot.services.commands import Caller, Conflict
+from htbot.services.callers import Caller, Conflict
 from htbot.services.desk_view import Live, look, market_now
 from htbot.services.once import Act, once
 from htbot.services.option_instances import with_symbol

@@ -6,14 +6,14 @@ nothing. The desk, `mark_pnl` and commands of people all come through here (ARCH
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from htbot.alerts.wording import entry_alert, exit_alert
+from htbot.alerts.wording import entry_alert, entry_key, exit_alert, exit_key, part_alert, part_key
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
@@ -24,20 +24,20 @@ from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.records import DailyPnl, StoredIntent
+from htbot.persistence.records import FollowedIntent, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
     FillRepository,
     IntentRepository,
-    OrderRepository,
     PnlRepository,
-    PositionRepository,
     SignalRepository,
     TickRepository,
     TradeRepository,
 )
 from htbot.persistence.states import TERMINAL_INTENT_STATES
-from htbot.portfolio.positions import fold
+
+if TYPE_CHECKING:
+    from htbot.engine.observation import LevelSale
 
 # A commission that the broker has not reported by then is told as unknown, so that the mail is not late for ever.
 COMMISSION_PATIENCE = timedelta(seconds=60)
@@ -56,17 +56,29 @@ class TradeRows:
     @property
     def entry_over(self) -> bool:
         """True when the entry can fill no further."""
-        return self._over(self.entry)
+        return self.is_over(self.entry)
 
     @property
     def live_exit(self) -> StoredIntent | None:
-        """The exit that is under way, if any; what only stands at the broker is none."""
-        return next((one for one in self.exits if not one.intent.protective and not self._over(one)), None)
+        """The exit that is under way, if any, of all or of a part; what only stands at the broker is none."""
+        return next((one for one in self.exits if not one.intent.protective and not self.is_over(one)), None)
 
     @property
-    def last_exit(self) -> StoredIntent | None:
-        """The last exit that somebody asked for."""
-        return next((one for one in reversed(self.exits) if not one.intent.protective), None)
+    def live_close(self) -> StoredIntent | None:
+        """The same, and of all that is held."""
+        live = self.live_exit
+        return None if live is None or live.intent.in_part else live
+
+    @property
+    def last_close(self) -> StoredIntent | None:
+        """The last exit of all that somebody asked for."""
+        closes = (one for one in reversed(self.exits) if not one.intent.protective and not one.intent.in_part)
+        return next(closes, None)
+
+    @property
+    def sales(self) -> list[StoredIntent]:
+        """What was asked for at profit levels, whatever has become of it."""
+        return [one for one in self.exits if one.intent.in_part]
 
     @property
     def facts(self) -> TradeFacts:
@@ -75,14 +87,15 @@ class TradeRows:
             entry_fills=self.entry_fills,
             exit_fills=self.exit_fills,
             entry_over=self.entry_over,
-            exit_live=self.live_exit is not None,
-            exit_reason=None if self.last_exit is None else self.last_exit.intent.exit_reason,
+            exit_live=self.live_close is not None,
+            exit_reason=None if self.last_close is None else self.last_close.intent.exit_reason,
             reasons={
                 one.intent.ref: one.intent.exit_reason for one in self.exits if one.intent.exit_reason is not None
             },
         )
 
-    def _over(self, stored: StoredIntent) -> bool:
+    def is_over(self, stored: StoredIntent) -> bool:
+        """True when an order can fill no further and all of its executions are booked."""
         return stored.state in TERMINAL_INTENT_STATES and stored.intent.ref not in self.awaited
 
 
@@ -93,15 +106,13 @@ def rows_of(session: Session, trade: Trade) -> TradeRows:
 
 def _rows_of_all(session: Session, trade_ids: Collection[str]) -> dict[str, TradeRows]:
     """The same for several trades, by trade."""
-    intents = IntentRepository(session).of_trades(trade_ids)
-    refs = [stored.intent.ref for found in intents.values() for stored in found]
-    told, fills = OrderRepository(session).filled_of(refs), FillRepository(session).of_refs(refs)
-    return {trade_id: _rows(trade_id, found, told, fills) for trade_id, found in intents.items()}
+    followed = IntentRepository(session).of_trades(trade_ids)
+    fills = FillRepository(session).of_refs([one.stored.intent.ref for found in followed.values() for one in found])
+    return {trade_id: _rows(trade_id, found, fills) for trade_id, found in followed.items()}
 
 
-def _rows(
-    trade_id: str, intents: Sequence[StoredIntent], told: Mapping[str, int], all_fills: Sequence[Fill]
-) -> TradeRows:
+def _rows(trade_id: str, followed: Sequence[FollowedIntent], all_fills: Sequence[Fill]) -> TradeRows:
+    intents = [one.stored for one in followed]
     entry = next((stored for stored in intents if stored.intent.purpose is Purpose.ENTRY), None)
     if entry is None:
         raise StopTrading(f"trade {trade_id} has no entry intent in the record")
@@ -113,7 +124,7 @@ def _rows(
         entry_fills=tuple(fill for fill in fills if fill.ref == entry.intent.ref),
         exit_fills=tuple(fill for fill in fills if fill.ref != entry.intent.ref),
         awaited=frozenset(
-            stored.intent.ref for stored in intents if _booked(stored, fills) < told.get(stored.intent.ref, 0)
+            one.stored.intent.ref for one in followed if one.filled and _booked(one.stored, fills) < one.filled
         ),
     )
 
@@ -140,11 +151,10 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
     for trade_id in changed:
         _require_alone(trades, before[trade_id], after[trade_id])
     trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
-    for trade_id, as_of in due.items():
-        _tell(session, after[trade_id], rows[trade_id], as_of)
+    _tell(session, [(after[trade_id], rows[trade_id], as_of) for trade_id, as_of in due.items()])
     closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
-    for trade in {(trade.account, trade.session): trade for trade in closed}.values():
-        save_day(session, trade, due[trade.id])
+    for trade in {(trade.account, trade.counted_on): trade for trade in closed}.values():
+        PnlRepository(session).fold_day(trade.account, trade.counted_on, due[trade.id])
     return after
 
 
@@ -158,48 +168,64 @@ def _require_alone(trades: TradeRepository, before: Trade, after: Trade) -> None
         raise StopTrading(f"{after.id} was filled after its end, and {live[0]} is live: close one of them by hand")
 
 
-def _tell(session: Session, trade: Trade, rows: TradeRows, as_of: datetime) -> None:
-    """The mail of the entry once its order is over, of the exit once its commissions are known."""
+def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]) -> None:
+    """The mail of an entry once its order is over, of an exit and of each part once its commissions are known.
+
+    Each is written once.
+    """
+    entered = {entry_key(trade): one for one in settled if _has_entered(trade := one[0], one[1])}
+    left = {exit_key(trade): one for one in settled if _has_left(trade := one[0], one[2])}
+    parts = {part_key(one[0], level): (one[0], level, fills) for one in settled for level, fills in _sold(*one[1:])}
     alerts = AlertRepository(session)
-    decision_id = rows.entry.intent.decision_id
-    if rows.entry_over and trade.state is not TradeState.VOID and decision_id is not None:
-        stored = SignalRepository(session).of_decision(decision_id)
+    told = alerts.told([*entered, *parts, *left])
+    for trade, rows, as_of in (one for key, one in entered.items() if key not in told):
+        decision_id = rows.entry.intent.decision_id
+        stored = None if decision_id is None else SignalRepository(session).of_decision(decision_id)
         if stored is not None:
             alerts.add(entry_alert(trade, stored.signal, rows.entry_fills, as_of))
-    if trade.state is TradeState.CLOSED and trade.closed_at is not None:
-        waited = as_of - trade.closed_at
-        if trade.commissions_usd is not None or waited >= COMMISSION_PATIENCE:
-            alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at))
+    for trade, level, fills in (one for key, one in parts.items() if key not in told):
+        alerts.add(part_alert(trade, level, fills, max(fill.executed_at for fill in fills)))
+    for trade, rows, as_of in (one for key, one in left.items() if key not in told):
+        alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at or as_of))
 
 
-def refold_position(session: Session, account: str, con_id: int, as_of: datetime) -> None:
-    """The position in one contract from all its fills."""
-    positions = PositionRepository(session)
-    held = fold(FillRepository(session).of_contract(account, con_id))
-    if held:
-        positions.put(held.values(), as_of)
-    else:  # every execution of it was busted
-        positions.drop(account, con_id)
+def _has_entered(trade: Trade, rows: TradeRows) -> bool:
+    return rows.entry_over and trade.state is not TradeState.VOID and rows.entry.intent.decision_id is not None
 
 
-def save_day(session: Session, trade: Trade, as_of: datetime) -> None:
-    """The account's result of the trade's session: realised, commissions apart."""
-    trades = TradeRepository(session).of_session(trade.session, trade.account)
-    closed = [item for item in trades if item.state is TradeState.CLOSED]
-    gross = sum((item.gross_pnl_usd or Decimal(0) for item in closed), Decimal(0))
-    fees = sum((item.commissions_usd or Decimal(0) for item in trades), Decimal(0))
-    PnlRepository(session).save_day(
-        DailyPnl(trade.account, trade.session, gross, fees, gross - fees, len(closed), as_of)
-    )
+def _sold(rows: TradeRows, as_of: datetime) -> Iterator[tuple[int, list[Fill]]]:
+    """Each level whose sale is over and has its commissions, or has waited for them long enough, with its fills."""
+    for sale in rows.sales:
+        own = [fill for fill in rows.exit_fills if fill.ref == sale.intent.ref]
+        if own and rows.is_over(sale) and (None not in {fill.commission for fill in own} or _waited(own, as_of)):
+            yield sale.intent.level or 0, own
+
+
+def _waited(fills: Sequence[Fill], as_of: datetime) -> bool:
+    """Whether commissions are not waited for any more."""
+    return as_of - max(fill.executed_at for fill in fills) >= COMMISSION_PATIENCE
+
+
+def _has_left(trade: Trade, as_of: datetime) -> bool:
+    if trade.state is not TradeState.CLOSED or trade.closed_at is None:
+        return False
+    return trade.commissions_usd is not None or as_of - trade.closed_at >= COMMISSION_PATIENCE
 
 
 def request_exit(
-    session: Session, trade_id: str, decision: ExitDecision, broker: Mapping[int, int] | None = None
+    session: Session,
+    trade_id: str,
+    decision: ExitDecision,
+    sale: LevelSale | None = None,
+    broker: Mapping[int, int] | None = None,
 ) -> StoredIntent | None:
     """Write the one live exit of an open trade; None when there is nothing to close or an exit is under way.
 
     Reduce-only (RULINGS 10): the quantity is what our fills hold, and no more than what the broker shows when that is
     known. An entry that still works must end first; the desk cancels it.
+
+    A `sale` at profit levels that leaves something is of a part. What a level has asked for before it does not again,
+    whatever has become of that; what sells the rest is a close like others.
     """
     trades, intents = TradeRepository(session), IntentRepository(session)
     trade = trades.get(trade_id, lock=True)
@@ -209,20 +235,28 @@ def request_exit(
     if rows.live_exit is not None or not rows.entry_over:
         return None
     ours = net_by_contract((*rows.entry_fills, *rows.exit_fills))
-    quantity = closable_quantity(trade.legs, ours, broker)
+    left = closable_quantity(trade.legs, ours, broker)
+    sold = max((one.intent.level or 0 for one in rows.sales), default=0)
+    quantity = left if sale is None else sale.units(sold, trade.quantity, left)
     if quantity == 0:
         return None
     sequence = intents.next_sequence(trade.strategy, trade.account, trade.session, Purpose.EXIT)
     intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, sequence)
+    if sale is not None and quantity < left:
+        intent = replace(intent, level=sale.reached)
     if not intents.add(intent, exit_evidence(decision)):
         return None
-    close_trade(session, trade, intent)
+    if not intent.in_part:
+        trades.save(closing(trade, intent), trade.state)
     return intents.get(intent.ref)
 
 
 def can_leave(session: Session, trade: Trade) -> bool:
-    """Whether an exit can be asked for: its entry can fill no further."""
-    return trade.state is not TradeState.OPENING and rows_of(session, trade).entry_over
+    """Whether an exit can be asked for: its entry can fill no further, and no part of it is being sold."""
+    if trade.state is TradeState.OPENING:
+        return False
+    rows = rows_of(session, trade)
+    return rows.entry_over and (rows.live_exit is None or rows.live_close is not None)
 
 
 def entry_reference_of(trade: Trade) -> str:
@@ -238,11 +272,11 @@ def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[Leg]) -> N
     TickRepository(session).add(snapshot.world_id, snapshot.symbol, quotes)
 
 
-def close_trade(session: Session, trade: Trade, intent: OrderIntent) -> None:
-    """An exit of this trade is under way."""
-    if trade.state is TradeState.OPEN:
-        closing = replace(trade, state=TradeState.CLOSING, exit_reason=intent.exit_reason)
-        TradeRepository(session).save(closing, trade.state)
+def closing(trade: Trade, intent: OrderIntent) -> Trade:
+    """The same trade with an exit under way."""
+    if trade.state is not TradeState.OPEN:
+        return trade
+    return replace(trade, state=TradeState.CLOSING, exit_reason=intent.exit_reason)
 
 
 def exit_evidence(decision: ExitDecision) -> dict[str, object]:

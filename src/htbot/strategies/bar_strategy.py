@@ -104,17 +104,38 @@ class BarConfig(StrategyConfig):
     stop_loss_usd: Annotated[
         Decimal | None, Range(0.01, 10_000_000), Meaning("loss of the whole position that closes it", "USD")
     ] = None
-    profit_levels: Annotated[bool, Meaning("sells 25 % at a gain of 5 %, 50 % at 10 %, the rest at 20 %")] = False
+    profit_levels: Annotated[bool, Meaning("sells in parts at three gains, the rest at the last")] = False
+    profit_level_1: Annotated[float, Range(0.0001, 10), Meaning("first gain", "0.01 = 1 %")] = 0.05
+    profit_level_2: Annotated[float, Range(0.0001, 10), Meaning("second gain", "0.01 = 1 %")] = 0.10
+    profit_level_3: Annotated[float, Range(0.0001, 10), Meaning("gain at which the rest is sold", "0.01 = 1 %")] = 0.20
+    profit_share_1: Annotated[
+        float, Range(0.01, 1), Meaning("sold at the first gain, as a share of what was entered", "0.01 = 1 %")
+    ] = 0.25
+    profit_share_2: Annotated[
+        float, Range(0.01, 1), Meaning("sold at the second gain, as a share of what was entered", "0.01 = 1 %")
+    ] = 0.50
     max_hold_days: Annotated[int | None, Range(1, 1000), Meaning("closed after so many days", "days")] = None
     cooldown_minutes: Annotated[int, Range(0, 1440), Meaning("no entry for so long after an exit", "minutes")] = 0
     max_entries_per_day: Annotated[int | None, Range(1, 1000), Meaning("entries a session at most", "entries")] = None
 
+    def hashed_fields(self) -> dict[str, object]:
+        """Without the numbers of profit levels where those are not used."""
+        told = super().hashed_fields()
+        return told if self.profit_levels else {name: told[name] for name in told if name not in _OF_LEVELS}
+
     def check(self) -> None:
-        """The times are in order."""
+        """Times and profit levels are in order."""
         if not self.entry_start < self.entry_end:
             raise reject("entry_end", self.entry_end, f"after entry_start={self.entry_start}")
         if self.exit_time is not None and not self.entry_start < self.exit_time:
             raise reject("exit_time", self.exit_time, f"after entry_start={self.entry_start}")
+        if not self.profit_level_1 < self.profit_level_2:
+            raise reject("profit_level_2", self.profit_level_2, f"above profit_level_1={self.profit_level_1:g}")
+        if not self.profit_level_2 < self.profit_level_3:
+            raise reject("profit_level_3", self.profit_level_3, f"above profit_level_2={self.profit_level_2:g}")
+
+
+_OF_LEVELS = frozenset({"profit_level_1", "profit_level_2", "profit_level_3", "profit_share_1", "profit_share_2"})
 
 
 class BarStrategy(Numeric):

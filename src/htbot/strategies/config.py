@@ -106,8 +106,12 @@ class StrategyConfig:
         return [_described(declared, kinds[declared.name]) | _meant(cls, declared.name) for declared in fields(cls)]
 
     def as_fields(self) -> dict[str, object]:
-        """The values in force, defaults resolved; what the hash is made of."""
+        """The values in force, defaults resolved."""
         return {declared.name: getattr(self, declared.name) for declared in fields(self)}
+
+    def hashed_fields(self) -> dict[str, object]:
+        """What the hash is made of: settings that came later are in it only where they are used."""
+        return self.as_fields()
 
 
 def reject(name: str, value: object, expected: str) -> ConfigurationError:
@@ -117,7 +121,7 @@ def reject(name: str, value: object, expected: str) -> ConfigurationError:
 
 def config_hash(strategy: str, config: StrategyConfig) -> str:
     """First 12 hex digits of the SHA-256 of the strategy's name and the values in force, as canonical JSON."""
-    document = {"strategy": strategy, **{name: _text(value) for name, value in config.as_fields().items()}}
+    document = {"strategy": strategy, **{name: _text(value) for name, value in config.hashed_fields().items()}}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

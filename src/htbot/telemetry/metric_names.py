@@ -71,8 +71,8 @@ CATALOGUE: tuple[Named, ...] = (
     _gauge("process_memory_bytes", "resident memory of a program, its pool processes included", "host", "service"),
     _gauge("process_open_files", "open files of the process of a program that has most", "host", "service"),
     # decisions
-    _counter("signals_generated", "signals by kind (bull, bear, leave) and outcome (accepted, refused)", "record",
-             "strategy", "type", "symbol", "outcome", aliases=(Alias("trading_signals"),)),
+    _counter("signals_generated", "signals by kind (bull, bear, leave) and outcome (accepted, refused, observed)",
+             "record", "strategy", "type", "symbol", "outcome", aliases=(Alias("trading_signals"),)),
     _counter("trades_rejected", "proposals refused, by the rule that did", "record", "reason",
              aliases=(Alias("htbot_risk_refusals", ("rule",)),)),
     _gauge("trend", "the strategy's trend at its last evaluation: 1, 0 or -1", "record", "strategy", "symbol"),

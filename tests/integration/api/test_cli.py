@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,18 +231,21 @@ def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
     shell: Shell, traded: None, database: Database
 ) -> None:
     assert shell("status")[1].count("Open trade") == 1
-    other = record.trade(2, strategy="other")
+    rules = replace(record.trade().rules, profit_target_usd=None, stop_loss_usd=None, take_profit_fraction=None)
+    other = record.trade(2, strategy="other", rules=rules)
     with database.transaction() as session:
         TradeRepository(session).add(other)
     out = shell("status")[1]
     blocks = [block for block in out.split("\n\n") if block.startswith("Open trade")]
-    for trade, block in zip((record.trade(), other), blocks, strict=True):
+    words = ("target 400 USD, stop 200 USD", "by time alone")
+    for trade, block, exits in zip((record.trade(), other), blocks, words, strict=True):
         facts = dict(line.split("  ", 1) for line in block.splitlines())
         assert facts["Open trade"].split()[0] == trade.id
         assert [facts[name].strip() for name in ("Closed by", "Flat deadline")] == [
             "2022-08-26 15:00:00",
             "2022-08-26 15:45:00",
         ]
+        assert facts["Exits"].strip() == exits
     assert [trade["id"] for trade in parsed(shell("status", "--json"))["trades"]] == [record.trade().id, other.id]
 
 
@@ -265,7 +269,7 @@ def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:
 def test_halt_and_resume(shell: Shell, tmp_path: Path) -> None:
     assert parsed(shell("halt", "--reason", "news", "--json"))["by"] == ["cli", "file"]
     assert {halt["reason"] for halt in parsed(shell("status", "--json"))["halt"]} >= {"news"}
-    assert parsed(shell("resume", "--json")) == {"halted": False, "by": [], "warning": None}
+    assert parsed(shell("resume", "--json")) == {"halted": False, "by": [], "warning": None, "accounts": None}
     (tmp_path / "STOP").touch()
     code, out, _ = shell("resume")
     assert code == 1
@@ -276,8 +280,19 @@ def test_flatten_that_nobody_executes_times_out_and_goes_on(shell: Shell) -> Non
     code, out, err = shell("flatten", "--yes", "--wait", "0.1", "--json")
     assert code == 5
     assert json.loads(out)["state"] == "PENDING"
-    assert "goes on" in err
+    assert "goes on: the desk's connection is unknown: redis does not answer; the desk has not taken it up yet" in err
     assert shell("flatten", "--yes", "--wait", "0")[0] == 0
+
+
+def test_flatten_that_times_out_names_what_is_still_open(shell: Shell, traded: None, database: Database) -> None:
+    key = ("flatten", "--yes", "--key", "one", "--wait")
+    shell(*key, "0")
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        [asked] = commands.open()
+        commands.advance(asked.id, CommandState.PENDING, CommandState.RUNNING, record.NOON)
+    code, _, err = shell(*key, "0.1")
+    assert (code, record.trade().id in err) == (5, True)
 
 
 def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
@@ -325,7 +340,7 @@ def test_settle_asks_the_desk_once_and_tells_why_it_could_not(shell: Shell, trad
     [
         ("moon", "4148.50", 2, "there is no trade moon: `htbot trades` lists them"),
         (record.trade().id, "much", 1, "--price much: must be a number of dollars"),
-        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, above 0"),
+        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, or per share, above 0"),
     ],
 )
 def test_settle_names_what_is_wrong(

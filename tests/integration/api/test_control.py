@@ -34,15 +34,35 @@ def rows(house: House, query: str) -> list[Any]:
 
 def test_halt_stands_in_file_row_audit_and_status_until_resumed(api: TestClient, house: House) -> None:
     told = api.post("/halt", json={"reason": "news"}).json()
-    assert told == {"halted": True, "by": ["rest", "file"], "warning": None}
+    assert told == {"halted": True, "by": ["rest", "file"], "warning": None, "accounts": None}
     assert house.stop_file.read_text().startswith("htbot halt 2022-08-26T16:00:01+00:00 by rest:first: news")
     halts = api.get("/status").json()["halt"]
     assert {halt["source"]: halt["reason"] for halt in halts}["rest"] == "news"
-    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None}
+    assert api.post("/resume").json() == {"halted": False, "by": [], "warning": None, "accounts": None}
     assert api.get("/status").json()["halt"] is None
     assert not house.stop_file.exists()
     acts = [row.action for row in rows(house, "SELECT action FROM audit_log ORDER BY id")]
     assert acts == ["halt.set", "halt", "halt.cleared", "resume"]
+
+
+def test_one_account_is_halted_and_resumed_by_itself(api: TestClient, house: House) -> None:
+    """The file and Redis name no account, so that a halt of one is a row and nothing else."""
+    other = "DU1000002"
+    house.live.said = clock(others=(other,))
+    told = api.post("/halt", json={"reason": "its strategy", "account": other}).json()
+    assert told == {"halted": True, "by": ["rest"], "warning": None, "accounts": [other]}
+    assert not house.stop_file.exists()
+    assert [(halt["account"], halt["reason"]) for halt in api.get("/status").json()["halt"]] == [
+        (other, "its strategy")
+    ]
+    assert api.post("/resume", json={"account": record.ACCOUNT}).json()["halted"] is False, "that one was not halted"
+    api.post("/halt", json={"reason": "news"})
+    left = api.post("/resume", json={"account": other}).json()
+    assert (left["halted"], left["by"], left["accounts"]) == (True, ["rest", "file"], None)
+    assert [halt["account"] for halt in api.get("/status").json()["halt"] if halt["source"] == "rest"] == [None]
+    assert api.post("/halt", json={"reason": "no", "account": "DU9"}).status_code == 404
+    api.post("/halt", json={"reason": "again", "account": other})
+    assert api.post("/resume").json()["halted"] is False, "without an account all are lifted"
 
 
 def test_stop_file_made_by_hand_survives_resume_and_is_named(api: TestClient, house: House) -> None:

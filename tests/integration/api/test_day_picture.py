@@ -57,7 +57,9 @@ def test_the_bar_that_is_being_made_is_the_desks(house: House) -> None:
 
 def test_the_story_has_the_entry_and_the_marks(house: House) -> None:
     trade = opened_trade(house.database)
-    told = pictures(house).story()
+    stories = pictures(house).stories()
+    told = stories[record.ACCOUNT]
+    assert stories[None] == told, "of all accounts that are traded"
     assert [(point.kind, point.trade_id, point.at) for point in told.points] == [("entry", trade.id, trade.opened_at)]
     assert [(point.at, point.pnl) for point in told.equity] == [(record.at(3), Decimal("40.00"))]
 
@@ -66,7 +68,7 @@ def test_without_a_record_the_picture_is_empty(house: House) -> None:
     house.live.said = None
     told = pictures(house).bars()
     assert (told.day, told.bars, told.high, told.as_of) == (None, (), None, None)
-    assert pictures(house).story().points == ()
+    assert pictures(house).stories()[None].points == ()
 
 
 def test_a_ladder_is_each_limit_that_the_order_had(house: House) -> None:

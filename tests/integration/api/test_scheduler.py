@@ -91,6 +91,16 @@ def test_status_says_whether_anything_can_be_entered_and_why_not(api: TestClient
         return str(told["why_not"]) if told["why_not"] else None
 
     assert why_not() is None
+    market.live.said = clock(market_time=record.NOON - timedelta(hours=2, minutes=15))
+    assert why_not() == "no entry window is open: the next is that of spx_breakout, from 10:00 New York"
+    market.live.said = clock(market_time=record.NOON + timedelta(hours=3))
+    assert why_not() == "no entry window is open any more: the last, that of spx_breakout, ended at 15:00 New York"
+    asked = {"name": "r", "type": "range_bound", "symbol": "SPY", "enabled": True, "settings": {"exit_time": "15:45"}}
+    api.post("/api/strategies/add", json=asked)
+    assert why_not() is not None, "one that observes enters nothing"
+    changed = api.post("/api/strategies/r/mode", json={"mode": "trade"})
+    assert changed.status_code == 200, changed.text
+    assert why_not() is None, "its window is the whole session"
     market.live.said = clock(trading_enabled=False, reason="recovering")
     assert why_not() == "the desk lets no entry leave: recovering"
     api.post("/halt", json={"reason": "news"})

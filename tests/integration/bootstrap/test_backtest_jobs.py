@@ -22,7 +22,7 @@ from htbot.bootstrap.backtest_jobs import STARTED, STOPPED, BacktestJobs, JobVie
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import AuditRepository
-from htbot.services.commands import Caller, Conflict
+from htbot.services.callers import Caller, Conflict
 
 NOW = datetime(2026, 3, 3, 15, tzinfo=UTC)
 ORDER = BacktestOrder("ma_crossover", "SPY", ("bars.csv",), settings={"short_window": "2", "long_window": "5"})

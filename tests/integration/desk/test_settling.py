@@ -64,7 +64,9 @@ async def test_what_the_broker_tells_is_booked_by_itself(world: World) -> None:
     desk, intent = await expired(world)
     by_the_broker(world, record.SHORT, Action.BUY, "1.50")
     by_the_broker(world, record.LONG, Action.SELL, "0.00")
+    desk.desk.compare_due = False
     await desk.hear()
+    assert desk.desk.compare_due, "what is not ours has books and broker compared at once"
     assert await desk.look_up()
     trade = world.trade(intent.trade_id)
     assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.EXPIRY, Decimal("1.50"))

@@ -149,7 +149,7 @@ async def test_a_close_of_a_part_is_followed_by_one_of_the_rest(world: World, ag
     decision = manual_decision(ExitReason.SIGNAL, world.now, "it has seen enough")
     shown = {record.SHORT.con_id: -1, record.LONG.con_id: 1}
     with world.database.transaction() as session:
-        stored = request_exit(session, intent.trade_id, decision, shown)
+        stored = request_exit(session, intent.trade_id, decision, broker=shown)
     assert stored is not None
     await desk.turn()
     world.broker.fill(stored.intent.ref)

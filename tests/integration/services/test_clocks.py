@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.support import record
-from tests.support.people import FakeLive
+from tests.support.people import FakeLive, clock
 
 from htbot.persistence.engine import Database
 from htbot.persistence.repositories import AlertRepository, AuditRepository
@@ -17,7 +17,8 @@ HOST = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
 
 
 def test_acts_of_the_door_and_on_tokens_are_of_the_market(database: Database) -> None:
-    tokens = Tokens(database, lambda: HOST, lambda: record.NOON)
+    live = FakeLive(said=clock(written_at=HOST))
+    tokens = Tokens(database, live, lambda: HOST)
     tokens.mint("desk", Role.VIEWER, "cli:root")
     tokens.tell_lockout("192.0.2.7")
     VisitBook(database, lambda: record.NOON).write([Visit("rest:first", "192.0.2.7", "POST /halt", None, 200)])
@@ -26,8 +27,19 @@ def test_acts_of_the_door_and_on_tokens_are_of_the_market(database: Database) ->
         [alert] = AlertRepository(session).recent()
     assert {act.action for act in acts} == {"token.create", "token.lockout", "door.done"}
     assert {act.at for act in acts} == {alert.alert.as_of} == {record.NOON}
+    assert "host" not in alert.alert.text
     assert all(act.recorded_at is not None and act.recorded_at != act.at for act in acts)
     assert [token.created_at for token in tokens.active()] == [HOST]
+
+
+def test_a_lock_out_while_the_desk_is_away_is_told_by_the_hosts_clock(database: Database) -> None:
+    """What a silent desk said last is no time of now."""
+    silent = FakeLive(said=clock(written_at=HOST - timedelta(hours=9)))
+    Tokens(database, silent, lambda: HOST).tell_lockout("192.0.2.7")
+    with database.transaction() as session:
+        [alert] = AlertRepository(session).recent()
+    assert alert.alert.as_of == HOST
+    assert "2026-11-30 15:00:00 EST, by the host's clock" in alert.alert.text
 
 
 def test_without_the_markets_time_an_act_is_of_the_host() -> None:

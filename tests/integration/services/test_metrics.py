@@ -21,6 +21,7 @@ from htbot.domain.accounts import AccountFigures
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
 from htbot.domain.orders import OrderState
 from htbot.domain.sessions import Session as TradingSession
+from htbot.domain.signals import OBSERVED
 from htbot.domain.trades import TradeState
 from htbot.marketdata.snapshot import AccountState
 from htbot.persistence.engine import Database
@@ -133,8 +134,17 @@ def test_each_account_has_its_own_figures(metrics: SystemMetrics, sources: Sourc
 
 def test_a_trade_is_counted_and_measured(database: Database, metrics: SystemMetrics) -> None:
     traded(database)
+    with database.transaction() as session:
+        for number, refused_by in ((2, OBSERVED), (3, "failed: no")):
+            watched = SignalRepository(session).add(record.signal(level=4200.0 + number, observed=True), refused_by)
+            RiskDecisionRepository(session).add(record.refusal(number), watched)
     found = read(metrics.page())
     assert found["htbot_signals_generated_total", ("accepted", "spx_breakout", "SPX", "bull")] == 1
+    assert found["htbot_signals_generated_total", ("observed", "spx_breakout", "SPX", "bull")] == 2
+    assert ("htbot_signals_generated_total", ("refused", "spx_breakout", "SPX", "bull")) not in found
+    assert not [name for name, _ in found if name == "htbot_trades_rejected_total"], (
+        "what is only watched proposes nothing"
+    )
     assert found["trading_signals_total", ("accepted", "spx_breakout", "SPX", "bull")] == 1
     assert found["trading_trades_executed_total", ("bull", "spx_breakout", "SPX")] == 1
     assert found["htbot_orders_total", ("SUBMITTED",)] == 1

@@ -20,6 +20,8 @@ from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent
 from htbot.domain.signals import PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules, Trade, TradeState
+from htbot.engine.bar_parts import ExitPlan
+from htbot.engine.observation import LevelSale
 from htbot.persistence.repositories import (
     CommandRepository,
     IntentRepository,
@@ -43,6 +45,7 @@ _TRIES = 12
 _LONGEST_FREEZE_S = 60.0
 # More than stands at the touch: it fills in parts, and its stop and target follow.
 _IN_PARTS = 6000
+_FIRST_LEVEL = LevelSale(0, 1, ExitPlan())
 
 
 class What(StrEnum):
@@ -50,10 +53,12 @@ class What(StrEnum):
 
     ENTRY = "entry"
     TASK = "close by task"
+    PART = "part by task"
     GUARD = "close by guard"
     LINE = "close by line"
 
 
+BY_TASK = frozenset({What.TASK, What.PART})
 CLAIMED_ONLY = frozenset({"before_claim", "after_claim"})
 JOURNAL_ONLY = frozenset({"before_journal", "after_journal"})
 
@@ -62,10 +67,12 @@ def comes_to(what: What, edge: str, *, shares: bool = False) -> bool:
     """Whether this way to the broker has that edge: what is claimed is not journalled, and the reverse.
 
     An entry of shares is followed by its stop and target, and a close by task waits for their end: both are journalled.
-    What stands there is changed while an entry of shares fills in parts.
+    What stands there is changed while an entry of shares fills in parts, and before a part of shares is sold.
     """
     if edge in CHANGES:
-        return shares and what is What.ENTRY
+        return shares and what in {What.ENTRY, What.PART}
+    if what is What.PART:
+        return shares and edge not in JOURNAL_ONLY
     if what in {What.ENTRY, What.TASK}:
         return shares or edge not in JOURNAL_ONLY
     return edge not in CLAIMED_ONLY
@@ -154,14 +161,14 @@ class Runner:
         return run
 
     def _covered(self, run: Run) -> bool:
-        """Whether its entry is over, and what stands at the broker is of the size of what is held."""
+        """Whether what is asked for is over, and what stands at the broker is of the size of what is held."""
         trade = self._trade(run)
         if not self._resolved(run) or trade.state is not TradeState.OPEN:
             return trade.state in ENDED
         with self.site.database.transaction() as transaction:
             own = {one.intent.ref for one in IntentRepository(transaction).of_trade(trade.id) if one.intent.protective}
         sizes = [one.quantity for one in self.site.broker().orders if not one.completed and one.ref in own]
-        return sizes == [trade.quantity, trade.quantity]
+        return sizes == [trade.left, trade.left]
 
     def _no_command(self) -> bool:
         with self.site.database.transaction() as transaction:
@@ -171,11 +178,13 @@ class Runner:
         def hit() -> bool:
             if case.what is What.LINE and not run.asked:
                 self._ask_line(run)
-            elif case.what is What.TASK and not run.asked:  # the end of its entry may be told later than its fills
-                self._ask_task(run)
+            elif case.what in BY_TASK and not run.asked:  # the end of its entry may be told later than its fills
+                self._ask_task(run, _FIRST_LEVEL if case.what is What.PART else None)
             armed = bool(self.site.armed)
             if armed and case.what is What.ENTRY and self._state(run) is TradeState.VOID and self.site.enabled():
                 self._once_more(run, self._approve(case))  # the one before has expired unsent
+            elif armed and case.what is What.PART and self._resolved(run):
+                self._once_more(run, self._open(case))  # the one before was sold before the edge was armed
             elif armed and case.edge in CHANGES and self._resolved(run):
                 self._ask_task(run)
                 self._once_more(run, self._approve(case))  # the one before was filled at once
@@ -187,7 +196,7 @@ class Runner:
 
     @staticmethod
     def _once_more(run: Run, again: Run) -> None:
-        run.trade_id, run.entry_ref = again.trade_id, again.entry_ref
+        run.trade_id, run.entry_ref, run.asked = again.trade_id, again.entry_ref, again.asked
 
     def _arm(self, case: Case) -> None:
         """From here on the desk may die: some edges are come to all the time, others only by what is asked for next."""
@@ -205,7 +214,7 @@ class Runner:
     def stock(self, cases: Iterable[Case]) -> None:
         """Open trades beforehand, for closes by task: they need not wait then for what is in doubt."""
         self.site.until(self.site.enabled, "entries may leave")
-        asked = [self._approve(case) for case in cases if case.what is What.TASK]
+        asked = [self._approve(case) for case in cases if case.what in BY_TASK]
         self._until_over(asked)
         self.opened += [run for run in asked if self._state(run) is TradeState.OPEN]
 
@@ -219,7 +228,7 @@ class Runner:
 
     def _close(self, case: Case) -> Run:
         """Open first, unharmed; then arm, and let the close come."""
-        run = (self._stocked(case) if case.what is What.TASK else None) or self._open(case)
+        run = (self._stocked(case) if case.what in BY_TASK else None) or self._open(case)
         run.case = case
         self._arm(case)
         return run
@@ -243,10 +252,10 @@ class Runner:
     def _state(self, run: Run) -> TradeState:
         return self._trade(run).state
 
-    def _ask_task(self, run: Run) -> None:
+    def _ask_task(self, run: Run, sale: LevelSale | None = None) -> None:
         decision = manual_decision(ExitReason.MANUAL, self._now(), "failpoints")
         with self.site.database.transaction() as transaction:
-            stored = request_exit(transaction, run.trade_id, decision)
+            stored = request_exit(transaction, run.trade_id, decision, sale)
         if stored is not None:
             run.asked.append(stored.intent.ref)
 
@@ -266,16 +275,17 @@ class Runner:
                 run.resolved_s = time.monotonic() - run.hit_s
 
     def _resolved(self, run: Run) -> bool:
-        if run.case.what is not What.ENTRY:
+        if run.case.what not in {What.ENTRY, What.PART}:
             return self._trade(run).state in ENDED
+        ref = run.entry_ref if run.case.what is What.ENTRY else next(iter(run.asked), "")
         with self.site.database.transaction() as transaction:
-            stored = IntentRepository(transaction).get(run.entry_ref)
+            stored = IntentRepository(transaction).get(ref)
         return stored is not None and stored.state in {
             IntentState.FILLED, IntentState.CANCELLED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.WITHDRAWN
         }  # fmt: skip
 
     def finish(self, patience_s: float = 180.0) -> list[str]:
-        """Close what entries have left, wait until nothing is live; what is still live is told.
+        """Close what entries and parts have left, wait until nothing is live; what is still live is told.
 
         Whatever was asked to close in its case gets no help here.
         """
@@ -287,7 +297,7 @@ class Runner:
                 live = TradeRepository(transaction).live()
                 waits = IntentRepository(transaction).live()
                 for run in self.runs:
-                    if run.case.what is What.ENTRY and run.resolved_s is not None:
+                    if run.case.what in {What.ENTRY, What.PART} and run.resolved_s is not None:
                         request_exit(transaction, run.trade_id, manual_decision(ExitReason.MANUAL, self._now(), "end"))
             status = self.site.status()
             if not live and not waits and status.get("enabled") and not status.get("unwritten"):
@@ -331,7 +341,7 @@ class Runner:
         far = now + timedelta(hours=4)
         due = now + timedelta(seconds=_GUARD_WITHIN_S * self.site.speed) if case.what is What.GUARD else far
         if case.shares:
-            quantity = _IN_PARTS if case.edge in CHANGES else 10 * (1 + number % 3)
+            quantity = _IN_PARTS if case.edge in CHANGES and case.what is What.ENTRY else 10 * (1 + number % 3)
             trade, intent = self._shares(number, strategy, name, (now, due), quantity)
         else:
             trade, intent = self._spread(number, strategy, name, now, due)

@@ -69,19 +69,25 @@ def short_form() -> tuple[list[Case], ...]:
 
     What needs an entry comes first in its lane: entries wait until nothing is in doubt, closes do not. A close by line
     closes everything, so it comes last. Every second case is traded in shares, with stop and target at the broker. The
-    change of those is killed on either side, and frozen behind it.
+    change of those is killed on either side, of an entry and of a part, and frozen behind it.
     """
     claimed = [edge for edge in EDGES if edge not in JOURNAL_ONLY]
     journal = [edge for edge in EDGES if edge in JOURNAL_ONLY]
     closes = [*_cases(What.GUARD, journal, KILL), *_cases(What.TASK, claimed, KILL)]
-    before, after = (Case(What.ENTRY, edge, KILL, shares=True) for edge in CHANGES)
+    before, after = (Case(what, edge, KILL, True) for what, edge in zip((What.PART, What.ENTRY), CHANGES, strict=True))
+    sale = Case(What.PART, "after_send", KILL, shares=True)
+    closes = [sale if case == replace(sale, what=What.TASK) else case for case in closes]
     entries = [*_cases(What.ENTRY, claimed, KILL), before, *_cases(What.LINE, journal, KILL)]
     half = len(claimed) // 2 + 1
     return (
         closes,
         entries,
         [after, *_cases(What.TASK, claimed[:half], STOP)],
-        [replace(after, act=STOP), *_cases(What.GUARD, journal, STOP), *_cases(What.TASK, claimed[half:], STOP)],
+        [
+            replace(after, what=What.PART, act=STOP),
+            *_cases(What.GUARD, journal, STOP),
+            *_cases(What.TASK, claimed[half:], STOP),
+        ],
     )
 
 

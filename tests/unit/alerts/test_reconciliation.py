@@ -18,7 +18,7 @@ def test_a_difference_is_critical_and_what_is_not_ours_a_warning() -> None:
     doubt, foreign = (finding_alert(ACCOUNT, one, "line", AS_OF) for one in (GONE, BY_HAND))
     assert (doubt.severity, doubt.kind, doubt.account) == (Severity.CRITICAL, "error.reconciliation", ACCOUNT)
     assert (foreign.severity, foreign.kind) == (Severity.WARNING, "error.foreign")
-    assert doubt.subject == "HTBot Alert: Reconciliation - PHANTOM"
+    assert doubt.subject == f"HTBot Alert: Reconciliation - a position is gone there, {ACCOUNT}"
     assert "no entries until they agree" in doubt.text
     assert "left alone" in foreign.text
 

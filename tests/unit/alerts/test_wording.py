@@ -9,7 +9,7 @@ from tests.support import bought, plain
 from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
 
 from htbot.alerts.message import Fact, Message, compose, summary_of
-from htbot.alerts.wording import connection_alert, entry_alert, error_alert, exit_alert
+from htbot.alerts.wording import connection_alert, entry_alert, error_alert, exit_alert, outage_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason
@@ -29,16 +29,16 @@ CLOSED = replace(
 
 def test_entry() -> None:
     alert = entry_alert(trade(), signal(), entry_fills(), AS_OF)
-    assert alert.subject == "HTBot Alert: Trade Entry"
+    assert alert.subject == "HTBot Alert: Trade Entry - sold 1 SPX 4150/4110 put for 420.00 USD"
     assert alert.dedup_key == "trade_entry:spx_breakout-DU100001-20220826-1"
     assert alert.text == (
         "2022-08-26 10:32:30 EDT\n"
         "\n"
-        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20.\n"
+        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20. Maximum loss: 3,580.00 USD.\n"
         "\n"
         "Strategy:      spx_breakout\n"
         "Account:       DU100001\n"
-        "Direction:     +1 (bull put spread)\n"
+        "Direction:     bullish: bull put spread\n"
         "Underlying:    SPX at 4191.25\n"
         "Level broken:  4190.50 (above the day's high)\n"
         "Trend:         up\n"
@@ -64,14 +64,16 @@ def test_numbers_that_a_strategy_looked_at_have_names_and_counts_are_whole() -> 
 
 def test_a_bought_option_is_told_by_its_price() -> None:
     held = bought.trade("1.00", quantity=2)
-    text = entry_alert(held, signal(), [], AS_OF).text
+    alert = entry_alert(held, signal(), [], AS_OF)
+    text = alert.text
+    assert alert.subject.endswith("- bought 2 SPX 4260 call for 200.00 USD")
     assert "Bought 2 SPX 4260 call at 1.00." in text
     assert "Maximum loss:  200.00 USD" in text
     assert "Profit target: sold when it turns above 3 times its price" in text
     assert "Level broken" not in text
     done = replace(held, closed_at=AS_OF, debit=Decimal("-3.50"), exit_reason=ExitReason.PROFIT_TARGET)
     told = exit_alert(done, [], AS_OF).text
-    assert "Closed 2 SPX 4260 call: profit target." in told
+    assert "Closed 2 SPX 4260 call: profit target, " in told
     assert "Exit price:   3.50" in told
 
 
@@ -106,7 +108,7 @@ def test_a_level_that_is_no_high_or_low_of_the_day_was_not_broken() -> None:
 
 def test_the_sentence_of_a_message_is_found_again() -> None:
     assert summary_of(entry_alert(trade(), signal(), entry_fills(), AS_OF).text) == (
-        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20."
+        "Sold 1 SPX bull put spread, 4150/4110 put, for 4.20. Maximum loss: 3,580.00 USD."
     )
     bare = Message("k", Severity.INFO, "Title", "Summary.", AS_OF, "key")
     assert summary_of(compose(bare).text) == "Summary."
@@ -115,9 +117,9 @@ def test_the_sentence_of_a_message_is_found_again() -> None:
 
 def test_exit() -> None:
     alert = exit_alert(CLOSED, exit_fills(), CLOSED.closed_at or AS_OF)
-    assert alert.subject == "HTBot Alert: Trade Exit - profit target"
+    assert alert.subject == "HTBot Alert: Trade Exit - profit target: SPX +395.60 USD"
     assert alert.text.startswith(
-        "2022-08-26 11:34:33 EDT\n\nClosed 1 SPX bull put spread, 4150/4110 put: profit target.\n"
+        "2022-08-26 11:34:33 EDT\n\nClosed 1 SPX bull put spread, 4150/4110 put: profit target, +395.60 USD.\n"
     )
     for line in (
         "Leg 1:           SELL 1 SPX 2022-08-26 4110 put, conId 12, at 0.05",
@@ -134,7 +136,7 @@ def test_exit() -> None:
 
 def test_what_is_unknown_is_said_to_be() -> None:
     alert = exit_alert(replace(CLOSED, commissions_usd=None, exit_reason=ExitReason.STOP_LOSS), [], AS_OF)
-    assert alert.subject == "HTBot Alert: Trade Exit - stop loss"
+    assert alert.subject == "HTBot Alert: Trade Exit - stop loss: SPX +400.00 USD before commissions"
     assert "Commissions:     not known yet" in alert.text
     assert "Net P&L:         not known yet" in alert.text
 
@@ -150,7 +152,7 @@ def test_connection() -> None:
     lost = connection_alert(False, "1100: connectivity between IB and the gateway is lost", AS_OF)
     back = connection_alert(True, "1102", AS_OF)
     assert (lost.subject, lost.kind, lost.severity) == (
-        "HTBot Alert: Connection Lost",
+        "HTBot Alert: Connection Lost - nothing is open",
         "connection_lost",
         Severity.CRITICAL,
     )
@@ -160,6 +162,29 @@ def test_connection() -> None:
         Severity.INFO,
     )
     assert lost.dedup_key != back.dedup_key
+
+
+def test_who_reads_of_an_outage_learns_what_is_at_stake_and_what_to_do() -> None:
+    told = outage_alert(AS_OF - timedelta(minutes=15), timedelta(minutes=15), "1100", AS_OF, held=[trade(), trade()])
+    assert told.subject == ("HTBot Alert: Broker Away for 15 Minutes - 2 trades are open, at most 7,160.00 USD to lose")
+    assert "Open:       1 SPX bull put spread, 4150/4110 put (spx_breakout-DU100001-20220826-1, DU100001)" in told.text
+    assert "What to do:" in told.text
+    unknown = connection_alert(False, "1100", AS_OF, held=[replace(trade(), credit=None)])
+    assert "1 trade is open, at most an unknown sum to lose" in unknown.subject
+
+
+def test_an_error_says_what_it_means_and_what_to_do() -> None:
+    """At night, on a phone: the subject has the trade, the text has a way out."""
+    told = error_alert("close failed", "the exit before it has ended", AS_OF, trade_id="spx-1")
+    assert told.subject == "HTBot Alert: Close Failed - spx-1"
+    assert summary_of(told.text) == "A trade should be closed by now and is still open."
+    assert "What to do: compare `htbot positions` with the broker's own app" in told.text
+    for source, title in (
+        ("strategy dip", "Strategy dip Disabled"),
+        ("risk what_if", "Risk: what if"),
+        ("moon", "System Error - moon"),
+    ):
+        assert error_alert(source, "why", AS_OF).subject == f"HTBot Alert: {title}"
 
 
 def test_errors_of_one_source_are_one_kind() -> None:
@@ -191,7 +216,7 @@ def test_shares_are_told_in_words_of_shares() -> None:
     fired = replace(signal(Direction.BEAR), symbol="SPY", price=400.01, reason="the close fell below its average")
     told = entry_alert(opened, fired, [], AS_OF)
     assert "Sold short 100 SPY at 400.00." in told.text
-    for line in ("Direction:     -1 (shares, short)", "Entry price:   400.00", "Maximum loss:  200.00 USD"):
+    for line in ("Direction:     bearish: shares, short", "Entry price:   400.00", "Maximum loss:  200.00 USD"):
         assert line in told.text
     assert "Profit target: at 396" in told.text
     assert "Stop:          at 402" in told.text
@@ -205,6 +230,6 @@ def test_shares_are_told_in_words_of_shares() -> None:
         gross_pnl_usd=Decimal(-200),
     )
     ended = exit_alert(closed, [], AS_OF)
-    assert "Closed 100 SPY shares, short: stop loss." in ended.text
+    assert "Closed 100 SPY shares, short: stop loss, -200.00 USD before commissions." in ended.text
     assert "Exit price:   402.00" in ended.text
     assert "Gross P&L:    -200.00 USD" in ended.text

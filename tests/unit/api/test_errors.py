@@ -9,7 +9,7 @@ from tests.support.asgi import TestClient
 
 from htbot.api import errors
 from htbot.domain.errors import CallerMistake, HtbotError, NotFound, Refused, Retryable, StopTrading
-from htbot.services.commands import Conflict, DeskAway
+from htbot.services.callers import Conflict, DeskAway
 
 
 @pytest.mark.parametrize(

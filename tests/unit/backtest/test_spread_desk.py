@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from htbot.backtest.spread_exchange import Charges, SpreadExchange
 from htbot.backtest.spread_feed import SpreadFeed
 from htbot.backtest.trade_book import HeldTrade
 from htbot.domain.orders import ExitReason
+from htbot.domain.sessions import Session
 from htbot.domain.signals import Direction
 from htbot.domain.trades import ExitRules, Trade, TradeState
 from htbot.matching.fees import Plan
@@ -196,10 +197,23 @@ def test_after_the_close_nothing_is_sent_and_the_options_expire(day: Day) -> Non
     assert trade.commissions_usd == Decimal("2.46")
 
 
+def test_options_that_deliver_shares_are_left_to_a_person_where_there_is_none(day: Day) -> None:
+    """As the desk leaves them; a backtest takes it that shares were sold at the settlement."""
+    enter(day)
+    day.held.trade = replace(day.held.trade, symbol="SPY")
+    day.market.settlements[DAYS[0]] = 4690.0
+    sent = len(day.tools.book.intents)
+    day.desk.expire(SESSION, deliveries=False)
+    assert (day.held.trade.state, len(day.tools.book.intents)) == (TradeState.OPEN, sent)
+    day.desk.expire(SESSION)
+    assert (day.held.trade.state, day.held.trade.debit) == (TradeState.CLOSED, 10)
+
+
 def test_what_expires_later_is_kept(day: Day) -> None:
     enter(day)
     day.market.settlements[DAYS[0]] = 4690.0
-    day.desk.expire(replace(SESSION, day=date(2024, 1, 1)))
+    before = timedelta(days=1)
+    day.desk.expire(Session(SESSION.day - before, SESSION.opens - before, SESSION.closes - before))
     assert day.held.trade.state is TradeState.OPEN
 
 

@@ -95,13 +95,26 @@ def test_the_chart_has_each_bar_once_and_the_levels_of_the_day() -> None:
     assert data["xAxis"][0]["data"] == ["2026-03-03 09:30", "2026-03-03 09:35", "2026-03-03 09:40"]
     bars = data["series"][0]
     assert len(bars["data"]) == 3
-    assert [(one["name"], one["yAxis"]) for one in bars["markLine"]["data"]] == [
+    assert [(one["name"], one["yAxis"]) for one in bars["markLine"]["data"] if "yAxis" in one] == [
         ("high", 12.5),
         ("low", 9.5),
         ("last", 11.5),
     ]
     closed = charts.candle_data(picture(open_bar=bar(1)), None, NEW_YORK)
     assert len(closed["series"][0]["data"]) == 2
+
+
+def test_sessions_are_divided_and_the_levels_of_a_day_are_over_that_day() -> None:
+    friday = replace(bar(0), start=OPEN - timedelta(days=4))
+    shown = picture(bars=(friday, replace(friday, start=friday.start + timedelta(minutes=5)), *picture().bars))
+    bars, _, _, high, low, last = charts.candle_data(shown, None, ZoneInfo("Europe/Zurich"))["series"]
+    divided = [(one["xAxis"], one["label"]["formatter"]) for one in bars["markLine"]["data"] if "xAxis" in one]
+    assert divided == [("2026-03-03 15:30", "Tue 2026-03-03")]
+    assert high["data"] == [None, None, 12.5, 12.5, 12.5]
+    assert low["data"] == [None, None, 9.5, 9.5, 9.5]
+    assert last["data"] == [None, None, 11.5, 11.5, 11.5]
+    for one in bars["markLine"]["data"]:
+        assert one["name"] == "day" or one["lineStyle"]["opacity"] == 0, "over other days no line is drawn"
 
 
 def test_entries_and_exits_stand_at_their_bars_with_words() -> None:
@@ -111,7 +124,7 @@ def test_entries_and_exits_stand_at_their_bars_with_words() -> None:
         TradePoint(OPEN + timedelta(minutes=11), "exit", "other", 1, "manual", Decimal(8), "SPY"),
         TradePoint(OPEN - timedelta(days=9), "entry", "old", 1, "", symbol="SPX"),
     )
-    _, entries, exits = charts.candle_data(picture(), DayStory(points=points), ZoneInfo("Europe/Zurich"))["series"]
+    _, entries, exits, *_ = charts.candle_data(picture(), DayStory(points=points), ZoneInfo("Europe/Zurich"))["series"]
     assert [(one["value"][0], one["name"]) for one in entries["data"]] == [("2026-03-03 15:35", "bull")]
     assert [(one["value"][0], one["name"]) for one in exits["data"]] == [("2026-03-03 15:40", f"stop loss {MINUS}$220")]
 

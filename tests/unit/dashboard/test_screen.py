@@ -16,7 +16,7 @@ from htbot.dashboard.screen import Screen
 from htbot.dashboard.session import COOKIE, Sessions
 from htbot.domain.errors import NotFound
 from htbot.persistence.queries.tokens import StoredToken
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.doorman import Brake, Doorman, TokenBook
 from htbot.services.tokens import Role, digest
 from htbot.services.visits import Visit

@@ -14,7 +14,7 @@ from htbot.strategies.registry import create_bar
 
 def test_the_same_fate_is_equal_field_by_field_whatever_is_unknown() -> None:
     """A kept fold is void when fates differ, and later versions of Python compare the fields one by one."""
-    first, second = (fate_of(record.trade(), None) for _ in range(2))
+    first, second = (fate_of(record.trade(), (), ()) for _ in range(2))
     assert first.price is first.filled_s is first.stop is first.target is None
     assert [field.name for field in fields(Fate) if getattr(first, field.name) != getattr(second, field.name)] == []
 

@@ -138,9 +138,11 @@ def test_what_the_broker_tells_in_part_is_no_settlement() -> None:
 @pytest.mark.ruling(12)
 def test_shares_that_the_broker_tells_of_beside_them_are_for_a_person() -> None:
     told = by_the_broker((SHORT, Action.BUY, "0.00"), (LONG, Action.SELL, "0.00"))
-    shares = replace(told[0], exec_id="b9.01", con_id=1, symbol="SPX", expiry=None, strike=None, right=None)
+    shares = replace(told[0], exec_id="b9.01", con_id=1, price=SHORT.strike, expiry=None, strike=None, right=None)
     ended = settle_expired(case(executions=[*told, shares]), settled(None), REF, AFTER)
     assert ended == NeedsPerson("b9.01 traded 1 SPX at expiry: shares are delivered")
+    elsewhere = replace(shares, price=SHORT.strike + 1)
+    assert isinstance(settle_expired(case(executions=[*told, elsewhere]), settled(None), REF, AFTER), Expired)
 
 
 def test_a_broken_spread_settles_what_it_holds() -> None:

@@ -6,26 +6,23 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
-from htbot.api.auth import Operator, require
+from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.filters import AccountQuery
-from htbot.api.schemas.requests import ManualCloseBody
+from htbot.api.schemas.requests import ManualCloseBody, RestartBody
 from htbot.bootstrap.programs import ProgramView
-from htbot.domain.errors import NotFound
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import PnlView
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted, Conflict, DeskAway
+from htbot.services.commands import Closing
 from htbot.services.log_files import LogLine
 from htbot.services.monitoring import HealthView
 from htbot.services.performance import MonthView, PortfolioSummary
 from htbot.services.tokens import Role
 from htbot.services.trading_status import TradingStatus
 
-_NEWEST = 1000
-"""Of so many trades one may be named; older ones are over."""
 router = APIRouter(prefix="/api/v1", tags=["admin"], dependencies=[Depends(require(Role.VIEWER))])
 
 
@@ -36,13 +33,6 @@ class Summary:
     trading: TradingStatus
     portfolio: PortfolioSummary
     health: HealthView
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The commands that close, in the order in which they were asked for."""
-
-    commands: list[Accepted]
 
 
 @router.get("/dashboard/summary", summary="Trading, account and health in one answer")
@@ -90,6 +80,22 @@ def services(parts: Parts) -> list[ProgramView]:
     return parts.programs.states()
 
 
+@router.post(
+    "/service/{name}/restart",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="End a program, which is started again",
+)
+def restart(
+    parts: Parts,
+    principal: Admin,
+    name: Annotated[str, Path(pattern=r"^[a-z]{1,32}$", description="desk, worker, beat or api")],
+    body: RestartBody | None = None,
+    key: Key = None,
+) -> ProgramView:
+    """Answers with what it was before. The desk not while a trade is open, unless it is forced."""
+    return parts.programs.restart(name, caller(principal, key), force=body is not None and body.force)
+
+
 @router.post("/manual-close", status_code=HTTPStatus.ACCEPTED, summary="Close trades, an account, or everything")
 def manual_close(parts: Parts, principal: Operator, body: ManualCloseBody, key: Key = None) -> Closing:
     """`position_ids` are trades, a durable command each; else everything of the account, or with `close_all` of all.
@@ -99,18 +105,4 @@ def manual_close(parts: Parts, principal: Operator, body: ManualCloseBody, key: 
     if not body.position_ids:
         scope = EVERY_ACCOUNT if body.follower_id is None else body.follower_id
         return Closing([parts.commands.close(scope, caller(principal, key))])
-    known = {trade.id for trade in parts.queries.trades_like(EVERY_ACCOUNT, None, "all", _NEWEST)}
-    unknown = [one for one in body.position_ids if one not in known]
-    if unknown:  # before anything is closed
-        raise NotFound(f"there is no trade {', '.join(unknown)}: `htbot trades` lists them")
-    closing, over = [], None
-    for one in dict.fromkeys(body.position_ids):
-        try:
-            closing.append(parts.commands.close_trade(one, caller(principal, None if key is None else f"{key}:{one}")))
-        except DeskAway:
-            raise
-        except Conflict as conflict:  # over, perhaps since a moment ago
-            over = conflict
-    if over is not None and not closing:
-        raise over
-    return Closing(closing)
+    return parts.commands.close_trades(body.position_ids, caller(principal, key))

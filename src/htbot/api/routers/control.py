@@ -10,8 +10,9 @@ from fastapi import APIRouter, Path
 from htbot.api.auth import Operator
 from htbot.api.parts import Key, Parts, caller, propose
 from htbot.api.schemas.requests import HaltBody, ResumeBody, TradeSignalBody
+from htbot.services.callers import Accepted
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Accepted, HaltAnswer
+from htbot.services.halting import HaltAnswer
 from htbot.services.manual_signal import ManualAnswer
 from htbot.services.tokens import Role
 
@@ -20,18 +21,18 @@ router = APIRouter(tags=["control"])
 
 @router.post("/halt", summary="Originate nothing from now on; closes go on")
 def halt(parts: Parts, principal: Operator, body: HaltBody, key: Key = None) -> HaltAnswer:
-    """Halts by file and by row, so that it holds with PostgreSQL dead."""
-    return parts.commands.halt(body.reason, caller(principal, key))
+    """Halts by file and by row, so that it holds with PostgreSQL dead; a single account by row only."""
+    return parts.commands.halt(body.reason, caller(principal, key), body.account)
 
 
 @router.post("/resume", summary="Lift the halts that people set; a STOP file made by hand stays")
 def resume(parts: Parts, principal: Operator, body: ResumeBody | None = None, key: Key = None) -> HaltAnswer:
     """Lifts halts, and says what still halts. With `breaker` it lifts trips instead: role admin, and the PIN."""
     if body is None or not body.breaker:
-        return parts.commands.resume(caller(principal, key))
+        return parts.commands.resume(caller(principal, key), None if body is None else body.account)
     principal.require(Role.ADMIN)
     pin = None if body.pin is None else body.pin.get_secret_value()
-    return parts.commands.reset_breaker(caller(principal, key), pin)
+    return parts.commands.reset_breaker(caller(principal, key), pin, body.account)
 
 
 @router.post("/close/all", status_code=HTTPStatus.ACCEPTED, summary="Close every position")

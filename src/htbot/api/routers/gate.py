@@ -8,7 +8,7 @@ from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller, request_of
 from htbot.api.schemas.filters import AccountQuery
 from htbot.api.schemas.requests import PinBody, TradeSignalBody
-from htbot.services.commands import HaltAnswer
+from htbot.services.halting import HaltAnswer
 from htbot.services.manual_signal import Judged
 from htbot.services.risk_rules import OF_REGULATION, RuleView
 from htbot.services.risk_standing import AccountMode, PortfolioRisk

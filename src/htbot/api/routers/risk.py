@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query
 
 from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller
-from htbot.api.schemas.filters import HaltsQuery
+from htbot.api.schemas.filters import ACCOUNT, HaltsQuery
 from htbot.api.schemas.requests import HaltBody, PinBody
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.shapes import HaltView
 from htbot.persistence.records import Halt
-from htbot.services.commands import HaltAnswer
+from htbot.services.halting import HaltAnswer
 from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
@@ -43,14 +43,19 @@ def in_force(parts: Parts) -> list[HaltView]:
 @router.post("/halts", summary="Originate nothing from now on; closes go on")
 def halt(parts: Parts, principal: Operator, body: HaltBody, key: Key = None) -> HaltAnswer:
     """The same as `POST /halt`."""
-    return parts.commands.halt(body.reason, caller(principal, key))
+    return parts.commands.halt(body.reason, caller(principal, key), body.account)
 
 
 @router.delete("/risk/kill-switch", summary="Lift the halts that people set")
 @router.delete("/halts", summary="Lift the halts that people set")
-def lift(parts: Parts, principal: Operator, key: Key = None) -> HaltAnswer:
+def lift(
+    parts: Parts,
+    principal: Operator,
+    account: Annotated[str | None, Query(pattern=ACCOUNT, description="its own halts only; default: all")] = None,
+    key: Key = None,
+) -> HaltAnswer:
     """The same as `POST /resume`: a STOP file made by hand and trips stay, and are named."""
-    return parts.commands.resume(caller(principal, key))
+    return parts.commands.resume(caller(principal, key), account)
 
 
 @router.get("/halts", summary="Halts and trips, newest first, in force or not")

@@ -14,7 +14,7 @@ from htbot.api.schemas.requests import DisconnectBody, TradeSignalBody
 from htbot.domain.trades import TradeState
 from htbot.persistence.queries.shapes import TradeView
 from htbot.services.broker_session import BrokerAccount, BrokerPosition, BrokerStatus, RoundTrip
-from htbot.services.commands import Accepted
+from htbot.services.callers import Accepted
 from htbot.services.manual_signal import ManualAnswer
 from htbot.services.performance import PerformanceView, PortfolioSummary
 from htbot.services.tokens import Role

@@ -70,7 +70,7 @@ def _word(description: str, pattern: str = r"^[A-Za-z0-9_.:-]{1,64}$") -> Any:
     return Field(None, pattern=pattern, description=f"{description}; default: any")
 
 
-_ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
+ACCOUNT = r"^[A-Za-z0-9._-]{1,64}$"
 _SYMBOL = r"^[A-Z0-9][A-Z0-9. ]{0,15}$"
 
 
@@ -85,7 +85,7 @@ class TimedQuery(ListQuery):
 class OrdersQuery(ListQuery):
     """Orders."""
 
-    account: str | None = _word("account", _ACCOUNT)
+    account: str | None = _word("account", ACCOUNT)
     symbol: str | None = _word("underlying", _SYMBOL)
     day: KnownDay | None = Field(None, description="session day, New York; default: any")
     status: OrderState | None = Field(None, description="only in this state")
@@ -96,7 +96,7 @@ class OrdersQuery(ListQuery):
 class PositionsQuery(ListQuery):
     """Positions."""
 
-    account: str | None = _word("account", _ACCOUNT)
+    account: str | None = _word("account", ACCOUNT)
     symbol: str | None = _word("underlying", _SYMBOL)
 
 
@@ -117,7 +117,7 @@ class AuditQuery(TimedQuery):
 class AlertsQuery(TimedQuery):
     """Messages to people."""
 
-    account: str | None = _word("account; those of none come along", _ACCOUNT)
+    account: str | None = _word("account; those of none come along", ACCOUNT)
     kind: str | None = _word("kind")
     severity: Severity | None = Field(None, description="one severity only")
     acknowledged: bool | None = Field(None, alias="ack", description="true: acknowledged; false: not yet")
@@ -127,15 +127,24 @@ class EvaluationsQuery(TimedQuery):
     """Looks of strategies."""
 
     strategy: str | None = _word("strategy")
-    account: str | None = _word("account", _ACCOUNT)
+    account: str | None = _word("account", ACCOUNT)
     symbol: str | None = _word("symbol", _SYMBOL)
     fired: bool | None = Field(None, description="true: a signal fired; false: nothing happened")
+
+
+class InstancesQuery(ListQuery):
+    """Instances of strategies."""
+
+    kind: str | None = Field(None, alias="type", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="type; default: any")
+    symbol: str | None = _word("symbol", _SYMBOL)
+    enabled: bool | None = Field(None, description="true: enabled; false: not")
+    mode: Literal["observe", "trade"] | None = Field(None, description="one mode only")
 
 
 class ReconciliationsQuery(TimedQuery):
     """Comparisons with the broker."""
 
-    account: str | None = _word("account", _ACCOUNT)
+    account: str | None = _word("account", ACCOUNT)
     verdict: Verdict | None = Field(None, description="one verdict only")
 
 

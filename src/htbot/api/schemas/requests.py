@@ -25,24 +25,37 @@ def shown(**body: Any) -> ConfigDict:
 
 
 class HaltBody(Request):
-    """Why trading is halted."""
+    """Why trading is halted; with `account` in that one only."""
 
     model_config = shown(reason="Fed at two")
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    account: Word | None = None
 
 
 class ResumeBody(Request):
-    """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed."""
+    """Resume after a halt; with `breaker` after a trip, for which role admin and the PIN are needed.
+
+    With `account` its own halts or trips are lifted and no others.
+    """
 
     model_config = shown(breaker=False)
 
     breaker: bool = False
+    account: Word | None = None
     pin: Annotated[SecretStr, Field(max_length=64)] | None = None
 
 
 class DisconnectBody(Request):
     """Whether to leave although a trade is open, which nobody would guard."""
+
+    model_config = shown(force=False)
+
+    force: bool = False
+
+
+class RestartBody(Request):
+    """Whether to start the desk anew although a trade is open, which nobody guards meanwhile."""
 
     model_config = shown(force=False)
 
@@ -60,19 +73,23 @@ class ForceExitBody(Request):
 class SettleBody(Request):
     """The official settlement price of the underlying, in dollars, or what each leg was closed at, by contract id.
 
-    `force` takes prices that are far from the market.
+    Of shares the price that somebody traded them at past htbot, and how many; without a number all. `force` takes
+    prices that are far from the market.
     """
 
     model_config = shown(price="4148.50")
 
     price: Strike | None = None
     legs: Annotated[dict[int, Closed], Field(min_length=1, max_length=8)] | None = None
+    quantity: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
     force: bool = False
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
         if (self.price is None) is (self.legs is None):
             raise ValueError("give one of price and legs")
+        if self.quantity is not None and self.price is None:
+            raise ValueError("a quantity goes with a price per share")
         return self
 
 

@@ -20,7 +20,7 @@ from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.engine import Database
 from htbot.persistence.records import TRADE
 from htbot.risk.limits import Limits
-from htbot.services.commands import Caller
+from htbot.services.callers import Caller
 from htbot.services.strategies import NewStrategy, Strategies, StrategyParts
 from htbot.settings import Settings
 from htbot.strategies.ma_crossover import MaCrossover

@@ -24,6 +24,15 @@ EVENTS = {
     "PROCESS_STATE_BACKOFF": ("ended right after its start", Severity.WARNING),
     "PROCESS_STATE_EXITED": ("ended unexpectedly and is started again", Severity.WARNING),
 }
+_MEANWHILE = {
+    "api": "REST and dashboard are away; trading goes on.",
+    "beat": "Nothing new is decided and mails wait until it runs; exits go on.",
+    "desk": "Nothing is entered, and open trades have no guard until it runs, but for stops that stand at the broker.",
+    "paper": "Nothing is filled until it runs.",
+    "postgres": "Nothing is entered until it runs; exits go on.",
+    "redis": "Nothing new is decided until it runs; exits go on.",
+    "worker": "Nothing new is decided and mails wait until it runs; exits go on.",
+}
 QUIET = timedelta(minutes=15)
 """The same program in the same state is told once in this time, and then how often it happened."""
 
@@ -95,7 +104,7 @@ def message_for(event: ProgramEvent, settings: Settings, now: datetime, times: i
         kind="program",
         severity=severity,
         title=f"{event.program} {what}",
-        summary=f"The program {event.program} {what}.",
+        summary=f"The program {event.program} {what}. {_MEANWHILE.get(event.program, '')}".rstrip(),
         as_of=now,
         dedup_key=f"program:{event.program}:{state}:{int(now.timestamp() // QUIET.total_seconds())}",
         facts=facts,

@@ -40,10 +40,10 @@ class Trouble:
             kind=f"trouble.{self.kind}",
             severity=self.severity,
             title=self.title,
-            summary=f"{self.title}.",
+            summary=f"{self.title}: {self.detail}.",
             as_of=now,
             dedup_key=f"trouble.{self.kind}:{now.isoformat()}",
-            facts=[Fact("Detail", self.detail)],
+            facts=[Fact("What to do", "htbot doctor names it, and its page of docs/runbooks")],
         )
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.parts import charts
 from htbot.dashboard.parts.markup import badge, direction, empty, fact, facts, join, tag
 from htbot.dashboard.parts.numbers import day, price
+from htbot.persistence.queries.shapes import StrategyView
 from htbot.services.day_picture import DayPicture
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ def figures(screen: Screen) -> Markup:
     status = screen.value("status")
     if picture is None or not picture.bars:
         return empty("No bars are stored yet.", "They come with the desk's first connection.")
-    view = next((one for one in (status.strategies if status else ()) if one.symbol == picture.symbol), None)
+    looks: list[StrategyView] = accounts.only(screen, status.strategies) if status else []
+    view = next((one for one in looks if one.symbol == picture.symbol), None)
     last = picture.open_bar or picture.bars[-1]
     state = badge("open", "accent") if picture.open_bar is not None else badge("closed")
     shown = join(screen.look.clock(last.start, seconds=False), " ", state)

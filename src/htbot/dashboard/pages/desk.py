@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.parts import charts, gauges
 from htbot.dashboard.parts.markup import (
     Column,
@@ -24,7 +26,8 @@ from htbot.dashboard.parts.markup import (
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import both_prices, contract, entry_price, leg_name, trade_link, trade_name
-from htbot.persistence.queries.shapes import DayMoney, OpenTradeView, PositionView, TradeView
+from htbot.persistence.queries.shapes import DayMoney, OpenTradeView, PositionView, StrategyView, TradeView
+from htbot.services.day_picture import DayStory
 from htbot.services.risk_view import RiskView
 from htbot.services.status_view import StatusView
 
@@ -53,11 +56,19 @@ def open_trade(screen: Screen) -> Markup:
     head = tag("h2", "Open trade")
     if status is None:
         return join(head, empty("Not known yet."))
-    trade = status.open_trade
-    if trade is None:
-        return join(head, empty("Flat: no trade is open.", _waits(status)), _last_trade(screen))
-    title = tag("h2", trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower()))
-    others = _others(screen, status.trades[1:])
+    trades: list[OpenTradeView] = accounts.only(screen, status.trades)
+    if not trades:
+        return join(head, empty("Flat: no trade is open.", _waits(screen, status)), _last_trade(screen))
+    trade, *more = trades
+    title = tag(
+        "h2",
+        trade_link(trade.id, trade_name(trade)),
+        " ",
+        badge(trade.state.lower()),
+        tag("span", f" {trade.strategy}", cls="note"),
+        accounts.label(screen, trade.account),
+    )
+    others = _others(screen, more)
     return join(title, gauges.trade(trade), _trade_facts(screen, trade), _legs(screen, trade), others)
 
 
@@ -73,28 +84,47 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
     """A row for each."""
     rows = [
         Row(
-            (
-                join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
-                amount(trade.pnl_mid),
-                price(trade.mark),
-                screen.look.clock(trade.exit_at, seconds=False),
+            accounts.cells(
+                screen,
+                trade.account,
+                (
+                    join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
+                    amount(trade.pnl_mid),
+                    price(trade.mark),
+                    "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
+                ),
             )
         )
         for trade in trades
     ]
-    return table("Other open trades", _OTHERS, rows, empty("No other trade is open.")) if rows else None
+    columns = accounts.columns(screen, _OTHERS)
+    return table("Other open trades", columns, rows, empty("No other trade is open.")) if rows else None
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
-    look = screen.look
+    look, at = screen.look, trade.exit_at
+    closes = "held over night" if at is None else f"closes by {look.clock(at, seconds=False)}"
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
         entry_price(trade),
         fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
-        fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
+        fact("Opened", (look.moment if at is None else look.clock)(trade.opened_at), closes),
         fact("Marked", look.clock(trade.marked_at)),
+        _exits(trade),
     )
+
+
+def _exits(trade: OpenTradeView) -> Markup | None:
+    """What closes it before its time; stop and target only where there is no gauge, which needs both."""
+    told = []
+    if trade.target is None or trade.stop is None:
+        told += [] if trade.target is None else [f"target {money(trade.target, sign=True)}"]
+        told += [] if trade.stop is None else [f"stop {money(-abs(trade.stop))}"]
+        told += [] if told or trade.turns_above is not None else ["by time alone"]
+    if trade.turns_above is not None:
+        told.append(f"sold when its bids were above {price(trade.turns_above)} and turn")
+    return fact("Exits", ", ".join(told), cls="broad") if told else None
 
 
 _LEGS = (
@@ -108,7 +138,7 @@ _LEGS = (
 def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
     """The legs of the trade, what each was bought or sold for, and where it stands."""
     held: list[PositionView] = screen.value("positions") or []
-    marks = {position.con_id: position.mark for position in held}
+    marks = {position.con_id: position.mark for position in held if position.account == trade.account}
     rows = [
         Row(
             (
@@ -125,12 +155,18 @@ def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
 
 def _last_trade(screen: Screen) -> Markup | None:
     """The trade that was closed last."""
-    trades: list[TradeView] = screen.value("trades") or []
+    trades: list[TradeView] = accounts.rows(screen, "trades")
     last = next((trade for trade in reversed(trades) if trade.closed_at is not None), None)
     if last is None or last.closed_at is None:
         return None
     return join(
-        tag("h2", "Last trade ", trade_link(last.id, trade_name(last)), cls="between"),
+        tag(
+            "h2",
+            "Last trade ",
+            trade_link(last.id, trade_name(last)),
+            accounts.label(screen, last.account),
+            cls="between",
+        ),
         facts(
             fact("Net P&L", amount(last.net_pnl), f"gross {money(last.gross_pnl, sign=True)}"),
             fact("Closed by", words(last.exit_reason or "")),
@@ -142,27 +178,37 @@ def _last_trade(screen: Screen) -> Markup | None:
     )
 
 
-def _waits(status: StatusView) -> str:
+def _waits(screen: Screen, status: StatusView) -> str:
     """Why the strategies do nothing, in their own words."""
-    return "; ".join(f"{view.name}: {view.why_not}" for view in status.strategies if view.why_not)
+    found: list[StrategyView] = accounts.only(screen, status.strategies)
+    return "; ".join(f"{view.name}: {view.why_not}" for view in found if view.why_not)
 
 
 def day(screen: Screen) -> Markup:
     """What the day has earned at one instant; below it what the breaker has judged at its own."""
-    money_of: DayMoney | None = screen.value("day")
-    risk: RiskView | None = screen.value("risk")
-    if money_of is None or risk is None:
+    money_of: DayMoney | None = accounts.of_chosen(screen, "day")
+    risks: dict[str | None, RiskView] | None = screen.value("risk")
+    if money_of is None or not risks:
         return join(tag("h2", "Day"), empty("Not known yet."))
     closed, still_open = money_of.closed, money_of.open
+    risk = risks.get(accounts.chosen(screen))
+    whose = "all accounts, " if accounts.several(screen) else ""
     return join(
-        tag("h2", "Day ", tag("span", f"at {screen.look.clock(money_of.as_of)}", cls="note")),
+        tag("h2", "Day ", tag("span", f"{whose}at {screen.look.clock(money_of.as_of)}", cls="note")),
         tag("p", amount(money_of.total), cls="big"),
-        gauges.day(money_of.total, risk.daily_loss_limit),
+        gauges.day(money_of.total, risk.daily_loss_limit) if risk else None,
         facts(
             fact("Closed, net", amount(closed.net), f"{whole(closed.trades)} trades"),
             fact("Open, at mid", amount(still_open.mid), f"{whole(still_open.trades)} open"),
             fact("Commissions", money(closed.commissions), "of closed trades"),
         ),
+        _breaker(screen, risk) if risk else _by_account(screen, risks),
+    )
+
+
+def _breaker(screen: Screen, risk: RiskView) -> Markup:
+    """What it has judged of one account."""
+    return join(
         tag("h2", "Breaker ", tag("span", f"judged at {screen.look.clock(risk.as_of)}", cls="note"), cls="between"),
         facts(
             fact("May still lose", money(risk.remaining), "then it trips"),
@@ -172,12 +218,46 @@ def day(screen: Screen) -> Markup:
     )
 
 
+_ACCOUNTS = (
+    Column("Account"),
+    Column("Day's P&L", number=True),
+    Column("May still lose", number=True),
+)
+
+
+def _by_account(screen: Screen, risks: dict[str | None, RiskView]) -> Markup:
+    """A row for each account: each has a day, an equity and a breaker of its own."""
+    days: dict[str | None, DayMoney] = screen.value("day")
+    rows = []
+    for account in accounts.traded(screen):
+        day_of, risk = days.get(account), risks.get(account)
+        tripped = tag("span", badge("✗ tripped", "bad"), cls="under-name") if risk and risk.breaker_active else None
+        equity = tag("span", f"equity {money(risk.equity if risk else None)}", cls="note under-name")
+        rows.append(
+            Row(
+                (
+                    join(account, equity, tripped),
+                    amount(day_of.total if day_of else None),
+                    join(
+                        money(risk.remaining if risk else None),
+                        tag("span", f"drawdown {percent(risk.drawdown_pct if risk else None)}", cls="note under-name"),
+                    ),
+                )
+            )
+        )
+    return join(
+        tag("h2", "Accounts ", tag("span", "each with a breaker of its own", cls="note"), cls="between"),
+        table("Day of each account", _ACCOUNTS, rows, empty("Not known yet.")),
+    )
+
+
 def market(screen: Screen) -> Markup:
     """The underlying, its range, and what the strategy thinks of it."""
     picture, status = screen.value("picture"), screen.value("status")
     if picture is None or status is None:
         return join(tag("h2", "Market"), empty("Not known yet."))
-    view = next((one for one in status.strategies if one.symbol == picture.symbol), None)
+    looks: list[StrategyView] = accounts.only(screen, status.strategies)
+    view = next((one for one in looks if one.symbol == picture.symbol), None)
     spot = picture.spot if picture.spot is not None else (picture.today[-1].close if picture.today else None)
     return join(
         tag("h2", picture.symbol, " ", tag("span", f"{picture.minutes} min bars", cls="note")),
@@ -197,7 +277,24 @@ def equity_head(screen: Screen) -> Markup:
     """The heading of the curve."""
     picture = screen.value("picture")
     told = "" if picture is None or picture.day is None else picture.day.isoformat()
-    return join(tag("h2", "P&L of the day ", tag("span", told, cls="note")))
+    told += ", all accounts" if accounts.several(screen) else ""
+    story: DayStory | None = accounts.of_chosen(screen, "story")
+    peak, fall = best_and_fall([point.pnl for point in story.equity] if story else [])
+    return tag(
+        "h2",
+        "P&L of the day ",
+        tag("span", told, cls="note"),
+        tag("span", f"peak {money(peak, sign=True)}, largest fall {money(fall)}", cls="note at-end") if fall else None,
+    )
+
+
+def best_and_fall(curve: Sequence[Decimal | None]) -> tuple[Decimal, Decimal]:
+    """The highest that a day's P&L was, and the most that it fell from a high before; it begins at zero (USD)."""
+    high = fall = Decimal(0)
+    for pnl in curve:
+        if pnl is not None:
+            high, fall = max(high, pnl), max(fall, max(high, pnl) - pnl)
+    return high, fall
 
 
 _POSITIONS = (
@@ -211,13 +308,14 @@ _POSITIONS = (
 
 def positions(screen: Screen) -> Markup:
     """What is held, contract by contract."""
-    held: list[PositionView] = screen.value("positions") or []
-    rows = [Row(_position(position)) for position in held]
+    held: list[PositionView] = accounts.rows(screen, "positions")
+    rows = [Row(accounts.cells(screen, position.account, _position(position))) for position in held]
+    columns = accounts.columns(screen, _POSITIONS)
     if len(held) > 1:
         total = [position.unrealized_pnl for position in held]
         known = None if any(value is None for value in total) else sum((v for v in total if v is not None), Decimal(0))
-        rows.append(Row(("All", "", "", "", amount(known)), "total"))
-    return join(tag("h2", "Positions"), table("Positions", _POSITIONS, rows, empty("Nothing is held.")))
+        rows.append(Row(("All", *[""] * (len(columns) - 2), amount(known)), "total"))
+    return join(tag("h2", "Positions"), table("Positions", columns, rows, empty("Nothing is held.")))
 
 
 def _position(position: PositionView) -> tuple[object, ...]:
@@ -245,6 +343,7 @@ def events(screen: Screen) -> Markup:
             tag(
                 "span",
                 event.subject.removeprefix("HTBot Alert: "),
+                accounts.label(screen, event.account) if event.account else None,
                 tag("span", event.summary, cls="note") if event.summary else None,
             ),
         )

@@ -10,10 +10,11 @@ from uuid import uuid4
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.controls import button, dialog, said
-from htbot.dashboard.parts.markup import Column, Row, badge, empty, join, table, tag
-from htbot.dashboard.parts.numbers import money, price, whole
-from htbot.dashboard.parts.trading import contract, legs_in_words, trade_link
+from htbot.dashboard.parts.markup import Column, Row, badge, empty, filtered_title, join, moment, table, tag
+from htbot.dashboard.parts.numbers import UNKNOWN, money, price, whole
+from htbot.dashboard.parts.trading import contract, leg_series, legs_in_words, trade_link
 from htbot.domain.orders import OrderState
 from htbot.persistence.queries.ladders import LadderStep
 from htbot.persistence.queries.shapes import FillView, OrderView
@@ -25,29 +26,32 @@ if TYPE_CHECKING:
 WORKING = frozenset({OrderState.SENDING, OrderState.SUBMITTED, OrderState.PARTIAL, OrderState.PENDING_CANCEL})
 _ORDERS = (
     Column("Sent"),
+    Column("Strategy"),
     Column("Purpose"),
     Column("State"),
     Column("Legs", wide=True),
     Column("Quantity", number=True),
-    Column("Ladder", number=True),
+    Column("Ladder", number=True, text=True),
     Column("Average", number=True),
     Column("Filled", number=True),
-    Column("Trade", minor=True),
+    Column("Trade"),
 )
 _FILLS = (
     Column("Time"),
+    Column("Strategy"),
     Column("Side"),
     Column("Contract"),
     Column("Quantity", number=True),
     Column("Price", number=True),
     Column("Commission", number=True),
     Column("Quote", minor=True),
+    Column("Trade"),
 )
 
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Orders &amp; fills</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Orders & fills")), sanitize=False).classes("title")
     with ui.element("section").classes("card").props('aria-label="Orders"'):
         screen.panel(orders)
         if screen.may(Role.OPERATOR):
@@ -57,11 +61,13 @@ def build(screen: Screen) -> None:
 
 def orders(screen: Screen) -> Markup:
     """Orders at the broker, the newest first. Limits are per unit, signed as IB's: negative receives."""
-    found: list[OrderView] = screen.value("orders") or []
+    found: list[OrderView] = accounts.rows(screen, "orders")
     steps: dict[str, list[LadderStep]] = screen.value("ladders") or {}
     rows = [_order(screen, order, steps.get(order.ref, ())) for order in reversed(found)]
     head = tag("h2", "Orders ", tag("span", "limits per unit, negative receives", cls="note"))
-    return join(head, table("Orders", _ORDERS, rows, empty("No order was sent yet.")))
+    return join(
+        head, table("Orders", accounts.columns(screen, _ORDERS), rows, empty("No order was sent yet."), sortable=True)
+    )
 
 
 def _order(screen: Screen, order: OrderView, steps: Sequence[LadderStep]) -> Row:
@@ -69,17 +75,18 @@ def _order(screen: Screen, order: OrderView, steps: Sequence[LadderStep]) -> Row
     last = tag("b", limits[-1])
     state = join(badge(order.status.lower().replace("_", " "), tone(order.status)), _error(order))
     cells = (
-        tag("time", screen.look.moment(order.submitted_at)),
+        moment(screen.look.clock(order.submitted_at), screen.look.day(order.submitted_at)),
+        order.strategy,
         order.purpose,
         state,
-        legs_in_words(order.legs),
+        join(tag("span", leg_series(order.legs), cls="note over-name"), legs_in_words(order.legs)),
         f"{order.action.capitalize()} {order.quantity}",
         join(*(f"{limit} → " for limit in limits[:-1]), last),
         price(order.avg_price),
         f"{whole(order.filled)} of {whole(order.quantity)}",
         trade_link(order.trade_id, "why"),
     )
-    return Row(cells, "" if is_working(order) else "settled")
+    return Row(accounts.cells(screen, order.account, cells), "" if is_working(order) else "settled")
 
 
 def _error(order: OrderView) -> Markup | None:
@@ -102,22 +109,27 @@ def is_working(order: OrderView) -> bool:
 
 def fills(screen: Screen) -> Markup:
     """Executions of single legs, the newest first."""
-    found: list[FillView] = screen.value("fills") or []
+    found: list[FillView] = accounts.rows(screen, "fills")
+    orders = {order.ref: order for order in screen.value("orders") or ()}
     rows = [
-        Row(
-            (
-                tag("time", screen.look.moment(fill.ts)),
-                badge(fill.side, "long" if fill.side == "BUY" else "short"),
-                contract(fill.symbol, fill.expiry, fill.strike, fill.right),
-                whole(fill.quantity),
-                price(fill.price),
-                money(fill.commission),
-                "modelled" if fill.modelled else "recorded",
-            )
-        )
-        for fill in reversed(found)
+        Row(accounts.cells(screen, fill.account, _fill(screen, fill, orders.get(fill.ref)))) for fill in reversed(found)
     ]
-    return join(tag("h2", "Fills"), table("Fills", _FILLS, rows, empty("Nothing was filled yet.")))
+    nothing = empty("Nothing was filled yet.")
+    return join(tag("h2", "Fills"), table("Fills", accounts.columns(screen, _FILLS), rows, nothing, sortable=True))
+
+
+def _fill(screen: Screen, fill: FillView, order: OrderView | None) -> tuple[object, ...]:
+    return (
+        moment(screen.look.clock(fill.ts), screen.look.day(fill.ts)),
+        order.strategy if order else UNKNOWN,
+        badge(fill.side, "long" if fill.side == "BUY" else "short"),
+        contract(fill.symbol, fill.expiry, fill.strike, fill.right),
+        whole(fill.quantity),
+        price(fill.price),
+        money(fill.commission),
+        "modelled" if fill.modelled else "recorded",
+        trade_link(order.trade_id, "why") if order else UNKNOWN,
+    )
 
 
 def _cancel_buttons(screen: Screen) -> None:
@@ -126,7 +138,7 @@ def _cancel_buttons(screen: Screen) -> None:
     shown: list[str] = []
 
     def follow() -> None:
-        found: list[OrderView] = screen.value("orders") or []
+        found: list[OrderView] = accounts.rows(screen, "orders")
         refs = [order.ref for order in found if is_working(order)]
         if refs == shown:
             return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.controls import button, dialog, said, tell_answer
 from htbot.dashboard.parts import gauges
 from htbot.dashboard.parts.markup import Column, Row, amount, badge, empty, fact, facts, join, table, tag
@@ -46,15 +49,20 @@ def build(screen: Screen) -> None:
 
 def breaker(screen: Screen) -> Markup:
     """What stops a bad day, and how far it is from it."""
-    risk: RiskView | None = screen.value("risk")
+    risks: dict[str | None, RiskView] = screen.value("risk") or {}
+    return join([_breaker(screen, account, risks.get(account)) for account in accounts.looked_at(screen)])
+
+
+def _breaker(screen: Screen, account: str | None, risk: RiskView | None) -> Markup:
+    whose = accounts.label(screen, account or "")
     if risk is None:
-        return join(tag("h2", "Breaker"), empty("Not known yet."))
+        return join(tag("h2", "Breaker", whose), empty("Not known yet."))
     state = badge("✗ tripped", "bad") if risk.breaker_active else badge("✓ armed", "good")
     fallen = float(risk.drawdown_pct) if risk.drawdown_pct is not None else None
     drawdown = f"drawdown {percent(risk.drawdown_pct)} of at most {percent(risk.max_drawdown_pct)}"
     told = tag("p", risk.breaker_reason, cls="trouble stale") if risk.breaker_reason else None
     return join(
-        tag("h2", "Breaker ", state),
+        tag("h2", "Breaker ", state, whose, cls="between" if whose else None),
         told,
         tag("p", amount(risk.daily_pnl), cls="big"),
         gauges.day(risk.daily_pnl, risk.daily_loss_limit),
@@ -73,7 +81,8 @@ def breaker(screen: Screen) -> Markup:
 def halts(screen: Screen) -> Markup:
     """Every reason in force why nothing is entered."""
     status: StatusView | None = screen.value("status")
-    found = (status.halt if status else None) or []
+    now = accounts.chosen(screen)
+    found = [halt for halt in (status.halt if status else None) or [] if now is None or halt.account in {None, now}]
     rows = [
         Row(
             (
@@ -92,12 +101,28 @@ def halts(screen: Screen) -> Markup:
 
 def rules(screen: Screen) -> Markup:
     """The gate as it stands: now where it can be said without a spread, else as the last decision said."""
-    found: list[RuleView] = screen.value("rules") or []
-    refusing = sum(1 for rule in found if rule.passed is False)
-    note = f"{len(found)} rules, {refusing} would refuse" if found else ""
-    rows = [Row(_rule(screen, rule)) for rule in found]
+    found: dict[str | None, list[RuleView]] = screen.value("rules") or {}
+    shown = [(account, found[account]) for account in accounts.looked_at(screen) if account in found]
+    same = list(zip(*(of_one for _, of_one in shown), strict=True))  # a rule as each account meets it
+    refusing = sum(1 for every in same if any(rule.passed is False for rule in every))
+    note = f"{len(same)} rules, {refusing} would refuse" if same else ""
+    rows = [row for every in same for row in _rows(screen, [account or "" for account, _ in shown], every)]
     head = tag("h2", "Rules of the gate ", tag("span", note, cls="note"))
-    return join(head, table("Rules of the gate", _RULES, rows, empty("Not known yet.")))
+    return join(head, table("Rules of the gate", accounts.columns(screen, _RULES), rows, empty("Not known yet.")))
+
+
+def _rows(screen: Screen, whose: Sequence[str], every: Sequence[RuleView]) -> Iterator[Row]:
+    """A rule as each account meets it; those that meet it alike share a row, and the name stands once."""
+    alike: dict[RuleView, list[str]] = {}
+    newest: dict[RuleView, RuleView] = {}
+    for account, rule in zip(whose, every, strict=True):
+        said = replace(rule, as_of=None)
+        alike.setdefault(said, []).append(account)
+        newest.setdefault(said, rule)
+    for number, (said, those) in enumerate(alike.items()):
+        cells = _rule(screen, newest[said])
+        told = cells if number == 0 else (tag("span", words(said.rule), cls="note"), *cells[1:])
+        yield Row(accounts.cells(screen, "all" if len(alike) == 1 else ", ".join(those), told))
 
 
 def _rule(screen: Screen, rule: RuleView) -> tuple[object, ...]:
@@ -118,8 +143,8 @@ def _reset_button(screen: Screen) -> None:
     one = button("Reset the breaker", lambda: _ask_reset(screen), "danger small under")
 
     def follow() -> None:
-        risk: RiskView | None = screen.value("risk")
-        one.set_visibility(risk is not None and risk.breaker_active)
+        risks: dict[str | None, RiskView] = screen.value("risk") or {}
+        one.set_visibility(any(risk.breaker_active for risk in risks.values()))
 
     follow()
     screen.follow(follow)

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
-from htbot.dashboard.parts.markup import Column, Row, badge, direction, empty, fact, facts, join, table, tag
+from htbot.dashboard import accounts
+from htbot.dashboard.parts.markup import (
+    Column,
+    Row,
+    badge,
+    direction,
+    empty,
+    fact,
+    facts,
+    filtered_title,
+    join,
+    moment,
+    table,
+    tag,
+)
 from htbot.dashboard.parts.numbers import price, whole
 from htbot.dashboard.parts.rules import gate
 from htbot.dashboard.session import PATH
@@ -54,43 +68,50 @@ class Stretch:
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Signals</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Signals")), sanitize=False).classes("title")
     screen.panel(fired, "card")
     screen.panel(cycles, "card")
-    screen.panel(decision, "card")
+    screen.panel(decision, "card").props("id=gate")
 
 
 def fired(screen: Screen) -> Markup:
     """Looks in which a signal fired, accepted, refused or only observed, the newest first."""
-    found: list[EvaluationView] = screen.value("fired") or []
-    chosen = _chosen(screen)
+    found: list[EvaluationView] = accounts.rows(screen, "fired")
+    shown = _chosen(screen)
     rows = [
-        Row(_fired(screen, view), "chosen" if chosen is not None and view.id == chosen.id else "") for view in found
+        Row(
+            accounts.cells(screen, view.account, _fired(screen, view)),
+            "chosen" if shown is not None and view.id == shown.id else "",
+        )
+        for view in found
     ]
     nothing = empty("No signal has fired yet.", "The table below says why not, cycle by cycle.")
-    return join(tag("h2", "Fired"), table("Signals that fired", _FIRED, rows, nothing))
+    return join(
+        tag("h2", "Fired"), table("Signals that fired", accounts.columns(screen, _FIRED), rows, nothing, sortable=True)
+    )
 
 
 def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
     signal = view.signal
     if signal is None:
-        return (screen.look.moment(view.as_of), view.strategy, direction(0), badge("not stored"), "", "", "", "")
+        at = moment(screen.look.clock(view.as_of), screen.look.day(view.as_of))
+        return (at, view.strategy, direction(0), badge("not stored"), "", "", "", "")
     asked = whole(len(view.outcomes))
     return (
-        tag("time", screen.look.moment(signal.ts)),
+        moment(screen.look.clock(signal.ts), screen.look.day(signal.ts)),
         signal.strategy,
         direction(signal.direction),
         badge(*_OUTCOMES[signal.outcome]),
         price(signal.price),
         price(signal.broken),
         signal.reason,
-        tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}") if view.outcomes else "none asked",
+        tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}#gate") if view.outcomes else "none asked",
     )
 
 
 def _chosen(screen: Screen) -> EvaluationView | None:
     """The look whose gate is shown: the one of the address, else the newest with a gate."""
-    found: list[EvaluationView] = screen.value("fired") or []
+    found: list[EvaluationView] = accounts.rows(screen, "fired")
     wanted = screen.parameters.get("look")
     return next((view for view in found if view.outcomes and wanted in {None, str(view.id)}), None)
 
@@ -107,15 +128,22 @@ def decision(screen: Screen) -> Markup:
         fact("Trend", direction(signal.known_trend)),
         fact("Trigger", signal.trigger, cls="broad"),
     )
-    return join(tag("h2", "Gate ", tag("span", signal.strategy, cls="note")), told, gate(view.outcomes))
+    return join(
+        tag("h2", "Gate ", tag("span", signal.strategy, cls="note"), accounts.label(screen, view.account)),
+        told,
+        gate(view.outcomes),
+    )
 
 
 def cycles(screen: Screen) -> Markup:
     """Each look and why nothing came of it; equal ones in a row are one line."""
-    found: list[EvaluationView] = screen.value("cycles") or []
+    found: list[EvaluationView] = accounts.rows(screen, "cycles")
     rows = [_cycle(screen, stretch) for stretch in stretches(found)]
     head = tag("h2", "Cycles ", tag("span", f"the newest {whole(len(found))} looks", cls="note"))
-    return join(head, table("Cycles", _CYCLES, rows, empty("No strategy has looked at the market yet.")))
+    return join(
+        head,
+        table("Cycles", accounts.columns(screen, _CYCLES), rows, empty("No strategy has looked at the market yet.")),
+    )
 
 
 def _cycle(screen: Screen, stretch: Stretch) -> Row:
@@ -130,15 +158,15 @@ def _cycle(screen: Screen, stretch: Stretch) -> Row:
         price(view.low),
         view.why_not or badge("a signal fired", "accent"),
     )
-    return Row(cells, "quiet" if view.why_not else "")
+    return Row(accounts.cells(screen, view.account, cells), "quiet" if view.why_not else "")
 
 
 def stretches(newest_first: Iterable[EvaluationView]) -> list[Stretch]:
     """Looks of the same strategy in a row whose reasons differ in numbers only, as one."""
     found: list[Stretch] = []
-    latest: dict[tuple[str, str], int] = {}
+    latest: dict[tuple[str, str, str], int] = {}
     for view in newest_first:
-        whose = (view.strategy, view.symbol)
+        whose = (view.strategy, view.account, view.symbol)
         at = latest.get(whose)
         if at is not None and _kind(found[at].last) == _kind(view) and view.why_not is not None:
             before = found[at]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.bootstrap.programs import ProgramView
-from htbot.dashboard import steering
+from htbot.dashboard import accounts, steering
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import age, duration, whole, words
 from htbot.persistence.queries.reconciliation import ReconciliationView
@@ -74,7 +74,7 @@ def health(screen: Screen) -> Markup:
             *checks,
             fact("Heartbeat", age(status.desk.heartbeat_age_s), "of the desk"),
             fact("World", status.world or "—"),
-            fact("Account", status.account or "—"),
+            fact("Accounts" if len(status.accounts) > 1 else "Account", ", ".join(status.accounts) or "—"),
         ),
     )
 
@@ -86,9 +86,16 @@ def _state(state: str) -> Markup:
 
 def reconciliation(screen: Screen) -> Markup:
     """Whether our books are the broker's."""
-    run: ReconciliationView | None = screen.value("reconciliation")
-    head = tag("h2", "Books and broker")
+    found: dict[str | None, ReconciliationView] = screen.value("reconciliation") or {}
+    runs = [(account, found.get(account)) for account in accounts.looked_at(screen)]
+    return join([_compared(screen, account, run) for account, run in runs])
+
+
+def _compared(screen: Screen, account: str | None, run: ReconciliationView | None) -> Markup:
+    whose = accounts.label(screen, account or "")
+    cls = "between" if whose else None
     if run is None:
+        head = tag("h2", "Books and broker", whose, cls=cls)
         return join(head, empty("They were not compared yet.", "The desk does it once it is connected."))
     agree = run.verdict == "AGREE"
     rows = [
@@ -100,6 +107,8 @@ def reconciliation(screen: Screen) -> Markup:
             "h2",
             "Books and broker ",
             badge(f"{'✓' if agree else '✗'} {run.verdict.lower()}", "good" if agree else "bad"),
+            whose,
+            cls=cls,
         ),
         facts(
             fact("Compared", screen.look.clock(run.as_of), words(run.cause)),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from nicegui import ui
 
+from htbot.dashboard import accounts
 from htbot.dashboard.parts.markup import Column, Row, amount, empty, fact, facts, join, table, tag
 from htbot.dashboard.parts.numbers import duration, money, price, words
 from htbot.dashboard.parts.rules import gate
@@ -71,7 +72,9 @@ def result(screen: Screen, trade_id: str) -> Markup:
             fact("Opened", look.moment(trade.opened_at)),
             fact("Closed", look.moment(trade.closed_at), f"after {duration(trade.duration_s)}"),
             fact("Commissions", money(trade.commissions)),
-            fact("Config", trade.config_hash),
+            fact("Strategy", trade.strategy),
+            *((fact("Account", trade.account),) if len(accounts.traded(screen)) > 1 else ()),
+            fact("Settings", trade.config_hash, "hash of what it traded by"),
         ),
         table("Legs", _LEGS, rows, empty("It has no legs.")),
     )

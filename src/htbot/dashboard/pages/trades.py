@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from nicegui import ui
 
-from htbot.dashboard.parts.markup import Column, Row, amount, badge, direction, empty, fact, facts, join, table, tag
+from htbot.dashboard import accounts
+from htbot.dashboard.parts.markup import (
+    Column,
+    Row,
+    amount,
+    badge,
+    direction,
+    empty,
+    fact,
+    facts,
+    filtered_title,
+    join,
+    moment,
+    table,
+    tag,
+)
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import trade_link, trade_name
 from htbot.persistence.queries.shapes import TradeView
@@ -31,14 +46,14 @@ _COLUMNS = (
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Trades</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Trades")), sanitize=False).classes("title")
     screen.panel(summary, "card")
     screen.panel(trades, "card")
 
 
 def summary(screen: Screen) -> Markup:
     """What the trades that are shown have earned together."""
-    found: list[TradeView] = screen.value("trades") or []
+    found: list[TradeView] = accounts.rows(screen, "trades")
     closed = [trade for trade in found if trade.closed_at is not None]
     known = [trade.net_pnl for trade in closed if trade.net_pnl is not None]
     won = [pnl for pnl in known if pnl > 0]
@@ -54,17 +69,17 @@ def summary(screen: Screen) -> Markup:
 
 def trades(screen: Screen) -> Markup:
     """The newest first; each name leads to the ten steps."""
-    found: list[TradeView] = screen.value("trades") or []
-    rows = [Row(_trade(screen, trade)) for trade in reversed(found)]
-    hint = "A trade stands here from its first fill on."
-    return join(tag("h2", "Trades"), table("Trades", _COLUMNS, rows, empty("There was no trade yet.", hint)))
+    found: list[TradeView] = accounts.rows(screen, "trades")
+    rows = [Row(accounts.cells(screen, trade.account, _trade(screen, trade))) for trade in reversed(found)]
+    nothing = empty("There was no trade yet.", "A trade stands here from its first fill on.")
+    return join(tag("h2", "Trades"), table("Trades", accounts.columns(screen, _COLUMNS), rows, nothing, sortable=True))
 
 
 def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
-    ended = tag("span", f" {words(trade.exit_reason)}", cls="note") if trade.exit_reason else None
+    ended = tag("span", words(trade.exit_reason), cls="note under-name") if trade.exit_reason else None
     return (
-        tag("time", screen.look.moment(trade.opened_at)),
-        trade_link(trade.id, trade_name(trade)),
+        moment(screen.look.clock(trade.opened_at), screen.look.day(trade.opened_at)),
+        join(trade_link(trade.id, trade_name(trade)), tag("span", trade.strategy, cls="note under-name")),
         direction(trade.direction),
         join(badge(trade.state.lower(), "accent" if trade.closed_at is None else ""), ended),
         price(trade.entry_price),

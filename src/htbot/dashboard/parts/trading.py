@@ -26,6 +26,11 @@ class Leg(Protocol):
         ...
 
     @property
+    def expiry(self) -> date | None:
+        """None for what does not expire."""
+        ...
+
+    @property
     def strike(self) -> Decimal | None:
         """In points; None for what is no option."""
         ...
@@ -70,7 +75,9 @@ def trade_name(trade: OpenTradeView | TradeView) -> str:
     """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares."""
     strikes = "/".join(strike(leg.strike) for leg in trade.legs if leg.strike is not None)
     if not strikes:
-        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {trade.quantity} shares"
+        sold = trade.closed if isinstance(trade, OpenTradeView) else 0
+        shares = f"{trade.quantity - sold} of {trade.quantity}" if sold else trade.quantity
+        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {shares} shares"
     kind, lots = right(trade.legs[0].right), f"{trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
     if len(trade.legs) == 1:
         return f"{trade.symbol} {strikes} {kind}, {lots}"
@@ -95,6 +102,11 @@ def both_prices(trade: TradeView) -> Markup:
 def trade_link(trade_id: str, text: str) -> Markup:
     """To the page of a trade."""
     return tag("a", text, href=f"{PATH}/trades/{trade_id}")
+
+
+def leg_series(legs: Sequence[Leg]) -> str:
+    """SPX 2026-03-03, of options: their underlying and expiry. Empty of what has its symbol as a leg."""
+    return next((f"{leg.symbol} {leg.expiry or ''}".strip() for leg in legs if leg.strike is not None), "")
 
 
 def legs_in_words(legs: Sequence[Leg]) -> str:

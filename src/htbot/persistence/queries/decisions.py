@@ -17,14 +17,19 @@ _DECISIONS = 200
 _WHY_NO_MARGIN = re.compile(r"NO_MARGIN\(reason=(\w+)\)")
 
 
-def last_outcomes(session: Session) -> dict[str, tuple[RuleOutcome, datetime]]:
-    """By rule, its outcome in the last decision that reached it, among the newest 200, with the market time."""
+def last_outcomes(session: Session, account: str | None = None) -> dict[str, tuple[RuleOutcome, datetime]]:
+    """By rule, its outcome in the last decision that reached it, among the newest 200, with the market time.
+
+    Of an account, by default of any.
+    """
     query = (
         select(RiskDecisionRow.outcomes, RiskDecisionRow.as_of)
         .join(SignalRow, SignalRow.id == RiskDecisionRow.signal_id)
         .order_by(SignalRow.id.desc())
         .limit(_DECISIONS)
     )
+    if account is not None:
+        query = query.where(SignalRow.account == account)
     found: dict[str, tuple[RuleOutcome, datetime]] = {}
     for outcomes, as_of in session.execute(query):
         for outcome in outcomes_from_json(outcomes):

@@ -9,12 +9,28 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Float, Select, TextClause, case, cast, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Float,
+    Select,
+    TextClause,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Action, OrderState, Purpose
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import TradeState
 from htbot.persistence.queries import ladders
+from htbot.persistence.queries.strategies import WATCHED
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow, OrderRow
@@ -134,7 +150,7 @@ def counts(session: Session) -> Counts:
         reached=_pairs(session, _REACHED),
         open_orders={state.value: count for state, count in by_state if state not in TERMINAL_ORDER_STATES},
         signals=_signals(session),
-        refusals={rule: count for rule, count in _grouped(session, RiskDecisionRow.refused_by) if rule is not None},
+        refusals=_refusals(session),
         errors=_pairs(session, _ERRORS),
         fills=session.scalar(select(func.count(FillRow.execution_key.distinct()))) or 0,
         alerts={state.value: 0 for state in AlertState}
@@ -146,14 +162,22 @@ def counts(session: Session) -> Counts:
 
 def _signals(session: Session) -> dict[tuple[str, str, str, str], int]:
     """By strategy, type, symbol, outcome."""
-    columns = (SignalRow.strategy, SignalRow.symbol, SignalRow.action, SignalRow.direction, SignalRow.accepted)
+    outcome = case((WATCHED, "observed"), (SignalRow.accepted, "accepted"), else_="refused").label("outcome")
+    columns = (SignalRow.strategy, SignalRow.symbol, SignalRow.action, SignalRow.direction, outcome)
+    told = select(*columns, func.count()).group_by(*columns[:-1], literal_column("outcome"))
     found: dict[tuple[str, str, str, str], int] = defaultdict(int)
-    for strategy, symbol, action, direction, accepted, count in session.execute(
-        select(*columns, func.count()).group_by(*columns)
-    ):
+    for strategy, symbol, action, direction, ended, count in session.execute(told):
         kind = "leave" if action == "leave" else side(direction)
-        found[strategy, kind, symbol, "accepted" if accepted else "refused"] += count
+        found[strategy, kind, symbol, ended] += count
     return found
+
+
+def _refusals(session: Session) -> dict[str, int]:
+    """By rule. What was only watched was proposed by nobody."""
+    rule = RiskDecisionRow.refused_by
+    proposed = select(rule, func.count()).outerjoin(SignalRow, SignalRow.id == RiskDecisionRow.signal_id)
+    meant = (rule.is_not(None), or_(SignalRow.id.is_(None), ~WATCHED))
+    return {str(name): count for name, count in session.execute(proposed.where(*meant).group_by(rule))}
 
 
 def side(direction: int) -> str:
@@ -179,11 +203,13 @@ def trade_counts(session: Session) -> list[TradeCounts]:
 def earned(session: Session, day: date) -> dict[str, Earned]:
     """Net results by account; a day or month without a closed trade of an account is None."""
     net = TradeRow.gross_pnl_usd - TradeRow.commissions_usd
+    midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+    tomorrow = midnight + timedelta(days=1)
     query = (
         select(
             TradeRow.account,
-            func.sum(net).filter(TradeRow.session == day),
-            func.sum(net).filter(TradeRow.session >= day.replace(day=1), TradeRow.session <= day),
+            func.sum(net).filter(on_day(TradeRow.closed_at, day)),
+            func.sum(net).filter(TradeRow.closed_at >= midnight.replace(day=1), TradeRow.closed_at < tomorrow),
             func.sum(net),
         )
         .where(TradeRow.state == TradeState.CLOSED, net.is_not(None))

@@ -121,6 +121,7 @@ def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
         submitted_at=row.submitted_at,
         changed_at=row.changed_at,
         error="" if row.error_code is None else f"{row.error_code} {row.error_text}".strip(),
+        strategy=intent.strategy,
     )
 
 

@@ -114,13 +114,19 @@ def _decision(row: RiskDecisionRow | None) -> Step:
 
 def _intents(session: Session, rows: Sequence[IntentRow]) -> Step:
     """What was asked for on what evidence, and each state it went through with the reason: doubts and look-ups too."""
-    fields = ("action", "quantity", "limit_price", "worst_limit", "style", "state", "exit_reason", "reason", "evidence")
+    decided = ("action", "quantity", "limit_price", "worst_limit", "style", "exit_reason", "level")
+    fields = (*decided, "state", "reason", "evidence")
     lives = _changes(session, "intent", [row.ref for row in rows], ("state", "reason"))
     values = {row.ref: {**_values(row, "created_at", *fields), "life": lives.get(row.ref, [])} for row in rows}
     summary = "; ".join(
-        f"{row.purpose.value} {row.action.value} at {row.limit_price}{_doubted(lives.get(row.ref, []))}" for row in rows
+        f"{row.purpose.value} {row.action.value}{_level(row)} at {row.limit_price}{_doubted(lives.get(row.ref, []))}"
+        for row in rows
     )
     return Step("intent", _first(row.created_at for row in rows), summary or "none", values)
+
+
+def _level(row: IntentRow) -> str:
+    return "" if row.level is None else f" {row.quantity} for profit level {row.level}"
 
 
 def _doubted(life: Sequence[Mapping[str, Any]]) -> str:

@@ -63,16 +63,18 @@ class EquityRepository(Repository):
         """Store what was seen: what stands at the start of the day stays, peaks rise, the rest is the newest."""
         self._count(_SAVE, asdict(figures))
 
-    def reset(self, at: datetime) -> list[EquityDay]:
-        """Judge every account's newest day from where it stands now; returns the days as they were before."""
+    def reset(self, at: datetime, account: str | None = None) -> list[EquityDay]:
+        """Judge the newest day of an account, of every one without, from where it stands now; the days as before."""
         newest = select(AccountEquityRow.account, func.max(AccountEquityRow.day)).group_by(AccountEquityRow.account)
+        if account is not None:
+            newest = newest.where(AccountEquityRow.account == account)
         before = []
-        for account, day in self._session.execute(newest).all():
-            row = self.day(account, day, lock=True)
+        for each, day in self._session.execute(newest).all():
+            row = self.day(each, day, lock=True)
             if row is None:
                 continue
             before.append(row)
-            own = (AccountEquityRow.account == account, AccountEquityRow.day == day)
+            own = (AccountEquityRow.account == each, AccountEquityRow.day == day)
             values = {
                 "peak_equity_usd": AccountEquityRow.equity_usd,
                 "intraday_peak_usd": AccountEquityRow.equity_usd,

@@ -65,13 +65,23 @@ class HaltRepository(Repository):
         """Halts in force, oldest first. One that nobody cleared is in force whatever the market time is."""
         return self._all(_ACTIVE, halt_of, {"at": as_of})
 
-    def clear(self, cleared_by: str, at: datetime, *, kind: HaltKind | None = None, source: str | None = None) -> int:
-        """Clear halts, all of them or those of one kind or source, and return how many were in force."""
+    def clear(
+        self,
+        cleared_by: str,
+        at: datetime,
+        *,
+        kind: HaltKind | None = None,
+        source: str | None = None,
+        account: str | None = None,
+    ) -> int:
+        """Clear halts, all of them or those of one kind, source or account, and return how many were in force."""
         statement = update(HaltRow).where(HaltRow.cleared_at.is_(None))
         if kind is not None:
             statement = statement.where(HaltRow.kind == kind)
         if source is not None:
             statement = statement.where(HaltRow.source == source)
+        if account is not None:
+            statement = statement.where(HaltRow.account == account)
         return self._clear(statement.values(cleared_by=cleared_by, cleared_at=at), at)
 
     def _clear(self, statement: Update, at: datetime) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Integer,
+    Row,
+    Table,
     Text,
     Update,
     and_,
@@ -30,6 +32,7 @@ from htbot.persistence.repositories.base import Repository, told_columns, told_r
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
+_TRADES = cast(Table, TradeRow.__table__)
 # Asked every 30 seconds of market time, so it is built once.
 _UNFINISHED = (
     select(TradeRow)
@@ -71,13 +74,11 @@ class TradeRepository(Repository):
 
     def get(self, trade_id: str, *, lock: bool = False) -> Trade | None:
         """One trade; `lock` holds the row until the transaction ends."""
-        query = select(TradeRow).where(TradeRow.id == trade_id)
-        return self._first(query.with_for_update() if lock else query, to_trade)
+        return self.of_ids([trade_id], lock=lock).get(trade_id)
 
     def of_ids(self, trade_ids: Iterable[str], *, lock: bool = False) -> dict[str, Trade]:
         """Trades by id; one that there is not is absent. `lock` holds the rows, taken in one order by everybody."""
-        query = _OF_IDS.with_for_update() if lock else _OF_IDS
-        found = self._all(query, to_trade, {"ids": list(set(trade_ids))})
+        found = self._read(_HOLD_IDS if lock else _OF_IDS, to_trade, {"ids": list(set(trade_ids))})
         return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
@@ -138,6 +139,7 @@ def _moving(trade: Trade) -> dict[str, Any]:
     return {
         "state": trade.state,
         "quantity": trade.quantity,
+        "closed": trade.closed,
         "closed_at": trade.closed_at,
         "credit": trade.credit,
         "debit": trade.debit,
@@ -151,6 +153,7 @@ def _moving(trade: Trade) -> dict[str, Any]:
 _MOVING: dict[str, TypeEngine[Any]] = {
     "state": Text(),
     "quantity": Integer(),
+    "closed": Integer(),
     "closed_at": UtcDateTime(),
     "credit": Money(),
     "debit": Money(),
@@ -163,15 +166,16 @@ _MOVING: dict[str, TypeEngine[Any]] = {
 
 def _save() -> Update:
     told = told_rows({"id": Text(), "from_state": Text(), **_MOVING})
-    stands = type_coerce(TradeRow.state, Text()) == told.c.from_state
-    return update(TradeRow).where(TradeRow.id == told.c.id, stands).values({name: told.c[name] for name in _MOVING})
+    stands = type_coerce(_TRADES.c.state, Text()) == told.c.from_state
+    return update(_TRADES).where(_TRADES.c.id == told.c.id, stands).values({name: told.c[name] for name in _MOVING})
 
 
 _SAVE = _save()
-_OF_IDS = select(TradeRow).where(TradeRow.id.in_(bindparam("ids", expanding=True))).order_by(TradeRow.id)
+_OF_IDS = select(_TRADES).where(_TRADES.c.id.in_(bindparam("ids", expanding=True))).order_by(_TRADES.c.id)
+_HOLD_IDS = _OF_IDS.with_for_update()
 
 
-def to_trade(row: TradeRow) -> Trade:
+def to_trade(row: TradeRow | Row[Any]) -> Trade:
     """A trade from its row."""
     return Trade(
         id=row.id,
@@ -194,4 +198,5 @@ def to_trade(row: TradeRow) -> Trade:
         gross_pnl_usd=row.gross_pnl_usd,
         commissions_usd=row.commissions_usd,
         max_gain_usd=row.max_gain_usd,
+        closed=row.closed,
     )

@@ -20,7 +20,8 @@ _LIVE = f"state IN ({sql_words(LIVE_INTENT_STATES)})"
 class IntentRow(Base):
     """One intent; `ref` is the broker's `orderRef`, the epoch that of the desk that claimed it (ARCHITECTURE 7).
 
-    Protective orders of one `order_group` exclude each other at the broker; beside them a trade has one live exit.
+    Protective orders of one `order_group` exclude each other at the broker; beside them a trade has one live exit. One
+    with a `level` sells a part at that profit level, once.
     """
 
     __tablename__ = "intents"
@@ -33,6 +34,7 @@ class IntentRow(Base):
             unique=True,
             postgresql_where=text(f"purpose = 'exit' AND order_group IS NULL AND {_LIVE}"),
         ),
+        Index("uq_intents_level", "trade_id", "level", unique=True, postgresql_where=text("level IS NOT NULL")),
         Index("ix_intents_live", "state", "created_at", postgresql_where=text(_LIVE)),
         Index("ix_intents_account_created_at", "account", "created_at"),
         CheckConstraint("sequence > 0 AND quantity > 0 AND tick > 0", name="size"),
@@ -62,6 +64,7 @@ class IntentRow(Base):
     decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("risk_decisions.id"), unique=True)
     exit_reason: Mapped[ExitReason | None] = mapped_column(words(ExitReason, "exit_reason"))
     order_group: Mapped[str | None]
+    level: Mapped[int | None]
     evidence: Mapped[Json]
     state: Mapped[IntentState] = mapped_column(words(IntentState, "state"))
     changed_at: Mapped[datetime]

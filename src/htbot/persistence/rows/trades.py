@@ -58,6 +58,7 @@ class TradeRow(Base):
     state: Mapped[TradeState] = mapped_column(words(TradeState, "state"))
     legs: Mapped[JsonList]
     quantity: Mapped[int]
+    closed: Mapped[int] = mapped_column(server_default=text("0"))
     width: Mapped[Decimal | None]
     rules: Mapped[Json]
     config_hash: Mapped[str]

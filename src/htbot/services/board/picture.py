@@ -14,7 +14,7 @@ from htbot.domain.trades import Trade, plain_money
 from htbot.marketdata.snapshot import OpenBar, Snapshot
 from htbot.persistence.queries import trades as trade_queries
 from htbot.persistence.queries.closes import LastClose
-from htbot.persistence.queries.shapes import DayMoney, HaltView, OpenTradeView, PositionView, TaskView
+from htbot.persistence.queries.shapes import DayMoney, DayPnl, HaltView, OpenTradeView, PositionView, TaskView
 from htbot.portfolio.marks import mark_spread
 from htbot.portfolio.pnl import open_pnl
 from htbot.services.board.board import Topic
@@ -43,11 +43,18 @@ class Picture:
         return None if self.live.desk.clock is None else self.live.desk.clock.market_time
 
     @property
-    def day(self) -> DayMoney:
-        """The main account's day at this moment: closed trades and marks are those of this picture, and of no other."""
-        mine = [trade for trade in self.open_trades if self.record.account in {None, trade.account}]
+    def days(self) -> dict[str | None, DayMoney]:
+        """The day of each account at this moment, and of all together under None.
+
+        Closed trades and marks are those of this picture, and of no other.
+        """
+        closed = {**self.record.closed, None: trade_queries.days_together(list(self.record.closed.values()))}
+        return {account: self._day(account, day) for account, day in closed.items()}
+
+    def _day(self, account: str | None, closed: DayPnl) -> DayMoney:
+        mine = [trade for trade in self.open_trades if account in {None, trade.account}]
         told = [trade.marked_at for trade in mine if trade.marked_at is not None]
-        return DayMoney(self.record.closed, trade_queries.open_pnl(mine), min(told, default=self.as_of))
+        return DayMoney(closed, trade_queries.open_pnl(mine), min(told, default=self.as_of))
 
 
 def picture_of(

@@ -55,8 +55,8 @@ class Money:
 class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
-    All of it is of the accounts that are `traded`, `money` and `closed` of the main one. `closed` is what the day's
-    closed trades have come to, `trades` are those that are not over, to be marked at the quotes of the moment.
+    All of it is of the accounts that are `traded`, `money` of the main one. `closed` is what the day's closed trades
+    of each account have come to, `trades` are those that are not over, to be marked at the quotes of the moment.
     `money`, `closes` and `rows` (states of topics that are lists of rows) are there for the topics that were wanted.
     """
 
@@ -67,7 +67,7 @@ class RecordReading:
     read_at: datetime
     status: StoredStatus
     positions: list[PositionView]
-    closed: DayPnl
+    closed: Mapping[str | None, DayPnl]
     trades: Mapping[str, Trade] = field(default_factory=dict)
     closes: Mapping[str, LastClose | None] = field(default_factory=dict)
     money: Money | None = None
@@ -139,7 +139,7 @@ class Readings:
                 read_at=host_now,
                 status=stored_status(session, traded, live.desk.market_time, host_now, self._sources.degraded()),
                 positions=[held for one in traded.accounts or (None,) for held in trading.positions(session, one)],
-                closed=closed_of(session, account, None, live.desk),
+                closed={one: closed_of(session, one, None, live.desk) for one in traded.accounts or (None,)},
                 trades={trade.id: trade for one in traded.accounts for trade in trades.unfinished(one)},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
                 money=self._money(session, live.desk, account) if Topic.PORTFOLIO in wanted else None,

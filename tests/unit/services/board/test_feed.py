@@ -91,7 +91,7 @@ class Told:
             read_at=HOST_NOW,
             status=stored,
             positions=[HELD],
-            closed=DayPnl(record.DAY, 0, Decimal(0), Decimal(0), Decimal(0)),
+            closed={record.ACCOUNT: DayPnl(record.DAY, 0, Decimal(0), Decimal(0), Decimal(0))},
             closes=closes,
             rows=rows,
         )
