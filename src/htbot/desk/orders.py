@@ -16,13 +16,14 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from htbot.desk.last_word import why_it_stays, would_open
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
 from htbot.desk.record import Claim, settle_due
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
@@ -191,7 +192,7 @@ class OrderDesk:
             return 0
         if claim.trade is not None:
             self._parts.book.begin(claim.trade, intent)
-        why_not = self._why_not(intent, now)
+        why_not = why_it_stays(self._parts, self.live_of_trade(intent.trade_id), intent, now)
         if why_not is not None:
             self._withdraw(intent, now, why_not)
             return 0
@@ -210,29 +211,8 @@ class OrderDesk:
         return 0 if live.waits else 1
 
     def would_open(self, live: LiveOrder) -> str | None:
-        """Why a close that was never seen may not go out again: it would open something by now.
-
-        A protective order does not either while its trade is being closed by something else, nor does a part.
-        """
-        held = self._parts.book.get(live.intent.trade_id)
-        if (live.protective or live.in_part) and (held is None or held.leaving):
-            return "its trade is closed by something else"
-        return self._parts.last_look.at_exit(live.intent, live.size)
-
-    def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
-        if intent.purpose is Purpose.ENTRY:
-            return self._parts.last_look.at_entry(intent, now)
-        held = self._parts.book.get(intent.trade_id)
-        working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
-        if intent.in_part:
-            working = [live for live in working if not live.protective]
-            if held is None or held.wanted is not None:
-                return "its trade is closed by something else"
-        if working and all(live.protective for live in working):
-            return "what stands at the broker for this trade is cancelled first, then it is closed"
-        if working:
-            return f"{working[0].intent.ref} closes it already"
-        return self._parts.last_look.at_exit(intent, intent.quantity)
+        """Why a close that was never seen may not go out again; None: it may."""
+        return would_open(self._parts, live)
 
     def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
