@@ -53,6 +53,21 @@ REASON_WORDS: dict[ExitReason, str] = {
 }
 
 
+def entry_key(trade: Trade) -> str:
+    """What the mail of an entry is known by: it is told once."""
+    return f"trade_entry:{trade.id}"
+
+
+def exit_key(trade: Trade) -> str:
+    """The same of the mail of an exit."""
+    return f"trade_exit:{trade.id}"
+
+
+def part_key(trade: Trade, level: int) -> str:
+    """The one mail of what a profit level has sold."""
+    return f"trade_part:{trade.id}:{level}"
+
+
 def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: datetime) -> Alert:
     """An entry was filled.
 
@@ -86,7 +101,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
             title=f"Trade Entry - {_entered(trade)}",
             summary=f"{_entry_summary(trade)} Maximum loss: {_usd(maximum_loss_usd(trade))}.",
             as_of=as_of,
-            dedup_key=f"trade_entry:{trade.id}",
+            dedup_key=entry_key(trade),
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol},
@@ -123,7 +138,7 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
             title=f"Trade Exit - {reason}: {trade.symbol} {_result(trade)}",
             summary=f"Closed {_whole_name(trade)}: {reason}, {_result(trade)}.",
             as_of=as_of,
-            dedup_key=f"trade_exit:{trade.id}",
+            dedup_key=exit_key(trade),
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "reason": trade.exit_reason or ExitReason.OTHER},
@@ -151,7 +166,7 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
             title=f"Profit Level {level}: {trade.symbol}, {trade.left} of {trade.quantity} left",
             summary=f"Closed {units} {trade.symbol} {_traded(trade)}: profit level {level}, {_usd(gross)} gross.",
             as_of=as_of,
-            dedup_key=f"trade_part:{trade.id}:{level}",
+            dedup_key=part_key(trade, level),
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},

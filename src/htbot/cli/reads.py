@@ -122,11 +122,19 @@ def _print_open_trade(trade: OpenTradeView) -> None:
             ),
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
-            ("Exits", f"target {plain(trade.target)}, stop {plain(trade.stop)} USD"),
+            ("Exits", _exits(trade)),
             ("Closed by", plain(trade.exit_at)),
             ("Flat deadline", plain(trade.flat_deadline)),
         ]
     )
+
+
+def _exits(trade: OpenTradeView) -> str:
+    """What closes it before its time."""
+    limits = {"target": trade.target, "stop": trade.stop}
+    found = [f"{name} {plain(limit)} USD" for name, limit in limits.items() if limit is not None]
+    found += [] if trade.turns_above is None else [f"sold when its bids were above {plain(trade.turns_above)} and turn"]
+    return ", ".join(found) or "by time alone"
 
 
 def _paid(trade: OpenTradeView) -> object:

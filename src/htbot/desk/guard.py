@@ -20,9 +20,11 @@ from htbot.domain.alerts import Alert
 from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.bid_bars import BidBars
 from htbot.execution.exits import ExitDecision, ExitWatch, exit_decision
 from htbot.execution.intents import EXIT_STYLES
 from htbot.execution.repeats import may_repeat
+from htbot.persistence.repositories import DeskStateRepository
 from htbot.portfolio.marks import Marks
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import manual_decision
@@ -50,12 +52,13 @@ class _Watched:
 class GuardParts:
     """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
 
-    `day_over` is the latest day whose session is over.
+    `epoch` is the desk's, `day_over` is the latest day whose session is over.
 
     While `connected` is False nothing can be sent, and a close is begun at the first look after that.
     """
 
     ledger: Ledger
+    epoch: int
     orders: OrderDesk
     book: OpenBook
     closing: Closing
@@ -115,14 +118,32 @@ class ExitGuard:
         return sum(self._look_at(held, now) for held in concerned)
 
     def _look_at(self, held: OpenTrade, now: datetime) -> int:
-        watched = self._watched.setdefault(held.trade.id, _Watched())
+        watched = self._watch(held)
         marks = self._parts.marks_of(held.trade.legs, now)
         decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
+        if watched.watch.bids is not held.bids:
+            self._keep_bids(held, watched.watch.bids)
         if decision is not None and held.stands_at_broker(decision.reason):
             decision = None  # the broker closes it by itself, at this very price
         if decision is None and held.wanted is not None:  # whoever wanted it out still does
             decision = manual_decision(held.wanted, now, "asked for before, and not done yet")
         return 0 if decision is None else self.close(held, decision)
+
+    def _watch(self, held: OpenTrade) -> _Watched:
+        """What is remembered of a trade; of one that an earlier desk has held, the bars of its bids."""
+        watched = self._watched.get(held.trade.id)
+        if watched is None:
+            watched = self._watched[held.trade.id] = _Watched(ExitWatch(bids=held.bids))
+        return watched
+
+    def _keep_bids(self, held: OpenTrade, bids: BidBars) -> None:
+        """The record has the bars that bids have made, for a desk that begins anew in the middle of them."""
+        before, held.bids = held.bids, bids
+        if bids == before:
+            return
+        kept = {one.trade.id: one.bids for one in self._parts.book.guarded if one.trade.rules.momentum is not None}
+        epoch = self._parts.epoch
+        self._parts.ledger.post(lambda session: DeskStateRepository(session).keep_bids(kept, epoch), key="bids")
 
     def close(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Close a trade, or hurry what closes it; 1 when this call began its exit.
@@ -142,7 +163,7 @@ class ExitGuard:
 
     def ask_exit(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Begin the close of a trade; 1 when this call began it. A second one means that the first failed: told."""
-        watched = self._watched.setdefault(held.trade.id, _Watched())
+        watched = self._watch(held)
         ready = held.trade.state is TradeState.OPEN and held.entry_over and not held.protective
         ready = ready and self._parts.connected()
         if not ready or not watched.may_ask(decision.as_of):

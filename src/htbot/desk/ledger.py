@@ -46,7 +46,7 @@ class Ledger:
 
     def __init__(self, database: DatabaseThread, broken: Callable[[StopTrading], None]) -> None:
         self._database = database
-        self._broken = broken
+        self.broken = broken
         self._waiting: deque[_Entry] = deque()
         self._newest: dict[object, _Entry] = {}
         self._writing = asyncio.Lock()
@@ -159,7 +159,7 @@ class Ledger:
         if isinstance(error, Superseded):
             raise error
         if isinstance(error, StopTrading):
-            self._broken(error)
+            self.broken(error)
         else:
             _log.warning("the record refused a write: %s", error)
 

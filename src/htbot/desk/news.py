@@ -14,8 +14,10 @@ from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.record import DeskRecord, check_executions
 from htbot.desk.told import Told
+from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.execution.broker_events import OrderReport, event_of_error, event_of_status
+from htbot.execution.fills import judge_executions
 from htbot.execution.messages import (
     BagExecutionMessage,
     CommissionMessage,
@@ -28,6 +30,7 @@ from htbot.execution.messages import (
 from htbot.execution.reconciliation import REF_PREFIX, state_of_status
 from htbot.execution.states import OrderEvent
 from htbot.portfolio.pnl import net_price
+from htbot.services.bookings import Charge, Execution
 from htbot.telemetry.failpoints import reach
 
 _ENDS = frozenset({OrderEvent.CANCEL, OrderEvent.EXPIRE, OrderEvent.REJECT})
@@ -136,14 +139,24 @@ class OrderNews:
         self.filled.add(fill.account)
         if fill.exec_id not in self.told.booked:
             # Booked first, judged after: what the broker did stands, however strange it is.
-            self.ledger.post(
-                lambda session: self.record.book_fill(session, fill, now),
-                lambda _none: self.told.booked.add(fill.exec_id),
+            self.ledger.post_together(
+                self.record.book, Execution(fill, now), lambda _booked: self.told.booked.add(fill.exec_id)
             )
         price, held = self._bag_price(fill.ref), self.book.filled(fill)
         self._average(held, fill.ref)
         self._settle(held, fill.ref, now)
-        self.ledger.post(lambda session: check_executions(session, fill.ref, price), key=("check", fill.ref))
+        self._judge(held, fill.ref, price)
+
+    def _judge(self, held: OpenTrade | None, ref: str, bag_price: Decimal | None) -> None:
+        """What was executed is what was asked for; of an order that memory does not know the record is asked."""
+        live = self.orders.of_ref(ref)
+        if held is None or live is None:
+            self.ledger.post(lambda session: check_executions(session, ref, bag_price), key=("check", ref))
+            return
+        try:
+            judge_executions(live.intent, held.fills_of(ref), bag_price)
+        except StopTrading as error:
+            self.ledger.broken(error)
 
     def _settle(self, held: OpenTrade | None, ref: str, now: datetime) -> None:
         """The trade that something happened to; one that is not in memory is settled where it is known."""
@@ -159,8 +172,7 @@ class OrderNews:
         live = self.orders.of_ref(ref)
         if held is None or live is None or live.intent.alone is None:
             return
-        own = [one for one in held.fills.values() if one.ref == ref]
-        live.average_price = net_price(live.intent.legs, own)
+        live.average_price = net_price(live.intent.legs, held.fills_of(ref))
 
     def _bag_price(self, ref: str) -> Decimal | None:
         """The combination's price once all of it is executed, None before and for a changing average."""
@@ -183,8 +195,9 @@ class OrderNews:
         if held is not None:
             self.filled.add(held.trade.account)
         if unbooked:
-            self.ledger.post(
-                lambda session: self.record.book_commission(session, exec_id, amount, now),
+            self.ledger.post_together(
+                self.record.book,
+                Charge(exec_id, amount, now),
                 lambda ours: self.told.was_charged(exec_id, amount, ours=ours),
             )
         ref = self.told.refs.get(exec_id)

@@ -15,6 +15,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
 from htbot.domain.orders import ExitReason, OrderIntent, OrderState
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.bid_bars import BidBars
 from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
@@ -42,6 +43,7 @@ class StoredTrade:
     unmet: bool = False
     exits: Mapping[str, ExitReason] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
+    bids: BidBars = field(default_factory=BidBars)
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class OpenTrade:
     taken_back: set[str] = field(default_factory=set)
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
+    bids: BidBars = field(default_factory=BidBars)
 
     @property
     def held(self) -> dict[int, int]:
@@ -155,8 +158,11 @@ class OpenTrade:
 
     def booked(self, live: LiveOrder) -> int:
         """Units of one of its orders whose executions have come."""
-        own = (fill for fill in self.fills.values() if fill.ref == live.intent.ref)
-        return whole_spreads(live.intent.legs, own)
+        return whole_spreads(live.intent.legs, self.fills_of(live.intent.ref))
+
+    def fills_of(self, ref: str) -> list[Fill]:
+        """Executions of one of its orders."""
+        return [fill for fill in self.fills.values() if fill.ref == ref]
 
 
 class OpenBook:
@@ -178,7 +184,7 @@ class OpenBook:
             held = OpenTrade(item.trade, item.entry_ref, item.entry_over, item.exit_reason)
             held.wanted = item.exit_reason if item.unmet else None
             held.exits, held.taken_back = dict(item.exits), set(item.taken_back)
-            held.fills = {fill.exec_id: fill for fill in item.fills}
+            held.fills, held.bids = {fill.exec_id: fill for fill in item.fills}, item.bids
             self._add(held)
             self._trade_of |= {fill.ref: item.trade.id for fill in item.fills} | {item.entry_ref: item.trade.id}
             self._trade_of |= dict.fromkeys(item.exits, item.trade.id)

@@ -345,6 +345,12 @@ class OrderDesk:
 
     def settle(self, trade_id: str, now: datetime) -> None:
         """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""
+        self.fold(trade_id, now)
+        due, key = (trade_id, now), ("trade", trade_id)
+        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
+
+    def fold(self, trade_id: str, now: datetime) -> None:
+        """The same in memory only: a close that leaves brings its trade along when the record takes it."""
         held = self._parts.book.get(trade_id)
         if held is not None:
             try:
@@ -352,8 +358,6 @@ class OrderDesk:
                 self._parts.changed(held, now)
             except StopTrading as error:
                 self._parts.broken(error)
-        due, key = (trade_id, now), ("trade", trade_id)
-        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
 
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""

@@ -20,11 +20,11 @@ from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade
-from htbot.execution.fills import check_fills, whole_spreads
+from htbot.execution.fills import judge_executions
 from htbot.execution.intents import closable_quantity
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.execution.trade_fold import net_by_contract
-from htbot.persistence.records import Command, IntentMove, StoredIntent, ToldOrder
+from htbot.persistence.records import Command, IntentMove, SentAs, StoredIntent, ToldOrder
 from htbot.persistence.repositories import (
     AlertRepository,
     CommandRepository,
@@ -37,12 +37,12 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.persistence.repositories.intents import sequence_of
-from htbot.persistence.states import TERMINAL_INTENT_STATES, CommandState
-from htbot.portfolio.pnl import assert_net_price
+from htbot.persistence.states import LIVE_TRADE_STATES, TERMINAL_INTENT_STATES, CommandState
 from htbot.portfolio.positions import latest
+from htbot.services.bookings import Booking, book
 from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import TradeRows, close_trade, refold_position, rows_of, settle_trade, settle_trades
+from htbot.services.trade_record import TradeRows, closing, rows_of, settle_trade, settle_trades
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
@@ -167,33 +167,22 @@ class DeskRecord:
         if trade is None:
             raise StopTrading(f"{intent.ref} closes {intent.trade_id}, which is not in the record: restore it")
         intents = IntentRepository(session)
-        known = intents.get(intent.ref)
+        ours = intents.of_trade(intent.trade_id)
+        known = next((one for one in ours if one.intent.ref == intent.ref), None)
         if known is not None and known.state in TERMINAL_INTENT_STATES:
-            if known.order_id not in {None, close.order_id} or known.intent.trade_id != intent.trade_id:
-                raise StopTrading(
-                    f"{intent.ref} left as order {close.order_id}, and the record has another close of it"
-                )
+            if known.order_id not in {None, close.order_id}:
+                raise StopTrading(_another_close(close))
             return
-        for other in intents.of_trade(intent.trade_id) if not intent.protective else ():
+        for other in ours if not intent.protective else ():
             earlier = other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref)
             if earlier and not other.intent.protective:
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
-        intents.add(intent, close.evidence)
-        if intents.get(intent.ref) is None:
-            raise StopTrading(f"{intent.ref} left, and a later close of {trade.id} keeps it out of the record")
-        if intents.take_as_sent(intent.ref, self.client_id, close.order_id, epoch=self.epoch, at=at):
-            if known is not None and known.intent != intent:
-                _rewrite(intents, known, close)
-            if not intent.protective:
-                close_trade(session, trade, intent)
-        self._note(session, close)
-
-    @staticmethod
-    def _note(session: Session, close: Close) -> None:
-        """What a close brings along: the best gain of its trade, and what a person should hear."""
-        if close.max_gain_usd is not None:
-            TradeRepository(session).raise_max_gain(close.intent.trade_id, close.max_gain_usd)
+        sent = SentAs(self.epoch, self.client_id, close.order_id)
+        taken = _add_sent(intents, close, sent) if known is None else intents.take_as_sent(intent.ref, sent, at)
+        if taken and known is not None and known.intent != intent:
+            _rewrite(intents, known, close)
+        _save(session, trade, closing(trade, intent) if taken and not intent.protective else trade, close)
         for alert in close.alerts:
             tell_seldom(session, alert)
 
@@ -222,20 +211,13 @@ class DeskRecord:
         IntentRepository(session).move_all(moves, self.epoch)
         return [None] * len(told)
 
-    def book_fill(self, session: Session, fill: Fill, now: datetime) -> None:
-        """Book one leg execution once. What follows from it is another transaction: what the broker did stands."""
-        DeskStateRepository(session).require_epoch(self.epoch)
-        if FillRepository(session).add(fill, now):
-            refold_position(session, fill.account, fill.con_id, now)
+    def book(self, session: Session, bookings: Sequence[Booking]) -> list[bool]:
+        """Book leg executions, each once, and their commissions; False for a commission of an execution not there.
 
-    def book_commission(self, session: Session, exec_id: str, commission: Decimal, now: datetime) -> bool:
-        """Attach a commission to an execution of ours; False when there is none of that id."""
-        fills = FillRepository(session)
-        fill = fills.get(exec_id)
-        if fill is not None and fill.commission != commission:
-            fills.set_commission(exec_id, commission)
-            refold_position(session, fill.account, fill.con_id, now)
-        return fill is not None
+        What follows from it is written by itself: what the broker did stands.
+        """
+        DeskStateRepository(session).require_epoch(self.epoch)
+        return book(session, bookings)
 
     def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
         """Bring the trade of an execution up to date; None when the execution is not ours."""
@@ -253,6 +235,29 @@ class DeskRecord:
     ) -> bool:
         following = next_intent_state(state, event)
         return IntentRepository(session).move(ref, state, following, epoch=self.epoch, at=now, reason=reason)
+
+
+def _another_close(close: Close) -> str:
+    return f"{close.intent.ref} left as order {close.order_id}, and the record has another close of it"
+
+
+def _add_sent(intents: IntentRepository, close: Close, sent: SentAs) -> bool:
+    """A close that nobody has asked for in the record."""
+    intent = close.intent
+    if not intents.add_sent(intent, close.evidence, sent, intent.created_at):
+        if intents.get(intent.ref) is not None:
+            raise StopTrading(_another_close(close))
+        raise StopTrading(f"{intent.ref} left, and a later close of {intent.trade_id} keeps it out of the record")
+    return True
+
+
+def _save(session: Session, before: Trade, after: Trade, close: Close) -> None:
+    """The trade of a close, with the best gain that was seen of it; the row is held."""
+    gains = [gain for gain in (before.max_gain_usd, close.max_gain_usd) if gain is not None]
+    if gains and before.state in LIVE_TRADE_STATES:
+        after = replace(after, max_gain_usd=max(gains))
+    if after != before:
+        TradeRepository(session).save(after, before.state)
 
 
 def _rewrite(intents: IntentRepository, known: StoredIntent, close: Close) -> None:
@@ -302,18 +307,14 @@ def booked_fills(session: Session, accounts: Iterable[str]) -> list[Fill]:
 
 
 def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:
-    """Judge what was executed under a reference: never more than asked for, legs that sum to the combination's price.
+    """Judge what the record has as executed under a reference.
 
     Raises:
-        StopTrading: the broker did something else (RULINGS 3, 15).
+        StopTrading: as of `judge_executions`.
     """
     stored = IntentRepository(session).get(ref)
-    if stored is None:
-        return
-    intent, fills = stored.intent, FillRepository(session).of_ref(ref)
-    check_fills(intent, fills)
-    if bag_price is not None and whole_spreads(intent.legs, fills) == intent.quantity:
-        assert_net_price(intent.legs, fills, bag_price)
+    if stored is not None:
+        judge_executions(stored.intent, FillRepository(session).of_ref(ref), bag_price)
 
 
 def halt_trading(session: Session, reason: str, now: datetime) -> None:
@@ -343,6 +344,7 @@ def stored_trade(session: Session, trade: Trade) -> StoredTrade:
         exit_reason=rows.facts.exit_reason,
         unmet=_unmet(trade, rows, taken_back),
         taken_back=taken_back,
+        bids=DeskStateRepository(session).bids_of(trade.id),
     )
 
 

@@ -132,6 +132,7 @@ def build_trading(parts: TradingParts) -> Trading:
     guard = ExitGuard(
         GuardParts(
             ledger=parts.ledger,
+            epoch=parts.record.epoch,
             orders=orders,
             book=parts.book,
             closing=closing,

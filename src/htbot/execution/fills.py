@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import Action, OrderIntent
 from htbot.domain.signals import Leg
+from htbot.portfolio.pnl import assert_net_price
 from htbot.portfolio.positions import latest
 
 
@@ -16,6 +18,17 @@ def whole_spreads(legs: Sequence[Leg], fills: Iterable[Fill]) -> int:
     counted = latest(fills)
     units = (sum(fill.quantity for fill in counted if fill.con_id == leg.con_id) // abs(leg.ratio) for leg in legs)
     return min(units, default=0)
+
+
+def judge_executions(intent: OrderIntent, fills: Sequence[Fill], bag_price: Decimal | None) -> None:
+    """Judge what was executed of an order: never more than asked for, legs that sum to the combination's price.
+
+    Raises:
+        StopTrading: the broker did something else (RULINGS 3, 15).
+    """
+    check_fills(intent, fills)
+    if bag_price is not None and whole_spreads(intent.legs, fills) == intent.quantity:
+        assert_net_price(intent.legs, fills, bag_price)
 
 
 def check_fills(intent: OrderIntent, fills: Iterable[Fill]) -> None:

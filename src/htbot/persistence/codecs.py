@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +16,7 @@ from htbot.domain.instruments import Right
 from htbot.domain.orders import Action, ExitReason, OrderIntent, PriceStyle, Purpose
 from htbot.domain.signals import Leg, PlainLeg, SpreadLeg
 from htbot.domain.trades import ExitRules, MomentumExit
+from htbot.execution.bid_bars import BidBar, BidBars
 
 JsonObject = dict[str, Any]
 _PLAIN = frozenset({type(None), bool, int, float, str})
@@ -142,6 +144,19 @@ def _momentum(raw: JsonObject | None) -> MomentumExit | None:
     if raw is None:
         return None
     return MomentumExit(Decimal(raw["multiple"]), Decimal(raw["wick_ratio"]), raw["bar_minutes"])
+
+
+def bids_to_json(bids: BidBars) -> JsonObject:
+    """The bar of bids that is made, and the one before it."""
+    bars = {"last": bids.last, "made": bids.made}
+    told = {name: None if bar is None else [str(bid) for bid in astuple(bar)] for name, bar in bars.items()}
+    return told | {"start": None if bids.start is None else bids.start.isoformat()}
+
+
+def bids_from_json(raw: JsonObject) -> BidBars:
+    """The bar of bids that is made, and the one before it."""
+    last, made = (None if bar is None else BidBar(*map(Decimal, bar)) for bar in (raw["last"], raw["made"]))
+    return BidBars(last, None if raw["start"] is None else datetime.fromisoformat(raw["start"]), made)
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -33,6 +33,23 @@ class StoredIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowedIntent:
+    """An intent, and how many spreads of its order the broker has told as filled."""
+
+    stored: StoredIntent
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """Who has sent an order, and under which id."""
+
+    claim_epoch: int
+    client_id: int
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class IntentMove:
     """One step of an intent, which holds only from the state that it names."""
 

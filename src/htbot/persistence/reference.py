@@ -27,8 +27,8 @@ this page, the row classes and the migrations in `alembic/` equal.
 - `audit_log` and `decision_journal` refuse UPDATE, DELETE and TRUNCATE, and their rows are links of hash chains;
   `htbot audit verify` checks them. Triggers on `signals`, `risk_decisions`, `trades`, `intents`, `orders`,
   `order_perm_ids`, `fills`, `halts` and `commands` write the journal while a transaction commits.
-- `desk_state` knows the keys `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `held_by` and
-  `order_id:<client id>`.
+- `desk_state` knows the keys `epoch`, `reconciled`, `world_id`, `last_instant`, `unprotected_s`, `bid_bars`, `held_by`,
+  `reconnects` and `order_id:<client id>`.
 """
 
 

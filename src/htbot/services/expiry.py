@@ -18,15 +18,15 @@ from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.repositories import (
     DeskStateRepository,
-    FillRepository,
     IntentRepository,
     PnlRepository,
     ReconciliationRepository,
     TradeRepository,
 )
 from htbot.portfolio.positions import latest
+from htbot.services.bookings import Execution, book
 from htbot.services.outbox import tell_seldom
-from htbot.services.trade_record import refold_position, rows_of, settle_trade
+from htbot.services.trade_record import rows_of, settle_trade
 
 _HELD = frozenset({TradeState.OPEN, TradeState.CLOSING})
 _LAST_LOOK = timedelta(minutes=1)
@@ -106,7 +106,5 @@ def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Set
     if settlement.legs:
         evidence["legs"] = {str(con_id): price for con_id, price in settlement.legs.items()}
     IntentRepository(session).add_filled(intent, evidence, epoch)
-    for fill in ended.fills:
-        FillRepository(session).add(fill, intent.created_at)
-        refold_position(session, fill.account, fill.con_id, intent.created_at)
+    book(session, [Execution(fill, intent.created_at) for fill in ended.fills])
     settle_trade(session, intent.trade_id, intent.created_at)

@@ -6,15 +6,14 @@ nothing. The desk, `mark_pnl` and commands of people all come through here (ARCH
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from htbot.alerts.wording import entry_alert, exit_alert, part_alert
+from htbot.alerts.wording import entry_alert, entry_key, exit_alert, exit_key, part_alert, part_key
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
@@ -25,20 +24,17 @@ from htbot.execution.fills import whole_spreads
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.records import DailyPnl, StoredIntent
+from htbot.persistence.records import FollowedIntent, StoredIntent
 from htbot.persistence.repositories import (
     AlertRepository,
     FillRepository,
     IntentRepository,
-    OrderRepository,
     PnlRepository,
-    PositionRepository,
     SignalRepository,
     TickRepository,
     TradeRepository,
 )
 from htbot.persistence.states import TERMINAL_INTENT_STATES
-from htbot.portfolio.positions import fold
 
 if TYPE_CHECKING:
     from htbot.engine.observation import LevelSale
@@ -110,15 +106,13 @@ def rows_of(session: Session, trade: Trade) -> TradeRows:
 
 def _rows_of_all(session: Session, trade_ids: Collection[str]) -> dict[str, TradeRows]:
     """The same for several trades, by trade."""
-    intents = IntentRepository(session).of_trades(trade_ids)
-    refs = [stored.intent.ref for found in intents.values() for stored in found]
-    told, fills = OrderRepository(session).filled_of(refs), FillRepository(session).of_refs(refs)
-    return {trade_id: _rows(trade_id, found, told, fills) for trade_id, found in intents.items()}
+    followed = IntentRepository(session).of_trades(trade_ids)
+    fills = FillRepository(session).of_refs([one.stored.intent.ref for found in followed.values() for one in found])
+    return {trade_id: _rows(trade_id, found, fills) for trade_id, found in followed.items()}
 
 
-def _rows(
-    trade_id: str, intents: Sequence[StoredIntent], told: Mapping[str, int], all_fills: Sequence[Fill]
-) -> TradeRows:
+def _rows(trade_id: str, followed: Sequence[FollowedIntent], all_fills: Sequence[Fill]) -> TradeRows:
+    intents = [one.stored for one in followed]
     entry = next((stored for stored in intents if stored.intent.purpose is Purpose.ENTRY), None)
     if entry is None:
         raise StopTrading(f"trade {trade_id} has no entry intent in the record")
@@ -130,7 +124,7 @@ def _rows(
         entry_fills=tuple(fill for fill in fills if fill.ref == entry.intent.ref),
         exit_fills=tuple(fill for fill in fills if fill.ref != entry.intent.ref),
         awaited=frozenset(
-            stored.intent.ref for stored in intents if _booked(stored, fills) < told.get(stored.intent.ref, 0)
+            one.stored.intent.ref for one in followed if one.filled and _booked(one.stored, fills) < one.filled
         ),
     )
 
@@ -157,11 +151,10 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
     for trade_id in changed:
         _require_alone(trades, before[trade_id], after[trade_id])
     trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
-    for trade_id, as_of in due.items():
-        _tell(session, after[trade_id], rows[trade_id], as_of)
+    _tell(session, [(after[trade_id], rows[trade_id], as_of) for trade_id, as_of in due.items()])
     closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
     for trade in {(trade.account, trade.session): trade for trade in closed}.values():
-        save_day(session, trade, due[trade.id])
+        PnlRepository(session).fold_day(trade.account, trade.session, due[trade.id])
     return after
 
 
@@ -175,22 +168,37 @@ def _require_alone(trades: TradeRepository, before: Trade, after: Trade) -> None
         raise StopTrading(f"{after.id} was filled after its end, and {live[0]} is live: close one of them by hand")
 
 
-def _tell(session: Session, trade: Trade, rows: TradeRows, as_of: datetime) -> None:
-    """The mail of the entry once its order is over, of the exit and of each part once its commissions are known."""
+def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]) -> None:
+    """The mail of an entry once its order is over, of an exit and of each part once its commissions are known.
+
+    Each is written once.
+    """
+    entered = {entry_key(trade): one for one in settled if _has_entered(trade := one[0], one[1])}
+    left = {exit_key(trade): one for one in settled if _has_left(trade := one[0], one[2])}
+    parts = {part_key(one[0], level): (one[0], level, fills) for one in settled for level, fills in _sold(*one[1:])}
     alerts = AlertRepository(session)
-    decision_id = rows.entry.intent.decision_id
-    if rows.entry_over and trade.state is not TradeState.VOID and decision_id is not None:
-        stored = SignalRepository(session).of_decision(decision_id)
+    told = alerts.told([*entered, *parts, *left])
+    for trade, rows, as_of in (one for key, one in entered.items() if key not in told):
+        decision_id = rows.entry.intent.decision_id
+        stored = None if decision_id is None else SignalRepository(session).of_decision(decision_id)
         if stored is not None:
             alerts.add(entry_alert(trade, stored.signal, rows.entry_fills, as_of))
+    for trade, level, fills in (one for key, one in parts.items() if key not in told):
+        alerts.add(part_alert(trade, level, fills, max(fill.executed_at for fill in fills)))
+    for trade, rows, as_of in (one for key, one in left.items() if key not in told):
+        alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at or as_of))
+
+
+def _has_entered(trade: Trade, rows: TradeRows) -> bool:
+    return rows.entry_over and trade.state is not TradeState.VOID and rows.entry.intent.decision_id is not None
+
+
+def _sold(rows: TradeRows, as_of: datetime) -> Iterator[tuple[int, list[Fill]]]:
+    """Each level whose sale is over and has its commissions, or has waited for them long enough, with its fills."""
     for sale in rows.sales:
         own = [fill for fill in rows.exit_fills if fill.ref == sale.intent.ref]
         if own and rows.is_over(sale) and (None not in {fill.commission for fill in own} or _waited(own, as_of)):
-            alerts.add(part_alert(trade, sale.intent.level or 0, own, max(fill.executed_at for fill in own)))
-    if trade.state is TradeState.CLOSED and trade.closed_at is not None:
-        waited = as_of - trade.closed_at
-        if trade.commissions_usd is not None or waited >= COMMISSION_PATIENCE:
-            alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at))
+            yield sale.intent.level or 0, own
 
 
 def _waited(fills: Sequence[Fill], as_of: datetime) -> bool:
@@ -198,25 +206,10 @@ def _waited(fills: Sequence[Fill], as_of: datetime) -> bool:
     return as_of - max(fill.executed_at for fill in fills) >= COMMISSION_PATIENCE
 
 
-def refold_position(session: Session, account: str, con_id: int, as_of: datetime) -> None:
-    """The position in one contract from all its fills."""
-    positions = PositionRepository(session)
-    held = fold(FillRepository(session).of_contract(account, con_id))
-    if held:
-        positions.put(held.values(), as_of)
-    else:  # every execution of it was busted
-        positions.drop(account, con_id)
-
-
-def save_day(session: Session, trade: Trade, as_of: datetime) -> None:
-    """The account's result of the trade's session: realised, commissions apart."""
-    trades = TradeRepository(session).of_session(trade.session, trade.account)
-    closed = [item for item in trades if item.state is TradeState.CLOSED]
-    gross = sum((item.gross_pnl_usd or Decimal(0) for item in closed), Decimal(0))
-    fees = sum((item.commissions_usd or Decimal(0) for item in trades), Decimal(0))
-    PnlRepository(session).save_day(
-        DailyPnl(trade.account, trade.session, gross, fees, gross - fees, len(closed), as_of)
-    )
+def _has_left(trade: Trade, as_of: datetime) -> bool:
+    if trade.state is not TradeState.CLOSED or trade.closed_at is None:
+        return False
+    return trade.commissions_usd is not None or as_of - trade.closed_at >= COMMISSION_PATIENCE
 
 
 def request_exit(
@@ -254,7 +247,7 @@ def request_exit(
     if not intents.add(intent, exit_evidence(decision)):
         return None
     if not intent.in_part:
-        close_trade(session, trade, intent)
+        trades.save(closing(trade, intent), trade.state)
     return intents.get(intent.ref)
 
 
@@ -279,11 +272,11 @@ def store_quotes(session: Session, snapshot: Snapshot, legs: Sequence[Leg]) -> N
     TickRepository(session).add(snapshot.world_id, snapshot.symbol, quotes)
 
 
-def close_trade(session: Session, trade: Trade, intent: OrderIntent) -> None:
-    """An exit of this trade is under way."""
-    if trade.state is TradeState.OPEN:
-        closing = replace(trade, state=TradeState.CLOSING, exit_reason=intent.exit_reason)
-        TradeRepository(session).save(closing, trade.state)
+def closing(trade: Trade, intent: OrderIntent) -> Trade:
+    """The same trade with an exit under way."""
+    if trade.state is not TradeState.OPEN:
+        return trade
+    return replace(trade, state=TradeState.CLOSING, exit_reason=intent.exit_reason)
 
 
 def exit_evidence(decision: ExitDecision) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,18 +231,21 @@ def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
     shell: Shell, traded: None, database: Database
 ) -> None:
     assert shell("status")[1].count("Open trade") == 1
-    other = record.trade(2, strategy="other")
+    rules = replace(record.trade().rules, profit_target_usd=None, stop_loss_usd=None, take_profit_fraction=None)
+    other = record.trade(2, strategy="other", rules=rules)
     with database.transaction() as session:
         TradeRepository(session).add(other)
     out = shell("status")[1]
     blocks = [block for block in out.split("\n\n") if block.startswith("Open trade")]
-    for trade, block in zip((record.trade(), other), blocks, strict=True):
+    words = ("target 400 USD, stop 200 USD", "by time alone")
+    for trade, block, exits in zip((record.trade(), other), blocks, words, strict=True):
         facts = dict(line.split("  ", 1) for line in block.splitlines())
         assert facts["Open trade"].split()[0] == trade.id
         assert [facts[name].strip() for name in ("Closed by", "Flat deadline")] == [
             "2022-08-26 15:00:00",
             "2022-08-26 15:45:00",
         ]
+        assert facts["Exits"].strip() == exits
     assert [trade["id"] for trade in parsed(shell("status", "--json"))["trades"]] == [record.trade().id, other.id]
 
 

@@ -32,7 +32,7 @@ from htbot.persistence.repositories import (
 )
 from htbot.persistence.states import HaltKind
 from htbot.risk.gate import BROKER_RULES, RULES
-from htbot.services.trade_record import refold_position
+from htbot.services.bookings import refold_positions
 
 
 def pages(api: TestClient, path: str, limit: int, **params: Any) -> list[list[dict[str, Any]]]:
@@ -147,7 +147,7 @@ def traded(house: House) -> House:
         for leg in (record.SHORT, record.LONG):
             refold = record.fill(record.entry(record.trade(2, strategy="strategy_2"), 2), leg, f"exec-{leg.con_id}")
             FillRepository(session).add(refold, record.at(3))
-            refold_position(session, record.ACCOUNT, leg.con_id, record.at(3))
+            refold_positions(session, [(record.ACCOUNT, leg.con_id)], record.at(3))
     return house
 
 

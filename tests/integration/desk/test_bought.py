@@ -81,6 +81,7 @@ async def test_an_entry_is_one_order_of_one_option_and_its_fill_a_trade(world: W
     with world.database.transaction() as session:
         [view] = trades.open_trades(session)
     assert (view.maximum_loss, view.credit, view.legs[0].fill) == (Decimal(285), None, Decimal("0.95"))
+    assert (view.target, view.stop, view.turns_above) == (None, None, Decimal("2.85"))
 
 
 async def test_two_closes_at_once_sell_what_is_held_once(world: World) -> None:
@@ -146,17 +147,24 @@ async def test_of_an_entry_that_filled_in_part_only_the_part_is_sold(world: Worl
     assert world.trade(intent.trade_id).gross_pnl_usd == Decimal("-15.00")
 
 
-async def test_a_price_that_has_run_and_turns_is_sold_by_the_guard(world: World) -> None:
+@pytest.mark.parametrize("dies", [False, True], ids=["one desk", "a desk for each look"])
+async def test_a_price_that_has_run_and_turns_is_sold_by_the_guard(world: World, *, dies: bool) -> None:
+    """Also when no desk has seen more than one bid: the bars that they make are in the record."""
     desk = await world.desk()
-    intent = await opened(world, desk)
+    intent, put = await opened(world, desk), enter(world, 2, PUT)
+    await desk.turn()
+    world.broker.fill(put.ref, "0.95")
+    await desk.turn()
     start = record.at(15)
-    for minutes, bid in ((0, 2.50), (5, 3.40), (10, 2.40), (14, 2.30)):
+    for minutes, bid in ((-10, 3.40), (0, 2.50), (5, 3.40), (10, 2.40), (14, 2.30), (15, 2.30)):
+        assert world.exits(intent.trade_id) == []
         world.broker.quotes[CALL.con_id] = (bid, round(bid + 0.1, 2))
         world.after(market_s=(start - world.now).total_seconds() + 60 * minutes)
+        if dies:
+            desk.die()
+            desk = await world.desk()
         await desk.turn()
-        assert world.exits(intent.trade_id) == []
-    world.after(market_s=60)
-    await desk.turn()
+    assert world.exits(put.trade_id) == [], "each has bars of its own"
     [exit_] = world.exits(intent.trade_id)
     assert exit_.intent.exit_reason is ExitReason.PROFIT_TARGET
     assert (exit_.intent.limit, exit_.intent.worst_limit) == (Decimal("2.35"), Decimal("0.05"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.support.desk import World
 from tests.support.record import ACCOUNT, SHORT, at
 
@@ -24,6 +25,7 @@ from htbot.persistence.queries.why import explain
 from htbot.persistence.repositories import ReconciliationRepository
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts
+from htbot.services.bookings import Booking, Execution
 from htbot.services.trade_record import manual_decision, request_exit
 
 
@@ -134,8 +136,15 @@ class Writes:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.counted: Counter[str] = Counter()
-        for name in ("book_fill", "book_commission", "settle_ref", "settle_execution"):
+        for name in ("settle_ref", "settle_execution"):
             monkeypatch.setattr(DeskRecord, name, self._counting(name, getattr(DeskRecord, name)))
+        book = DeskRecord.book
+
+        def booked(record: DeskRecord, session: Session, bookings: Sequence[Booking]) -> list[bool]:
+            self.counted.update(type(one).__name__ for one in bookings)
+            return book(record, session, bookings)
+
+        monkeypatch.setattr(DeskRecord, "book", booked)
 
     def _counting(self, name: str, write: Callable[..., object]) -> Callable[..., object]:
         def counted(*arguments: object) -> object:
@@ -154,7 +163,7 @@ async def test_executions_that_are_told_again_cost_no_write(world: World, monkey
     writes = Writes(monkeypatch)
     desk = await world.desk()
     await desk.opened()
-    assert writes.since() == {"book_fill": 2, "book_commission": 2}
+    assert writes.since() == {"Execution": 2, "Charge": 2}
     for _ in range(3):
         await desk.look_up(after_s=1)
     assert writes.since() == {}
@@ -207,7 +216,7 @@ async def test_a_fill_that_was_booked_by_a_desk_that_died_before_it_settled_open
         record = DeskRecord(desk.desk.trading.record.epoch, desk.desk.trading.record.client_id)
         for message in await desk.session.executions():
             if isinstance(message, LegExecutionMessage):
-                record.book_fill(session, message.fill, world.now)
+                record.book(session, [Execution(message.fill, world.now)])
     again = await world.desk()
     await again.look_up(after_s=20)
     assert world.trade(intent.trade_id).state is TradeState.OPEN

@@ -87,7 +87,7 @@ def test_a_cent_of_difference_shows(database: Database) -> None:
     live_through_the_day(database, 100)
     before = journal(database)
     with database.transaction() as session:
-        FillRepository(session).set_commission("100.00.01", Decimal("0.66"))
+        FillRepository(session).set_commissions({"100.00.01": Decimal("0.66")})
     assert journal(database) != before
 
 

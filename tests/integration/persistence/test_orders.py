@@ -10,6 +10,7 @@ from tests.support.record import ACCOUNT, DAY, LONG, SHORT, at, exit_of, fill, o
 from htbot.domain.errors import StopTrading
 from htbot.domain.orders import OrderState
 from htbot.domain.positions import Position
+from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database
 from htbot.persistence.records import DailyPnl, PnlSnapshot
 from htbot.persistence.repositories import (
@@ -18,6 +19,7 @@ from htbot.persistence.repositories import (
     OrderRepository,
     PnlRepository,
     PositionRepository,
+    TradeRepository,
 )
 
 
@@ -91,9 +93,9 @@ def test_a_commission_comes_later_and_is_unknown_until_then(database: Database, 
         fills = FillRepository(session)
         fills.add(sold, at(2))
         assert fills.get("0001.01.01") == sold
-        assert fills.set_commission("0001.01.01", Decimal("0.65"))
+        assert fills.set_commissions({"0001.01.01": Decimal("0.65")}) == 1
         assert fills.get("0001.01.01") == replace(sold, commission=Decimal("0.65"))
-        assert not fills.set_commission("0009.01.01", Decimal("0.65"))
+        assert fills.set_commissions({"0009.01.01": Decimal("0.65")}) == 0
 
 
 def test_a_correction_takes_the_place_of_its_original(database: Database, enter: Enter) -> None:
@@ -163,14 +165,26 @@ def test_one_mark_per_trade_and_time_and_unknown_stays_unknown(database: Databas
         assert pnl.latest_snapshot(opened.id, at(1.5)) == first
 
 
-def test_a_days_result_is_never_overwritten_by_an_older_one(database: Database) -> None:
-    def result(minutes: int, net: str) -> DailyPnl:
-        return DailyPnl(ACCOUNT, DAY, Decimal(net), Decimal(0), Decimal(net), 1, at(minutes))
+def test_a_days_result_is_that_of_its_trades_and_never_overwritten_by_an_older_one(
+    database: Database, enter: Enter
+) -> None:
+    opened, _ = enter()
+
+    def closed(gross: str, minutes: int) -> None:
+        held = trades.get(opened.id)
+        assert held is not None
+        amounts = {"gross_pnl_usd": Decimal(gross), "commissions_usd": Decimal("2.20")}
+        ended = replace(held, state=TradeState.CLOSED, closed_at=at(1), **amounts)  # type: ignore[arg-type]
+        assert trades.save(ended, held.state)
+        pnl.fold_day(ACCOUNT, DAY, at(minutes))
 
     with database.transaction() as session:
-        pnl = PnlRepository(session)
-        pnl.save_day(result(1, "10.00"))
-        pnl.save_day(result(3, "30.00"))
-        pnl.save_day(result(2, "20.00"))
-        assert pnl.day(ACCOUNT, DAY) == result(3, "30.00")
-        assert pnl.days(ACCOUNT, DAY, DAY) == [result(3, "30.00")]
+        pnl, trades = PnlRepository(session), TradeRepository(session)
+        pnl.fold_day(ACCOUNT, DAY, at(0))
+        assert pnl.day(ACCOUNT, DAY) == DailyPnl(ACCOUNT, DAY, Decimal(0), Decimal(0), Decimal(0), 0, at(0))
+        closed("10.00", 1)
+        closed("30.00", 3)
+        closed("20.00", 2)
+        last = DailyPnl(ACCOUNT, DAY, Decimal("30.00"), Decimal("2.20"), Decimal("27.80"), 1, at(3))
+        assert pnl.day(ACCOUNT, DAY) == last
+        assert pnl.days(ACCOUNT, DAY, DAY) == [last]

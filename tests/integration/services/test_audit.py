@@ -17,8 +17,8 @@ from htbot.persistence.engine import Database
 from htbot.portfolio.rebuild import Difference
 from htbot.services.anchors import Anchor, AnchorFile
 from htbot.services.audit import SECOND_LOOK_S, Audit, AuditParts
+from htbot.services.bookings import refold_positions
 from htbot.services.expiry import book_expiry
-from htbot.services.trade_record import refold_position
 
 
 @pytest.fixture
@@ -139,5 +139,5 @@ def test_the_fold_of_the_positions_heals_them(audit: Audit, database: Database, 
     assert not audit.rebuild().ok
     with database.transaction() as session:
         for con_id in (11, 12):
-            refold_position(session, ACCOUNT, con_id, NEXT_DAY)
+            refold_positions(session, [(ACCOUNT, con_id)], NEXT_DAY)
     assert audit.rebuild().ok

@@ -245,6 +245,9 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert "Credit" not in drawn
     assert [f"/trades/{one}" in drawn for one in ("t-1", "t-2", "t-3")] == [True] * 3
     assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
+    assert "turns" not in drawn
+    bought = desk.open_trade(Shown({"status": status(**standing(replace(shares, turns_above=Decimal("2.85"))))}))
+    assert "<dt>Sold when it turns</dt><dd>above 2.85" in bought
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:

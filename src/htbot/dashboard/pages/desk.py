@@ -108,6 +108,7 @@ def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
         fact("Most it can lose", money(trade.maximum_loss)),
         fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
         fact("Marked", look.clock(trade.marked_at)),
+        None if trade.turns_above is None else fact("Sold when it turns", "above " + price(trade.turns_above)),
     )
 
 

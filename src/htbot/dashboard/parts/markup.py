@@ -72,7 +72,7 @@ def fact(label: str, value: Part, note: Part = None, cls: str = "") -> Markup:
     )
 
 
-def facts(*items: Markup, cls: str = "") -> Markup:
+def facts(*items: Markup | None, cls: str = "") -> Markup:
     """Figures side by side."""
     return tag("dl", *items, cls=f"facts {cls}".strip())
 

@@ -171,6 +171,7 @@ class OpenTradeView:
 
     `closed` of its `quantity` are sold at profit levels, or by an exit under way, for a gross result of `realized`;
     marks, `maximum_loss`, `target` and `stop` are of what is left.
+    `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
     """
 
     id: str
@@ -197,6 +198,7 @@ class OpenTradeView:
     flat_deadline: datetime
     closed: int = 0
     realized: Decimal | None = None
+    turns_above: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

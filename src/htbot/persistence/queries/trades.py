@@ -157,8 +157,9 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
     rules, part = rules_from_json(row.rules), Decimal(row.quantity - row.closed) / row.quantity
+    run = rules.momentum
     bounds = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
-    stop, target = (None if bound is None else plain_money(bound * part) for bound in bounds)
+    stop, target = (None if bound is None else bound * part for bound in bounds)
     return OpenTradeView(
         id=row.id,
         strategy=row.strategy,
@@ -178,12 +179,13 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd if row.width is not None else target,
-        stop=rules.stop_loss_usd if row.width is not None else None if stop is None else -stop,
+        target=rules.profit_target_usd if target is None else plain_money(target),
+        stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
         closed=row.closed,
         realized=row.gross_pnl_usd,
+        turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from typing import cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from htbot.domain.alerts import Alert
@@ -50,7 +51,11 @@ class AlertRepository(Repository):
             "last_error": "",
             **delivery,
         }
-        return self._count(insert(AlertRow).values(values).on_conflict_do_nothing()) == 1
+        return self._count(_ADD, values) == 1
+
+    def told(self, dedup_keys: Collection[str]) -> set[str]:
+        """Those of these causes that were told before."""
+        return set(self._session.scalars(_TOLD, {"keys": list(dedup_keys)})) if dedup_keys else set()
 
     def any_due(self, now: datetime) -> bool:
         """Whether there is something to deliver; holds nothing. The first that waits speaks for those behind it."""
@@ -138,6 +143,10 @@ class AlertRepository(Repository):
         return self._first(query.order_by(AlertRow.as_of.desc(), AlertRow.id.desc()), _to_alert)
 
 
+_ALERTS = cast(Table, AlertRow.__table__)
+# Asked and written with each close, so they are built once.
+_ADD = insert(_ALERTS).on_conflict_do_nothing()
+_TOLD = select(_ALERTS.c.dedup_key).where(_ALERTS.c.dedup_key.in_(bindparam("keys", expanding=True)))
 _WAITING = select(AlertRow).where(AlertRow.state == AlertState.PENDING)
 
 

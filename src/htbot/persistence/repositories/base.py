@@ -50,13 +50,15 @@ def told_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {f"told_{name}": [row[name] for row in rows] for name in rows[0]}
 
 
-def insert_told(table: Table) -> Insert:
-    """An INSERT of whole rows that come as `told_columns`."""
+def insert_told(table: Table, where: Callable[[TableValuedAlias], ColumnElement[bool]] | None = None) -> Insert:
+    """An INSERT of whole rows that come as `told_columns`, of those of which a condition holds."""
     # words travel as text: an array of an enumeration would be checked in Python, value by value
     kinds: dict[str, TypeEngine[Any]] = {
         each.name: Text() if isinstance(each.type, Enum) else each.type for each in table.columns
     }
-    return insert(table).from_select(list(kinds), select(told_rows(kinds)))
+    told = told_rows(kinds)
+    query = select(told) if where is None else select(told).where(where(told))
+    return insert(table).from_select(list(kinds), query)
 
 
 class Repository:
@@ -75,6 +77,12 @@ class Repository:
     def _first(self, query: Select[RowT], to_noun: Callable[[RowT], NounT]) -> NounT | None:
         row = self._session.scalars(query.limit(1), execution_options={"populate_existing": True}).first()
         return None if row is None else to_noun(row)
+
+    def _read(
+        self, query: Select[Any], to_noun: Callable[[Any], NounT], parameters: Mapping[str, Any] | None = None
+    ) -> list[NounT]:
+        """The same of a query on tables: without objects between a row and its noun, for what is read often."""
+        return [to_noun(row) for row in self._session.execute(query, parameters)]
 
     def _count(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
         """Rows that a write touched."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import cast
+import json
+from collections.abc import Mapping
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Table, Text, func, select
+from sqlalchemy import BigInteger, Executable, Select, Table, Text, bindparam, func, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.errors import StopTrading
+from htbot.execution.bid_bars import BidBars
+from htbot.persistence.codecs import bids_from_json, bids_to_json
 from htbot.persistence.repositories.base import Repository
 from htbot.persistence.rows.control import DeskStateRow
 
@@ -18,6 +22,7 @@ WORLD_ID = "world_id"
 LAST_INSTANT = "last_instant"
 UNPROTECTED_S = "unprotected_s"
 RECONNECTS = "reconnects"
+BID_BARS = "bid_bars"
 HELD_BY = "held_by"
 """Who keeps the desk away from the broker; empty for nobody."""
 
@@ -36,8 +41,22 @@ def _set() -> Insert:
     return statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
 
 
-# Written at every instant, so it is built once.
-_SET = _set()
+def _raise() -> Executable:
+    state = cast(Table, DeskStateRow.__table__)
+    statement = insert(state)
+    at_least = sql_cast(statement.excluded.value, BigInteger)
+    stored = sql_cast(state.c.value, BigInteger) + bindparam("step", type_=BigInteger())
+    raised = sql_cast(func.greatest(stored, at_least), Text)
+    return statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised}).returning(state.c.value)
+
+
+def _hold_epoch() -> Select[Any]:
+    state = cast(Table, DeskStateRow.__table__)
+    return select(state.c.value).where(state.c.key == EPOCH).with_for_update(read=True)
+
+
+# Written at every instant, and with each close, so they are built once.
+_SET, _RAISE, _HOLD_EPOCH = _set(), _raise(), _hold_epoch()
 
 
 class DeskStateRepository(Repository):
@@ -53,11 +72,8 @@ class DeskStateRepository(Repository):
 
     def raise_to(self, key: str, at_least: int, *, step: int = 0) -> int:
         """Set an integer key to max(at_least, stored + step) in one statement and return it."""
-        statement = insert(DeskStateRow).values(key=key, value=str(at_least))
-        stored = sql_cast(DeskStateRow.value, BigInteger) + step
-        raised = sql_cast(func.greatest(stored, at_least), Text)
-        upsert = statement.on_conflict_do_update(index_elements=["key"], set_={"value": raised})
-        return int(self._session.scalars(upsert.returning(DeskStateRow.value)).one())
+        told = {"key": key, "value": str(at_least), "step": step}
+        return int(self._session.scalars(_RAISE, told).one())
 
     def use_order_id(self, client_id: int, order_id: int) -> None:
         """This order id of a client is used, durably at the commit."""
@@ -94,11 +110,24 @@ class DeskStateRepository(Repository):
         """
         if self._session.info.get(EPOCH) == epoch:  # held already: a unit of work has a session of its own
             return
-        query = select(DeskStateRow.value).where(DeskStateRow.key == EPOCH).with_for_update(read=True)
-        present = int(self._session.scalar(query) or 0)
+        present = int(self._session.scalar(_HOLD_EPOCH) or 0)
         if present != epoch:
             raise Superseded(f"this desk has epoch {epoch}, the record is in epoch {present}: another desk took over")
         self._session.info[EPOCH] = epoch
+
+    def keep_bids(self, bids: Mapping[str, BidBars], epoch: int) -> None:
+        """The bars of bids of every bought option that this epoch's desk guards, by trade: those before are replaced.
+
+        Raises:
+            Superseded: another desk has begun an epoch.
+        """
+        self.require_epoch(epoch)
+        self.set(BID_BARS, json.dumps({trade_id: bids_to_json(bars) for trade_id, bars in bids.items()}))
+
+    def bids_of(self, trade_id: str) -> BidBars:
+        """The bars of bids that a desk has kept of a trade; none of one that it has seen no bid of."""
+        kept = json.loads(self.get(BID_BARS) or "{}").get(trade_id)
+        return BidBars() if kept is None else bids_from_json(kept)
 
     def set_reconciled(self, epoch: int) -> None:
         """Books and broker agree in this epoch: entries may be decided."""

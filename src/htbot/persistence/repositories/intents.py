@@ -6,11 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
+from typing import cast as typed
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    Row,
+    Table,
     Text,
     Update,
     bindparam,
@@ -26,12 +29,15 @@ from sqlalchemy.dialects.postgresql import insert
 from htbot.domain.orders import IntentState, OrderIntent, Purpose
 from htbot.persistence.codecs import legs_from_json, legs_to_json, plain
 from htbot.persistence.columns import UtcDateTime
-from htbot.persistence.records import IntentMove, StoredIntent
+from htbot.persistence.records import FollowedIntent, IntentMove, SentAs, StoredIntent
 from htbot.persistence.repositories.base import Repository, told_columns, told_rows
 from htbot.persistence.repositories.desk_state import EPOCH
 from htbot.persistence.rows.control import DeskStateRow
 from htbot.persistence.rows.intents import IntentRow
+from htbot.persistence.rows.orders import OrderRow
 from htbot.persistence.states import LIVE_INTENT_STATES
+
+_INTENTS, _ORDERS = typed(Table, IntentRow.__table__), typed(Table, OrderRow.__table__)
 
 
 def sequence_of(ref: str) -> int:
@@ -60,6 +66,10 @@ class IntentRepository(Repository):
         """Store an intent that nobody ever sends, because the broker has done what it would ask for (expiry)."""
         return self._insert(intent, evidence, {"state": IntentState.FILLED, "claim_epoch": epoch, "reason": "not sent"})
 
+    def add_sent(self, intent: OrderIntent, evidence: Mapping[str, Any], sent: SentAs, at: datetime) -> bool:
+        """Store an intent that has left already, from the desk's journal; False as of `add`, or when its id is used."""
+        return self._insert(intent, evidence, {"state": IntentState.SENDING, "changed_at": at, **asdict(sent)})
+
     def _insert(self, intent: OrderIntent, evidence: Mapping[str, Any] | None, state: Mapping[str, Any]) -> bool:
         values = {
             **_decided(intent, evidence),
@@ -68,7 +78,7 @@ class IntentRepository(Repository):
             "reason": "",
             **state,
         }
-        return self._count(insert(IntentRow).values(values).on_conflict_do_nothing()) == 1
+        return self._count(_ADD, values) == 1
 
     def claim_some(self, epoch: int, at: datetime, most: int, *, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Claim up to `most` PENDING intents in one statement, exits first, then the oldest.
@@ -125,13 +135,12 @@ class IntentRepository(Repository):
             statement.values(state=IntentState.SENDING, changed_at=at, client_id=client_id, order_id=own)
         )
 
-    def take_as_sent(self, ref: str, client_id: int, order_id: int, *, epoch: int, at: datetime) -> bool:
+    def take_as_sent(self, ref: str, sent: SentAs, at: datetime) -> bool:
         """What left from the desk's journal is SENDING under this id; False when the record knows more already."""
         unsent = IntentRow.state.in_((IntentState.PENDING, IntentState.CLAIMED))
-        claimed_twice = (IntentRow.state == IntentState.SENDING) & (IntentRow.order_id != order_id)
-        statement = update(IntentRow).where(IntentRow.ref == ref, unsent | claimed_twice, _present(epoch))
-        ids = {"client_id": client_id, "order_id": order_id, "claim_epoch": epoch}
-        return self._count(statement.values(state=IntentState.SENDING, changed_at=at, **ids)) == 1
+        claimed_twice = (IntentRow.state == IntentState.SENDING) & (IntentRow.order_id != sent.order_id)
+        statement = update(IntentRow).where(IntentRow.ref == ref, unsent | claimed_twice, _present(sent.claim_epoch))
+        return self._count(statement.values(state=IntentState.SENDING, changed_at=at, **asdict(sent))) == 1
 
     def rewrite(self, intent: OrderIntent, evidence: Mapping[str, Any] | None = None) -> None:
         """What left under a reference was decided by somebody else than whoever had stored it: this is the order."""
@@ -184,13 +193,13 @@ class IntentRepository(Repository):
 
     def of_trade(self, trade_id: str) -> list[StoredIntent]:
         """Entry and exits of one trade in order of time."""
-        return self.of_trades([trade_id])[trade_id]
+        return [one.stored for one in self.of_trades([trade_id])[trade_id]]
 
-    def of_trades(self, trade_ids: Collection[str]) -> dict[str, list[StoredIntent]]:
-        """The same for several trades, by trade."""
-        found: dict[str, list[StoredIntent]] = {trade_id: [] for trade_id in trade_ids}
-        for stored in self._all(_OF_TRADES, _to_intent, {"trade_ids": list(found)}) if found else ():
-            found[stored.intent.trade_id].append(stored)
+    def of_trades(self, trade_ids: Collection[str]) -> dict[str, list[FollowedIntent]]:
+        """The same for several trades, by trade, with what the broker has told of each."""
+        found: dict[str, list[FollowedIntent]] = {trade_id: [] for trade_id in trade_ids}
+        for one in self._read(_OF_TRADES, _to_followed, {"trade_ids": list(found)}) if found else ():
+            found[one.stored.intent.trade_id].append(one)
         return found
 
     def of_session(self, session: date, account: str | None = None) -> list[StoredIntent]:
@@ -258,12 +267,14 @@ def _move() -> Update:
 
 
 # What each message of the broker reads and writes is built once.
+_ADD = insert(_INTENTS).on_conflict_do_nothing()
 _MOVE = _move()
 _STATES = select(IntentRow.ref, IntentRow.state).where(IntentRow.ref.in_(bindparam("refs", expanding=True)))
 _OF_TRADES = (
-    select(IntentRow)
-    .where(IntentRow.trade_id.in_(bindparam("trade_ids", expanding=True)))
-    .order_by(IntentRow.created_at, IntentRow.ref)
+    select(_INTENTS, _ORDERS.c.filled)
+    .outerjoin(_ORDERS, _ORDERS.c.ref == _INTENTS.c.ref)
+    .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
+    .order_by(_INTENTS.c.created_at, _INTENTS.c.ref)
 )
 
 
@@ -272,7 +283,11 @@ def _urgency(stored: StoredIntent) -> tuple[bool, datetime, str]:
     return stored.intent.purpose is not Purpose.EXIT, stored.intent.created_at, stored.intent.ref
 
 
-def _to_intent(row: IntentRow) -> StoredIntent:
+def _to_followed(row: Row[Any]) -> FollowedIntent:
+    return FollowedIntent(_to_intent(row), row.filled or 0)
+
+
+def _to_intent(row: IntentRow | Row[Any]) -> StoredIntent:
     intent = OrderIntent(
         ref=row.ref,
         trade_id=row.trade_id,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from htbot.domain.orders import Order, OrderState
@@ -46,9 +46,8 @@ def _see_perm_id() -> Insert:
     return statement.on_conflict_do_update(index_elements=["ref", "perm_id"], set_=told, where=moved)
 
 
-# Written and read with each message of the broker, so they are built once.
+# Written with each message of the broker, so they are built once.
 _UPSERT, _SEE_PERM_ID = _upsert(), _see_perm_id()
-_FILLED = select(OrderRow.ref, OrderRow.filled).where(OrderRow.ref.in_(bindparam("refs", expanding=True)))
 
 
 class OrderRepository(Repository):
@@ -75,11 +74,6 @@ class OrderRepository(Repository):
         ]
         if seen:
             self._count(_SEE_PERM_ID, told_columns(seen))
-
-    def filled_of(self, refs: Collection[str]) -> dict[str, int]:
-        """How many spreads the broker has told as filled, by reference; a reference without an order is absent."""
-        rows = self._session.execute(_FILLED, {"refs": list(refs)}) if refs else ()
-        return {row.ref: row.filled for row in rows}
 
     def perm_ids(self, ref: str) -> dict[int, OrderState]:
         """Every permanent id of a reference with its last state."""

@@ -3,17 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date, datetime
+from typing import Any, cast
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Date, Table, Text, bindparam, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.positions import Position
+from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import plain
+from htbot.persistence.columns import UtcDateTime
 from htbot.persistence.records import DailyPnl, PnlSnapshot
-from htbot.persistence.repositories.base import Repository
+from htbot.persistence.repositories.base import Repository, insert_told, told_columns
 from htbot.persistence.rows.portfolio import PnlDailyRow, PnlSnapshotRow, PositionRow
+from htbot.persistence.rows.trades import TradeRow
+
+_FOLDED = tuple(each.name for each in fields(Position))
+
+
+def _put() -> Insert:
+    statement = insert_told(cast(Table, PositionRow.__table__))
+    changed = {name: statement.excluded[name] for name in (*_FOLDED, "as_of") if name not in {"account", "con_id"}}
+    return statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed)
+
+
+def _fold_day() -> Insert:
+    """What is realised of the trades that are closed, less what is known of the commissions of all of them."""
+    trades, days = cast(Table, TradeRow.__table__).c, cast(Table, PnlDailyRow.__table__)
+    account, day = bindparam("of_account", type_=Text()), bindparam("of_day", type_=Date())
+    closed = trades.state == TradeState.CLOSED
+    gross = func.coalesce(func.sum(trades.gross_pnl_usd).filter(closed), literal(0))
+    fees = func.coalesce(func.sum(trades.commissions_usd), literal(0))
+    result: dict[str, ColumnElement[Any]] = {
+        "account": account,
+        "day": day,
+        "gross_usd": gross,
+        "commissions_usd": fees,
+        "net_usd": gross - fees,
+        "trades": func.count().filter(closed),
+        "as_of": bindparam("as_of", type_=UtcDateTime()),
+    }
+    query = select(*result.values()).where(trades.account == account, trades.session == day)
+    statement = insert(days).from_select(list(result), query)
+    changed = {name: statement.excluded[name] for name in result if name not in {"account", "day"}}
+    newer = statement.excluded.as_of >= days.c.as_of
+    return statement.on_conflict_do_update(index_elements=["account", "day"], set_=changed, where=newer)
+
+
+# Written with each close, so they are built once.
+_PUT, _FOLD_DAY = _put(), _fold_day()
 
 
 class PositionRepository(Repository):
@@ -21,12 +60,9 @@ class PositionRepository(Repository):
 
     def put(self, positions: Iterable[Position], as_of: datetime) -> None:
         """Put folds in place of the stored ones, contract by contract."""
-        rows = [{**asdict(position), "as_of": as_of} for position in positions]
-        if not rows:
-            return
-        statement = insert(PositionRow).values(rows)
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in {"account", "con_id"}}
-        self._count(statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed))
+        rows = [{name: getattr(position, name) for name in _FOLDED} | {"as_of": as_of} for position in positions]
+        if rows:
+            self._count(_PUT, told_columns(rows))
 
     def drop(self, account: str, con_id: int) -> None:
         """Forget a contract of which no execution is left."""
@@ -71,13 +107,9 @@ class PnlRepository(Repository):
         query = select(PnlSnapshotRow).where(PnlSnapshotRow.trade_id == trade_id)
         return self._all(query.order_by(PnlSnapshotRow.as_of), _to_snapshot)
 
-    def save_day(self, result: DailyPnl) -> None:
-        """Store a day's result; what is there stays when it is newer."""
-        values = asdict(result)
-        statement = insert(PnlDailyRow).values(values)
-        changed = {name: statement.excluded[name] for name in values if name not in {"account", "day"}}
-        newer = statement.excluded.as_of >= PnlDailyRow.as_of
-        self._count(statement.on_conflict_do_update(index_elements=["account", "day"], set_=changed, where=newer))
+    def fold_day(self, account: str, day: date, as_of: datetime) -> None:
+        """Store the result of a session, folded from its trades; what is there stays when it is newer."""
+        self._count(_FOLD_DAY, {"of_account": account, "of_day": day, "as_of": as_of})
 
     def day(self, account: str, day: date) -> DailyPnl | None:
         """Result of one account on one day."""

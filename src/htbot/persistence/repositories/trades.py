@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Integer,
+    Row,
+    Table,
     Text,
     Update,
     and_,
@@ -71,13 +73,11 @@ class TradeRepository(Repository):
 
     def get(self, trade_id: str, *, lock: bool = False) -> Trade | None:
         """One trade; `lock` holds the row until the transaction ends."""
-        query = select(TradeRow).where(TradeRow.id == trade_id)
-        return self._first(query.with_for_update() if lock else query, to_trade)
+        return self.of_ids([trade_id], lock=lock).get(trade_id)
 
     def of_ids(self, trade_ids: Iterable[str], *, lock: bool = False) -> dict[str, Trade]:
         """Trades by id; one that there is not is absent. `lock` holds the rows, taken in one order by everybody."""
-        query = _OF_IDS.with_for_update() if lock else _OF_IDS
-        found = self._all(query, to_trade, {"ids": list(set(trade_ids))})
+        found = self._read(_HOLD_IDS if lock else _OF_IDS, to_trade, {"ids": list(set(trade_ids))})
         return {trade.id: trade for trade in found}
 
     def live(self, account: str | None = None, strategy: str | None = None) -> list[Trade]:
@@ -170,10 +170,12 @@ def _save() -> Update:
 
 
 _SAVE = _save()
-_OF_IDS = select(TradeRow).where(TradeRow.id.in_(bindparam("ids", expanding=True))).order_by(TradeRow.id)
+_TRADES = cast(Table, TradeRow.__table__)
+_OF_IDS = select(_TRADES).where(_TRADES.c.id.in_(bindparam("ids", expanding=True))).order_by(_TRADES.c.id)
+_HOLD_IDS = _OF_IDS.with_for_update()
 
 
-def to_trade(row: TradeRow) -> Trade:
+def to_trade(row: TradeRow | Row[Any]) -> Trade:
     """A trade from its row."""
     return Trade(
         id=row.id,
