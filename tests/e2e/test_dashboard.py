@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.running import EVERYTHING, Instance, environment, running, until
 from tests.support.browser import (
     DESKTOP,
@@ -36,8 +36,11 @@ from htbot.dashboard import layout
 from htbot.dashboard.application import STATIC_FOLDER
 from htbot.dashboard.pages import PAGES
 from htbot.dashboard.parts.markup import tag
+from htbot.domain.scheduler import SchedulerState
 from htbot.persistence.queries.lists import Filters
 from htbot.persistence.queries.paging import PageRequest
+from htbot.services.command_kinds import EVERY_ACCOUNT
+from htbot.services.commands import Caller
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
 
@@ -137,8 +140,37 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def calm(morning: Morning) -> None:
+    """Nothing halts, nothing is held and the desk is at work, whatever became of the test before."""
+    people, instance = morning.instance.people, morning.instance
+    server, nobody = instance.stack.settings.api, Caller("test", None)
+    until(lambda: answers(server.host, server.port), 90, "the API is there")
+    if people.queries.halts():
+        people.commands.resume(nobody)
+    if people.scheduler.setting().state is not SchedulerState.RUNNING:
+        people.scheduler.start(nobody)
+    if not instance.connected():
+        people.broker.connect(nobody)
+        until(morning.goes_on_with_the_desk, 90, "the desk is back")
+    if morning.trade_state() is not None:
+        people.commands.close(EVERY_ACCOUNT, nobody)
+        morning.day.go_until(lambda: morning.trade_state() is None, LATEST, "the trade of the test before is over")
+
+
 def address(instance: Instance, path: str = "/") -> str:
     return f"{instance.stack.settings.api.url}/dashboard{path}"
+
+
+def opens(page: Page, instance: Instance, path: str = "/") -> None:
+    """A page whose buttons reach the server: what is pressed before the handshake of its socket is lost."""
+    page.goto(address(instance, path))
+    is_ready(page)
+
+
+def is_ready(page: Page) -> None:
+    page.wait_for_function("window.did_handshake === true")
+    expect(page.locator("main h1")).to_be_visible()
 
 
 def log_in(page: Page, instance: Instance, token: str) -> None:
@@ -147,8 +179,10 @@ def log_in(page: Page, instance: Instance, token: str) -> None:
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Desk", exact=True)).to_be_visible()
+    is_ready(page)
 
 
+@pytest.mark.usefixtures("calm")
 def test_a_trader_watches_a_trade_open_and_close_halts_resumes_and_flattens(
     morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
 ) -> None:
@@ -159,6 +193,7 @@ def test_a_trader_watches_a_trade_open_and_close_halts_resumes_and_flattens(
         sees_candles_move(page, morning)
         sees_a_trade_open_and_close(page, morning)
         halts_and_resumes(page, morning)
+        sorts_and_filters(page, morning)
         is_asked_before_nobody_guards_a_trade(page, morning)
         orders_flatten(page, morning)
     # The tab is gone before the desk has begun, and the API is killed: the desk has its order and goes on.
@@ -176,7 +211,7 @@ def test_a_trader_watches_a_trade_open_and_close_halts_resumes_and_flattens(
 
 
 def sees_candles_move(page: Page, morning: Morning) -> None:
-    page.goto(address(morning.instance, "/chart"))
+    opens(page, morning.instance, "/chart")
     page.wait_for_function(f"{LAST_CANDLE} != null")
     before = page.evaluate(LAST_CANDLE)
     assert len(before) == 4, "open, close, low, high"
@@ -187,7 +222,7 @@ def sees_candles_move(page: Page, morning: Morning) -> None:
 def sees_a_trade_open_and_close(page: Page, morning: Morning) -> None:
     """One that its target ends, and the next one open."""
     card = page.locator(".trade-card")
-    page.goto(address(morning.instance))
+    opens(page, morning.instance)
     expect(card).to_contain_text("Flat: no trade is open.")
     for number in (1, 2):
         morning.day.go_until(lambda: morning.trade_state() == "open", LATEST, f"trade {number} is open")
@@ -204,8 +239,9 @@ def nothing_is_cut(page: Page) -> None:
     """Legs, positions and messages have room on a small screen too."""
     page.set_viewport_size({"width": NARROW_DESK, "height": 800})
     expect(page.locator(".stack .table tr")).not_to_have_count(0)
-    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.ariaLabel)"
-    assert page.locator("main .table").evaluate_all(cut) == []
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('main .table')].every((one) => one.scrollWidth <= one.clientWidth)"
+    )
     page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
 
@@ -221,8 +257,24 @@ def halts_and_resumes(page: Page, morning: Morning) -> None:
     expect(page.locator(".trouble.halt")).to_have_count(0)
 
 
+def sorts_and_filters(page: Page, morning: Morning) -> None:
+    """Both trades, by their time upwards and downwards, and the one that has a word; then the chart of its day."""
+    opens(page, morning.instance, "/trades")
+    rows, first = page.locator("main tbody tr:visible"), page.locator("main tbody tr >> nth=0")
+    expect(rows).to_have_count(2)
+    expect(first).to_contain_text("open")
+    head = page.get_by_role("columnheader", name="Opened")
+    for turn in ("descending", "ascending"):
+        head.get_by_role("button").press("Enter")
+        expect(head).to_have_attribute("aria-sort", turn)
+    expect(first).to_contain_text("profit target")
+    page.keyboard.press("/")
+    page.keyboard.type("closed profit")
+    expect(rows).to_have_count(1)
+
+
 def is_asked_before_nobody_guards_a_trade(page: Page, morning: Morning) -> None:
-    page.goto(address(morning.instance, "/system"))
+    opens(page, morning.instance, "/system")
     page.get_by_role("button", name="Disconnect").click()
     question = page.get_by_role("dialog")
     expect(question).to_contain_text("Open trades: 1. Nobody watches stop, target and time exit meanwhile.")
@@ -232,7 +284,7 @@ def is_asked_before_nobody_guards_a_trade(page: Page, morning: Morning) -> None:
 
 
 def orders_flatten(page: Page, morning: Morning) -> None:
-    page.goto(address(morning.instance))
+    opens(page, morning.instance)
     page.get_by_role("button", name="Flatten all").click()
     sure = page.get_by_role("dialog").get_by_role("button", name="Flatten all")
     expect(sure).to_be_disabled()
@@ -241,13 +293,14 @@ def orders_flatten(page: Page, morning: Morning) -> None:
     expect(page.get_by_text("Flatten was ordered")).to_be_visible()
 
 
+@pytest.mark.usefixtures("calm")
 def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
     morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
 ) -> None:
     before = len(morning.acts("dashboard:operator"))
     with tab(launched, complaints, DESKTOP, "light") as page:
         log_in(page, morning.instance, tokens[Role.OPERATOR])
-        page.goto(address(morning.instance, "/system"))
+        opens(page, morning.instance, "/system")
         notice = page.locator(".trouble.warn:visible", has_text=re.compile("scheduler is|off the broker"))
         for act, told in (("Pause", "paused"), ("Stop", "stopped")):
             presses(page, act)
@@ -271,8 +324,8 @@ def test_a_trader_pauses_and_disconnects_and_each_act_is_written_down(
 def stands_in_one_line(page: Page) -> None:
     """The header of a paused desk on a small screen; the navigation begins where it ends, however high it is."""
     page.set_viewport_size({"width": NARROW_DESK, "height": 800})
-    header, nav = page.locator("header.top"), page.locator("nav.side")
-    assert header.evaluate("(one) => one.offsetHeight") <= 62
+    nav = page.locator("nav.side")
+    page.wait_for_function("() => document.querySelector('header.top').offsetHeight <= 62")
     for width in (800, NARROW_DESK):  # wraps, and does not
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_function(
@@ -290,12 +343,13 @@ def presses(page: Page, act: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("calm")
 def test_an_instance_trades_only_once_it_may(
     morning: Morning, launched: Browser, complaints: Complaints, tokens: dict[Role, str]
 ) -> None:
     with tab(launched, complaints, DESKTOP, "light") as page:
         log_in(page, morning.instance, tokens[Role.OPERATOR])
-        page.goto(address(morning.instance, "/strategies"))
+        opens(page, morning.instance, "/strategies")
         page.get_by_role("button", name="Add a strategy").click()
         page.get_by_label("Name").fill("fast")
         page.get_by_label("Symbol").fill("spy")
@@ -303,18 +357,22 @@ def test_an_instance_trades_only_once_it_may(
         card = page.locator("article", has=page.get_by_role("heading", name=re.compile("^fast")))
         expect(card).to_contain_text("observe")
 
+        leaves_at(page, card, "15:50")
         lets_it_trade(page)
-        refusal = page.get_by_text("exit_time is not set: nothing is traded over night yet")
-        expect(refusal).to_be_visible()
+        expect(page.get_by_text("exit_time=15:50: what is traded is flat by 15:45")).to_be_visible()
         page.get_by_role("button", name="Close").click()
-        card.get_by_role("button", name="Edit").click()
-        page.get_by_label("Exit time").fill("15:40")
-        page.get_by_role("button", name="Save").click()
-        expect(card).to_contain_text("15:40")
+        leaves_at(page, card, "15:40")
         lets_it_trade(page)
         expect(card).to_contain_text("its entries pass the risk gate and are sent")
         (one,) = (one for one in morning.instance.people.strategies.states() if one.instance.name == "fast")
         assert one.instance.mode == "trade"
+
+
+def leaves_at(page: Page, card: Locator, exit_time: str) -> None:
+    card.get_by_role("button", name="Edit").click()
+    page.get_by_label("Exit time").fill(exit_time)
+    page.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text(exit_time)
 
 
 def lets_it_trade(page: Page) -> None:
@@ -371,10 +429,9 @@ def test_every_page_is_readable_on_a_desk_and_on_a_phone(
             found += serious_violations(page)
             log_in(page, instance, tokens[Role.ADMIN])
             for path in paths:
-                page.goto(address(instance, path))
-                expect(page.locator("main h1")).to_be_visible()
+                opens(page, instance, path)
                 expect(page.locator(".clock .time")).not_to_be_empty()
-                page.wait_for_timeout(300)  # charts are drawn
+                expect(page.locator(".drawn canvas")).to_have_count(page.locator(".chart").count())
                 found += serious_violations(page) if name == "desktop" or path in NARROW else []
                 keep(page, pictures, f"{path.strip('/').replace('/', '-') or 'desk'}-{name}-{theme}")
                 wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -21,9 +20,11 @@ from htbot.settings import load_settings
 THE_WAY_IN = (f"{DASHBOARD_PATH}/login", f"{DASHBOARD_PATH}/static")
 
 
-@pytest.fixture
-def client(database_url: str, tmp_path: Path) -> Iterator[TestClient]:
-    process = build_api(load_settings(tmp_path, environment(tmp_path, DATABASE_URL=database_url)))
+@pytest.fixture(scope="module")
+def client(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """NiceGUI is put into one application of a process."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    process = build_api(load_settings(folder, environment(folder, DATABASE_URL=shared_database_url)))
     rounds = Rounds(TokenBook("first", list), lambda _client: None, lambda _visits: None)
     yield TestClient(make_app(assemble(process, rounds)), base_url="http://127.0.0.1:8000")
     process.people.database.close()
@@ -45,3 +46,31 @@ def test_nothing_of_it_is_open_but_the_way_in(client: TestClient) -> None:
     for path in [route.path for route in found if route.kind == "websocket"] + list(unseen[1:2]):
         with pytest.raises(WebSocketDisconnect), client.websocket_connect(filled(path)):
             pytest.fail(f"{path} lets strangers in")
+
+
+def test_a_browser_reads_the_reference_by_its_session_and_acts_by_a_token_only(client: TestClient) -> None:
+    html = {"Accept": "text/html"}
+    for path in ("/docs", "/openapi.json"):
+        assert client.get(path).status_code == 401, "a program is asked for its token"
+        sent = client.get(path, headers=html, follow_redirects=False)
+        assert (sent.status_code, sent.headers["location"]) == (303, f"{DASHBOARD_PATH}{path}")
+        wrong = client.get(path, headers={**html, "Authorization": "Bearer guess"}, follow_redirects=False)
+        assert wrong.status_code == 401, "a wrong token is one"
+    login = client.get("/docs", headers=html)
+    assert login.url.path == f"{DASHBOARD_PATH}/login"
+    shown = client.post(login.url.path, data={"token": "first", "next": f"{DASHBOARD_PATH}/docs"}, headers=html)
+    assert shown.url.path == f"{DASHBOARD_PATH}/docs"
+    assert "SwaggerUIBundle" in shown.text
+    assert "http" not in shown.text.replace("http://127.0.0.1:8000", ""), "nothing from another machine"
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert client.get(f"{DASHBOARD_PATH}/docs/{name}").status_code == 200
+        assert f"{DASHBOARD_PATH}/docs/{name}" in shown.text
+    assert client.get(f"{DASHBOARD_PATH}/docs/core.py").status_code == 422
+    assert client.get("/docs", headers=html).url.path == f"{DASHBOARD_PATH}/docs", "logged in: straight to it"
+    document = client.get("/openapi.json", headers=html).json()
+    assert {"type": "http", "scheme": "bearer"}.items() <= document["components"]["securitySchemes"][
+        "HTTPBearer"
+    ].items()
+    assert client.get("/status").status_code == client.post("/close/all").status_code == 401, (
+        "the cookie acts for nobody"
+    )

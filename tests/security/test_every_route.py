@@ -30,6 +30,7 @@ ACTS_AS: dict[tuple[str, str], Role] = {
     ("POST", "/api/trading/ibkr/test"): Role.VIEWER,  # the same as GET
     ("POST", "/api/v1/risk/breaker/reset"): Role.ADMIN,
     ("POST", "/api/v1/risk/reset-circuit-breaker"): Role.ADMIN,
+    ("POST", "/api/v1/service/{name}/restart"): Role.ADMIN,
 }
 """Role of what acts, where it is not operator: method and path as the application spells it."""
 TURNED_AWAY = {401, 403}

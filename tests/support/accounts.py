@@ -17,6 +17,7 @@ FIGURES = AccountFigures(
     total_cash=Decimal(100_000),
     settled_cash=Decimal(100_000),
     day_trades_remaining=Decimal(-1),
+    overnight_funds=Decimal(90_000),
 )
 ENOUGH = WhatIf(
     equity_with_loan_after=Decimal(100_480),

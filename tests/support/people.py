@@ -211,6 +211,7 @@ class House:
     rounds: Rounds
     monotonic: float = 0.0
     changed_settings: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -263,7 +264,14 @@ class House:
                 market_now=self.now,
                 launch=no_backtest,
             ),
-            programs=Programs(self.folder, self.now, lambda _run: [PROGRAM]),
+            programs=Programs(
+                self.folder,
+                self.served,
+                self.now,
+                self.now,
+                lambda _run: [PROGRAM],
+                lambda _run, name: self.ended.append(name),
+            ),
             logs=LogFiles(self.folder / "log"),
             strategy_reads=StrategyReads(self.strategy_parts),
             metrics=self.metrics.page,

@@ -12,7 +12,10 @@ from htbot.execution.disagreement import Judgement, Verdict
 from htbot.execution.reconciliation import Finding, FindingKind
 
 _FOREIGN = "The broker shows something that is not ours: it is left alone, and nothing is entered in its symbol."
-_WAY_OUT = "compare htbot positions with the broker's own app; docs/runbooks/HT-REC-01.md"
+_WAY_OUT = (
+    "compare htbot positions with the broker's own app; what was closed there is booked with htbot settle; "
+    "docs/runbooks/HT-REC-01.md"
+)
 _KINDS = {
     FindingKind.MATCH: "a match",
     FindingKind.MISSING_FILL: "a fill is missing here",

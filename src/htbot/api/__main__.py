@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from htbot.api.app import make_app
@@ -69,12 +70,18 @@ def serve() -> int:
     place = Place(process.host, process.port, process.certificate, process.key)
     server = make_server(make_app(assemble(process, rounds), background=True), place)
     rounds.start()
+    signal.signal(signal.SIGTERM, _end)  # the server raises it anew once it has shut down
     try:
         server.run()
     finally:
         rounds.stop()
         process.people.database.close()
     return 0
+
+
+def _end(_number: int, _frame: object) -> None:
+    """Whoever was asked to end, and has, did not crash: the alarm tells people of any other exit code."""
+    sys.exit(0)
 
 
 if __name__ == "__main__":

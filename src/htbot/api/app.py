@@ -15,7 +15,7 @@ from htbot.api.document import DocumentedApi
 from htbot.api.guard import Guard
 from htbot.api.measure import Measure
 from htbot.api.parts import ApiParts
-from htbot.api.routers import streams
+from htbot.api.routers import documentation, streams
 from htbot.api.routers.table import ROUTERS
 from htbot.api.short_way import ShortWay
 from htbot.dashboard.application import mount
@@ -37,6 +37,7 @@ def make_app(parts: ApiParts, *, background: bool = False) -> FastAPI:
     app.state.parts = parts
     errors.install(app)
     if parts.dashboard is not None:
+        app.include_router(documentation.in_browser)  # before NiceGUI, which takes every path below its own
         mount(app, parts.dashboard)
     app.add_middleware(ShortWay, feed=parts.feed)
     app.add_middleware(Changes, feed=parts.feed)

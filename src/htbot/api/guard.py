@@ -13,17 +13,19 @@ from functools import cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from htbot.api.auth import principal_of
 from htbot.api.errors import one_line, problem, problem_of
-from htbot.api.rooms import LIMITS, Full, Room, RouteClass, class_of
-from htbot.services.doorman import NotAdmitted
+from htbot.api.rooms import DASHBOARD_PATH, LIMITS, Full, Room, RouteClass, class_of
+from htbot.services.doorman import NotAdmitted, NoToken
 from htbot.services.visits import Visit
 
 LARGEST_HEAD = 8 * 1024
 MOST_HEADERS = 64
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+FOR_BROWSERS = frozenset({"/docs", "/openapi.json"})
 TRY_AGAIN_LATER = 1013
 """Close code of a WebSocket that finds no place (RFC 6455, registered)."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -134,7 +136,7 @@ class Guard:
             await _refuse(_Refusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry=True), scope, receive, outgoing)
             return
         except NotAdmitted as stranger:
-            await problem_of(stranger)(scope, receive, outgoing)
+            await (_to_the_pages(scope, stranger) or problem_of(stranger))(scope, receive, outgoing)
             return
         except _Refusal as refusal:
             _log.info("%s %s from %s: %s", scope["type"], kind, client, refusal.detail)
@@ -185,6 +187,14 @@ class Guard:
         key = next((value.decode("latin-1")[:128] for name, value in scope["headers"] if name == _KEY), None)
         act = one_line(f"{scope['method']} {scope['path'][:200]}")
         self._note(Visit(principal.actor, principal.client or "", act, key, status))
+
+
+def _to_the_pages(scope: Scope, stranger: NotAdmitted) -> RedirectResponse | None:
+    """Where a person with a browser, which can send no token, reads the same behind the dashboard's session."""
+    reads = scope["method"] == "GET" and scope["path"] in FOR_BROWSERS and isinstance(stranger, NoToken)
+    if not reads or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
+        return None
+    return RedirectResponse(f"{DASHBOARD_PATH}{scope['path']}", HTTPStatus.SEE_OTHER)
 
 
 def _check_body(head: _Head, largest: int) -> None:

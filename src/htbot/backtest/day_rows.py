@@ -44,7 +44,7 @@ class KnownBar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DayRows:
-    """A day as one side tells it: closed bars, looks, signals with their refusals, intents, fills, closed trades."""
+    """What one side tells of its days: bars, looks, signals with their refusals, intents, fills, closed trades."""
 
     bars: Sequence[KnownBar]
     evaluations: Sequence[Evaluation]
@@ -53,11 +53,13 @@ class DayRows:
     fills: Sequence[Fill]
     trades: Sequence[Row]
 
-    def rows(self, session: Session) -> Iterator[Row]:
-        """Everything of a session's regular hours; what tasks note after the close decides nothing."""
+    def rows(self, *sessions: Session) -> Iterator[Row]:
+        """Everything of the regular hours of sessions; what tasks note after a close decides nothing."""
         owners = {one.ref: one.strategy for one in self.intents}
         yield from map(_bar, self.bars)
-        yield from (_evaluation(one) for one in self.evaluations if session.contains(one.as_of))
+        yield from (
+            _evaluation(one) for one in self.evaluations if any(one_of.contains(one.as_of) for one_of in sessions)
+        )
         yield from (_signal(*one) for one in self.signals)
         yield from map(_intent, self.intents)
         yield from _fills(self.fills, owners)

@@ -70,9 +70,9 @@ class Comparison:
         return self.divergence is None
 
 
-def compare(stack: DayRows, backtest: DayRows, session: Session) -> Comparison:
-    """Hold two accounts of one session against each other."""
-    ours, theirs = _by_key(stack.rows(session)), _by_key(backtest.rows(session))
+def compare(stack: DayRows, backtest: DayRows, *sessions: Session) -> Comparison:
+    """Hold two accounts of the same sessions against each other."""
+    ours, theirs = _by_key(stack.rows(*sessions)), _by_key(backtest.rows(*sessions))
     keys = sorted({*ours, *theirs}, key=lambda key: _when(key, ours, theirs))
     apart = [key for key in keys if not _alike(ours.get(key), theirs.get(key))]
     counts = Counter(f"{kind}s" for kind, _key in keys)

@@ -230,9 +230,8 @@ class PlainDesk:
         ]
         if any(held.trade.state is TradeState.OPENING or not held.entry_over or held.part for held in meant):
             return None
-        reason = ExitReason.SIGNAL if fired.sale is None else ExitReason.PROFIT_TARGET
         for held in meant:
-            decision = ExitDecision(reason, self._tools.feed.now, "", "", why, None, None)
+            decision = ExitDecision(fired.exit_reason, self._tools.feed.now, "", "", why, None, None)
             self._request_exit(held, decision, fired.sale)
         return bool(meant)
 

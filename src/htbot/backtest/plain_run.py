@@ -77,7 +77,7 @@ class PlainRun:
         del session
         self._exchange.begin()
         self._account.begin_session()
-        self._breaker.begin()
+        self._breaker.begin(self._book, self._feed)
 
     def end_session(self, session: Session) -> None:
         """Everything has left by its hard deadline."""

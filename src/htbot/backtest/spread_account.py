@@ -82,6 +82,7 @@ class SpreadAccount:
             total_cash=_cents(self.cash),
             settled_cash=_cents(self.cash),
             day_trades_remaining=left,
+            overnight_funds=_cents(lent_on - margin.initial),
         )
         return Money(self.name, _cents(worth), _cents(max(_ZERO, free) * leverage), figures)
 

@@ -134,8 +134,8 @@ class SpreadExchange:
     def play(self, now: datetime, session: Session) -> list[Fill]:
         """One instant: what ends by time ends, what has arrived counts, every working order looks at the market."""
         for order in self._live():
-            good_till = order.intent.good_till
-            if now >= session.closes or (good_till is not None and good_till <= now):
+            good_till, lasts = order.intent.good_till, order.intent.protective
+            if (now >= session.closes and not lasts) or (good_till is not None and good_till <= now):
                 order.ended = True
         self._arrive(now)
         fills = [fill for order in self._live() for fill in self._look(order, now)]

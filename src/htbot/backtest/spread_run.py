@@ -93,7 +93,7 @@ class SpreadRun:
         self._exchange.begin()
         self._account.begin_session()
         self._book.begin_session(session.day)
-        self._breaker.begin()
+        self._breaker.begin(self._book, self._feed)
 
     def end_session(self, session: Session) -> None:
         """What has expired is settled, and the day's equity noted."""

@@ -165,15 +165,24 @@ class TradeBook(Generic[_Judged]):
         return 1 + sum(one.session == session for one in exits)
 
     def realized_usd(self, session: date) -> Decimal:
-        """Gross result of a session's trades, as far as they are closed."""
-        return sum((held.trade.gross_pnl_usd or _ZERO for held in self._of(session)), _ZERO)
+        """Gross result of the trades of a session and of older ones that it has seen, as far as they are closed."""
+        return sum((held.trade.gross_pnl_usd or _ZERO for held in self._seen_by(session)), _ZERO)
 
     def commissions_usd(self, session: date) -> Decimal:
-        """Commissions of a session's trades, positive."""
-        return sum((held.trade.commissions_usd or _ZERO for held in self._of(session)), _ZERO)
+        """Commissions of the same trades, positive."""
+        return sum((held.trade.commissions_usd or _ZERO for held in self._seen_by(session)), _ZERO)
 
     def _of(self, session: date) -> list[HeldTrade]:
         return [held for held in self._trades.values() if held.trade.session == session]
+
+    def _settled_in(self, session: date) -> list[HeldTrade]:
+        """Trades that were begun in a session, or closed in it."""
+        every = self._trades.values()
+        return [held for held in every if session in {held.trade.session, _day_of(held.trade.closed_at)}]
+
+    def _seen_by(self, session: date) -> list[HeldTrade]:
+        older = [held for held in self.guarded if held.trade.session < session]
+        return [*self._settled_in(session), *older]
 
     # --- what rules look at -----------------------------------------------------------------------------------------
 
@@ -181,7 +190,7 @@ class TradeBook(Generic[_Judged]):
         self, strategy: str, session: date, as_of: datetime, halted_by: str | None, peak_usd: Decimal | None
     ) -> Book:
         """The book that a decision of a strategy at `as_of` reads."""
-        today = self._of(session)
+        today, settled = self._of(session), self._settled_in(session)
         mine = [held for held in today if held.trade.strategy == strategy]
         monday = session - timedelta(days=session.weekday())
         open_trades = [held for held in self._trades.values() if held.trade.state in LIVE]
@@ -206,12 +215,13 @@ class TradeBook(Generic[_Judged]):
             ),
             last_exit_at=max((at for at in closed if at is not None), default=None),
             last_entry_at=max((held.trade.opened_at for held in mine), default=None),
-            strategy_realized_today_usd=_net_usd(mine),
-            account_realized_today_usd=_net_usd(today),
+            strategy_realized_today_usd=_net_usd(held for held in settled if held.trade.strategy == strategy),
+            account_realized_today_usd=_net_usd(settled),
             open_maximum_loss_usd=sum((loss for _symbol, loss, _value in risks), _ZERO),
             unseen_value_usd=sum((at_risk(held)[1] for held in open_trades if _unseen(held, as_of)), _ZERO),
             orders_last_minute=sum(one.created_at > as_of - _MINUTE for one in self.intents),
             account_open_trades=len(open_trades),
+            account_opened_today=sum(held.trade.session == session for held in open_trades),
             trades_today=sum(held.trade.session == session for held in counted),
             trades_this_week=sum(monday <= held.trade.session <= session for held in counted),
             orders_today=sum(one.session == session for one in self.intents),
@@ -271,6 +281,11 @@ def _unseen(held: HeldTrade, as_of: datetime) -> bool:
     """Whether the broker's figures may not show a trade yet: its entry works, or was filled within the last minute."""
     filled_at = max((fill.executed_at for fill in held.entry_fills), default=held.trade.opened_at)
     return not held.entry_over or filled_at > as_of - _MINUTE
+
+
+def _day_of(at: datetime | None) -> date | None:
+    """The New York day of a market time."""
+    return None if at is None else at.astimezone(NEW_YORK).date()
 
 
 def _net_usd(trades: Iterable[HeldTrade]) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -98,6 +98,14 @@ def read_day(transaction: Transaction, series: Series, session: Session, main: s
         ),
         seats=tuple(_seat(transaction, series.world_id, account, one) for one in StrategyRepository(transaction).all()),
     )
+
+
+def read_days(
+    transaction: Transaction, series: Series, sessions: Sequence[Session], main: str | None = None
+) -> DayRecord:
+    """Sessions that were played one after the other, as one; a trade is of the session in which it was begun."""
+    days = [read_day(transaction, series, session, main) for session in sessions]
+    return replace(days[-1], rows=merged(day.rows for day in days))
 
 
 def _rows(transaction: Transaction, session: Session, account: str) -> DayRows:

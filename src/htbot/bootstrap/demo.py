@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from htbot.adapters.live import LiveReader
 from htbot.bootstrap.catalogue import strategies
-from htbot.bootstrap.day_record import DayRecord, read_day
+from htbot.bootstrap.day_record import DayRecord, read_days
 from htbot.bootstrap.install.stack import Stack
 from htbot.bootstrap.isolation import hear_nothing, interruptible, isolated_environ, temporary_place
 from htbot.bootstrap.paper import PaperOptions, build_market
@@ -56,7 +56,8 @@ class DemoOptions:
     """The options of `htbot demo`. `folder` keeps the instance there; None takes and removes a temporary one.
 
     `instances` are strategies that are there before the day begins, beside strategy 1, on plain instruments or options.
-    `settings` are those of this day, by variable; they count before `environ`.
+    `settings` are those of this day, by variable; they count before `environ`. `days` sessions are played, one after
+    the other.
     """
 
     data: tuple[Path, ...] = ()
@@ -69,6 +70,7 @@ class DemoOptions:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     instances: tuple[NewStrategy, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    days: int = 1
 
 
 Progress = Callable[[datetime, float], None]
@@ -83,7 +85,8 @@ class DemoResult:
     """What the day left: `summary` has INTERFACE's shape, `journal` is the canonical text of the day.
 
     `record` is the same day as objects, `settings` those of the instance that played `session`, of which those in
-    `chosen` were set for this day, by variable.
+    `chosen` were set for this day, by variable. `later` are the sessions after it: the record has them all, summary and
+    journal are of the first.
     """
 
     summary: dict[str, Any]
@@ -92,6 +95,12 @@ class DemoResult:
     settings: Settings
     session: Session
     chosen: Mapping[str, str] = field(default_factory=dict)
+    later: tuple[Session, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Every session that was played."""
+        return (self.session, *self.later)
 
 
 def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
@@ -103,15 +112,15 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
         KeyboardInterrupt: it was told to end.
     """
     with interruptible(), tempfile.TemporaryDirectory(prefix="htbot-demo-check-") as checked:
-        session = _session(options, Path(checked))
+        sessions = _sessions(options, Path(checked))
         started = time.monotonic()
         with _place(options.folder) as folder:
             shutil.copytree(checked, folder, dirs_exist_ok=True)  # the calendar is not made twice
-            stack = Stack(project_root(), _environ(options, folder, session))
+            stack = Stack(project_root(), _environ(options, folder, sessions))
             try:
-                stack.start(prepare=partial(_seat, stack, options.instances, session))
-                _watch(stack, session, progress)
-                return replace(_collect(stack, session, options.symbol, started), chosen=dict(options.settings))
+                stack.start(prepare=partial(_seat, stack, options.instances, sessions[0]))
+                _watch(stack, sessions, progress)
+                return replace(_collect(stack, sessions, options.symbol, started), chosen=dict(options.settings))
             finally:
                 hear_nothing()
                 stack.stop_all()
@@ -137,8 +146,8 @@ def _place(chosen: Path | None) -> Iterator[Path]:
         yield folder
 
 
-def _session(options: DemoOptions, folder: Path) -> Session:
-    """The day that is played; refuses data and dates before anything is started. The calendar is kept in the folder."""
+def _sessions(options: DemoOptions, folder: Path) -> Sequence[Session]:
+    """What is played; refuses data and dates before anything is started. The calendar is kept in the folder."""
     paper = PaperOptions(
         state_dir=folder,
         market="replay" if options.data else "synthetic",
@@ -154,7 +163,10 @@ def _session(options: DemoOptions, folder: Path) -> Session:
     session = market.sessions.at(market.start)
     if session is None:
         raise ConfigurationError(f"--date {options.day}: the exchange is closed on that day, choose a session")
-    return session
+    found = [one for one in market.sessions.all() if one.day >= session.day][: options.days]
+    if len(found) < options.days or (market.end is not None and market.end < found[-1].opens):
+        raise ConfigurationError(f"--days {options.days}: the data end before that, give fewer")
+    return found
 
 
 def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> None:
@@ -178,7 +190,7 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
         database.close()
 
 
-def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, str]:
+def _environ(options: DemoOptions, folder: Path, sessions: Sequence[Session]) -> dict[str, str]:
     return {
         **isolated_environ(options.environ, folder),
         **(_IN_TURN if options.speed == "max" else {}),
@@ -186,18 +198,18 @@ def _environ(options: DemoOptions, folder: Path, session: Session) -> dict[str, 
         "HTBOT_SYMBOL": options.symbol,
         "PAPER_SPEED": str(options.speed),
         "PAPER_SEED": str(options.seed),
-        "PAPER_START": (session.opens - BEFORE_OPEN).isoformat(),
-        "PAPER_END": (session.closes + AFTER_CLOSE).isoformat(),
+        "PAPER_START": (sessions[0].opens - BEFORE_OPEN).isoformat(),
+        "PAPER_END": (sessions[-1].closes + AFTER_CLOSE).isoformat(),
         **({"PAPER_DATA": ",".join(str(path.resolve()) for path in options.data)} if options.data else {}),
         **({"PAPER_BAR": options.bar} if options.bar else {}),
     }
 
 
-def _watch(stack: Stack, session: Session, progress: Progress) -> None:
+def _watch(stack: Stack, sessions: Sequence[Session], progress: Progress) -> None:
     """Until the last instant's tasks have ended; a day that does not move is stuck."""
     live = LiveReader(stack.settings.redis.url)
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
-    begin, end = session.opens - BEFORE_OPEN, session.closes + AFTER_CLOSE
+    begin, end = sessions[0].opens - BEFORE_OPEN, sessions[-1].closes + AFTER_CLOSE
     at, moved_s = begin, time.monotonic()
     try:
         while not (at >= end and _over(database, stack, end)):
@@ -222,7 +234,8 @@ def _over(database: Database, stack: Stack, end: datetime) -> bool:
         return not TaskRunRepository(session).missing(expected, last)
 
 
-def _collect(stack: Stack, session: Session, symbol: str, started: float) -> DemoResult:
+def _collect(stack: Stack, sessions: Sequence[Session], symbol: str, started: float) -> DemoResult:
+    session, *later = sessions
     people = build_people(stack.settings, EngineOptions(application_name="htbot-demo", pool_size=1))
     chosen = Selection(day=session.day, account=EVERY_ACCOUNT, limit=1000)
     queries = people.queries
@@ -234,7 +247,7 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
             world_id = clock.world_id if clock else ""
             journal = day_journal(transaction, world_id, session.day)
             series = Series(world_id, symbol, stack.settings.strategy.bar_minutes)
-            record = read_day(transaction, series, session, stack.settings.ib.account)
+            record = read_days(transaction, series, sessions, stack.settings.ib.account)
         summary = {
             "date": session.day,
             "symbol": symbol,
@@ -248,7 +261,7 @@ def _collect(stack: Stack, session: Session, symbol: str, started: float) -> Dem
         }
     finally:
         people.database.close()
-    return DemoResult(plain(summary), journal, record, stack.settings, session)
+    return DemoResult(plain(summary), journal, record, stack.settings, session, later=tuple(later))
 
 
 def _recipient(stack: Stack) -> str:

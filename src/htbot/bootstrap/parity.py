@@ -59,6 +59,7 @@ class ParityOptions:
     bar: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    days: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def run(options: ParityOptions, progress: Progress = quiet) -> ParityReport:
     """
     catalogue = strategies()
     names = options.strategies or every_name(catalogue)
-    cast = cast_of(CastWanted(names, options.symbols, options.settings), options.data, options.bar, catalogue)
+    wanted = CastWanted(names, options.symbols, options.settings, overnight=options.days > 1)
+    cast = cast_of(wanted, options.data, options.bar, catalogue)
     played = run_demo(
         DemoOptions(
             data=options.data,
@@ -100,6 +102,7 @@ def run(options: ParityOptions, progress: Progress = quiet) -> ParityReport:
             environ=options.environ,
             instances=cast.instances,
             settings=cast.settings,
+            days=options.days,
         ),
         progress,
     )
@@ -120,7 +123,8 @@ def backtested(played: DemoResult, names: Collection[str], latency_s: float = ST
         parts = [*_on_options(played, names, terms), *_on_shares(played, names, terms)]
         for part in parts:
             part.run.begin(played.session)
-        play_session(terms.market, played.session, [part.run for part in parts])
+        for session in played.sessions:
+            play_session(terms.market, session, [part.run for part in parts])
         rows = merged(part.rows() for part in parts)
     return Backtested(rows, inputs_of(played, terms, names), time.monotonic() - began)
 
@@ -139,7 +143,7 @@ def _on_options(played: DemoResult, names: Collection[str], terms: Terms) -> Ite
     requests += [spread_request_of(played, seat, terms) for seat in _seats(played, names) if seat.on_options]
     for request in requests:
         run = SpreadRun(request)
-        yield _Part(run, partial(_rows_of_spreads, run, played.session))
+        yield _Part(run, partial(_rows_of_spreads, run, played.sessions))
 
 
 def _on_shares(played: DemoResult, names: Collection[str], terms: Terms) -> Iterator[_Part]:
@@ -147,15 +151,15 @@ def _on_shares(played: DemoResult, names: Collection[str], terms: Terms) -> Iter
     seats = [seat for seat in _seats(played, names) if not seat.on_options]
     for account in dict.fromkeys(seat.account for seat in seats):
         run = PlainRun(plain_request_of(played, [seat for seat in seats if seat.account == account], terms))
-        yield _Part(run, partial(_rows_of_shares, run, played.session))
+        yield _Part(run, partial(_rows_of_shares, run, played.sessions))
 
 
-def _rows_of_spreads(run: SpreadRun, session: Session) -> DayRows:
-    return rows_of_result(run.result([session]))
+def _rows_of_spreads(run: SpreadRun, sessions: Sequence[Session]) -> DayRows:
+    return rows_of_result(run.result(list(sessions)))
 
 
-def _rows_of_shares(run: PlainRun, session: Session) -> DayRows:
-    return rows_of_plain(run.result([session]))
+def _rows_of_shares(run: PlainRun, sessions: Sequence[Session]) -> DayRows:
+    return rows_of_plain(run.result(list(sessions)))
 
 
 def _seats(played: DemoResult, names: Collection[str]) -> list[SeatRecord]:
@@ -172,7 +176,7 @@ def terms_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATE
     return Terms(
         market=market,
         first=session.day,
-        last=session.day,
+        last=played.sessions[-1].day,
         account=played.record.account,
         cash_usd=options.cash,
         breaker=breaker_limits(settings),
@@ -248,11 +252,12 @@ def inputs_of(played: DemoResult, terms: Terms, names: Collection[str]) -> dict[
 def report(played: DemoResult, names: Collection[str], other: Backtested) -> ParityReport:
     """Compare, and say what was compared."""
     stack = _rows_of(played, names)
-    comparison, nothing = compare(stack, other.rows, played.session), untraded(stack)
+    comparison, nothing = compare(stack, other.rows, *played.sessions), untraded(stack)
     summary = {
         "strategies": sorted(names),
         "symbol": played.settings.strategy.symbol,
         "date": played.session.day,
+        "days": [session.day for session in played.sessions],
         "identical": comparison.identical,
         "compared": comparison.compared,
         "differing": comparison.differing,

@@ -59,18 +59,22 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class CastWanted:
-    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name."""
+    """Names of types, a symbol for each or for all (none: from the data), and settings of instances by name.
+
+    `overnight`: what has no exit time is held over the close, as the days that are played have more than one session.
+    """
 
     names: Sequence[str]
     symbols: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    overnight: bool = False
 
 
 def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue: Mapping[str, Entry]) -> Cast:
     """Strategies by the names of their types, each with the symbol at its place, or one of its own from the data.
 
-    What a setting must be to be traded, and was not given otherwise, is set: an exit within the session, and one dollar
-    a point.
+    What a setting must be to be traded, and was not given otherwise, is set: one dollar a point. So that one session
+    sees its trades closed, an exit within it is set too.
 
     Raises:
         NotFound: no strategy has such a name.
@@ -86,7 +90,7 @@ def cast_of(wanted: CastWanted, data: Sequence[Path], bar: str | None, catalogue
     chosen = _symbols(names, wanted.symbols, data, bar)
     own = chosen.get(STRATEGY_NAME) or _own(list(chosen.values()), data, bar)
     given = settings_of(seated, wanted.settings, catalogue) if seated else {}
-    instances = [_seat(name, chosen[name], given[name], catalogue) for name in seated]
+    instances = [_seat((name, chosen[name]), given[name], catalogue, wanted.overnight) for name in seated]
     if len(names) > 1:
         instances = [replace(one, account=_account(number)) for number, one in enumerate(instances, 2)]
     return Cast(own, breakout, tuple(instances))
@@ -117,10 +121,17 @@ def _require_run(name: str, catalogue: Mapping[str, Entry]) -> None:
         raise NotFound(f"no strategy is called {name}: {suggestion(name, sorted(catalogue))}")
 
 
-def _seat(name: str, symbol: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> NewStrategy:
-    """An instance that trades. One on options needs a name of its own: that of its type is for spreads by hand."""
+def _seat(
+    place: tuple[str, str], given: Mapping[str, str], catalogue: Mapping[str, Entry], overnight: bool
+) -> NewStrategy:
+    """An instance of a type on a symbol that trades.
+
+    One on options needs another name than its type, whose name is for spreads by hand.
+    """
+    name, symbol = place
     if catalogue[name].plain:
-        return NewStrategy(name, name, symbol, _tradable(name, given, catalogue), enabled=True, mode=TRADE)
+        settings = _tradable(name, given, catalogue, overnight)
+        return NewStrategy(name, name, symbol, settings, enabled=True, mode=TRADE)
     return NewStrategy(f"{name}.1", name, symbol, given, enabled=True, mode=TRADE)
 
 
@@ -174,11 +185,11 @@ def _there(data: Sequence[Path], bar: str | None) -> tuple[str, ...]:
     return tuple(sorted({*read.bars, *read.ticks}))
 
 
-def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry]) -> dict[str, Any]:
+def _tradable(name: str, given: Mapping[str, str], catalogue: Mapping[str, Entry], overnight: bool) -> dict[str, Any]:
     """The settings with what trading asks for in place of defaults that cannot be traded."""
     config: BarConfig = create_bar(name, given, catalogue).config
     needed: dict[str, Any] = {}
-    if config.exit_time is None:
+    if config.exit_time is None and not overnight:
         needed["exit_time"] = as_json(EXIT_TIME)
     if config.point_value != 1:
         needed["point_value"] = 1

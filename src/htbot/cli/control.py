@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from htbot.bootstrap.people import People
+    from htbot.persistence.queries.shapes import CommandView
     from htbot.services.callers import Accepted
     from htbot.services.halting import HaltAnswer
 
 _LOOK_EVERY_S = 0.25
 _HALT_STATEMENT_MS = 3_000
 _LONGEST_PIN = 200
+_NAMED = 20
 
 Key = Annotated[str | None, typer.Option(help="Idempotency key: the same key has one effect.")]
 Wait = Annotated[float, typer.Option(min=0, max=600, help="Seconds to wait for the end; 0: do not wait.")]
@@ -190,35 +192,38 @@ def cancel_all(wait: Wait = 15.0, key: Key = None, as_json: Json = False) -> Non
 
 
 def settle(
-    trade_id: Annotated[str, typer.Argument(help="Id of an open trade whose options have expired.")],
+    trade_id: Annotated[str, typer.Argument(help="Id of an open trade that is gone at the broker.")],
     price: Annotated[
         list[str],
         typer.Option(
             "--price",
             "--leg",
-            metavar="PRICE | CONTRACT=PRICE",
-            help="Official settlement price of the underlying, or once for each leg what it was closed at, dollars.",
+            metavar="PRICE | CONTRACT=PRICE | SHARES@PRICE",
+            help="Official settlement price of the underlying; once for each leg what it was closed at; of shares "
+            "what somebody sold or bought them back at, 60@501.20 when not all. Dollars.",
         ),
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of the expiry day.")
+        bool, typer.Option("--force", help="Take a price that is more than 5 % from the last bar of that day.")
     ] = False,
     wait: Wait = 15.0,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """Book an expired trade at prices that its broker has not told."""
+    """Book a trade that is gone at the broker, expired or closed by hand there, at prices that you know."""
     from htbot.services.callers import Caller
 
     legs = _by_leg(price) if len(price) > 1 or "=" in price[0] else {}
-    underlying = None if legs else _dollars("--price", price[0])
+    shares, at, per_share = price[0].rpartition("@")
+    underlying = None if legs else _dollars("--price", per_share)
+    quantity = _whole("--price", shares) if at and not legs else None
     with people() as opened:
         with _desk_needed():
             caller = Caller(actor(), key)
             if underlying is None:
                 accepted = opened.settling.close_legs(trade_id, legs, caller, force=force)
             else:
-                accepted = opened.settling.settle(trade_id, underlying, caller, force=force)
+                accepted = opened.settling.settle(trade_id, underlying, caller, quantity=quantity, force=force)
         _follow(opened, accepted, wait, as_json=as_json)
 
 
@@ -235,6 +240,17 @@ def _by_leg(told: Sequence[str]) -> dict[int, Decimal]:
             raise CallerMistake(f"--leg {one}: must be CONTRACT=PRICE, once for each leg")
         prices[int(con_id)] = _dollars(f"--leg {con_id}", price)
     return prices
+
+
+def _whole(option: str, text: str) -> int:
+    """A number of shares.
+
+    Raises:
+        CallerMistake: it is none.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise CallerMistake(f"{option} {text}@...: must begin with a number of shares")
+    return int(text)
 
 
 def _dollars(option: str, text: str) -> Decimal:
@@ -290,7 +306,48 @@ def _follow(opened: People, accepted: Accepted, wait_s: float, *, as_json: bool)
     if found.state == "FAILED":
         raise HtbotError(f"command {found.command_id} failed: {found.result.get('why') or found.result}")
     if wait_s and found.state != "DONE":
-        raise TimedOut(f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on: see htbot status")
+        told = f"command {found.command_id} is {found.state} after {wait_s:g} s and goes on"
+        raise TimedOut(f"{told}: {_awaited(opened, found)}")
+
+
+def _awaited(opened: People, found: CommandView) -> str:
+    """What a command that has not ended waits for, as far as it can be seen."""
+    try:
+        desk = opened.queries.desk()
+        away = [] if desk.connection == "connected" else [f"the desk's connection is {desk.connection}"]
+        return "; ".join([*away, _unfinished(opened, found)])
+    except Retryable as error:
+        return str(error)
+
+
+def _unfinished(opened: People, found: CommandView) -> str:
+    from htbot.domain.orders import Purpose
+    from htbot.persistence.queries.selection import Selection
+    from htbot.persistence.states import TERMINAL_ORDER_STATES
+    from htbot.services.command_kinds import CLOSES, EVERY_ACCOUNT
+
+    if found.state == "PENDING":
+        return "the desk has not taken it up yet"
+    if found.kind not in CLOSES:
+        return "the broker has not confirmed it yet"
+    live = opened.queries.trades_like(EVERY_ACCOUNT, None, "live", _NAMED)
+    meant = {trade.id for trade in live if _meant_by(found, trade.id, trade.account)}
+    orders = [one for one in opened.queries.orders(Selection(account=EVERY_ACCOUNT)) if one.trade_id in meant]
+    exits = [one for one in orders if one.purpose == Purpose.EXIT and one.status not in TERMINAL_ORDER_STATES]
+    if exits:
+        return f"not filled yet: {', '.join(f'{one.ref} {one.status} at {one.limit}' for one in exits)}"
+    if meant:
+        return f"still open, without an order that works: {', '.join(sorted(meant))}"
+    return "see htbot status"
+
+
+def _meant_by(close: CommandView, trade_id: str, account: str) -> bool:
+    """Whether a close means a trade."""
+    from htbot.services.command_kinds import EVERY_ACCOUNT
+
+    if "trade" in close.params:
+        return bool(close.params["trade"] == trade_id)
+    return close.params.get("scope") in {account, EVERY_ACCOUNT}
 
 
 def _ended(result: Mapping[str, list[str]]) -> list[tuple[str, str]]:

@@ -89,7 +89,10 @@ def _misused(mistake: typer.TyperException) -> int:
     show = getattr(mistake, "format_message", None)
     text = show() if callable(show) else str(mistake)
     if text:  # a group without a command has shown its help
-        print(f"htbot: {' '.join(text.split()).rstrip('.')}; htbot --help lists commands and options", file=sys.stderr)
+        ctx = getattr(mistake, "ctx", None)
+        path = "htbot" if ctx is None else " ".join(["htbot", *ctx.command_path.split()[1:]])
+        words = " ".join(text.split()).rstrip(".")
+        print(f"htbot: {words}; {path} --help lists what there is", file=sys.stderr)
     return ExitCode.ERROR
 
 

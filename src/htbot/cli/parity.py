@@ -24,6 +24,7 @@ class ParityFlags:
     strategy: Annotated[str | None, typer.Argument(help="A strategy, or several joined by commas.")] = None
     every: Annotated[bool, typer.Option("--all", help="Every strategy in one day.")] = False
     date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Session to play (required).")] = None
+    days: Annotated[int, typer.Option(min=1, max=60, help="Sessions to play, one after the other.")] = 1
     data: Annotated[list[Path] | None, typer.Option("--data", help="Parquet or CSV file; repeatable.")] = None
     symbol: Annotated[
         str | None, typer.Option(help="A symbol for all, or one for each, joined by commas; default: from the data.")
@@ -63,6 +64,7 @@ def parity(flags: ParityFlags) -> None:
         seed=flags.seed,
         bar=flags.bar,
         settings=pairs("--set", flags.settings or ()),
+        days=flags.days,
     )
     report = run(options, quiet if flags.as_json or not sys.stderr.isatty() else show_progress())
     if flags.as_json:
@@ -77,7 +79,8 @@ def show(summary: dict[str, Any]) -> None:
     """Print the verdict, the money of both sides, and the first difference."""
     verdict = "identical" if summary["identical"] else "NOT identical"
     counts = ", ".join(f"{count} {name}" for name, count in summary["compared"].items())
-    print(f"{', '.join(summary['strategies'])} on {summary['date']}: {verdict}; compared {counts}")
+    days = f"{summary['date']} to {summary['days'][-1]}" if len(summary["days"]) > 1 else summary["date"]
+    print(f"{', '.join(summary['strategies'])} on {days}: {verdict}; compared {counts}")
     for side, pnl in summary["pnl"].items():
         figures = (f"{name} {plain(pnl[name])}" for name in ("gross", "commissions", "net"))
         print(f"{side:<9} {', '.join(figures)} USD, {summary['wall_s'][side]:g} s")

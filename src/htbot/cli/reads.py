@@ -94,7 +94,12 @@ def _print_instances(found: StatusView) -> None:
         ]
         for one in found.instances
     )
+    counts = found.instance_counts
+    more = counts.total - len(found.instances)
     print_table("Instances", columns, rows)
+    if more > 0:
+        enabled = f"{counts.enabled:,} of {counts.total:,} are enabled, {counts.trading:,} of them trade"
+        print(f"and {more:,} more; {enabled}: htbot strategies list has all")
 
 
 def _trading_words(found: StatusView) -> str:
@@ -123,7 +128,7 @@ def _print_open_trade(trade: OpenTradeView) -> None:
             ("Mark", f"mid {plain(trade.mark)}, natural {plain(trade.natural)} at {plain(trade.marked_at)}"),
             ("P&L", f"mid {plain(trade.pnl_mid)}, natural {plain(trade.pnl_natural)} USD"),
             ("Exits", _exits(trade)),
-            ("Closed by", plain(trade.exit_at)),
+            ("Closed by", "no time: held over night" if trade.exit_at is None else plain(trade.exit_at)),
             ("Flat deadline", plain(trade.flat_deadline)),
         ]
     )

@@ -6,7 +6,9 @@ needs no script, so its policy allows none.
 
 from __future__ import annotations
 
+import re
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
@@ -22,8 +24,25 @@ LOGIN_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
+BACK = "next"
+"""Where the login keeps the way back."""
+_NAME = "[A-Za-z0-9_~-][A-Za-z0-9_.~-]*"
+_PAGE = re.compile(rf"{PATH}/(?!log(?:in|out)\b)(?:{_NAME}(?:/{_NAME})*/?)?(?:\?[A-Za-z0-9_.~=&%:+-]*)?")
+_LONGEST_BACK = 512
 _NO_SESSION = 4401
 _OPEN_PAGES = frozenset({LOGIN})
+
+
+def way_in(path: str, query: bytes = b"") -> str:
+    """The address of the login, with the way back to a page that is not the first."""
+    wanted = f"{path}?{query.decode('latin-1')}" if query else path
+    back = way_back(wanted)
+    return LOGIN if back in {PATH, f"{PATH}/"} else f"{LOGIN}?{urlencode({BACK: back})}"
+
+
+def way_back(wanted: str) -> str:
+    """A page of the dashboard that somebody wanted before he logged in; the first one for anything else."""
+    return wanted if len(wanted) <= _LONGEST_BACK and _PAGE.fullmatch(wanted) else f"{PATH}/"
 
 
 class Gate:
@@ -63,8 +82,9 @@ class Gate:
             await receive()
             await send({"type": "websocket.close", "code": _NO_SESSION, "reason": "log in first"})
             return
-        wants_page = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
-        answer = RedirectResponse(LOGIN, 303) if wants_page else Response("log in first", 401, media_type="text/plain")
+        answer: Response = Response("log in first", 401, media_type="text/plain")
+        if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
+            answer = RedirectResponse(way_in(scope["path"], scope.get("query_string", b"")), 303)
         await answer(scope, receive, send)
 
 

@@ -225,7 +225,7 @@ def _shortcuts(screen: Screen) -> Markup:
     """A native dialog: it closes with Escape and keeps the focus by itself."""
     keys = [(f"g {page.key}", page.title) for page in PAGES if page.in_navigation]
     keys += [("h", "Halt or resume"), ("f", "Flatten all"), ("t", "Light, dark, as the system")]
-    keys += [("z", "New York or local time"), ("?", "This list"), ("Esc", "Close")]
+    keys += [("z", "New York or local time"), ("/", "Filter the rows of a page"), ("?", "This list"), ("Esc", "Close")]
     rows = [tag("div", tag("dt", tag("kbd", key)), tag("dd", word)) for key, word in keys]
     return tag(
         "dialog",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
-from htbot.dashboard.gate import LOGIN, VISITOR
+from htbot.dashboard.gate import BACK, LOGIN, VISITOR, way_back
 from htbot.dashboard.parts.markup import tag
 from htbot.dashboard.session import COOKIE, LONGEST_S, PATH, Sessions
 from htbot.services.doorman import LockedOut, NotAdmitted
@@ -20,25 +20,30 @@ STYLE = f"{PATH}/static/dashboard.css"
 
 @router.get("/login")
 async def show(request: Request) -> Response:
-    """The form; somebody who is in goes on to the desk."""
-    if VISITOR in request.scope:
-        return RedirectResponse(f"{PATH}/", HTTPStatus.SEE_OTHER)
-    return _page()
+    """The form; somebody who is in goes on to what he wanted, by default the desk."""
+    back = way_back(request.query_params.get(BACK, ""))
+    return RedirectResponse(back, HTTPStatus.SEE_OTHER) if VISITOR in request.scope else _page(back=back)
 
 
 @router.post("/login")
-async def log_in(request: Request, token: Annotated[str, Form(max_length=512)] = "") -> Response:
-    """A right token becomes a session."""
+async def log_in(
+    request: Request,
+    token: Annotated[str, Form(max_length=512)] = "",
+    wanted: Annotated[str, Form(alias=BACK, max_length=2048)] = "",
+) -> Response:
+    """A right token becomes a session, and the page that was wanted is shown."""
+    back = way_back(wanted)
     sessions: Sessions = request.app.state.sessions
     client = request.client.host if request.client else "unknown"
     try:
         cookie = sessions.begin(token.strip(), client)
     except LockedOut as error:
         told = f"Too many wrong tokens from this address: wait {error.wait_s:.0f} s, or enter the right one."
-        return _page(told, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": f"{error.wait_s:.0f}"})
+        return _page(told, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": f"{error.wait_s:.0f}"}, back)
     except NotAdmitted:
-        return _page("This token is not known. htbot token list names those that count.", HTTPStatus.UNAUTHORIZED)
-    answer = RedirectResponse(f"{PATH}/", HTTPStatus.SEE_OTHER)
+        told = "This token is not known. htbot token list names those that count."
+        return _page(told, HTTPStatus.UNAUTHORIZED, back=back)
+    answer = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, max_age=LONGEST_S, path=PATH, secure=secure, httponly=True, samesite="strict")
     return answer
@@ -54,7 +59,9 @@ async def log_out(request: Request) -> Response:
     return answer
 
 
-def _page(trouble: str = "", status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> HTMLResponse:
+def _page(
+    trouble: str = "", status: int = HTTPStatus.OK, headers: dict[str, str] | None = None, back: str = f"{PATH}/"
+) -> HTMLResponse:
     told = tag("p", trouble, role="alert", cls="trouble", id="trouble") if trouble else None
     form = tag(
         "form",
@@ -64,6 +71,7 @@ def _page(trouble: str = "", status: int = HTTPStatus.OK, headers: dict[str, str
             autofocus=True, maxlength=512, aria_describedby="hint trouble" if trouble else "hint",
         ),
         told,
+        tag("input", type="hidden", name=BACK, value=back) if back != f"{PATH}/" else None,
         tag("button", "Log in", type="submit", cls="button primary"),
         tag(
             "p", "The first token is HTBOT_API_TOKEN in ", tag("code", ".env"), "; others are made by ",

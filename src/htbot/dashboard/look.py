@@ -50,6 +50,10 @@ class Look:
             return UNKNOWN
         return at.astimezone(self.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
 
+    def day(self, at: datetime | None) -> str:
+        """2026-03-03."""
+        return UNKNOWN if at is None else f"{at.astimezone(self.zone):%Y-%m-%d}"
+
     def moment(self, at: datetime | None) -> str:
         """2026-03-03 10:05:30."""
         return UNKNOWN if at is None else at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -178,7 +178,10 @@ class BreakerWatch:
         stored = equity.day(account, market.day, lock=True)
         known = stored or _carried(equity, memory)
         since = max(filter(None, (known.reset_at, now - self._parts.limits.rejects_within)))
-        booked = _Booked(_observed(known, market), read_day(db, account, market.day, since))
+        book = read_day(db, account, market.day, since)
+        if stored is None and book.carried_usd is not None:
+            known = replace(known, start_unrealized_usd=book.carried_usd)  # not the first look's: the gap is the day's
+        booked = _Booked(_observed(known, market), book)
         result = daily_result(_figures(booked.day, booked, market))
         booked = replace(booked, day=replace(booked.day, daily_pnl_usd=result.usd))
         if stored is None or _differs(known, booked.day):

@@ -31,7 +31,7 @@ from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose
 from htbot.domain.trades import Trade, TradeState
-from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
+from htbot.execution.expiry import Expired, Settled, Settlement, StillStands
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import (
     CommandRepository,
@@ -73,7 +73,7 @@ class CommandParts:
     hold: Hold
     strangers: Callable[[str], list[str]]
     accounts: Callable[[], Collection[str]]
-    settle: Callable[[str, Settlement, datetime], Awaitable[Expired | NotExpired | NeedsPerson]]
+    settle: Callable[[str, Settlement, datetime], Awaitable[Settled]]
     market_open: Callable[[datetime], bool]
 
 
@@ -217,7 +217,7 @@ class CommandDesk:
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
             _log.info("command %s: %s is flat", command.id, command.params)
-        elif not self._parts.market_open(now) and not self._parts.orders.live:
+        elif not self._parts.market_open(now) and all(live.protective for live in self._parts.orders.live):
             result = {"flat": False, "left": left, "why": "the market is closed and nothing is queued: ask again then"}
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, result)
 
@@ -231,15 +231,17 @@ class CommandDesk:
 
     async def _settle(self, command: Command, now: datetime) -> None:
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
-        told = _said(command.params.get("price"), command.params.get("legs"))
+        told = _said(command.params.get("price"), command.params.get("legs"), command.params.get("quantity"))
         ended = await self._parts.settle(str(command.params["trade"]), told, now)
+        if isinstance(ended, StillStands):
+            return  # asked again at the next look
         booked: Sequence[Fill] | None = ended.fills if isinstance(ended, Expired) else None
         if booked is None:  # a desk that died before it could say so may have done it
             booked = await self._parts.database.run(
                 partial(_settled_before, trade_id=str(command.params["trade"]), told=told)
             )
         if booked is not None:
-            legs = [f"{fill.side} {fill.quantity} {fill.strike} {fill.right} at {fill.price}" for fill in booked]
+            legs = [f"{fill.side} {fill.quantity} {_named(fill)} at {fill.price}" for fill in booked]
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"booked": legs})
         elif not isinstance(ended, Expired):
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, {"why": ended.reason})
@@ -255,18 +257,23 @@ class CommandDesk:
             self._meant.pop(command.id, None)
 
 
-def _said(price: object, legs: Mapping[str, object] | None) -> Settlement:
-    """What a person has told of an expired trade, from JSON."""
+def _named(fill: Fill) -> str:
+    return fill.symbol if fill.strike is None else f"{fill.strike} {fill.right}"
+
+
+def _said(price: object, legs: Mapping[str, object] | None, quantity: int | None) -> Settlement:
+    """What a person has told of a trade that is gone at the broker, from JSON."""
     by_leg = {int(con_id): Decimal(str(closed)) for con_id, closed in (legs or {}).items()}
-    return Settlement(None, None if price is None else Decimal(str(price)), legs=by_leg)
+    return Settlement(None, None if price is None else Decimal(str(price)), legs=by_leg, quantity=quantity)
 
 
 def _settled_before(session: Session, trade_id: str, told: Settlement) -> Sequence[Fill] | None:
     """What the end of a trade has booked by what a person told; None when it was not booked so."""
     for stored in IntentRepository(session).of_trade(trade_id):
-        if stored.intent.exit_reason is not ExitReason.EXPIRY:
+        evidence = stored.evidence
+        if "settlement" not in evidence:
             continue
-        if _said(stored.evidence.get("settlement"), stored.evidence.get("legs")) == told:
+        if _said(evidence["settlement"], evidence.get("legs"), evidence.get("quantity")) == told:
             return FillRepository(session).of_ref(stored.intent.ref)
     return None
 

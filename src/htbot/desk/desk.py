@@ -10,7 +10,8 @@ from functools import partial
 
 from htbot.adapters.ib.session import IbSession
 from htbot.adapters.ib.wrapper import SessionMessage
-from htbot.alerts.wording import connection_alert, error_alert
+from htbot.alerts.broker_away import connection_alert
+from htbot.alerts.wording import error_alert
 from htbot.desk.accounts import Followed, follow, held_by_account
 from htbot.desk.agreement import Agreement
 from htbot.desk.bulletin import Bulletin

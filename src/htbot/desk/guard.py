@@ -101,10 +101,19 @@ class ExitGuard:
     def exposed(self, now: datetime) -> bool:
         """True while something is held that cannot be closed, or whose price has not been believable for 5 s.
 
-        What has its stop at the broker is closed there, whatever becomes of us.
+        What has its stop at the broker is closed there, whatever becomes of us; what is held over night has nobody to
+        sell to before the open.
         """
-        guarded = [held for held in self._parts.book.guarded if not held.stands_at_broker(ExitReason.STOP_LOSS)]
+        guarded = [
+            held
+            for held in self._parts.book.guarded
+            if not held.stands_at_broker(ExitReason.STOP_LOSS) and not self._rests(held, now)
+        ]
         return bool(guarded) and (not self._parts.connected() or any(self._blind(held, now) for held in guarded))
+
+    def _rests(self, held: OpenTrade, now: datetime) -> bool:
+        """Held over night while the market is closed: no price of those hours decides, a wish waits for the open."""
+        return held.trade.rules.overnight and not self._parts.market_open(now)
 
     def _blind(self, held: OpenTrade, now: datetime) -> bool:
         watched = self._watched.get(held.trade.id)
@@ -118,6 +127,8 @@ class ExitGuard:
         return sum(self._look_at(held, now) for held in concerned)
 
     def _look_at(self, held: OpenTrade, now: datetime) -> int:
+        if self._rests(held, now):
+            return 0
         watched = self._watch(held)
         marks = self._parts.marks_of(held.trade.legs, now)
         decision, watched.watch = exit_decision(held.trade, marks, watched.watch, now)
@@ -151,6 +162,8 @@ class ExitGuard:
         What else works for it ends first: its entry, and the stop and target that stand at the broker. Those are not
         placed again: the wish is remembered until its exit has left.
         """
+        if held.protective and not self._parts.market_open(decision.as_of):
+            return self.ask_exit(held, decision)  # stop and target stay where they are until something can be sold
         working = self._parts.orders.live_of_trade(held.trade.id)
         for live in working:
             if live.protective:
@@ -164,14 +177,14 @@ class ExitGuard:
     def ask_exit(self, held: OpenTrade, decision: ExitDecision) -> int:
         """Begin the close of a trade; 1 when this call began it. A second one means that the first failed: told."""
         watched = self._watch(held)
-        ready = held.trade.state is TradeState.OPEN and held.entry_over and not held.protective
-        ready = ready and self._parts.connected()
-        if not ready or not watched.may_ask(decision.as_of):
+        ready = held.trade.state is TradeState.OPEN and held.entry_over and self._parts.connected()
+        closed = not self._parts.market_open(decision.as_of)
+        if not ready or (held.protective and not closed) or not watched.may_ask(decision.as_of):
             return 0
         watched.asked_at = decision.as_of
-        if not self._parts.market_open(decision.as_of):
+        if closed:
             watched.exits += 1
-            if not self._has_expired(held.trade, decision.as_of):
+            if not held.trade.rules.overnight and not self._has_expired(held.trade, decision.as_of):
                 self._page(held.trade, decision)
             return 0
         live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())

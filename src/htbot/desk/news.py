@@ -43,7 +43,7 @@ class OrderNews:
 
     A broker tells of executions as soon as the session stands. What comes before the desk has taken over is kept until
     `begin`: the intent that an execution belongs to may be known to the journal only. `stranger` is called for each
-    execution without our reference: options that have just expired are closed by such.
+    execution without our reference in what a trade holds: options that have just expired are closed by such.
     """
 
     orders: OrderDesk
@@ -131,7 +131,8 @@ class OrderNews:
         if not fill.ref.startswith(REF_PREFIX):
             if fill.exec_id not in self._foreign:
                 _log.warning("execution %s is not ours: ref %r", fill.exec_id, fill.ref)
-                self.stranger()
+                if self.book.guarded_with((fill.con_id,)):
+                    self.stranger()
             self._foreign[fill.exec_id] = fill
             return
         if not self.told.execution_is_news(fill):

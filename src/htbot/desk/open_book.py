@@ -266,13 +266,14 @@ class OpenBook:
         return held
 
     def expired(self, trade_id: str, fills: Iterable[Fill], now: datetime) -> None:
-        """The broker has ended a trade by itself: its closing fills are in the record under an unsent exit."""
+        """A trade has ended past us: its closing fills are in the record under an unsent exit."""
         held = self._trades.get(trade_id)
         if held is None:
             return
         for fill in fills:
             self._trade_of[fill.ref] = trade_id
-            held.exits[fill.ref] = held.exit_reason = ExitReason.EXPIRY
+            reason = ExitReason.EXPIRY if held.trade.plain is None else ExitReason.MANUAL
+            held.exits[fill.ref] = held.exit_reason = reason
             self.filled(fill)
         held.fold(now)
 

@@ -210,10 +210,7 @@ class OrderDesk:
         return 0 if live.waits else 1
 
     def would_open(self, live: LiveOrder) -> str | None:
-        """Why a close that was never seen may not go out again: it would open something by now.
-
-        A protective order does not either while its trade is being closed by something else, nor does a part.
-        """
+        """Why a close that was never seen may not go out again: it would open something, or all is closed already."""
         held = self._parts.book.get(live.intent.trade_id)
         if (live.protective or live.in_part) and (held is None or held.leaving):
             return "its trade is closed by something else"
@@ -269,10 +266,7 @@ class OrderDesk:
         return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
-        """A close that is proved absent goes out again, under the order id that it reserved and no other.
-
-        A part stays in doubt until what stands at the broker leaves room for it.
-        """
+        """A close that is proved absent goes out again under its own order id, a part when there is room for it."""
         held = self._parts.book.get(live.intent.trade_id)
         if live.in_part and (held is None or not held.has_room):
             return

@@ -69,6 +69,7 @@ class SteppedPace:
 
     async def _instant(self, desk: Desk, now: datetime) -> None:
         await desk.ledger.settle()
+        await desk.day.refresh(now)  # the step before may have been on another day
         await desk.settle(now)
         if desk.orders.doubtful or not desk.enabled or desk.compare_due:
             await desk.reconcile(now)

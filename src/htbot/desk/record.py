@@ -6,7 +6,7 @@ Every write after the claim is conditional on the desk's epoch (ARCHITECTURE sec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,7 +39,7 @@ from htbot.persistence.repositories import (
 from htbot.persistence.repositories.intents import sequence_of
 from htbot.persistence.states import LIVE_TRADE_STATES, TERMINAL_INTENT_STATES, CommandState
 from htbot.portfolio.positions import latest
-from htbot.services.bookings import Booking, book
+from htbot.services.bookings import Booking, PositionFolds
 from htbot.services.command_kinds import CANCEL, EVERY_ACCOUNT
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import TradeRows, closing, rows_of, settle_trade, settle_trades
@@ -90,6 +90,7 @@ class DeskRecord:
 
     epoch: int
     client_id: int
+    folds: PositionFolds = field(default_factory=PositionFolds, compare=False)
 
     def claim(
         self, session: Session, now: datetime, order_ids: Sequence[int], *, enabled: bool, halted: Mapping[str, str]
@@ -171,7 +172,8 @@ class DeskRecord:
         known = next((one for one in ours if one.intent.ref == intent.ref), None)
         if known is not None and known.state in TERMINAL_INTENT_STATES:
             if known.order_id not in {None, close.order_id}:
-                raise StopTrading(_another_close(close))
+                why = "the record has another close of it"
+                raise StopTrading(f"{intent.ref} left as order {close.order_id}, and {why}")
             return
         for other in ours if not intent.protective else ():
             earlier = other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref)
@@ -179,7 +181,14 @@ class DeskRecord:
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         sent = SentAs(self.epoch, self.client_id, close.order_id)
-        taken = _add_sent(intents, close, sent) if known is None else intents.take_as_sent(intent.ref, sent, at)
+        if known is None:
+            taken = intents.add_sent(intent, close.evidence, sent, at)
+            if not taken:
+                another = intents.get(intent.ref) is not None
+                why = "the record has another close of it" if another else f"a later close of {trade.id} keeps it out"
+                raise StopTrading(f"{intent.ref} left as order {close.order_id}, and {why}")
+        else:
+            taken = intents.take_as_sent(intent.ref, sent, at)
         if taken and known is not None and known.intent != intent:
             _rewrite(intents, known, close)
         _save(session, trade, closing(trade, intent) if taken and not intent.protective else trade, close)
@@ -217,7 +226,7 @@ class DeskRecord:
         What follows from it is written by itself: what the broker did stands.
         """
         DeskStateRepository(session).require_epoch(self.epoch)
-        return book(session, bookings)
+        return self.folds.book(session, bookings)
 
     def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
         """Bring the trade of an execution up to date; None when the execution is not ours."""
@@ -235,20 +244,6 @@ class DeskRecord:
     ) -> bool:
         following = next_intent_state(state, event)
         return IntentRepository(session).move(ref, state, following, epoch=self.epoch, at=now, reason=reason)
-
-
-def _another_close(close: Close) -> str:
-    return f"{close.intent.ref} left as order {close.order_id}, and the record has another close of it"
-
-
-def _add_sent(intents: IntentRepository, close: Close, sent: SentAs) -> bool:
-    """A close that nobody has asked for in the record."""
-    intent = close.intent
-    if not intents.add_sent(intent, close.evidence, sent, intent.created_at):
-        if intents.get(intent.ref) is not None:
-            raise StopTrading(_another_close(close))
-        raise StopTrading(f"{intent.ref} left, and a later close of {intent.trade_id} keeps it out of the record")
-    return True
 
 
 def _save(session: Session, before: Trade, after: Trade, close: Close) -> None:

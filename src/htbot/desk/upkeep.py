@@ -23,7 +23,7 @@ from htbot.domain.errors import Retryable
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import DATA_TROUBLE
-from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settlement
+from htbot.execution.expiry import Expired, NeedsPerson, NotExpired, Settled, Settlement, StillStands
 from htbot.execution.messages import ErrorMessage
 from htbot.persistence.repositories import AlertRepository, CommandRequest, DeskStateRepository, SessionRepository
 from htbot.risk.breaker import BreakerLimits, Trip
@@ -227,12 +227,21 @@ class Upkeep:
             if trade.spread_legs and trade.session <= over:
                 await self._end(trade, Settlement(None, None), now)
 
-    async def settle(self, trade_id: str, told: Settlement, now: datetime) -> Expired | NotExpired | NeedsPerson:
-        """A person has told the settlement price of an expired trade's underlying, or the prices of its legs."""
-        trade = next((one for one in self._desk.guard.trades if one.id == trade_id), None)
-        if trade is None:
+    async def settle(self, trade_id: str, told: Settlement, now: datetime) -> Settled:
+        """A person has told the settlement price of an expired trade's underlying, or the prices of its legs.
+
+        Of shares that are gone at the broker, what they were traded at; stop and target that stand there for them
+        would open something, so they end first.
+        """
+        held = next((one for one in self._desk.book.guarded if one.trade.id == trade_id), None)
+        if held is None:
             return NotExpired(f"{trade_id} is not open")
-        return await self._end(trade, told, now)
+        shares = held.trade.plain
+        if shares is not None and held.protective and not self._desk.holdings(held.trade.account).get(shares.con_id):
+            for live in held.protective:
+                self._desk.orders.cancel(live)
+            return StillStands(f"stop and target of {trade_id} stand at the broker")
+        return await self._end(held.trade, told, now)
 
     async def _end(self, trade: Trade, told: Settlement, now: datetime) -> Expired | NotExpired | NeedsPerson:
         trading = self._desk.trading

@@ -32,6 +32,7 @@ class AccountFigures:
     total_cash: Decimal | None = None
     settled_cash: Decimal | None = None
     day_trades_remaining: Decimal | None = None
+    overnight_funds: Decimal | None = None
 
     @classmethod
     def of_tags(cls, amounts: Mapping[str, Decimal]) -> AccountFigures:
@@ -56,6 +57,7 @@ FIGURE_TAGS: Mapping[str, str] = {
     "total_cash": "TotalCashValue",
     "settled_cash": "SettledCash",
     "day_trades_remaining": "DayTradesRemaining",
+    "overnight_funds": "FullAvailableFunds",
 }
 ACCOUNT_TAGS = ("NetLiquidation", "BuyingPower", *FIGURE_TAGS.values())
 """Every account value that decisions read, by the broker's name."""

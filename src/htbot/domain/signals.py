@@ -173,7 +173,8 @@ class PlainPlan:
     """A stock or fund that a strategy wants to hold, long or short; prices in dollars per share at the decision.
 
     `natural` is the touch at which it is had at once, `worst` the limit of its order, which no fill passes. Stop and
-    target are those of `ExitRules`, None where the strategy has none.
+    target are those of `ExitRules`, None where the strategy has none; `overnight` says that it may be held over the
+    close.
     """
 
     underlying: str
@@ -184,6 +185,7 @@ class PlainPlan:
     tick: Decimal
     stop_price: Decimal | None = None
     stop_loss_usd: Decimal | None = None
+    overnight: bool = False
 
     @property
     def legs(self) -> tuple[PlainLeg]:

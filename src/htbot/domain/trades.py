@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from htbot.domain.errors import StopTrading
 from htbot.domain.orders import ExitReason
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Direction, Leg, PlainLeg, SpreadLeg
 
 
@@ -39,19 +40,25 @@ class MomentumExit:
 class ExitRules:
     """When this trade must be closed; dollars are per trade, times aware UTC. Fixed at entry, stored with the trade.
 
+    Without `exit_at` and `flat_deadline` no time of the day closes it: it is held over night.
     A trade on a plain instrument may have prices per share beside dollars, or neither; the nearer one counts. One on a
     bought option may have `momentum`.
     """
 
     profit_target_usd: Decimal | None
     stop_loss_usd: Decimal | None
-    exit_at: datetime
-    flat_deadline: datetime
+    exit_at: datetime | None
+    flat_deadline: datetime | None
     pnl_basis: str = "mid"
     take_profit_fraction: Decimal | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
     momentum: MomentumExit | None = None
+
+    @property
+    def overnight(self) -> bool:
+        """Whether the trade may be held over the end of a session."""
+        return self.flat_deadline is None
 
 
 RECORDED = Decimal("0.000001")
@@ -101,6 +108,11 @@ class Trade:
     commissions_usd: Decimal | None = None
     max_gain_usd: Decimal | None = None
     closed: int = 0
+
+    @property
+    def counted_on(self) -> date:
+        """The New York day that its result belongs to: that of its close, and until then its session."""
+        return self.session if self.closed_at is None else self.closed_at.astimezone(NEW_YORK).date()
 
     @property
     def plain(self) -> PlainLeg | None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from htbot.domain.bars import TapeBar
 from htbot.domain.numeric import known
+from htbot.domain.orders import ExitReason
 from htbot.engine.bar_account import MICRO, Refusal
 from htbot.engine.bar_loop import BarLoop, end_s
 from htbot.engine.bar_parts import Deal, ExitPlan, Happened, Leave
@@ -53,7 +54,7 @@ class LevelSale:
 class Fired:
     """What a strategy did at a closed bar; `direction` is that of the order that it would send.
 
-    `sale` says that one that trades leaves with a part only.
+    `exit_reason` is that of a `leave`; `sale` says that one that trades leaves with a part only.
     """
 
     action: Literal["enter", "leave"]
@@ -63,6 +64,7 @@ class Fired:
     reason: str
     levels: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    exit_reason: ExitReason = ExitReason.SIGNAL
     sale: LevelSale | None = None
 
 

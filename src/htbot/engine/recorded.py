@@ -2,8 +2,9 @@
 
 The rule `recorded` beside `book`, `close` and `next_open`: where those make up fills, this one is given them. The
 state is a fold of recorded bars and of the recorded fates of its entries, so that every process comes to the same one,
-after every restart. Stops, targets and times are the desk's; the strategy is asked for entries, and for exits of its
-own. Profit levels are looked at here, at the close of each bar, as the loop of a backtest does.
+after every restart and every night. Stops, targets and times of the day are the desk's; the strategy is asked for
+entries, for exits of its own, and for those of what it has held for its number of days. Profit levels are looked at
+here, at the close of each bar, as the loop of a backtest does.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from decimal import Decimal
 from htbot.domain.bars import TapeBar
 from htbot.domain.fills import Fill
 from htbot.domain.numeric import UNKNOWN, known
+from htbot.domain.orders import ExitReason
 from htbot.domain.trades import Trade, TradeState
 from htbot.engine.bar_account import MICRO, to_micro
 from htbot.engine.bar_loop import BarLoop, end_s
 from htbot.engine.bar_setup import loop_of
 from htbot.engine.observation import CASH_USD, NEVER, SIDE_WORDS, Fired, LevelSale, position_of
-from htbot.strategies.bar_strategy import NONE, BarStrategy
+from htbot.strategies.bar_strategy import NONE, Advice, BarStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class RecordedLoop:
             holding.bars += 1
             advice = self.strategy.on_bar(bar, holding)
             self._said = f"holds {SIDE_WORDS[holding.side]} {holding.quantity} at {holding.price:.10g}"
-            return self._leave(bar) if advice.leave else self._level(bar)
+            return self._leave(bar, advice) or self._level(bar)
         advice = self.strategy.on_bar(bar, holding)
         if advice.side == NONE:
             self._said = "flat"
@@ -128,11 +130,18 @@ class RecordedLoop:
         holding.stop = UNKNOWN if fate is None or fate.stop is None else fate.stop
         holding.target = UNKNOWN if fate is None or fate.target is None else fate.target
 
-    def _leave(self, bar: TapeBar) -> Fired:
-        held = self.loop.holding
-        reason = f"leave {SIDE_WORDS[held.side]} {held.quantity}, entered at {held.price:.10g}: its own signal"
+    def _leave(self, bar: TapeBar, advice: Advice) -> Fired | None:
+        """Its own signal, or the end of the days for which it holds anything, by the first bar that closes then."""
+        held, days = self.loop.holding, 0 if self._held is None else bar.session - self._held.session
+        if advice.leave:
+            why, exit_reason = "its own signal", ExitReason.SIGNAL
+        elif days >= self.loop.exits.hold_days:
+            why, exit_reason = f"held for {days} days", ExitReason.TIME
+        else:
+            return None
+        reason = f"leave {SIDE_WORDS[held.side]} {held.quantity}, entered at {held.price:.10g}: {why}"
         levels = {"entry": held.price} if known(held.price) else {}
-        return Fired("leave", -held.side, bar, bar.close, reason, levels, {"quantity": held.quantity})
+        return Fired("leave", -held.side, bar, bar.close, reason, levels, {"quantity": held.quantity}, exit_reason)
 
     def _level(self, bar: TapeBar) -> Fired | None:
         """The part that is sold for the profit levels that this close has come to for the first time."""
@@ -149,7 +158,8 @@ class RecordedLoop:
         told = f"{SIDE_WORDS[held.side]} {units} of {held.quantity}, entered at {held.price:.10g}"
         reason = f"leave {told}: profit level {reached}, a gain of {gain_u / entry_u:.2%}"
         numbers = {"quantity": units, "profit_level": reached}
-        return Fired("leave", -held.side, bar, bar.close, reason, {"entry": held.price}, numbers, sale)
+        target = ExitReason.PROFIT_TARGET
+        return Fired("leave", -held.side, bar, bar.close, reason, {"entry": held.price}, numbers, target, sale)
 
     def units(self, confidence: float, price: float, equity_usd: Decimal) -> int:
         """How many shares an entry buys, as the configuration sizes it; 0 when the equity does not buy one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 
 from htbot.domain.decisions import RiskRefusal, RuleOutcome
@@ -21,12 +21,14 @@ from htbot.engine.observation import Fired
 from htbot.engine.recorded import RecordedLoop
 from htbot.engine.share_plans import SharesWanted, plan_shares
 from htbot.execution.intents import EntryTerms, entry_intent
-from htbot.marketdata.sessions import FLAT_BEFORE_EARLY_CLOSE, LATEST_PLAIN_EXIT, trading_window
+from htbot.marketdata.sessions import FLAT_BEFORE_EARLY_CLOSE, LATEST_PLAIN_EXIT, REGULAR_CLOSE, trading_window
 from htbot.marketdata.snapshot import Snapshot
 from htbot.risk.book import Book
 from htbot.risk.gate import Proposal, decision_id, judge, judge_margin
 from htbot.risk.limits import Limits
 from htbot.strategies.bar_strategy import BarConfig
+
+_CLOSE = time(*REGULAR_CLOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def _weigh(wanted: Wanted, snapshot: Snapshot, session: Session | None, desk: En
     if isinstance(decision, RiskRefusal):
         return Weighed(Decided(signal, decision))
     window = trading_window(session, limits.hours)
-    terms = EntryTerms(book.next_sequence, wanted.config_hash, rules, None, min(window.entry_until, rules.exit_at))
+    entry_ends = min(window.entry_until, rules.exit_at or session.closes)
+    terms = EntryTerms(book.next_sequence, wanted.config_hash, rules, None, entry_ends)
     intent, trade = entry_intent(decision, proposal, terms)
     return Weighed(Decided(signal, decision, trade, intent), proposal, desk.ask_margin(intent))
 
@@ -112,11 +115,9 @@ def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:
     """When a position must be closed: dollars of the configuration, prices of the advice, its exit time.
 
     The exit time is never later than the hard deadline: 15:45, on half days 15 minutes before the close (RULINGS 11).
+    Without one it is held over night.
     """
-    latest = session.at(LATEST_PLAIN_EXIT.hour, LATEST_PLAIN_EXIT.minute)
-    deadline = min(latest, session.closes - FLAT_BEFORE_EARLY_CLOSE)
-    exit_time = config.exit_time
-    exit_at = deadline if exit_time is None else min(session.at(exit_time.hour, exit_time.minute), deadline)
+    exit_at, deadline = _exit_times(config, session)
     return ExitRules(
         profit_target_usd=config.profit_target_usd,
         stop_loss_usd=config.stop_loss_usd,
@@ -127,9 +128,22 @@ def exit_rules(config: BarConfig, session: Session, fired: Fired) -> ExitRules:
     )
 
 
+def _exit_times(config: BarConfig, session: Session) -> tuple[datetime | None, datetime | None]:
+    if config.exit_time is None:
+        return None, None
+    latest = session.at(LATEST_PLAIN_EXIT.hour, LATEST_PLAIN_EXIT.minute)
+    deadline = min(latest, session.closes - FLAT_BEFORE_EARLY_CLOSE)
+    return min(session.at(config.exit_time.hour, config.exit_time.minute), deadline), deadline
+
+
 def hours_of(config: BarConfig, fallback: TradingHours) -> TradingHours:
-    """Clock times of a strategy on shares; its exits are instants of their own (`exit_rules`)."""
-    leaves = min(config.exit_time or fallback.exit_time, LATEST_PLAIN_EXIT)
+    """Clock times of a strategy on shares; its exits are instants of their own (`exit_rules`).
+
+    What may be held over night is entered until its own end of entries, at most until the close.
+    """
+    if config.exit_time is None:
+        return TradingHours(config.entry_start, config.entry_end, _CLOSE, _CLOSE)
+    leaves = min(config.exit_time, LATEST_PLAIN_EXIT)
     return TradingHours(config.entry_start, config.entry_end, leaves, max(leaves, fallback.flat_deadline))
 
 

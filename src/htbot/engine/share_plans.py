@@ -52,4 +52,5 @@ def plan_shares(wanted: SharesWanted, snapshot: Snapshot) -> PlainPlan:
         tick=CENT,
         stop_price=wanted.rules.stop_price,
         stop_loss_usd=wanted.rules.stop_loss_usd,
+        overnight=wanted.rules.overnight,
     )

@@ -106,9 +106,9 @@ def exit_decision(
 
 
 def _time_exit(rules: ExitRules, as_of: datetime) -> tuple[ExitReason, datetime] | None:
-    if as_of >= rules.flat_deadline:
+    if rules.flat_deadline is not None and as_of >= rules.flat_deadline:
         return ExitReason.MARKET_CLOSE, rules.flat_deadline
-    if as_of >= rules.exit_at:
+    if rules.exit_at is not None and as_of >= rules.exit_at:
         return ExitReason.TIME, rules.exit_at
     return None
 

@@ -11,7 +11,7 @@ nothing, whatever its underlying settled at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.instruments import UNDERLYINGS, Right
 from htbot.domain.orders import Action
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.signals import SpreadLeg
+from htbot.domain.signals import Leg, SpreadLeg
 from htbot.domain.trades import Trade
 from htbot.execution.reconciliation import REF_PREFIX
 from htbot.portfolio.positions import latest
@@ -30,18 +30,20 @@ class Settlement:
     """What is known of an expiry: when the session of the expiry day closed, and at what the underlying settled.
 
     `unbid`: in the last look before that close there was a believable quote of the trade, and nobody bid; the broker
-    was seen to hold it then or later. `legs` is what a person says that each leg was closed at, by contract id.
+    was seen to hold it then or later. `legs` is what a person says that each leg was closed at, by contract id. Of
+    shares `price` is what somebody traded them at past us, and `quantity` how many, None all of them.
     """
 
     closed_at: datetime | None
     price: Decimal | None
     unbid: bool = False
     legs: Mapping[int, Decimal] = field(default_factory=dict)
+    quantity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The trade ended by expiry: one closing fill per leg that was held; `how` says where their prices came from."""
+    """What ended past us: one closing fill per leg that was held; `how` says where their prices came from."""
 
     fills: tuple[Fill, ...]
     how: str
@@ -49,7 +51,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class NotExpired:
-    """Nothing has expired, or the broker still shows it."""
+    """Nothing has expired or is gone, or the broker still shows it."""
 
     reason: str
 
@@ -60,6 +62,16 @@ class NeedsPerson:
 
     reason: str
     price_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StillStands:
+    """What has to end at the broker before anything is booked; its cancel is asked for."""
+
+    reason: str
+
+
+Settled = Expired | NotExpired | NeedsPerson | StillStands
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class ExpiryCase:
     broker: Mapping[int, int]
     executions: Sequence[Fill] = ()
 
-    def held(self, leg: SpreadLeg) -> int:
+    def held(self, leg: Leg) -> int:
         """Net quantity of a leg in our books."""
         return sum(fill.signed_quantity for fill in latest(self.ours) if fill.con_id == leg.con_id)
 
@@ -98,6 +110,32 @@ def settle_expired(
     if settlement.legs:
         return _by_a_person(case.trade, held, settlement.legs, ref, at)
     return _by_what_is_known(case, held, settlement, ref, at)
+
+
+def settle_shares(case: ExpiryCase, told: Settlement, books: int, ref: str, as_of: datetime) -> Expired | NotExpired:
+    """Shares that somebody has sold, or bought back, past us: booked at the price that a person tells.
+
+    Never more than the broker lacks of what our books have in the account, which may be more than one trade's.
+
+    Args:
+        case: the trade and both books.
+        told: price per share, and how many; None: all that the trade holds.
+        books: what our books have of the contract in the account.
+        ref: reference of the exit that the closing fill is booked under.
+        as_of: market time, aware UTC.
+    """
+    leg, shown = case.trade.legs[0], case.broker.get(case.trade.legs[0].con_id, 0)
+    held = case.held(leg)
+    if told.price is None:
+        return NotExpired(f"{case.trade.id} is of shares: give the price that they were traded at")
+    quantity = abs(held) if told.quantity is None else told.quantity
+    if not 1 <= quantity <= abs(held):
+        return NotExpired(f"{case.trade.id} holds {abs(held)}, not {quantity}")
+    gone = max((books - shown) * (1 if held > 0 else -1), 0)
+    if quantity > gone:
+        return NotExpired(f"{gone} {leg.symbol} are gone, not {quantity}: the broker shows {shown}, our books {books}")
+    fill = _closed(case.trade, (leg, held), quantity, told.price, ref, as_of)
+    return Expired((fill,), "traded past us, at the price that a person gave")
 
 
 def _by_what_is_known(
@@ -213,18 +251,25 @@ def _named(fill: Fill) -> str:
 
 def _closing(trade: Trade, held: _Held, price: Decimal, ref: str, at: datetime) -> Fill:
     """Its id follows from the trade and the contract, so that booking it again changes nothing."""
-    leg, quantity = held
+    fill = _closed(trade, held, abs(held[1]), price, ref, at)
+    return replace(fill, exec_id=f"expiry-{trade.id}-{fill.con_id}.01")
+
+
+def _closed(trade: Trade, held: tuple[Leg, int], quantity: int, price: Decimal, ref: str, at: datetime) -> Fill:
+    """A fill that closes so many of what is held; its id follows from the exit that it is booked under."""
+    leg, net = held
+    option = leg if isinstance(leg, SpreadLeg) else None
     return Fill(
-        exec_id=f"expiry-{trade.id}-{leg.con_id}.01",
+        exec_id=f"settled-{ref}.01",
         ref=ref,
         account=trade.account,
         con_id=leg.con_id,
         symbol=leg.symbol,
-        expiry=leg.expiry,
-        strike=leg.strike,
-        right=leg.right,
-        side=Action.SELL if quantity > 0 else Action.BUY,
-        quantity=abs(quantity),
+        expiry=None if option is None else option.expiry,
+        strike=None if option is None else option.strike,
+        right=None if option is None else option.right,
+        side=Action.SELL if net > 0 else Action.BUY,
+        quantity=quantity,
         price=price,
         multiplier=leg.multiplier,
         executed_at=at,

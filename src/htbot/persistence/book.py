@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import Session
 
 from htbot.domain.scheduler import SchedulerSetting, SchedulerState
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import JsonObject, legs_from_json
 from htbot.persistence.states import LIVE_INTENT_STATES, LIVE_TRADE_STATES
@@ -26,21 +27,24 @@ _BOOK = text(
 WITH account_trades AS (
     SELECT strategy, session, state, opened_at, closed_at, strategy = :strategy AS mine, session = :session AS today,
            direction, state <> 'void' AND session BETWEEN :week_begins AND :session AS this_week,
+           session = :session OR closed_at >= :midnight AS settled_today,
            coalesce(gross_pnl_usd, 0) - coalesce(commissions_usd, 0) AS net_usd
     FROM trades
     WHERE account = :account
-      AND (state = ANY(:live_trades) OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
+      AND (state = ANY(:live_trades) OR closed_at >= :midnight
+           OR (opened_at <= :as_of AND session BETWEEN :week_begins AND :session))
 ), traded AS (
     SELECT count(*) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_trades,
            array_agg(DISTINCT direction) FILTER (WHERE mine AND state = ANY(:live_trades)) AS open_directions,
            count(*) FILTER (WHERE state = ANY(:live_trades)) AS account_open_trades,
+           count(*) FILTER (WHERE state = ANY(:live_trades) AND today) AS account_opened_today,
            count(*) FILTER (WHERE this_week AND today) AS trades_today,
            count(*) FILTER (WHERE this_week) AS trades_this_week,
            count(*) FILTER (WHERE mine AND today) AS entries_today,
            max(closed_at) FILTER (WHERE mine AND today AND state = 'closed' AND closed_at <= :as_of) AS last_exit_at,
            max(opened_at) FILTER (WHERE mine AND today AND opened_at <= :as_of) AS last_entry_at,
-           coalesce(sum(net_usd) FILTER (WHERE mine AND today), 0) AS strategy_realized_today_usd,
-           coalesce(sum(net_usd) FILTER (WHERE today), 0) AS account_realized_today_usd
+           coalesce(sum(net_usd) FILTER (WHERE mine AND settled_today), 0) AS strategy_realized_today_usd,
+           coalesce(sum(net_usd) FILTER (WHERE settled_today), 0) AS account_realized_today_usd
     FROM account_trades
 ), ordered AS (
     SELECT count(*) FILTER (WHERE state = ANY(:live_intents)) AS working_orders,
@@ -192,6 +196,7 @@ class BookQuery:
             "account": key.account,
             "session": key.session,
             "week_begins": key.session - timedelta(days=key.session.weekday()),
+            "midnight": datetime(key.session.year, key.session.month, key.session.day, tzinfo=NEW_YORK),
             "as_of": as_of,
             "observed": key.observed,
             "live_trades": list(LIVE_TRADE_STATES),
@@ -218,6 +223,7 @@ def _to_book(row: RowMapping) -> Book:
         unseen_value_usd=plain_money(row["unseen_value_usd"]),
         orders_last_minute=row["orders_last_minute"],
         account_open_trades=row["account_open_trades"],
+        account_opened_today=row["account_opened_today"],
         trades_today=row["trades_today"],
         trades_this_week=row["trades_this_week"],
         orders_today=row["orders_today"],

@@ -115,8 +115,8 @@ def rules_to_json(rules: ExitRules) -> JsonObject:
     return {
         "profit_target_usd": _text(rules.profit_target_usd),
         "stop_loss_usd": _text(rules.stop_loss_usd),
-        "exit_at": rules.exit_at.isoformat(),
-        "flat_deadline": rules.flat_deadline.isoformat(),
+        "exit_at": None if rules.exit_at is None else rules.exit_at.isoformat(),
+        "flat_deadline": None if rules.flat_deadline is None else rules.flat_deadline.isoformat(),
         "pnl_basis": rules.pnl_basis,
         "take_profit_fraction": _text(rules.take_profit_fraction),
         "stop_price": _text(rules.stop_price),
@@ -130,8 +130,8 @@ def rules_from_json(raw: JsonObject) -> ExitRules:
     return ExitRules(
         profit_target_usd=_decimal(raw["profit_target_usd"]),
         stop_loss_usd=_decimal(raw["stop_loss_usd"]),
-        exit_at=datetime.fromisoformat(raw["exit_at"]),
-        flat_deadline=datetime.fromisoformat(raw["flat_deadline"]),
+        exit_at=_instant(raw["exit_at"]),
+        flat_deadline=_instant(raw["flat_deadline"]),
         pnl_basis=raw["pnl_basis"],
         take_profit_fraction=_decimal(raw["take_profit_fraction"]),
         stop_price=_decimal(raw.get("stop_price")),
@@ -161,6 +161,10 @@ def bids_from_json(raw: JsonObject) -> BidBars:
 
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else str(amount)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:

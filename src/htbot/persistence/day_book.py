@@ -11,31 +11,66 @@ from sqlalchemy.orm import Session
 
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import plain_money
+from htbot.persistence.states import LIVE_TRADE_STATES
 
-# Trades of the session and older ones closed on its day; one that was never filled has no credit and counts nothing.
-# A sum with an unknown part is unknown.
+# Trades of the session, and older ones that are open or were closed on its day; one that was never filled has no credit
+# and counts nothing. A sum with an unknown part is unknown. What an older one was worth as the day began, realised
+# parts and its last mark, is carried over, and what it had cost by then was paid on other days.
 _DAY = text(
     """
+WITH own AS (
+    SELECT id, state, gross_pnl_usd, commissions_usd, session < :day AS older, credit, legs
+    FROM trades
+    WHERE account = :account AND credit IS NOT NULL
+      AND (session = :day OR (closed_at >= :midnight AND closed_at < :next_midnight)
+           OR (session < :day AND state = ANY(:live_trades)))
+), done AS (
+    SELECT own.id, coalesce(sum(fill.commission), 0) AS commissions_usd,
+           coalesce(sum(
+               (CASE fill.side WHEN 'SELL' THEN fill.price ELSE -fill.price END) * fill.quantity * fill.multiplier
+               + own.credit * fill.quantity * fill.multiplier
+                 / (SELECT sum(abs((leg ->> 'ratio')::integer)) FROM jsonb_array_elements(own.legs) AS leg)
+           ) FILTER (WHERE intent.purpose = 'exit'), 0) AS realized_usd
+    FROM own
+    LEFT JOIN intents AS intent ON intent.trade_id = own.id
+    LEFT JOIN fills AS fill ON fill.ref = intent.ref AND fill.executed_at < :midnight AND NOT EXISTS (
+        SELECT FROM fills AS later
+        WHERE later.execution_key = fill.execution_key AND later.account = fill.account
+          AND later.con_id = fill.con_id AND later.exec_id > fill.exec_id)
+    WHERE own.older
+    GROUP BY own.id
+), carried AS (
+    SELECT done.commissions_usd,
+           done.realized_usd + (SELECT mid_pnl_usd FROM pnl_snapshots AS mark
+                                WHERE mark.trade_id = done.id AND mark.as_of < :midnight AND mid_pnl_usd IS NOT NULL
+                                ORDER BY mark.as_of DESC LIMIT 1) AS worth_usd
+    FROM done
+)
 SELECT CASE WHEN bool_or(state = 'closed' AND gross_pnl_usd IS NULL) THEN NULL
             ELSE coalesce(sum(gross_pnl_usd), 0) END AS realized_usd,
        CASE WHEN bool_or(commissions_usd IS NULL) THEN NULL
-            ELSE coalesce(sum(commissions_usd), 0) END AS commissions_usd,
+            ELSE coalesce(sum(commissions_usd), 0) - (SELECT coalesce(sum(commissions_usd), 0) FROM carried)
+            END AS commissions_usd,
+       (SELECT CASE WHEN bool_or(worth_usd IS NULL) THEN NULL ELSE sum(worth_usd) END FROM carried)
+           AS carried_usd,
        ARRAY(SELECT changed_at FROM orders
              WHERE account = :account AND state = 'REJECTED' AND changed_at > :since ORDER BY changed_at) AS rejected_at
-FROM trades
-WHERE account = :account AND credit IS NOT NULL
-  AND (session = :day OR (closed_at >= :midnight AND closed_at < :next_midnight))
+FROM own
 """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DayBook:
-    """Dollars, None = unknown: gross of what was closed, commissions (positive), market times of refused orders."""
+    """Dollars, None = unknown: gross of what was closed, commissions (positive), market times of refused orders.
+
+    `carried_usd` is what the trades from before the day were worth at the last marks before it, None without such.
+    """
 
     realized_usd: Decimal | None = None
     commissions_usd: Decimal | None = None
     rejected_at: tuple[datetime, ...] = ()
+    carried_usd: Decimal | None = None
 
 
 def read_day(session: Session, account: str, day: date, since: datetime) -> DayBook:
@@ -47,12 +82,14 @@ def read_day(session: Session, account: str, day: date, since: datetime) -> DayB
         "since": since,
         "midnight": midnight,
         "next_midnight": midnight + timedelta(days=1),
+        "live_trades": list(LIVE_TRADE_STATES),
     }
     row = session.execute(_DAY, asked).mappings().one()
     return DayBook(
         realized_usd=_money(row["realized_usd"]),
         commissions_usd=_money(row["commissions_usd"]),
         rejected_at=tuple(at.astimezone(UTC) for at in row["rejected_at"]),
+        carried_usd=_money(row["carried_usd"]),
     )
 
 

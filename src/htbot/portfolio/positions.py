@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from htbot.domain.fills import Fill
 from htbot.domain.positions import Position
@@ -18,9 +20,7 @@ def latest(fills: Iterable[Fill]) -> list[Fill]:
     A correction reuses the execution id with a higher last part. Of two rows with the same id the one that knows its
     commission wins; a correction without a commission keeps its original's. A correction to quantity 0 is a bust.
     """
-    return sorted(
-        (fill for fill in newest(fills).values() if fill.quantity), key=lambda fill: (fill.executed_at, fill.exec_id)
-    )
+    return sorted((fill for fill in newest(fills).values() if fill.quantity), key=_place)
 
 
 def newest(fills: Iterable[Fill]) -> dict[str, Fill]:
@@ -51,6 +51,43 @@ def fold(fills: Iterable[Fill]) -> dict[PositionKey, Position]:
     return positions
 
 
+@dataclass(slots=True)
+class Folding:
+    """The fold of one contract so far, which executions are added to as they come: equal to `fold` of all of them.
+
+    `last` is the place in time of the last execution, `counted` the ids that count by execution key.
+    """
+
+    position: Position
+    last: tuple[datetime, str]
+    counted: dict[str, str]
+
+    @classmethod
+    def of(cls, fills: Iterable[Fill]) -> Folding | None:
+        """The fold of every execution of a contract, None when none of them counts."""
+        counted = latest(fills)
+        if not counted:
+            return None
+        position = reduce(apply, counted, _empty(counted[0]))
+        return cls(position, _place(counted[-1]), {fill.execution_key: fill.exec_id for fill in counted})
+
+    def add(self, fill: Fill) -> bool:
+        """Add an execution; False when all have to be folded anew: it is a correction, or others came after it."""
+        if not fill.quantity or fill.execution_key in self.counted or _place(fill) <= self.last:
+            return False
+        self.position, self.last = apply(self.position, fill), _place(fill)
+        self.counted[fill.execution_key] = fill.exec_id
+        return True
+
+    def charge(self, fill: Fill, commission: Decimal) -> bool:
+        """Put a commission in place of the one of an execution; False when that one does not count."""
+        if self.counted.get(fill.execution_key) != fill.exec_id:
+            return False
+        fees = self.position.commissions_usd - (fill.commission or Decimal(0)) + commission
+        self.position = replace(self.position, commissions_usd=fees)
+        return True
+
+
 def apply(position: Position, fill: Fill) -> Position:
     """The position after one more execution of its contract."""
     signed, held = fill.signed_quantity, position.quantity
@@ -69,6 +106,10 @@ def apply(position: Position, fill: Fill) -> Position:
         realized_usd=position.realized_usd + gain,
         commissions_usd=fees,
     )
+
+
+def _place(fill: Fill) -> tuple[datetime, str]:
+    return fill.executed_at, fill.exec_id
 
 
 def _empty(fill: Fill) -> Position:

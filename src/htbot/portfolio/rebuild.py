@@ -126,7 +126,7 @@ def check_days(
     kept = {(day.account, day.day): day for day in stored}
     by_day: dict[tuple[str, date], list[Trade]] = {}
     for trade in trades:
-        by_day.setdefault((trade.account, trade.session), []).append(trade)
+        by_day.setdefault((trade.account, trade.counted_on), []).append(trade)
     wanted = {key for key, of_day in by_day.items() if any(_closed(trade, results) for trade in of_day)}
     found = []
     for key in sorted(kept.keys() | wanted):

@@ -31,13 +31,15 @@ class Book:
     `open_trades` counts trades that are opening, open or closing, `open_directions` are theirs; `working_orders`
     and `orders_last_minute` count the account's orders; `next_sequence` is one above the highest entry sequence of
     (strategy, account, session). `spent_levels` holds (direction, level) of every signal of the session (RULINGS
-    2). Realised figures are net of the commissions known so far and negative for losses. `open_maximum_loss_usd` is
+    2). Realised figures are net of the commissions known so far and negative for losses; a trade that was held over
+    night counts whole on the day on which it is closed. `open_maximum_loss_usd` is
     positive: what the account's open and opening trades can still lose. `halted_by` is the text of the halt in
     force, None when there is none; `reconciled` is False until books and broker agree.
 
     `sides` holds (contract id, +1 bought or -1 sold) of every leg of those trades, over all strategies of the account.
 
-    `account_open_trades` counts as `open_trades` does, over all strategies. `trades_today` and `trades_this_week` (ISO
+    `account_open_trades` counts as `open_trades` does, over all strategies, `account_opened_today` those of them that
+    were begun today. `trades_today` and `trades_this_week` (ISO
     week, New York) count the account's trades of any strategy that were filled or may still be. `orders_today` counts
     intents of the session, closes included; `recent_orders` are the strategy's entries of the last ten minutes, newest
     first;
@@ -64,6 +66,7 @@ class Book:
     unseen_value_usd: Decimal = Decimal(0)
     orders_last_minute: int = 0
     account_open_trades: int = 0
+    account_opened_today: int = 0
     trades_today: int = 0
     trades_this_week: int = 0
     orders_today: int = 0

@@ -102,9 +102,14 @@ class BarEvaluator:
         What was folded is remembered when the transaction commits, else it is folded anew next time.
         """
         self._looked = False
-        if not _open(transaction, look.as_of):
+        session = SessionRepository(transaction).get(look.as_of.astimezone(NEW_YORK).date())
+        if session is None or not session.opens <= look.as_of <= session.closes + AFTER_CLOSE:
             return "outside of regular hours"
-        instances = StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
+        instances = [
+            one
+            for one in StrategyRepository(transaction).looked_at(look.part, look.parts, holding=look.exits_only)
+            if one.mode != TRADE or session.contains(look.as_of)  # what the last bar asks for is done at the next open
+        ]
         memory = self._memories.pop((look.part, look.parts, look.world_id), {})
         outcome = _Outcome()
         fates = {
@@ -124,7 +129,9 @@ class BarEvaluator:
             told = f"the bar of {clock(bar.start_s)} was told or changed at {clock(bar.known_s)}: folded anew"
             outcome.why_not[name] = f"{told}; {outcome.why_not.get(name, '')}".rstrip("; ")
         fired = self._store(transaction, look, instances, outcome)
-        kept = {name: watcher for name, watcher in outcome.kept.items() if name not in outcome.undone}
+        looked_at = {one.name for one in instances}
+        waiting = {name: watcher for name, watcher in memory.items() if name not in looked_at}
+        kept = waiting | {name: watcher for name, watcher in outcome.kept.items() if name not in outcome.undone}
         self._remember(transaction, (look.part, look.parts, look.world_id), kept)
         return f"{len(instances)} looked at, {fired} signals"
 
@@ -359,11 +366,6 @@ def _wish(look: Look, loop: RecordedLoop, signal: Signal, fired: Fired, bar: Clo
         fresh=is_fresh(fired, bar, look.as_of),
         ended_at=datetime.fromtimestamp(ended_s(fired, bar), UTC),
     )
-
-
-def _open(transaction: Transaction, as_of: datetime) -> bool:
-    session = SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
-    return session is not None and session.opens <= as_of <= session.closes + AFTER_CLOSE
 
 
 def _signal(look: Look, instance: StrategyInstance, fired: Fired, bar: ClosedBar) -> Signal:

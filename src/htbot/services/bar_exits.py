@@ -13,7 +13,9 @@ from htbot.persistence.repositories import SignalRepository, TradeRepository
 from htbot.services.trade_record import can_leave, manual_decision, request_exit
 
 
-def leave(signal: Signal, ended_at: datetime, sale: LevelSale | None, transaction: Transaction) -> bool | None:
+def leave(
+    signal: Signal, ended_at: datetime, reason: ExitReason, sale: LevelSale | None, transaction: Transaction
+) -> bool | None:
     """Ask for the close of what the signal's strategy holds; False when its bar was acted on before.
 
     However late the wish is found out, it closes what was there when its bar ended (`ended_at`), and nothing younger.
@@ -27,7 +29,6 @@ def leave(signal: Signal, ended_at: datetime, sale: LevelSale | None, transactio
     why_not = None if meant else "nothing is held any more"
     if SignalRepository(transaction).add(signal, why_not) is None:
         return False
-    reason = ExitReason.SIGNAL if sale is None else ExitReason.PROFIT_TARGET
     for trade in meant:
         request_exit(transaction, trade.id, manual_decision(reason, signal.as_of, signal.reason), sale)
     return True

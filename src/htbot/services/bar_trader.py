@@ -119,7 +119,7 @@ class BarTrader:
 
 
 def _exit(wish: Wanted) -> Callable[[Transaction], bool | None]:
-    return partial(leave, wish.signal, wish.ended_at, wish.fired.sale)
+    return partial(leave, wish.signal, wish.ended_at, wish.fired.exit_reason, wish.fired.sale)
 
 
 def _key(signal: Signal) -> BookKey:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -161,15 +161,26 @@ class DayPictures:
         with self.database.transaction() as session:
             account = _account(desk, watch.accounts(session))
             day, others = _day(session, desk, account), desk.accounts[1:]
-            trades = [] if day is None else trade_queries.trades(session, Selection(account, day, 1000, others))
+            trades = [] if day is None else _traded_on(session, Selection(account, day, 1000, others), day)
             marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
-        return {one: _story(trades, marked, one) for one in (None, account, *others)}
+        begins = datetime.combine(day or date.min, time(), NEW_YORK)
+        return {one: _story(trades, marked, one, begins) for one in (None, account, *others)}
 
 
-def _story(trades: Sequence[TradeView], marked: Sequence[MarkedPnl], account: str | None) -> DayStory:
+def _traded_on(session: Session, chosen: Selection, day: date) -> list[TradeView]:
+    """Trades that were begun or closed on a day, and older ones that are open."""
+    of_day = trade_queries.trades(session, chosen)
+    known = {trade.id for trade in of_day}
+    live = trade_queries.trades(session, replace(chosen, day=None), status="live")
+    older = [one for one in live if one.id not in known and one.opened_at.astimezone(NEW_YORK).date() < day]
+    return [*older, *of_day]
+
+
+def _story(trades: Sequence[TradeView], marked: Sequence[MarkedPnl], account: str | None, begins: datetime) -> DayStory:
     mine = [trade for trade in trades if account in {None, trade.account}]
     ids = {trade.id for trade in mine}
-    return DayStory(tuple(points_of(mine)), tuple(equity_of(mine, [one for one in marked if one.trade_id in ids])))
+    points = (point for point in points_of(mine) if point.at >= begins)
+    return DayStory(tuple(points), tuple(equity_of(mine, [one for one in marked if one.trade_id in ids], begins)))
 
 
 def _account(desk: DeskView, told: Sequence[AccountView]) -> str | None:
@@ -194,20 +205,28 @@ def points_of(trades: Iterable[TradeView]) -> list[TradePoint]:
     return sorted(found, key=lambda point: point.at)
 
 
-def equity_of(trades: Sequence[TradeView], marked: Iterable[MarkedPnl]) -> list[EquityPoint]:
-    """The P&L of these trades together, at each mark and each exit: what is closed counts net, what is open at mid."""
+def equity_of(
+    trades: Sequence[TradeView], marked: Iterable[MarkedPnl], begins: datetime | None = None
+) -> list[EquityPoint]:
+    """The P&L of these trades together, at each mark and each exit: what is closed counts net, what is open at mid.
+
+    Of what was held before the day `begins` only the change since its last mark counts.
+    """
+    marks = list(marked)
+    early = [mark for mark in marks if begins is not None and mark.as_of < begins]
+    carried = {mark.trade_id: mark.pnl for mark in early if mark.pnl is not None}
     closed_at = {trade.id: trade.closed_at for trade in trades if trade.closed_at is not None}
     net = {trade.id: trade.net_pnl for trade in trades}
     events: list[tuple[datetime, str, Decimal | None]] = [
         (mark.as_of, mark.trade_id, mark.pnl)
-        for mark in marked
+        for mark in marks[len(early) :]
         if mark.trade_id not in closed_at or mark.as_of < closed_at[mark.trade_id]
     ]
     events += [(at, trade_id, net[trade_id]) for trade_id, at in closed_at.items()]
     worth: dict[str, Decimal | None] = {}
     curve: list[EquityPoint] = []
     for at, trade_id, pnl in sorted(events, key=lambda event: event[0]):
-        worth[trade_id] = pnl
+        worth[trade_id] = None if pnl is None else pnl - carried.get(trade_id, Decimal(0))
         known = [value for value in worth.values() if value is not None]
         total = sum(known, Decimal(0)) if len(known) == len(worth) else None
         if curve and curve[-1].at == at:

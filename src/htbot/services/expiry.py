@@ -13,18 +13,28 @@ from htbot.alerts.wording import error_alert
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade, TradeState
-from htbot.execution.expiry import Expired, ExpiryCase, NeedsPerson, NotExpired, Settlement, settle_expired
+from htbot.execution.expiry import (
+    Expired,
+    ExpiryCase,
+    NeedsPerson,
+    NotExpired,
+    Settlement,
+    settle_expired,
+    settle_shares,
+)
 from htbot.execution.intents import closable_quantity, exit_intent
 from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.repositories import (
     DeskStateRepository,
     IntentRepository,
     PnlRepository,
+    PositionRepository,
     ReconciliationRepository,
     TradeRepository,
 )
+from htbot.persistence.repositories.intents import sequence_of
 from htbot.portfolio.positions import latest
-from htbot.services.bookings import Execution, book
+from htbot.services.bookings import Execution, PositionFolds
 from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import rows_of, settle_trade
 
@@ -44,7 +54,7 @@ class BrokerSide:
 def book_expiry(
     session: Session, trade_id: str, broker: BrokerSide, settlement: Settlement, as_of: datetime, epoch: int
 ) -> Expired | NotExpired | NeedsPerson:
-    """Close a trade whose legs are gone at the broker by what they were worth at expiry.
+    """Close a trade whose legs are gone at the broker by what they were worth at expiry, or what a person says.
 
     The closing fills are booked under an exit that was never sent: it is stored as filled, with the settlement as its
     evidence. A case for a person is told, at most once each 15 minutes.
@@ -72,6 +82,9 @@ def book_expiry(
     ref = order_reference(trade.strategy, trade.account, trade.session, Purpose.EXIT, sequence)
     case = ExpiryCase(trade, (*rows.entry_fills, *rows.exit_fills), broker.holdings, broker.executions)
     known = replace(settlement, unbid=_nobody_bid(session, trade, settlement.closed_at))
+    if trade.plain is not None:
+        books = PositionRepository(session).quantity(trade.account, trade.plain.con_id)
+        return _book_shares(session, trade, settle_shares(case, known, books, ref, as_of), known, epoch)
     ended = settle_expired(case, known, ref, as_of)
     if isinstance(ended, NeedsPerson):
         legs = " ".join(f"--leg {leg.con_id}=PRICE" for leg in trade.spread_legs)
@@ -83,6 +96,16 @@ def book_expiry(
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)
         _book(session, intent, ended, known, epoch)
+    return ended
+
+
+def _book_shares(
+    session: Session, trade: Trade, ended: Expired | NotExpired, told: Settlement, epoch: int
+) -> Expired | NotExpired:
+    if isinstance(ended, Expired):
+        [fill] = ended.fills
+        intent = exit_intent(trade, ExitReason.MANUAL, None, fill.executed_at, fill.quantity, sequence_of(fill.ref))
+        _book(session, intent, ended, told, epoch)
     return ended
 
 
@@ -105,6 +128,8 @@ def _book(session: Session, intent: OrderIntent, ended: Expired, settlement: Set
     evidence: dict[str, Any] = {"settlement": settlement.price, "closed_at": settlement.closed_at, "detail": ended.how}
     if settlement.legs:
         evidence["legs"] = {str(con_id): price for con_id, price in settlement.legs.items()}
+    if settlement.quantity is not None:
+        evidence["quantity"] = settlement.quantity
     IntentRepository(session).add_filled(intent, evidence, epoch)
-    book(session, [Execution(fill, intent.created_at) for fill in ended.fills])
+    PositionFolds().book(session, [Execution(fill, intent.created_at) for fill in ended.fills])
     settle_trade(session, intent.trade_id, intent.created_at)

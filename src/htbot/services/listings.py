@@ -13,7 +13,7 @@ from htbot.persistence.queries.lists import AuditView, EvaluationView, Filters
 from htbot.persistence.queries.paging import Page, PageRequest
 from htbot.persistence.queries.reconciliation import ReconciliationView
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView
+from htbot.persistence.queries.shapes import AlertView, FillView, InstanceStatus, OrderView, PositionView
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
 from htbot.services.callers import Caller
@@ -86,6 +86,11 @@ class Listings:
         """What was decided in each cycle and why not, newest first."""
         with self._database.transaction() as session:
             return lists.evaluations(session, asked, chosen)
+
+    def instances(self, asked: PageRequest, chosen: Filters) -> Page[InstanceStatus]:
+        """Instances of strategies, by name."""
+        with self._database.transaction() as session:
+            return lists.instances(session, asked, chosen)
 
     def acknowledge(self, alert_id: int, caller: Caller) -> AlertView:
         """A person has seen an alert; the first acknowledgement stands.

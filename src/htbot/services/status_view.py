@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -12,12 +12,21 @@ from htbot.alerts.message import summary_of
 from htbot.domain.scheduler import SchedulerSetting
 from htbot.persistence.queries import trades, watch
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import HaltView, InstanceStatus, OpenTradeView, StrategyView, TaskView
+from htbot.persistence.queries.shapes import (
+    HaltView,
+    InstanceCounts,
+    InstanceStatus,
+    OpenTradeView,
+    StrategyView,
+    TaskView,
+)
 from htbot.persistence.repositories import SchedulerRepository
 from htbot.services.desk_view import DeskView
 
 # Events that the status shows.
 _RECENT = 8
+# Instances that it names: it is read each second, and there may be thousands of them.
+_INSTANCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +39,17 @@ class DeskStatus:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence."""
+    """Something that a person was told: an entry, an exit, a lost connection, a program that died; in a sentence.
+
+    `account` is empty for what concerns all of them.
+    """
 
     ts: datetime
     severity: str
     subject: str
     summary: str = ""
     clock: str = "market"
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,8 @@ class StatusView:
 
     `trades` are all that are open, oldest first; `open_trade` is the first of them, `open_trades` how many there are.
     `account` is the main one, `accounts` every one that is traded: trades, strategies and events are of all of them.
-    `strategies` are those that look as the settings say, `instances` those that people have added.
+    `strategies` are those that look as the settings say. Of the instances that people have added `instances` are the
+    first twenty, those in a trade in front, `instance_counts` how many there are: `GET /api/v1/strategies` has all.
     """
 
     mode: str
@@ -68,6 +82,7 @@ class StatusView:
     degraded: list[str]
     scheduler: SchedulerSetting
     instances: list[InstanceStatus]
+    instance_counts: InstanceCounts
     as_of: datetime
     age_s: float = 0.0
 
@@ -86,6 +101,7 @@ class StoredStatus:
     degraded: list[str]
     scheduler: SchedulerSetting
     instances: list[InstanceStatus]
+    instance_counts: InstanceCounts = field(default_factory=InstanceCounts)
 
 
 def stored_status(
@@ -106,12 +122,14 @@ def stored_status(
         strategies=[view for account in accounts for view in watch.strategies(session, account)],
         tasks=watch.tasks(session, host_now),
         recent=[
-            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock) for alert in told
+            EventView(alert.ts, alert.severity, alert.subject, summary_of(alert.text), alert.clock, alert.account)
+            for alert in told
         ],
         read_at=host_now,
         degraded=list(degraded),
         scheduler=SchedulerRepository(session).get(),
-        instances=watch.instances(session),
+        instances=watch.first_instances(session, _INSTANCES),
+        instance_counts=watch.instance_counts(session),
     )
 
 
@@ -138,5 +156,6 @@ def status_of(mode: str, desk: DeskView, stored: StoredStatus, halts: Sequence[H
         degraded=stored.degraded,
         scheduler=stored.scheduler,
         instances=stored.instances,
+        instance_counts=stored.instance_counts,
         as_of=stored.read_at,
     )

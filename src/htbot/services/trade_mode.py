@@ -10,7 +10,7 @@ from htbot.strategies.config import StrategyConfig
 
 
 def require_mode(mode: str, config: StrategyConfig) -> None:
-    """Let a mode and settings through that go together: what is traded closes within its session.
+    """Let a mode and settings through that go together: what is traded leaves by 15:45 or stays over night.
 
     Raises:
         CallerMistake: no such mode, or settings that cannot be traded, with the way out.
@@ -19,12 +19,10 @@ def require_mode(mode: str, config: StrategyConfig) -> None:
         raise CallerMistake(f"mode {mode!r}: {OBSERVE} or {TRADE}")
     if mode == OBSERVE or not isinstance(config, BarConfig):  # spreads have an exit time and a deadline by their making
         return
-    if config.exit_time is None:
-        raise CallerMistake("exit_time is not set: nothing is traded over night yet, give one such as exit_time=15:40")
-    if config.exit_time > LATEST_PLAIN_EXIT:
+    if config.exit_time is not None and config.exit_time > LATEST_PLAIN_EXIT:
         latest = f"{LATEST_PLAIN_EXIT:%H:%M}"
         raise CallerMistake(
-            f"exit_time={config.exit_time:%H:%M}: what is traded is flat by {latest}, give that at most"
+            f"exit_time={config.exit_time:%H:%M}: what is traded is flat by {latest}, give that at most, or none"
         )
     if config.point_value != 1:
         raise CallerMistake(f"point_value={config.point_value}: shares are worth 1 a point")

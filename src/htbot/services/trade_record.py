@@ -153,8 +153,8 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
     trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
     _tell(session, [(after[trade_id], rows[trade_id], as_of) for trade_id, as_of in due.items()])
     closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
-    for trade in {(trade.account, trade.session): trade for trade in closed}.values():
-        PnlRepository(session).fold_day(trade.account, trade.session, due[trade.id])
+    for trade in {(trade.account, trade.counted_on): trade for trade in closed}.values():
+        PnlRepository(session).fold_day(trade.account, trade.counted_on, due[trade.id])
     return after
 
 

@@ -91,6 +91,24 @@ def test_programs_are_told_as_their_supervisor_does(api: TestClient) -> None:
     ]
 
 
+def test_a_program_is_started_anew_once_per_key_and_not_the_desk_while_a_trade_is_open(
+    api: TestClient, house: House
+) -> None:
+    path, keyed = "/api/v1/service/desk/restart", {"Idempotency-Key": "k1"}
+    told = api.post(path, headers=keyed)
+    assert (told.status_code, told.json()["name"], api.post(path, headers=keyed).json()) == (202, "desk", told.json())
+    assert house.ended == ["desk"]
+    with house.database.transaction() as session:
+        TradeRepository(session).add(record.trade(state=TradeState.OPEN))
+    refused = api.post(path)
+    assert (refused.status_code, record.trade().id in refused.json()["detail"]) == (409, True)
+    assert api.post(path, json={"force": True}).status_code == 202
+    assert [api.post(f"/api/v1/service/{name}/restart").status_code for name in ("worker", "postgres")] == [409, 404]
+    assert house.ended == ["desk", "desk"], "what does not run is not ended"
+    acts = [act for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "program.restart"]
+    assert [(act["subject"], act["detail"].get("force", False)) for act in acts] == [("desk", True), ("desk", False)]
+
+
 def test_a_close_by_hand_names_one_thing(api: TestClient, house: House, known: None) -> None:
     ids = []
     for number in (1, 2):

@@ -269,7 +269,7 @@ def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:
 def test_halt_and_resume(shell: Shell, tmp_path: Path) -> None:
     assert parsed(shell("halt", "--reason", "news", "--json"))["by"] == ["cli", "file"]
     assert {halt["reason"] for halt in parsed(shell("status", "--json"))["halt"]} >= {"news"}
-    assert parsed(shell("resume", "--json")) == {"halted": False, "by": [], "warning": None}
+    assert parsed(shell("resume", "--json")) == {"halted": False, "by": [], "warning": None, "accounts": None}
     (tmp_path / "STOP").touch()
     code, out, _ = shell("resume")
     assert code == 1
@@ -280,8 +280,19 @@ def test_flatten_that_nobody_executes_times_out_and_goes_on(shell: Shell) -> Non
     code, out, err = shell("flatten", "--yes", "--wait", "0.1", "--json")
     assert code == 5
     assert json.loads(out)["state"] == "PENDING"
-    assert "goes on" in err
+    assert "goes on: the desk's connection is unknown: redis does not answer; the desk has not taken it up yet" in err
     assert shell("flatten", "--yes", "--wait", "0")[0] == 0
+
+
+def test_flatten_that_times_out_names_what_is_still_open(shell: Shell, traded: None, database: Database) -> None:
+    key = ("flatten", "--yes", "--key", "one", "--wait")
+    shell(*key, "0")
+    with database.transaction() as session:
+        commands = CommandRepository(session)
+        [asked] = commands.open()
+        commands.advance(asked.id, CommandState.PENDING, CommandState.RUNNING, record.NOON)
+    code, _, err = shell(*key, "0.1")
+    assert (code, record.trade().id in err) == (5, True)
 
 
 def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
@@ -329,7 +340,7 @@ def test_settle_asks_the_desk_once_and_tells_why_it_could_not(shell: Shell, trad
     [
         ("moon", "4148.50", 2, "there is no trade moon: `htbot trades` lists them"),
         (record.trade().id, "much", 1, "--price much: must be a number of dollars"),
-        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, above 0"),
+        (record.trade().id, "0", 1, "price 0: give the settlement price of the underlying, or per share, above 0"),
     ],
 )
 def test_settle_names_what_is_wrong(

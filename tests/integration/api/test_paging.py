@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
 from tests.support.asgi import TestClient
 from tests.support.people import HOST_NOW, SPREAD, House
 
 from htbot.domain.alerts import Severity
 from htbot.domain.bars import Bar
 from htbot.domain.orders import OrderState
-from htbot.persistence.records import AuditEntry
+from htbot.domain.trades import TradeState
+from htbot.persistence.records import AuditEntry, StrategyInstance
 from htbot.persistence.repositories import (
     AlertRepository,
     AuditRepository,
@@ -28,11 +30,12 @@ from htbot.persistence.repositories import (
     OrderRepository,
     RiskDecisionRepository,
     SignalRepository,
+    StrategyRepository,
     TradeRepository,
 )
 from htbot.persistence.states import HaltKind
 from htbot.risk.gate import BROKER_RULES, RULES
-from htbot.services.bookings import refold_positions
+from htbot.services.bookings import PositionFolds
 
 
 def pages(api: TestClient, path: str, limit: int, **params: Any) -> list[list[dict[str, Any]]]:
@@ -147,7 +150,7 @@ def traded(house: House) -> House:
         for leg in (record.SHORT, record.LONG):
             refold = record.fill(record.entry(record.trade(2, strategy="strategy_2"), 2), leg, f"exec-{leg.con_id}")
             FillRepository(session).add(refold, record.at(3))
-            refold_positions(session, [(record.ACCOUNT, leg.con_id)], record.at(3))
+            PositionFolds().refold(session, [(record.ACCOUNT, leg.con_id)], record.at(3))
     return house
 
 
@@ -242,6 +245,43 @@ def test_an_expired_trade_is_closed_at_prices_of_its_legs(api: TestClient, trade
     [act] = [act["detail"] for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "settle"]
     assert act["legs"] == legs
     assert api.post(path, json={"legs": {"11": "250", "12": "0"}, "force": True}).status_code == 202
+
+
+def test_shares_that_somebody_sold_are_settled_by_price_and_number(api: TestClient, house: House) -> None:
+    held = plain.trade(state=TradeState.OPEN, credit=Decimal("-400.00"))
+    path = f"/api/v1/trades/{held.id}/settle"
+    with house.database.transaction() as session:
+        TradeRepository(session).add(held)
+        BarRepository(session).upsert(record.WORLD, [Bar("SPY", record.at(-5), 5, 401, 402, 400, 401)], record.at())
+    slip = api.post(path, json={"price": "40.10"})
+    assert (slip.status_code, "the last bar of SPY today" in slip.json()["detail"]) == (400, True)
+    assert api.post(path, json={"legs": {"756": "401.00"}}).status_code == 400
+    assert api.post(path, json={"legs": {"756": "401.00"}, "quantity": 1}).status_code == 422
+    told = api.post(path, json={"price": "401.20", "quantity": 60})
+    command = api.get(f"/commands/{told.json()['command_id']}").json()
+    assert command["params"] == {"trade": held.id, "price": "401.20", "quantity": 60}
+    [act] = [act["detail"] for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "settle"]
+    assert (act["price"], act["quantity"]) == ("401.20", 60)
+
+
+def test_of_many_instances_the_status_names_few_and_a_list_has_them_by_pages(api: TestClient, house: House) -> None:
+    """7,000 of them made a status of 1.6 MB."""
+    with house.database.transaction() as session:
+        for number in range(25):
+            mode = "trade" if number % 2 else "observe"
+            facts = ("ma_crossover", "SPY", 5, 20, {}, "c0ffee", number > 2, mode, record.NOON, record.NOON)
+            StrategyRepository(session).add(StrategyInstance(f"s{number:02d}", *facts))
+        TradeRepository(session).add(record.trade(1, strategy="s24", state=TradeState.OPEN))
+    status = api.get("/status").json()
+    assert status["instance_counts"] == {"total": 25, "enabled": 22, "trading": 11, "in_trade": 1}
+    assert [one["name"] for one in status["instances"]][:3] == ["s24", "s03", "s05"], "in a trade, may trade"
+    assert len(status["instances"]) == 20
+    first = api.get("/api/v1/strategies", params={"limit": 20}).json()
+    rest = api.get("/api/v1/strategies", params={"limit": 20, "cursor": first["next"]}).json()
+    assert [one["name"] for one in first["items"] + rest["items"]] == [f"s{number:02d}" for number in range(25)]
+    assert (rest["next"], rest["items"][-1]["state"]) == (None, "in_trade")
+    off = api.get("/api/v1/strategies", params={"enabled": False, "mode": "trade"}).json()["items"]
+    assert [(one["name"], one["state"]) for one in off] == [("s01", "disabled")]
 
 
 # --- risk and halts ---------------------------------------------------------------------------------------------------

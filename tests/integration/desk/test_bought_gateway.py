@@ -13,7 +13,7 @@ from tests.integration.desk.test_plain_gateway import Place
 from tests.support import record
 from tests.support.broker_worlds import tcp_world
 from tests.support.desk import Running, World
-from tests.support.paper_world import DAYS, option_id
+from tests.support.paper_world import DAYS, SESSIONS, option_id
 
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason, OrderIntent
@@ -103,4 +103,30 @@ async def test_it_is_bought_up_to_its_ask_and_sold_once_by_its_time(place: Place
     assert desk.desk.parts.session.holdings(place.gateway.account) == {}
     assert not place.working
     assert desk.desk.enabled, desk.desk.reason
+    desk.desk.parts.session.disconnect()
+
+
+async def test_what_nobody_bids_for_is_booked_at_the_close_as_the_gateway_ends_it(place: Place) -> None:
+    """Its exit works until then; the broker's own trade has the books compared, and is what closes it."""
+    desk = await place.desk()
+    intent = await opened(place, desk)
+    place.gateway.market.quotes[CALL.con_id] = (None, 0.05)  # type: ignore[assignment]
+    place.gateway.market.settlements[DAYS[0]] = 4730.5
+    place.gateway.pace._clock.at += timedelta(hours=3)
+    place.move(470.0)
+    await place.until(desk, lambda: place.working)
+    closes = SESSIONS.all()[0].closes
+    place.gateway.pace._clock.at = closes - timedelta(seconds=5)
+    place.move(470.0)
+    await place.until(desk, lambda: desk.desk.trading.news.foreign)
+    assert desk.desk.compare_due
+    await place.until(desk, lambda: not desk.desk.parts.session.holdings(place.gateway.account))
+    assert await desk.look_up()
+    trade = place.world.trade(intent.trade_id)
+    worth = Decimal("5.50")
+    assert (trade.state, trade.exit_reason, trade.closed_at) == (TradeState.CLOSED, ExitReason.EXPIRY, closes)
+    assert trade.debit == -worth
+    [asked, booked] = place.world.exits(intent.trade_id)
+    assert (asked.intent.exit_reason, booked.order_id) == (ExitReason.TIME, None)
+    assert [fill.price for fill in place.world.fills(booked.intent.ref)] == [worth]
     desk.desk.parts.session.disconnect()

@@ -16,7 +16,7 @@ from htbot.persistence.states import CommandState
 from htbot.services.commands import CANCEL, CLOSE_ALL
 
 
-def tell(world: World, kind: str, key: str = "key-1", **params: str) -> UUID:
+def tell(world: World, kind: str, key: str = "key-1", **params: object) -> UUID:
     """A person's command, as the API stores it."""
     with world.database.transaction() as session:
         request = CommandRequest(key, kind, "user:1", world.now, params)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.integration.desk.test_commands import command, tell
 from tests.support import plain
 from tests.support.broker import HeldOrder
 from tests.support.desk import Running, World
@@ -22,7 +23,7 @@ from htbot.persistence.queries import trades, trading
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
-from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.command_kinds import CANCEL, CLOSE_ALL, EVERY_ACCOUNT, SETTLE
 from htbot.services.trade_record import manual_decision, request_exit
 
 SPY = plain.LONG.con_id
@@ -529,3 +530,40 @@ async def test_two_trades_of_one_share_protect_and_sell_no_more_than_the_broker_
         await desk.turn()
     [exit_] = [order for order in world.broker.orders if order.working]
     assert (exit_.quantity, exit_.intent.style) == (100, PriceStyle.MARKET)
+
+
+async def test_shares_that_somebody_sold_by_hand_are_booked_at_the_price_that_a_person_gives(world: World) -> None:
+    """Some of them, then the rest; the stop and the target that stand for them end first: they would open something."""
+    desk = await world.desk()
+    intent = await opened(world, desk)
+    account = world.trade(intent.trade_id).account
+
+    async def sold(left: int) -> None:
+        contract, _ = world.broker.held[account, SPY]
+        world.broker.held[account, SPY] = (contract, left)
+        world.after(market_s=30)
+        await desk.turn()
+
+    early = tell(world, SETTLE, "early", trade=intent.trade_id, price="401.00")
+    await desk.turn()
+    assert "0 SPY are gone, not 100" in command(world, early).result["why"]
+    await sold(40)
+    every = tell(world, SETTLE, "every", trade=intent.trade_id, price="401.00")
+    await desk.turn()
+    assert "60 SPY are gone, not 100: the broker shows 40, our books 100" in command(world, every).result["why"]
+    some = tell(world, SETTLE, "some", trade=intent.trade_id, price="401.00", quantity=60)
+    await desk.turn()
+    assert command(world, some).result == {"booked": ["SELL 60 SPY at 401.00"]}
+    assert world.trade(intent.trade_id).state is TradeState.OPEN
+    assert {order.quantity for order in standing(world).values()} == {40}, "the rest is protected"
+    await sold(0)
+    rest = tell(world, SETTLE, "rest", trade=intent.trade_id, price="399.00")
+    for _ in range(4):
+        world.after(market_s=1)
+        await desk.turn()
+    assert command(world, rest).state is CommandState.DONE, command(world, rest).result
+    assert standing(world) == {}
+    trade = world.trade(intent.trade_id)
+    assert (trade.state, trade.exit_reason, trade.debit) == (TradeState.CLOSED, ExitReason.MANUAL, Decimal("-400.20"))
+    assert desk.desk.guard.trades == []
+    assert [side for side, _ in sides(world)] == ["BUY"], "nothing was sent for it"

@@ -7,13 +7,22 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
 
-from htbot.domain.orders import OrderState
+from htbot.domain.orders import Action, ExitReason, OrderState
 from htbot.domain.trades import Trade, TradeState
+from htbot.execution.intents import exit_intent
 from htbot.persistence.day_book import DayBook, read_day
 from htbot.persistence.engine import Database
-from htbot.persistence.repositories import OrderRepository, TradeRepository
+from htbot.persistence.records import PnlSnapshot
+from htbot.persistence.repositories import (
+    FillRepository,
+    IntentRepository,
+    OrderRepository,
+    PnlRepository,
+    RiskDecisionRepository,
+    TradeRepository,
+)
 
 YESTERDAY = record.DAY - timedelta(days=1)
 EARLY = record.NOON - timedelta(hours=4)
@@ -68,7 +77,31 @@ def test_an_older_trade_counts_on_the_day_that_it_was_closed(database: Database)
             closed_at=record.NOON - timedelta(days=1),
         ),
     )
-    assert day(database).realized_usd == Decimal("-300.00")
+    found = day(database)
+    assert (found.realized_usd, found.carried_usd) == (Decimal("-300.00"), None), "it was never marked: not known"
+
+
+def test_of_an_older_trade_only_what_the_day_has_changed_counts(database: Database) -> None:
+    """Held since yesterday, a part sold then: worth 25 realised and 40 open at the last mark, commissions of 2 paid."""
+    evening = record.NOON - timedelta(hours=18)
+    trade = plain.trade(session=YESTERDAY, state=TradeState.OPEN, credit=Decimal(-400), opened_at=evening)
+    trade = replace(trade, gross_pnl_usd=Decimal(125), commissions_usd=Decimal(3))
+    part = exit_intent(replace(trade, quantity=100), ExitReason.SIGNAL, None, evening, 25)
+    entered = record.fill(plain.entry(trade), plain.LONG, "E.01", "400.00", commission=Decimal(1), executed_at=evening)  # type: ignore[arg-type]
+    sold = replace(entered, exec_id="X.01", ref=part.ref, side=Action.SELL, quantity=25, price=Decimal(401))
+    mark = PnlSnapshot(trade.id, evening, None, None, Decimal(40), None, None, {})
+    with database.transaction() as session:
+        RiskDecisionRepository(session).add(record.approval(1))
+        assert TradeRepository(session).add(trade)
+        for intent in (plain.entry(trade, session=YESTERDAY), part):
+            assert IntentRepository(session).add(intent)
+        for one in (entered, sold):
+            assert FillRepository(session).add(one, evening)
+        for at, pnl in ((evening, 40), (record.at(0), 90)):
+            PnlRepository(session).add_snapshot(replace(mark, as_of=at, mid_pnl_usd=Decimal(pnl)))
+    found = day(database)
+    assert (found.realized_usd, found.carried_usd) == (Decimal("125.00"), Decimal("65.00"))
+    assert found.commissions_usd == Decimal("1.00"), "what was paid yesterday is none of today"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from htbot.persistence.engine import Database
 from htbot.portfolio.rebuild import Difference
 from htbot.services.anchors import Anchor, AnchorFile
 from htbot.services.audit import SECOND_LOOK_S, Audit, AuditParts
-from htbot.services.bookings import refold_positions
+from htbot.services.bookings import PositionFolds
 from htbot.services.expiry import book_expiry
 
 
@@ -139,5 +139,5 @@ def test_the_fold_of_the_positions_heals_them(audit: Audit, database: Database, 
     assert not audit.rebuild().ok
     with database.transaction() as session:
         for con_id in (11, 12):
-            refold_positions(session, [(ACCOUNT, con_id)], NEXT_DAY)
+            PositionFolds().refold(session, [(ACCOUNT, con_id)], NEXT_DAY)
     assert audit.rebuild().ok

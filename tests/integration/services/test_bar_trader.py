@@ -371,6 +371,31 @@ def test_an_exit_wish_that_is_found_out_late_closes_what_was_there(floor: Floor)
     assert [one.refused_by for one in floor.signals() if one.signal.action == "leave"] == [None]
 
 
+def test_over_night_a_worker_that_comes_after_decides_as_one_that_lived(floor: Floor) -> None:
+    """Entered in the last quarter of an hour; the second bar that it holds is the last of its session."""
+    shift = session_of(DAY).closes - floor.bars[8].end
+    floor.bars = [replace(bar, start=bar.start + shift) for bar in floor.bars[:9]]
+    flat = replace(floor.bars[0], high=100.0, low=100.0)
+    starts = [session_of(DAY).opens + timedelta(minutes=5 * number) for number in range(69)]
+    floor.watch.tell(replace(flat, start=start) for start in starts)
+    floor.begin(exit_time=None)
+    floor.play(0, 7)
+    floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
+    floor.play(7, 9)
+    closes = session_of(DAY).closes
+    floor.look(later(closes, 120))
+    assert not floor.intents(Purpose.EXIT), "nothing is asked for when nothing can be sold"
+    opens = session_of(DAY + 1).opens
+    floor.look(opens, floor.new_worker())
+    floor.look(opens)
+    [close] = floor.intents(Purpose.EXIT)
+    assert (close.intent.exit_reason, close.intent.created_at) == (ExitReason.SIGNAL, opens)
+    assert [one.signal.action for one in floor.signals()] == ["enter", "leave"]
+    with floor.watch.database.transaction() as session:
+        trade = TradeRepository(session).of_ids([close.intent.trade_id])[close.intent.trade_id]
+    assert (trade.rules.exit_at, trade.rules.flat_deadline) == (None, None)
+
+
 def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor) -> None:
     floor.begin()
     floor.play(0, 7)
@@ -378,7 +403,7 @@ def test_an_exit_wish_closes_nothing_that_was_entered_after_its_bar(floor: Floor
     floor.fill(floor.intents()[0], "101.01", later(floor.bars[6].end, 5))
     wish = replace(entered.signal, action="leave", bar_start=floor.bars[5].start)
     with floor.watch.database.transaction() as session:
-        assert leave(wish, floor.bars[5].end, None, session)
+        assert leave(wish, floor.bars[5].end, ExitReason.SIGNAL, None, session)
     assert not floor.intents(Purpose.EXIT)
 
 
@@ -594,7 +619,6 @@ def test_without_the_quote_of_its_symbol_nothing_is_entered(floor: Floor) -> Non
 @pytest.mark.parametrize(
     ("settings", "way_out"),
     [
-        ({}, "exit_time=15:40"),
         ({"exit_time": "15:46"}, "flat by 15:45"),
         (EXIT | {"point_value": 5}, "1 a point"),
     ],

@@ -248,3 +248,38 @@ def test_what_cannot_be_played_is_refused(market: ReplayMarket) -> None:
         play(request(market, seat("fast", symbol="ZZZZ")))
     with pytest.raises(ConfigurationError, match="the market has no sessions from"):
         play(request(market, first=DAY + timedelta(days=400), last=None))
+
+
+def over_night(gap: float, **settings: object) -> PlainResult:
+    """The half day falls, so that it is sold short, and so does the first half hour of the next session after a gap."""
+    second = CALENDAR.next_after(DAY)
+    assert second is not None
+    bars, price = walk(seed=11, first=DAY - timedelta(days=1), last=DAY - timedelta(days=1), price=450.0), 450.0
+    for opens, count in ((SESSION.opens, 42), (second.opens, 6)):
+        price += gap if opens is second.opens else 0.0
+        for number in range(count):
+            bar = (price, price + 0.02, price - 0.22, price - 0.2)
+            bars[opens + timedelta(minutes=5 * number)] = tuple(round(value, 2) for value in bar)  # type: ignore[assignment]
+            price -= 0.2
+    chosen = {"exit_time": None, "stop_loss_usd": "60", "profit_target_usd": None} | settings
+    return play(request(world(bars, symbol="SPY"), seat("fast", **chosen), last=second.day))
+
+
+def test_a_stop_stands_over_night_and_fills_at_the_open_of_a_gap() -> None:
+    result, second = over_night(15.0), CALENDAR.next_after(DAY)
+    assert second is not None
+    [trade] = [one for one in result.trades if one.session == DAY and one.exit_reason is ExitReason.STOP_LOSS]
+    assert trade.closed_at == second.opens
+    assert trade.gross_pnl_usd is not None
+    assert trade.gross_pnl_usd < -100, "the gap counts, not the stop's price"
+    stops = [one for one in result.intents if one.trade_id == trade.id and one.style is PriceStyle.STOP]
+    assert len(stops) == 1, "the stop of the day before is the one that fills"
+    assert all(one.created_at < SESSION.closes for one in stops)
+
+
+def test_what_is_held_for_a_day_leaves_with_the_first_bar_of_the_next() -> None:
+    result, second = over_night(0.0, max_hold_days=1), CALENDAR.next_after(DAY)
+    assert second is not None
+    [trade] = [one for one in result.trades if one.exit_reason is ExitReason.TIME]
+    asked = [one for one in result.intents if one.trade_id == trade.id and one.exit_reason is ExitReason.TIME]
+    assert (trade.session, asked[0].created_at) == (DAY, second.opens + timedelta(minutes=5))

@@ -40,7 +40,7 @@ def account(cash: int = 100_000) -> SpreadAccount:
 
 def test_a_daily_loss_trips_once_and_ends_with_its_session(feed: SpreadFeed) -> None:
     breaker = SpreadBreaker(BreakerLimits(daily_loss_usd=Decimal(500)))
-    breaker.begin()
+    breaker.begin(SpreadBook(), feed)
     assert not breaker.look(Losses(499), account(), feed, DAYS[0])
     assert breaker.halted_by is None
     assert breaker.look(Losses(500), account(), feed, DAYS[0])
@@ -48,17 +48,17 @@ def test_a_daily_loss_trips_once_and_ends_with_its_session(feed: SpreadFeed) -> 
     assert breaker.halted_by is not None
     assert breaker.halted_by.startswith("breaker by daily_loss: the day's P&L is -500.00 USD")
     assert len(breaker.trips) == 1
-    breaker.begin()
+    breaker.begin(SpreadBook(), feed)
     assert breaker.halted_by is None
 
 
 def test_a_drawdown_stays(feed: SpreadFeed) -> None:
     breaker = SpreadBreaker(BreakerLimits())
-    breaker.begin()
+    breaker.begin(SpreadBook(), feed)
     assert not breaker.look(SpreadBook(), account(), feed, DAYS[0])
     assert breaker.peak_usd == 100_000
     assert breaker.look(SpreadBook(), account(90_000), feed, DAYS[0])
-    breaker.begin()
+    breaker.begin(SpreadBook(), feed)
     assert breaker.halted_by is not None
     assert "drawdown" in breaker.halted_by
     assert not breaker.look(SpreadBook(), account(80_000), feed, DAYS[0]), "it has tripped already"

@@ -42,7 +42,7 @@ def enter(client: TestClient, token: str = HAND) -> None:
 
 def test_nothing_is_served_without_a_session_but_the_way_in(client: TestClient) -> None:
     answer = client.get("/dashboard/secret", headers=HTML)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard/login")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard/login?next=%2Fdashboard%2Fsecret")
     assert client.get("/dashboard/secret").status_code == 401
     assert client.post("/dashboard/logout", headers=HTML).status_code == 401
     assert client.get("/dashboard/_nicegui/x.js").status_code == 401
@@ -113,3 +113,35 @@ def test_a_socket_without_a_session_is_closed(client: TestClient) -> None:
 @pytest.mark.parametrize("text", ["htbot_session=x; =; ;;", "\x01=2", "htbot_session"])
 def test_broken_cookies_are_no_session(client: TestClient, text: str) -> None:
     assert client.get("/dashboard/secret", headers={"Cookie": text}).status_code == 401
+
+
+def test_the_page_that_was_wanted_is_shown_after_the_login(client: TestClient) -> None:
+    told = client.get("/dashboard/secret?look=7", headers=HTML).headers["location"]
+    assert told == "/dashboard/login?next=%2Fdashboard%2Fsecret%3Flook%3D7"
+    assert 'name="next" value="/dashboard/secret?look=7"' in client.get(told).text
+    wrong = client.post("/dashboard/login", data={"token": "guess", "next": "/dashboard/secret"})
+    assert 'value="/dashboard/secret"' in wrong.text
+    right = client.post("/dashboard/login", data={"token": HAND, "next": "/dashboard/secret?look=7"})
+    assert right.headers["location"] == "/dashboard/secret?look=7"
+    assert client.get(told).headers["location"] == "/dashboard/secret?look=7"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/dashboard//evil",
+        "/dashboard/../status",
+        "/status",
+        "/dashboard/\\evil",
+        "/dashboard/logout",
+        "/dashboard/login?next=/dashboard/login",
+        "/dashboard/a\r\nSet-Cookie: a=b",
+        "/dashboard/" + "a" * 999,
+        "/dashboard/" + "a" * 400 + "!",
+    ],
+)
+def test_no_login_leads_anywhere_else(client: TestClient, elsewhere: str) -> None:
+    answer = client.post("/dashboard/login", data={"token": HAND, "next": elsewhere})
+    assert answer.headers["location"] == "/dashboard/"

@@ -18,6 +18,8 @@ def test_a_choice_is_kept() -> None:
     look = Look.of({COOKIE: "dark.local.Europe/Zurich"})
     assert (look.dark, look.clock(NOON, seconds=False), look.zone_name) == (True, "18:05", "local")
     assert Look.of({COOKIE: "light.ny.Europe/Zurich"}).clock(NOON) == "12:05:06"
+    assert Look.of({COOKIE: "light.ny.Europe/Zurich.DU1000002"}).account == "DU1000002"
+    assert look.account is Look.of({COOKIE: "light.ny.UTC.<b>"}).account is None, "all of them"
     assert look.clock(None) == look.moment(None) == "—"
 
 

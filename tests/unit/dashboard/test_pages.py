@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from htbot.dashboard import controls, layout
+from htbot.dashboard import accounts, controls, layout
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import (
     PAGES,
@@ -37,16 +37,21 @@ from htbot.persistence.queries.shapes import (
     AlertView,
     DayMoney,
     DayPnl,
+    FillView,
     HaltView,
+    InstanceCounts,
+    LegView,
     OpenPnl,
     OpenTradeView,
     OrderView,
+    PositionView,
     SignalView,
     StrategyView,
     TaskView,
     TradeLegView,
     TradeView,
 )
+from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
 from htbot.services.status_view import DeskStatus, StatusView
 
@@ -114,6 +119,7 @@ def status(**changes: Any) -> StatusView:
         "degraded": [],
         "scheduler": SchedulerSetting(),
         "instances": [],
+        "instance_counts": InstanceCounts(),
         "as_of": datetime.now(UTC),
     }
     return StatusView(**known | changes)
@@ -236,6 +242,25 @@ def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
     assert "P&amp;L — between stop" in drawn
 
 
+@pytest.mark.parametrize(
+    ("exits", "told"),
+    [
+        ({"target": None, "stop": None}, "by time alone"),
+        ({"target": None}, f"stop {MINUS}$200.00"),
+        (
+            {"stop": None, "turns_above": Decimal("1.25")},
+            "target +$400.00, sold when its bids were above 1.25 and turn",
+        ),
+        ({"turns_above": Decimal("1.25")}, "sold when its bids were above 1.25 and turn"),
+        ({}, None),
+    ],
+)
+def test_what_has_no_gauge_says_how_it_ends(exits: dict[str, Any], told: str | None) -> None:
+    drawn = desk.open_trade(Shown({"status": status(**standing(open_trade(**exits)))}))
+    assert (f"<dt>Exits</dt><dd>{told}</dd>" in drawn) is (told is not None)
+    assert ("<dt>Exits" in drawn) is (told is not None)
+
+
 def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     held = TradeLegView(7, "SPY", None, None, None, "BUY", 5, Decimal("541.25"), None, False)
     shares = open_trade(id="t-2", symbol="SPY", legs=[held], quantity=5, width=None, credit=None)
@@ -247,7 +272,7 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert drawn.count("SPX bull put 5395/5355, 1 lot") == 2
     assert "turns" not in drawn
     bought = desk.open_trade(Shown({"status": status(**standing(replace(shares, turns_above=Decimal("2.85"))))}))
-    assert "<dt>Sold when it turns</dt><dd>above 2.85" in bought
+    assert "sold when its bids were above 2.85 and turn" in bought
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
@@ -323,13 +348,17 @@ def test_what_has_no_trend_is_not_called_flat() -> None:
         assert f"{word}</span>" in signals.decision(Shown({"fired": [fired]})).partition("<dt>Trend</dt>")[2]
 
 
+def ended(**changes: Any) -> TradeView:
+    known: dict[str, Any] = dict.fromkeys(one.name for one in fields(TradeView))
+    opened = open_trade()
+    known |= {name: getattr(opened, name) for name in known.keys() & {one.name for one in fields(OpenTradeView)}}
+    known |= {"state": "closed", "closed_at": NOON, "exit_reason": "stop_loss", "commissions": Decimal(0)}
+    return TradeView(**known | changes)
+
+
 def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
-        made = open_trade(id=f"t-{number}")
-        return TradeView(
-            made.id, "s", "DU1", "SPX", 1, "closed", NOON, NOON, made.legs, 1, Decimal(40), None, None, "stop_loss",
-            net, Decimal(0), net, None, 60.0, "hash",
-        )  # fmt: skip
+        return ended(id=f"t-{number}", gross_pnl=net, net_pnl=net)
 
     both = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, Decimal(-4))]}))
     assert "+$6.00" in both
@@ -359,13 +388,24 @@ def test_an_alert_shows_its_delivery_and_its_text_as_text() -> None:
     assert "1 not acknowledged" in alerts.heading(Shown({"alerts": [alert]}))
 
 
-def test_only_orders_that_may_still_fill_can_be_cancelled() -> None:
-    def of(state: str) -> OrderView:
-        return OrderView("r", 1, None, "DU1", "exit", "SELL", 1, Decimal(-1), state, 0, None, [], "t", NOON, NOON, "")
+def order(**changes: Any) -> OrderView:
+    made = OrderView(
+        "r", 1, None, "DU1", "exit", "SELL", 1, Decimal(-1), "FILLED", 0, None, [], "t", NOON, NOON, ""
+    )  # fmt: skip
+    return replace(made, **changes)
 
-    working = {state for state in ("SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL") if orders.is_working(of(state))}
-    assert working == {"SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL"}
-    assert not any(orders.is_working(of(state)) for state in ("FILLED", "CANCELLED", "REJECTED", "EXPIRED"))
+
+def fill(**changes: Any) -> FillView:
+    made = FillView(
+        "e", "r", NOON, "DU1", 1, "SPX", date(2026, 3, 3), Decimal(5395), "P", "SELL", 1, Decimal(9), None, True
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def test_only_orders_that_may_still_fill_can_be_cancelled() -> None:
+    working = ("SENDING", "SUBMITTED", "PARTIAL", "PENDING_CANCEL")
+    assert all(orders.is_working(order(status=state)) for state in working)
+    assert not any(orders.is_working(order(status=state)) for state in ("FILLED", "CANCELLED", "REJECTED", "EXPIRED"))
     assert (orders.tone("FILLED"), orders.tone("REJECTED")) == ("good", "bad")
 
 
@@ -376,3 +416,83 @@ def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
     assert "Last run, market time" in shown
     assert "host time" not in shown
     assert "12:00:00" in shown, "a replayed day is at noon, whatever the host's clock says"
+
+
+BOTH = ("DU1", "DU2")
+
+
+def of_two_accounts() -> dict[str, Any]:
+    """Everything that has an account, of each of two."""
+    second = open_trade(id="t-2", account="DU2")
+    closed = DayPnl(date(2026, 3, 3), 1, Decimal(10), Decimal(1), Decimal(9))
+    days = {one: DayMoney(closed, OpenPnl(0, Decimal(0), None, None, None), NOON) for one in (*BOTH, None)}
+    rule = RuleView("halt", "Nothing halts.", "now", True, "none", "none", None, NOON)
+    refuses = replace(rule, rule="loss_limits", description="What a day may lose.", passed=False, reason="spent")
+    return {
+        "status": status(accounts=list(BOTH), **standing(open_trade(), second)),
+        "day": days,
+        "risk": {one: risk_view(account=one, equity=Decimal(100_000), breaker_active=one == "DU2") for one in BOTH},
+        "rules": {"DU1": [rule, replace(refuses, passed=True, reason=None)], "DU2": [rule, refuses]},
+        "positions": [PositionView(one, 7, "SPY", None, None, None, 5, Decimal(541), 1, None) for one in BOTH],
+        "orders": [order(ref=one, account=one) for one in BOTH],
+        "fills": [fill(exec_id=one, ref=one, account=one) for one in BOTH],
+        "trades": [ended(id=f"of-{one}", account=one) for one in BOTH],
+        "fired": [replace(look_at(n, None), account=one, signal=signal()) for n, one in enumerate(BOTH)],
+        "cycles": [replace(look_at(n, "waits"), account=one) for n, one in enumerate(BOTH)],
+        "reconciliation": {},
+    }
+
+
+PARTS_OF_ACCOUNTS = (
+    *(desk.open_trade, desk.day, desk.positions, orders.orders, orders.fills, trades.trades),
+    *(signals.fired, signals.cycles, risk.breaker, risk.rules, system.reconciliation),
+)
+
+
+@pytest.mark.parametrize("render", PARTS_OF_ACCOUNTS, ids=lambda render: f"{render.__module__[21:]}.{render.__name__}")
+def test_each_figure_says_whose_it_is_where_several_accounts_are_traded(render: Callable[[Any], Markup]) -> None:
+    values = of_two_accounts()
+    both = render(Shown(values))
+    assert all(one in both for one in BOTH), "all of them"
+    for one in BOTH:
+        drawn = render(Shown(values, look=Look(account=one)))
+        assert ">Account<" not in drawn, "one was chosen: it stands in the header"
+        assert not any(other in drawn for other in BOTH if other != one)
+    one_account = {**values, "status": replace(values["status"], accounts=["DU1"], trades=[open_trade()])}
+    assert ">Account<" not in render(Shown(one_account)), "with one account nothing is added"
+
+
+def test_the_account_is_chosen_in_the_header_where_there_are_several() -> None:
+    assert accounts.chooser(Shown({"status": status()})) == ""
+    drawn = accounts.chooser(Shown({"status": status(accounts=list(BOTH))}, look=Look(account="DU2")))
+    assert '<option value="">All accounts</option>' in drawn
+    assert '<option value="DU2" selected>DU2</option>' in drawn
+    gone = Shown({"status": status(accounts=list(BOTH))}, look=Look(account="DU9"))
+    assert accounts.several(gone), "one that is traded no more is no choice"
+
+
+def test_a_rule_stands_once_for_those_that_meet_it_alike() -> None:
+    drawn = risk.rules(Shown(of_two_accounts()))
+    assert "2 rules, 1 would refuse" in drawn
+    assert drawn.count("<tr") == 1 + 1 + 2
+    assert '<td data-label="Account">all</td>' in drawn
+
+
+def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:
+    def of(*curve: int | None) -> tuple[Decimal, Decimal]:
+        return desk.best_and_fall([None if one is None else Decimal(one) for one in curve])
+
+    assert of() == (0, 0)
+    assert of(-50, -20) == (0, 50)
+    assert of(100, None, 40, 130, 90) == (130, 60)
+
+
+def test_an_order_says_what_it_is_on_and_of_which_strategy() -> None:
+    legs = [LegView(1, "SPX", date(2026, 3, 3), Decimal(5395), "P", "SELL", 1)]
+    sent = order(ref="r", legs=legs, strategy="spx_breakout", trade_id="t-9")
+    drawn = orders.orders(Shown({"orders": [sent]}))
+    for told in ("SPX 2026-03-03", "Sell 1 5395 put", "spx_breakout", "/trades/t-9"):
+        assert told in drawn
+    drawn = orders.fills(Shown({"orders": [sent], "fills": [fill(ref="r")]}))
+    assert "spx_breakout" in drawn
+    assert "/trades/t-9" in drawn

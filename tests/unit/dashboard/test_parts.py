@@ -107,15 +107,14 @@ def test_the_chart_has_each_bar_once_and_the_levels_of_the_day() -> None:
 def test_sessions_are_divided_and_the_levels_of_a_day_are_over_that_day() -> None:
     friday = replace(bar(0), start=OPEN - timedelta(days=4))
     shown = picture(bars=(friday, replace(friday, start=friday.start + timedelta(minutes=5)), *picture().bars))
-    bars, _, _, high, low = charts.candle_data(shown, None, ZoneInfo("Europe/Zurich"))["series"]
+    bars, _, _, high, low, last = charts.candle_data(shown, None, ZoneInfo("Europe/Zurich"))["series"]
     divided = [(one["xAxis"], one["label"]["formatter"]) for one in bars["markLine"]["data"] if "xAxis" in one]
     assert divided == [("2026-03-03 15:30", "Tue 2026-03-03")]
     assert high["data"] == [None, None, 12.5, 12.5, 12.5]
     assert low["data"] == [None, None, 9.5, 9.5, 9.5]
+    assert last["data"] == [None, None, 11.5, 11.5, 11.5]
     for one in bars["markLine"]["data"]:
-        assert one["name"] not in {"high", "low"} or one["lineStyle"]["opacity"] == 0, (
-            "over other days no line is drawn"
-        )
+        assert one["name"] == "day" or one["lineStyle"]["opacity"] == 0, "over other days no line is drawn"
 
 
 def test_entries_and_exits_stand_at_their_bars_with_words() -> None:

@@ -23,7 +23,6 @@ HALF = replace(FULL, closes=datetime(2022, 8, 26, 17, tzinfo=UTC), early_close=T
     [
         (FULL, time(15, 40), (15, 40), (15, 45)),
         (FULL, time(15, 50), (15, 45), (15, 45)),
-        (FULL, None, (15, 45), (15, 45)),
         (HALF, time(15, 40), (12, 45), (12, 45)),
         (HALF, time(12, 30), (12, 30), (12, 45)),
     ],
@@ -38,3 +37,10 @@ def test_it_leaves_at_its_time_and_by_the_hard_deadline(
 
 def test_nothing_is_entered_from_the_hard_deadline_on() -> None:
     assert hours_of(BarConfig(exit_time=time(15, 50)), DEFAULT_HOURS).exit_time == time(15, 45)
+
+
+def test_without_an_exit_time_it_is_entered_until_the_close_and_no_time_of_the_day_closes_it() -> None:
+    bar = TapeBar(0, HALF.day.toordinal(), 600, 605, 780, False, *[100.0] * 5)
+    rules = exit_rules(BarConfig(), HALF, Fired("enter", 1, bar, 100.0, "because"))
+    assert (rules.exit_at, rules.flat_deadline, rules.overnight) == (None, None, True)
+    assert hours_of(BarConfig(), DEFAULT_HOURS).exit_time == time(16)

@@ -4,10 +4,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.spreads import ACCOUNT, LONG, SHORT, entry_fills, exit_fills, fill
 
 from htbot.domain.orders import Action
-from htbot.portfolio.positions import fold, latest
+from htbot.portfolio.positions import Folding, fold, latest
 
 KEY = (ACCOUNT, SHORT.con_id)
 
@@ -77,3 +79,45 @@ def test_a_commission_that_comes_later_is_taken() -> None:
 def test_accounts_are_apart() -> None:
     other = replace(fill("a.1.01", SHORT, Action.SELL, "6.00"), exec_id="z.1.01", account="DU100002")
     assert len(fold([fill("a.1.01", SHORT, Action.SELL, "6.00"), other])) == 2
+
+
+_TRADED = st.tuples(
+    st.sampled_from(Action), st.integers(1, 7), st.decimals("0.01", "9.99", places=2), st.sampled_from([None, "0.65"])
+)
+
+
+@given(st.lists(_TRADED, min_size=1, max_size=12), st.integers(1, 12))
+def test_a_fold_that_goes_on_is_the_fold_of_all(traded: list[tuple[Action, int, Decimal, str | None]], at: int) -> None:
+    """To the last digit: averages of thirds and sevenths are not rounded on the way."""
+    fills = [
+        fill(f"{n:04}.1.01", SHORT, side, str(price), quantity=quantity, seconds=n, commission=fee and Decimal(fee))
+        for n, (side, quantity, price, fee) in enumerate(traded)
+    ]
+    folding = Folding.of(fills[:at])
+    assert folding is not None
+    assert all(folding.add(one) for one in fills[at:])
+    assert folding.position == fold(fills)[KEY]
+
+
+def test_a_fold_goes_on_only_by_what_comes_after_it() -> None:
+    first, second, third = (fill(f"{name}.1.01", SHORT, Action.SELL, "6.00", seconds=n) for n, name in enumerate("abc"))
+    folding = Folding.of([first, third])
+    assert folding is not None
+    before = folding.position
+    assert not folding.add(second), "the average depends on the order"
+    assert not folding.add(third), "it is in it"
+    assert not folding.add(replace(third, exec_id="c.1.02", price=Decimal("6.05")))
+    assert not folding.add(replace(fill("d.1.01", SHORT, Action.SELL, "6.00", seconds=9), quantity=0))
+    assert folding.position == before
+
+
+def test_a_commission_counts_once_and_that_of_a_corrected_execution_does_not() -> None:
+    bare = fill("a.1.01", SHORT, Action.SELL, "6.00", commission=None)
+    folding = Folding.of([bare])
+    assert folding is not None
+    assert folding.charge(bare, Decimal("1.25"))
+    assert folding.charge(replace(bare, commission=Decimal("1.25")), Decimal("0.65"))
+    assert folding.position.commissions_usd == Decimal("0.65")
+    assert not folding.charge(replace(bare, exec_id="a.1.00"), Decimal("9.00"))
+    assert folding.position.commissions_usd == Decimal("0.65")
+    assert Folding.of([replace(bare, quantity=0)]) is None

@@ -369,8 +369,9 @@ def test_day_trades_are_counted_by_the_broker() -> None:
     assert day_trades("-1") is None
     assert day_trades("1") is None
     expect(day_trades("0"), "day_trades", "0", "1 left")
-    expect(day_trades("1", account_open_trades=1), "day_trades", "1", "2 left")
-    assert day_trades("2", account_open_trades=1) is None
+    expect(day_trades("1", account_opened_today=1), "day_trades", "1", "2 left")
+    assert day_trades("2", account_opened_today=1) is None
+    assert day_trades("1", account_open_trades=1) is None, "what was held over night leaves on another day"
     expect(day_trades(None), "day_trades", "unknown")
     assert day_trades("0", DayTradeRegime.OFF) is None
     assert day_trades("0", DayTradeRegime.INTRADAY_MARGIN) is None

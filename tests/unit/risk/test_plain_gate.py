@@ -132,3 +132,26 @@ def test_what_is_held_in_the_symbol_counts_by_its_price() -> None:
 )
 def test_shares_can_lose_what_lies_before_the_nearest_stop(changes: dict[str, Any], loss: str) -> None:
     assert plan(**changes).maximum_loss_usd == Decimal(loss)
+
+
+@pytest.mark.parametrize(
+    ("funds", "overnight", "kind", "refused"),
+    [
+        ("7005.10", True, None, False),  # half of 4,010.20, and 5 % of 100,000 are left
+        ("7005.09", True, None, True),
+        (None, True, None, True),
+        (None, False, None, False),  # closed by its exit time
+        (None, True, AccountKind.CASH, False),  # paid whole
+    ],
+)
+def test_what_may_stay_over_night_has_its_margin_then(
+    funds: str | None, overnight: bool, kind: AccountKind | None, refused: bool
+) -> None:
+    asked = proposal(plan=plan(overnight=overnight))
+    figures = replace(asked.snapshot.figures, overnight_funds=None if funds is None else Decimal(funds))
+    asked = replace(asked, snapshot=replace(asked.snapshot, figures=figures))
+    limits = replace(LIMITS, account_kind=kind)
+    if refused:
+        assert refused_by(asked, limits) == "overnight_margin"
+    else:
+        assert isinstance(judge(asked, BOOK, limits, AS_OF), Approved)

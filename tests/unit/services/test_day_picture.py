@@ -42,6 +42,12 @@ def test_what_is_closed_counts_net_and_what_is_open_at_mid() -> None:
     assert curve(trades, marks) == [(1, "50"), (2, "90"), (3, "100"), (5, "70")]
 
 
+def test_of_what_was_held_over_night_only_the_change_since_its_last_mark_counts() -> None:
+    marks = [MarkedPnl("a", at(minutes), Decimal(pnl)) for minutes, pnl in ((-60, 30), (-50, 40), (1, 25), (2, 70))]
+    found = equity_of([Trade("a", at(-90), at(3), Decimal(58))], marks, at(0))  # type: ignore[list-item]
+    assert [point.pnl for point in found] == [Decimal(-15), Decimal(30), Decimal(18)]
+
+
 def test_a_mark_after_the_close_changes_nothing() -> None:
     assert curve([Trade("a", at(0), at(3), Decimal(100))], [("a", 3, "7"), ("a", 4, "8")]) == [(3, "100")]
 

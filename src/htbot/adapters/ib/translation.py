@@ -160,6 +160,8 @@ def order_contract(intent: Combination) -> ib.Contract:
 def intent_order(intent: OrderIntent, order_id: int, limit: Decimal, quantity: int | None = None) -> ib.Order:
     """The order of an intent at a limit; the same order id again is a modification. Entries are GTD (RULINGS 8).
 
+    What stands for a trade is GTC: it is there over night, and after a session in which nobody could look after it.
+
     `quantity` is less than the intent's where it stands for what is held by now. Protective orders of one group reduce
     each other, and only one of them is at the exchange at a time (OCA type 2).
     """
@@ -174,6 +176,8 @@ def intent_order(intent: OrderIntent, order_id: int, limit: Decimal, quantity: i
     order.tif = "DAY"
     if intent.group is not None:
         order.ocaGroup, order.ocaType = intent.group, _REDUCE_WITH_BLOCK
+    if intent.protective:
+        order.tif = "GTC"
     if intent.good_till is not None:
         order.tif = "GTD"
         order.goodTillDate = intent.good_till.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
-from htbot.api.auth import Operator, require
+from htbot.api.auth import Admin, Operator, require
 from htbot.api.parts import Key, Parts, caller
 from htbot.api.schemas.filters import AccountQuery
-from htbot.api.schemas.requests import ManualCloseBody
+from htbot.api.schemas.requests import ManualCloseBody, RestartBody
 from htbot.bootstrap.programs import ProgramView
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import PnlView
@@ -78,6 +78,22 @@ def logs(
 def services(parts: Parts) -> list[ProgramView]:
     """503 where no supervisor runs."""
     return parts.programs.states()
+
+
+@router.post(
+    "/service/{name}/restart",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="End a program, which is started again",
+)
+def restart(
+    parts: Parts,
+    principal: Admin,
+    name: Annotated[str, Path(pattern=r"^[a-z]{1,32}$", description="desk, worker, beat or api")],
+    body: RestartBody | None = None,
+    key: Key = None,
+) -> ProgramView:
+    """Answers with what it was before. The desk not while a trade is open, unless it is forced."""
+    return parts.programs.restart(name, caller(principal, key), force=body is not None and body.force)
 
 
 @router.post("/manual-close", status_code=HTTPStatus.ACCEPTED, summary="Close trades, an account, or everything")

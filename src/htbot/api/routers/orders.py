@@ -73,7 +73,8 @@ def close(parts: Parts, principal: Operator, trade_id: TradeId, key: Key = None)
     summary="Book an expired trade at prices that its broker has not told",
 )
 def settle(parts: Parts, principal: Operator, trade_id: TradeId, body: SettleBody, key: Key = None) -> Accepted:
-    """One command, for a trade whose options have expired and are gone at the broker."""
+    """One command, for a trade whose options have expired, or whose shares somebody sold: gone at the broker."""
     if body.price is None:
         return parts.settling.close_legs(trade_id, body.legs or {}, caller(principal, key), force=body.force)
-    return parts.settling.settle(trade_id, body.price, caller(principal, key), force=body.force)
+    who = caller(principal, key)
+    return parts.settling.settle(trade_id, body.price, who, quantity=body.quantity, force=body.force)

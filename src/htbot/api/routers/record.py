@@ -11,11 +11,17 @@ from pydantic import BaseModel
 
 from htbot.api.auth import Operator, require
 from htbot.api.parts import Chosen, Key, Parts, caller
-from htbot.api.schemas.filters import AlertsQuery, AuditQuery, EvaluationsQuery, ReconciliationsQuery
+from htbot.api.schemas.filters import (
+    AlertsQuery,
+    AuditQuery,
+    EvaluationsQuery,
+    InstancesQuery,
+    ReconciliationsQuery,
+)
 from htbot.persistence.queries.lists import AuditView, EvaluationView
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.reconciliation import ReconciliationView
-from htbot.persistence.queries.shapes import AlertView
+from htbot.persistence.queries.shapes import AlertView, InstanceStatus
 from htbot.services.audit import AuditReport, BooksReport
 from htbot.services.tokens import Role
 
@@ -64,6 +70,12 @@ def acknowledge(
 def evaluations(parts: Parts, asked: Annotated[EvaluationsQuery, Query()]) -> Page[EvaluationView]:
     """Where a signal fired, it comes with what every rule of the gate compared."""
     return parts.listings.evaluations(asked.page, asked.filters)
+
+
+@router.get("/strategies", summary="Instances of strategies by name, and how each stands")
+def instances(parts: Parts, asked: Annotated[InstancesQuery, Query()]) -> Page[InstanceStatus]:
+    """Enabled or not; `GET /api/strategies/{name}` has the settings of one."""
+    return parts.listings.instances(asked.page, asked.filters)
 
 
 @router.get("/reconciliation", summary="Comparisons with the broker, newest first")

@@ -132,6 +132,15 @@ class EvaluationsQuery(TimedQuery):
     fired: bool | None = Field(None, description="true: a signal fired; false: nothing happened")
 
 
+class InstancesQuery(ListQuery):
+    """Instances of strategies."""
+
+    kind: str | None = Field(None, alias="type", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="type; default: any")
+    symbol: str | None = _word("symbol", _SYMBOL)
+    enabled: bool | None = Field(None, description="true: enabled; false: not")
+    mode: Literal["observe", "trade"] | None = Field(None, description="one mode only")
+
+
 class ReconciliationsQuery(TimedQuery):
     """Comparisons with the broker."""
 

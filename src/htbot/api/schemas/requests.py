@@ -54,6 +54,14 @@ class DisconnectBody(Request):
     force: bool = False
 
 
+class RestartBody(Request):
+    """Whether to start the desk anew although a trade is open, which nobody guards meanwhile."""
+
+    model_config = shown(force=False)
+
+    force: bool = False
+
+
 class ForceExitBody(Request):
     """The trade that is to be closed, or `all`."""
 
@@ -65,19 +73,23 @@ class ForceExitBody(Request):
 class SettleBody(Request):
     """The official settlement price of the underlying, in dollars, or what each leg was closed at, by contract id.
 
-    `force` takes prices that are far from the market.
+    Of shares the price that somebody traded them at past htbot, and how many; without a number all. `force` takes
+    prices that are far from the market.
     """
 
     model_config = shown(price="4148.50")
 
     price: Strike | None = None
     legs: Annotated[dict[int, Closed], Field(min_length=1, max_length=8)] | None = None
+    quantity: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
     force: bool = False
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
         if (self.price is None) is (self.legs is None):
             raise ValueError("give one of price and legs")
+        if self.quantity is not None and self.price is None:
+            raise ValueError("a quantity goes with a price per share")
         return self
 
 

@@ -58,7 +58,7 @@ def reconciliation(site: Site) -> Seen:
         return fail(f"{doubtful} orders in doubt", "the desk looks them up; htbot orders shows them")
     if run is None:
         return ok("not compared yet")
-    told = f"{run.verdict} at {run.as_of:%Y-%m-%d %H:%M} UTC, {run.matched} contracts match"
+    told = f"{run.verdict} at {run.as_of.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York, {run.matched} contracts match"
     if run.differing:
         details = "; ".join(item.detail for item in run.items[:3])
         return fail(f"{told}, {run.differing} do not: {details}", "htbot reconciliation shows all; look into TWS")

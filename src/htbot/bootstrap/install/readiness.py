@@ -7,7 +7,9 @@ from datetime import datetime
 from htbot.bootstrap.install.checks import api_answers, api_status
 from htbot.bootstrap.install.stack import Stack
 from htbot.domain.sessions import NEW_YORK
+from htbot.settings import Settings
 from htbot.settings.environment import env_file
+from htbot.settings.strategy import NO_STRATEGY
 
 
 def print_readiness(stack: Stack) -> int:
@@ -31,7 +33,7 @@ def print_readiness(stack: Stack) -> int:
         "Market time": _new_york(status.get("market_time")),
         "Speed": _shown(status, "speed", "unknown"),
         "Connection": _shown(status, "connection", "unknown"),
-        "Strategy": f"{settings.strategy.symbol}, {'enabled' if stack.settings.strategy_enabled else 'not enabled'}",
+        "Strategy": _strategy(settings),
         "Dashboard": f"{settings.api.url}/dashboard",
         "API": f"{settings.api.url} (docs at {settings.api.url}/docs)",
         "Token": f"HTBOT_API_TOKEN in {_token_place(stack)}",
@@ -51,6 +53,15 @@ def print_readiness(stack: Stack) -> int:
 
 def _token_place(stack: Stack) -> str:
     return "the environment" if "HTBOT_API_TOKEN" in stack.environ else str(env_file(stack.root, stack.environ))
+
+
+def _strategy(settings: Settings) -> str:
+    chosen = settings.strategy
+    if chosen.name == NO_STRATEGY:
+        return "none configured: instances only"
+    if not settings.strategy_enabled:
+        return f"{chosen.symbol}, not enabled: HTBOT_ENABLED=true in .env lets it trade"
+    return f"{chosen.symbol}, enabled: enters from {chosen.entry_start:%H:%M} to {chosen.entry_end:%H:%M} New York"
 
 
 def _new_york(market_time: object) -> str:

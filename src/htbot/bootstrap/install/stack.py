@@ -16,6 +16,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -107,7 +108,7 @@ class Stack:
                 self.start_servers()
                 self.migrate()
                 prepare()
-                since = self.record().now()
+                since, started_s = self.record().now(), time.monotonic()
                 self.start_programs(("desk", "worker", "api"))
                 report(f"3/6 Start supervisor: {', '.join(name for name in self.programs if name != 'beat')}")
                 self.start_programs(("beat",))
@@ -116,7 +117,9 @@ class Stack:
                 tasks = self.waiting().for_registration(self.record(), since)
                 report(f"6/6 Verify task registration: {len(tasks)} tasks")
                 if complaint is None:
+                    report("    Wait for the API, and for the desk's first word")
                     self.waiting().for_api()
+                    self.waiting().for_desk(started_s)
             except BaseException:
                 self.stop_all()
                 raise

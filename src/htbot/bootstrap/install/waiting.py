@@ -8,12 +8,13 @@ from datetime import datetime
 
 import redis
 
-from htbot.bootstrap.install.checks import Record, api_answers, gateway_version
+from htbot.bootstrap.install.checks import Record, api_answers, api_status, gateway_version
 from htbot.bootstrap.install.outcome import NotReady
 from htbot.bootstrap.install.processes import wait_until
 from htbot.bootstrap.install.supervisor import Supervisor
 from htbot.bootstrap.install.valkey import require_noeviction
 from htbot.domain.errors import ConfigurationError
+from htbot.services.desk_view import RUNNING
 from htbot.settings import Settings
 
 PATIENCE_S = 150.0
@@ -93,6 +94,24 @@ class Waiting:
 
         if not wait_until(ready, patience_s, every_s=0.1):
             raise NotReady(f"{self._settings.api.url}/ready did not answer 200 in {patience_s:.0f} s")
+
+    def for_desk(self, started_s: float, patience_s: float = PATIENCE_S) -> None:
+        """The desk has spoken since it was started: what one before it said last still stands in Redis.
+
+        Args:
+            started_s: monotonic seconds at which the programs were started.
+            patience_s: how long it may take.
+        """
+
+        def spoke() -> bool:
+            self.raise_for_failed(("api", "desk"))
+            desk = api_status(self._settings).get("desk") or {}
+            age_s = desk.get("heartbeat_age_s")
+            return desk.get("state") == RUNNING and age_s is not None and age_s <= time.monotonic() - started_s
+
+        if not wait_until(spoke, patience_s, every_s=0.1):
+            log = self._settings.paths.log / "desk.log"
+            raise NotReady(f"the desk did not say a word in {patience_s:.0f} s: see {log}")
 
     def raise_for_failed(self, programs: Sequence[str]) -> None:
         """Stop waiting for a program that supervisord has given up, or that ended at once three times."""

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.alerts.message import summary_of
+from htbot.dashboard import accounts
 from htbot.dashboard.controls import button
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, join, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, whole, words
@@ -88,6 +89,7 @@ def told(screen: Screen, alert: AlertView) -> Markup:
         "h3",
         badge(alert.severity.lower(), TONES.get(alert.severity, "")),
         alert.subject.removeprefix("HTBot Alert: "),
+        accounts.label(screen, alert.account) if alert.account else None,
         tag("span", f"{told_at(screen, alert)}, {delivery(alert)}", cls="note"),
     )
     summary = summary_of(alert.text)

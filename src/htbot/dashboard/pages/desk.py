@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from htbot.dashboard.parts.markup import (
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import both_prices, contract, entry_price, leg_name, trade_link, trade_name
 from htbot.persistence.queries.shapes import DayMoney, OpenTradeView, PositionView, StrategyView, TradeView
+from htbot.services.day_picture import DayStory
 from htbot.services.risk_view import RiskView
 from htbot.services.status_view import StatusView
 
@@ -89,7 +91,7 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
                     join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
                     amount(trade.pnl_mid),
                     price(trade.mark),
-                    screen.look.clock(trade.exit_at, seconds=False),
+                    "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
                 ),
             )
         )
@@ -100,16 +102,29 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
-    look = screen.look
+    look, at = screen.look, trade.exit_at
+    closes = "held over night" if at is None else f"closes by {look.clock(at, seconds=False)}"
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
         entry_price(trade),
         fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
-        fact("Opened", look.clock(trade.opened_at), f"closes by {look.clock(trade.exit_at, seconds=False)}"),
+        fact("Opened", (look.moment if at is None else look.clock)(trade.opened_at), closes),
         fact("Marked", look.clock(trade.marked_at)),
-        None if trade.turns_above is None else fact("Sold when it turns", "above " + price(trade.turns_above)),
+        _exits(trade),
     )
+
+
+def _exits(trade: OpenTradeView) -> Markup | None:
+    """What closes it before its time; stop and target only where there is no gauge, which needs both."""
+    told = []
+    if trade.target is None or trade.stop is None:
+        told += [] if trade.target is None else [f"target {money(trade.target, sign=True)}"]
+        told += [] if trade.stop is None else [f"stop {money(-abs(trade.stop))}"]
+        told += [] if told or trade.turns_above is not None else ["by time alone"]
+    if trade.turns_above is not None:
+        told.append(f"sold when its bids were above {price(trade.turns_above)} and turn")
+    return fact("Exits", ", ".join(told), cls="broad") if told else None
 
 
 _LEGS = (
@@ -207,7 +222,6 @@ _ACCOUNTS = (
     Column("Account"),
     Column("Day's P&L", number=True),
     Column("May still lose", number=True),
-    Column("Drawdown", number=True),
 )
 
 
@@ -224,8 +238,10 @@ def _by_account(screen: Screen, risks: dict[str | None, RiskView]) -> Markup:
                 (
                     join(account, equity, tripped),
                     amount(day_of.total if day_of else None),
-                    money(risk.remaining if risk else None),
-                    percent(risk.drawdown_pct if risk else None),
+                    join(
+                        money(risk.remaining if risk else None),
+                        tag("span", f"drawdown {percent(risk.drawdown_pct if risk else None)}", cls="note under-name"),
+                    ),
                 )
             )
         )
@@ -262,7 +278,23 @@ def equity_head(screen: Screen) -> Markup:
     picture = screen.value("picture")
     told = "" if picture is None or picture.day is None else picture.day.isoformat()
     told += ", all accounts" if accounts.several(screen) else ""
-    return join(tag("h2", "P&L of the day ", tag("span", told, cls="note")))
+    story: DayStory | None = accounts.of_chosen(screen, "story")
+    peak, fall = best_and_fall([point.pnl for point in story.equity] if story else [])
+    return tag(
+        "h2",
+        "P&L of the day ",
+        tag("span", told, cls="note"),
+        tag("span", f"peak {money(peak, sign=True)}, largest fall {money(fall)}", cls="note at-end") if fall else None,
+    )
+
+
+def best_and_fall(curve: Sequence[Decimal | None]) -> tuple[Decimal, Decimal]:
+    """The highest that a day's P&L was, and the most that it fell from a high before; it begins at zero (USD)."""
+    high = fall = Decimal(0)
+    for pnl in curve:
+        if pnl is not None:
+            high, fall = max(high, pnl), max(fall, max(high, pnl) - pnl)
+    return high, fall
 
 
 _POSITIONS = (
@@ -311,6 +343,7 @@ def events(screen: Screen) -> Markup:
             tag(
                 "span",
                 event.subject.removeprefix("HTBot Alert: "),
+                accounts.label(screen, event.account) if event.account else None,
                 tag("span", event.summary, cls="note") if event.summary else None,
             ),
         )

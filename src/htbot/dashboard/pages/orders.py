@@ -12,7 +12,7 @@ from nicegui import ui
 
 from htbot.dashboard import accounts
 from htbot.dashboard.controls import button, dialog, said
-from htbot.dashboard.parts.markup import Column, Row, badge, empty, join, table, tag
+from htbot.dashboard.parts.markup import Column, Row, badge, empty, filtered_title, join, moment, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, money, price, whole
 from htbot.dashboard.parts.trading import contract, leg_series, legs_in_words, trade_link
 from htbot.domain.orders import OrderState
@@ -31,7 +31,7 @@ _ORDERS = (
     Column("State"),
     Column("Legs", wide=True),
     Column("Quantity", number=True),
-    Column("Ladder", number=True),
+    Column("Ladder", number=True, text=True),
     Column("Average", number=True),
     Column("Filled", number=True),
     Column("Trade"),
@@ -51,7 +51,7 @@ _FILLS = (
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Orders &amp; fills</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Orders & fills")), sanitize=False).classes("title")
     with ui.element("section").classes("card").props('aria-label="Orders"'):
         screen.panel(orders)
         if screen.may(Role.OPERATOR):
@@ -65,7 +65,9 @@ def orders(screen: Screen) -> Markup:
     steps: dict[str, list[LadderStep]] = screen.value("ladders") or {}
     rows = [_order(screen, order, steps.get(order.ref, ())) for order in reversed(found)]
     head = tag("h2", "Orders ", tag("span", "limits per unit, negative receives", cls="note"))
-    return join(head, table("Orders", accounts.columns(screen, _ORDERS), rows, empty("No order was sent yet.")))
+    return join(
+        head, table("Orders", accounts.columns(screen, _ORDERS), rows, empty("No order was sent yet."), sortable=True)
+    )
 
 
 def _order(screen: Screen, order: OrderView, steps: Sequence[LadderStep]) -> Row:
@@ -73,7 +75,7 @@ def _order(screen: Screen, order: OrderView, steps: Sequence[LadderStep]) -> Row
     last = tag("b", limits[-1])
     state = join(badge(order.status.lower().replace("_", " "), tone(order.status)), _error(order))
     cells = (
-        tag("time", screen.look.moment(order.submitted_at)),
+        moment(screen.look.clock(order.submitted_at), screen.look.day(order.submitted_at)),
         order.strategy,
         order.purpose,
         state,
@@ -113,12 +115,12 @@ def fills(screen: Screen) -> Markup:
         Row(accounts.cells(screen, fill.account, _fill(screen, fill, orders.get(fill.ref)))) for fill in reversed(found)
     ]
     nothing = empty("Nothing was filled yet.")
-    return join(tag("h2", "Fills"), table("Fills", accounts.columns(screen, _FILLS), rows, nothing))
+    return join(tag("h2", "Fills"), table("Fills", accounts.columns(screen, _FILLS), rows, nothing, sortable=True))
 
 
 def _fill(screen: Screen, fill: FillView, order: OrderView | None) -> tuple[object, ...]:
     return (
-        tag("time", screen.look.moment(fill.ts)),
+        moment(screen.look.clock(fill.ts), screen.look.day(fill.ts)),
         order.strategy if order else UNKNOWN,
         badge(fill.side, "long" if fill.side == "BUY" else "short"),
         contract(fill.symbol, fill.expiry, fill.strike, fill.right),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -61,7 +62,7 @@ def _breaker(screen: Screen, account: str | None, risk: RiskView | None) -> Mark
     drawdown = f"drawdown {percent(risk.drawdown_pct)} of at most {percent(risk.max_drawdown_pct)}"
     told = tag("p", risk.breaker_reason, cls="trouble stale") if risk.breaker_reason else None
     return join(
-        tag("h2", "Breaker ", state, whose),
+        tag("h2", "Breaker ", state, whose, cls="between" if whose else None),
         told,
         tag("p", amount(risk.daily_pnl), cls="big"),
         gauges.day(risk.daily_pnl, risk.daily_loss_limit),
@@ -105,13 +106,23 @@ def rules(screen: Screen) -> Markup:
     same = list(zip(*(of_one for _, of_one in shown), strict=True))  # a rule as each account meets it
     refusing = sum(1 for every in same if any(rule.passed is False for rule in every))
     note = f"{len(same)} rules, {refusing} would refuse" if same else ""
-    rows = []
-    for every in same:
-        alike = len({replace(rule, as_of=None) for rule in every}) == 1
-        named = [("all", every[0])] if alike else zip((account or "" for account, _ in shown), every, strict=True)
-        rows += [Row(accounts.cells(screen, whose, _rule(screen, rule))) for whose, rule in named]
+    rows = [row for every in same for row in _rows(screen, [account or "" for account, _ in shown], every)]
     head = tag("h2", "Rules of the gate ", tag("span", note, cls="note"))
     return join(head, table("Rules of the gate", accounts.columns(screen, _RULES), rows, empty("Not known yet.")))
+
+
+def _rows(screen: Screen, whose: Sequence[str], every: Sequence[RuleView]) -> Iterator[Row]:
+    """A rule as each account meets it; those that meet it alike share a row, and the name stands once."""
+    alike: dict[RuleView, list[str]] = {}
+    newest: dict[RuleView, RuleView] = {}
+    for account, rule in zip(whose, every, strict=True):
+        said = replace(rule, as_of=None)
+        alike.setdefault(said, []).append(account)
+        newest.setdefault(said, rule)
+    for number, (said, those) in enumerate(alike.items()):
+        cells = _rule(screen, newest[said])
+        told = cells if number == 0 else (tag("span", words(said.rule), cls="note"), *cells[1:])
+        yield Row(accounts.cells(screen, "all" if len(alike) == 1 else ", ".join(those), told))
 
 
 def _rule(screen: Screen, rule: RuleView) -> tuple[object, ...]:

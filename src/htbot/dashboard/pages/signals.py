@@ -11,7 +11,20 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.dashboard import accounts
-from htbot.dashboard.parts.markup import Column, Row, badge, direction, empty, fact, facts, join, table, tag
+from htbot.dashboard.parts.markup import (
+    Column,
+    Row,
+    badge,
+    direction,
+    empty,
+    fact,
+    facts,
+    filtered_title,
+    join,
+    moment,
+    table,
+    tag,
+)
 from htbot.dashboard.parts.numbers import price, whole
 from htbot.dashboard.parts.rules import gate
 from htbot.dashboard.session import PATH
@@ -55,10 +68,10 @@ class Stretch:
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Signals</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Signals")), sanitize=False).classes("title")
     screen.panel(fired, "card")
     screen.panel(cycles, "card")
-    screen.panel(decision, "card")
+    screen.panel(decision, "card").props("id=gate")
 
 
 def fired(screen: Screen) -> Markup:
@@ -73,23 +86,26 @@ def fired(screen: Screen) -> Markup:
         for view in found
     ]
     nothing = empty("No signal has fired yet.", "The table below says why not, cycle by cycle.")
-    return join(tag("h2", "Fired"), table("Signals that fired", accounts.columns(screen, _FIRED), rows, nothing))
+    return join(
+        tag("h2", "Fired"), table("Signals that fired", accounts.columns(screen, _FIRED), rows, nothing, sortable=True)
+    )
 
 
 def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
     signal = view.signal
     if signal is None:
-        return (screen.look.moment(view.as_of), view.strategy, direction(0), badge("not stored"), "", "", "", "")
+        at = moment(screen.look.clock(view.as_of), screen.look.day(view.as_of))
+        return (at, view.strategy, direction(0), badge("not stored"), "", "", "", "")
     asked = whole(len(view.outcomes))
     return (
-        tag("time", screen.look.moment(signal.ts)),
+        moment(screen.look.clock(signal.ts), screen.look.day(signal.ts)),
         signal.strategy,
         direction(signal.direction),
         badge(*_OUTCOMES[signal.outcome]),
         price(signal.price),
         price(signal.broken),
         signal.reason,
-        tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}") if view.outcomes else "none asked",
+        tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}#gate") if view.outcomes else "none asked",
     )
 
 

@@ -93,8 +93,9 @@ def reconciliation(screen: Screen) -> Markup:
 
 def _compared(screen: Screen, account: str | None, run: ReconciliationView | None) -> Markup:
     whose = accounts.label(screen, account or "")
+    cls = "between" if whose else None
     if run is None:
-        head = tag("h2", "Books and broker", whose)
+        head = tag("h2", "Books and broker", whose, cls=cls)
         return join(head, empty("They were not compared yet.", "The desk does it once it is connected."))
     agree = run.verdict == "AGREE"
     rows = [
@@ -107,6 +108,7 @@ def _compared(screen: Screen, account: str | None, run: ReconciliationView | Non
             "Books and broker ",
             badge(f"{'✓' if agree else '✗'} {run.verdict.lower()}", "good" if agree else "bad"),
             whose,
+            cls=cls,
         ),
         facts(
             fact("Compared", screen.look.clock(run.as_of), words(run.cause)),

@@ -8,7 +8,21 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.dashboard import accounts
-from htbot.dashboard.parts.markup import Column, Row, amount, badge, direction, empty, fact, facts, join, table, tag
+from htbot.dashboard.parts.markup import (
+    Column,
+    Row,
+    amount,
+    badge,
+    direction,
+    empty,
+    fact,
+    facts,
+    filtered_title,
+    join,
+    moment,
+    table,
+    tag,
+)
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import trade_link, trade_name
 from htbot.persistence.queries.shapes import TradeView
@@ -19,7 +33,6 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("Opened"),
     Column("Trade", wide=True),
-    Column("Strategy"),
     Column("Direction"),
     Column("State"),
     Column("Entry price", number=True),
@@ -33,7 +46,7 @@ _COLUMNS = (
 
 def build(screen: Screen) -> None:
     """The page."""
-    ui.html("<h1>Trades</h1>", sanitize=False).classes("title")
+    ui.html(str(filtered_title("Trades")), sanitize=False).classes("title")
     screen.panel(summary, "card")
     screen.panel(trades, "card")
 
@@ -59,15 +72,14 @@ def trades(screen: Screen) -> Markup:
     found: list[TradeView] = accounts.rows(screen, "trades")
     rows = [Row(accounts.cells(screen, trade.account, _trade(screen, trade))) for trade in reversed(found)]
     nothing = empty("There was no trade yet.", "A trade stands here from its first fill on.")
-    return join(tag("h2", "Trades"), table("Trades", accounts.columns(screen, _COLUMNS), rows, nothing))
+    return join(tag("h2", "Trades"), table("Trades", accounts.columns(screen, _COLUMNS), rows, nothing, sortable=True))
 
 
 def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
-    ended = tag("span", f" {words(trade.exit_reason)}", cls="note") if trade.exit_reason else None
+    ended = tag("span", words(trade.exit_reason), cls="note under-name") if trade.exit_reason else None
     return (
-        tag("time", screen.look.moment(trade.opened_at)),
-        trade_link(trade.id, trade_name(trade)),
-        trade.strategy,
+        moment(screen.look.clock(trade.opened_at), screen.look.day(trade.opened_at)),
+        join(trade_link(trade.id, trade_name(trade)), tag("span", trade.strategy, cls="note under-name")),
         direction(trade.direction),
         join(badge(trade.state.lower(), "accent" if trade.closed_at is None else ""), ended),
         price(trade.entry_price),

@@ -145,8 +145,7 @@ def candle_data(picture: DayPicture | None, story: DayStory | None, zone: tzinfo
             },
             {"id": "entries", "data": _points(points, "entry", bars, zone)},
             {"id": "exits", "data": _points(points, "exit", bars, zone)},
-            {"id": "high", "data": _own_day(picture, bars, None if picture is None else picture.high)},
-            {"id": "low", "data": _own_day(picture, bars, None if picture is None else picture.low)},
+            *({"id": name, "data": _own_day(picture, bars, value)} for name, value in _values(picture).items()),
         ],
     }
 
@@ -163,28 +162,37 @@ def _key(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).strftime(_KEY)
 
 
+def _values(picture: DayPicture | None) -> dict[str, float | None]:
+    """The levels of the day; none before its first bar."""
+    today = picture if picture is not None and picture.today else None
+    return {
+        "high": today.high if today else None,
+        "low": today.low if today else None,
+        "last": today.spot if today else None,
+    }
+
+
 def _levels(picture: DayPicture | None) -> list[dict[str, Any]]:
-    found = [] if picture is None else [("high", picture.high), ("low", picture.low), ("last", picture.spot)]
+    """What the levels are called, at the right; their lines are drawn by `_own_day`, for a mark has no beginning."""
+    found = _values(picture)
     return [
         {
             "name": name,
             "yAxis": value,
-            "label": {"formatter": f"{name} {value:,.2f}", "opacity": 1, **_level_place(name)},
-            **_level_style(name),
+            "label": {"formatter": f"{name} {value:,.2f}", "opacity": 1, "position": _level_place(name, found)},
+            "lineStyle": {"opacity": 0},
         }
-        for name, value in found
+        for name, value in found.items()
         if value is not None
     ]
 
 
-def _level_place(name: str) -> dict[str, str]:
-    """The day's high and low are told over their day; the last price at the other end, for it often lies on one."""
-    return {"position": "insideStartTop" if name == "last" else "insideEndTop"}
-
-
-def _level_style(name: str) -> dict[str, Any]:
-    """The last price's line; those of the day's high and low are drawn by `_own_day`, a mark has no beginning."""
-    return {"lineStyle": {"type": "solid", "opacity": 0.5 if name == "last" else 0}}
+def _level_place(name: str, found: dict[str, float | None]) -> str:
+    """High above its line and low below; the last price on the side of the farther one, as it often lies on one."""
+    high, low, last = found["high"], found["low"], found["last"]
+    if name != "last" or high is None or low is None or last is None:
+        return "insideEndBottom" if name == "low" else "insideEndTop"
+    return "insideEndBottom" if high - last < last - low else "insideEndTop"
 
 
 def _own_day(picture: DayPicture | None, bars: Sequence[Bar], value: float | None) -> list[float | None]:
@@ -204,8 +212,8 @@ def _days(bars: Sequence[Bar], zone: tzinfo) -> list[dict[str, Any]]:
         {
             "name": "day",
             "xAxis": _key(bar.start, zone),
-            "label": {"formatter": f"{bar.start.astimezone(NEW_YORK):%a %Y-%m-%d}", "position": "insideEndTop"},
-            "lineStyle": {"type": "solid", "opacity": 0.35},
+            "label": {"formatter": f"{bar.start.astimezone(NEW_YORK):%a %Y-%m-%d}", "position": "end", "opacity": 1},
+            "lineStyle": {"type": "solid", "opacity": 0.5},
         }
         for bar in firsts
     ]
@@ -240,6 +248,7 @@ def _said(point: TradePoint) -> str:
 
 def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[str, Any]:
     bars, entries, exits, *levels = data["series"]
+    name = f"{picture.minutes} min" if picture else "bars"
     marks = {**bars["markLine"], "symbol": "none", "silent": True, "lineStyle": {":color": colour("muted")}}
     marks["label"] = {"position": "insideStartTop", "fontSize": _FONT, ":color": colour("muted")}
     style = {
@@ -261,7 +270,37 @@ def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[st
         "padding": [1, 4],
         "borderRadius": 3,
     }
-    slider = {
+    shown = {"startValue": first, "endValue": max(total - 1, 0)}
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 8, "top": 44, "bottom": 48, "containLabel": True},
+        "legend": {
+            "data": [name, "Entry", "Exit"],
+            "top": 0,
+            "left": 0,
+            "itemWidth": 14,
+            "textStyle": {":color": colour("muted"), "fontSize": 12},
+        },
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "cross"}, **_tooltip()},
+        "dataZoom": [
+            {"type": "inside", **shown},
+            {**_slider(), **shown},
+        ],
+        "xAxis": [{"type": "category", **data["xAxis"][0], **_axis(), "splitLine": {"show": False}}],
+        "yAxis": [{"type": "value", "scale": True, "position": "right", **_axis()}],
+        "series": [
+            {**bars, "type": "candlestick", "name": name, "itemStyle": style, "markLine": marks},
+            {**entries, **point, "name": "Entry", "symbol": "triangle", "label": text,
+             "itemStyle": {":color": colour("accent")}},
+            {**exits, **point, "name": "Exit", "symbol": "diamond", "label": text,
+             "itemStyle": {":color": colour("warn")}},
+            *({**level, **_level_line(level["id"])} for level in levels),
+        ],
+    }  # fmt: skip
+
+
+def _slider() -> dict[str, Any]:
+    return {
         "type": "slider",
         "height": 22,
         "bottom": 8,
@@ -274,33 +313,13 @@ def _candle_options(picture: DayPicture | None, data: dict[str, Any]) -> dict[st
         "textStyle": {":color": colour("muted")},
         "showDetail": False,
     }
-    shown = {"startValue": first, "endValue": max(total - 1, 0)}
-    return {
-        "animation": False,
-        "grid": {"left": 8, "right": 8, "top": 36, "bottom": 48, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "itemWidth": 14, "textStyle": {":color": colour("muted"), "fontSize": 12}},
-        "tooltip": {"trigger": "axis", "axisPointer": {"type": "cross"}, **_tooltip()},
-        "dataZoom": [
-            {"type": "inside", **shown},
-            {**slider, **shown},
-        ],
-        "xAxis": [{"type": "category", **data["xAxis"][0], **_axis(), "splitLine": {"show": False}}],
-        "yAxis": [{"type": "value", "scale": True, "position": "right", **_axis()}],
-        "series": [
-            {**bars, "type": "candlestick", "name": "5 min", "itemStyle": style, "markLine": marks},
-            {**entries, **point, "name": "Entry", "symbol": "triangle", "label": text,
-             "itemStyle": {":color": colour("accent")}},
-            {**exits, **point, "name": "Exit", "symbol": "diamond", "label": text,
-             "itemStyle": {":color": colour("warn")}},
-            *({**level, **_level_line(level["id"])} for level in levels),
-        ],
-    }  # fmt: skip
 
 
 def _level_line(name: str) -> dict[str, Any]:
     muted = {":color": colour("muted")}
-    line = {"type": "dashed", "width": 1, **muted}
-    return {"type": "line", "name": f"Day's {name}", "showSymbol": False, "lineStyle": line, "itemStyle": muted}
+    line = {"type": "solid" if name == "last" else "dashed", "width": 1, **muted}
+    told = "Last" if name == "last" else f"Day's {name}"
+    return {"type": "line", "name": told, "showSymbol": False, "lineStyle": line, "itemStyle": muted}
 
 
 def candles(screen: Screen) -> None:
@@ -313,7 +332,6 @@ def _candles(screen: Screen) -> None:
     picture: DayPicture | None = screen.value("picture")
     shown = candle_data(picture, accounts.of_chosen(screen, "story"), zone)
     options = _candle_options(picture, shown)
-    options["series"][0]["name"] = f"{picture.minutes} min" if picture else "bars"
     options["xAxis"][0]["axisLabel"] = {**_axis()["axisLabel"], ":formatter": "(key) => key.slice(11)"}
     symbol = picture.symbol if picture else "the underlying"
     chart = ui.echart(options).classes("drawn candles").props(f'role="img" aria-label="Candles of {symbol}"')

@@ -54,6 +54,11 @@ def amount(value: numbers.Number | None, *, cents: bool = True) -> Markup:
     return tag("span", mark, numbers.money(value, sign=True, cents=cents), cls=f"amount {numbers.tone(value)}")
 
 
+def moment(clock: str, day: str) -> Markup:
+    """A time with its date below."""
+    return tag("time", clock, tag("span", day, cls="note under-name"), datetime=f"{day}T{clock}")
+
+
 def direction(value: int | None) -> Markup:
     """The side of a signal or a trend, in a word with an arrow; None: it has none."""
     if value is None:
@@ -116,14 +121,31 @@ class Row:
     more: Markup | None = None
 
 
-def table(caption: str, columns: Sequence[Column], rows: Iterable[Row], nothing: Markup) -> Markup:
-    """A table that scrolls in its own box; on a phone each cell carries the name of its column."""
+def filtered_title(text: str) -> Markup:
+    """The title of a page whose tables `dashboard.js` filters; the field stands outside of them and outlives them."""
+    told = {"placeholder": "Filter rows", "aria_label": "Filter rows", "title": "Rows that have all of these words (/)"}
+    return tag("div", tag("h1", text), tag("input", type="search", id="row-filter", **told), cls="with-button")
+
+
+def table(
+    caption: str, columns: Sequence[Column], rows: Iterable[Row], nothing: Markup, *, sortable: bool = False
+) -> Markup:
+    """A table that scrolls in its own box; on a phone each cell carries the name of its column.
+
+    One that is `sortable` has heads to press and obeys the filter of the page; `dashboard.js` does both.
+    """
     body = [_row(columns, row) for row in rows]
     if not body:
         return nothing
-    head = tag("tr", [tag("th", column.head, scope="col", cls=column.cls) for column in columns])
+    head = tag("tr", [tag("th", _head(column, sortable=sortable), scope="col", cls=column.cls) for column in columns])
     inside = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body))
-    return tag("div", inside, cls="table", tabindex="0", role="region", aria_label=caption)
+    return tag(
+        "div", inside, cls="table sortable" if sortable else "table", tabindex="0", role="region", aria_label=caption
+    )
+
+
+def _head(column: Column, *, sortable: bool) -> Part:
+    return tag("button", column.head, type="button", cls="sort") if sortable else column.head
 
 
 def _row(columns: Sequence[Column], row: Row) -> Markup:

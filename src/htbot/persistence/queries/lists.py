@@ -14,9 +14,9 @@ from htbot.domain.orders import OrderState, Purpose
 from htbot.domain.signals import POSITION_NUMBERS
 from htbot.persistence.queries.paging import Keyset, Page, PageRequest, page_of
 from htbot.persistence.queries.reconciliation import ReconciliationView, run_views
-from htbot.persistence.queries.shapes import AlertView, OrderView, PositionView, SignalView
+from htbot.persistence.queries.shapes import AlertView, InstanceStatus, OrderView, PositionView, SignalView
 from htbot.persistence.queries.trading import order_view, position_views, signal_view
-from htbot.persistence.queries.watch import alert_view
+from htbot.persistence.queries.watch import alert_view, standing
 from htbot.persistence.records import Halt
 from htbot.persistence.repositories.audit import of_family
 from htbot.persistence.repositories.base import on_day
@@ -28,6 +28,7 @@ from htbot.persistence.rows.orders import OrderRow
 from htbot.persistence.rows.portfolio import PositionRow
 from htbot.persistence.rows.reconciliation import ReconciliationRunRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
+from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.states import TERMINAL_ORDER_STATES, HaltKind
 
 
@@ -47,6 +48,8 @@ class Filters:
     acknowledged: bool | None = None
     fired: bool | None = None
     in_force: bool | None = None
+    enabled: bool | None = None
+    mode: str | None = None
     verdict: str | None = None
     action: str | None = None
     actor: str | None = None
@@ -95,6 +98,7 @@ class EvaluationView:
 
 _ORDERS = Keyset((OrderRow.submitted_at, OrderRow.ref), (datetime, str))
 _POSITIONS = Keyset((PositionRow.account, PositionRow.con_id), (str, int), newest_first=False)
+_BY_NAME = Keyset((StrategyRow.name,), (str,), newest_first=False)
 _LOOKS_OF_ONE = Keyset((EvaluationRow.as_of, EvaluationRow.id), (datetime, int))
 """In this order the looks of one strategy are found by its own index, however rare they are among all."""
 _BY_ID = {row: Keyset((row.id,), (int,)) for row in (AuditRow, AlertRow, HaltRow, EvaluationRow, ReconciliationRunRow)}
@@ -198,6 +202,19 @@ def evaluations(session: Session, asked: PageRequest, chosen: Filters) -> Page[E
     rows, following = order.page(session, _between(query, EvaluationRow.as_of, chosen), asked, chosen)
     fired = _fired(session, [row for row in rows if row.why_not is None])
     return Page([_evaluation_view(row, fired.get(_look(row))) for row in rows], following)
+
+
+def instances(session: Session, asked: PageRequest, chosen: Filters) -> Page[InstanceStatus]:
+    """Instances of strategies by name, as each is set and stands."""
+    query = _equal(
+        select(StrategyRow),
+        (StrategyRow.type, chosen.kind),
+        (StrategyRow.symbol, chosen.symbol),
+        (StrategyRow.enabled, chosen.enabled),
+        (StrategyRow.mode, chosen.mode),
+    )
+    rows, following = _BY_NAME.page(session, query, asked, chosen)
+    return Page(standing(session, rows), following)
 
 
 def _fired(

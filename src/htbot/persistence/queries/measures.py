@@ -26,9 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Action, OrderState, Purpose
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import TradeState
 from htbot.persistence.queries import ladders
 from htbot.persistence.queries.strategies import WATCHED
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow, OrderRow
@@ -201,11 +203,13 @@ def trade_counts(session: Session) -> list[TradeCounts]:
 def earned(session: Session, day: date) -> dict[str, Earned]:
     """Net results by account; a day or month without a closed trade of an account is None."""
     net = TradeRow.gross_pnl_usd - TradeRow.commissions_usd
+    midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+    tomorrow = midnight + timedelta(days=1)
     query = (
         select(
             TradeRow.account,
-            func.sum(net).filter(TradeRow.session == day),
-            func.sum(net).filter(TradeRow.session >= day.replace(day=1), TradeRow.session <= day),
+            func.sum(net).filter(on_day(TradeRow.closed_at, day)),
+            func.sum(net).filter(TradeRow.closed_at >= midnight.replace(day=1), TradeRow.closed_at < tomorrow),
             func.sum(net),
         )
         .where(TradeRow.state == TradeState.CLOSED, net.is_not(None))

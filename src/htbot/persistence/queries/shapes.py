@@ -169,9 +169,9 @@ class TradeView:
 class OpenTradeView:
     """A trade that is not over, with its last mark: debit per unit to close, P&L in dollars at mid and natural.
 
+    `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
     `closed` of its `quantity` are sold at profit levels, or by an exit under way, for a gross result of `realized`;
     marks, `maximum_loss`, `target` and `stop` are of what is left.
-    `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
     """
 
     id: str
@@ -194,11 +194,11 @@ class OpenTradeView:
     marked_at: datetime | None
     target: Decimal | None
     stop: Decimal | None
-    exit_at: datetime
-    flat_deadline: datetime
+    exit_at: datetime | None
+    flat_deadline: datetime | None
+    turns_above: Decimal | None = None
     closed: int = 0
     realized: Decimal | None = None
-    turns_above: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +338,16 @@ class InstanceStatus:
     state: str
     as_of: datetime | None
     why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceCounts:
+    """How many instances there are; `trading`: enabled and in mode trade, `in_trade`: their trade is not over."""
+
+    total: int = 0
+    enabled: int = 0
+    trading: int = 0
+    in_trade: int = 0
 
 
 @dataclass(frozen=True, slots=True)

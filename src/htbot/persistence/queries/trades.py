@@ -5,15 +5,16 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from htbot.domain.orders import Purpose
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
 from htbot.domain.trades import TradeState, plain_money
 from htbot.execution.exits import bounds_usd
@@ -21,6 +22,7 @@ from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.executions import in_force
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import DayPnl, OpenPnl, OpenTradeView, TradeLegView, TradeView
+from htbot.persistence.repositories.base import on_day
 from htbot.persistence.repositories.trades import to_trade
 from htbot.persistence.rows.intents import IntentRow
 from htbot.persistence.rows.orders import FillRow
@@ -60,7 +62,7 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
     if symbol is not None:
         query = query.where(TradeRow.symbol == symbol)
     if chosen.day is not None:
-        query = query.where(TradeRow.session == chosen.day)
+        query = query.where((TradeRow.session == chosen.day) | on_day(TradeRow.closed_at, chosen.day))
     rows = list(reversed(session.scalars(query).all()))
     prices = leg_prices(session, [row.id for row in rows])
     return [trade_view(row, prices) for row in rows]
@@ -156,10 +158,11 @@ def _last_marks(session: Session, trade_ids: Sequence[str]) -> dict[str, PnlSnap
 
 
 def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) -> OpenTradeView:
-    rules, part = rules_from_json(row.rules), Decimal(row.quantity - row.closed) / row.quantity
+    rules = rules_from_json(row.rules)
     run = rules.momentum
     bounds = (None, None) if row.credit is None else bounds_usd(to_trade(row), row.credit)
-    stop, target = (None if bound is None else bound * part for bound in bounds)
+    left = row.quantity - row.closed
+    stop, target = (None if bound is None else bound * left / row.quantity for bound in bounds)
     return OpenTradeView(
         id=row.id,
         strategy=row.strategy,
@@ -183,9 +186,9 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
+        turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
         closed=row.closed,
         realized=row.gross_pnl_usd,
-        turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
     )
 
 
@@ -209,20 +212,28 @@ def last_day(session: Session, account: str | None = None) -> date | None:
 
 
 def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
-    """Sum over the trades of a session that are closed, and over what is sold of others."""
-    return _day_of(day, _closed(session, TradeRow.session == day, account))
+    """Sum over the trades that were closed on a day, and over what is sold of others that were entered on it."""
+    return _day_of(day, [] if day is None else _sold(session, day, day, account))
 
 
 def days_pnl(session: Session, year: int, month: int, account: str | None = None) -> list[DayPnl]:
-    """The same for each session of a month that has one, in order."""
+    """The same for each day of a month that has one, in order."""
     first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
-    rows = _closed(session, TradeRow.session.between(first, last), account)
-    return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: row.session)]
+    rows = sorted(_sold(session, first, last, account), key=_counted_on)
+    return [_day_of(day, list(group)) for day, group in groupby(rows, _counted_on)]
 
 
-def _closed(session: Session, which: ColumnElement[bool], account: str | None) -> Sequence[TradeRow]:
-    sold = or_(TradeRow.state == TradeState.CLOSED, TradeRow.closed > 0)
-    query = select(TradeRow).where(which, sold).order_by(TradeRow.session)
+def _counted_on(row: TradeRow) -> date:
+    return to_trade(row).counted_on
+
+
+def _sold(session: Session, first: date, last: date, account: str | None) -> Sequence[TradeRow]:
+    """Trades that were closed on one of some days, both included, and those of such sessions that are sold in part."""
+    begins = datetime.combine(first, time.min, NEW_YORK)
+    ends = datetime.combine(last + timedelta(days=1), time.min, NEW_YORK)
+    closed = (TradeRow.closed_at >= begins) & (TradeRow.closed_at < ends)
+    in_part = TradeRow.closed_at.is_(None) & (TradeRow.closed > 0) & TradeRow.session.between(first, last)
+    query = select(TradeRow).where(or_(closed, in_part)).order_by(TradeRow.closed_at)
     if account is not None:
         query = query.where(TradeRow.account == account)
     return session.scalars(query).all()

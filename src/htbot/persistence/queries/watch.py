@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -15,17 +16,20 @@ from htbot.persistence.queries.shapes import (
     AlertView,
     CommandView,
     HaltView,
+    InstanceCounts,
     InstanceStatus,
     StrategyView,
     TaskView,
 )
 from htbot.persistence.queries.trading import signal_view
-from htbot.persistence.records import StrategyInstance
-from htbot.persistence.repositories import EvaluationRepository, StrategyRepository
+from htbot.persistence.records import TRADE, StrategyInstance
+from htbot.persistence.repositories import EvaluationRepository
 from htbot.persistence.repositories.base import on_day
+from htbot.persistence.repositories.strategies import instance_of
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow, CommandRow, HaltRow
 from htbot.persistence.rows.signals import EvaluationRow, RiskDecisionRow, SignalRow
+from htbot.persistence.rows.strategies import StrategyRow
 from htbot.persistence.rows.tasks import TaskRunRow
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
@@ -82,12 +86,33 @@ def _strategy_view(session: Session, row: EvaluationRow) -> StrategyView:
     )
 
 
-def instances(session: Session) -> list[InstanceStatus]:
-    """Every instance by name, as it is set and as it stands."""
-    found = StrategyRepository(session).all()
+_HOLDING = select(TradeRow.strategy).where(TradeRow.state.in_(LIVE_TRADE_STATES))
+
+
+def first_instances(session: Session, limit: int) -> list[InstanceStatus]:
+    """Of the instances so many: those in a trade, then those that trade, are enabled, are not; each by name."""
+    in_trade, trades = StrategyRow.name.in_(_HOLDING), StrategyRow.mode == TRADE
+    order = (in_trade.desc(), (StrategyRow.enabled & trades).desc(), StrategyRow.enabled.desc(), StrategyRow.name)
+    return standing(session, session.scalars(select(StrategyRow).order_by(*order).limit(limit)).all())
+
+
+def standing(session: Session, rows: Sequence[StrategyRow]) -> list[InstanceStatus]:
+    """Each of these instances as it is set and as it stands."""
+    found = [instance_of(row) for row in rows]
     said = EvaluationRepository(session).last_words(found)
-    holding = set(session.scalars(select(TradeRow.strategy).where(TradeRow.state.in_(LIVE_TRADE_STATES)).distinct()))
+    holding = set(session.scalars(_HOLDING.distinct()))
     return [_instance(one, *said.get(one.name, (None, None)), holds=one.name in holding) for one in found]
+
+
+def instance_counts(session: Session) -> InstanceCounts:
+    """How many instances there are, and of each kind."""
+    query = select(
+        func.count(),
+        func.count().filter(StrategyRow.enabled),
+        func.count().filter(StrategyRow.enabled, StrategyRow.mode == TRADE),
+        func.count().filter(StrategyRow.name.in_(_HOLDING)),
+    ).select_from(StrategyRow)
+    return InstanceCounts(*session.execute(query).one())
 
 
 def _instance(one: StrategyInstance, as_of: datetime | None, why_not: str | None, *, holds: bool) -> InstanceStatus:

@@ -32,7 +32,9 @@ RowT = TypeVar("RowT")
 NounT = TypeVar("NounT")
 
 
-def on_day(column: InstrumentedAttribute[datetime], day: date) -> ColumnElement[bool]:
+def on_day(
+    column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], day: date
+) -> ColumnElement[bool]:
     """SQL condition: the instant falls on a New York day."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
     return and_(column >= midnight, column < midnight + timedelta(days=1))

@@ -250,7 +250,8 @@ def _decided(intent: OrderIntent, evidence: Mapping[str, Any] | None) -> dict[st
 
 def _present(epoch: int | BindParameter[int]) -> ColumnElement[bool]:
     """SQL condition: the record is still in this epoch."""
-    stored = select(cast(DeskStateRow.value, BigInteger)).where(DeskStateRow.key == EPOCH).scalar_subquery()
+    state = typed(Table, DeskStateRow.__table__).c
+    stored = select(cast(state.value, BigInteger)).where(state.key == EPOCH).scalar_subquery()
     return stored == epoch
 
 
@@ -260,16 +261,16 @@ def _move() -> Update:
         {"ref": Text(), "from_state": Text(), "to_state": Text(), "at": UtcDateTime(), "reason": Text()},
     )
     epoch: BindParameter[int] = bindparam("epoch", type_=BigInteger())
-    ours = moves.c.from_state.not_in(LIVE_INTENT_STATES) | (IntentRow.claim_epoch == epoch)
-    stands = type_coerce(IntentRow.state, Text()) == moves.c.from_state
+    ours = moves.c.from_state.not_in(LIVE_INTENT_STATES) | (_INTENTS.c.claim_epoch == epoch)
+    stands = type_coerce(_INTENTS.c.state, Text()) == moves.c.from_state
     moved = {"state": moves.c.to_state, "changed_at": moves.c.at, "reason": moves.c.reason, "claim_epoch": epoch}
-    return update(IntentRow).where(IntentRow.ref == moves.c.ref, stands, ours, _present(epoch)).values(moved)
+    return update(_INTENTS).where(_INTENTS.c.ref == moves.c.ref, stands, ours, _present(epoch)).values(moved)
 
 
 # What each message of the broker reads and writes is built once.
 _ADD = insert(_INTENTS).on_conflict_do_nothing()
 _MOVE = _move()
-_STATES = select(IntentRow.ref, IntentRow.state).where(IntentRow.ref.in_(bindparam("refs", expanding=True)))
+_STATES = select(_INTENTS.c.ref, _INTENTS.c.state).where(_INTENTS.c.ref.in_(bindparam("refs", expanding=True)))
 _OF_TRADES = (
     select(_INTENTS, _ORDERS.c.filled)
     .outerjoin(_ORDERS, _ORDERS.c.ref == _INTENTS.c.ref)

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Date, Table, Text, bindparam, delete, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Executable,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from htbot.domain.positions import Position
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import TradeState
 from htbot.persistence.codecs import plain
 from htbot.persistence.columns import UtcDateTime
 from htbot.persistence.records import DailyPnl, PnlSnapshot
-from htbot.persistence.repositories.base import Repository, insert_told, told_columns
+from htbot.persistence.repositories.base import Repository, insert_told, told_columns, told_rows
 from htbot.persistence.rows.portfolio import PnlDailyRow, PnlSnapshotRow, PositionRow
 from htbot.persistence.rows.trades import TradeRow
+from htbot.portfolio.positions import PositionKey
 
 _FOLDED = tuple(each.name for each in fields(Position))
+_RUNNING = ("quantity", "average_price", "realized_usd", "commissions_usd")
 
 
 def _put() -> Insert:
@@ -28,8 +45,23 @@ def _put() -> Insert:
     return statement.on_conflict_do_update(index_elements=["account", "con_id"], set_=changed)
 
 
+def _follow() -> Executable:
+    """Of each contract the fold as it is, where the row is what was written last."""
+    positions = cast(Table, PositionRow.__table__)
+    kinds = {name: positions.c[name].type for name in ("account", "con_id", *_RUNNING, "as_of")}
+    before = {f"before_{name}": positions.c[name].type for name in (*_RUNNING, "as_of")}
+    told = told_rows(kinds | before)
+    stands = [positions.c[name] == told.c[f"before_{name}"] for name in (*_RUNNING, "as_of")]
+    same = [positions.c[name] == told.c[name] for name in ("account", "con_id")]
+    now = {name: told.c[name] for name in (*_RUNNING, "as_of")}
+    return update(positions).where(*same, *stands).values(now).returning(positions.c.account, positions.c.con_id)
+
+
 def _fold_day() -> Insert:
-    """What is realised of the trades that are closed, less what is known of the commissions of all of them."""
+    """What is realised of the trades that are closed, less what is known of the commissions of all of them.
+
+    A trade belongs to the New York day of its close, and until then to its session (`Trade.counted_on`).
+    """
     trades, days = cast(Table, TradeRow.__table__).c, cast(Table, PnlDailyRow.__table__)
     account, day = bindparam("of_account", type_=Text()), bindparam("of_day", type_=Date())
     closed = trades.state == TradeState.CLOSED
@@ -44,7 +76,10 @@ def _fold_day() -> Insert:
         "trades": func.count().filter(closed),
         "as_of": bindparam("as_of", type_=UtcDateTime()),
     }
-    query = select(*result.values()).where(trades.account == account, trades.session == day)
+    begins, ends = (bindparam(name, type_=UtcDateTime()) for name in ("midnight", "next_midnight"))
+    ended = and_(trades.closed_at >= begins, trades.closed_at < ends)
+    counted = or_(ended, and_(trades.session == day, trades.closed_at.is_(None)))
+    query = select(*result.values()).where(trades.account == account, counted)
     statement = insert(days).from_select(list(result), query)
     changed = {name: statement.excluded[name] for name in result if name not in {"account", "day"}}
     newer = statement.excluded.as_of >= days.c.as_of
@@ -52,7 +87,11 @@ def _fold_day() -> Insert:
 
 
 # Written with each close, so they are built once.
-_PUT, _FOLD_DAY = _put(), _fold_day()
+_PUT, _FOLLOW, _FOLD_DAY = _put(), _follow(), _fold_day()
+
+
+Followed = tuple[Position, datetime, Position]
+"""A position as it was written, when, and as it is now."""
 
 
 class PositionRepository(Repository):
@@ -64,9 +103,25 @@ class PositionRepository(Repository):
         if rows:
             self._count(_PUT, told_columns(rows))
 
+    def follow(self, folds: Iterable[Followed], as_of: datetime) -> set[PositionKey]:
+        """Put folds in place of what was written before them, where that is what stands there; of which it was."""
+        rows = [
+            {"account": now.account, "con_id": now.con_id, "as_of": as_of, "before_as_of": written_at}
+            | {name: getattr(now, name) for name in _RUNNING}
+            | {f"before_{name}": getattr(written, name) for name in _RUNNING}
+            for written, written_at, now in folds
+        ]
+        followed = self._session.execute(_FOLLOW, told_columns(rows)) if rows else ()
+        return {(row.account, row.con_id) for row in followed}
+
     def drop(self, account: str, con_id: int) -> None:
         """Forget a contract of which no execution is left."""
         self._count(delete(PositionRow).where(PositionRow.account == account, PositionRow.con_id == con_id))
+
+    def quantity(self, account: str, con_id: int) -> int:
+        """What an account has of a contract; 0 without any."""
+        mine = (PositionRow.account == account, PositionRow.con_id == con_id)
+        return self._session.scalar(select(PositionRow.quantity).where(*mine)) or 0
 
     def of_account(self, account: str | None = None, *, flat: bool = False) -> list[Position]:
         """Positions by account and contract; those of quantity 0 only when `flat`."""
@@ -108,8 +163,10 @@ class PnlRepository(Repository):
         return self._all(query.order_by(PnlSnapshotRow.as_of), _to_snapshot)
 
     def fold_day(self, account: str, day: date, as_of: datetime) -> None:
-        """Store the result of a session, folded from its trades; what is there stays when it is newer."""
-        self._count(_FOLD_DAY, {"of_account": account, "of_day": day, "as_of": as_of})
+        """Store the result of a day, folded from its trades; what is there stays when it is newer."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=NEW_YORK)
+        hours = {"midnight": midnight, "next_midnight": midnight + timedelta(days=1)}
+        self._count(_FOLD_DAY, {"of_account": account, "of_day": day, "as_of": as_of, **hours})
 
     def day(self, account: str, day: date) -> DailyPnl | None:
         """Result of one account on one day."""

@@ -42,11 +42,11 @@ class StrategyRepository(Repository):
     def get(self, name: str, *, lock: bool = False) -> StrategyInstance | None:
         """One instance; `lock` keeps others from changing it until the transaction ends."""
         query = select(StrategyRow).where(StrategyRow.name == name)
-        return self._first(query.with_for_update() if lock else query, _to_instance)
+        return self._first(query.with_for_update() if lock else query, instance_of)
 
     def all(self) -> list[StrategyInstance]:
         """Every instance, by name."""
-        return self._all(select(StrategyRow).order_by(StrategyRow.name), _to_instance)
+        return self._all(select(StrategyRow).order_by(StrategyRow.name), instance_of)
 
     def looked_at(self, part: int = 1, parts: int = 1, *, holding: bool = False) -> list[StrategyInstance]:
         """Plain ones of one part of the symbols that are looked at; a symbol is always in the same part, from 1 on.
@@ -74,9 +74,7 @@ class StrategyRepository(Repository):
         window = (StrategyRow.settings["entry_start"].astext, StrategyRow.settings["entry_end"].astext)
         named = select(func.min(StrategyRow.name)).where(StrategyRow.enabled, StrategyRow.mode == TRADE)
         first = named.group_by(StrategyRow.type, *window)
-        return self._all(
-            select(StrategyRow).where(StrategyRow.name.in_(first)).order_by(StrategyRow.name), _to_instance
-        )
+        return self._all(select(StrategyRow).where(StrategyRow.name.in_(first)).order_by(StrategyRow.name), instance_of)
 
     def series(self) -> dict[tuple[str, int], int]:
         """What is to be streamed for them: symbol and minutes, with the most bars that one of them warms up on."""
@@ -169,7 +167,8 @@ def _fields(instance: StrategyInstance) -> dict[str, Any]:
     }
 
 
-def _to_instance(row: StrategyRow) -> StrategyInstance:
+def instance_of(row: StrategyRow) -> StrategyInstance:
+    """The instance that a row is of."""
     return _of_columns(tuple(getattr(row, name) for name in _NAMES))
 
 

@@ -32,6 +32,7 @@ from htbot.persistence.repositories.base import Repository, told_columns, told_r
 from htbot.persistence.rows.trades import TradeRow
 from htbot.persistence.states import LIVE_TRADE_STATES
 
+_TRADES = cast(Table, TradeRow.__table__)
 # Asked every 30 seconds of market time, so it is built once.
 _UNFINISHED = (
     select(TradeRow)
@@ -165,12 +166,11 @@ _MOVING: dict[str, TypeEngine[Any]] = {
 
 def _save() -> Update:
     told = told_rows({"id": Text(), "from_state": Text(), **_MOVING})
-    stands = type_coerce(TradeRow.state, Text()) == told.c.from_state
-    return update(TradeRow).where(TradeRow.id == told.c.id, stands).values({name: told.c[name] for name in _MOVING})
+    stands = type_coerce(_TRADES.c.state, Text()) == told.c.from_state
+    return update(_TRADES).where(_TRADES.c.id == told.c.id, stands).values({name: told.c[name] for name in _MOVING})
 
 
 _SAVE = _save()
-_TRADES = cast(Table, TradeRow.__table__)
 _OF_IDS = select(_TRADES).where(_TRADES.c.id.in_(bindparam("ids", expanding=True))).order_by(_TRADES.c.id)
 _HOLD_IDS = _OF_IDS.with_for_update()
 

@@ -14,7 +14,7 @@ _NO_LIMIT = Decimal(-1)
 
 
 def check(case: Case) -> RuleOutcome:
-    """Under the old rule a day trade is left for this entry and for every trade that is open: stops close within a day.
+    """Under the old rule a day trade is left for this entry and for every open one of today: stops close within a day.
 
     The rule binds margin accounts below 25,000 USD; the broker counts, we do not.
     """
@@ -23,7 +23,7 @@ def check(case: Case) -> RuleOutcome:
         return Verdict("day_trades", "none").passed(regime.value)
     if case.account_kind is AccountKind.CASH:
         return Verdict("day_trades", "none").passed("cash account")
-    left, needed = case.proposal.snapshot.figures.day_trades_remaining, case.book.account_open_trades + 1
+    left, needed = case.proposal.snapshot.figures.day_trades_remaining, case.book.account_opened_today + 1
     verdict = Verdict("day_trades", f"{needed} left")
     if left is None:
         return verdict.refused(
