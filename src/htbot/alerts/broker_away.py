@@ -1,4 +1,4 @@
-"""What the alerts say of a broker that is away."""
+"""What is told of the connection with the broker: lost, still away, back; and what is at stake meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from htbot.alerts.message import Fact, Message, compose
-from htbot.alerts.wording import in_usd, whole_name
+from htbot.alerts.wording import usd, whole_name
 from htbot.domain.alerts import Alert, Severity
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
@@ -88,7 +88,7 @@ def _at_stake(held: Sequence[Trade]) -> str:
         return "nothing is open"
     losses = [maximum_loss_usd(trade) for trade in held]
     known = [loss for loss in losses if loss is not None]
-    most = in_usd(sum(known, Decimal(0))) if len(known) == len(losses) else "an unknown sum"
+    most = usd(sum(known, Decimal(0))) if len(known) == len(losses) else "an unknown sum"
     return f"{len(held)} {'trade is' if len(held) == 1 else 'trades are'} open, at most {most} to lose"
 
 

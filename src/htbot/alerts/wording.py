@@ -19,6 +19,7 @@ from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
 
+
 SPREAD_WORDS: dict[Direction, str] = {Direction.BULL: "bull put spread", Direction.BEAR: "bear call spread"}
 SIDE_WORDS: dict[Direction, str] = {Direction.BULL: "bullish", Direction.BEAR: "bearish"}
 LEVEL_WORDS: dict[Direction, str] = {Direction.BULL: "above the day's high", Direction.BEAR: "below the day's low"}
@@ -82,7 +83,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         *indicators,
         *_leg_facts(trade, fills, opening=True),
         _opened_for(trade),
-        Fact("Maximum loss", in_usd(maximum_loss_usd(trade))),
+        Fact("Maximum loss", usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
         Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
@@ -93,7 +94,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
             kind="trade_entry",
             severity=Severity.INFO,
             title=f"Trade Entry - {_entered(trade)}",
-            summary=f"{_entry_summary(trade)} Maximum loss: {in_usd(maximum_loss_usd(trade))}.",
+            summary=f"{_entry_summary(trade)} Maximum loss: {usd(maximum_loss_usd(trade))}.",
             as_of=as_of,
             dedup_key=entry_key(trade),
             facts=facts,
@@ -119,10 +120,10 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
         Fact("Reason", reason),
         *_leg_facts(trade, fills, opening=False),
         *_prices(trade),
-        Fact("Gross P&L", in_usd(trade.gross_pnl_usd)),
-        Fact("Commissions", in_usd(trade.commissions_usd)),
-        Fact("Net P&L", in_usd(trade.net_pnl_usd)),
-        Fact("Maximum gain", in_usd(trade.max_gain_usd)),
+        Fact("Gross P&L", usd(trade.gross_pnl_usd)),
+        Fact("Commissions", usd(trade.commissions_usd)),
+        Fact("Net P&L", usd(trade.net_pnl_usd)),
+        Fact("Maximum gain", usd(trade.max_gain_usd)),
         Fact("Duration", _duration(closed_at - trade.opened_at)),
     ]
     return compose(
@@ -150,8 +151,8 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
         Fact("Account", trade.account),
         *_leg_facts(trade, fills, opening=False),
         Fact("Entry price", _leg_price(trade, trade.credit)),
-        Fact("Gross P&L", in_usd(gross)),
-        Fact("Commissions", in_usd(commissions(latest(fills)))),
+        Fact("Gross P&L", usd(gross)),
+        Fact("Commissions", usd(commissions(latest(fills)))),
     ]
     return compose(
         Message(
@@ -236,7 +237,7 @@ def _indicator(name: str, value: float) -> Fact:
 
 
 def whole_name(trade: Trade) -> str:
-    """What a trade holds, or held before its end."""
+    """What is held, with its number: `1 SPX bull put spread, 4150/4110 put`."""
     return f"{trade.left or trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}"
 
 
@@ -245,7 +246,7 @@ def _entered(trade: Trade) -> str:
     verb = "bought" if trade.width is None and trade.legs[0].ratio > 0 else "sold"
     name = _traded(trade) if trade.single is not None else _strikes(trade).removeprefix(", ")
     money = None if trade.credit is None else abs(trade.credit) * trade.units
-    return f"{verb} {' '.join(filter(None, (str(trade.quantity), trade.symbol, name)))} for {in_usd(money)}"
+    return f"{verb} {' '.join(filter(None, (str(trade.quantity), trade.symbol, name)))} for {usd(money)}"
 
 
 def _result(trade: Trade) -> str:
@@ -282,7 +283,7 @@ def _opened_for(trade: Trade) -> Fact:
         return Fact("Entry price", _leg_price(trade, trade.credit))
     if trade.credit is None:
         return Fact("Net credit", NOT_KNOWN)
-    return Fact("Net credit", f"{trade.credit:.2f} per unit, {in_usd(trade.credit * trade.units)}")
+    return Fact("Net credit", f"{trade.credit:.2f} per unit, {usd(trade.credit * trade.units)}")
 
 
 def _prices(trade: Trade) -> list[Fact]:
@@ -297,12 +298,12 @@ def _target_words(trade: Trade) -> str:
     if rules.momentum is None:
         return _rule_words(rules.profit_target_usd, rules.target_price)
     run = f"sold when it turns above {rules.momentum.multiple:f} times its price"
-    return run if rules.profit_target_usd is None else f"{in_usd(rules.profit_target_usd)}, or {run}"
+    return run if rules.profit_target_usd is None else f"{usd(rules.profit_target_usd)}, or {run}"
 
 
-def _rule_words(usd: Decimal | None, price: Decimal | None) -> str:
+def _rule_words(dollars: Decimal | None, price: Decimal | None) -> str:
     """An exit rule in dollars of the trade, as a price of a share, or both."""
-    told = [*([] if usd is None else [in_usd(usd)]), *([] if price is None else [f"at {price.normalize():f}"])]
+    told = [*([] if dollars is None else [usd(dollars)]), *([] if price is None else [f"at {price.normalize():f}"])]
     return ", or ".join(told) or "none"
 
 
@@ -312,14 +313,14 @@ def _stop_words(trade: Trade) -> str:
         return _rule_words(stop_usd, trade.rules.stop_price)
     points = stop_usd / trade.units
     if trade.credit is None:
-        return in_usd(stop_usd)
+        return usd(stop_usd)
     return (
-        f"{in_usd(stop_usd)}: closed when buying the spread back costs "
+        f"{usd(stop_usd)}: closed when buying the spread back costs "
         f"{trade.credit + points:.2f}, {points:.2f} points above the credit"
     )
 
 
-def in_usd(amount: Decimal | None) -> str:
+def usd(amount: Decimal | None) -> str:
     """Dollars as people read them."""
     return NOT_KNOWN if amount is None else f"{amount:,.2f} USD"
 
