@@ -249,10 +249,7 @@ class OrderDesk:
         return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
-        """A close that is proved absent goes out again, under the order id that it reserved and no other.
-
-        A part stays in doubt until what stands at the broker leaves room for it.
-        """
+        """A close that is proved absent goes out again under its own order id, a part when there is room for it."""
         held = self._parts.book.get(live.intent.trade_id)
         if live.in_part and (held is None or not held.has_room):
             return
