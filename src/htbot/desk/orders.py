@@ -344,7 +344,7 @@ class OrderDesk:
             self.settle(intent.trade_id, now)
 
     def settle(self, trade_id: str, now: datetime, *, in_record: bool = True) -> None:
-        """Bring a trade up to its orders and fills: in memory at once, and in the record unless a close takes it along."""
+        """Bring a trade up to its orders and fills: in memory at once, in the record unless a close takes it along."""
         held = self._parts.book.get(trade_id)
         if held is not None:
             try:
