@@ -206,9 +206,8 @@ class Desk:
             # a claim may have been cut off by the end of the session
             self.orders.restore(await self.ledger.write(self.trading.record.sent))
         parts, fold = self.parts, self.trading.news.on_message
-        self._recovery = Recovery(
-            parts.session, parts.orders_database, self.ledger, self.orders, self.followed.all, fold
-        )
+        owners = self.followed.all
+        self._recovery = Recovery(parts.session, parts.orders_database, self.ledger, self.orders, owners, fold)
         history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
         if not first:
             await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))

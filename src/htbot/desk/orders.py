@@ -320,14 +320,8 @@ class OrderDesk:
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)
 
-    def settle(self, trade_id: str, now: datetime) -> None:
-        """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""
-        self.fold(trade_id, now)
-        due, key = (trade_id, now), ("trade", trade_id)
-        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
-
-    def fold(self, trade_id: str, now: datetime) -> None:
-        """The same in memory only: a close that leaves brings its trade along when the record takes it."""
+    def settle(self, trade_id: str, now: datetime, *, in_record: bool = True) -> None:
+        """Bring a trade up to its orders and fills: in memory at once, in the record unless a close takes it along."""
         held = self._parts.book.get(trade_id)
         if held is not None:
             try:
@@ -335,6 +329,9 @@ class OrderDesk:
                 self._parts.changed(held, now)
             except StopTrading as error:
                 self._parts.broken(error)
+        if in_record:
+            due, key = (trade_id, now), ("trade", trade_id)
+            self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
 
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""
@@ -365,12 +362,11 @@ class OrderDesk:
 
     def doubt_silent(self, now: datetime) -> None:
         """Orders that the broker has not answered in time are UNKNOWN."""
+        most_s = self._parts.silence.answer_within_s
         for live in self.live:
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > self._parts.silence.answer_within_s:
-                self.happened(
-                    live, OrderEvent.DOUBT, now, f"no answer within {self._parts.silence.answer_within_s:g} s"
-                )
+            if waiting and self.silent_s(live) > most_s:
+                self.happened(live, OrderEvent.DOUBT, now, f"no answer within {most_s:g} s")
 
     def doubt_missing(self, working: Collection[str], now: datetime) -> None:
         """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""
