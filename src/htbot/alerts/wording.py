@@ -18,12 +18,7 @@ from htbot.portfolio.pnl import commissions, maximum_loss_usd, net_price
 from htbot.portfolio.positions import latest
 
 NOT_KNOWN = "not known yet"
-_NAMED = 5
-_IF_LOST = "nothing yet: it is tried again by itself, and you hear of it when it stays away for 2 minutes"
-_IF_AWAY = (
-    "see whether TWS or IB Gateway runs and is logged in (docs/runbooks/HT-IB-01.md); what cannot wait, close with the "
-    "broker's own app"
-)
+
 
 SPREAD_WORDS: dict[Direction, str] = {Direction.BULL: "bull put spread", Direction.BEAR: "bear call spread"}
 SIDE_WORDS: dict[Direction, str] = {Direction.BULL: "bullish", Direction.BEAR: "bearish"}
@@ -88,7 +83,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
         *indicators,
         *_leg_facts(trade, fills, opening=True),
         _opened_for(trade),
-        Fact("Maximum loss", _usd(maximum_loss_usd(trade))),
+        Fact("Maximum loss", usd(maximum_loss_usd(trade))),
         Fact("Profit target", _target_words(trade)),
         Fact("Stop", _stop_words(trade)),
         Fact("Closed by", f"{at.astimezone(NEW_YORK):%H:%M %Z}" if (at := trade.rules.exit_at) else "held over night"),
@@ -99,7 +94,7 @@ def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: date
             kind="trade_entry",
             severity=Severity.INFO,
             title=f"Trade Entry - {_entered(trade)}",
-            summary=f"{_entry_summary(trade)} Maximum loss: {_usd(maximum_loss_usd(trade))}.",
+            summary=f"{_entry_summary(trade)} Maximum loss: {usd(maximum_loss_usd(trade))}.",
             as_of=as_of,
             dedup_key=entry_key(trade),
             facts=facts,
@@ -125,10 +120,10 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
         Fact("Reason", reason),
         *_leg_facts(trade, fills, opening=False),
         *_prices(trade),
-        Fact("Gross P&L", _usd(trade.gross_pnl_usd)),
-        Fact("Commissions", _usd(trade.commissions_usd)),
-        Fact("Net P&L", _usd(trade.net_pnl_usd)),
-        Fact("Maximum gain", _usd(trade.max_gain_usd)),
+        Fact("Gross P&L", usd(trade.gross_pnl_usd)),
+        Fact("Commissions", usd(trade.commissions_usd)),
+        Fact("Net P&L", usd(trade.net_pnl_usd)),
+        Fact("Maximum gain", usd(trade.max_gain_usd)),
         Fact("Duration", _duration(closed_at - trade.opened_at)),
     ]
     return compose(
@@ -136,7 +131,7 @@ def exit_alert(trade: Trade, fills: Sequence[Fill], as_of: datetime) -> Alert:
             kind="trade_exit",
             severity=Severity.INFO,
             title=f"Trade Exit - {reason}: {trade.symbol} {_result(trade)}",
-            summary=f"Closed {_whole_name(trade)}: {reason}, {_result(trade)}.",
+            summary=f"Closed {whole_name(trade)}: {reason}, {_result(trade)}.",
             as_of=as_of,
             dedup_key=exit_key(trade),
             facts=facts,
@@ -156,8 +151,8 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
         Fact("Account", trade.account),
         *_leg_facts(trade, fills, opening=False),
         Fact("Entry price", _leg_price(trade, trade.credit)),
-        Fact("Gross P&L", _usd(gross)),
-        Fact("Commissions", _usd(commissions(latest(fills)))),
+        Fact("Gross P&L", usd(gross)),
+        Fact("Commissions", usd(commissions(latest(fills)))),
     ]
     return compose(
         Message(
@@ -171,67 +166,6 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
             facts=facts,
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
-        )
-    )
-
-
-def connection_alert(
-    connected: bool, detail: str, as_of: datetime, account: str = "", held: Sequence[Trade] = ()
-) -> Alert:
-    """The broker's connection was lost, or is back.
-
-    Args:
-        connected: whether it is back.
-        detail: what was seen, such as code and text.
-        as_of: market time, or the host's while that is not known.
-        account: whose.
-        held: trades that are open, whose exits wait for it.
-    """
-    title, kind = (
-        ("Connection Restored", "connection_restored")
-        if connected
-        else (f"Connection Lost - {_at_stake(held)}", "connection_lost")
-    )
-    summary = (
-        f"The connection to the broker is back, {_at_stake(held)}; entries resume once books and broker agree."
-        if connected
-        else f"The connection to the broker is lost, {_at_stake(held)}: no entries, and exits wait for it."
-    )
-    facts = [] if connected else [*_open_facts(held), Fact("What to do", _IF_LOST)]
-    return compose(
-        Message(
-            kind=kind,
-            severity=Severity.INFO if connected else Severity.CRITICAL,
-            title=title,
-            summary=summary,
-            as_of=as_of,
-            dedup_key=f"{kind}:{account}:{as_of.isoformat()}",
-            facts=[Fact("Detail", detail), *facts],
-            account=account,
-        )
-    )
-
-
-def outage_alert(
-    since: datetime, after: timedelta, detail: str, as_of: datetime, account: str = "", held: Sequence[Trade] = ()
-) -> Alert:
-    """The broker is still away, `after` from `since` on: it may not come back by itself; `held` are open trades."""
-    minutes = int(after.total_seconds() // 60)
-    return compose(
-        Message(
-            kind="broker_outage",
-            severity=Severity.CRITICAL,
-            title=f"Broker Away for {minutes} Minutes - {_at_stake(held)}",
-            summary=f"The broker has been away for {minutes} minutes, {_at_stake(held)}: nothing is sent, exits wait.",
-            as_of=as_of,
-            dedup_key=f"broker_outage:{account}:{since.isoformat()}:{minutes}",
-            facts=[
-                Fact("Since", since.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S %Z")),
-                Fact("Detail", detail),
-                *_open_facts(held),
-                Fact("What to do", _IF_AWAY),
-            ],
-            account=account,
         )
     )
 
@@ -258,21 +192,6 @@ def error_alert(
             params={"trade_id": trade_id} if trade_id else {},
         )
     )
-
-
-def _at_stake(held: Sequence[Trade]) -> str:
-    """How many trades are open and what they can lose."""
-    if not held:
-        return "nothing is open"
-    losses = [maximum_loss_usd(trade) for trade in held]
-    known = [loss for loss in losses if loss is not None]
-    most = _usd(sum(known, Decimal(0))) if len(known) == len(losses) else "an unknown sum"
-    return f"{len(held)} {'trade is' if len(held) == 1 else 'trades are'} open, at most {most} to lose"
-
-
-def _open_facts(held: Sequence[Trade]) -> list[Fact]:
-    told = [Fact("Open", f"{_whole_name(trade)} ({trade.id}, {trade.account})") for trade in held[:_NAMED]]
-    return told if len(held) <= _NAMED else [*told, Fact("Open", f"and {len(held) - _NAMED} more: htbot status")]
 
 
 def _leg_facts(trade: Trade, fills: Sequence[Fill], *, opening: bool) -> list[Fact]:
@@ -317,7 +236,8 @@ def _indicator(name: str, value: float) -> Fact:
     return Fact(label[:1].upper() + label[1:], f"{value:.0f}" if name in COUNTS else f"{value:.2f}")
 
 
-def _whole_name(trade: Trade) -> str:
+def whole_name(trade: Trade) -> str:
+    """What is held, with its number: `1 SPX bull put spread, 4150/4110 put`."""
     return f"{trade.left or trade.quantity} {trade.symbol} {_traded(trade)}{_strikes(trade)}"
 
 
@@ -326,7 +246,7 @@ def _entered(trade: Trade) -> str:
     verb = "bought" if trade.width is None and trade.legs[0].ratio > 0 else "sold"
     name = _traded(trade) if trade.single is not None else _strikes(trade).removeprefix(", ")
     money = None if trade.credit is None else abs(trade.credit) * trade.units
-    return f"{verb} {' '.join(filter(None, (str(trade.quantity), trade.symbol, name)))} for {_usd(money)}"
+    return f"{verb} {' '.join(filter(None, (str(trade.quantity), trade.symbol, name)))} for {usd(money)}"
 
 
 def _result(trade: Trade) -> str:
@@ -363,7 +283,7 @@ def _opened_for(trade: Trade) -> Fact:
         return Fact("Entry price", _leg_price(trade, trade.credit))
     if trade.credit is None:
         return Fact("Net credit", NOT_KNOWN)
-    return Fact("Net credit", f"{trade.credit:.2f} per unit, {_usd(trade.credit * trade.units)}")
+    return Fact("Net credit", f"{trade.credit:.2f} per unit, {usd(trade.credit * trade.units)}")
 
 
 def _prices(trade: Trade) -> list[Fact]:
@@ -378,12 +298,12 @@ def _target_words(trade: Trade) -> str:
     if rules.momentum is None:
         return _rule_words(rules.profit_target_usd, rules.target_price)
     run = f"sold when it turns above {rules.momentum.multiple:f} times its price"
-    return run if rules.profit_target_usd is None else f"{_usd(rules.profit_target_usd)}, or {run}"
+    return run if rules.profit_target_usd is None else f"{usd(rules.profit_target_usd)}, or {run}"
 
 
-def _rule_words(usd: Decimal | None, price: Decimal | None) -> str:
+def _rule_words(dollars: Decimal | None, price: Decimal | None) -> str:
     """An exit rule in dollars of the trade, as a price of a share, or both."""
-    told = [*([] if usd is None else [_usd(usd)]), *([] if price is None else [f"at {price.normalize():f}"])]
+    told = [*([] if dollars is None else [usd(dollars)]), *([] if price is None else [f"at {price.normalize():f}"])]
     return ", or ".join(told) or "none"
 
 
@@ -393,14 +313,15 @@ def _stop_words(trade: Trade) -> str:
         return _rule_words(stop_usd, trade.rules.stop_price)
     points = stop_usd / trade.units
     if trade.credit is None:
-        return _usd(stop_usd)
+        return usd(stop_usd)
     return (
-        f"{_usd(stop_usd)}: closed when buying the spread back costs "
+        f"{usd(stop_usd)}: closed when buying the spread back costs "
         f"{trade.credit + points:.2f}, {points:.2f} points above the credit"
     )
 
 
-def _usd(amount: Decimal | None) -> str:
+def usd(amount: Decimal | None) -> str:
+    """Dollars as people read them."""
     return NOT_KNOWN if amount is None else f"{amount:,.2f} USD"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from htbot.alerts.wording import outage_alert
+from htbot.alerts.broker_away import outage_alert
 from htbot.domain.alerts import Alert
 from htbot.domain.trades import Trade
 

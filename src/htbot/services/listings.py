@@ -9,11 +9,12 @@ from datetime import datetime
 from htbot.domain.errors import NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import lists, trading
+from htbot.persistence.queries.instances import InstanceStatus
 from htbot.persistence.queries.lists import AuditView, EvaluationView, Filters
 from htbot.persistence.queries.paging import Page, PageRequest
 from htbot.persistence.queries.reconciliation import ReconciliationView
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import AlertView, FillView, InstanceStatus, OrderView, PositionView
+from htbot.persistence.queries.shapes import AlertView, FillView, OrderView, PositionView
 from htbot.persistence.records import AuditEntry, Halt
 from htbot.persistence.repositories import AlertRepository, AuditRepository
 from htbot.services.callers import Caller

@@ -10,16 +10,10 @@ from sqlalchemy.orm import Session
 
 from htbot.alerts.message import summary_of
 from htbot.domain.scheduler import SchedulerSetting
-from htbot.persistence.queries import trades, watch
+from htbot.persistence.queries import instances, trades, watch
+from htbot.persistence.queries.instances import InstanceCounts, InstanceStatus
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.queries.shapes import (
-    HaltView,
-    InstanceCounts,
-    InstanceStatus,
-    OpenTradeView,
-    StrategyView,
-    TaskView,
-)
+from htbot.persistence.queries.shapes import HaltView, OpenTradeView, StrategyView, TaskView
 from htbot.persistence.repositories import SchedulerRepository
 from htbot.services.desk_view import DeskView
 
@@ -128,8 +122,8 @@ def stored_status(
         read_at=host_now,
         degraded=list(degraded),
         scheduler=SchedulerRepository(session).get(),
-        instances=watch.first_instances(session, _INSTANCES),
-        instance_counts=watch.instance_counts(session),
+        instances=instances.first_instances(session, _INSTANCES),
+        instance_counts=instances.instance_counts(session),
     )
 
 

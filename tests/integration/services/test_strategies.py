@@ -13,6 +13,7 @@ from tests.support.watched import CALLER, Watch, session_of
 from htbot.domain.errors import CallerMistake, ConfigurationError, HtbotError, NotFound
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import watch as queries
+from htbot.persistence.queries.instances import first_instances
 from htbot.persistence.records import Account, AuditEntry
 from htbot.persistence.repositories import AccountRepository, AuditRepository, EvaluationRepository, StrategyRepository
 from htbot.services.strategies import NewStrategy
@@ -112,7 +113,7 @@ def test_an_instance_says_what_it_said_in_its_own_account(database: Database, to
         for strategy, account, why_not in (("one", main, "waits"), ("two", other, "flat"), ("two", main, "of another")):
             look = record.evaluation(strategy=strategy, account=account, why_not=why_not)
             EvaluationRepository(session).add(look)
-        standing = [(one.name, one.as_of, one.why_not) for one in queries.first_instances(session, 20)]
+        standing = [(one.name, one.as_of, one.why_not) for one in first_instances(session, 20)]
     assert standing == [("one", at, "waits"), ("two", at, "flat")]
     assert [(one.instance.name, one.as_of, one.why_not) for one in watch.strategies.states()] == standing
 

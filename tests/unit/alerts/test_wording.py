@@ -8,8 +8,9 @@ import pytest
 from tests.support import bought, plain
 from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, signal, trade
 
+from htbot.alerts.broker_away import connection_alert, outage_alert
 from htbot.alerts.message import Fact, Message, compose, summary_of
-from htbot.alerts.wording import connection_alert, entry_alert, error_alert, exit_alert, outage_alert
+from htbot.alerts.wording import entry_alert, error_alert, exit_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason

@@ -32,6 +32,7 @@ from htbot.dashboard.pages import strategies as strategies_page
 from htbot.dashboard.parts.icons import icon
 from htbot.dashboard.reading import Reading
 from htbot.domain.scheduler import SchedulerSetting
+from htbot.persistence.queries.instances import InstanceCounts
 from htbot.persistence.queries.lists import EvaluationView
 from htbot.persistence.queries.shapes import (
     AlertView,
@@ -39,7 +40,6 @@ from htbot.persistence.queries.shapes import (
     DayPnl,
     FillView,
     HaltView,
-    InstanceCounts,
     LegView,
     OpenPnl,
     OpenTradeView,

@@ -18,10 +18,11 @@ from htbot.api.schemas.filters import (
     InstancesQuery,
     ReconciliationsQuery,
 )
+from htbot.persistence.queries.instances import InstanceStatus
 from htbot.persistence.queries.lists import AuditView, EvaluationView
 from htbot.persistence.queries.paging import Page
 from htbot.persistence.queries.reconciliation import ReconciliationView
-from htbot.persistence.queries.shapes import AlertView, InstanceStatus
+from htbot.persistence.queries.shapes import AlertView
 from htbot.services.audit import AuditReport, BooksReport
 from htbot.services.tokens import Role
 

@@ -12,11 +12,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from htbot.domain.orders import OrderState, Purpose
 from htbot.domain.signals import POSITION_NUMBERS
+from htbot.persistence.queries.instances import InstanceStatus, standing
 from htbot.persistence.queries.paging import Keyset, Page, PageRequest, page_of
 from htbot.persistence.queries.reconciliation import ReconciliationView, run_views
-from htbot.persistence.queries.shapes import AlertView, InstanceStatus, OrderView, PositionView, SignalView
+from htbot.persistence.queries.shapes import AlertView, OrderView, PositionView, SignalView
 from htbot.persistence.queries.trading import order_view, position_views, signal_view
-from htbot.persistence.queries.watch import alert_view, standing
+from htbot.persistence.queries.watch import alert_view
 from htbot.persistence.records import Halt
 from htbot.persistence.repositories.audit import of_family
 from htbot.persistence.repositories.base import on_day

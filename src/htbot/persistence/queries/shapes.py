@@ -323,34 +323,6 @@ class StrategyView:
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceStatus:
-    """An instance and its last look at market time `as_of`; `why_not` null beside a time: a signal fired.
-
-    `state` is in_trade (its trade is not over), disabled, new (not looked at yet) or flat, the first that is true.
-    """
-
-    name: str
-    type: str
-    symbol: str
-    minutes: int
-    mode: str
-    enabled: bool
-    state: str
-    as_of: datetime | None
-    why_not: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceCounts:
-    """How many instances there are; `trading`: enabled and in mode trade, `in_trade`: their trade is not over."""
-
-    total: int = 0
-    enabled: int = 0
-    trading: int = 0
-    in_trade: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class TaskView:
     """The last run of a task: its market time, when it began in host time, and its age in seconds of that."""
 
