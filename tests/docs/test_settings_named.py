@@ -19,6 +19,7 @@ from htbot.settings.reference import page as settings_page
 NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 NO_SETTINGS = {
     "HYPOTHESIS_PROFILE",
+    "SUITE_ENDS",
     "TRADE_ID",
     "TASK_MODULES",
     "NO_MARGIN",

@@ -39,8 +39,8 @@ from htbot.dashboard.parts.markup import tag
 from htbot.domain.scheduler import SchedulerState
 from htbot.persistence.queries.lists import Filters
 from htbot.persistence.queries.paging import PageRequest
+from htbot.services.callers import Caller
 from htbot.services.command_kinds import EVERY_ACCOUNT
-from htbot.services.commands import Caller
 from htbot.services.doorman import REFRESH_S
 from htbot.services.tokens import Role
 

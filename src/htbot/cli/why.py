@@ -12,7 +12,7 @@ from htbot.cli.opening import people
 from htbot.cli.output import Json, plain, print_json
 
 if TYPE_CHECKING:
-    from htbot.persistence.queries.shapes import Step
+    from htbot.persistence.queries.why import Step
 
 _INDENT = " " * 14
 _WIDE = 106

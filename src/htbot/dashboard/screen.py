@@ -17,7 +17,7 @@ from nicegui.elements.html import Html
 
 from htbot.dashboard import layout
 from htbot.dashboard.application import Dashboard
-from htbot.dashboard.gate import LOGIN, VISITOR
+from htbot.dashboard.gate import VISITOR, way_in
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import EVERYWHERE, PAGES, Page
 from htbot.dashboard.reading import Reading
@@ -58,6 +58,7 @@ class Screen:
     look: Look
     parameters: dict[str, str]
     client: Client
+    address: str = f"{PATH}/"
     panels: list[Panel] = field(default_factory=list)
     followers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -83,7 +84,7 @@ class Screen:
         try:
             self.principal = self.dashboard.sessions.principal(self.visitor)
         except UnknownToken:
-            self.client.open(LOGIN)
+            self._leave()
             return None
         try:
             return await asyncio.to_thread(question, *arguments)
@@ -93,6 +94,10 @@ class Screen:
             _log.exception("%s: %s page: not answered", self.principal.actor, self.page.title)
             self.tell(f"this cannot be read, {_CAUSE}", good=False)
         return None
+
+    def _leave(self) -> None:
+        """To the login, with the way back here. NiceGUI puts its own path before the address."""
+        self.client.open(way_in(self.address).removeprefix(PATH))
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
@@ -112,7 +117,7 @@ class Screen:
         try:
             self.principal = self.dashboard.sessions.principal(self.visitor)
         except UnknownToken:
-            ui.navigate.to(LOGIN)
+            self._leave()
             return
         for panel in self.panels:
             drawn = panel.render(self)
@@ -206,6 +211,7 @@ def _register(dashboard: Dashboard, page: Page) -> None:
             look=Look.of(request.cookies),
             parameters={**request.query_params, **request.path_params},
             client=client,
+            address=f"{request.url.path}?{request.url.query}".rstrip("?"),
         )
         topics: Sequence[str] = (*EVERYWHERE, *page.topics)
         await dashboard.reader.first(topics)

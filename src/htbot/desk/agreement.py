@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from htbot.desk.orders import OrderDesk
@@ -17,10 +18,10 @@ class Agreement:
     In accounts that are `left` trades are only ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, left: Callable[[], Collection[str]]) -> None:
+        self._left = left
         self._standings: dict[str, Standing] = {}
         self._judgements: dict[str, Judgement] = {}
-        self.left: frozenset[str] = frozenset()
 
     @property
     def watching(self) -> bool:
@@ -40,7 +41,7 @@ class Agreement:
 
     def enters(self, account: str) -> bool:
         """True where entries may leave: the account is traded, and its books agree."""
-        return account not in self.left and not self.differs(account)
+        return account not in self._left() and not self.differs(account)
 
     def blocked(self, account: str, symbol: str) -> str | None:
         """Why nothing may be entered: the account is not traded, its books differ, or a symbol's holding is not ours.
@@ -48,7 +49,7 @@ class Agreement:
         The last is FAULTS 39.
         """
         judgement = self._judgements.get(account)
-        if judgement is None or account in self.left:
+        if judgement is None or account in self._left():
             return f"account {account} is not traded here"
         return judgement.blocked.get(symbol) if judgement.entries_allowed else f"{DISAGREE} in {account}"
 

@@ -99,12 +99,12 @@ class Closing:
             self._parts.orders.place_promised(live)
         finally:
             self.record(close, promise.number)
-            self._parts.orders.fold(live.intent.trade_id, now)
+            self._parts.orders.settle(live.intent.trade_id, now, in_record=False)
 
     async def _send_by_record(self, live: LiveOrder, close: Close, now: datetime) -> None:
         _log.critical("the close %s is promised by the record", live.intent.ref)
         await self._parts.ledger.write(lambda session: self._parts.record.store_close(session, close))
-        self._parts.orders.fold(live.intent.trade_id, now)
+        self._parts.orders.settle(live.intent.trade_id, now, in_record=False)
         self._parts.orders.place_promised(live)
 
     def record(self, close: Close, number: int) -> None:

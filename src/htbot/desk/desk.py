@@ -99,7 +99,6 @@ class Desk:
         self.reason: str | None = "starting"
         self.world_id = ""
         self.followed = Followed((parts.plan.account or "", *parts.plan.more_accounts))
-        self.accounts = self.followed.all
         self.day = TradingDay(parts.market_database)
         self.skew = timedelta(0)
         self.recovery_due, self.compare_due = True, False
@@ -108,7 +107,7 @@ class Desk:
         self.data_trouble = DataTrouble()
         self.book = OpenBook()
         self.ledger = Ledger(parts.orders_database, self.broken)
-        self.agreement = Agreement()
+        self.agreement = Agreement(lambda: self.followed.left)
         self._broken: str | None = None
         self._winding_down, self._outages = False, 0
         self._held: dict[str, list[str]] = {}
@@ -119,7 +118,7 @@ class Desk:
     @property
     def account(self) -> str:
         """The main account."""
-        return self.accounts[0]
+        return self.followed.traded[0]
 
     @property
     def trading(self) -> Trading:
@@ -186,7 +185,6 @@ class Desk:
         await self.parts.session.connect()
         plan = self.parts.plan
         self.followed = follow(self.parts.session, plan.account, plan.more_accounts, self._held)
-        self.accounts, self.agreement.left = self.followed.all, frozenset(self.followed.left)
         self.world_id = choose_world(self.parts.session, self.account, required=plan.world_required)
         if not self.clock.stepped:
             self.parts.session.request_time()
@@ -208,7 +206,8 @@ class Desk:
             # a claim may have been cut off by the end of the session
             self.orders.restore(await self.ledger.write(self.trading.record.sent))
         parts, fold = self.parts, self.trading.news.on_message
-        self._recovery = Recovery(parts.session, parts.orders_database, self.ledger, self.orders, self.accounts, fold)
+        owners = self.followed.all
+        self._recovery = Recovery(parts.session, parts.orders_database, self.ledger, self.orders, owners, fold)
         history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
         if not first:
             await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
@@ -225,14 +224,14 @@ class Desk:
         self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
-        stored = await database.insist(lambda db: open_trades(db, self.accounts))
+        stored = await database.insist(lambda db: open_trades(db, self.followed.all))
         today = now.astimezone(NEW_YORK).date()
-        used = partial(exits_of, trades=[item.trade for item in stored], accounts=self.accounts, today=today)
+        used = partial(exits_of, trades=[item.trade for item in stored], accounts=self.followed.all, today=today)
         for ref in await database.insist(used):
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.accounts)))
+        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.followed.all)))
         await database.insist(lambda db: self.protection.begin(db, now, held=self.guard.unguarded_while_away))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:

@@ -87,8 +87,10 @@ class Line:
     async def _take(self, scope: str, key: str, actor: str) -> str:
         if not self._desk.clock.known:
             raise Retryable("the desk has not been connected to the broker yet: try again")
-        if scope not in {EVERY_ACCOUNT, *self._desk.accounts}:
-            raise CallerMistake(f"account {scope} is not traded here: it is {', '.join(self._desk.accounts)}, or all")
+        if scope not in {EVERY_ACCOUNT, *self._desk.followed.all}:
+            raise CallerMistake(
+                f"account {scope} is not traded here: it is {', '.join(self._desk.followed.all)}, or all"
+            )
         now = self._desk.clock.now()
         request = CommandRequest(key, CLOSE_ALL, actor, now, {"scope": scope})
         command = await self._desk.trading.commands.hear(request)

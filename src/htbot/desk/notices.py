@@ -35,7 +35,7 @@ class Notices:
         standing = self._standing()
         snapshot = self._desk.parts.watch.snapshot(self._desk.parts.session, as_of, standing, last_closed=closed)
         others = self._desk.parts.watch.others(self._desk.parts.session, as_of, standing)
-        accounts = [self._account(name, as_of) for name in self._desk.accounts]
+        accounts = [self._account(name, as_of) for name in self._desk.followed.all]
         unprotected = self._desk.protection.to_store()
         if unprotected is not None:
             self._desk.ledger.post(lambda db: DeskStateRepository(db).set(UNPROTECTED_S, unprotected))
@@ -61,7 +61,7 @@ class Notices:
         return Standing(
             world_id=desk.world_id,
             connected=desk.connection == "connected",
-            accounts={name: self._state(name, self.amounts(name) if figures else {}) for name in desk.accounts},
+            accounts={name: self._state(name, self.amounts(name) if figures else {}) for name in desk.followed.all},
             held=frozenset(desk.guard.held),
             asked=asked,
         )
@@ -105,7 +105,7 @@ class Notices:
             connection=self._desk.connection,
             trading_enabled=self._desk.enabled and self._desk.agreement.enters(self._desk.account),
             reason=self._desk.reason or self._desk.agreement.trouble or "; ".join(self._desk.followed.troubles) or None,
-            others=self._desk.accounts[1:],
+            others=self._desk.followed.all[1:],
         )
 
     def amounts(self, account: str) -> dict[str, Decimal]:

@@ -128,6 +128,8 @@ class OpenTrade:
     def still_closes(self, *, protective: bool) -> int:
         """Units that its live exits may still close; `protective` with its stop and target, of which one fills."""
         exits = [live for live in self.orders.values() if not live.is_entry and not live.over]
+        if not exits:  # most of them: a close asks it of every other trade of its contract, ended ones too
+            return 0
         left = (live.size - live.filled for live in exits if not live.in_part and (protective or not live.protective))
         sold = sum(live.size - live.filled for live in exits if live.in_part)
         return min(max(left, default=0) + sold, self.units)

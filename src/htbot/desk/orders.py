@@ -16,13 +16,14 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from htbot.desk.last_word import why_it_stays, would_open
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
 from htbot.desk.record import Claim, settle_due
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.fills import Fill
-from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle, Purpose
+from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade
 from htbot.execution.broker_events import Asked
@@ -191,7 +192,7 @@ class OrderDesk:
             return 0
         if claim.trade is not None:
             self._parts.book.begin(claim.trade, intent)
-        why_not = self._why_not(intent, now)
+        why_not = why_it_stays(self._parts, self.live_of_trade(intent.trade_id), intent, now)
         if why_not is not None:
             self._withdraw(intent, now, why_not)
             return 0
@@ -210,29 +211,8 @@ class OrderDesk:
         return 0 if live.waits else 1
 
     def would_open(self, live: LiveOrder) -> str | None:
-        """Why a close that was never seen may not go out again: it would open something by now.
-
-        A protective order does not either while its trade is being closed by something else, nor does a part.
-        """
-        held = self._parts.book.get(live.intent.trade_id)
-        if (live.protective or live.in_part) and (held is None or held.leaving):
-            return "its trade is closed by something else"
-        return self._parts.last_look.at_exit(live.intent, live.size)
-
-    def _why_not(self, intent: OrderIntent, now: datetime) -> str | None:
-        if intent.purpose is Purpose.ENTRY:
-            return self._parts.last_look.at_entry(intent, now)
-        held = self._parts.book.get(intent.trade_id)
-        working = [live for live in self.live_of_trade(intent.trade_id) if not live.is_entry]
-        if intent.in_part:
-            working = [live for live in working if not live.protective]
-            if held is None or held.wanted is not None:
-                return "its trade is closed by something else"
-        if working and all(live.protective for live in working):
-            return "what stands at the broker for this trade is cancelled first, then it is closed"
-        if working:
-            return f"{working[0].intent.ref} closes it already"
-        return self._parts.last_look.at_exit(intent, intent.quantity)
+        """Why a close that was never seen may not go out again; None: it may."""
+        return would_open(self._parts, live)
 
     def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
@@ -269,10 +249,7 @@ class OrderDesk:
         return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
-        """A close that is proved absent goes out again, under the order id that it reserved and no other.
-
-        A part stays in doubt until what stands at the broker leaves room for it.
-        """
+        """A close that is proved absent goes out again under its own order id, a part when there is room for it."""
         held = self._parts.book.get(live.intent.trade_id)
         if live.in_part and (held is None or not held.has_room):
             return
@@ -343,14 +320,8 @@ class OrderDesk:
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)
 
-    def settle(self, trade_id: str, now: datetime) -> None:
-        """Bring a trade up to its orders and fills, in memory at once and in the record behind them."""
-        self.fold(trade_id, now)
-        due, key = (trade_id, now), ("trade", trade_id)
-        self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
-
-    def fold(self, trade_id: str, now: datetime) -> None:
-        """The same in memory only: a close that leaves brings its trade along when the record takes it."""
+    def settle(self, trade_id: str, now: datetime, *, in_record: bool = True) -> None:
+        """Bring a trade up to its orders and fills: in memory at once, in the record unless a close takes it along."""
         held = self._parts.book.get(trade_id)
         if held is not None:
             try:
@@ -358,6 +329,9 @@ class OrderDesk:
                 self._parts.changed(held, now)
             except StopTrading as error:
                 self._parts.broken(error)
+        if in_record:
+            due, key = (trade_id, now), ("trade", trade_id)
+            self._parts.ledger.post_together(settle_due, due, self.settled, key=key, late=True)
 
     def settled(self, trade: Trade | None) -> None:
         """The record has brought a trade up to date; None for one that is not ours."""
@@ -388,12 +362,11 @@ class OrderDesk:
 
     def doubt_silent(self, now: datetime) -> None:
         """Orders that the broker has not answered in time are UNKNOWN."""
+        most_s = self._parts.silence.answer_within_s
         for live in self.live:
             waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > self._parts.silence.answer_within_s:
-                self.happened(
-                    live, OrderEvent.DOUBT, now, f"no answer within {self._parts.silence.answer_within_s:g} s"
-                )
+            if waiting and self.silent_s(live) > most_s:
+                self.happened(live, OrderEvent.DOUBT, now, f"no answer within {most_s:g} s")
 
     def doubt_missing(self, working: Collection[str], now: datetime) -> None:
         """Orders that worked and are not among the broker's open ones have ended without our hearing of it."""

@@ -133,7 +133,7 @@ class PacedPace:
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = self._failed = None
-        for account in desk.accounts:
+        for account in desk.followed.all:
             await self._doorbell.hold(account)
         await first(self._listen(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
 

@@ -183,8 +183,8 @@ class RequestDesk:
         return {"asked_at": self._desk.clock.now().isoformat()}
 
     def _require_account(self, account: str) -> None:
-        if account not in self._desk.accounts:
-            raise CallerMistake(f"account {account}: the desk trades {', '.join(self._desk.accounts)}")
+        if account not in self._desk.followed.all:
+            raise CallerMistake(f"account {account}: the desk trades {', '.join(self._desk.followed.all)}")
 
     def _require_connection(self) -> None:
         if self._desk.connection != "connected":

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from htbot.adapters.ib.session import IbSession
+from htbot.desk.accounts import Followed
 from htbot.desk.agreement import Agreement
 from htbot.desk.clock import DeskClock
 from htbot.desk.closing import Closing, ClosingParts
@@ -41,7 +42,7 @@ class TradingFloor(Protocol):
     """What trading asks of the desk around it; `connection` is `connected` while orders get through."""
 
     connection: str
-    accounts: tuple[str, ...]
+    followed: Followed
     clock: DeskClock
     day: TradingDay
     agreement: Agreement
@@ -168,7 +169,7 @@ def _last_look(parts: TradingParts) -> LastLook:
         halts=parts.halts,
         flood=parts.flood,
         book=parts.book,
-        accounts=lambda: desk.accounts,
+        accounts=lambda: desk.followed.all,
         enabled=lambda: desk.enabled,
         blocked=desk.agreement.blocked,
         holdings=desk.holdings,
@@ -214,7 +215,7 @@ def _commands(
             numbers=numbers,
             hold=hold,
             strangers=desk.strangers_at_broker,
-            accounts=lambda: desk.accounts,
+            accounts=lambda: desk.followed.all,
             settle=desk.upkeep.settle,
             market_open=desk.day.is_open,
         )

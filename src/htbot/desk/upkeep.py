@@ -134,7 +134,7 @@ class Upkeep:
 
     async def _judge_day(self, now: datetime) -> None:
         """Each account by itself: a trip stops entries of its own, and closes what it holds."""
-        accounts = self._desk.accounts
+        accounts = self._desk.followed.all
         trips = await asyncio.gather(*(self._look_at_day(account, now) for account in accounts))
         for account, trip in zip(accounts, trips, strict=True):
             if trip is None:
@@ -177,7 +177,7 @@ class Upkeep:
     def started(self, now: datetime) -> None:
         """The desk is connected and has taken over."""
         facts = self._plan.facts | {"account": self._desk.account, "world": self._desk.world_id}
-        more = self._desk.accounts[1:]
+        more = self._desk.followed.all[1:]
         facts |= {"more_accounts": list(more)} if more else {}
         self._desk.ledger.post(lambda db: tell_started(db, ACTOR, now, facts))
         self._tell_accounts(now)

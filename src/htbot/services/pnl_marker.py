@@ -31,16 +31,18 @@ class PnlMarker:
     def mark(self, transaction: Transaction, snapshot: Snapshot, as_of: datetime) -> int:
         """Mark every live trade of the snapshot's accounts, whose legs it quotes; returns how many exits it asked for.
 
-        A trade whose exit is due and not under way is closed from here: the guard is only the fastest caller.
+        A trade whose exit is due and not under way is closed from here: the guard is only the fastest caller. What is
+        held over night has the mark of the close until the open: prices of the night decide nothing, and are no gain.
         """
-        asked = 0
+        asked, session = 0, SessionRepository(transaction).get(as_of.astimezone(NEW_YORK).date())
+        is_open = session is not None and session.contains(as_of)
         trades = TradeRepository(transaction)
         unfinished = [trade for account in snapshot.accounts for trade in trades.unfinished(account)]
         for trade in unfinished:
             if trade.state is TradeState.CLOSED:
                 # Its commissions have not come: its mail goes out without them after a minute.
                 settle_trade(transaction, trade.id, as_of)
-            elif trade.state is not TradeState.OPENING:
+            elif trade.state is not TradeState.OPENING and (is_open or not trade.rules.overnight):
                 asked += self._look(transaction, trade, snapshot, as_of)
         self._watches = {trade.id: self._watches[trade.id] for trade in unfinished if trade.id in self._watches}
         return asked

@@ -36,8 +36,8 @@ from htbot.persistence.queries.shapes import (
     PositionView,
     SignalView,
     TradeView,
-    WhyView,
 )
+from htbot.persistence.queries.why import WhyView
 from htbot.risk.breaker import BreakerLimits
 from htbot.services.desk_view import DeskView, Live, look, tickers_of
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch

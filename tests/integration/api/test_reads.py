@@ -92,7 +92,11 @@ def test_status_tells_everything_that_a_person_asks_first(api: TestClient, house
     trade = status["open_trade"]
     assert (trade["id"], trade["credit"], trade["mark"], trade["natural"]) == (opened.id, "4.30", "3.90", "4.10")
     assert (trade["pnl_mid"], trade["pnl_natural"]) == ("40.00", "20.00")
-    assert (trade["target"], trade["stop"], trade["maximum_loss"]) == ("400", "200", "3570.00")
+    assert (trade["target"], trade["stop"], trade["maximum_loss"]) == (
+        "215.00",
+        "200.00",
+        "3570.00",
+    )  # the target is at most half the credit
     legs = [(leg["side"], leg["strike"], leg["fill"]) for leg in trade["legs"]]
     assert legs == [("SELL", "4150", "5.80"), ("BUY", "4110", "1.50")]
     (task,) = status["tasks"]

@@ -7,15 +7,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support import plain
+from tests.support import plain, record
 from tests.support.broker import HeldOrder
 from tests.support.desk import SESSION, Running, World
 
 from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
+from htbot.domain.quotes import Quote
 from htbot.domain.trades import TradeState
-from htbot.persistence.repositories import CommandRepository, CommandRequest, SessionRepository
+from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.repositories import CommandRepository, CommandRequest, PnlRepository, SessionRepository
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import CLOSE_ALL, EVERY_ACCOUNT
+from htbot.services.pnl_marker import PnlMarker
 from htbot.services.trade_record import manual_decision, request_exit
 
 SPY = plain.LONG.con_id
@@ -151,3 +154,17 @@ async def test_a_person_who_wants_it_closed_at_night_is_told_to_ask_again_and_it
     assert world.trade(intent.trade_id).state is TradeState.OPEN, (
         "it was told to ask again: it is not closed by surprise"
     )
+
+
+async def test_a_price_of_the_night_is_neither_a_mark_nor_a_gain(world: World) -> None:
+    desk = await world.desk()
+    intent = await held(world, desk)
+    marker = PnlMarker()
+    for at, bid in ((SESSION.closes - timedelta(seconds=30), 401.00), (SESSION.closes + timedelta(hours=16), 430.00)):
+        quote = Quote(SPY, at, bid, bid + 0.02, 10.0, 10.0, last=bid)
+        seen = Snapshot(at, record.WORLD, record.ACCOUNT, "SPX", 1, 4000.0, None, None, quotes={SPY: quote})
+        with world.database.transaction() as session:
+            assert marker.mark(session, seen, at) == 0
+    with world.database.transaction() as session:
+        [mark] = PnlRepository(session).snapshots(intent.trade_id)
+    assert (mark.mid_pnl_usd, world.trade(intent.trade_id).max_gain_usd) == (Decimal("99.00"), Decimal("99.00"))

@@ -141,7 +141,7 @@ async def test_orders_leave_and_a_person_is_told_while_redis_refuses(
         for _ in range(2):
             await asyncio.to_thread(watchman.on_minute)
         [message] = told
-        assert refusing.says in message.facts[0].value
+        assert refusing.says in message.summary
         mails = list((tmp_path / "var" / "mail").glob("*.eml"))
         subjects = "".join(mail.read_text(encoding="utf-8") for mail in mails)
         assert "Redis does not take" in subjects

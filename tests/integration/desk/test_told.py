@@ -20,8 +20,7 @@ from htbot.domain.trades import TradeState
 from htbot.execution.disagreement import Patience, Standing, Verdict
 from htbot.execution.messages import CommissionMessage, LegExecutionMessage, OpenOrderMessage
 from htbot.execution.reconciliation import FindingKind
-from htbot.persistence.queries.shapes import Step
-from htbot.persistence.queries.why import explain
+from htbot.persistence.queries.why import Step, explain
 from htbot.persistence.repositories import ReconciliationRepository
 from htbot.services.anchors import AnchorFile
 from htbot.services.audit import Audit, AuditParts

@@ -111,7 +111,8 @@ def test_what_any_account_of_the_desk_holds_is_read(house: House) -> None:
     picture = picture_of(house.readings.live(), both, [], ("paper", HOST_NOW), away=False)
     assert picture.status.accounts == [record.ACCOUNT, OTHER]
     assert {held.account for held in positions_of_main(picture)} == {record.ACCOUNT}
-    assert (len(picture.open_trades), picture.day.open.trades) == (2, 1)
+    assert len(picture.open_trades) == 2
+    assert {account: day.open.trades for account, day in picture.days.items()} == {None: 2, record.ACCOUNT: 1, OTHER: 1}
 
 
 def test_redis_away_or_of_another_version_is_part_of_the_answer(house: House) -> None:

@@ -149,7 +149,7 @@ def test_an_instance_that_may_trade_begins_anew_and_the_change_is_audited(watch:
     changed = watch.strategies.set_mode("fast", "trade", CALLER)
     assert (changed.mode, changed.observed, watch.instance("fast").mode) == ("trade", None, "trade")
     with pytest.raises(CallerMistake, match="exit_time"):
-        watch.strategies.change("fast", {}, CALLER, unset=["exit_time"])
+        watch.strategies.change("fast", {"exit_time": "15:50"}, CALLER)
     assert watch.strategies.set_mode("fast", "observe", CALLER).mode == "observe"
     with watch.database.transaction() as session:
         modes = [

@@ -81,6 +81,8 @@ def test_what_cannot_be_traded_is_set_unless_it_was_given() -> None:
     assert settings() == {"point_value": 1}, "its exit time is its own"
     assert settings(("point_value", "2"), ("plain_breakout.quantity", "5")) == {"point_value": "2", "quantity": "5"}
     assert cast("momentum").instances[0].settings == {"exit_time": "15:40"}
+    nights = cast_of(CastWanted(("momentum",), ("QQQ",), overnight=True), (), None, STRATEGIES)
+    assert nights.instances[0].settings == {}, "days of several sessions: it is held over the night"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def summary(**changed: Any) -> dict[str, Any]:
         "strategies": ["momentum", "spx_breakout"],
         "symbol": "SPX",
         "date": "2026-11-19",
+        "days": ["2026-11-19"],
         "identical": True,
         "compared": {"signals": 3, "fills": 12},
         "differing": {},
@@ -49,6 +50,11 @@ def test_a_day_that_went_alike_is_two_lines_of_money(capsys: pytest.CaptureFixtu
         "stack     gross 590.00, commissions 14.67, net 575.33 USD, 55.9 s",
         "backtest  gross 590.00, commissions 14.67, net 575.33 USD, 2.1 s",
     ]
+
+
+def test_several_sessions_are_told_by_their_first_and_last(capsys: pytest.CaptureFixture[str]) -> None:
+    show(summary(days=["2026-11-19", "2026-11-20", "2026-11-23"]))
+    assert capsys.readouterr().out.startswith("momentum, spx_breakout on 2026-11-19 to 2026-11-23: identical")
 
 
 def test_a_day_without_a_trade_says_why(capsys: pytest.CaptureFixture[str]) -> None:

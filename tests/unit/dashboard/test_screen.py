@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import pytest
 
-from htbot.dashboard.gate import LOGIN
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import PAGES
 from htbot.dashboard.screen import Screen
@@ -82,7 +81,10 @@ async def test_a_session_that_has_ended_asks_nothing_more_on_its_open_socket() -
     room, asked = Room(), []
     room.revoke()
     assert await room.tab.ask(asked.append, 1) is None
-    assert (asked, room.opened) == ([], [LOGIN])
+    assert (asked, room.opened) == ([], ["/login"]), "NiceGUI puts /dashboard before it"
+    room.tab.address = "/dashboard/signals?look=7"
+    assert await room.tab.ask(asked.append, 1) is None
+    assert room.opened[1:] == ["/login?next=%2Fdashboard%2Fsignals%3Flook%3D7"]
 
 
 async def test_what_cannot_be_answered_is_told() -> None:

@@ -19,8 +19,8 @@ from htbot.persistence.queries.shapes import (
     PnlView,
     SignalView,
     TradeView,
-    WhyView,
 )
+from htbot.persistence.queries.why import WhyView
 from htbot.services.risk_view import RiskView
 from htbot.services.tokens import Role
 

@@ -15,7 +15,8 @@ from htbot.dashboard.parts.numbers import duration, money, price, words
 from htbot.dashboard.parts.rules import gate
 from htbot.dashboard.parts.trading import both_prices, contract, trade_name
 from htbot.dashboard.session import PATH
-from htbot.persistence.queries.shapes import Step, TradeView, WhyView
+from htbot.persistence.queries.shapes import TradeView
+from htbot.persistence.queries.why import Step, WhyView
 
 if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen

@@ -358,21 +358,3 @@ class CommandView:
     created_at: datetime
     changed_at: datetime
     result: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One of the ten steps of a trade, with the stored values that it was made of."""
-
-    step: str
-    at: datetime | None
-    summary: str
-    values: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class WhyView:
-    """Why a trade was made and how it ended, step by step."""
-
-    trade_id: str
-    steps: list[Step]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,6 @@ from htbot.domain.orders import IntentState, Purpose
 from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import legs_from_json, plain
 from htbot.persistence.queries.ladders import ladders
-from htbot.persistence.queries.shapes import Step, WhyView
 from htbot.persistence.queries.trades import leg_prices, trade_view
 from htbot.persistence.repositories import DecisionJournal, OrderRepository
 from htbot.persistence.rows.alerts import AlertRow
@@ -26,6 +26,24 @@ from htbot.persistence.rows.orders import FillRow, OrderRow
 from htbot.persistence.rows.portfolio import PnlSnapshotRow, PositionRow
 from htbot.persistence.rows.signals import RiskDecisionRow, SignalRow
 from htbot.persistence.rows.trades import TradeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the ten steps of a trade, with the stored values that it was made of."""
+
+    step: str
+    at: datetime | None
+    summary: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyView:
+    """Why a trade was made and how it ended, step by step."""
+
+    trade_id: str
+    steps: list[Step]
 
 
 def explain(session: Session, trade_id: str) -> WhyView | None:
