@@ -46,6 +46,7 @@ from htbot.desk.threads import DatabaseThread
 from htbot.desk.upkeep import UpkeepPlan
 from htbot.desk.watch import MarketWatch, WatchPlan
 from htbot.domain.errors import ConfigurationError, StopTrading
+from htbot.execution.silence import STEPPED_SILENCE
 from htbot.marketdata.clock_state import Mode
 from htbot.services.anchors import FILE_NAME, AnchorFile
 from htbot.services.halt_journal import HaltJournal
@@ -100,7 +101,7 @@ def build_parts(settings: Settings, *, stepped: bool) -> Parts:
     )
 
 
-def desk_plan(settings: Settings) -> DeskPlan:
+def desk_plan(settings: Settings, *, stepped: bool) -> DeskPlan:
     """What this desk is for."""
     return DeskPlan(
         account=settings.ib.account,
@@ -115,7 +116,7 @@ def desk_plan(settings: Settings) -> DeskPlan:
             facts={"version": own_version().code, "mode": settings.mode},
         ),
         patience=patience(settings),
-        silence=broker_silence(settings),
+        silence=STEPPED_SILENCE if stepped else broker_silence(settings),
         flood=flood_limits(settings),
     )
 
@@ -137,7 +138,7 @@ def build_desk(settings: Settings, world: DeskWorld, parts: Parts) -> Desk:
     )
     return Desk(
         DeskParts(
-            plan=desk_plan(settings),
+            plan=desk_plan(settings, stepped=stepped),
             clock=DeskClock(world.mode, world.speed),
             session=IbSession(address, inbox.tell, turns.undisturbed),
             inbox=inbox,

@@ -38,8 +38,6 @@ from htbot.telemetry.failpoints import reach
 # Quotes of a decision may be as old as those that a decision may read (RULINGS 6).
 PRICES_STAND = timedelta(seconds=5)
 DUPLICATE_ID = 103
-# A sender that was held up for longer between claim and socket may have been replaced: it does not send.
-LEASE_S = 5.0
 # Intents that share a transaction; each has an order id of its own, and its own last look before the socket.
 MOST_CLAIMED = 32
 _WALKING = frozenset({OrderState.SUBMITTED, OrderState.PARTIAL})
@@ -240,13 +238,18 @@ class OrderDesk:
 
     def place_promised(self, live: LiveOrder) -> int:
         """To the socket, unless the session has ended since, or the lease: then it is in doubt and looked up."""
-        if live.state is not OrderState.SENDING or self.silent_s(live) > LEASE_S:
+        if live.state is not OrderState.SENDING or self.silent_s(live) > self._parts.silence.lease_s:
             live.state = OrderState.UNKNOWN
             _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
             return 0
         live.asked_at_s, live.waits = self._parts.monotonic(), False
         self.place(live)
         return 1
+
+    def place_part(self, live: LiveOrder) -> int:
+        """To the socket now that there is room: the broker has just shown it, so the lease begins anew."""
+        live.asked_at_s = self._parts.monotonic()
+        return self.place_promised(live)
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again under its own order id, a part when there is room for it."""

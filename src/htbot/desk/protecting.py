@@ -88,7 +88,7 @@ class Protecting:
             else:
                 self._change(held, step, attempts, now)
         if part is not None and part.waits and part.state is OrderState.SENDING and held.has_room:
-            self._parts.orders.place_promised(part)
+            self._parts.orders.place_part(part)
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
         """What is kept of our fills; no more than the broker shows once it has had time to show it."""
