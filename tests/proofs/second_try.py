@@ -61,6 +61,8 @@ def complaint(test: str, left: Left, *options: str) -> str | None:
     left_s = left()
     if left_s is not None and left_s < SHORTEST_S:
         return f"FAILED {test}: no time is left for a second try"
+    # A shell has its background jobs ignore this signal, and what they start inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen([sys.executable, "-m", "pytest", *options, test], start_new_session=True) as running:
         try:
             return None if running.wait(left_s) == 0 else f"FAILED {test}: twice"
