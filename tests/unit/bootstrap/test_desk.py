@@ -61,7 +61,7 @@ def test_the_demo_touches_nothing_of_the_instance_that_trades(tmp_path: Path) ->
         "PATH": "/bin",
         "HTBOT_QUANTITY": "2",
     }
-    environ = _environ(DemoOptions(symbol="SPX", environ=foreign), tmp_path, SESSION)
+    environ = _environ(DemoOptions(symbol="SPX", environ=foreign), tmp_path, [SESSION])
     assert (environ["PATH"], environ["HTBOT_QUANTITY"]) == ("/bin", "2")
     left = {name for name, value in environ.items() if foreign.get(name) == value}
     assert left == {"PATH", "HTBOT_QUANTITY"}

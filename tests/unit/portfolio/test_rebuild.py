@@ -20,6 +20,7 @@ from htbot.portfolio.rebuild import DayBook, Difference, TradeBook, check_positi
 CLOSED = replace(
     trade(),
     state=TradeState.CLOSED,
+    closed=1,
     debit=Decimal("0.20"),
     gross_pnl_usd=Decimal(400),
     commissions_usd=Decimal("4.40"),
