@@ -204,9 +204,18 @@ class OrderDesk:
 
     def _begin_part(self, live: LiveOrder, now: datetime) -> int:
         """A part leaves when what stands at the broker leaves room for it: who looks after that has it leave."""
+        held = self._parts.book.get(live.intent.trade_id)
+        if held is not None and held.has_room:
+            return self.place_promised(live)
         live.waits = True
         self.settle(live.intent.trade_id, now)
-        return 0 if live.waits else 1
+        return 0
+
+    def renumber(self, live: LiveOrder, order_id: int) -> None:
+        """It has waited, and leaves under another id: the broker takes ids in their order only, and later ones left."""
+        self._ref_of.pop(live.order_id, None)
+        self._ref_of[order_id] = live.intent.ref
+        live.order_id, live.waits, live.asked_at_s = order_id, False, self._parts.monotonic()
 
     def would_open(self, live: LiveOrder) -> str | None:
         """Why a close that was never seen may not go out again; None: it may."""
@@ -245,11 +254,6 @@ class OrderDesk:
         live.asked_at_s, live.waits = self._parts.monotonic(), False
         self.place(live)
         return 1
-
-    def place_part(self, live: LiveOrder) -> int:
-        """To the socket now that there is room: the broker has just shown it, so the lease begins anew."""
-        live.asked_at_s = self._parts.monotonic()
-        return self.place_promised(live)
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again under its own order id, a part when there is room for it."""

@@ -88,7 +88,7 @@ class Protecting:
             else:
                 self._change(held, step, attempts, now)
         if part is not None and part.waits and part.state is OrderState.SENDING and held.has_room:
-            self._parts.orders.place_part(part)
+            self._sell(part, now)
 
     def _units(self, held: OpenTrade, now: datetime) -> int:
         """What is kept of our fills; no more than the broker shows once it has had time to show it."""
@@ -97,6 +97,12 @@ class Protecting:
         if now - newest < SHOWN_WITHIN:
             return held.kept
         return min(held.kept, self._parts.last_look.share(held.trade))
+
+    def _sell(self, part: LiveOrder, now: datetime) -> None:
+        """There is room: the part leaves, promised anew under an id that the broker still takes."""
+        order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
+        self._parts.orders.renumber(part, order_id)
+        self._parts.start(self._parts.closing.send(part, Close(part.intent, order_id, {}), now))
 
     def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
         attempts.changed_at[step.ref] = now

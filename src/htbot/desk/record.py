@@ -155,6 +155,7 @@ class DeskRecord:
 
         A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
         what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away.
+        A part that has waited leaves under another id than it was claimed with.
         Under the number of a protective order it is another wish, which waits again under a number of its own.
         A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more. A
         protective order stands beside others and closes nothing yet.
@@ -191,7 +192,8 @@ class DeskRecord:
             taken = intents.take_as_sent(intent.ref, sent, at)
         if taken and known is not None and known.intent != intent:
             _rewrite(intents, known, close)
-        _save(session, trade, closing(trade, intent) if taken and not intent.protective else trade, close)
+        leaves = taken and not (intent.protective or intent.in_part)
+        _save(session, trade, closing(trade, intent) if leaves else trade, close)
         for alert in close.alerts:
             tell_seldom(session, alert)
 

@@ -197,9 +197,9 @@ class Recovery:
         return judged
 
     def _sent_since(self, finding: Finding) -> bool:
-        """True of an order that left after the broker was asked what it has."""
+        """True of an order that left after the broker was asked what it has, or has not left yet."""
         live = self.orders.of_ref(finding.ref) if finding.kind is FindingKind.LOST_ORDER else None
-        return live is not None and live.asked_at_s >= self.asked_s
+        return live is not None and (live.waits or live.asked_at_s >= self.asked_s)
 
     def _books(self, session: Session) -> tuple[Books, dict[str, str]]:
         """Our books, and whose account each order that is not over is of, by reference."""

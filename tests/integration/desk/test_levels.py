@@ -89,9 +89,14 @@ async def test_a_part_waits_until_the_broker_has_made_stop_and_target_smaller(wo
     assert (sizes(world), part(world)) == ([75, 75], None), "smaller, but the desk has not heard of it"
     desk.session.deaf = False
     world.host_s += 8  # more than a sender may be held up for: this one was not, the broker was
+    desk.desk.trading.numbers.used_id(900)  # others have left since: the broker refuses lower ids
     world.broker.tell(*(one.as_message() for one in standing(world).values()))
     await desk.turn()
     assert (sizes(world), (held := part(world)) and held.quantity) == ([75, 75], 25)
+    assert held is not None
+    assert held.order_id > 900
+    [stored] = [one for one in world.exits(intent.trade_id) if one.intent.in_part]
+    assert (stored.order_id, world.trade(intent.trade_id).state) == (held.order_id, TradeState.OPEN)
 
 
 @pytest.mark.parametrize("lost", ["changes", "answers", "sale", "fill"])
