@@ -208,7 +208,7 @@ async def _until_told(work: asyncio.Future[None], desk: Desk) -> None:
     ending = asyncio.ensure_future(_heard(told))
     try:
         await asyncio.wait([work, ending], return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+        if not work.done() and not desk.clock.stepped:
             await _wind_down(desk, work)
         await work
     except asyncio.CancelledError:
