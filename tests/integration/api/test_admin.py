@@ -23,7 +23,7 @@ def closed(house: House, number: int, day: date, gross: str | None) -> None:
         number,
         session=day,
         state=TradeState.CLOSED,
-        closed_at=record.at(60),
+        closed_at=record.at(60) - (record.DAY - day),
         exit_reason=ExitReason.PROFIT_TARGET,
         gross_pnl_usd=None if gross is None else Decimal(gross),
         commissions_usd=Decimal("2.50"),

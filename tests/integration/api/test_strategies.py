@@ -70,6 +70,7 @@ def test_an_instance_lives_and_dies(api: TestClient, house: House) -> None:
 
 def test_an_instance_may_trade_when_its_settings_are_fit_for_it(api: TestClient, house: House) -> None:
     add(api)
+    api.post("/api/strategies/fast/settings", json={"settings": {"exit_time": "15:50"}})
     refused = api.post("/api/strategies/fast/mode", json={"mode": "trade"})
     assert (refused.status_code, "exit_time" in refused.json()["detail"]) == (400, True)
     api.post("/api/strategies/fast/settings", json={"settings": {"exit_time": "15:40"}})
@@ -81,7 +82,7 @@ def test_an_instance_may_trade_when_its_settings_are_fit_for_it(api: TestClient,
     assert api.get("/api/strategies/fast").json()["mode"] == "observe", "the same key acts once"
     for path, body, status in (("fats", {"mode": "trade"}, 404), ("fast", {"mode": "sell"}, 422), ("fast", {}, 422)):
         assert api.post(f"/api/strategies/{path}/mode", json=body).status_code == status
-    assert acts(house) == ["strategy.added", *["strategy.changed"] * 3]
+    assert acts(house) == ["strategy.added", *["strategy.changed"] * 4]
 
 
 def test_an_instance_that_holds_something_keeps_its_mode(api: TestClient, house: House) -> None:
