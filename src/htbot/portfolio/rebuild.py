@@ -18,7 +18,6 @@ from htbot.portfolio.pnl import TradeResult, trade_result
 from htbot.portfolio.positions import fold, latest
 
 _CENT = Decimal("0.01")
-_ENDED = frozenset({TradeState.CLOSED, TradeState.VOID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +117,7 @@ def _state(stored: TradeState, result: TradeResult) -> TradeState:
 def check_days(
     trades: Sequence[Trade], results: Mapping[str, TradeResult], stored: Iterable[DayBook]
 ) -> list[Difference]:
-    """Stored results of days against the sums over their closed trades.
-
-    A day is written when a trade closes, so commissions of a trade that is still open may be in it or not: they are
-    compared once the day's trades are over.
-    """
+    """Stored results of days against the sums over the trades that were closed on them."""
     kept = {(day.account, day.day): day for day in stored}
     by_day: dict[tuple[str, date], list[Trade]] = {}
     for trade in trades:
@@ -148,16 +143,13 @@ def _day_values(
 ) -> dict[str, tuple[object, object]]:
     closed = [results[trade.id] for trade in trades if _closed(trade, results)]
     gross = sum((_sixth(result.gross_usd) for result in closed), Decimal(0))
-    values: dict[str, tuple[object, object]] = {
+    fees = sum((_sixth(result.commissions_usd) for result in closed), Decimal(0))
+    return {
         "trades": (stored.trades, len(closed)),
         "gross_usd": (stored.gross_usd, gross),
+        "commissions_usd": (stored.commissions_usd, fees),
+        "net_usd": (stored.net_usd, gross - fees),
     }
-    if all(trade.state in _ENDED for trade in trades):
-        filled = [results[trade.id] for trade in trades if trade.id in results and results[trade.id].opened]
-        fees = sum((_sixth(result.commissions_usd) for result in filled), Decimal(0))
-        values["commissions_usd"] = (stored.commissions_usd, fees)
-        values["net_usd"] = (stored.net_usd, gross - fees)
-    return values
 
 
 def _sixth(amount: Decimal | None) -> Decimal:

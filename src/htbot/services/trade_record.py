@@ -152,9 +152,10 @@ def settle_trades(session: Session, due: Mapping[str, datetime]) -> dict[str, Tr
         _require_alone(trades, before[trade_id], after[trade_id])
     trades.save_all([(after[trade_id], before[trade_id].state) for trade_id in changed])
     _tell(session, [(after[trade_id], rows[trade_id], as_of) for trade_id, as_of in due.items()])
-    closed = [after[trade_id] for trade_id in changed if after[trade_id].state is TradeState.CLOSED]
-    for trade in {(trade.account, trade.counted_on): trade for trade in closed}.values():
-        PnlRepository(session).fold_day(trade.account, trade.counted_on, due[trade.id])
+    closed = (one[trade_id] for trade_id in changed for one in (before, after))
+    days = {(one.account, one.counted_on): due[one.id] for one in closed if one.state is TradeState.CLOSED}
+    for (account, day), as_of in days.items():  # a day from which a trade has come back, too
+        PnlRepository(session).fold_day(account, day, as_of)
     return after
 
 

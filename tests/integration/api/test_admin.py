@@ -23,6 +23,7 @@ def closed(house: House, number: int, day: date, gross: str | None) -> None:
         number,
         session=day,
         state=TradeState.CLOSED,
+        opened_at=record.at(0) - (record.DAY - day),
         closed_at=record.at(60) - (record.DAY - day),
         exit_reason=ExitReason.PROFIT_TARGET,
         gross_pnl_usd=None if gross is None else Decimal(gross),

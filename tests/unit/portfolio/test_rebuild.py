@@ -98,7 +98,7 @@ def test_days_that_are_missing_or_made_up() -> None:
     ]
 
 
-def test_commissions_of_a_day_wait_for_its_open_trades() -> None:
+def test_an_open_trade_counts_nothing_yet() -> None:
     running = replace(trade(), id="another", commissions_usd=Decimal("2.20"))
     later = [replace(one, exec_id=f"o{one.exec_id}") for one in entry_fills()]
     books = [book(), TradeBook(running, tuple(later), ())]

@@ -232,7 +232,7 @@ class DayPnl:
 
 @dataclass(frozen=True, slots=True)
 class OpenPnl:
-    """What the open trades are worth at their last marks."""
+    """What the open trades are worth at their last marks, with what was realised of those that are sold in part."""
 
     trades: int
     mid: Decimal | None

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -212,28 +212,22 @@ def last_day(session: Session, account: str | None = None) -> date | None:
 
 
 def day_pnl(session: Session, day: date | None, account: str | None = None) -> DayPnl:
-    """Sum over the trades that were closed on a day, and over what is sold of others that were entered on it."""
-    return _day_of(day, [] if day is None else _sold(session, day, day, account))
+    """Sum over the trades that were closed on a day."""
+    return _day_of(day, [] if day is None else _closed(session, day, day, account))
 
 
 def days_pnl(session: Session, year: int, month: int, account: str | None = None) -> list[DayPnl]:
-    """The same for each day of a month that has one, in order."""
+    """The same for each day of a month on which a trade was closed, in order."""
     first, last = date(year, month, 1), date(year, month, monthrange(year, month)[1])
-    rows = sorted(_sold(session, first, last, account), key=_counted_on)
-    return [_day_of(day, list(group)) for day, group in groupby(rows, _counted_on)]
+    rows = _closed(session, first, last, account)
+    return [_day_of(day, list(group)) for day, group in groupby(rows, lambda row: to_trade(row).counted_on)]
 
 
-def _counted_on(row: TradeRow) -> date:
-    return to_trade(row).counted_on
-
-
-def _sold(session: Session, first: date, last: date, account: str | None) -> Sequence[TradeRow]:
-    """Trades that were closed on one of some days, both included, and those of such sessions that are sold in part."""
+def _closed(session: Session, first: date, last: date, account: str | None) -> Sequence[TradeRow]:
     begins = datetime.combine(first, time.min, NEW_YORK)
     ends = datetime.combine(last + timedelta(days=1), time.min, NEW_YORK)
-    closed = (TradeRow.closed_at >= begins) & (TradeRow.closed_at < ends)
-    in_part = TradeRow.closed_at.is_(None) & (TradeRow.closed > 0) & TradeRow.session.between(first, last)
-    query = select(TradeRow).where(or_(closed, in_part)).order_by(TradeRow.closed_at)
+    closed = (TradeRow.state == TradeState.CLOSED) & (TradeRow.closed_at >= begins) & (TradeRow.closed_at < ends)
+    query = select(TradeRow).where(closed).order_by(TradeRow.closed_at)
     if account is not None:
         query = query.where(TradeRow.account == account)
     return session.scalars(query).all()
@@ -243,7 +237,7 @@ def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
     gross = sum_of([row.gross_pnl_usd for row in rows])
     commissions = sum_of([row.commissions_usd for row in rows])
     net = None if gross is None or commissions is None else plain_money(gross - commissions)
-    return DayPnl(day, sum(row.state is TradeState.CLOSED for row in rows), gross, commissions, net)
+    return DayPnl(day, len(rows), gross, commissions, net)
 
 
 def days_together(parts: Sequence[DayPnl]) -> DayPnl:
@@ -255,12 +249,13 @@ def days_together(parts: Sequence[DayPnl]) -> DayPnl:
 
 
 def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
-    """Sum over open trades at their last marks."""
+    """Sum over open trades at their last marks, with what profit levels have realised of them."""
     filled = [view for view in views if view.maximum_loss is not None]
+    sold = [view.realized for view in filled if view.closed]
     return OpenPnl(
         trades=len(views),
-        mid=sum_of([view.pnl_mid for view in filled]),
-        natural=sum_of([view.pnl_natural for view in filled]),
+        mid=sum_of([*(view.pnl_mid for view in filled), *sold]),
+        natural=sum_of([*(view.pnl_natural for view in filled), *sold]),
         maximum_loss=sum_of([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
     )

@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    or_,
     select,
     update,
 )
@@ -58,14 +57,13 @@ def _follow() -> Executable:
 
 
 def _fold_day() -> Insert:
-    """What is realised of the trades that are closed, less what is known of the commissions of all of them.
+    """What is realised of the trades that are closed, less what is known of their commissions.
 
-    A trade belongs to the New York day of its close, and until then to its session (`Trade.counted_on`).
+    A trade belongs to the New York day of its close (`Trade.counted_on`), whole, with what was sold of it before.
     """
     trades, days = cast(Table, TradeRow.__table__).c, cast(Table, PnlDailyRow.__table__)
     account, day = bindparam("of_account", type_=Text()), bindparam("of_day", type_=Date())
-    closed = trades.state == TradeState.CLOSED
-    gross = func.coalesce(func.sum(trades.gross_pnl_usd).filter(closed), literal(0))
+    gross = func.coalesce(func.sum(trades.gross_pnl_usd), literal(0))
     fees = func.coalesce(func.sum(trades.commissions_usd), literal(0))
     result: dict[str, ColumnElement[Any]] = {
         "account": account,
@@ -73,13 +71,12 @@ def _fold_day() -> Insert:
         "gross_usd": gross,
         "commissions_usd": fees,
         "net_usd": gross - fees,
-        "trades": func.count().filter(closed),
+        "trades": func.count(),
         "as_of": bindparam("as_of", type_=UtcDateTime()),
     }
     begins, ends = (bindparam(name, type_=UtcDateTime()) for name in ("midnight", "next_midnight"))
-    ended = and_(trades.closed_at >= begins, trades.closed_at < ends)
-    counted = or_(ended, and_(trades.session == day, trades.closed_at.is_(None)))
-    query = select(*result.values()).where(trades.account == account, counted)
+    ended = and_(trades.state == TradeState.CLOSED, trades.closed_at >= begins, trades.closed_at < ends)
+    query = select(*result.values()).where(trades.account == account, ended)
     statement = insert(days).from_select(list(result), query)
     changed = {name: statement.excluded[name] for name in result if name not in {"account", "day"}}
     newer = statement.excluded.as_of >= days.c.as_of
