@@ -86,6 +86,12 @@ async def test_a_desk_that_dies_in_the_night_finds_its_trade_and_orders_and_clos
     trade = world.trade(intent.trade_id)
     assert (trade.state, trade.exit_reason) == (TradeState.CLOSED, ExitReason.STOP_LOSS)
     assert trade.gross_pnl_usd == Decimal("-1002.00")
+    with world.database.transaction() as session:
+        PnlRepository(session).fold_day(record.ACCOUNT, SESSION.day, world.now)  # as for another that was closed on it
+        entered, left = (PnlRepository(session).day(record.ACCOUNT, one.day) for one in (SESSION, NEXT))
+    assert entered is not None
+    assert left is not None
+    assert (entered.commissions_usd, entered.trades, left.gross_usd, left.trades) == (0, 0, trade.gross_pnl_usd, 1)
     assert (not world.broker.held, not standing(world)) == (True, True)
     assert await second.look_up(after_s=20)
 
