@@ -53,6 +53,7 @@ SELECT CASE WHEN bool_or(state = 'closed' AND gross_pnl_usd IS NULL) THEN NULL
             END AS commissions_usd,
        (SELECT CASE WHEN bool_or(worth_usd IS NULL) THEN NULL ELSE sum(worth_usd) END FROM carried)
            AS carried_usd,
+       EXISTS (SELECT FROM carried) AS holds_over,
        ARRAY(SELECT changed_at FROM orders
              WHERE account = :account AND state = 'REJECTED' AND changed_at > :since ORDER BY changed_at) AS rejected_at
 FROM own
@@ -64,13 +65,15 @@ FROM own
 class DayBook:
     """Dollars, None = unknown: gross of what was closed, commissions (positive), market times of refused orders.
 
-    `carried_usd` is what the trades from before the day were worth at the last marks before it, None without such.
+    `carried_usd` is what the trades from before the day were worth at the last marks before it; None without such,
+    and unknown where it `holds_over` any.
     """
 
     realized_usd: Decimal | None = None
     commissions_usd: Decimal | None = None
     rejected_at: tuple[datetime, ...] = ()
     carried_usd: Decimal | None = None
+    holds_over: bool = False
 
 
 def read_day(session: Session, account: str, day: date, since: datetime) -> DayBook:
@@ -90,6 +93,7 @@ def read_day(session: Session, account: str, day: date, since: datetime) -> DayB
         commissions_usd=_money(row["commissions_usd"]),
         rejected_at=tuple(at.astimezone(UTC) for at in row["rejected_at"]),
         carried_usd=_money(row["carried_usd"]),
+        holds_over=row["holds_over"],
     )
 
 

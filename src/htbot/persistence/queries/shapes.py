@@ -255,18 +255,21 @@ class DayMoney:
     """A day at one instant: what is closed net, what is open at mid before its commissions, and both together.
 
     `as_of` is the market time of it, that of the oldest mark while something is open; an unknown part makes the sum
-    unknown.
+    unknown. `carried` is what positions held over night were worth at the last marks of the day before: as the breaker
+    counts, it is of other days.
     """
 
     closed: DayPnl
     open: OpenPnl
     as_of: datetime | None
+    carried: Decimal | None = Decimal(0)
 
     @property
     def total(self) -> Decimal | None:
-        """Both together, in dollars."""
-        known = self.closed.net is not None and self.open.mid is not None
-        return self.closed.net + self.open.mid if known else None  # type: ignore[operator]
+        """Both together since the evening before, in dollars."""
+        if self.closed.net is None or self.open.mid is None or self.carried is None:
+            return None
+        return self.closed.net + self.open.mid - self.carried
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ class Picture:
         Closed trades and marks are those of this picture, and of no other.
         """
         closed = {**self.record.closed, None: trade_queries.days_together(list(self.record.closed.values()))}
-        return {account: self._day(account, day) for account, day in closed.items()}
+        carried = {**self.record.carried, None: trade_queries.sum_of(list(self.record.carried.values()))}
+        return {account: replace(self._day(account, day), carried=carried[account]) for account, day in closed.items()}
 
     def _day(self, account: str | None, closed: DayPnl) -> DayMoney:
         mine = [trade for trade in self.open_trades if account in {None, trade.account}]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
 import redis
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.day_book import read_day
 from htbot.persistence.queries import trading, watch
 from htbot.persistence.queries.closes import LastClose, last_close
 from htbot.persistence.queries.selection import Selection
@@ -56,8 +58,9 @@ class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
     All of it is of the accounts that are `traded`, `money` of the main one. `closed` is what the day's closed trades
-    of each account have come to, `trades` are those that are not over, to be marked at the quotes of the moment.
-    `money`, `closes` and `rows` (states of topics that are lists of rows) are there for the topics that were wanted.
+    of each account have come to, `carried` what it held as the day began was worth then, `trades` are those that are
+    not over, to be marked at the quotes of the moment. `money`, `closes` and `rows` (states of topics that are lists of
+    rows) are there for the topics that were wanted.
     """
 
     version: str
@@ -68,6 +71,7 @@ class RecordReading:
     status: StoredStatus
     positions: list[PositionView]
     closed: Mapping[str | None, DayPnl]
+    carried: Mapping[str | None, Decimal | None]
     trades: Mapping[str, Trade] = field(default_factory=dict)
     closes: Mapping[str, LastClose | None] = field(default_factory=dict)
     money: Money | None = None
@@ -131,6 +135,7 @@ class Readings:
             if last is not None and last.stands(version, traded, wanted, host_now):
                 return replace(last, read_at=host_now)
             account, chosen, trades = traded.account, replace(traded, limit=_ROWS), TradeRepository(session)
+            closed = {one: closed_of(session, one, None, live.desk) for one in traded.accounts or (None,)}
             return RecordReading(
                 version=version,
                 wanted=wanted,
@@ -139,7 +144,8 @@ class Readings:
                 read_at=host_now,
                 status=stored_status(session, traded, live.desk.market_time, host_now, self._sources.degraded()),
                 positions=[held for one in traded.accounts or (None,) for held in trading.positions(session, one)],
-                closed={one: closed_of(session, one, None, live.desk) for one in traded.accounts or (None,)},
+                closed=closed,
+                carried={one: _carried(session, one, day.day) for one, day in closed.items()},
                 trades={trade.id: trade for one in traded.accounts for trade in trades.unfinished(one)},
                 closes=_closes(session, live.tickers) if Topic.PRICES in wanted else {},
                 money=self._money(session, live.desk, account) if Topic.PORTFOLIO in wanted else None,
@@ -154,6 +160,14 @@ class Readings:
             risk=risk_of(session, account, self._sources.breaker, market_now),
             account=told[0] if told else None,
         )
+
+
+def _carried(session: Session, account: str | None, day: date | None) -> Decimal | None:
+    """What was held over night into a day, at the last marks before it; None where one has none."""
+    if account is None or day is None:
+        return Decimal(0)
+    book = read_day(session, account, day, since=datetime.combine(day, time.min, NEW_YORK))
+    return book.carried_usd if book.holds_over else Decimal(0)
 
 
 def _closes(session: Session, tickers: Mapping[str, Snapshot]) -> dict[str, LastClose | None]:

@@ -92,6 +92,7 @@ class Told:
             status=stored,
             positions=[HELD],
             closed={record.ACCOUNT: DayPnl(record.DAY, 0, Decimal(0), Decimal(0), Decimal(0))},
+            carried={record.ACCOUNT: Decimal(0)},
             closes=closes,
             rows=rows,
         )

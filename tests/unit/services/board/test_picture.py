@@ -70,6 +70,7 @@ def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
         status=stored,
         positions=[],
         closed={record.ACCOUNT: closed, "DU2": replace(closed, net=Decimal(1))},
+        carried={record.ACCOUNT: Decimal(10), "DU2": Decimal(0)},
         trades={TRADE.id: TRADE},
     )
     said = clock(market_time=record.at(4))
@@ -78,16 +79,16 @@ def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
     seen = picture_of(live, read, [], ("paper", HOST_NOW), away=False)
     assert [trade.pnl_mid for trade in seen.open_trades] == [Decimal("5.00"), Decimal("40.00")]
     mine = seen.days[record.ACCOUNT]
-    assert (mine.closed, mine.open.mid, mine.total) == (closed, Decimal(45), Decimal("82.50"))
+    assert (mine.closed, mine.open.mid, mine.total) == (closed, Decimal(45), Decimal("72.50")), "10 are of other days"
     assert mine.as_of == record.at(3), "the oldest mark, of the one that has no newer quotes"
     assert {one: day.total for one, day in seen.days.items()} == {
-        record.ACCOUNT: Decimal("82.50"),
+        record.ACCOUNT: Decimal("72.50"),
         "DU2": Decimal(1),
-        None: Decimal("83.50"),
+        None: Decimal("73.50"),
     }, "by account, and all together"
     assert seen.days[None].closed.trades == 2
     flat = picture_of(live, replace(read, status=replace(stored, open_trades=[])), [], ("paper", HOST_NOW), away=False)
-    assert (flat.days[record.ACCOUNT].total, flat.days[record.ACCOUNT].as_of) == (Decimal("37.50"), record.at(4))
+    assert (flat.days[record.ACCOUNT].total, flat.days[record.ACCOUNT].as_of) == (Decimal("27.50"), record.at(4))
 
 
 def test_newer_quotes_mark_it() -> None:
