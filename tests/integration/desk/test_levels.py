@@ -13,7 +13,9 @@ from htbot.domain.orders import ExitReason, IntentState, OrderIntent, PriceStyle
 from htbot.domain.trades import TradeState
 from htbot.engine.bar_parts import ExitPlan
 from htbot.engine.observation import LevelSale
-from htbot.persistence.records import StoredIntent
+from htbot.persistence.queries.marks import marked_pnl
+from htbot.persistence.records import PnlSnapshot, StoredIntent
+from htbot.persistence.repositories import PnlRepository
 from htbot.services.trade_record import manual_decision, request_exit
 
 
@@ -57,6 +59,11 @@ async def test_each_level_sells_its_part_and_the_last_what_is_left(world: World)
     assert (trade.state, trade.quantity, trade.left, trade.exit_reason) == (TradeState.OPEN, 100, 75, None)
     assert (trade.gross_pnl_usd, trade.credit) == (Decimal("12.50"), Decimal("-400.02"))
     assert sizes(world) == [75, 75]
+    with world.database.transaction() as session:
+        snapshot = PnlSnapshot(trade.id, world.now, mid_pnl_usd=Decimal("37.50"))
+        PnlRepository(session).add_snapshot(snapshot)
+        [mark] = marked_pnl(session, [trade.id])
+    assert mark.pnl == Decimal("50.00"), "what is left and what is sold: the curve does not fall by a sale"
     assert ask(world, intent.trade_id, 0, 1) is None, "a level has one sale"
     await sold(world, desk, intent, 1, "401.02")
     assert (world.trade(intent.trade_id).left, sizes(world)) == (25, [25, 25])
