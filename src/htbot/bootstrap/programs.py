@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xmlrpc.client
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +57,9 @@ def ended(run: Path, program: str) -> None:
     Supervisor(socket_path(run)).end(program)
 
 
+_ANOTHER = "ask again under another key"
+
+
 @dataclass(frozen=True, slots=True)
 class Programs:
     """Asks the supervisor of `run`; `host_now` is wall time, `market_now` that of acts."""
@@ -103,7 +107,9 @@ class Programs:
         try:
             self.end(self.run, program)
         except OSError as error:
-            raise Retryable(f"the supervisor does not answer: {error.strerror or error}") from error
+            raise Retryable(f"the supervisor does not answer: {error.strerror or error}; {_ANOTHER}") from error
+        except xmlrpc.client.Error as error:  # it has ended by itself since it was looked at
+            raise Retryable(f"the supervisor did not end {program}: {error}; {_ANOTHER}") from error
 
     def states(self) -> list[ProgramView]:
         """Every program.

@@ -139,7 +139,7 @@ def _exits(trade: OpenTradeView) -> str:
     limits = {"target": trade.target, "stop": trade.stop}
     found = [f"{name} {plain(limit)} USD" for name, limit in limits.items() if limit is not None]
     found += [] if trade.turns_above is None else [f"sold when its bids were above {plain(trade.turns_above)} and turn"]
-    return ", ".join(found) or "by time alone"
+    return ", ".join(found) or ("by the strategy's word alone" if trade.exit_at is None else "by time alone")
 
 
 def _paid(trade: OpenTradeView) -> object:

@@ -121,7 +121,11 @@ def _exits(trade: OpenTradeView) -> Markup | None:
     if trade.target is None or trade.stop is None:
         told += [] if trade.target is None else [f"target {money(trade.target, sign=True)}"]
         told += [] if trade.stop is None else [f"stop {money(-abs(trade.stop))}"]
-        told += [] if told or trade.turns_above is not None else ["by time alone"]
+        told += (
+            []
+            if told or trade.turns_above is not None
+            else ["by the strategy's word alone" if trade.exit_at is None else "by time alone"]
+        )
     if trade.turns_above is not None:
         told.append(f"sold when its bids were above {price(trade.turns_above)} and turn")
     return fact("Exits", ", ".join(told), cls="broad") if told else None
