@@ -111,9 +111,9 @@ class OpenTrade:
     @property
     def has_room(self) -> bool:
         """Whether stop and target stand for no more than is kept: then a part that leaves cannot close too much."""
+        kept = self.kept
         return all(
-            live.working and live.stands is not None and live.stands - live.filled <= self.kept
-            for live in self.protective
+            live.working and live.stands is not None and live.stands - live.filled <= kept for live in self.protective
         )
 
     @property

@@ -119,17 +119,17 @@ def check_days(
 ) -> list[Difference]:
     """Stored results of days against the sums over the trades that were closed on them."""
     kept = {(day.account, day.day): day for day in stored}
-    by_day: dict[tuple[str, date], list[Trade]] = {}
+    closed: dict[tuple[str, date], list[TradeResult]] = {}
     for trade in trades:
-        by_day.setdefault((trade.account, trade.counted_on), []).append(trade)
-    wanted = {key for key, of_day in by_day.items() if any(_closed(trade, results) for trade in of_day)}
+        if _closed(trade, results):
+            closed.setdefault((trade.account, trade.counted_on), []).append(results[trade.id])
     found = []
-    for key in sorted(kept.keys() | wanted):
+    for key in sorted(kept.keys() | closed.keys()):
         name = f"{key[0]} {key[1].isoformat()}"
-        if key not in kept or key not in wanted:
-            found.append(Difference("pnl_daily", name, "row", _there(kept.get(key)), _there(key in wanted or None)))
+        if key not in kept or key not in closed:
+            found.append(Difference("pnl_daily", name, "row", _there(kept.get(key)), _there(key in closed or None)))
         else:
-            found += _compare("pnl_daily", name, _day_values(kept[key], by_day[key], results))
+            found += _compare("pnl_daily", name, _day_values(kept[key], closed[key]))
     return found
 
 
@@ -138,10 +138,7 @@ def _closed(trade: Trade, results: Mapping[str, TradeResult]) -> bool:
     return trade.state is TradeState.CLOSED and result is not None and 0 < result.opened == result.closed
 
 
-def _day_values(
-    stored: DayBook, trades: Sequence[Trade], results: Mapping[str, TradeResult]
-) -> dict[str, tuple[object, object]]:
-    closed = [results[trade.id] for trade in trades if _closed(trade, results)]
+def _day_values(stored: DayBook, closed: Sequence[TradeResult]) -> dict[str, tuple[object, object]]:
     gross = sum((_sixth(result.gross_usd) for result in closed), Decimal(0))
     fees = sum((_sixth(result.commissions_usd) for result in closed), Decimal(0))
     return {

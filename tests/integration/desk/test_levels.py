@@ -31,6 +31,15 @@ def ask(world: World, trade_id: str, spent: int, reached: int) -> StoredIntent |
         return request_exit(session, trade_id, decision, LevelSale(spent, reached, ExitPlan()))
 
 
+async def asked(world: World, desk: Running) -> tuple[OrderIntent, StoredIntent]:
+    """A trade of 100, and the sale at its first level that a worker has just asked for."""
+    intent = await opened(world, desk)
+    world.after(market_s=30)
+    stored = ask(world, intent.trade_id, 0, 1)
+    assert stored is not None
+    return intent, stored
+
+
 def part(world: World) -> HeldOrder | None:
     """The sale that works at the broker."""
     return next((one for one in world.broker.orders if one.working and one.intent.in_part), None)
@@ -87,9 +96,7 @@ async def test_each_level_sells_its_part_and_the_last_what_is_left(world: World)
 
 async def test_a_part_waits_until_the_broker_has_made_stop_and_target_smaller(world: World) -> None:
     desk = await world.desk()
-    intent = await opened(world, desk)
-    world.after(market_s=30)
-    ask(world, intent.trade_id, 0, 1)
+    intent, _stored = await asked(world, desk)
     desk.session.deaf = True
     await desk.turn()
     await desk.turn()
@@ -110,10 +117,7 @@ async def test_a_part_waits_until_the_broker_has_made_stop_and_target_smaller(wo
 async def test_a_part_is_sold_once_whatever_the_desk_dies_before(world: World, lost: str) -> None:
     """Before the changes of stop and target arrive, before their answers, before the sale arrives, before its fill."""
     first = await world.desk()
-    intent = await opened(world, first)
-    world.after(market_s=30)
-    stored = ask(world, intent.trade_id, 0, 1)
-    assert stored is not None
+    intent, stored = await asked(world, first)
     if lost == "answers":
         first.session.deaf = True
     elif lost == "changes":
@@ -146,10 +150,7 @@ async def test_a_part_is_sold_once_whatever_the_desk_dies_before(world: World, l
 
 async def test_a_stop_that_fills_before_it_is_smaller_leaves_nothing_to_sell(world: World) -> None:
     desk = await world.desk()
-    intent = await opened(world, desk)
-    world.after(market_s=30)
-    stored = ask(world, intent.trade_id, 0, 1)
-    assert stored is not None
+    intent, stored = await asked(world, desk)
     desk.session.lost_requests = 2
     await desk.turn()
     world.broker.fill(standing(world)[STOP].intent.ref, "397.00")
@@ -163,9 +164,7 @@ async def test_a_stop_that_fills_before_it_is_smaller_leaves_nothing_to_sell(wor
 
 async def test_a_stop_behind_half_a_part_closes_the_rest_and_no_more(world: World) -> None:
     desk = await world.desk()
-    intent = await opened(world, desk)
-    world.after(market_s=30)
-    ask(world, intent.trade_id, 0, 1)
+    intent, _stored = await asked(world, desk)
     await desk.turn()
     await desk.turn()
     held = part(world)
@@ -183,10 +182,7 @@ async def test_a_stop_behind_half_a_part_closes_the_rest_and_no_more(world: Worl
 
 async def test_a_close_in_time_takes_the_place_of_a_part_that_has_not_left(world: World) -> None:
     desk = await world.desk()
-    intent = await opened(world, desk)
-    world.after(market_s=30)
-    stored = ask(world, intent.trade_id, 0, 1)
-    assert stored is not None
+    intent, stored = await asked(world, desk)
     desk.session.lost_requests = 2
     await desk.turn()
     world.now = world.trade(intent.trade_id).rules.exit_at
@@ -206,10 +202,7 @@ async def test_a_part_that_is_refused_is_not_asked_for_again_and_nothing_else_is
     world: World, again: bool
 ) -> None:
     desk = await world.desk()
-    intent = await opened(world, desk)
-    world.after(market_s=30)
-    stored = ask(world, intent.trade_id, 0, 1)
-    assert stored is not None
+    intent, stored = await asked(world, desk)
     desk.session.reject = (201, "Order rejected - reason: no")
     await desk.turn()
     await desk.turn()
