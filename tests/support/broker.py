@@ -122,6 +122,10 @@ class FakeBroker:
         [found] = [order for order in self.orders if order.intent.ref == ref and order.working]
         return found
 
+    def highest_id(self, client_id: int) -> int:
+        """Of the orders that have reached it from a client: lower ids are refused."""
+        return max((order.order_id for order in self.orders if order.client_id == client_id), default=0)
+
     def of(self, ref: str) -> list[HeldOrder]:
         """Every order that ever carried a reference."""
         return [order for order in self.orders if order.intent.ref == ref]
@@ -307,6 +311,8 @@ class FakeSession:
         own = [order for order in self.broker.orders if (order.order_id, order.client_id) == (order_id, self.client_id)]
         if own:
             self._modify(own[0], intent, limit, quantity)
+        elif order_id <= self.broker.highest_id(self.client_id):
+            self._tell(ErrorMessage(order_id, 103, "Duplicate order id"))
         elif self.reject is not None:
             self._tell(ErrorMessage(order_id, *self.reject))
         else:

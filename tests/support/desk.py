@@ -19,6 +19,7 @@ from htbot.desk.desk import Desk, DeskParts, DeskPlan
 from htbot.desk.halts import HaltWatch
 from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
+from htbot.desk.order_numbers import GAP
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.upkeep import UpkeepPlan
 from htbot.desk.watch import MarketWatch, WatchPlan
@@ -51,6 +52,8 @@ from htbot.services.anchors import AnchorFile
 
 T = TypeVar("T")
 CLIENT = 17
+# Of the first entry: a close after it has the next.
+FIRST_ID = GAP
 HOURS = TradingHours(time(10), time(15), time(15), time(15, 45))
 SESSION = Session(record.DAY, datetime(2022, 8, 26, 13, 30, tzinfo=UTC), datetime(2022, 8, 26, 20, tzinfo=UTC))
 QUOTES = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00)}  # mid 4.25, natural credit 4.10

@@ -49,7 +49,7 @@ class Closing:
     def __init__(self, parts: ClosingParts) -> None:
         self._parts = parts
 
-    def prepare(self, held: OpenTrade, decision: ExitDecision, next_valid_id: int) -> LiveOrder | None:
+    def prepare(self, held: OpenTrade, decision: ExitDecision) -> LiveOrder | None:
         """The close of a trade, in memory: from here on nobody else closes it. None when there is nothing to close."""
         trade = held.trade
         number = self._parts.numbers.next_exit(trade)
@@ -60,7 +60,7 @@ class Closing:
         intent = whole
         if quantity != trade.quantity:
             intent = exit_intent(trade, decision.reason, decision.marks, decision.as_of, quantity, number)
-        order_id = self._parts.numbers.reserve_id(next_valid_id)
+        order_id = self._parts.numbers.next_id()
         limit = self._parts.orders.first_limit(intent, decision.marks) or intent.limit
         return self._parts.orders.adopt(intent, order_id, limit, decision.as_of)
 

@@ -50,7 +50,7 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True)
 class GuardParts:
-    """What the guard works with: prices of legs, whether the market is open, the broker's lower bound of order ids.
+    """What the guard works with: prices of legs, whether the market is open.
 
     `epoch` is the desk's, `day_over` is the latest day whose session is over.
 
@@ -65,7 +65,6 @@ class GuardParts:
     marks_of: Callable[[tuple[Leg, ...], datetime], Marks]
     market_open: Callable[[datetime], bool]
     day_over: Callable[[datetime], date]
-    next_valid_id: Callable[[], int]
     connected: Callable[[], bool]
 
 
@@ -191,7 +190,7 @@ class ExitGuard:
             if not held.trade.rules.overnight and not self._has_expired(held.trade, decision.as_of):
                 self._page(held.trade, decision)
             return 0
-        live = self._parts.closing.prepare(held, decision, self._parts.next_valid_id())
+        live = self._parts.closing.prepare(held, decision)
         if live is None:
             self._in_vain(held.trade, watched, decision)
             return 0

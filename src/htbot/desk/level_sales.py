@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SalesParts:
-    """What it works with. `start` runs a send to its end, `next_valid_id` is the broker's bound for order ids."""
+    """What it works with. `start` runs a send to its end."""
 
     database: DatabaseThread
     ledger: Ledger
@@ -39,7 +39,6 @@ class SalesParts:
     book: OpenBook
     closing: Closing
     numbers: OrderNumbers
-    next_valid_id: Callable[[], int]
     start: Callable[[Coroutine[None, None, None]], None]
 
 
@@ -104,7 +103,7 @@ class LevelSales:
 
     def _sell(self, held: OpenTrade, intent: OrderIntent, now: datetime) -> None:
         held.wish = None
-        order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
+        order_id = self._parts.numbers.next_id()
         limit = self._parts.orders.first_limit(intent) or intent.limit
         live = self._parts.orders.adopt(intent, order_id, limit, now)
         self._parts.start(self._parts.closing.send(live, Close(intent, order_id, {}), now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,7 +48,8 @@ class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
     `broken` and `ended` are told of a broken invariant and of the end of an order, `changed` of a trade that has been
-    brought up to its orders and fills. `market_open` tells whether anything can be traded at a time.
+    brought up to its orders and fills. `market_open` tells whether anything can be traded then, `closes_left` waits
+    until every close that was begun is at the socket.
     """
 
     session: OrderSession
@@ -64,5 +65,6 @@ class OrderParts:
     changed: Callable[[OpenTrade, datetime], None]
     clock: Callable[[], datetime]
     market_open: Callable[[datetime], bool]
+    closes_left: Callable[[], Awaitable[None]]
     monotonic: Callable[[], float] = time.monotonic
     silence: Silence = DEFAULT_SILENCE

@@ -146,21 +146,22 @@ class OrderDesk:
         """Claim and send what waits, some at a time; returns how many orders went to the socket."""
         sent = 0
         while self._parts.session.connected:
-            order_ids = [self._parts.numbers.reserve_id(self._parts.session.next_valid_id) for _ in range(MOST_CLAIMED)]
+            order_ids = self._parts.numbers.claim_ids(MOST_CLAIMED)
             began_s = self._parts.monotonic()
             reach("before_claim")
             try:
                 claims = await self._parts.database.run(self._claim(order_ids))
             except Retryable:  # the claim may have been committed without our hearing of it
+                self._parts.numbers.used_id(order_ids[-1])
                 self.restore(await self._parts.ledger.write(self._parts.record.sent))
                 raise
-            for order_id in reversed(order_ids[len(claims) :]):
-                self._parts.numbers.give_back(order_id)
+            self._parts.numbers.keep(claim.order_id for claim in claims if claim.order_id is not None)
             if not claims:
                 break
             for number, claim in enumerate(claims):
                 try:
                     reach("after_claim")
+                    await self._parts.closes_left()  # their ids are lower, and what closes comes first
                     sent += self._send(claim, began_s)
                     await asyncio.sleep(0)  # a close does not wait for a heap of entries
                 except BaseException:  # the socket is gone, or the loop was cancelled
@@ -181,6 +182,7 @@ class OrderDesk:
 
     def _send(self, claim: Claim, began_s: float) -> int:
         intent, now = claim.stored.intent, self._parts.clock()
+        in_time = claim.order_id is not None and self._parts.numbers.pass_id(claim.order_id)
         if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
             live = self._live.get(intent.ref)
             other = live is not None and live.protective and not intent.protective
@@ -191,6 +193,9 @@ class OrderDesk:
         self._parts.numbers.used_exit(intent.ref)
         if claim.order_id is None:
             _log.warning("not sent: %s: %s", intent.ref, claim.why_not)
+            return 0
+        if not in_time:
+            self._withdraw(intent, now, f"order id {claim.order_id} would be refused: a higher one has left before it")
             return 0
         if claim.trade is not None:
             self._parts.book.begin(claim.trade, intent)

@@ -47,7 +47,6 @@ class ProtectingParts:
     sales: LevelSales
     numbers: OrderNumbers
     ledger: Ledger
-    next_valid_id: Callable[[], int]
     ready: Callable[[datetime], bool]
     start: Callable[[Coroutine[None, None, None]], None]
 
@@ -142,7 +141,7 @@ class Protecting:
         group = next((live.intent.group for live in standing.values()), None) or f"{trade.id}-X{number}"
         place = ProtectivePlace(number, group, max(step.units, held.units, held.entry_quantity))
         intent = protective_intent(trade, step.style, step.price, now, place)
-        order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
+        order_id = self._parts.numbers.next_id()
         live = self._parts.orders.adopt(intent, order_id, intent.limit, now)
         live.size = step.units
         standing[step.style] = live

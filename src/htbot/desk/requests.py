@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import redis
+from sqlalchemy.orm import Session
 
 from htbot.adapters.live import LiveWriter
 from htbot.desk.desk import Desk
@@ -31,6 +33,8 @@ from htbot.persistence.repositories import DeskStateRepository
 _POLL_S = 1.0
 _QUOTES_WITHIN_S = 3.0
 _LOOK_EVERY_S = 0.05
+# Order ids that the record has as used beyond the one that is: a question does not wait for each.
+_IDS_AHEAD = 1024
 _log = logging.getLogger(__name__)
 Answer = Callable[[Mapping[str, Any]], Awaitable[object]]
 
@@ -56,6 +60,7 @@ class RequestDesk:
         self._desk = desk
         self._live = live
         self._stopped = False
+        self._kept_id = 0
         self._answers: dict[str, Answer] = {
             "snapshot": self._snapshot,
             "contract": self._contract,
@@ -144,9 +149,17 @@ class RequestDesk:
         self._require_connection()
         question, parts = MarginQuestion.of_params(params), self._desk.parts
         self._require_account(question.account)
-        order_id = self._desk.trading.numbers.reserve_id(parts.session.next_valid_id)
-        await parts.orders_database.run(lambda db: DeskStateRepository(db).use_order_id(parts.plan.client_id, order_id))
-        return (await parts.session.what_if(question, order_id)).as_texts()
+        await self._keep_ids()
+        await self._desk.guard.settle()  # a close that is on its way has a lower id
+        return (await parts.session.what_if(question, self._desk.trading.numbers.next_id())).as_texts()
+
+    async def _keep_ids(self) -> None:
+        """The next id is in the record as used: nothing may leave between the question's id and the socket."""
+        numbers, parts = self._desk.trading.numbers, self._desk.parts
+        while (upcoming := numbers.upcoming) > self._kept_id:
+            kept, client_id = upcoming + _IDS_AHEAD, parts.plan.client_id
+            await parts.orders_database.run(partial(_keep_id, client_id=client_id, order_id=kept))
+            self._kept_id = max(self._kept_id, kept)
 
     async def _ping(self, _params: Mapping[str, Any]) -> object:
         """One round trip to the broker: its time, or a contract in a stepped world, where telling the time moves it."""
@@ -189,3 +202,7 @@ class RequestDesk:
     def _require_connection(self) -> None:
         if self._desk.connection != "connected":
             raise Retryable(f"the desk is {self._desk.connection}")
+
+
+def _keep_id(session: Session, client_id: int, order_id: int) -> None:
+    DeskStateRepository(session).use_order_id(client_id, order_id)

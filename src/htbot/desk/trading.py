@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -121,7 +121,8 @@ class Trading:
 
 def build_trading(parts: TradingParts) -> Trading:
     """Put the pieces together."""
-    desk, session, numbers = parts.desk, parts.session, OrderNumbers()
+    desk, session = parts.desk, parts.session
+    numbers = OrderNumbers(lambda: session.next_valid_id)
 
     def connected() -> bool:
         return session.connected and desk.connection == "connected"
@@ -129,8 +130,11 @@ def build_trading(parts: TradingParts) -> Trading:
     def changed(held: OpenTrade, now: datetime) -> None:
         protecting.look_at(held, now)
 
+    async def closes_left() -> None:
+        await guard.settle()
+
     last_look = _last_look(parts)
-    orders = _orders(parts, numbers, last_look, changed)
+    orders = _orders(parts, numbers, last_look, changed, closes_left)
     closing = Closing(ClosingParts(orders, last_look, numbers, parts.journal, parts.ledger, parts.record))
     guard = ExitGuard(
         GuardParts(
@@ -142,7 +146,6 @@ def build_trading(parts: TradingParts) -> Trading:
             marks_of=desk.marks,
             market_open=desk.day.is_open,
             day_over=desk.day.over,
-            next_valid_id=lambda: session.next_valid_id,
             connected=connected,
         )
     )
@@ -156,7 +159,6 @@ def build_trading(parts: TradingParts) -> Trading:
             sales=sales,
             numbers=numbers,
             ledger=parts.ledger,
-            next_valid_id=lambda: session.next_valid_id,
             ready=lambda now: connected() and desk.day.is_open(now),
             start=guard.start,
         )
@@ -182,7 +184,11 @@ def _last_look(parts: TradingParts) -> LastLook:
 
 
 def _orders(
-    parts: TradingParts, numbers: OrderNumbers, last_look: LastLook, changed: Callable[[OpenTrade, datetime], None]
+    parts: TradingParts,
+    numbers: OrderNumbers,
+    last_look: LastLook,
+    changed: Callable[[OpenTrade, datetime], None],
+    closes_left: Callable[[], Awaitable[None]],
 ) -> OrderDesk:
     desk = parts.desk
     return OrderDesk(
@@ -200,6 +206,7 @@ def _orders(
             changed=changed,
             clock=desk.clock.now,
             market_open=desk.day.is_open,
+            closes_left=closes_left,
             silence=parts.silence,
         )
     )
@@ -217,7 +224,6 @@ def _sales(
             book=parts.book,
             closing=closing,
             numbers=numbers,
-            next_valid_id=lambda: parts.session.next_valid_id,
             start=guard.start,
         )
     )

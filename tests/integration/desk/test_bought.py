@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support import record
-from tests.support.desk import SESSION, Running, World
+from tests.support.desk import FIRST_ID, SESSION, Running, World
 
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
@@ -72,7 +72,7 @@ def working_exits(world: World) -> list[tuple[str, int]]:
 async def test_an_entry_is_one_order_of_one_option_and_its_fill_a_trade(world: World) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
-    assert desk.session.placed[0] == (intent.ref, 1, Decimal("0.95"))
+    assert desk.session.placed[0] == (intent.ref, FIRST_ID, Decimal("0.95"))
     held = world.trade(intent.trade_id)
     assert (held.state, held.credit, held.width, held.quantity) == (TradeState.OPEN, Decimal("-0.95"), None, 3)
     order = world.order(intent.ref)

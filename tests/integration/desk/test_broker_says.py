@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from tests.support import record
-from tests.support.desk import World
+from tests.support.desk import FIRST_ID, World
 
 from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import IntentState, OrderState
@@ -101,13 +101,13 @@ async def test_a_refused_cancel_may_be_asked_again(world: World) -> None:
     desk.desk.orders.cancel(live)
     desk.desk.orders.cancel(live)
     await desk.hear()
-    assert desk.session.cancels == [1]
+    assert desk.session.cancels == [FIRST_ID]
     await desk.look_up()
     assert world.state(intent.ref) is IntentState.WORKING
     desk.session.refuse_cancel = None
     desk.desk.orders.cancel(live)
     await desk.hear()
-    assert desk.session.cancels == [1, 1]
+    assert desk.session.cancels == [FIRST_ID] * 2
     assert world.state(intent.ref) is IntentState.CANCELLED
 
 
@@ -143,7 +143,7 @@ async def test_a_fill_that_beats_the_cancel_is_booked(world: World) -> None:
     world.broker.fill(intent.ref)  # under way when the cancel is asked
     desk.desk.orders.cancel(next(iter(desk.desk.orders.live)))
     await desk.turn()
-    assert desk.session.cancels == [1]
+    assert desk.session.cancels == [FIRST_ID]
     assert world.state(intent.ref) is IntentState.FILLED
     assert world.trade(intent.trade_id).state is TradeState.OPEN
     assert desk.desk.guard.held.keys() == {record.SHORT.con_id, record.LONG.con_id}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from tests.support import record
-from tests.support.desk import World
+from tests.support.desk import FIRST_ID, World
 
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import TradeState
@@ -122,7 +122,7 @@ async def test_a_working_entry_is_cancelled_and_what_it_got_is_closed(world: Wor
     await desk.turn()
     await desk.turn()
     assert world.state(intent.ref) is IntentState.CANCELLED
-    assert desk.session.cancels == [1]
+    assert desk.session.cancels == [FIRST_ID]
     for exit_ in world.exits(intent.trade_id):
         assert exit_.intent.quantity == filled
         world.broker.fill(exit_.intent.ref)
@@ -168,7 +168,7 @@ async def test_a_cancel_is_done_when_nothing_works(world: World, which: str) -> 
     assert world.state(intent.ref) is IntentState.CANCELLED
     await desk.turn()
     assert command(world, asked).state is CommandState.DONE
-    assert desk.session.cancels == [1]
+    assert desk.session.cancels == [FIRST_ID]
 
 
 async def test_a_lost_cancel_is_asked_again(world: World) -> None:
@@ -186,7 +186,7 @@ async def test_a_lost_cancel_is_asked_again(world: World) -> None:
     await desk.turn()
     await desk.turn()
     assert world.state(intent.ref) is IntentState.CANCELLED
-    assert (desk.session.cancels, command(world, asked).state) == ([1, 1], CommandState.DONE)
+    assert (desk.session.cancels, command(world, asked).state) == ([FIRST_ID] * 2, CommandState.DONE)
 
 
 async def test_commands_wait_for_the_broker(world: World) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.orm import Session
 from tests.support import record
-from tests.support.desk import BorrowedThread, Running, World
+from tests.support.desk import FIRST_ID, BorrowedThread, Running, World
 
 from htbot.desk.record import Claim
 from htbot.domain.errors import Retryable, StopTrading
@@ -136,7 +136,9 @@ async def test_an_absent_close_goes_out_again_under_the_same_id_until_it_arrives
     await desk.look_up(after_s=9.9)
     assert len(desk.session.placed) == 3, "sent again before the settle time of the second try"
     await desk.look_up(after_s=0.2)
-    assert [(ref, order_id) for ref, order_id, _limit in desk.session.placed[1:]] == [(exit_.intent.ref, 2)] * 3
+    assert [(ref, order_id) for ref, order_id, _limit in desk.session.placed[1:]] == [
+        (exit_.intent.ref, FIRST_ID + 1)
+    ] * 3
     [order] = world.broker.of(exit_.intent.ref)
     assert world.state(exit_.intent.ref) is IntentState.WORKING
     world.broker.fill(order.intent.ref)
@@ -242,7 +244,7 @@ async def test_an_open_trade_is_guarded_after_a_restart(world: World) -> None:
     await second.turn()
     [exit_] = world.exits(intent.trade_id)
     assert exit_.state is IntentState.WORKING
-    assert second.session.placed[0][:2] == (exit_.intent.ref, 2)
+    assert second.session.placed[0][:2] == (exit_.intent.ref, FIRST_ID + 1)
 
 
 @pytest.mark.fault(4)

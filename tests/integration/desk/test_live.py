@@ -19,6 +19,7 @@ from tests.support.valkey import redis_api_url, redis_app_url, redis_url, valkey
 from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.live import CLOCK_KEY, REQUEST_LIST, TICKERS_KEY, LiveReader, LiveWriter, Step, snapshot_key
+from htbot.desk.order_numbers import GAP
 from htbot.desk.requests import RequestDesk
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.margin import MarginQuestion, WhatIf
@@ -190,7 +191,7 @@ async def test_a_what_if_is_asked_of_the_broker_under_an_order_id_of_its_own(des
     assert first == second == QUESTION
     assert 1 <= first_id < second_id
     sent = await desk.opened()
-    assert desk.session.placed[0][:2] == (sent.ref, second_id + 1), "no order uses the id of a what-if"
+    assert desk.session.placed[0][:2] == (sent.ref, second_id + GAP), "no order uses the id of a what-if"
 
 
 async def test_a_worker_that_gets_no_answer_knows_why(desk: Running, reader: LiveReader) -> None:

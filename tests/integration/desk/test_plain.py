@@ -9,7 +9,7 @@ import pytest
 from tests.integration.desk.test_commands import command, tell
 from tests.support import plain
 from tests.support.broker import HeldOrder
-from tests.support.desk import Running, World
+from tests.support.desk import FIRST_ID, Running, World
 
 from htbot.desk.clock import DeskClock
 from htbot.desk.record import Close
@@ -71,7 +71,7 @@ def sides(world: World) -> list[tuple[str, int]]:
 async def test_an_entry_leaves_at_its_limit_and_its_fill_is_a_trade(world: World) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
-    assert desk.session.placed[0] == (intent.ref, 1, Decimal("400.50"))
+    assert desk.session.placed[0] == (intent.ref, FIRST_ID, Decimal("400.50"))
     trade = world.trade(intent.trade_id)
     assert (trade.state, trade.credit, trade.width, trade.quantity) == (TradeState.OPEN, Decimal("-400.02"), None, 100)
     assert world.broker.held[trade.account, SPY][1] == 100

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 from tests.support import record
-from tests.support.desk import CLIENT, World
+from tests.support.desk import CLIENT, FIRST_ID, World
 
+from htbot.desk.order_numbers import GAP
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, OrderState
 from htbot.domain.trades import TradeState
 from htbot.execution.messages import BagExecutionMessage, ErrorMessage
@@ -30,8 +31,8 @@ async def test_sending_is_committed_before_the_socket(world: World) -> None:
 
     desk.session.on_place = look
     await desk.desk.act(world.now)
-    assert seen == [(IntentState.SENDING, 1, 1)]
-    assert desk.session.placed == [(intent.ref, 1, Decimal("-4.25"))]
+    assert seen == [(IntentState.SENDING, FIRST_ID, FIRST_ID)]
+    assert desk.session.placed == [(intent.ref, FIRST_ID, Decimal("-4.25"))]
     stored = world.stored(intent.ref)
     assert (stored.client_id, stored.claim_epoch) == (CLIENT, 1)
 
@@ -43,7 +44,12 @@ async def test_the_acknowledgement_makes_it_work(world: World) -> None:
     assert world.state(intent.ref) is IntentState.WORKING
     order = world.order(intent.ref)
     assert order is not None
-    assert (order.state, order.order_id, order.client_id, order.perm_id) == (OrderState.SUBMITTED, 1, CLIENT, 9000)
+    assert (order.state, order.order_id, order.client_id, order.perm_id) == (
+        OrderState.SUBMITTED,
+        FIRST_ID,
+        CLIENT,
+        9000,
+    )
 
 
 @pytest.mark.ruling(3)
@@ -170,7 +176,7 @@ async def test_a_stop_file_between_commit_and_socket_stops_the_order(world: Worl
     )
     await desk.turn()
     stored = world.stored(intent.ref)
-    assert (stored.state, stored.order_id) == (IntentState.WITHDRAWN, 1)
+    assert (stored.state, stored.order_id) == (IntentState.WITHDRAWN, FIRST_ID)
     assert (desk.session.placed, list(desk.desk.orders.live)) == ([], [])
     assert world.trade(intent.trade_id).state is TradeState.VOID
 
@@ -237,14 +243,14 @@ async def test_an_id_is_never_used_twice_when_the_broker_counts_back(world: Worl
     await desk.turn()
     world.broker.end(first.ref)
     await desk.turn()
-    assert world.stored(first.ref).order_id == 38103
+    assert world.stored(first.ref).order_id == 38102 + GAP
     desk.die()
     world.broker.next_valid_id = 38099
     desk = await world.desk()
     second = world.enter(2)
     world.now = second.created_at
     await desk.turn()
-    assert world.stored(second.ref).order_id == 38104
+    assert world.stored(second.ref).order_id == 38102 + 2 * GAP
 
 
 async def test_another_client_id_counts_on_its_own(world: World) -> None:
@@ -253,7 +259,7 @@ async def test_another_client_id_counts_on_its_own(world: World) -> None:
     desk = await world.desk()
     intent = world.enter()
     await desk.turn()
-    assert world.stored(intent.ref).order_id == 1
+    assert world.stored(intent.ref).order_id == FIRST_ID
 
 
 async def test_the_limit_walks_and_modifies_under_the_same_id(world: World) -> None:
@@ -265,7 +271,7 @@ async def test_the_limit_walks_and_modifies_under_the_same_id(world: World) -> N
         await desk.turn()
     ids = {order_id for _ref, order_id, _limit in desk.session.placed}
     limits = [limit for _ref, _order_id, limit in desk.session.placed]
-    assert ids == {1}
+    assert ids == {FIRST_ID}
     assert limits == sorted(limits)
     assert len(set(limits)) == len(limits) > 1
     assert limits[-1] <= Decimal("-4.10")
@@ -347,6 +353,39 @@ async def test_strategies_that_want_the_same_at_the_same_time_are_not_mad(world:
     assert world.halts() == []
 
 
+@pytest.mark.parametrize("closes", [1, 2])
+async def test_a_close_amid_a_heap_of_entries_leaves_at_once_and_the_broker_takes_all_of_them(
+    world: World, closes: int
+) -> None:
+    """The broker refuses an order whose id is not above the last one (103)."""
+    desk = await world.desk()
+    held = [
+        await desk.opened(number=number, strategy=f"held{number}", id=f"held-{number}")
+        for number in range(1, 1 + closes)
+    ]
+    world.after(market_s=5)
+    heap = [world.enter(number, strategy=f"calm{number}", opened_at=world.now) for number in range(3, 6)]
+    place, sent = desk.session.place, []
+
+    def place_and_stop(*arguments: object) -> None:
+        place(*arguments)  # type: ignore[arg-type]
+        sent.append(arguments)
+        if len(sent) == 1:  # the first of the heap has left: prices fall
+            world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+            desk.desk.guard.look(world.now)
+
+    desk.session.place = place_and_stop  # type: ignore[method-assign]
+    await desk.turn()
+    exits = [one.intent.ref for intent in held for one in world.exits(intent.trade_id)]
+    assert len(exits) == closes
+    assert [world.state(ref) for ref in (*exits, *(intent.ref for intent in heap))] == [IntentState.WORKING] * (
+        closes + 3
+    )
+    ids = [order_id for _ref, order_id, _limit in desk.session.placed]
+    assert ids == sorted(set(ids))
+    assert desk.session.placed.index(next(one for one in desk.session.placed if one[0] == exits[0])) < len(ids) - 1
+
+
 async def test_intents_that_share_a_claim_leave_in_order_each_under_its_own_id(world: World) -> None:
     """One transaction takes several; a stop between two of them holds back the rest."""
     desk = await world.desk()
@@ -364,7 +403,7 @@ async def test_intents_that_share_a_claim_leave_in_order_each_under_its_own_id(w
     await desk.turn()
     states = [world.state(intent.ref) for intent in (first, second, third)]
     assert states == [IntentState.WORKING, IntentState.WORKING, IntentState.WITHDRAWN]
-    assert [world.stored(intent.ref).order_id for intent in (first, second, third)] == [1, 2, 3]
+    assert [world.stored(intent.ref).order_id for intent in (first, second, third)] == [FIRST_ID, 2 * GAP, 3 * GAP]
 
 
 async def test_a_socket_that_breaks_between_two_of_a_claim_leaves_both_in_doubt(world: World) -> None:

@@ -59,7 +59,7 @@ def desk_of(socket: Socket, book: OpenBook) -> OrderDesk:
         "ledger": SimpleNamespace(),
         "record": SimpleNamespace(client_id=7),
         "book": book,
-        "numbers": OrderNumbers(),
+        "numbers": OrderNumbers(lambda: 1),
         "last_look": last_look,
         "marks_of": lambda _intent: None,
         "broken": lambda _error: None,
@@ -67,6 +67,7 @@ def desk_of(socket: Socket, book: OpenBook) -> OrderDesk:
         "changed": lambda _held, _now: None,
         "clock": lambda: NOON,
         "market_open": lambda _now: True,
+        "closes_left": lambda: asyncio.sleep(0),
     }
     return OrderDesk(OrderParts(**parts))
 
