@@ -117,10 +117,12 @@ def _signal_words(signal: object) -> str:
 
 
 def _print_open_trade(trade: OpenTradeView) -> None:
+    sold = f"{trade.closed} of {trade.quantity}, {plain(trade.realized)} USD before commissions"
     print_facts(
         [
             ("Open trade", f"{trade.id} ({trade.state}) since {plain(trade.opened_at)}"),
-            ("Legs", _legs(trade.legs)),
+            ("Legs", ", ".join(_leg(leg, trade.held(leg)) for leg in trade.legs)),
+            *([("Closed so far", sold)] if trade.closed else []),
             (
                 "Credit" if trade.width is not None else "Price",
                 f"{plain(_paid(trade))}, maximum loss {plain(trade.maximum_loss)} USD",
@@ -148,12 +150,12 @@ def _paid(trade: OpenTradeView) -> object:
 
 
 def _legs(legs: Iterable[LegView | TradeLegView]) -> str:
-    return ", ".join(_leg(leg) for leg in legs)
+    return ", ".join(_leg(leg, leg.quantity) for leg in legs)
 
 
-def _leg(leg: LegView | TradeLegView) -> str:
+def _leg(leg: LegView | TradeLegView, quantity: int) -> str:
     option = "" if leg.strike is None else f" {leg.expiry} {leg.strike:f}{leg.right}"
-    return f"{leg.side} {leg.quantity} {leg.symbol}{option}"
+    return f"{leg.side} {quantity} {leg.symbol}{option}"
 
 
 def positions(account: Account = None, as_json: Json = False) -> None:

@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
 
 from htbot.cli.main import run
+from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
@@ -247,6 +249,21 @@ def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
         ]
         assert facts["Exits"].strip() == exits
     assert [trade["id"] for trade in parsed(shell("status", "--json"))["trades"]] == [record.trade().id, other.id]
+
+
+def test_what_is_held_over_night_and_sold_in_part_tells_both(shell: Shell, traded: None, database: Database) -> None:
+    rules = replace(plain.RULES, exit_at=None, flat_deadline=None, stop_price=None, target_price=None)
+    sold: dict[str, Any] = {"state": TradeState.OPEN, "credit": Decimal(-400), "gross_pnl_usd": Decimal("12.50")}
+    with database.transaction() as session:
+        TradeRepository(session).add(plain.trade(rules=rules, closed=25, **sold))
+    (block,) = (one for one in shell("status")[1].split("\n\n") if one.startswith("Open trade") and "SPY" in one)
+    facts = {name: told.strip() for name, told in (line.split("  ", 1) for line in block.splitlines())}
+    assert facts["Legs"] == "BUY 75 SPY"
+    assert facts["Closed so far"] == "25 of 100, 12.50 USD before commissions"
+    assert facts["Exits"] == "by the strategy's word alone"
+    assert facts["Closed by"] == "no time: held over night"
+    trades = {trade["symbol"]: trade for trade in parsed(shell("trades", "--json"))}
+    assert [trades[symbol]["closed"] for symbol in ("SPX", "SPY")] == [0, 25]
 
 
 def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:

@@ -246,6 +246,7 @@ def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
     ("exits", "told"),
     [
         ({"target": None, "stop": None}, "by time alone"),
+        ({"target": None, "stop": None, "exit_at": None}, "by the strategy&#39;s word alone"),
         ({"target": None}, f"stop {MINUS}$200.00"),
         (
             {"stop": None, "turns_above": Decimal("1.25")},
@@ -273,6 +274,21 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert "turns" not in drawn
     bought = desk.open_trade(Shown({"status": status(**standing(replace(shares, turns_above=Decimal("2.85"))))}))
     assert "sold when its bids were above 2.85 and turn" in bought
+
+
+def test_a_trade_that_is_closed_in_part_shows_what_is_held_and_what_the_rest_has_earned() -> None:
+    leg_of = TradeLegView(7, "SPY", None, None, None, "BUY", 100, Decimal("541.25"), Decimal("541.55"), False)
+    whole = open_trade(symbol="SPY", legs=[leg_of], quantity=100, width=None, credit=None)
+    part = replace(whole, closed=25, realized=Decimal("7.50"))
+    drawn = [desk.open_trade(Shown({"status": status(**standing(one))})) for one in (whole, part)]
+    assert ["Closed so far" in one for one in drawn] == [False, True]
+    assert '<td class="number" data-label="Quantity">75</td>' in drawn[1]
+    assert "SPY long, 75 of 100 shares" in drawn[1]
+    so_far = drawn[1].partition("Closed so far")[2].partition("</div>")[0]
+    assert ["+$7.50" in so_far, "25 of 100, before commissions" in so_far] == [True, True]
+    listed = ended(symbol="SPY", legs=[leg_of], quantity=100, width=None, state="open", closed_at=None, closed=25)
+    assert "SPY long, 75 of 100 shares" in trades.trades(Shown({"trades": [listed]}))
+    assert "SPY long, 100 shares" in trades.trades(Shown({"trades": [replace(listed, closed=100)]}))
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:

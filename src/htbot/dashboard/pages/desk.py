@@ -104,8 +104,10 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
     look, at = screen.look, trade.exit_at
     closes = "held over night" if at is None else f"closes by {look.clock(at, seconds=False)}"
+    sold = f"{whole(trade.closed)} of {whole(trade.quantity)}, before commissions"
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
+        fact("Closed so far", amount(trade.realized), sold) if trade.closed else None,
         entry_price(trade),
         fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
@@ -140,14 +142,14 @@ _LEGS = (
 
 
 def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
-    """The legs of the trade, what each was bought or sold for, and where it stands."""
+    """What is held of each leg, what it was bought or sold for, and where it stands."""
     held: list[PositionView] = screen.value("positions") or []
     marks = {position.con_id: position.mark for position in held if position.account == trade.account}
     rows = [
         Row(
             (
                 f"{leg.side.capitalize()} {leg_name(leg)}",
-                whole(leg.quantity),
+                whole(trade.held(leg)),
                 price(leg.fill),
                 price(marks.get(leg.con_id)),
             )

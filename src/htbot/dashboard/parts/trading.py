@@ -72,13 +72,13 @@ def contract(symbol: str, expiry: date | None, at: Decimal | None, letter: str |
 
 
 def trade_name(trade: OpenTradeView | TradeView) -> str:
-    """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares."""
+    """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares, or 75 of 100 shares."""
+    held = trade.quantity - trade.closed
+    number = f"{held} of {trade.quantity}" if 0 < held < trade.quantity else f"{trade.quantity}"
     strikes = "/".join(strike(leg.strike) for leg in trade.legs if leg.strike is not None)
     if not strikes:
-        sold = trade.closed if isinstance(trade, OpenTradeView) else 0
-        shares = f"{trade.quantity - sold} of {trade.quantity}" if sold else trade.quantity
-        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {shares} shares"
-    kind, lots = right(trade.legs[0].right), f"{trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {number} shares"
+    kind, lots = right(trade.legs[0].right), f"{number} lot{'s' if trade.quantity > 1 else ''}"
     if len(trade.legs) == 1:
         return f"{trade.symbol} {strikes} {kind}, {lots}"
     return f"{trade.symbol} {'bull' if trade.direction > 0 else 'bear'} {kind} {strikes}, {lots}"

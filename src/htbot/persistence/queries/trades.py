@@ -113,6 +113,7 @@ def trade_view(row: TradeRow, prices: LegPrices) -> TradeView:
         max_gain=row.max_gain_usd,
         duration_s=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
         config_hash=row.config_hash,
+        closed=row.closed,
     )
 
 
