@@ -51,8 +51,8 @@ def of_chosen(screen: Screen, topic: str) -> Any:
 
 
 def rows(screen: Screen, topic: str) -> list[Any]:
-    """The rows of a list that belong to what is looked at."""
-    return only(screen, screen.value(topic) or [])
+    """The rows of a list of each account that belong to what is looked at."""
+    return of_chosen(screen, topic) or []
 
 
 def only(screen: Screen, found: Sequence[Any]) -> list[Any]:

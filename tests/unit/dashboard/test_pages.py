@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -64,7 +64,7 @@ RENDERS: dict[str, tuple[Callable[[Any], Markup], ...]] = {
     "signals": (signals.fired, signals.decision, signals.cycles),
     "orders": (orders.orders, orders.fills),
     "trades": (trades.summary, trades.trades),
-    "trade": (lambda screen: trade.result(screen, "t-1"),),
+    "trade": (lambda screen: trade.result(screen, ended(commissions=None)),),
     "strategies": (strategies_page.traded,),
     "risk": (risk.breaker, risk.halts, risk.rules),
     "alerts": (alerts.heading, alerts.seen),
@@ -287,8 +287,8 @@ def test_a_trade_that_is_closed_in_part_shows_what_is_held_and_what_the_rest_has
     so_far = drawn[1].partition("Closed so far")[2].partition("</div>")[0]
     assert ["+$7.50" in so_far, "25 of 100, before commissions" in so_far] == [True, True]
     listed = ended(symbol="SPY", legs=[leg_of], quantity=100, width=None, state="open", closed_at=None, closed=25)
-    assert "SPY long, 75 of 100 shares" in trades.trades(Shown({"trades": [listed]}))
-    assert "SPY long, 100 shares" in trades.trades(Shown({"trades": [replace(listed, closed=100)]}))
+    assert "SPY long, 75 of 100 shares" in trades.trades(Shown({"trades": {None: [listed]}}))
+    assert "SPY long, 100 shares" in trades.trades(Shown({"trades": {None: [replace(listed, closed=100)]}}))
 
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
@@ -347,7 +347,7 @@ def test_equal_looks_in_a_row_are_one_line_and_a_signal_stands_alone() -> None:
 )
 def test_a_signal_that_was_only_watched_is_not_called_refused(accepted: bool, observed: bool, outcome: str) -> None:
     view = replace(look_at(1, None), signal=signal(accepted=accepted, observed=observed))
-    drawn = signals.fired(Shown({"fired": [view]}))
+    drawn = signals.fired(Shown({"fired": {None: [view]}}))
     assert [word in drawn for word in ("accepted", "refused", "observed")] == [
         word == outcome for word in ("accepted", "refused", "observed")
     ]
@@ -358,10 +358,10 @@ def test_what_has_no_trend_is_not_called_flat() -> None:
     flat, held = {"rsi_ema": 45.0, "bars": 600.0}, {"side": 1.0, "quantity": 5.0, "price": 101.25}
     looks = [replace(look_at(1, "waits", trend=0), indicators=seen) for seen in (flat, held, {})]
     assert [one.known_trend for one in looks] == [0, None, None]
-    assert ["flat" in signals.cycles(Shown({"cycles": [one]})) for one in looks] == [True, False, False]
+    assert ["flat" in signals.cycles(Shown({"cycles": {None: [one]}})) for one in looks] == [True, False, False]
     for trend, word in ((0, "—"), (1, "up")):
         fired = replace(look_at(1, None), signal=signal(direction=-1, trend=trend), outcomes=[{"rule": "halt"}])
-        assert f"{word}</span>" in signals.decision(Shown({"fired": [fired]})).partition("<dt>Trend</dt>")[2]
+        assert f"{word}</span>" in signals.decision(Shown({"fired": {None: [fired]}})).partition("<dt>Trend</dt>")[2]
 
 
 def ended(**changes: Any) -> TradeView:
@@ -376,10 +376,10 @@ def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
         return ended(id=f"t-{number}", gross_pnl=net, net_pnl=net)
 
-    both = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, Decimal(-4))]}))
+    both = trades.summary(Shown({"trades": {None: [closed(1, Decimal(10)), closed(2, Decimal(-4))]}}))
     assert "+$6.00" in both
     assert "50 %" in both
-    some = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, None)]}))
+    some = trades.summary(Shown({"trades": {None: [closed(1, Decimal(10)), closed(2, None)]}}))
     assert '<dt>Net P&amp;L</dt><dd><span class="amount unknown">—' in some
 
 
@@ -389,7 +389,7 @@ def test_the_price_of_what_has_one_leg_stands_where_a_spread_has_its_credit() ->
         "t-1", "s", "DU1", "SPY", 1, "closed", NOON, NOON, [leg], 1, None, None, None, "time",
         Decimal(111), Decimal(2), Decimal(109), None, 60.0, "hash",
     )  # fmt: skip
-    drawn = trades.trades(Shown({"trades": [bought]}))
+    drawn = trades.trades(Shown({"trades": {None: [bought]}}))
     assert "1.23" in drawn
     assert "2.34" in drawn
     spread = replace(bought, width=Decimal(40), credit=Decimal("3.21"), debit=Decimal("0.12"))
@@ -437,6 +437,12 @@ def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
 BOTH = ("DU1", "DU2")
 
 
+def of_each(rows: Iterable[Any]) -> dict[str | None, list[Any]]:
+    """A list as it is read: of each account, and of all together."""
+    every = list(rows)
+    return {None: every} | {one: [row for row in every if row.account == one] for one in BOTH}
+
+
 def of_two_accounts() -> dict[str, Any]:
     """Everything that has an account, of each of two."""
     second = open_trade(id="t-2", account="DU2")
@@ -450,11 +456,11 @@ def of_two_accounts() -> dict[str, Any]:
         "risk": {one: risk_view(account=one, equity=Decimal(100_000), breaker_active=one == "DU2") for one in BOTH},
         "rules": {"DU1": [rule, replace(refuses, passed=True, reason=None)], "DU2": [rule, refuses]},
         "positions": [PositionView(one, 7, "SPY", None, None, None, 5, Decimal(541), 1, None) for one in BOTH],
-        "orders": [order(ref=one, account=one) for one in BOTH],
-        "fills": [fill(exec_id=one, ref=one, account=one) for one in BOTH],
-        "trades": [ended(id=f"of-{one}", account=one) for one in BOTH],
-        "fired": [replace(look_at(n, None), account=one, signal=signal()) for n, one in enumerate(BOTH)],
-        "cycles": [replace(look_at(n, "waits"), account=one) for n, one in enumerate(BOTH)],
+        "orders": of_each(order(ref=one, account=one) for one in BOTH),
+        "fills": of_each(fill(exec_id=one, ref=one, account=one) for one in BOTH),
+        "trades": of_each(ended(id=f"of-{one}", account=one) for one in BOTH),
+        "fired": of_each(replace(look_at(n, None), account=one, signal=signal()) for n, one in enumerate(BOTH)),
+        "cycles": of_each(replace(look_at(n, "waits"), account=one) for n, one in enumerate(BOTH)),
         "reconciliation": {},
     }
 
@@ -506,9 +512,9 @@ def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:
 def test_an_order_says_what_it_is_on_and_of_which_strategy() -> None:
     legs = [LegView(1, "SPX", date(2026, 3, 3), Decimal(5395), "P", "SELL", 1)]
     sent = order(ref="r", legs=legs, strategy="spx_breakout", trade_id="t-9")
-    drawn = orders.orders(Shown({"orders": [sent]}))
+    drawn = orders.orders(Shown({"orders": {None: [sent]}}))
     for told in ("SPX 2026-03-03", "Sell 1 5395 put", "spx_breakout", "/trades/t-9"):
         assert told in drawn
-    drawn = orders.fills(Shown({"orders": [sent], "fills": [fill(ref="r")]}))
+    drawn = orders.fills(Shown({"orders": {None: [sent]}, "fills": {None: [fill(ref="r")]}}))
     assert "spx_breakout" in drawn
     assert "/trades/t-9" in drawn

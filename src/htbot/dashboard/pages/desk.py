@@ -314,7 +314,7 @@ _POSITIONS = (
 
 def positions(screen: Screen) -> Markup:
     """What is held, contract by contract."""
-    held: list[PositionView] = accounts.rows(screen, "positions")
+    held: list[PositionView] = accounts.only(screen, screen.value("positions") or [])
     rows = [Row(accounts.cells(screen, position.account, _position(position))) for position in held]
     columns = accounts.columns(screen, _POSITIONS)
     if len(held) > 1:

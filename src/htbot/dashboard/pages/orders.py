@@ -110,7 +110,7 @@ def is_working(order: OrderView) -> bool:
 def fills(screen: Screen) -> Markup:
     """Executions of single legs, the newest first."""
     found: list[FillView] = accounts.rows(screen, "fills")
-    orders = {order.ref: order for order in screen.value("orders") or ()}
+    orders = {order.ref: order for order in accounts.rows(screen, "orders")}
     rows = [
         Row(accounts.cells(screen, fill.account, _fill(screen, fill, orders.get(fill.ref)))) for fill in reversed(found)
     ]

@@ -34,23 +34,26 @@ _LEGS = (
 async def build(screen: Screen) -> None:
     """The page."""
     trade_id = screen.parameters.get("trade_id", "")
-    why: WhyView | None = await screen.ask(screen.dashboard.people.queries.why, trade_id)
-    found = [trade for trade in screen.value("trades") or [] if trade.id == trade_id]
-    title = trade_name(found[0]) if found else trade_id
+    queries = screen.dashboard.people.queries
+    why: WhyView | None = await screen.ask(queries.why, trade_id)
+    found: TradeView | None = None if why is None else await screen.ask(queries.trade, trade_id)
+    title = trade_id if found is None else trade_name(found)
     back = tag("a", "Trades", href=f"{PATH}/trades")
     ui.html(str(join(tag("p", back, cls="note"), tag("h1", title))), sanitize=False).classes("title")
-    if found:
-        screen.panel(lambda screen: result(screen, trade_id), "card")
+    if found is not None:
+        screen.panel(lambda screen: result(screen, newest(screen, found)), "card")
     steps = empty("There is no such trade.") if why is None else ten_steps(screen, why)
     ui.html(str(steps), sanitize=False).classes("card")
 
 
-def result(screen: Screen, trade_id: str) -> Markup:
+def newest(screen: Screen, trade: TradeView) -> TradeView:
+    """The trade as it is now: by the list that is read again and again, which old ones have left."""
+    lists: Mapping[str | None, list[TradeView]] = screen.value("trades") or {}
+    return next((one for found in lists.values() for one in found if one.id == trade.id), trade)
+
+
+def result(screen: Screen, trade: TradeView) -> Markup:
     """What came of it."""
-    found: list[TradeView] = screen.value("trades") or []
-    trade = next((one for one in found if one.id == trade_id), None)
-    if trade is None:
-        return empty("Not known yet.")
     look = screen.look
     rows = [
         Row(

@@ -68,6 +68,12 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
     return [trade_view(row, prices) for row in rows]
 
 
+def trade(session: Session, trade_id: str) -> TradeView | None:
+    """One trade, whatever became of it; None when there is none of this id."""
+    row = session.get(TradeRow, trade_id)
+    return None if row is None else trade_view(row, leg_prices(session, [row.id]))
+
+
 def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
     """Average fill of each leg of each trade, by purpose of the order."""
     query = (
