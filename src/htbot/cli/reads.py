@@ -176,9 +176,9 @@ def orders(account: Account = None, day: Day = None, limit: Limit = 200, as_json
     if as_json:
         print_json(found)
         return
-    names = ("ref", "order_id", "purpose", "action", "quantity", "limit", "status", "filled", "avg_price", "error")
-    rows = ([*(getattr(order, name) for name in names), _legs(order.legs)] for order in found)
-    print_table("Orders", (*names, "legs"), rows)
+    names = ("ref", "order_id", "purpose", "style", "action", "quantity", "limit", "status", "filled", "avg_price")
+    rows = ([*(getattr(order, name) for name in (*names, "error")), _legs(order.legs)] for order in found)
+    print_table("Orders", (*names, "error", "legs"), rows)
 
 
 def fills(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:

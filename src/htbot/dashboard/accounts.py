@@ -77,6 +77,16 @@ def label(screen: Screen, account: str) -> Markup | None:
     return tag("span", f" {account}", cls="note account") if several(screen) else None
 
 
+def named(screen: Screen, account: str) -> Markup | None:
+    """The account of a message: those of all of them are shown, whichever is looked at. None of what is of no one."""
+    return tag("span", f" {account}", cls="note account") if account and len(traded(screen)) > 1 else None
+
+
+def under(screen: Screen, account: str) -> Markup | None:
+    """The account below the name of a row, in a table that has no room for a column of it."""
+    return tag("span", account, cls="note under-name") if several(screen) else None
+
+
 def chooser(screen: Screen) -> Markup:
     """All, or one of them: a plain list that `dashboard.js` serves; nothing with one account."""
     known = traded(screen)

@@ -53,7 +53,7 @@ from htbot.persistence.queries.shapes import (
 )
 from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
-from htbot.services.status_view import DeskStatus, StatusView
+from htbot.services.status_view import DeskStatus, EventView, StatusView
 
 NOON = datetime(2026, 3, 3, 17, tzinfo=UTC)
 UNTRUSTED = "<script>alert(1)</script>"
@@ -286,8 +286,11 @@ def test_a_trade_that_is_closed_in_part_shows_what_is_held_and_what_the_rest_has
     assert "SPY long, 75 of 100 shares" in drawn[1]
     so_far = drawn[1].partition("Closed so far")[2].partition("</div>")[0]
     assert ["+$7.50" in so_far, "25 of 100, before commissions" in so_far] == [True, True]
+    assert "so far" not in trade.result(Shown(), ended())
     listed = ended(symbol="SPY", legs=[leg_of], quantity=100, width=None, state="open", closed_at=None, closed=25)
-    assert "SPY long, 75 of 100 shares" in trades.trades(Shown({"trades": {None: [listed]}}))
+    for page in (trades.trades(Shown({"trades": {None: [listed]}})), trade.result(Shown(), listed)):
+        assert "so far" in page
+        assert "75 of 100" in page
     assert "SPY long, 100 shares" in trades.trades(Shown({"trades": {None: [replace(listed, closed=100)]}}))
 
 
@@ -484,6 +487,14 @@ def test_each_figure_says_whose_it_is_where_several_accounts_are_traded(render: 
     assert ">Account<" not in render(Shown(one_account)), "with one account nothing is added"
 
 
+def test_a_message_names_its_account_whichever_is_looked_at() -> None:
+    told = AlertView(1, NOON, "k", "INFO", "HTBot Alert: Entry", "text", "DU2", "SENT", None, 1, "")
+    recent = [EventView(NOON, "INFO", "HTBot Alert: Entry", account="DU2")]
+    for look, traded in ((Look(), BOTH), (Look(account="DU1"), BOTH), (Look(), ("DU2",))):
+        shown = Shown({"status": status(accounts=list(traded), recent=recent)}, look=look)
+        assert ["DU2" in drawn for drawn in (desk.events(shown), alerts.told(shown, told))] == [len(traded) > 1] * 2
+
+
 def test_the_account_is_chosen_in_the_header_where_there_are_several() -> None:
     assert accounts.chooser(Shown({"status": status()})) == ""
     drawn = accounts.chooser(Shown({"status": status(accounts=list(BOTH))}, look=Look(account="DU2")))
@@ -512,6 +523,11 @@ def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:
 def test_an_order_says_what_it_is_on_and_of_which_strategy() -> None:
     legs = [LegView(1, "SPX", date(2026, 3, 3), Decimal(5395), "P", "SELL", 1)]
     sent = order(ref="r", legs=legs, strategy="spx_breakout", trade_id="t-9")
+    part = replace(sent, style="market", level=1, limit=Decimal("87.65"))
+    drawn = orders.orders(Shown({"orders": {None: [replace(sent, style="stop"), part]}}))
+    for told in (">stop<", ">profit level 1<", "at the market"):
+        assert told in drawn
+    assert "87.65" not in drawn, "no limit of an order at the market"
     drawn = orders.orders(Shown({"orders": {None: [sent]}}))
     for told in ("SPX 2026-03-03", "Sell 1 5395 put", "spx_breakout", "/trades/t-9"):
         assert told in drawn

@@ -84,21 +84,21 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
     """A row for each."""
     rows = [
         Row(
-            accounts.cells(
-                screen,
-                trade.account,
-                (
-                    join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
-                    amount(trade.pnl_mid),
-                    price(trade.mark),
-                    "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
+            (
+                join(
+                    trade_link(trade.id, trade_name(trade)),
+                    " ",
+                    badge(trade.state.lower()),
+                    accounts.under(screen, trade.account),
                 ),
+                amount(trade.pnl_mid),
+                price(trade.mark),
+                "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
             )
         )
         for trade in trades
     ]
-    columns = accounts.columns(screen, _OTHERS)
-    return table("Other open trades", columns, rows, empty("No other trade is open.")) if rows else None
+    return table("Other open trades", _OTHERS, rows, empty("No other trade is open.")) if rows else None
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
@@ -272,8 +272,8 @@ def market(screen: Screen) -> Markup:
         facts(
             fact("Day's high", price(picture.high)),
             fact("Day's low", price(picture.low)),
-            fact("Trend", direction(view.trend) if view else None),
-            fact("RSI's EMA", price((view.indicators or {}).get("rsi_ema")) if view else None),
+            fact("Trend", direction(view.trend if view else None)),
+            fact("RSI's EMA", price((view.indicators or {}).get("rsi_ema") if view else None)),
         ),
         tag("p", tag("b", "Why not: "), view.why_not, cls="why-not") if view and view.why_not else None,
     )
@@ -315,21 +315,20 @@ _POSITIONS = (
 def positions(screen: Screen) -> Markup:
     """What is held, contract by contract."""
     held: list[PositionView] = accounts.only(screen, screen.value("positions") or [])
-    rows = [Row(accounts.cells(screen, position.account, _position(position))) for position in held]
-    columns = accounts.columns(screen, _POSITIONS)
+    rows = [Row(_position(screen, position)) for position in held]
     if len(held) > 1:
         total = [position.unrealized_pnl for position in held]
         known = None if any(value is None for value in total) else sum((v for v in total if v is not None), Decimal(0))
-        rows.append(Row(("All", *[""] * (len(columns) - 2), amount(known)), "total"))
-    return join(tag("h2", "Positions"), table("Positions", columns, rows, empty("Nothing is held.")))
+        rows.append(Row(("All", *[""] * (len(_POSITIONS) - 2), amount(known)), "total"))
+    return join(tag("h2", "Positions"), table("Positions", _POSITIONS, rows, empty("Nothing is held.")))
 
 
-def _position(position: PositionView) -> tuple[object, ...]:
+def _position(screen: Screen, position: PositionView) -> tuple[object, ...]:
     side = "long" if position.quantity > 0 else "short"
     name = contract(position.symbol, None, position.strike, position.right)
     expiry = tag("span", f"expires {position.expiry}", cls="note under-name") if position.expiry else None
     return (
-        join(name, expiry),
+        join(name, expiry, accounts.under(screen, position.account)),
         join(tag("span", f"{side} ", cls="note"), whole(position.quantity, sign=True)),
         price(position.avg_price),
         price(position.mark),
@@ -349,7 +348,7 @@ def events(screen: Screen) -> Markup:
             tag(
                 "span",
                 event.subject.removeprefix("HTBot Alert: "),
-                accounts.label(screen, event.account) if event.account else None,
+                accounts.named(screen, event.account),
                 tag("span", event.summary, cls="note") if event.summary else None,
             ),
         )

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from htbot.dashboard.parts.markup import fact, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, price
 from htbot.dashboard.session import PATH
-from htbot.persistence.queries.shapes import OpenTradeView, TradeView
+from htbot.domain.orders import PROTECTIVE
+from htbot.persistence.queries.shapes import OpenTradeView, OrderView, TradeView
 
 _RIGHTS = {"P": "put", "C": "call"}
 
@@ -97,6 +98,13 @@ def both_prices(trade: TradeView) -> Markup:
     if trade.width is not None:
         return fact("Credit", price(trade.credit), f"bought back at {price(trade.debit)}")
     return fact("Price", price(trade.legs[0].fill), f"closed at {price(trade.legs[0].exit_fill)}")
+
+
+def kind_of(order: OrderView) -> str:
+    """What an order is for: entry, exit, stop, target, profit level 1."""
+    if order.level is not None:
+        return f"profit level {order.level}"
+    return order.style if order.style in PROTECTIVE else order.purpose
 
 
 def trade_link(trade_id: str, text: str) -> Markup:

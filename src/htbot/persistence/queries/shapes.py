@@ -88,7 +88,11 @@ class TradeLegView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order at the broker."""
+    """An order at the broker.
+
+    `style`: how its limit walks, or what it is: `market` (whose limit means nothing), `stop`, `target`.
+    `level`: the profit level that it sells for.
+    """
 
     ref: str
     order_id: int
@@ -107,6 +111,8 @@ class OrderView:
     changed_at: datetime
     error: str
     strategy: str = ""
+    style: str = ""
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.orders import Purpose
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
-from htbot.domain.trades import TradeState, plain_money
+from htbot.domain.trades import RECORDED, TradeState, plain_money
 from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.executions import in_force
@@ -90,7 +90,7 @@ def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
         .group_by(IntentRow.trade_id, FillRow.con_id, IntentRow.purpose)
     )
     return {
-        (trade_id, con_id, purpose): LegPrice(plain_money(Decimal(paid) / quantity), modelled)
+        (trade_id, con_id, purpose): LegPrice(plain_money((Decimal(paid) / quantity).quantize(RECORDED)), modelled)
         for trade_id, con_id, purpose, paid, quantity, modelled in session.execute(query)
     }
 
