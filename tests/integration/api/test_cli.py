@@ -262,8 +262,11 @@ def test_what_is_held_over_night_and_sold_in_part_tells_both(shell: Shell, trade
     assert facts["Closed so far"] == "25 of 100, 12.50 USD before commissions"
     assert facts["Exits"] == "by the strategy's word alone"
     assert facts["Closed by"] == "no time: held over night"
-    trades = {trade["symbol"]: trade for trade in parsed(shell("trades", "--json"))}
-    assert [trades[symbol]["closed"] for symbol in ("SPX", "SPY")] == [0, 25]
+    bounded = replace(rules, stop_loss_usd=Decimal(400))
+    with database.transaction() as session:
+        TradeRepository(session).add(plain.trade(2, rules=bounded, strategy="other", quantity=18, closed=13, **sold))
+    assert "maximum loss 111.11 USD" in shell("status")[1], "5 of 18 parts of 400"
+    assert sorted(trade["closed"] for trade in parsed(shell("trades", "--json"))) == [0, 13, 25]
 
 
 def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:

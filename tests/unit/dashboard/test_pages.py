@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from htbot.bootstrap.backtest_job import BacktestOrder
+from htbot.bootstrap.backtest_jobs import JobView
 from htbot.dashboard import accounts, controls, layout
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import (
@@ -509,6 +511,14 @@ def test_a_rule_stands_once_for_those_that_meet_it_alike() -> None:
     assert "2 rules, 1 would refuse" in drawn
     assert drawn.count("<tr") == 1 + 1 + 2
     assert '<td data-label="Account">all</td>' in drawn
+
+
+def test_a_backtest_that_is_done_is_no_limit_that_was_reached_and_its_profit_has_thousands() -> None:
+    profit = (("net profit", "+$1,725.57, commissions $29.43"),)
+    job = JobView("j", BacktestOrder("spx_breakout", "SPX"), "dashboard:hand", NOON, "done", 1.0, summary=profit)
+    drawn = backtest.jobs(Shown({"backtests": [job]}))
+    assert ">+$1,725.57<" in drawn
+    assert 'class="used"' in drawn
 
 
 def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:

@@ -189,8 +189,8 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd if target is None else plain_money(target),
-        stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
+        target=rules.profit_target_usd if target is None else _dollars(target),
+        stop=rules.stop_loss_usd if stop is None else _dollars(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
         turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
@@ -202,7 +202,12 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
 def maximum_loss(row: TradeRow) -> Decimal | None:
     """What a trade can lose, in dollars; None before it is filled."""
     loss = maximum_loss_usd(to_trade(row))
-    return None if loss is None else plain_money(loss)
+    return None if loss is None else _dollars(loss)
+
+
+def _dollars(amount: Decimal) -> Decimal:
+    """To the cent: a share of a trade may be no whole number of them."""
+    return amount.quantize(Decimal("0.01"))
 
 
 def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:
