@@ -63,6 +63,11 @@ def part_key(trade: Trade, level: int) -> str:
     return f"trade_part:{trade.id}:{level}"
 
 
+def unsold_key(trade: Trade, level: int) -> str:
+    """The one mail of a profit level that has sold nothing."""
+    return f"{part_key(trade, level)}:unsold"
+
+
 def entry_alert(trade: Trade, signal: Signal, fills: Sequence[Fill], as_of: datetime) -> Alert:
     """An entry was filled.
 
@@ -164,6 +169,24 @@ def part_alert(trade: Trade, level: int, fills: Sequence[Fill], as_of: datetime)
             as_of=as_of,
             dedup_key=part_key(trade, level),
             facts=facts,
+            account=trade.account,
+            params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
+        )
+    )
+
+
+def unsold_alert(trade: Trade, level: int, why: str, as_of: datetime) -> Alert:
+    """A profit level was reached and nothing was sold: it is not tried again, and `why` says what kept it."""
+    return compose(
+        Message(
+            kind="trade_part",
+            severity=Severity.WARNING,
+            title=f"Profit Level {level} Not Sold: {trade.symbol}, {trade.left} of {trade.quantity} held",
+            summary=f"{trade.symbol} came to profit level {level} and nothing was sold: {why}. This level is not tried "
+            f"again; stop, target and the levels after it stand. To close by hand: htbot close {trade.id}",
+            as_of=as_of,
+            dedup_key=unsold_key(trade, level),
+            facts=[Fact("Strategy", trade.strategy), Fact("Account", trade.account)],
             account=trade.account,
             params={"trade_id": trade.id, "symbol": trade.symbol, "level": str(level)},
         )

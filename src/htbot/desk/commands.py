@@ -22,6 +22,7 @@ from htbot.desk.guard import ExitGuard
 from htbot.desk.hold import Hold
 from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
 from htbot.desk.ledger import Ledger
+from htbot.desk.level_sales import LevelSales
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
@@ -69,6 +70,7 @@ class CommandParts:
     orders: OrderDesk
     guard: ExitGuard
     book: OpenBook
+    sales: LevelSales
     numbers: OrderNumbers
     hold: Hold
     strangers: Callable[[str], list[str]]
@@ -166,7 +168,9 @@ class CommandDesk:
             if command.kind in CLOSES:
                 self._close_all(command, now)
             elif command.kind == CANCEL:
-                for live in self._named(str(command.params.get("ref", ""))):
+                ref = str(command.params.get("ref", ""))
+                self._parts.sales.cancel_named(None if ref == EVERY_ACCOUNT else ref, now)
+                for live in self._named(ref):
                     self._parts.book.take_back(live.intent.ref)
                     self._parts.orders.cancel(live)
 

@@ -364,6 +364,7 @@ class Desk:
             if self.ledger.behind:  # what the journal has promised comes before anything new (RULINGS 1)
                 await self.ledger.write(lambda _db: None)
             await self.orders.pump()
+            await self.trading.sales.hear(now)
 
     async def wind_down(self) -> None:
         """An orderly end: no entry leaves any more, working ones are cancelled, the record is brought up to date.

@@ -17,7 +17,7 @@ from htbot.desk.orders import OrderDesk
 from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.record import Close
 from htbot.domain.alerts import Alert
-from htbot.domain.orders import ExitReason, OrderIntent, PriceStyle
+from htbot.domain.orders import ExitReason, OrderIntent, OrderState, PriceStyle
 from htbot.domain.signals import Leg
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.bid_bars import BidBars
@@ -160,15 +160,19 @@ class ExitGuard:
         """Close a trade, or hurry what closes it; 1 when this call began its exit.
 
         What else works for it ends first: its entry, and the stop and target that stand at the broker. Those are not
-        placed again: the wish is remembered until its exit has left.
+        placed again: the wish is remembered until its exit has left. While it is not known what has become of a part,
+        they stay and protect the rest.
         """
         if held.protective and not self._parts.market_open(decision.as_of):
             return self.ask_exit(held, decision)  # stop and target stay where they are until something can be sold
+        if held.part is not None and held.part.state is OrderState.UNKNOWN:
+            held.wanted = decision.reason
+            return 0
         working = self._parts.orders.live_of_trade(held.trade.id)
         for live in working:
             if live.protective:
                 held.wanted = decision.reason
-            if live.is_entry or live.protective or live.waits:
+            if live.is_entry or live.protective:
                 self._parts.orders.cancel(live)
             elif EXIT_STYLES[decision.reason] is PriceStyle.URGENT:
                 self._parts.orders.hurry(live, decision.as_of)

@@ -17,12 +17,9 @@ def why_it_stays(parts: OrderParts, of_trade: Iterable[LiveOrder], intent: Order
     """Why an intent does not leave, given the live orders of its trade; None: it does."""
     if intent.purpose is Purpose.ENTRY:
         return parts.last_look.at_entry(intent, now)
-    held = parts.book.get(intent.trade_id)
+    if rests(parts, intent, now):
+        return "the market is closed: it leaves when that opens"
     working = [live for live in of_trade if not live.is_entry]
-    if intent.in_part:
-        working = [live for live in working if not live.protective]
-        if held is None or held.wanted is not None:
-            return "its trade is closed by something else"
     if working and all(live.protective for live in working):
         return "what stands at the broker for this trade is cancelled first, then it is closed"
     if working:
@@ -30,12 +27,18 @@ def why_it_stays(parts: OrderParts, of_trade: Iterable[LiveOrder], intent: Order
     return parts.last_look.at_exit(intent, intent.quantity)
 
 
+def rests(parts: OrderParts, close: OrderIntent, now: datetime) -> bool:
+    """Whether a close is of a position that is held over night, and the market is closed."""
+    held = parts.book.get(close.trade_id)
+    return held is not None and held.trade.rules.overnight and not parts.market_open(now)
+
+
 def would_open(parts: OrderParts, live: LiveOrder) -> str | None:
     """Why a close that was never seen may not go out again: it would open something by now.
 
-    A protective order does not either while its trade is being closed by something else, nor does a part.
+    A protective order does not either while its trade is being closed by something else.
     """
     held = parts.book.get(live.intent.trade_id)
-    if (live.protective or live.in_part) and (held is None or held.leaving):
+    if live.protective and (held is None or held.leaving):
         return "its trade is closed by something else"
     return parts.last_look.at_exit(live.intent, live.size)

@@ -17,8 +17,7 @@ class LiveOrder:
     """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
 
     `size` is the quantity that stands at the broker: less than the intent's where a protective order covers what is
-    held by now; `stands` is what the broker has shown of it, None while a change has not been answered. One that
-    `waits` has not left: it sells a part, for which what stands at the broker is made smaller first. `perm_ids` is
+    held by now; `stands` is what the broker has shown of it, None while a change has not been answered. `perm_ids` is
     every permanent id of the reference with the state that it was last seen in (RULINGS 15).
     `recorded` is what the record was last told of it.
     """
@@ -32,7 +31,6 @@ class LiveOrder:
     asked_at_s: float
     size: int
     stands: int | None = None
-    waits: bool = False
     asked: Asked = Asked.PLACE
     filled: int = 0
     average_price: Decimal | None = None
@@ -69,12 +67,23 @@ class LiveOrder:
         """True while the broker has confirmed that it works."""
         return self.state in {OrderState.SUBMITTED, OrderState.PARTIAL}
 
-    def follow(self, message: OpenOrderMessage) -> None:
-        """A protective order stands as the broker shows it: it is reduced there, and changed by us."""
-        if self.protective and not message.completed:
-            self.size = self.stands = message.quantity
-            if message.limit is not None:
-                self.limit = self.intent.in_books(message.limit)
+    @property
+    def changing(self) -> bool:
+        """True of a protective order from its change to the broker's answer."""
+        return self.protective and self.asked is Asked.MODIFY and self.stands is None
+
+    def follow(self, message: OpenOrderMessage, *, looked_up: bool = False) -> None:
+        """A protective order stands as the broker shows it: it is reduced there, and changed by us.
+
+        What the broker wrote before it saw a change is no answer to that; what it shows when it is `looked_up` is.
+        """
+        if not self.protective or message.completed:
+            return
+        if self.changing and not looked_up and message.quantity != self.size:
+            return
+        self.size = self.stands = message.quantity
+        if message.limit is not None:
+            self.limit = self.intent.in_books(message.limit)
 
     def elapsed_s(self, now: datetime) -> float:
         """Market seconds since the first limit of its present walk."""

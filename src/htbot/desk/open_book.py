@@ -47,12 +47,24 @@ class StoredTrade:
 
 
 @dataclass(slots=True)
+class Wish:
+    """A sale at a profit level that has not left: what stands at the broker has to make room for it first.
+
+    `blocked_since` is the market time at which it could have left for the first time, had there been room.
+    """
+
+    intent: OrderIntent
+    blocked_since: datetime | None = None
+
+
+@dataclass(slots=True)
 class OpenTrade:
     """One trade and all that happened to it.
 
     `wanted` is the reason of a close that is not done: the broker refused it, ended it early or has never seen it, it
     closed only part, or it has not left, because what stands there for the trade has to end first or what it closes is
-    not shown yet. `exits` are the reasons of its exits by reference, `taken_back` those that a person cancelled.
+    not shown yet. `exits` are the reasons of its exits by reference, `taken_back` those that a person cancelled. `wish`
+    is a part that is to be sold.
     """
 
     trade: Trade
@@ -65,6 +77,7 @@ class OpenTrade:
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
     bids: BidBars = field(default_factory=BidBars)
+    wish: Wish | None = None
 
     @property
     def held(self) -> dict[int, int]:
@@ -103,18 +116,12 @@ class OpenTrade:
         return next((live for live in self.orders.values() if live.in_part), None)
 
     @property
-    def kept(self) -> int:
-        """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
+    def selling(self) -> int:
+        """Units of the part that is to leave or under way: stop and target stand for what stays without them."""
+        if self.wish is not None:
+            return self.wish.intent.quantity
         part = self.part
-        return self.units if part is None else max(0, self.units - (part.size - self.booked(part)))
-
-    @property
-    def has_room(self) -> bool:
-        """Whether stop and target stand for no more than is kept: then a part that leaves cannot close too much."""
-        kept = self.kept
-        return all(
-            live.working and live.stands is not None and live.stands - live.filled <= kept for live in self.protective
-        )
+        return 0 if part is None else part.size - self.booked(part)
 
     @property
     def awaits_exits(self) -> bool:

@@ -48,7 +48,7 @@ class OrderParts:
     """What the sender works with. `marks_of` prices the legs of an intent now; `monotonic` times IO.
 
     `broken` and `ended` are told of a broken invariant and of the end of an order, `changed` of a trade that has been
-    brought up to its orders and fills.
+    brought up to its orders and fills. `market_open` tells whether anything can be traded at a time.
     """
 
     session: OrderSession
@@ -63,5 +63,6 @@ class OrderParts:
     ended: Callable[[], None]
     changed: Callable[[OpenTrade, datetime], None]
     clock: Callable[[], datetime]
+    market_open: Callable[[datetime], bool]
     monotonic: Callable[[], float] = time.monotonic
     silence: Silence = DEFAULT_SILENCE

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from htbot.desk.last_word import why_it_stays, would_open
+from htbot.desk.last_word import rests, why_it_stays, would_open
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
@@ -80,6 +80,10 @@ class OrderDesk:
     def of_ref(self, ref: str) -> LiveOrder | None:
         """The live order of a reference."""
         return self._live.get(ref)
+
+    def has_met(self, ref: str) -> bool:
+        """True for a reference that this process has sent or taken over, ended ones too."""
+        return ref in self._met
 
     def filled_since(self, ref: str, executions: Iterable[Fill]) -> bool:
         """True for a reference that ended here and of which the broker shows more executions than were known then."""
@@ -179,7 +183,7 @@ class OrderDesk:
         intent, now = claim.stored.intent, self._parts.clock()
         if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
             live = self._live.get(intent.ref)
-            other = live is not None and live.protective and not (intent.protective or intent.in_part)
+            other = live is not None and live.protective and not intent.protective
             if other and intent.exit_reason is not None:
                 self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
@@ -200,26 +204,15 @@ class OrderDesk:
             return 0
         live = self.adopt(intent, claim.order_id, limit, now)
         live.asked_at_s = began_s
-        return self._begin_part(live, now) if live.in_part else self.place_promised(live)
-
-    def _begin_part(self, live: LiveOrder, now: datetime) -> int:
-        """A part leaves when what stands at the broker leaves room for it: who looks after that has it leave."""
-        held = self._parts.book.get(live.intent.trade_id)
-        if held is not None and held.has_room:
-            return self.place_promised(live)
-        live.waits = True
-        self.settle(live.intent.trade_id, now)
-        return 0
-
-    def renumber(self, live: LiveOrder, order_id: int) -> None:
-        """It has waited, and leaves under another id: the broker takes ids in their order only, and later ones left."""
-        self._ref_of.pop(live.order_id, None)
-        self._ref_of[order_id] = live.intent.ref
-        live.order_id, live.waits, live.asked_at_s = order_id, False, self._parts.monotonic()
+        return self.place_promised(live)
 
     def would_open(self, live: LiveOrder) -> str | None:
         """Why a close that was never seen may not go out again; None: it may."""
         return would_open(self._parts, live)
+
+    def rests(self, live: LiveOrder, now: datetime) -> bool:
+        """True of what closes a position held over night, while the market is closed."""
+        return rests(self._parts, live.intent, now)
 
     def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
@@ -233,7 +226,7 @@ class OrderDesk:
     def _withdraw(self, intent: OrderIntent, now: datetime, why: str) -> None:
         """It does not leave. Whoever wanted the trade closed still does: the guard closes it as soon as it can."""
         _log.warning("not sent: %s: %s", intent.ref, why)
-        if intent.exit_reason is not None and not intent.in_part:
+        if intent.exit_reason is not None:
             self._parts.book.want_out(intent.trade_id, intent.exit_reason)
         self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, intent.ref, now, why))
         self.settle(intent.trade_id, now)
@@ -251,16 +244,13 @@ class OrderDesk:
             live.state = OrderState.UNKNOWN
             _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
             return 0
-        live.asked_at_s, live.waits = self._parts.monotonic(), False
+        live.asked_at_s = self._parts.monotonic()
         self.place(live)
         return 1
 
     def send_again(self, live: LiveOrder, now: datetime) -> None:
-        """A close that is proved absent goes out again under its own order id, a part when there is room for it."""
-        held = self._parts.book.get(live.intent.trade_id)
-        if live.in_part and (held is None or not held.has_room):
-            return
-        live.asked_at_s, live.waits = self._parts.monotonic(), False
+        """A close that is proved absent goes out again under its own order id."""
+        live.asked_at_s = self._parts.monotonic()
         live.limit = limit_at(live.intent, self._parts.marks_of(live.intent), 0.0, live.limit) or live.limit
         live.walks_since, live.next_walk_s = now, 0.0
         live.asked = Asked.PLACE
@@ -299,10 +289,8 @@ class OrderDesk:
             live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
 
     def cancel(self, live: LiveOrder) -> None:
-        """Ask the broker to cancel, once; what has not left does not leave any more."""
-        if live.waits:
-            self.happened(live, OrderEvent.EXPIRE, self._parts.clock(), "cancelled before it had left")
-        elif not live.cancel_asked:
+        """Ask the broker to cancel, once."""
+        if not live.cancel_asked:
             live.cancel_asked, live.asked = True, Asked.CANCEL
             live.asked_at_s = self._parts.monotonic()
             self._parts.session.cancel(live.order_id)
@@ -368,11 +356,11 @@ class OrderDesk:
                 live.asked_at_s = self._parts.monotonic()
 
     def doubt_silent(self, now: datetime) -> None:
-        """Orders that the broker has not answered in time are UNKNOWN."""
+        """Orders that the broker has not answered in time are UNKNOWN, as are those whose change it has not."""
         most_s = self._parts.silence.answer_within_s
         for live in self.live:
-            waiting = live.state is OrderState.SENDING or (live.cancel_asked and live.state is not OrderState.UNKNOWN)
-            if waiting and self.silent_s(live) > most_s:
+            unanswered = live.state is OrderState.SENDING or live.cancel_asked or live.changing
+            if unanswered and live.state is not OrderState.UNKNOWN and self.silent_s(live) > most_s:
                 self.happened(live, OrderEvent.DOUBT, now, f"no answer within {most_s:g} s")
 
     def doubt_missing(self, working: Collection[str], now: datetime) -> None:

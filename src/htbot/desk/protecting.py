@@ -1,9 +1,9 @@
 """Stop and target of a trade on a plain instrument, kept at the broker: they close it also when this desk is dead.
 
 They are placed at the first fill of the entry, follow what is held while it fills further, and exclude each other there
-(OCA type 2: a fill of one reduces the other). Each is promised in the journal under a reference of its own before it
-leaves, so that a desk that comes after finds it again. Whoever closes the trade for another reason cancels them first
-and waits for their end (decision 0024).
+(OCA type 2: a fill of one reduces the other); they stand for no more than the broker shows of what is held. Each is
+promised in the journal under a reference of its own before it leaves, so that a desk that comes after finds it again.
+Whoever closes the trade for another reason cancels them first and waits for their end (decision 0024).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from htbot.alerts.wording import error_alert
 from htbot.desk.closing import Closing
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
+from htbot.desk.level_sales import LevelSales
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.record import Close
-from htbot.domain.orders import OrderIntent, OrderState, PriceStyle
+from htbot.domain.orders import OrderIntent, PriceStyle
 from htbot.execution.intents import ProtectivePlace, protective_intent
 from htbot.execution.protective import Attempts, Change, Place, Standing, protective_steps
 from htbot.services.outbox import tell_seldom
@@ -34,17 +35,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProtectingParts:
-    """What it works with. `start` runs a send to its end; `ready`: orders get through and the market is open."""
+    """What it works with. `start` runs a send to its end; `ready`: orders get through and the market is open.
+
+    `sales` are the parts that leave once stop and target have made room for them.
+    """
 
     orders: OrderDesk
     last_look: LastLook
     book: OpenBook
     closing: Closing
+    sales: LevelSales
     numbers: OrderNumbers
     ledger: Ledger
     next_valid_id: Callable[[], int]
     ready: Callable[[datetime], bool]
     start: Callable[[Coroutine[None, None, None]], None]
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What the broker shows of a trade: units of our fills that are `missing`, since when there is nothing of it."""
+
+    missing: int = 0
+    gone_since: datetime | None = None
 
 
 class Protecting:
@@ -53,6 +66,7 @@ class Protecting:
     def __init__(self, parts: ProtectingParts) -> None:
         self._parts = parts
         self._attempts: dict[str, Attempts] = {}
+        self._shown: dict[str, _Shown] = {}
 
     def look(self, now: datetime) -> None:
         """Look at every plain trade, and at what stands for trades that are over."""
@@ -68,41 +82,47 @@ class Protecting:
 
         They stand for what stays when a part is sold; the part leaves once the broker has shown them so.
         """
-        part = held.part
-        if part is not None and part.waits and (held.leaving or held.trade.state not in GUARDED):
-            self._parts.orders.cancel(part)
-        if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not self._parts.ready(now):
+        ready = self._parts.ready(now)
+        self._parts.sales.review(held, now, ready=ready)
+        if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not ready:
             return
         if held.awaits_exits:
             return  # what is held is known when the executions have come
         attempts = self._attempts.setdefault(held.trade.id, Attempts())
         standing = {live.intent.style: live for live in held.protective}
         told = {style: _standing(held, live) for style, live in standing.items()}
-        units = self._units(held, now)
-        if not units and self._parts.last_look.others_hold(held.trade):
+        covered = self._covered(held, now)
+        if self._is_gone(held, covered, now):
             for live in standing.values():
-                self._parts.orders.cancel(live)  # what is shown is another trade's: this would open something
-        for step in protective_steps(held.trade, units, told, attempts, now):
+                self._parts.orders.cancel(live)  # what it would close is not there: it would open something
+        for step in protective_steps(held.trade, max(0, covered - held.selling), told, attempts, now):
             if isinstance(step, Place):
                 self._place(held, step, standing, attempts, now)
             else:
                 self._change(held, step, attempts, now)
-        if part is not None and part.waits and part.state is OrderState.SENDING and held.has_room:
-            self._sell(part, now)
+        self._parts.sales.look(held, covered, now)
 
-    def _units(self, held: OpenTrade, now: datetime) -> int:
-        """What is kept of our fills; no more than the broker shows once it has had time to show it."""
+    def _covered(self, held: OpenTrade, now: datetime) -> int:
+        """Units of our fills that the broker shows, too, once it has had time to show them.
+
+        What it did not show before a fill it does not show after it either.
+        """
+        shown = self._shown.setdefault(held.trade.id, _Shown())
         near = (held, *self._parts.book.sharing(held.trade))
         newest = max((fill.executed_at for one in near for fill in one.fills.values()), default=now)
         if now - newest < SHOWN_WITHIN:
-            return held.kept
-        return min(held.kept, self._parts.last_look.share(held.trade))
+            return max(0, held.units - shown.missing)
+        covered = min(held.units, self._parts.last_look.share(held.trade))
+        shown.missing = held.units - covered
+        return covered
 
-    def _sell(self, part: LiveOrder, now: datetime) -> None:
-        """There is room: the part leaves, promised anew under an id that the broker still takes."""
-        order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
-        self._parts.orders.renumber(part, order_id)
-        self._parts.start(self._parts.closing.send(part, Close(part.intent, order_id, {}), now))
+    def _is_gone(self, held: OpenTrade, covered: int, now: datetime) -> bool:
+        """Whether nothing of a trade has been shown for longer than a broker may take; at once where others hold it."""
+        shown = self._shown[held.trade.id]
+        shown.gone_since = None if covered else shown.gone_since or now
+        if shown.gone_since is None:
+            return False
+        return now - shown.gone_since >= SHOWN_WITHIN or self._parts.last_look.others_hold(held.trade)
 
     def _change(self, held: OpenTrade, step: Change, attempts: Attempts, now: datetime) -> None:
         attempts.changed_at[step.ref] = now
@@ -120,7 +140,7 @@ class Protecting:
         """One order, in the group of what stands already."""
         trade, number = held.trade, self._parts.numbers.next_exit(held.trade)
         group = next((live.intent.group for live in standing.values()), None) or f"{trade.id}-X{number}"
-        place = ProtectivePlace(number, group, max(step.units, held.entry_quantity))
+        place = ProtectivePlace(number, group, max(step.units, held.units, held.entry_quantity))
         intent = protective_intent(trade, step.style, step.price, now, place)
         order_id = self._parts.numbers.reserve_id(self._parts.next_valid_id())
         live = self._parts.orders.adopt(intent, order_id, intent.limit, now)

@@ -150,13 +150,18 @@ class DeskRecord:
         """Something came between the commit and the socket: nothing was sent."""
         self._move(session, ref, IntentState.SENDING, IntentEvent.WITHDRAW, now, why)
 
+    def give_up(self, session: Session, part: OrderIntent, now: datetime, why: str) -> None:
+        """A part that was to be sold does not leave any more."""
+        DeskStateRepository(session).require_epoch(self.epoch)
+        IntentRepository(session).withdraw(part.ref, now, why)
+        settle_trade(session, part.trade_id, now)
+
     def store_close(self, session: Session, close: Close) -> None:
         """Take over a close from the journal: it is sent, or was about to be when the desk died.
 
         A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
-        what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away.
-        A part that has waited leaves under another id than it was claimed with.
-        Under the number of a protective order it is another wish, which waits again under a number of its own.
+        what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away. Under
+        the number of a protective order it is another wish, which waits again under a number of its own.
         A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more. A
         protective order stands beside others and closes nothing yet.
 
@@ -362,17 +367,16 @@ def _names(cancel: Command, close: StoredIntent) -> bool:
 def _unmet(trade: Trade, rows: TradeRows, taken_back: Collection[str]) -> bool:
     """Whether somebody wanted the trade closed and no order is under way for it.
 
-    The broker refused the close, has never seen it, ended it early, or it closed only part; or the desk itself had
-    taken it and did not send it: because of a stop or target that stands there, or because what it closes was not shown
-    yet. One that a person took back is not wanted any more.
+    The broker refused the close, has never seen it, ended it early, or it closed only part; or the desk itself took it
+    and did not send it: for a stop or target that stands there, or for what was not shown yet. One that a person took
+    back is not wanted any more.
     """
     last = rows.last_close
     if last is None or rows.live_close is not None:
         return False
     if last.state is IntentState.WITHDRAWN:
         return last.order_id is not None  # a claim that was given back has an epoch, and no order id
-    held = net_by_contract(latest((*rows.entry_fills, *rows.exit_fills)))
-    left = closable_quantity(trade.legs, held) > 0
+    left = closable_quantity(trade.legs, net_by_contract(latest((*rows.entry_fills, *rows.exit_fills)))) > 0
     return last.state in _UNDONE or (left and last.intent.ref not in taken_back)
 
 

@@ -141,7 +141,7 @@ class Recovery:
         live.perm_ids |= dict.fromkeys(resolution.perm_ids - live.perm_ids.keys(), live.state) | dict(resolution.states)
         live.filled = max(live.filled, resolution.filled)
         for order in view.known_as(live.intent.ref):
-            live.follow(order)
+            live.follow(order, looked_up=True)
         _log.info("%s in doubt: %s", live.intent.ref, resolution.outcome.value)
         if resolution.outcome is Outcome.ABSENT:
             self._absent(live, now)
@@ -155,12 +155,13 @@ class Recovery:
         self.orders.happened(live, _LOOKED_UP[outcome], now, "looked up")
 
     def _absent(self, live: LiveOrder, now: datetime) -> None:
-        """The broker has never seen it, and its settle time is over: an entry expires, a close goes out again.
+        """The broker has never seen it, and its settle time is over: entries and parts expire, a close goes out again.
 
+        What closes a position that is held over night waits for the open, in doubt, until it does.
         A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
         may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
         """
-        if live.is_entry:
+        if live.is_entry or live.in_part:
             self.orders.happened(live, OrderEvent.EXPIRE, now, "the broker has never seen it")
         elif live.last_error == DUPLICATE_ID:
             self.orders.happened(
@@ -168,7 +169,7 @@ class Recovery:
             )
         elif (too_much := self.orders.would_open(live)) is not None:
             self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
-        else:
+        elif not self.orders.rests(live, now):
             self.orders.send_again(live, now)
 
     async def judge(
@@ -197,9 +198,9 @@ class Recovery:
         return judged
 
     def _sent_since(self, finding: Finding) -> bool:
-        """True of an order that left after the broker was asked what it has, or has not left yet."""
+        """True of an order that left after the broker was asked what it has."""
         live = self.orders.of_ref(finding.ref) if finding.kind is FindingKind.LOST_ORDER else None
-        return live is not None and (live.waits or live.asked_at_s >= self.asked_s)
+        return live is not None and live.asked_at_s >= self.asked_s
 
     def _books(self, session: Session) -> tuple[Books, dict[str, str]]:
         """Our books, and whose account each order that is not over is of, by reference."""

@@ -19,6 +19,7 @@ from htbot.desk.hold import Hold, HoldParts
 from htbot.desk.journal import CLOSE, Entry, Journal
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
+from htbot.desk.level_sales import LevelSales, SalesParts
 from htbot.desk.news import OrderNews
 from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.order_numbers import OrderNumbers
@@ -104,6 +105,7 @@ class Trading:
     news: OrderNews
     closing: Closing
     guard: ExitGuard
+    sales: LevelSales
     protecting: Protecting
     commands: CommandDesk
     hold: Hold
@@ -144,12 +146,14 @@ def build_trading(parts: TradingParts) -> Trading:
             connected=connected,
         )
     )
+    sales = _sales(parts, orders, closing, numbers, guard)
     protecting = Protecting(
         ProtectingParts(
             orders=orders,
             last_look=last_look,
             book=parts.book,
             closing=closing,
+            sales=sales,
             numbers=numbers,
             ledger=parts.ledger,
             next_valid_id=lambda: session.next_valid_id,
@@ -158,9 +162,9 @@ def build_trading(parts: TradingParts) -> Trading:
         )
     )
     hold = _hold(parts, guard, orders)
-    commands = _commands(parts, orders, guard, numbers, hold)
+    commands = _commands(parts, orders, guard, sales, numbers, hold)
     news = OrderNews(orders, parts.book, parts.ledger, parts.record, desk.compare_soon)
-    return Trading(parts.record, numbers, orders, news, closing, guard, protecting, commands, hold)
+    return Trading(parts.record, numbers, orders, news, closing, guard, sales, protecting, commands, hold)
 
 
 def _last_look(parts: TradingParts) -> LastLook:
@@ -195,13 +199,32 @@ def _orders(
             ended=desk.compare_soon,
             changed=changed,
             clock=desk.clock.now,
+            market_open=desk.day.is_open,
             silence=parts.silence,
         )
     )
 
 
+def _sales(
+    parts: TradingParts, orders: OrderDesk, closing: Closing, numbers: OrderNumbers, guard: ExitGuard
+) -> LevelSales:
+    return LevelSales(
+        SalesParts(
+            database=parts.database,
+            ledger=parts.ledger,
+            record=parts.record,
+            orders=orders,
+            book=parts.book,
+            closing=closing,
+            numbers=numbers,
+            next_valid_id=lambda: parts.session.next_valid_id,
+            start=guard.start,
+        )
+    )
+
+
 def _commands(
-    parts: TradingParts, orders: OrderDesk, guard: ExitGuard, numbers: OrderNumbers, hold: Hold
+    parts: TradingParts, orders: OrderDesk, guard: ExitGuard, sales: LevelSales, numbers: OrderNumbers, hold: Hold
 ) -> CommandDesk:
     desk = parts.desk
     return CommandDesk(
@@ -212,6 +235,7 @@ def _commands(
             orders=orders,
             guard=guard,
             book=parts.book,
+            sales=sales,
             numbers=numbers,
             hold=hold,
             strangers=desk.strangers_at_broker,

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from htbot.alerts.wording import entry_alert, entry_key, exit_alert, exit_key, part_alert, part_key
+from htbot.alerts.wording import (
+    entry_alert,
+    entry_key,
+    exit_alert,
+    exit_key,
+    part_alert,
+    part_key,
+    unsold_alert,
+    unsold_key,
+)
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import ExitReason, OrderIntent, Purpose, order_reference
@@ -172,13 +181,15 @@ def _require_alone(trades: TradeRepository, before: Trade, after: Trade) -> None
 def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]) -> None:
     """The mail of an entry once its order is over, of an exit and of each part once its commissions are known.
 
-    Each is written once.
+    Each is written once, and so is that of a part that was not sold.
     """
     entered = {entry_key(trade): one for one in settled if _has_entered(trade := one[0], one[1])}
     left = {exit_key(trade): one for one in settled if _has_left(trade := one[0], one[2])}
     parts = {part_key(one[0], level): (one[0], level, fills) for one in settled for level, fills in _sold(*one[1:])}
+    unsold = {unsold_key(one[0], level): (one[0], level, why) for one in settled for level, why in _unsold(*one[:2])}
+    due = {trade.id: as_of for trade, _rows, as_of in settled}
     alerts = AlertRepository(session)
-    told = alerts.told([*entered, *parts, *left])
+    told = alerts.told([*entered, *parts, *unsold, *left])
     for trade, rows, as_of in (one for key, one in entered.items() if key not in told):
         decision_id = rows.entry.intent.decision_id
         stored = None if decision_id is None else SignalRepository(session).of_decision(decision_id)
@@ -186,6 +197,8 @@ def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]
             alerts.add(entry_alert(trade, stored.signal, rows.entry_fills, as_of))
     for trade, level, fills in (one for key, one in parts.items() if key not in told):
         alerts.add(part_alert(trade, level, fills, max(fill.executed_at for fill in fills)))
+    for trade, level, why in (one for key, one in unsold.items() if key not in told):
+        alerts.add(unsold_alert(trade, level, why, due[trade.id]))
     for trade, rows, as_of in (one for key, one in left.items() if key not in told):
         alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at or as_of))
 
@@ -200,6 +213,13 @@ def _sold(rows: TradeRows, as_of: datetime) -> Iterator[tuple[int, list[Fill]]]:
         own = [fill for fill in rows.exit_fills if fill.ref == sale.intent.ref]
         if own and rows.is_over(sale) and (None not in {fill.commission for fill in own} or _waited(own, as_of)):
             yield sale.intent.level or 0, own
+
+
+def _unsold(trade: Trade, rows: TradeRows) -> Iterator[tuple[int, str]]:
+    """Each level of an open trade whose sale has ended without a fill, and why."""
+    for sale in rows.sales if trade.state is TradeState.OPEN else ():
+        if rows.is_over(sale) and all(fill.ref != sale.intent.ref for fill in rows.exit_fills):
+            yield sale.intent.level or 0, sale.reason
 
 
 def _waited(fills: Sequence[Fill], as_of: datetime) -> bool:

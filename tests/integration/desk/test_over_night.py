@@ -34,8 +34,9 @@ def quoted(world: World) -> None:
         SessionRepository(session).upsert([NEXT])
 
 
-async def held(world: World, desk: Running) -> OrderIntent:
-    trade = plain.trade(rules=NIGHTS)
+async def held(world: World, desk: Running, **changes: None) -> OrderIntent:
+    """A trade that is held over night; `changes` are those of its rules."""
+    trade = plain.trade(rules=replace(NIGHTS, **changes))
     intent = world.approve(trade, plain.entry(trade), 1)
     await desk.turn()
     world.broker.fill(intent.ref, "400.02")
@@ -160,6 +161,49 @@ async def test_a_person_who_wants_it_closed_at_night_is_told_to_ask_again_and_it
     assert world.trade(intent.trade_id).state is TradeState.OPEN, (
         "it was told to ask again: it is not closed by surprise"
     )
+
+
+async def test_an_exit_without_a_stop_that_is_claimed_after_the_close_leaves_at_the_open(world: World) -> None:
+    desk = await world.desk()
+    intent = await held(world, desk, stop_price=None, target_price=None)
+    with world.database.transaction() as session:
+        decision = manual_decision(ExitReason.SIGNAL, world.now, "its own signal")
+        assert request_exit(session, intent.trade_id, decision) is not None
+    await desk.turn()
+    assert len(world.broker.orders) == 1, "the entry alone: nothing is queued for the open"
+    await monday(world, desk)
+    for _ in range(2):
+        await desk.turn()
+        world.after(market_s=1)
+    [_entry, exit_] = world.broker.orders
+    assert (exit_.intent.exit_reason, exit_.quantity) == (ExitReason.SIGNAL, 100)
+
+
+async def test_what_the_broker_does_not_list_for_a_while_at_night_is_not_sent_again(world: World) -> None:
+    """Stop and target would stand twice, once it lists them; at the open they are asked for under their own ids."""
+    desk = await world.desk()
+    await held(world, desk)
+    hidden, before = [one for one in world.broker.orders if one.intent.protective], len(desk.session.placed)
+    for order in hidden:
+        world.broker.orders.remove(order)
+    for _ in range(4):
+        world.after(market_s=20)
+        await desk.turn()
+        await desk.look_up()
+    assert (len(desk.session.placed), desk.desk.enabled) == (before, False)
+    world.broker.orders += hidden
+    await desk.look_up()
+    await desk.turn()
+    assert (len(desk.session.placed), desk.desk.enabled) == (before, True)
+    for order in hidden:
+        world.broker.orders.remove(order)
+    for _ in range(2):
+        world.after(market_s=20)
+        await desk.look_up()
+    await monday(world, desk)
+    await desk.look_up(after_s=1)
+    await desk.turn()
+    assert sorted(order.order_id for order in standing(world).values()) == [one.order_id for one in hidden]
 
 
 async def test_a_price_of_the_night_is_neither_a_mark_nor_a_gain(world: World) -> None:

@@ -66,6 +66,7 @@ def desk_of(socket: Socket, book: OpenBook) -> OrderDesk:
         "ended": lambda: None,
         "changed": lambda _held, _now: None,
         "clock": lambda: NOON,
+        "market_open": lambda _now: True,
     }
     return OrderDesk(OrderParts(**parts))
 

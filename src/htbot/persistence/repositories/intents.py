@@ -83,9 +83,10 @@ class IntentRepository(Repository):
     def claim_some(self, epoch: int, at: datetime, most: int, *, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Claim up to `most` PENDING intents in one statement, exits first, then the oldest.
 
-        Rows that another transaction holds are passed over. None of them when the epoch is over.
+        Rows that another transaction holds are passed over. None of them when the epoch is over. A part that is to be
+        sold is not claimed: it waits for room (`waiting_parts`), and leaves by the desk's journal.
         """
-        waiting = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING)
+        waiting = select(IntentRow.ref).where(IntentRow.state == IntentState.PENDING, IntentRow.level.is_(None))
         if purpose is not None:
             waiting = waiting.where(IntentRow.purpose == purpose)
         order = ((IntentRow.purpose == Purpose.EXIT).desc(), IntentRow.created_at, IntentRow.ref)
@@ -190,6 +191,10 @@ class IntentRepository(Repository):
     def pending(self, purpose: Purpose | None = None) -> list[StoredIntent]:
         """Intents that nobody has claimed."""
         return self._in_states((IntentState.PENDING,), purpose=purpose)
+
+    def waiting_parts(self) -> list[OrderIntent]:
+        """Sales at profit levels that have not left, oldest first."""
+        return [stored.intent for stored in self.pending(Purpose.EXIT) if stored.intent.in_part]
 
     def of_trade(self, trade_id: str) -> list[StoredIntent]:
         """Entry and exits of one trade in order of time."""
