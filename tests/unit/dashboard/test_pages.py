@@ -306,6 +306,11 @@ def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
     assert f"day&#39;s P&amp;L {MINUS}$75.00, loss limit {MINUS}$1,000.00" in drawn
     assert "71.30" not in drawn
     assert "judged at 11:59:56" in drawn
+    assert "Of days before" not in drawn
+    of_yesterday = Shown(
+        {"status": status(), "day": {"DU1": replace(earned, carried=Decimal(40))}, "risk": {"DU1": judged}}
+    )
+    assert f"{MINUS}$40.00" in desk.day(of_yesterday).partition("Of days before")[2].partition("</div>")[0]
     unknown = replace(earned, open=replace(earned.open, mid=None))
     assert '<p class="big"><span class="amount unknown">—' in desk.day(
         Shown({"status": status(), "day": {"DU1": unknown}, "risk": {"DU1": judged}})

@@ -207,6 +207,7 @@ def day(screen: Screen) -> Markup:
             fact("Closed, net", amount(closed.net), f"{whole(closed.trades)} trades"),
             fact("Open, at mid", amount(still_open.mid), f"{whole(still_open.trades)} open"),
             fact("Commissions", money(closed.commissions), "of closed trades"),
+            fact("Of days before", amount(-money_of.carried), "held over night") if money_of.carried else None,
         ),
         _breaker(screen, risk) if risk else _by_account(screen, risks),
     )
@@ -285,6 +286,7 @@ def equity_head(screen: Screen) -> Markup:
     told = "" if picture is None or picture.day is None else picture.day.isoformat()
     told += ", all accounts" if accounts.several(screen) else ""
     story: DayStory | None = accounts.of_chosen(screen, "story")
+    told += ", nothing to draw yet" if story is not None and not story.equity else ""
     peak, fall = best_and_fall([point.pnl for point in story.equity] if story else [])
     return tag(
         "h2",

@@ -149,7 +149,8 @@ def _asked(row: IntentRow) -> str:
     level = "" if row.level is None else f" for profit level {row.level}"
     action, limit = as_sent(row, row.action, row.limit_price)
     at = "the market" if row.style is PriceStyle.MARKET else limit
-    unsent = f" {row.state.value}" if row.state in _UNSENT else ""
+    why = f", {row.reason}" if row.level is not None and row.reason else ""
+    unsent = f" {row.state.value}{why}" if row.state in _UNSENT else ""
     return f"{_kind(row)} {action} {row.quantity}{level} at {at}{unsent}"
 
 
