@@ -211,14 +211,22 @@ def signals(account: Account = None, day: Day = None, limit: Limit = 200, as_jso
     if as_json:
         print_json(found)
         return
-    names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "outcome", "reason")
+    names = ("ts", "account", "strategy", "symbol", "direction", "level", "price", "trend", "outcome", "reason")
     print_table("Signals", names, map(_signal_row, found))
 
 
 def _signal_row(signal: SignalView) -> list[object]:
     """Sides in words; a level only where a price was broken."""
     return [
-        *(signal.ts, signal.strategy, signal.symbol, TREND_WORDS[signal.direction], signal.broken, signal.price),
+        *(
+            signal.ts,
+            signal.account,
+            signal.strategy,
+            signal.symbol,
+            TREND_WORDS[signal.direction],
+            signal.broken,
+            signal.price,
+        ),
         *(None if signal.known_trend is None else TREND_WORDS[signal.known_trend], signal.outcome, signal.reason),
     ]
 

@@ -213,7 +213,8 @@ def test_reads_for_people(shell: Shell, traded: None, database: Database) -> Non
     assert "last run, market time" in heads
     assert "2022-08-26 12:00:00" in run_row
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
-    assert signal.split()[4:9] == ["up", "4160", "4160.5", "up", "accepted"]
+    assert signal.split()[2] == record.ACCOUNT
+    assert signal.split()[5:10] == ["up", "4160", "4160.5", "up", "accepted"]
     with database.transaction() as session:
         SignalRepository(session).add(record.signal(4170.0, observed=True, trend=0), "observe")
     assert [" observed " in line for line in shell("signals")[1].splitlines() if record.STRATEGY in line] == [
