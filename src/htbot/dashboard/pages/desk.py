@@ -73,7 +73,7 @@ def open_trade(screen: Screen) -> Markup:
 
 
 _OTHERS = (
-    Column("Also open"),
+    Column("Also open", text=True),
     Column("P&L", number=True),
     Column("Mark", number=True),
     Column("Closes by"),
@@ -87,8 +87,7 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
             (
                 join(
                     trade_link(trade.id, trade_name(trade)),
-                    " ",
-                    badge(trade.state.lower()),
+                    None if trade.state == "open" else join(" ", badge(trade.state.lower())),
                     accounts.under(screen, trade.account),
                 ),
                 amount(trade.pnl_mid),
