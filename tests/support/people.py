@@ -212,11 +212,19 @@ class House:
     monotonic: float = 0.0
     changed_settings: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    refusal: Exception | None = None
+    """What the supervisor says instead of ending a program."""
 
     @property
     def folder(self) -> Path:
         """Where what is no row lies."""
         return self.stop_file.parent
+
+    def end(self, program: str) -> None:
+        """As the supervisor does it, or does not."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.ended.append(program)
 
     @property
     def data(self) -> DeskData:
@@ -270,7 +278,7 @@ class House:
                 self.now,
                 self.now,
                 lambda _run: [PROGRAM],
-                lambda _run, name: self.ended.append(name),
+                lambda _run, name: self.end(name),
             ),
             logs=LogFiles(self.folder / "log"),
             strategy_reads=StrategyReads(self.strategy_parts),

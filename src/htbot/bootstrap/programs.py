@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import xmlrpc.client
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +58,19 @@ def ended(run: Path, program: str) -> None:
     Supervisor(socket_path(run)).end(program)
 
 
-_ANOTHER = "ask again under another key"
+@contextmanager
+def _asking() -> Iterator[None]:
+    """What the supervisor is asked within this.
+
+    Raises:
+        Retryable: it does not answer, or says that it did not do it: the program may have ended by itself meanwhile.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Retryable(f"the supervisor does not answer: {error.strerror or error}") from error
+    except xmlrpc.client.Error as error:
+        raise Retryable(f"the supervisor did not do it: {getattr(error, 'faultString', error)}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +90,11 @@ class Programs:
         Raises:
             NotFound: it is none of those that may be.
             Conflict: it does not run, a trade is open that the desk guards, or the key was used for another act.
-            Retryable: no supervisor answers here, or PostgreSQL does not.
+            Retryable: no supervisor does it here, or PostgreSQL does not answer; nothing of it is in the record then,
+                so that the same key may be used again.
         """
         if name not in RESTARTED:
             raise NotFound(f"program {name}: {', '.join(RESTARTED)} are started anew so, the rest by ./restart.sh")
-        due: list[str] = []
         with self.database.transaction() as session:
 
             def work() -> ProgramView:
@@ -94,22 +107,13 @@ class Programs:
                     raise Conflict(f"open: {ids}: nobody guards them while the desk starts; force it, or close them")
                 detail = {"pid": before.pid} | ({"force": True} if force else {})
                 AuditRepository(session).add(AuditEntry(self.market_now(), caller.actor, RESTART, name, detail))
-                due.append(name)
+                session.flush()  # what the record refuses does not happen
+                with _asking():
+                    self.end(self.run, name)
                 return before
 
             act = Act(RESTART, {"program": name, "force": force}, caller, self.market_now())
-            told = once(session, act, ProgramView, work)
-        for program in due:  # only what is in the audit log happens
-            self._ended(program)
-        return told
-
-    def _ended(self, program: str) -> None:
-        try:
-            self.end(self.run, program)
-        except OSError as error:
-            raise Retryable(f"the supervisor does not answer: {error.strerror or error}; {_ANOTHER}") from error
-        except xmlrpc.client.Error as error:  # it has ended by itself since it was looked at
-            raise Retryable(f"the supervisor did not end {program}: {error}; {_ANOTHER}") from error
+            return once(session, act, ProgramView, work)
 
     def states(self) -> list[ProgramView]:
         """Every program.
@@ -117,10 +121,8 @@ class Programs:
         Raises:
             Retryable: no supervisor answers here.
         """
-        try:
+        with _asking():
             found = self.ask(self.run)
-        except OSError as error:
-            raise Retryable(f"the supervisor does not answer: {error.strerror or error}") from error
         now = self.host_now()
         return [
             ProgramView(

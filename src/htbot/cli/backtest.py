@@ -127,6 +127,7 @@ def _list(flags: BacktestFlags) -> None:
         print_json([dict(zip(("name", "instruments", "description"), row, strict=True)) for row in rows])
     else:
         print_facts((name, f"{instruments:<8} {description}") for name, instruments, description in rows)
+        print("\nhtbot backtest NAME runs one, --help has the options; htbot strategies types NAME has its settings")
 
 
 def options_of(flags: BacktestFlags) -> BacktestOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from htbot.cli.flags import taking
 from htbot.cli.output import Json, plain, print_json, print_table
 from htbot.domain.errors import ConfigurationError
+from htbot.domain.signals import TREND_WORDS
 
 if TYPE_CHECKING:
     from htbot.bootstrap.demo import DemoOptions, Progress
@@ -22,8 +24,9 @@ _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("orders", ("ref", "purpose", "action", "quantity", "limit", "status", "filled", "avg_price")),
     ("fills", ("ts", "symbol", "expiry", "strike", "right", "side", "quantity", "price", "commission")),
     ("trades", ("id", "opened_at", "closed_at", "credit", "debit", "exit_reason", "net_pnl", "max_gain")),
-    ("mails", ("at", "subject", "to")),
+    ("mails", ("at", "subject")),
 )
+_TIMES = frozenset({"ts", "opened_at", "closed_at", "at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def demo(flags: DemoFlags) -> None:
     if flags.as_json:
         print_json(result.summary)
     else:
-        _print(result.summary)
+        print_day(result.summary, flags.folder)
 
 
 def _options(flags: DemoFlags) -> DemoOptions:
@@ -102,10 +105,23 @@ def show_progress() -> Progress:
     return show
 
 
-def _print(summary: dict[str, Any]) -> None:
-    print(f"{summary['symbol']} on {summary['date']}, {summary['wall_s']:g} s")
+def print_day(summary: Mapping[str, Any], folder: Path | None) -> None:
+    """What came of the day, for people; `folder` is where it was kept."""
+    print(f"{summary['symbol']} on {summary['date']}, {summary['wall_s']:g} s; times are the market's, in New York")
     for name, columns in _TABLES:
         print()
-        print_table(name.capitalize(), columns, ([row.get(column) for column in columns] for row in summary[name]))
+        rows = ([_shown(column, row.get(column)) for column in columns] for row in summary[name])
+        print_table(name.capitalize(), columns, rows)
     pnl = summary["pnl"]
     print(f"\nP&L: gross {plain(pnl['gross'])}, commissions {plain(pnl['commissions'])}, net {plain(pnl['net'])} USD")
+    kept = f"are in {folder}" if folder else "are gone; --folder keeps them"
+    print(f"Database, logs and mails of this day {kept}.")
+
+
+def _shown(column: str, value: Any) -> object:
+    """A value of the summary, which is JSON, as the other commands print it."""
+    if value is None:
+        return None
+    if column in _TIMES:
+        return datetime.fromisoformat(value)
+    return TREND_WORDS[value] if column == "direction" else value

@@ -117,10 +117,12 @@ def _signal_words(signal: object) -> str:
 
 
 def _print_open_trade(trade: OpenTradeView) -> None:
+    sold = f"{trade.closed} of {trade.quantity}, {plain(trade.realized)} USD before commissions"
     print_facts(
         [
             ("Open trade", f"{trade.id} ({trade.state}) since {plain(trade.opened_at)}"),
-            ("Legs", _legs(trade.legs)),
+            ("Legs", ", ".join(_leg(leg, trade.held(leg)) for leg in trade.legs)),
+            *([("Closed so far", sold)] if trade.closed else []),
             (
                 "Credit" if trade.width is not None else "Price",
                 f"{plain(_paid(trade))}, maximum loss {plain(trade.maximum_loss)} USD",
@@ -148,12 +150,12 @@ def _paid(trade: OpenTradeView) -> object:
 
 
 def _legs(legs: Iterable[LegView | TradeLegView]) -> str:
-    return ", ".join(_leg(leg) for leg in legs)
+    return ", ".join(_leg(leg, leg.quantity) for leg in legs)
 
 
-def _leg(leg: LegView | TradeLegView) -> str:
+def _leg(leg: LegView | TradeLegView, quantity: int) -> str:
     option = "" if leg.strike is None else f" {leg.expiry} {leg.strike:f}{leg.right}"
-    return f"{leg.side} {leg.quantity} {leg.symbol}{option}"
+    return f"{leg.side} {quantity} {leg.symbol}{option}"
 
 
 def positions(account: Account = None, as_json: Json = False) -> None:
@@ -174,9 +176,9 @@ def orders(account: Account = None, day: Day = None, limit: Limit = 200, as_json
     if as_json:
         print_json(found)
         return
-    names = ("ref", "order_id", "purpose", "action", "quantity", "limit", "status", "filled", "avg_price", "error")
-    rows = ([*(getattr(order, name) for name in names), _legs(order.legs)] for order in found)
-    print_table("Orders", (*names, "legs"), rows)
+    names = ("ref", "order_id", "purpose", "style", "action", "quantity", "limit", "status", "filled", "avg_price")
+    rows = ([*(getattr(order, name) for name in (*names, "error")), _legs(order.legs)] for order in found)
+    print_table("Orders", (*names, "error", "legs"), rows)
 
 
 def fills(account: Account = None, day: Day = None, limit: Limit = 200, as_json: Json = False) -> None:
@@ -209,14 +211,22 @@ def signals(account: Account = None, day: Day = None, limit: Limit = 200, as_jso
     if as_json:
         print_json(found)
         return
-    names = ("ts", "strategy", "symbol", "direction", "level", "price", "trend", "outcome", "reason")
+    names = ("ts", "account", "strategy", "symbol", "direction", "level", "price", "trend", "outcome", "reason")
     print_table("Signals", names, map(_signal_row, found))
 
 
 def _signal_row(signal: SignalView) -> list[object]:
     """Sides in words; a level only where a price was broken."""
     return [
-        *(signal.ts, signal.strategy, signal.symbol, TREND_WORDS[signal.direction], signal.broken, signal.price),
+        *(
+            signal.ts,
+            signal.account,
+            signal.strategy,
+            signal.symbol,
+            TREND_WORDS[signal.direction],
+            signal.broken,
+            signal.price,
+        ),
         *(None if signal.known_trend is None else TREND_WORDS[signal.known_trend], signal.outcome, signal.reason),
     ]
 

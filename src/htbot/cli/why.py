@@ -26,7 +26,7 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     "order": ("order_id", "perm_id", "state", "filled", "average_price", "error_text"),
     "fill": ("side", "quantity", "symbol", "strike", "right", "price", "commission"),
     "position": ("contract", "quantity", "average_price", "realized_usd"),
-    "pnl": ("credit", "debit", "gross_pnl", "commissions", "max_gain", "marks"),
+    "pnl": ("credit", "debit", "gross_pnl", "commissions", "max_gain", "evenings", "marks"),
     "alert": ("kind", "state", "sent_at_host_time"),
 }
 """What the second line of a step has, of its values or of each of them."""
@@ -37,6 +37,7 @@ _WORDS = {
     "average_price": "at",
     "realized_usd": "realised",
     "exit_reason": "for",
+    "evenings": "evening of",
     "sent_at_host_time": "sent, host time,",
 }
 
@@ -91,7 +92,8 @@ def _chosen(values: Mapping[str, Any], step: str) -> str:
 def _named(name: str, value: Any) -> str:
     if name in _BARE:
         return str(value)
-    return _inline(value) if isinstance(value, dict) else f"{_WORDS.get(name, name)} {_inline(value)}"
+    nameless = isinstance(value, dict) and name not in _WORDS
+    return _inline(value) if nameless else f"{_WORDS.get(name, name)} {_inline(value)}"
 
 
 def _nearest(outcomes: Iterable[Mapping[str, Any]]) -> str:

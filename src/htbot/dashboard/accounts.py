@@ -51,8 +51,8 @@ def of_chosen(screen: Screen, topic: str) -> Any:
 
 
 def rows(screen: Screen, topic: str) -> list[Any]:
-    """The rows of a list that belong to what is looked at."""
-    return only(screen, screen.value(topic) or [])
+    """The rows of a list of each account that belong to what is looked at."""
+    return of_chosen(screen, topic) or []
 
 
 def only(screen: Screen, found: Sequence[Any]) -> list[Any]:
@@ -75,6 +75,16 @@ def cells(screen: Screen, account: str, plain: Sequence[Part]) -> Sequence[Part]
 def label(screen: Screen, account: str) -> Markup | None:
     """The account of one thing among those of several."""
     return tag("span", f" {account}", cls="note account") if several(screen) else None
+
+
+def named(screen: Screen, account: str) -> Markup | None:
+    """The account of a message: those of all of them are shown, whichever is looked at. None of what is of no one."""
+    return tag("span", f" {account}", cls="note account") if account and len(traded(screen)) > 1 else None
+
+
+def under(screen: Screen, account: str) -> Markup | None:
+    """The account below the name of a row, in a table that has no room for a column of it."""
+    return tag("span", account, cls="note under-name") if several(screen) else None
 
 
 def chooser(screen: Screen) -> Markup:

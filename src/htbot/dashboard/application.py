@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
@@ -20,16 +21,20 @@ from htbot.dashboard.reading import Partly, Reader, Source
 from htbot.dashboard.reports import router as reports_router
 from htbot.dashboard.session import PATH, Sessions
 from htbot.domain.errors import NotFound, Retryable
-from htbot.persistence.queries.lists import Filters
+from htbot.persistence.queries.ladders import LadderStep
+from htbot.persistence.queries.lists import EvaluationView, Filters
 from htbot.persistence.queries.paging import PageRequest
 from htbot.persistence.queries.selection import Selection
 from htbot.services.board.feed import Feed
 from htbot.services.board.picture import Picture
 from htbot.services.doorman import Doorman
+from htbot.services.listings import Listings
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _RECENT = 200
 _UNREAD = "PostgreSQL has not answered yet"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,28 @@ def by_account(read: Callable[[str | None], Any], accounts: Sequence[str]) -> di
     return found
 
 
+def of_each(read: Callable[[Selection], list[T]], traded: Selection, limit: int = _RECENT) -> dict[str | None, list[T]]:
+    """The newest rows of each traded account, and under None, where there are several, those of all together."""
+    found = by_account(lambda one: read(Selection(one, limit=limit)), traded.accounts)
+    return found if len(traded.accounts) < 2 else found | {None: read(replace(traded, limit=limit))}
+
+
+def looks_of_each(
+    listings: Listings, traded: Selection, limit: int, fired: bool | None = None
+) -> dict[str | None, list[EvaluationView]]:
+    """The same of looks, the newest first; those in which a signal `fired` only, where that is asked for."""
+
+    def read(account: str | None) -> list[EvaluationView]:
+        return list(listings.evaluations(PageRequest(limit), Filters(account=account, fired=fired)).items)
+
+    found: dict[str | None, list[EvaluationView]] = by_account(read, traded.accounts)
+    if len(traded.accounts) > 1:
+        found[None] = sorted(chain(*found.values()), key=lambda look: look.id, reverse=True)[:limit]
+    return found
+
+
 def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
-    """What the pages watch, by topic, each as often as it is worth its price. Lists are of every traded account."""
+    """What the pages watch, by topic, each as often as it is worth its price."""
     queries, listings = people.queries, people.listings
 
     def traded() -> Selection:
@@ -93,8 +118,9 @@ def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
             raise Retryable(_UNREAD)
         return feed.picture.record.traded
 
-    def recent() -> Selection:
-        return replace(traded(), limit=_RECENT)
+    def ladders() -> dict[str, list[LadderStep]]:
+        found = of_each(queries.orders, traded()).values()
+        return queries.ladders(sorted({order.ref for orders in found for order in orders}))
 
     return {
         "status": Source(lambda: _seen(feed, lambda picture: picture.status), at_hand=True),
@@ -108,16 +134,16 @@ def sources_of(people: People, feed: Feed) -> Mapping[str, Source]:
         "picture": Source(people.pictures.bars, of_record=False),
         "stream": Source(people.pictures.stream, 2, of_record=False),
         "story": Source(people.pictures.stories, 3),
-        "orders": Source(lambda: queries.orders(recent()), 2),
-        "ladders": Source(lambda: queries.ladders([order.ref for order in queries.orders(recent())]), 2),
-        "fills": Source(lambda: queries.fills(recent()), 2),
-        "trades": Source(lambda: queries.trades(recent()), 3),
-        "fired": Source(lambda: listings.evaluations(PageRequest(60), Filters(fired=True)).items, 3),
-        "cycles": Source(lambda: listings.evaluations(PageRequest(240), Filters()).items, 5),
+        "orders": Source(lambda: of_each(queries.orders, traded()), 2),
+        "ladders": Source(ladders, 2),
+        "fills": Source(lambda: of_each(queries.fills, traded()), 2),
+        "trades": Source(lambda: of_each(queries.trades, traded()), 3),
+        "fired": Source(lambda: looks_of_each(listings, traded(), 60, fired=True), 3),
+        "cycles": Source(lambda: looks_of_each(listings, traded(), 240), 5),
         "rules": Source(
             lambda: by_account(lambda one: people.risk_rules.rules(account=one), traded().accounts), 3, of_record=False
         ),
-        "alerts": Source(lambda: queries.alerts(recent()), 2),
+        "alerts": Source(lambda: queries.alerts(replace(traded(), limit=_RECENT)), 2),
         "readiness": Source(queries.readiness, 2, of_record=False),
         "reconciliation": Source(lambda: by_account(queries.reconciliation, traded().accounts), 5),
         "instances": Source(people.strategy_reads.instances, 2),

@@ -125,6 +125,18 @@ class Queries:
         with self._sources.database.transaction() as session:
             return trade_queries.trades(session, self._scoped(session, chosen))
 
+    def trade(self, trade_id: str) -> TradeView:
+        """One trade, however old, of whichever account.
+
+        Raises:
+            NotFound: there is no such trade.
+        """
+        with self._sources.database.transaction() as session:
+            found = trade_queries.trade(session, trade_id)
+        if found is None:
+            raise NotFound(f"there is no trade {trade_id}: `htbot trades` lists them")
+        return found
+
     def trades_like(self, account: str | None, symbol: str | None, status: str, limit: int) -> list[TradeView]:
         """Trades of an underlying in a state (`live`: not over, `all`: whichever), newest first."""
         with self._sources.database.transaction() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xmlrpc.client
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -108,6 +109,23 @@ def test_a_program_is_started_anew_once_per_key_and_not_the_desk_while_a_trade_i
     assert house.ended == ["desk", "desk"], "what does not run is not ended"
     acts = [act for act in api.get("/api/v1/audit").json()["items"] if act["action"] == "program.restart"]
     assert [(act["subject"], act["detail"].get("force", False)) for act in acts] == [("desk", True), ("desk", False)]
+
+
+@pytest.mark.parametrize("refusal", [xmlrpc.client.Fault(70, "NOT_RUNNING: desk"), ConnectionRefusedError("no socket")])
+def test_what_the_supervisor_did_not_do_is_asked_again_under_the_same_key(
+    api: TestClient, house: House, refusal: Exception
+) -> None:
+    def restarts() -> int:
+        return [act["action"] for act in api.get("/api/v1/audit").json()["items"]].count("program.restart")
+
+    path, keyed = "/api/v1/service/desk/restart", {"Idempotency-Key": "k1"}
+    house.refusal = refusal
+    refused = api.post(path, headers=keyed)
+    assert (refused.status_code, "supervisor" in refused.json()["detail"], house.ended) == (503, True, [])
+    assert restarts() == 0, "what did not happen is no act"
+    house.refusal = None
+    assert [api.post(path, headers=keyed).status_code for _ in range(2)] == [202, 202]
+    assert (house.ended, restarts()) == (["desk"], 1)
 
 
 def test_a_close_by_hand_names_one_thing(api: TestClient, house: House, known: None) -> None:

@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
 
 from htbot.cli.main import run
+from htbot.domain.trades import TradeState
 from htbot.persistence.engine import Database
 from htbot.persistence.records import Account
 from htbot.persistence.repositories import (
@@ -211,7 +213,8 @@ def test_reads_for_people(shell: Shell, traded: None, database: Database) -> Non
     assert "last run, market time" in heads
     assert "2022-08-26 12:00:00" in run_row
     (signal,) = (line for line in shell("signals")[1].splitlines() if record.STRATEGY in line)
-    assert signal.split()[4:9] == ["up", "4160", "4160.5", "up", "accepted"]
+    assert signal.split()[2] == record.ACCOUNT
+    assert signal.split()[5:10] == ["up", "4160", "4160.5", "up", "accepted"]
     with database.transaction() as session:
         SignalRepository(session).add(record.signal(4170.0, observed=True, trend=0), "observe")
     assert [" observed " in line for line in shell("signals")[1].splitlines() if record.STRATEGY in line] == [
@@ -247,6 +250,24 @@ def test_every_open_trade_is_printed_with_its_exit_time_and_its_deadline(
         ]
         assert facts["Exits"].strip() == exits
     assert [trade["id"] for trade in parsed(shell("status", "--json"))["trades"]] == [record.trade().id, other.id]
+
+
+def test_what_is_held_over_night_and_sold_in_part_tells_both(shell: Shell, traded: None, database: Database) -> None:
+    rules = replace(plain.RULES, exit_at=None, flat_deadline=None, stop_price=None, target_price=None)
+    sold: dict[str, Any] = {"state": TradeState.OPEN, "credit": Decimal(-400), "gross_pnl_usd": Decimal("12.50")}
+    with database.transaction() as session:
+        TradeRepository(session).add(plain.trade(rules=rules, closed=25, **sold))
+    (block,) = (one for one in shell("status")[1].split("\n\n") if one.startswith("Open trade") and "SPY" in one)
+    facts = {name: told.strip() for name, told in (line.split("  ", 1) for line in block.splitlines())}
+    assert facts["Legs"] == "BUY 75 SPY"
+    assert facts["Closed so far"] == "25 of 100, 12.50 USD before commissions"
+    assert facts["Exits"] == "by the strategy's word alone"
+    assert facts["Closed by"] == "no time: held over night"
+    bounded = replace(rules, stop_loss_usd=Decimal(400))
+    with database.transaction() as session:
+        TradeRepository(session).add(plain.trade(2, rules=bounded, strategy="other", quantity=18, closed=13, **sold))
+    assert "maximum loss 111.11 USD" in shell("status")[1], "5 of 18 parts of 400"
+    assert sorted(trade["closed"] for trade in parsed(shell("trades", "--json"))) == [0, 13, 25]
 
 
 def test_why_and_what_is_not_found(shell: Shell, traded: None) -> None:

@@ -114,13 +114,18 @@ def test_packages_that_are_not_the_locks(tmp_path: Path) -> None:
 
 
 def test_a_port_of_another_program(tmp_path: Path) -> None:
-    mailbox = Mailbox()
-    with serve(mailbox) as port:
-        site = Site(settings_of(tmp_path, "postgresql://a@127.0.0.1:1/b", HTBOT_API_PORT=str(port)))
+    with serve(Mailbox()) as api, serve(Mailbox()) as paper:
+        own = {"HTBOT_API_PORT": str(api), "PAPER_PORT": str(paper)}
+        site = Site(settings_of(tmp_path, "postgresql://a@127.0.0.1:1/b", **own))
         site.__dict__["programs"] = None
-        assert (machine.ports(site).state, str(port) in machine.ports(site).value) == (State.FAIL, True)
+        assert (machine.ports(site).state, str(api) in machine.ports(site).value) == (State.FAIL, True)
         site.__dict__["programs"] = []
         assert machine.ports(site).state is State.OK
+    seen = machine.ports(site)
+    assert (seen.state, f"nothing listens at HTBOT_API_PORT={api}, PAPER_PORT={paper}" in seen.value) == (
+        State.WARN,
+        True,
+    )
 
 
 def test_clocks_that_differ(at: At) -> None:

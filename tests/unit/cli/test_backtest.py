@@ -80,14 +80,16 @@ def test_a_person_reads_a_summary(shell: Shell, data: Path) -> None:
 def test_without_a_name_strategies_are_listed(shell: Shell) -> None:
     code, out, err = shell("backtest")
     assert (code, err) == (0, "")
-    told = {words[0]: words[1] for words in map(str.split, out.splitlines())}
-    assert len(told) == out.count("\n")
+    listed, _, way_on = out.partition("\n\n")
+    assert "htbot backtest NAME" in way_on
+    told = {words[0]: words[1] for words in map(str.split, listed.splitlines())}
+    assert len(told) == len(listed.splitlines())
     assert told.items() >= {"ma_crossover": "plain", "plain_breakout": "plain", "spx_breakout": "options"}.items()
     code, out, err = shell("backtest", "--json")
     assert (code, err) == (0, "")
-    listed = json.loads(out)
-    assert {one["name"]: one["instruments"] for one in listed} == told
-    assert all(one["description"] for one in listed)
+    found = json.loads(out)
+    assert {one["name"]: one["instruments"] for one in found} == told
+    assert all(one["description"] for one in found)
 
 
 def test_options_without_a_name_are_a_mistake(shell: Shell, data: Path) -> None:

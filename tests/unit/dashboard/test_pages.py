@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from htbot.bootstrap.backtest_job import BacktestOrder
+from htbot.bootstrap.backtest_jobs import JobView
 from htbot.dashboard import accounts, controls, layout
 from htbot.dashboard.look import Look
 from htbot.dashboard.pages import (
@@ -53,7 +55,7 @@ from htbot.persistence.queries.shapes import (
 )
 from htbot.services.risk_rules import RuleView
 from htbot.services.risk_view import RiskView
-from htbot.services.status_view import DeskStatus, StatusView
+from htbot.services.status_view import DeskStatus, EventView, StatusView
 
 NOON = datetime(2026, 3, 3, 17, tzinfo=UTC)
 UNTRUSTED = "<script>alert(1)</script>"
@@ -64,7 +66,7 @@ RENDERS: dict[str, tuple[Callable[[Any], Markup], ...]] = {
     "signals": (signals.fired, signals.decision, signals.cycles),
     "orders": (orders.orders, orders.fills),
     "trades": (trades.summary, trades.trades),
-    "trade": (lambda screen: trade.result(screen, "t-1"),),
+    "trade": (lambda screen: trade.result(screen, ended(commissions=None)),),
     "strategies": (strategies_page.traded,),
     "risk": (risk.breaker, risk.halts, risk.rules),
     "alerts": (alerts.heading, alerts.seen),
@@ -246,6 +248,7 @@ def test_an_open_trade_is_shown_between_its_stop_and_its_target() -> None:
     ("exits", "told"),
     [
         ({"target": None, "stop": None}, "by time alone"),
+        ({"target": None, "stop": None, "exit_at": None}, "by the strategy&#39;s word alone"),
         ({"target": None}, f"stop {MINUS}$200.00"),
         (
             {"stop": None, "turns_above": Decimal("1.25")},
@@ -275,6 +278,24 @@ def test_each_open_trade_has_a_row_and_shares_have_a_price() -> None:
     assert "sold when its bids were above 2.85 and turn" in bought
 
 
+def test_a_trade_that_is_closed_in_part_shows_what_is_held_and_what_the_rest_has_earned() -> None:
+    leg_of = TradeLegView(7, "SPY", None, None, None, "BUY", 100, Decimal("541.25"), Decimal("541.55"), False)
+    whole = open_trade(symbol="SPY", legs=[leg_of], quantity=100, width=None, credit=None)
+    part = replace(whole, closed=25, realized=Decimal("7.50"))
+    drawn = [desk.open_trade(Shown({"status": status(**standing(one))})) for one in (whole, part)]
+    assert ["Closed so far" in one for one in drawn] == [False, True]
+    assert '<td class="number" data-label="Quantity">75</td>' in drawn[1]
+    assert "SPY long, 75 of 100 shares" in drawn[1]
+    so_far = drawn[1].partition("Closed so far")[2].partition("</div>")[0]
+    assert ["+$7.50" in so_far, "25 of 100, before commissions" in so_far] == [True, True]
+    assert "so far" not in trade.result(Shown(), ended())
+    listed = ended(symbol="SPY", legs=[leg_of], quantity=100, width=None, state="open", closed_at=None, closed=25)
+    for page in (trades.trades(Shown({"trades": {None: [listed]}})), trade.result(Shown(), listed)):
+        assert "so far" in page
+        assert "75 of 100" in page
+    assert "SPY long, 100 shares" in trades.trades(Shown({"trades": {None: [replace(listed, closed=100)]}}))
+
+
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
     closed = DayPnl(date(2026, 3, 3), 2, Decimal(30), Decimal(5), Decimal(25))
     earned = DayMoney(closed, OpenPnl(1, Decimal(-100), None, None, None), NOON)
@@ -285,6 +306,11 @@ def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
     assert f"day&#39;s P&amp;L {MINUS}$75.00, loss limit {MINUS}$1,000.00" in drawn
     assert "71.30" not in drawn
     assert "judged at 11:59:56" in drawn
+    assert "Of days before" not in drawn
+    of_yesterday = Shown(
+        {"status": status(), "day": {"DU1": replace(earned, carried=Decimal(40))}, "risk": {"DU1": judged}}
+    )
+    assert f"{MINUS}$40.00" in desk.day(of_yesterday).partition("Of days before")[2].partition("</div>")[0]
     unknown = replace(earned, open=replace(earned.open, mid=None))
     assert '<p class="big"><span class="amount unknown">—' in desk.day(
         Shown({"status": status(), "day": {"DU1": unknown}, "risk": {"DU1": judged}})
@@ -331,7 +357,7 @@ def test_equal_looks_in_a_row_are_one_line_and_a_signal_stands_alone() -> None:
 )
 def test_a_signal_that_was_only_watched_is_not_called_refused(accepted: bool, observed: bool, outcome: str) -> None:
     view = replace(look_at(1, None), signal=signal(accepted=accepted, observed=observed))
-    drawn = signals.fired(Shown({"fired": [view]}))
+    drawn = signals.fired(Shown({"fired": {None: [view]}}))
     assert [word in drawn for word in ("accepted", "refused", "observed")] == [
         word == outcome for word in ("accepted", "refused", "observed")
     ]
@@ -342,10 +368,10 @@ def test_what_has_no_trend_is_not_called_flat() -> None:
     flat, held = {"rsi_ema": 45.0, "bars": 600.0}, {"side": 1.0, "quantity": 5.0, "price": 101.25}
     looks = [replace(look_at(1, "waits", trend=0), indicators=seen) for seen in (flat, held, {})]
     assert [one.known_trend for one in looks] == [0, None, None]
-    assert ["flat" in signals.cycles(Shown({"cycles": [one]})) for one in looks] == [True, False, False]
+    assert ["flat" in signals.cycles(Shown({"cycles": {None: [one]}})) for one in looks] == [True, False, False]
     for trend, word in ((0, "—"), (1, "up")):
         fired = replace(look_at(1, None), signal=signal(direction=-1, trend=trend), outcomes=[{"rule": "halt"}])
-        assert f"{word}</span>" in signals.decision(Shown({"fired": [fired]})).partition("<dt>Trend</dt>")[2]
+        assert f"{word}</span>" in signals.decision(Shown({"fired": {None: [fired]}})).partition("<dt>Trend</dt>")[2]
 
 
 def ended(**changes: Any) -> TradeView:
@@ -360,10 +386,10 @@ def test_trades_are_summed_only_when_each_is_known() -> None:
     def closed(number: int, net: Decimal | None) -> TradeView:
         return ended(id=f"t-{number}", gross_pnl=net, net_pnl=net)
 
-    both = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, Decimal(-4))]}))
+    both = trades.summary(Shown({"trades": {None: [closed(1, Decimal(10)), closed(2, Decimal(-4))]}}))
     assert "+$6.00" in both
     assert "50 %" in both
-    some = trades.summary(Shown({"trades": [closed(1, Decimal(10)), closed(2, None)]}))
+    some = trades.summary(Shown({"trades": {None: [closed(1, Decimal(10)), closed(2, None)]}}))
     assert '<dt>Net P&amp;L</dt><dd><span class="amount unknown">—' in some
 
 
@@ -373,7 +399,7 @@ def test_the_price_of_what_has_one_leg_stands_where_a_spread_has_its_credit() ->
         "t-1", "s", "DU1", "SPY", 1, "closed", NOON, NOON, [leg], 1, None, None, None, "time",
         Decimal(111), Decimal(2), Decimal(109), None, 60.0, "hash",
     )  # fmt: skip
-    drawn = trades.trades(Shown({"trades": [bought]}))
+    drawn = trades.trades(Shown({"trades": {None: [bought]}}))
     assert "1.23" in drawn
     assert "2.34" in drawn
     spread = replace(bought, width=Decimal(40), credit=Decimal("3.21"), debit=Decimal("0.12"))
@@ -421,6 +447,12 @@ def test_the_last_run_of_a_task_is_told_in_market_time() -> None:
 BOTH = ("DU1", "DU2")
 
 
+def of_each(rows: Iterable[Any]) -> dict[str | None, list[Any]]:
+    """A list as it is read: of each account, and of all together."""
+    every = list(rows)
+    return {None: every} | {one: [row for row in every if row.account == one] for one in BOTH}
+
+
 def of_two_accounts() -> dict[str, Any]:
     """Everything that has an account, of each of two."""
     second = open_trade(id="t-2", account="DU2")
@@ -434,11 +466,11 @@ def of_two_accounts() -> dict[str, Any]:
         "risk": {one: risk_view(account=one, equity=Decimal(100_000), breaker_active=one == "DU2") for one in BOTH},
         "rules": {"DU1": [rule, replace(refuses, passed=True, reason=None)], "DU2": [rule, refuses]},
         "positions": [PositionView(one, 7, "SPY", None, None, None, 5, Decimal(541), 1, None) for one in BOTH],
-        "orders": [order(ref=one, account=one) for one in BOTH],
-        "fills": [fill(exec_id=one, ref=one, account=one) for one in BOTH],
-        "trades": [ended(id=f"of-{one}", account=one) for one in BOTH],
-        "fired": [replace(look_at(n, None), account=one, signal=signal()) for n, one in enumerate(BOTH)],
-        "cycles": [replace(look_at(n, "waits"), account=one) for n, one in enumerate(BOTH)],
+        "orders": of_each(order(ref=one, account=one) for one in BOTH),
+        "fills": of_each(fill(exec_id=one, ref=one, account=one) for one in BOTH),
+        "trades": of_each(ended(id=f"of-{one}", account=one) for one in BOTH),
+        "fired": of_each(replace(look_at(n, None), account=one, signal=signal()) for n, one in enumerate(BOTH)),
+        "cycles": of_each(replace(look_at(n, "waits"), account=one) for n, one in enumerate(BOTH)),
         "reconciliation": {},
     }
 
@@ -462,6 +494,14 @@ def test_each_figure_says_whose_it_is_where_several_accounts_are_traded(render: 
     assert ">Account<" not in render(Shown(one_account)), "with one account nothing is added"
 
 
+def test_a_message_names_its_account_whichever_is_looked_at() -> None:
+    told = AlertView(1, NOON, "k", "INFO", "HTBot Alert: Entry", "text", "DU2", "SENT", None, 1, "")
+    recent = [EventView(NOON, "INFO", "HTBot Alert: Entry", account="DU2")]
+    for look, traded in ((Look(), BOTH), (Look(account="DU1"), BOTH), (Look(), ("DU2",))):
+        shown = Shown({"status": status(accounts=list(traded), recent=recent)}, look=look)
+        assert ["DU2" in drawn for drawn in (desk.events(shown), alerts.told(shown, told))] == [len(traded) > 1] * 2
+
+
 def test_the_account_is_chosen_in_the_header_where_there_are_several() -> None:
     assert accounts.chooser(Shown({"status": status()})) == ""
     drawn = accounts.chooser(Shown({"status": status(accounts=list(BOTH))}, look=Look(account="DU2")))
@@ -478,6 +518,14 @@ def test_a_rule_stands_once_for_those_that_meet_it_alike() -> None:
     assert '<td data-label="Account">all</td>' in drawn
 
 
+def test_a_backtest_that_is_done_is_no_limit_that_was_reached_and_its_profit_has_thousands() -> None:
+    profit = (("net profit", "+$1,725.57, commissions $29.43"),)
+    job = JobView("j", BacktestOrder("spx_breakout", "SPX"), "dashboard:hand", NOON, "done", 1.0, summary=profit)
+    drawn = backtest.jobs(Shown({"backtests": [job]}))
+    assert ">+$1,725.57<" in drawn
+    assert 'class="used"' in drawn
+
+
 def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:
     def of(*curve: int | None) -> tuple[Decimal, Decimal]:
         return desk.best_and_fall([None if one is None else Decimal(one) for one in curve])
@@ -490,9 +538,14 @@ def test_the_largest_fall_of_a_day_begins_at_zero_or_at_its_peak() -> None:
 def test_an_order_says_what_it_is_on_and_of_which_strategy() -> None:
     legs = [LegView(1, "SPX", date(2026, 3, 3), Decimal(5395), "P", "SELL", 1)]
     sent = order(ref="r", legs=legs, strategy="spx_breakout", trade_id="t-9")
-    drawn = orders.orders(Shown({"orders": [sent]}))
+    part = replace(sent, style="market", level=1, limit=Decimal("87.65"))
+    drawn = orders.orders(Shown({"orders": {None: [replace(sent, style="stop"), part]}}))
+    for told in (">stop<", ">profit level 1<", "at the market"):
+        assert told in drawn
+    assert "87.65" not in drawn, "no limit of an order at the market"
+    drawn = orders.orders(Shown({"orders": {None: [sent]}}))
     for told in ("SPX 2026-03-03", "Sell 1 5395 put", "spx_breakout", "/trades/t-9"):
         assert told in drawn
-    drawn = orders.fills(Shown({"orders": [sent], "fills": [fill(ref="r")]}))
+    drawn = orders.fills(Shown({"orders": {None: [sent]}, "fills": {None: [fill(ref="r")]}}))
     assert "spx_breakout" in drawn
     assert "/trades/t-9" in drawn

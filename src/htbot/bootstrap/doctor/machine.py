@@ -95,9 +95,13 @@ def ports(site: Site) -> Seen:
     if settings.ib.builtin_paper:
         wanted["PAPER_PORT"] = ("127.0.0.1", settings.paper.port)
     told = ", ".join(f"{name}={port}" for name, (_, port) in wanted.items())
-    if site.programs is not None:
-        return ok(f"{told}, held by the running instance")
     taken = [f"{name}={port}" for name, (host, port) in wanted.items() if is_taken(port, host)]
+    if site.programs is not None:
+        silent = [one for one in told.split(", ") if one not in taken]
+        if not silent:
+            return ok(f"{told}, held by the running instance")
+        way_out = "set the variables that it was started with, else ./restart.sh"
+        return warn(f"the instance runs, and nothing listens at {', '.join(silent)}", way_out)
     if taken:
         return fail(
             f"{', '.join(taken)} taken by another program", "stop that program, or set the variable to a free port"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from htbot.bootstrap.install.checks import api_answers, api_status
 from htbot.bootstrap.install.stack import Stack
+from htbot.bootstrap.install.supervisor import ProgramState
 from htbot.domain.sessions import NEW_YORK
 from htbot.settings import Settings
 from htbot.settings.environment import env_file
 from htbot.settings.strategy import NO_STRATEGY
+
+_UP = frozenset({"RUNNING", "STARTING"})
+"""Its first seconds supervisor calls a program starting, whatever it does already."""
 
 
 def print_readiness(stack: Stack) -> int:
@@ -23,7 +28,7 @@ def print_readiness(stack: Stack) -> int:
     """
     settings = stack.settings
     states = stack.states()
-    ready = api_answers(settings) and all(row.state in {"RUNNING", "STARTING"} for row in states)
+    ready = api_answers(settings) and all(row.state in _UP for row in states)
     status = api_status(settings)
     mails = settings.paths.mail if settings.mail.to_files else ", ".join(settings.mail.recipients)
     rows = {
@@ -41,7 +46,7 @@ def print_readiness(stack: Stack) -> int:
         "Logs": str(settings.paths.log),
         "Halt": f"touch {settings.paths.kill_switch_file}",
         "Degraded": "; ".join(status.get("degraded") or ()) or "none",
-        "Programs": ", ".join(f"{row.name} {row.state.lower()}" for row in states),
+        "Programs": programs(states),
         "Next": ".venv/bin/htbot status, .venv/bin/htbot trades, .venv/bin/htbot why TRADE_ID",
     }
     width = max(map(len, rows))
@@ -49,6 +54,13 @@ def print_readiness(stack: Stack) -> int:
     for name, value in rows.items():
         print(f"  {name:<{width}}  {value}")
     return 0 if ready else 1
+
+
+def programs(states: Sequence[ProgramState]) -> str:
+    """Those that run, and apart from them those that do not, with their state."""
+    up = ", ".join(row.name for row in states if row.state in _UP)
+    down = ", ".join(f"{row.name} {row.state.lower()}" for row in states if row.state not in _UP)
+    return f"{up}; not running: {down}" if down else up
 
 
 def _token_place(stack: Stack) -> str:

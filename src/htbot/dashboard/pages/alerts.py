@@ -89,7 +89,7 @@ def told(screen: Screen, alert: AlertView) -> Markup:
         "h3",
         badge(alert.severity.lower(), TONES.get(alert.severity, "")),
         alert.subject.removeprefix("HTBot Alert: "),
-        accounts.label(screen, alert.account) if alert.account else None,
+        accounts.named(screen, alert.account),
         tag("span", f"{told_at(screen, alert)}, {delivery(alert)}", cls="note"),
     )
     summary = summary_of(alert.text)

@@ -15,7 +15,7 @@ from htbot.bootstrap.backtest_job import BacktestOrder
 from htbot.bootstrap.backtest_jobs import JobView
 from htbot.bootstrap.catalogue import strategies
 from htbot.dashboard.controls import button
-from htbot.dashboard.parts.gauges import level
+from htbot.dashboard.parts.gauges import progress
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, join, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, percent, words
 from htbot.dashboard.parts.settings_form import SettingsForm
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from htbot.dashboard.screen import Screen
 
 _COLUMNS = (
-    Column("Started"),
+    Column("Started, host time"),
     Column("Strategy", wide=True),
     Column("Over"),
     Column("State"),
@@ -58,7 +58,7 @@ def jobs(screen: Screen) -> Markup:
 
 def _job(screen: Screen, job: JobView) -> tuple[object, ...]:
     summary = dict(job.summary)
-    done = join(level(job.share, 1.0, f"{percent(100 * job.share, 0)} done"), tag("span", percent(100 * job.share, 0)))
+    done = join(progress(job.share), tag("span", percent(100 * job.share, 0)))
     return (
         tag("time", screen.look.moment(job.at)),
         tag("a", f"{words(job.order.strategy)} on {job.order.symbol}", href=f"{PATH}/backtest/{job.id}"),
@@ -67,7 +67,7 @@ def _job(screen: Screen, job: JobView) -> tuple[object, ...]:
             badge(job.state, TONES.get(job.state, "")), tag("span", f" {job.error}", cls="note") if job.error else None
         ),
         done,
-        summary.get("net profit", UNKNOWN).partition(",")[0] if job.state == "done" else UNKNOWN,
+        summary.get("net profit", UNKNOWN).partition(", ")[0] if job.state == "done" else UNKNOWN,
         job.by.partition(":")[2],
     )
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from htbot.bootstrap.backtest_jobs import JobView
 from htbot.dashboard.controls import button
 from htbot.dashboard.pages.backtest import TONES, over
-from htbot.dashboard.parts.gauges import level
+from htbot.dashboard.parts.gauges import progress
 from htbot.dashboard.parts.markup import badge, empty, fact, facts, join, tag
 from htbot.dashboard.parts.numbers import percent, words
 from htbot.dashboard.session import PATH
@@ -50,7 +50,7 @@ def state(screen: Screen) -> Markup:
     if job.state == "done":
         return join(head, told, facts(*(fact(name.capitalize(), value) for name, value in job.summary), cls="summary"))
     failed = tag("p", job.error, cls="trouble stale") if job.error else None
-    return join(head, told, level(job.share, 1.0, f"{percent(100 * job.share, 0)} done"), failed)
+    return join(head, told, progress(job.share), failed)
 
 
 def report(screen: Screen) -> Markup:

@@ -73,7 +73,7 @@ def open_trade(screen: Screen) -> Markup:
 
 
 _OTHERS = (
-    Column("Also open"),
+    Column("Also open", text=True),
     Column("P&L", number=True),
     Column("Mark", number=True),
     Column("Closes by"),
@@ -84,28 +84,29 @@ def _others(screen: Screen, trades: list[OpenTradeView]) -> Markup | None:
     """A row for each."""
     rows = [
         Row(
-            accounts.cells(
-                screen,
-                trade.account,
-                (
-                    join(trade_link(trade.id, trade_name(trade)), " ", badge(trade.state.lower())),
-                    amount(trade.pnl_mid),
-                    price(trade.mark),
-                    "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
+            (
+                join(
+                    trade_link(trade.id, trade_name(trade)),
+                    None if trade.state == "open" else join(" ", badge(trade.state.lower())),
+                    accounts.under(screen, trade.account),
                 ),
+                amount(trade.pnl_mid),
+                price(trade.mark),
+                "over night" if trade.exit_at is None else screen.look.clock(trade.exit_at, seconds=False),
             )
         )
         for trade in trades
     ]
-    columns = accounts.columns(screen, _OTHERS)
-    return table("Other open trades", columns, rows, empty("No other trade is open.")) if rows else None
+    return table("Other open trades", _OTHERS, rows, empty("No other trade is open.")) if rows else None
 
 
 def _trade_facts(screen: Screen, trade: OpenTradeView) -> Markup:
     look, at = screen.look, trade.exit_at
     closes = "held over night" if at is None else f"closes by {look.clock(at, seconds=False)}"
+    sold = f"{whole(trade.closed)} of {whole(trade.quantity)}, before commissions"
     return facts(
         fact("P&L at mid", amount(trade.pnl_mid), f"natural {money(trade.pnl_natural, sign=True)}"),
+        fact("Closed so far", amount(trade.realized), sold) if trade.closed else None,
         entry_price(trade),
         fact("Most it gained", amount(gauges.most_gained(trade))),
         fact("Most it can lose", money(trade.maximum_loss)),
@@ -140,14 +141,14 @@ _LEGS = (
 
 
 def _legs(screen: Screen, trade: OpenTradeView) -> Markup:
-    """The legs of the trade, what each was bought or sold for, and where it stands."""
+    """What is held of each leg, what it was bought or sold for, and where it stands."""
     held: list[PositionView] = screen.value("positions") or []
     marks = {position.con_id: position.mark for position in held if position.account == trade.account}
     rows = [
         Row(
             (
                 f"{leg.side.capitalize()} {leg_name(leg)}",
-                whole(leg.quantity),
+                whole(trade.held(leg)),
                 price(leg.fill),
                 price(marks.get(leg.con_id)),
             )
@@ -205,6 +206,7 @@ def day(screen: Screen) -> Markup:
             fact("Closed, net", amount(closed.net), f"{whole(closed.trades)} trades"),
             fact("Open, at mid", amount(still_open.mid), f"{whole(still_open.trades)} open"),
             fact("Commissions", money(closed.commissions), "of closed trades"),
+            fact("Of days before", amount(-money_of.carried), "held over night") if money_of.carried else None,
         ),
         _breaker(screen, risk) if risk else _by_account(screen, risks),
     )
@@ -270,8 +272,8 @@ def market(screen: Screen) -> Markup:
         facts(
             fact("Day's high", price(picture.high)),
             fact("Day's low", price(picture.low)),
-            fact("Trend", direction(view.trend) if view else None),
-            fact("RSI's EMA", price((view.indicators or {}).get("rsi_ema")) if view else None),
+            fact("Trend", direction(view.trend if view else None)),
+            fact("RSI's EMA", price((view.indicators or {}).get("rsi_ema") if view else None)),
         ),
         tag("p", tag("b", "Why not: "), view.why_not, cls="why-not") if view and view.why_not else None,
     )
@@ -283,6 +285,7 @@ def equity_head(screen: Screen) -> Markup:
     told = "" if picture is None or picture.day is None else picture.day.isoformat()
     told += ", all accounts" if accounts.several(screen) else ""
     story: DayStory | None = accounts.of_chosen(screen, "story")
+    told += ", nothing to draw yet" if story is not None and not story.equity else ""
     peak, fall = best_and_fall([point.pnl for point in story.equity] if story else [])
     return tag(
         "h2",
@@ -312,22 +315,21 @@ _POSITIONS = (
 
 def positions(screen: Screen) -> Markup:
     """What is held, contract by contract."""
-    held: list[PositionView] = accounts.rows(screen, "positions")
-    rows = [Row(accounts.cells(screen, position.account, _position(position))) for position in held]
-    columns = accounts.columns(screen, _POSITIONS)
+    held: list[PositionView] = accounts.only(screen, screen.value("positions") or [])
+    rows = [Row(_position(screen, position)) for position in held]
     if len(held) > 1:
         total = [position.unrealized_pnl for position in held]
         known = None if any(value is None for value in total) else sum((v for v in total if v is not None), Decimal(0))
-        rows.append(Row(("All", *[""] * (len(columns) - 2), amount(known)), "total"))
-    return join(tag("h2", "Positions"), table("Positions", columns, rows, empty("Nothing is held.")))
+        rows.append(Row(("All", *[""] * (len(_POSITIONS) - 2), amount(known)), "total"))
+    return join(tag("h2", "Positions"), table("Positions", _POSITIONS, rows, empty("Nothing is held.")))
 
 
-def _position(position: PositionView) -> tuple[object, ...]:
+def _position(screen: Screen, position: PositionView) -> tuple[object, ...]:
     side = "long" if position.quantity > 0 else "short"
     name = contract(position.symbol, None, position.strike, position.right)
     expiry = tag("span", f"expires {position.expiry}", cls="note under-name") if position.expiry else None
     return (
-        join(name, expiry),
+        join(name, expiry, accounts.under(screen, position.account)),
         join(tag("span", f"{side} ", cls="note"), whole(position.quantity, sign=True)),
         price(position.avg_price),
         price(position.mark),
@@ -347,7 +349,7 @@ def events(screen: Screen) -> Markup:
             tag(
                 "span",
                 event.subject.removeprefix("HTBot Alert: "),
-                accounts.label(screen, event.account) if event.account else None,
+                accounts.named(screen, event.account),
                 tag("span", event.summary, cls="note") if event.summary else None,
             ),
         )

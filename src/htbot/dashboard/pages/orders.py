@@ -14,8 +14,8 @@ from htbot.dashboard import accounts
 from htbot.dashboard.controls import button, dialog, said
 from htbot.dashboard.parts.markup import Column, Row, badge, empty, filtered_title, join, moment, table, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, money, price, whole
-from htbot.dashboard.parts.trading import contract, leg_series, legs_in_words, trade_link
-from htbot.domain.orders import OrderState
+from htbot.dashboard.parts.trading import contract, kind_of, leg_series, legs_in_words, trade_link
+from htbot.domain.orders import OrderState, PriceStyle
 from htbot.persistence.queries.ladders import LadderStep
 from htbot.persistence.queries.shapes import FillView, OrderView
 from htbot.services.tokens import Role
@@ -72,12 +72,14 @@ def orders(screen: Screen) -> Markup:
 
 def _order(screen: Screen, order: OrderView, steps: Sequence[LadderStep]) -> Row:
     limits = [price(step.limit) for step in steps] or [price(order.limit)]
+    if order.style == PriceStyle.MARKET:
+        limits = ["at the market"]
     last = tag("b", limits[-1])
     state = join(badge(order.status.lower().replace("_", " "), tone(order.status)), _error(order))
     cells = (
         moment(screen.look.clock(order.submitted_at), screen.look.day(order.submitted_at)),
         order.strategy,
-        order.purpose,
+        kind_of(order),
         state,
         join(tag("span", leg_series(order.legs), cls="note over-name"), legs_in_words(order.legs)),
         f"{order.action.capitalize()} {order.quantity}",
@@ -110,7 +112,7 @@ def is_working(order: OrderView) -> bool:
 def fills(screen: Screen) -> Markup:
     """Executions of single legs, the newest first."""
     found: list[FillView] = accounts.rows(screen, "fills")
-    orders = {order.ref: order for order in screen.value("orders") or ()}
+    orders = {order.ref: order for order in accounts.rows(screen, "orders")}
     rows = [
         Row(accounts.cells(screen, fill.account, _fill(screen, fill, orders.get(fill.ref)))) for fill in reversed(found)
     ]

@@ -96,7 +96,7 @@ def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
     if signal is None:
         at = moment(screen.look.clock(view.as_of), screen.look.day(view.as_of))
         return (at, view.strategy, direction(0), badge("not stored"), "", "", "", "")
-    asked = whole(len(view.outcomes))
+    asked = f"{whole(len(view.outcomes))} rule{'' if len(view.outcomes) == 1 else 's'}"
     return (
         moment(screen.look.clock(signal.ts), screen.look.day(signal.ts)),
         signal.strategy,
@@ -105,7 +105,7 @@ def _fired(screen: Screen, view: EvaluationView) -> tuple[object, ...]:
         price(signal.price),
         price(signal.broken),
         signal.reason,
-        tag("a", f"{asked} rules", href=f"{PATH}/signals?look={view.id}#gate") if view.outcomes else "none asked",
+        tag("a", asked, href=f"{PATH}/signals?look={view.id}#gate") if view.outcomes else "none asked",
     )
 
 

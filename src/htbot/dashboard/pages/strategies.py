@@ -155,10 +155,14 @@ def _card(screen: Screen, types: Sequence[TypeView], one: InstanceView) -> tuple
     return element, drawn
 
 
+def _setting(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
 def instance(screen: Screen, one: InstanceView) -> Markup:
     """One instance and what it said last."""
     state = badge("● enabled", "good") if one.enabled else badge("○ disabled")
-    settings = [tag("div", tag("dt", words(name)), tag("dd", str(value))) for name, value in one.settings.items()]
+    settings = [tag("div", tag("dt", words(name)), tag("dd", _setting(value))) for name, value in one.settings.items()]
     said_last = one.why_not or ("a signal" if one.as_of else "it was not looked at yet")
     return join(
         tag("h3", one.name, " ", state, " ", badge(one.mode, "warn" if one.mode == TRADE else "accent")),

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from nicegui import ui
 
 from htbot.dashboard import accounts
-from htbot.dashboard.parts.markup import Column, Row, amount, empty, fact, facts, join, table, tag
-from htbot.dashboard.parts.numbers import duration, money, price, words
+from htbot.dashboard.parts.markup import Column, Row, amount, badge, empty, fact, facts, join, table, tag
+from htbot.dashboard.parts.numbers import duration, money, price, whole, words
 from htbot.dashboard.parts.rules import gate
 from htbot.dashboard.parts.trading import both_prices, contract, trade_name
 from htbot.dashboard.session import PATH
@@ -34,23 +34,26 @@ _LEGS = (
 async def build(screen: Screen) -> None:
     """The page."""
     trade_id = screen.parameters.get("trade_id", "")
-    why: WhyView | None = await screen.ask(screen.dashboard.people.queries.why, trade_id)
-    found = [trade for trade in screen.value("trades") or [] if trade.id == trade_id]
-    title = trade_name(found[0]) if found else trade_id
-    back = tag("a", "Trades", href=f"{PATH}/trades")
-    ui.html(str(join(tag("p", back, cls="note"), tag("h1", title))), sanitize=False).classes("title")
-    if found:
-        screen.panel(lambda screen: result(screen, trade_id), "card")
+    queries = screen.dashboard.people.queries
+    why: WhyView | None = await screen.ask(queries.why, trade_id)
+    found: TradeView | None = None if why is None else await screen.ask(queries.trade, trade_id)
+    title = trade_id if found is None else trade_name(found)
+    back = tag("p", tag("a", "Trades", href=f"{PATH}/trades"), cls="note")
+    ui.html(str(join(back, tag("h1", title))), sanitize=False).classes("title")
+    if found is not None:
+        screen.panel(lambda screen: result(screen, newest(screen, found)), "card")
     steps = empty("There is no such trade.") if why is None else ten_steps(screen, why)
     ui.html(str(steps), sanitize=False).classes("card")
 
 
-def result(screen: Screen, trade_id: str) -> Markup:
+def newest(screen: Screen, trade: TradeView) -> TradeView:
+    """The trade as it is now: by the list that is read again and again, which old ones have left."""
+    lists: Mapping[str | None, list[TradeView]] = screen.value("trades") or {}
+    return next((one for found in lists.values() for one in found if one.id == trade.id), trade)
+
+
+def result(screen: Screen, trade: TradeView) -> Markup:
     """What came of it."""
-    found: list[TradeView] = screen.value("trades") or []
-    trade = next((one for one in found if one.id == trade_id), None)
-    if trade is None:
-        return empty("Not known yet.")
     look = screen.look
     rows = [
         Row(
@@ -66,18 +69,34 @@ def result(screen: Screen, trade_id: str) -> Markup:
     ]
     return join(
         facts(
-            fact("Net P&L", amount(trade.net_pnl), f"gross {money(trade.gross_pnl, sign=True)}"),
+            _earned(trade),
             both_prices(trade),
-            fact("Closed by", words(trade.exit_reason or "")),
+            *_ending(screen, trade),
             fact("Most it gained", amount(trade.max_gain)),
             fact("Opened", look.moment(trade.opened_at)),
-            fact("Closed", look.moment(trade.closed_at), f"after {duration(trade.duration_s)}"),
             fact("Commissions", money(trade.commissions)),
             fact("Strategy", trade.strategy),
             *((fact("Account", trade.account),) if len(accounts.traded(screen)) > 1 else ()),
             fact("Settings", trade.config_hash, "hash of what it traded by"),
         ),
         table("Legs", _LEGS, rows, empty("It has no legs.")),
+    )
+
+
+def _earned(trade: TradeView) -> Markup:
+    """What it has earned, or what is closed of it has so far."""
+    so_far = " so far" if trade.closed_at is None and trade.closed else ""
+    return fact(f"Net P&L{so_far}", amount(trade.net_pnl), f"gross {money(trade.gross_pnl, sign=True)}")
+
+
+def _ending(screen: Screen, trade: TradeView) -> tuple[Markup, ...]:
+    """How and when it ended, or what is still held of it."""
+    if trade.closed_at is None:
+        held = f"{whole(trade.quantity - trade.closed)} of {whole(trade.quantity)}"
+        return fact("State", badge(trade.state.lower(), "accent")), fact("Held", held)
+    return (
+        fact("Closed by", words(trade.exit_reason or "")),
+        fact("Closed", screen.look.moment(trade.closed_at), f"after {duration(trade.duration_s)}"),
     )
 
 

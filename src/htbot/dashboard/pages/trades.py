@@ -76,6 +76,7 @@ def trades(screen: Screen) -> Markup:
 
 
 def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
+    so_far = tag("span", "so far", cls="note under-name") if trade.closed_at is None and trade.closed else None
     ended = tag("span", words(trade.exit_reason), cls="note under-name") if trade.exit_reason else None
     return (
         moment(screen.look.clock(trade.opened_at), screen.look.day(trade.opened_at)),
@@ -87,5 +88,5 @@ def _trade(screen: Screen, trade: TradeView) -> tuple[object, ...]:
         duration(trade.duration_s),
         amount(trade.max_gain),
         money(trade.commissions),
-        amount(trade.net_pnl),
+        join(amount(trade.net_pnl), so_far),
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from markupsafe import Markup
 
 from htbot.dashboard.parts.markup import join, tag
-from htbot.dashboard.parts.numbers import money, price, tone
+from htbot.dashboard.parts.numbers import money, percent, price, tone
 from htbot.persistence.queries.shapes import OpenTradeView
 
 
@@ -74,8 +74,16 @@ def level(value: Decimal | float | None, limit: Decimal | float | None, said: st
     if value is None or not limit:
         return Markup("")
     used = min(max(float(value) / float(limit), 0.0), 1.0)
-    cls = "used full" if used >= 1 else "used near" if used >= 0.75 else "used"
-    filled = tag("span", cls=cls, style=f"width:{used * 100:.1f}%")
+    return _filled(used, "used full" if used >= 1 else "used near" if used >= 0.75 else "used", said)
+
+
+def progress(share: float) -> Markup:
+    """How much of something is done, from 0 to 1: the nearer to its end, the better."""
+    return _filled(share, "used", f"{percent(100 * share, 0)} done")
+
+
+def _filled(share: float, cls: str, said: str) -> Markup:
+    filled = tag("span", cls=cls, style=f"width:{share * 100:.1f}%")
     return tag("div", filled, cls="track level", role="img", aria_label=said)
 
 

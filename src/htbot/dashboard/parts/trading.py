@@ -12,7 +12,8 @@ from markupsafe import Markup
 from htbot.dashboard.parts.markup import fact, tag
 from htbot.dashboard.parts.numbers import UNKNOWN, price
 from htbot.dashboard.session import PATH
-from htbot.persistence.queries.shapes import OpenTradeView, TradeView
+from htbot.domain.orders import PROTECTIVE
+from htbot.persistence.queries.shapes import OpenTradeView, OrderView, TradeView
 
 _RIGHTS = {"P": "put", "C": "call"}
 
@@ -72,13 +73,13 @@ def contract(symbol: str, expiry: date | None, at: Decimal | None, letter: str |
 
 
 def trade_name(trade: OpenTradeView | TradeView) -> str:
-    """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares."""
+    """SPX bull put 5395/5355, 1 lot; SPX 5395 call, 1 lot; SPY long, 100 shares, or 75 of 100 shares."""
+    held = trade.quantity - trade.closed
+    number = f"{held} of {trade.quantity}" if 0 < held < trade.quantity else f"{trade.quantity}"
     strikes = "/".join(strike(leg.strike) for leg in trade.legs if leg.strike is not None)
     if not strikes:
-        sold = trade.closed if isinstance(trade, OpenTradeView) else 0
-        shares = f"{trade.quantity - sold} of {trade.quantity}" if sold else trade.quantity
-        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {shares} shares"
-    kind, lots = right(trade.legs[0].right), f"{trade.quantity} lot{'s' if trade.quantity > 1 else ''}"
+        return f"{trade.symbol} {'long' if trade.direction > 0 else 'short'}, {number} shares"
+    kind, lots = right(trade.legs[0].right), f"{number} lot{'s' if trade.quantity > 1 else ''}"
     if len(trade.legs) == 1:
         return f"{trade.symbol} {strikes} {kind}, {lots}"
     return f"{trade.symbol} {'bull' if trade.direction > 0 else 'bear'} {kind} {strikes}, {lots}"
@@ -97,6 +98,13 @@ def both_prices(trade: TradeView) -> Markup:
     if trade.width is not None:
         return fact("Credit", price(trade.credit), f"bought back at {price(trade.debit)}")
     return fact("Price", price(trade.legs[0].fill), f"closed at {price(trade.legs[0].exit_fill)}")
+
+
+def kind_of(order: OrderView) -> str:
+    """What an order is for: entry, exit, stop, target, profit level 1."""
+    if order.level is not None:
+        return f"profit level {order.level}"
+    return order.style if order.style in PROTECTIVE else order.purpose
 
 
 def trade_link(trade_id: str, text: str) -> Markup:

@@ -88,7 +88,11 @@ class TradeLegView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order at the broker."""
+    """An order at the broker.
+
+    `style`: how its limit walks, or what it is: `market` (whose limit means nothing), `stop`, `target`.
+    `level`: the profit level that it sells for.
+    """
 
     ref: str
     order_id: int
@@ -107,6 +111,8 @@ class OrderView:
     changed_at: datetime
     error: str
     strategy: str = ""
+    style: str = ""
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,10 @@ class FillView:
 
 @dataclass(frozen=True, slots=True)
 class TradeView:
-    """A trade from entry to exit. `opened_at` is the decision time."""
+    """A trade from entry to exit. `opened_at` is the decision time; `closed` of its `quantity` are closed by now.
+
+    While some are held, `gross_pnl` and `net_pnl` are of those that are closed, less every commission so far.
+    """
 
     id: str
     strategy: str
@@ -153,6 +162,7 @@ class TradeView:
     max_gain: Decimal | None
     duration_s: float | None
     config_hash: str
+    closed: int = 0
 
     @property
     def entry_price(self) -> Decimal | None:
@@ -199,6 +209,15 @@ class OpenTradeView:
     turns_above: Decimal | None = None
     closed: int = 0
     realized: Decimal | None = None
+
+    @property
+    def left(self) -> int:
+        """Units that are still held."""
+        return self.quantity - self.closed
+
+    def held(self, leg: TradeLegView) -> int:
+        """Contracts or shares of a leg that are still held."""
+        return leg.quantity * self.left // self.quantity
 
 
 @dataclass(frozen=True, slots=True)

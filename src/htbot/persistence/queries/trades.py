@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.orders import Purpose
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
-from htbot.domain.trades import TradeState, plain_money
+from htbot.domain.trades import RECORDED, TradeState, plain_money
 from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.executions import in_force
@@ -68,6 +68,12 @@ def trades(session: Session, chosen: Selection, symbol: str | None = None, statu
     return [trade_view(row, prices) for row in rows]
 
 
+def trade(session: Session, trade_id: str) -> TradeView | None:
+    """One trade, whatever became of it; None when there is none of this id."""
+    row = session.get(TradeRow, trade_id)
+    return None if row is None else trade_view(row, leg_prices(session, [row.id]))
+
+
 def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
     """Average fill of each leg of each trade, by purpose of the order."""
     query = (
@@ -84,7 +90,7 @@ def leg_prices(session: Session, trade_ids: Sequence[str]) -> LegPrices:
         .group_by(IntentRow.trade_id, FillRow.con_id, IntentRow.purpose)
     )
     return {
-        (trade_id, con_id, purpose): LegPrice(plain_money(Decimal(paid) / quantity), modelled)
+        (trade_id, con_id, purpose): LegPrice(plain_money((Decimal(paid) / quantity).quantize(RECORDED)), modelled)
         for trade_id, con_id, purpose, paid, quantity, modelled in session.execute(query)
     }
 
@@ -113,6 +119,7 @@ def trade_view(row: TradeRow, prices: LegPrices) -> TradeView:
         max_gain=row.max_gain_usd,
         duration_s=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
         config_hash=row.config_hash,
+        closed=row.closed,
     )
 
 
@@ -182,8 +189,8 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         pnl_natural=None if mark is None else mark.natural_pnl_usd,
         max_gain=None if mark is None else mark.max_gain_usd,
         marked_at=None if mark is None else mark.as_of,
-        target=rules.profit_target_usd if target is None else plain_money(target),
-        stop=rules.stop_loss_usd if stop is None else plain_money(-stop),
+        target=rules.profit_target_usd if target is None else _dollars(target),
+        stop=rules.stop_loss_usd if stop is None else _dollars(-stop),
         exit_at=rules.exit_at,
         flat_deadline=rules.flat_deadline,
         turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
@@ -195,7 +202,12 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
 def maximum_loss(row: TradeRow) -> Decimal | None:
     """What a trade can lose, in dollars; None before it is filled."""
     loss = maximum_loss_usd(to_trade(row))
-    return None if loss is None else plain_money(loss)
+    return None if loss is None else _dollars(loss)
+
+
+def _dollars(amount: Decimal) -> Decimal:
+    """To the cent: a share of a trade may be no whole number of them."""
+    return amount.quantize(Decimal("0.01"))
 
 
 def _of_spread(row: TradeRow, amount: Decimal | None) -> Decimal | None:

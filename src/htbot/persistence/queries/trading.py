@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -91,7 +92,9 @@ def orders(session: Session, chosen: Selection) -> list[OrderView]:
 
 def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
     """An order with the legs of its intent."""
-    direction, sold_short = 1 if row.action == "BUY" else -1, _sold_short(intent)
+    direction = 1 if row.action == "BUY" else -1
+    action, limit = as_sent(intent, row.action, row.limit_price)
+    average = None if row.average_price is None else as_sent(intent, row.action, row.average_price)[1]
     legs = [
         LegView(
             con_id=leg.con_id,
@@ -110,28 +113,32 @@ def order_view(row: OrderRow, intent: IntentRow) -> OrderView:
         perm_id=row.perm_id,
         account=row.account,
         purpose=row.purpose.value,
-        action=_OTHER_SIDE[row.action] if sold_short else row.action.value,
+        action=action,
         quantity=row.quantity,
-        limit=-row.limit_price if sold_short else row.limit_price,
+        limit=limit,
         status=row.state.value,
         filled=row.filled,
-        avg_price=-row.average_price if sold_short and row.average_price is not None else row.average_price,
+        avg_price=average,
         legs=legs,
         trade_id=intent.trade_id,
         submitted_at=row.submitted_at,
         changed_at=row.changed_at,
         error="" if row.error_code is None else f"{row.error_code} {row.error_text}".strip(),
         strategy=intent.strategy,
+        style=intent.style.value,
+        level=intent.level,
     )
 
 
 _OTHER_SIDE = {Action.BUY: Action.SELL.value, Action.SELL: Action.BUY.value}
 
 
-def _sold_short(intent: IntentRow) -> bool:
-    """True of an order that opens or closes a short position in shares: our books have it the other way round."""
+def as_sent(intent: IntentRow, action: Action, price: Decimal) -> tuple[str, Decimal]:
+    """Side and price as the broker has them; our books have a short position in shares the other way round."""
     leg = legs_from_json(intent.legs)[0]
-    return isinstance(leg, PlainLeg) and leg.ratio < 0
+    if isinstance(leg, PlainLeg) and leg.ratio < 0:
+        return _OTHER_SIDE[action], -price
+    return action.value, price
 
 
 def fills(session: Session, chosen: Selection, ref: str | None = None) -> list[FillView]:

@@ -12,11 +12,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from htbot.domain.orders import IntentState, Purpose
+from htbot.domain.orders import PROTECTIVE, IntentState, PriceStyle, Purpose
+from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import plain_money
 from htbot.persistence.codecs import legs_from_json, plain
 from htbot.persistence.queries.ladders import ladders
 from htbot.persistence.queries.trades import leg_prices, trade_view
+from htbot.persistence.queries.trading import as_sent
 from htbot.persistence.repositories import DecisionJournal, OrderRepository
 from htbot.persistence.rows.alerts import AlertRow
 from htbot.persistence.rows.control import AccountRow
@@ -26,6 +28,8 @@ from htbot.persistence.rows.orders import FillRow, OrderRow
 from htbot.persistence.rows.portfolio import PnlSnapshotRow, PositionRow
 from htbot.persistence.rows.signals import RiskDecisionRow, SignalRow
 from htbot.persistence.rows.trades import TradeRow
+
+_UNSENT = frozenset({IntentState.EXPIRED, IntentState.WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +140,22 @@ def _intents(session: Session, rows: Sequence[IntentRow]) -> Step:
     fields = (*decided, "state", "reason", "evidence")
     lives = _changes(session, "intent", [row.ref for row in rows], ("state", "reason"))
     values = {row.ref: {**_values(row, "created_at", *fields), "life": lives.get(row.ref, [])} for row in rows}
-    summary = "; ".join(
-        f"{row.purpose.value} {row.action.value}{_level(row)} at {row.limit_price}{_doubted(lives.get(row.ref, []))}"
-        for row in rows
-    )
+    summary = "; ".join(f"{_asked(row)}{_doubted(lives.get(row.ref, []))}" for row in rows)
     return Step("intent", _first(row.created_at for row in rows), summary or "none", values)
 
 
-def _level(row: IntentRow) -> str:
-    return "" if row.level is None else f" {row.quantity} for profit level {row.level}"
+def _asked(row: IntentRow) -> str:
+    """`exit SELL 4 for profit level 1 at the market`, `stop SELL 18 at 476.79`; of what was never sent, its state."""
+    level = "" if row.level is None else f" for profit level {row.level}"
+    action, limit = as_sent(row, row.action, row.limit_price)
+    at = "the market" if row.style is PriceStyle.MARKET else limit
+    why = f", {row.reason}" if row.level is not None and row.reason else ""
+    unsent = f" {row.state.value}{why}" if row.state in _UNSENT else ""
+    return f"{_kind(row)} {action} {row.quantity}{level} at {at}{unsent}"
+
+
+def _kind(row: IntentRow) -> str:
+    return row.style.value if row.style in PROTECTIVE else row.purpose.value
 
 
 def _doubted(life: Sequence[Mapping[str, Any]]) -> str:
@@ -166,7 +177,7 @@ def _orders(session: Session, intents: Sequence[IntentRow]) -> Step:
     refs = [intent.ref for intent in intents]
     rows = session.scalars(select(OrderRow).where(OrderRow.ref.in_(refs)).order_by(OrderRow.submitted_at)).all()
     fields = ("order_id", "perm_id", "limit_price", "state", "filled", "average_price", "error_code", "error_text")
-    lives = _changes(session, "order", refs, ("limit_price", "state", "filled", "error_text"))
+    lives = _changes(session, "order", refs, ("quantity", "limit_price", "state", "filled", "error_text"))
     walked = ladders(session, refs)
     perm_ids = {ref: OrderRepository(session).perm_ids(ref) for ref in refs}
     values = {
@@ -178,11 +189,17 @@ def _orders(session: Session, intents: Sequence[IntentRow]) -> Step:
         }
         for row in rows
     }
-    summary = "; ".join(
-        f"{row.purpose.value} {row.state.value} at {', '.join(values[row.ref]['limits']) or row.limit_price}"
-        for row in rows
-    )
+    named = {intent.ref: intent for intent in intents}
+    summary = "; ".join(_sent(named[row.ref], row, values[row.ref]) for row in rows)
     return Step("order", _first(row.submitted_at for row in rows), summary or "none was sent", values)
+
+
+def _sent(intent: IntentRow, row: OrderRow, values: Mapping[str, Any]) -> str:
+    """`entry FILLED at -9.10, -9.00`, `exit FILLED at the market`, `stop SUBMITTED for 18, 14, 5 at 476.79`."""
+    sizes = [str(change["quantity"]) for change in values["life"] if "quantity" in change]
+    resized = f" for {', '.join(sizes)}" if len(sizes) > 1 else ""
+    at = ", ".join(values["limits"]) or as_sent(intent, row.action, row.limit_price)[1]
+    return f"{_kind(intent)} {row.state.value}{resized} at {'the market' if intent.style is PriceStyle.MARKET else at}"
 
 
 def _told(value: Any) -> Any:
@@ -195,7 +212,9 @@ def _fills(session: Session, intents: Sequence[IntentRow]) -> Step:
     rows = session.scalars(select(FillRow).where(FillRow.ref.in_(refs)).order_by(FillRow.executed_at)).all()
     fields = ("ref", "executed_at", "symbol", "strike", "right", "side", "quantity", "price", "commission", "modelled")
     values = {row.exec_id: _values(row, *fields) for row in rows}
-    return Step("fill", _first(row.executed_at for row in rows), f"{len(rows)} leg executions", values)
+    told = [f"{row.side.value} {row.quantity} {row.symbol} at {plain_money(row.price)}" for row in rows]
+    summary = "; ".join(told) if len({row.con_id for row in rows}) == 1 else f"{len(rows)} leg executions"
+    return Step("fill", _first(row.executed_at for row in rows), summary, values)
 
 
 def _positions(session: Session, trade: TradeRow) -> Step:
@@ -205,8 +224,9 @@ def _positions(session: Session, trade: TradeRow) -> Step:
     fields = ("quantity", "average_price", "realized_usd", "commissions_usd", "as_of")
     named = {leg.con_id: leg.described for leg in legs_from_json(trade.legs)}
     values = {str(row.con_id): {"contract": named[row.con_id], **_values(row, *fields)} for row in rows}
-    held = ", ".join(f"{row.quantity:+d} {row.symbol}" for row in rows if row.quantity)
-    return Step("position", _first(row.as_of for row in rows), held or "flat", values)
+    held = ", ".join(f"{row.quantity:+d} {row.symbol}" for row in rows if row.quantity) or "flat"
+    whose = "" if trade.closed_at is None or held == "flat" else ", by trades since then"
+    return Step("position", _first(row.as_of for row in rows), held + whose, values)
 
 
 def _pnl(session: Session, trade: TradeRow) -> Step:
@@ -221,12 +241,23 @@ def _pnl(session: Session, trade: TradeRow) -> Step:
             for name in ("credit", "debit", "exit_reason", "gross_pnl", "commissions", "net_pnl", "max_gain")
         },
     }
+    if evenings := _evenings(trade, marks):
+        values["evenings"] = evenings
     if marks:
         values["last_mark"] = _values(marks[-1], "as_of", "mid_pnl_usd", "natural_pnl_usd", "details")
-    summary = f"open, {len(marks)} marks"
+    nights = f", held over {len(evenings)} night{'s' if len(evenings) > 1 else ''}" if evenings else ""
+    sold = f", {trade.closed} of {trade.quantity} closed, gross {view.gross_pnl}" if trade.closed else ""
+    summary = f"open{nights}{sold}, {len(marks)} marks"
     if trade.closed_at is not None:
-        summary = f"closed by {view.exit_reason}, net {'unknown' if view.net_pnl is None else view.net_pnl}"
+        summary = f"closed by {view.exit_reason}{nights}, net {'unknown' if view.net_pnl is None else view.net_pnl}"
     return Step("pnl", trade.closed_at or (marks[-1].as_of if marks else None), summary, values)
+
+
+def _evenings(trade: TradeRow, marks: Sequence[PnlSnapshotRow]) -> dict[str, Any]:
+    """P&L at mid in USD of the last mark of each day but the newest: so it stood when it was held over night."""
+    days = {mark.as_of.astimezone(NEW_YORK).date(): plain(mark.mid_pnl_usd) for mark in marks}
+    newest = max(days, default=None) if trade.closed_at is None else trade.closed_at.astimezone(NEW_YORK).date()
+    return {day.isoformat(): pnl for day, pnl in days.items() if day != newest}
 
 
 def _alerts(session: Session, trade: TradeRow) -> Step:

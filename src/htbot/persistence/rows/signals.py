@@ -22,6 +22,7 @@ class EvaluationRow(Base):
     __table_args__ = (
         UniqueConstraint("strategy", "account", "symbol", "as_of"),
         Index("ix_evaluations_fired", "id", postgresql_where=text("why_not IS NULL")),
+        Index("ix_evaluations_account", "account", "id"),
     )
 
     id: Mapped[SerialKey]
