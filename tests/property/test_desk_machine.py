@@ -229,6 +229,36 @@ def test_a_limit_that_walks_into_a_dead_socket_is_no_order(machine: type[DeskMac
         m.close()
 
 
+def test_a_stop_that_fills_before_a_next_desk_knows_its_entry_breaks_nothing(
+    machine: type[DeskMachine], tmp_path: Path
+) -> None:
+    """Found by seed 1 of the long form: the desk that heard of the entry's fill was replaced before it was written."""
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(1, shares=True)
+        m.step()
+        m.broker_fills(0, 1)
+        m.hear()
+        m.supersede()
+        m.broker_fills(0, 1)
+        m.calm_down()
+    finally:
+        m.close()
+
+
+def test_an_entry_that_ends_unheard_is_missed_within_a_minute(machine: type[DeskMachine], tmp_path: Path) -> None:
+    """Found by seed 1 of the long form: its limit does not walk, so nothing is asked of it."""
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(1, shares=True)
+        m.step()
+        m.now.session.deaf = True
+        m.broker_ends(0, "Cancelled")
+        m.calm_down()
+    finally:
+        m.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_sent_twice(machine: type[DeskMachine]) -> None:

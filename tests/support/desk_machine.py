@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.clock import DeskClock
 from htbot.desk.journal import Journal
-from htbot.desk.pace import PacedPace
+from htbot.desk.pace import COMPARE_EVERY, PacedPace
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
 from htbot.domain.trades import ExitRules, Trade, TradeState
@@ -83,6 +83,7 @@ class Machine:
         self.entries = 0
         self.wanted: set[str] = set()
         self.before: list[Running] = []
+        self.compared_at = self.world.now
         self.journals: list[EvenJournal] = []
         self.now: Running = self._start()
 
@@ -187,7 +188,8 @@ class Machine:
         await desk.refresh_halts(now)
         await desk.upkeep.load_missed()
         await desk.ledger.settle()
-        if desk.orders.doubtful or not desk.enabled:
+        if desk.orders.doubtful or not desk.enabled or now - self.compared_at >= COMPARE_EVERY:
+            self.compared_at = now
             await desk.reconcile(now)
         await desk.act(now)
         await desk.guard.settle()

@@ -220,7 +220,7 @@ class Desk:
 
     async def _take_over(self, now: datetime) -> None:
         """What an earlier desk has left, into memory at once: no guard sees a trade without the close sent for it."""
-        database = self.parts.orders_database
+        database, executed = self.parts.orders_database, await self.parts.session.executions()
         self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
@@ -231,7 +231,7 @@ class Desk:
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.followed.all)))
+        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.followed.all)), executed, now)
         await database.insist(lambda db: self.protection.begin(db, now, held=self.guard.unguarded_while_away))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:

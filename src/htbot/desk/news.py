@@ -62,15 +62,20 @@ class OrderNews:
         """Executions without our reference that this desk was told: a person's, or the broker's own, as at expiry."""
         return tuple(self._foreign.values())
 
-    def begin(self, booked: Iterable[Fill] = ()) -> None:
+    def begin(self, booked: Iterable[Fill], executed: Iterable[OrderMessage], now: datetime) -> None:
         """The desk has taken over: fold what came before, in order of arrival, and from now on at once.
+
+        What the broker has `executed` comes first: what came since the session stands may close what nobody here has
+        heard to be opened.
 
         Args:
             booked: executions that the record holds.
+            executed: those of the day as the broker lists them, asked for in this session.
+            now: market time.
         """
         self.told.load(booked)
         early, self._early = self._early or [], None
-        for message, heard_at in early:
+        for message, heard_at in (*((one, now) for one in executed), *early):
             self.on_message(message, heard_at)
 
     def on_message(self, message: OrderMessage, now: datetime) -> None:

@@ -30,7 +30,7 @@ _LOOK_AGAIN_S = 1.0
 _CANCEL_AGAIN_S = 1.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
-_COMPARE_EVERY = timedelta(seconds=60)
+COMPARE_EVERY = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
 
 
@@ -286,7 +286,7 @@ class PacedPace:
 
     def _due_reconcile(self, desk: Desk, now: datetime) -> bool:
         last = self._reconciled_at
-        pause = DEFAULT_PATIENCE.tell_after if desk.agreement.watching else _COMPARE_EVERY
+        pause = DEFAULT_PATIENCE.tell_after if desk.agreement.watching else COMPARE_EVERY
         periodic = last is None or abs(now - last) >= pause
         due = periodic or desk.compare_due or bool(desk.orders.doubtful) or not desk.enabled
         if due and desk.connection == "connected":
