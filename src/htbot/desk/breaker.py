@@ -145,7 +145,10 @@ class BreakerWatch:
         )
 
     def _begun(self, market: _Market) -> _Booked:
-        """Until the record has answered, the day starts from what is seen, with the peak that was known last."""
+        """Until the record has answered, the day starts from what is seen, with the peak that was known last.
+
+        That is what was held before the day and its open P&L now: the evening's is the record's to say.
+        """
         account, before = market.seen.account, self._booked
         peak = None
         if before is not None and before.day.account == account:
@@ -153,7 +156,7 @@ class BreakerWatch:
                 return before
             peak = before.day.peak_equity_usd
         start = _observed(EquityDay(account, market.day, market.now, peak_equity_usd=peak), market)
-        self._booked = _Booked(start, DayBook())
+        self._booked = _Booked(replace(start, start_unrealized_usd=market.overnight_usd), DayBook())
         return self._booked
 
     # --- the record ------------------------------------------------------------------------------------------------
@@ -179,8 +182,8 @@ class BreakerWatch:
         known = stored or _carried(equity, memory)
         since = max(filter(None, (known.reset_at, now - self._parts.limits.rejects_within)))
         book = read_day(db, account, market.day, since)
-        if stored is None and book.carried_usd is not None:
-            known = replace(known, start_unrealized_usd=book.carried_usd)  # not the first look's: the gap is the day's
+        if book.holds_over:  # not what the first look saw: the gap of the open is the day's, unknown without a mark
+            known = replace(known, start_unrealized_usd=book.carried_usd)
         booked = _Booked(_observed(known, market), book)
         result = daily_result(_figures(booked.day, booked, market))
         booked = replace(booked, day=replace(booked.day, daily_pnl_usd=result.usd))
@@ -251,7 +254,6 @@ def _observed(day: EquityDay, market: _Market) -> EquityDay:
         day,
         as_of=market.now,
         start_net_liquidation_usd=equity if started is None else started,
-        start_unrealized_usd=market.overnight_usd if day.start_unrealized_usd is None else day.start_unrealized_usd,
         equity_usd=day.equity_usd if equity is None else equity,
         peak_equity_usd=_highest(day.peak_equity_usd, equity),
         intraday_peak_usd=_highest(day.intraday_peak_usd, equity),

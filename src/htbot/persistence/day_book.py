@@ -15,7 +15,8 @@ from htbot.persistence.states import LIVE_TRADE_STATES
 
 # Trades of the session, and older ones that are open or were closed on its day; one that was never filled has no credit
 # and counts nothing. A sum with an unknown part is unknown. What an older one was worth as the day began, realised
-# parts and its last mark, is carried over, and what it had cost by then was paid on other days.
+# parts and its last mark, is carried over, and what it had cost by then was paid on other days. Of a mark from before a
+# part was sold counts the share of what stayed.
 _DAY = text(
     """
 WITH own AS (
@@ -25,25 +26,31 @@ WITH own AS (
       AND (session = :day OR (closed_at >= :midnight AND closed_at < :next_midnight)
            OR (session < :day AND state = ANY(:live_trades)))
 ), done AS (
-    SELECT own.id, coalesce(sum(fill.commission), 0) AS commissions_usd,
+    SELECT own.id, mark.usd AS marked_usd, coalesce(sum(fill.commission), 0) AS commissions_usd,
            coalesce(sum(
                (CASE fill.side WHEN 'SELL' THEN fill.price ELSE -fill.price END) * fill.quantity * fill.multiplier
                + own.credit * fill.quantity * fill.multiplier
                  / (SELECT sum(abs((leg ->> 'ratio')::integer)) FROM jsonb_array_elements(own.legs) AS leg)
-           ) FILTER (WHERE intent.purpose = 'exit'), 0) AS realized_usd
+           ) FILTER (WHERE intent.purpose = 'exit'), 0) AS realized_usd,
+           sum(CASE intent.purpose WHEN 'exit' THEN -fill.quantity ELSE fill.quantity END) AS kept,
+           coalesce(sum(fill.quantity) FILTER (WHERE intent.purpose = 'exit' AND fill.executed_at > mark.as_of), 0)
+               AS sold_after_mark
     FROM own
+    LEFT JOIN LATERAL (
+        SELECT as_of, mid_pnl_usd AS usd FROM pnl_snapshots
+        WHERE trade_id = own.id AND as_of < :midnight AND mid_pnl_usd IS NOT NULL
+        ORDER BY as_of DESC LIMIT 1) AS mark ON true
     LEFT JOIN intents AS intent ON intent.trade_id = own.id
     LEFT JOIN fills AS fill ON fill.ref = intent.ref AND fill.executed_at < :midnight AND NOT EXISTS (
         SELECT FROM fills AS later
         WHERE later.execution_key = fill.execution_key AND later.account = fill.account
           AND later.con_id = fill.con_id AND later.exec_id > fill.exec_id)
     WHERE own.older
-    GROUP BY own.id
+    GROUP BY own.id, mark.usd
 ), carried AS (
-    SELECT done.commissions_usd,
-           done.realized_usd + (SELECT mid_pnl_usd FROM pnl_snapshots AS mark
-                                WHERE mark.trade_id = done.id AND mark.as_of < :midnight AND mid_pnl_usd IS NOT NULL
-                                ORDER BY mark.as_of DESC LIMIT 1) AS worth_usd
+    SELECT commissions_usd,
+           realized_usd + round(CASE WHEN sold_after_mark = 0 THEN marked_usd
+                                     ELSE marked_usd * kept / (kept + sold_after_mark) END, 6) AS worth_usd
     FROM done
 )
 SELECT CASE WHEN bool_or(state = 'closed' AND gross_pnl_usd IS NULL) THEN NULL

@@ -19,12 +19,13 @@ from htbot.domain.sessions import Session
 from htbot.domain.signals import SpreadLeg
 from htbot.domain.trades import Trade, TradeState
 from htbot.persistence.engine import Database
-from htbot.persistence.records import CashFlow, Command, EquityDay
+from htbot.persistence.records import CashFlow, Command, EquityDay, PnlSnapshot
 from htbot.persistence.repositories import (
     CommandRepository,
     EquityRepository,
     HaltRepository,
     OrderRepository,
+    PnlRepository,
     PositionRepository,
     TradeRepository,
 )
@@ -161,6 +162,22 @@ async def test_a_loss_of_the_night_before_is_not_todays(desk: Tripping) -> None:
     assert await desk.look() is None
     desk.cost = Decimal("13.20")
     assert await desk.look() is Cause.DAILY_LOSS
+
+
+@pytest.mark.parametrize(("mark", "start"), [(None, None), ("-150", "-150")])
+async def test_what_is_held_over_night_begins_at_its_evenings_mark_and_is_unknown_without(
+    desk: Tripping, mark: str | None, start: str | None
+) -> None:
+    """As the dashboard counts; the first look of the day is no mark: a gap would be nobody's."""
+    evening = SESSION.opens - timedelta(hours=18)
+    trade = opened(session=record.DAY - timedelta(days=1), opened_at=evening, commissions_usd=Decimal(0))
+    with desk.world.database.transaction() as session:
+        assert TradeRepository(session).add(trade)
+        if mark is not None:
+            PnlRepository(session).add_snapshot(PnlSnapshot(trade.id, evening, mid_pnl_usd=Decimal(mark)))
+    desk.trades, desk.cost = [trade], Decimal("8.20")
+    assert await desk.look() is None
+    assert desk.day().start_unrealized_usd == (None if start is None else Decimal(start))
 
 
 async def test_without_flattening_a_trip_only_ends_entries(world: World) -> None:

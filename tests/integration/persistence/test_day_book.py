@@ -81,14 +81,16 @@ def test_an_older_trade_counts_on_the_day_that_it_was_closed(database: Database)
     assert (found.realized_usd, found.carried_usd) == (Decimal("-300.00"), None), "it was never marked: not known"
 
 
-def test_of_an_older_trade_only_what_the_day_has_changed_counts(database: Database) -> None:
-    """Held since yesterday, a part sold then: worth 25 realised and 40 open at the last mark, commissions of 2 paid."""
+@pytest.mark.parametrize(("sold_s", "carried"), [(0, "65.00"), (20, "55.00")])
+def test_of_an_older_trade_only_what_the_day_has_changed_counts(database: Database, sold_s: int, carried: str) -> None:
+    """Held since yesterday, a quarter sold then: 25 realised, 40 open at the last mark, of it 30 for what stayed."""
     evening = record.NOON - timedelta(hours=18)
     trade = plain.trade(session=YESTERDAY, state=TradeState.OPEN, credit=Decimal(-400), opened_at=evening)
     trade = replace(trade, gross_pnl_usd=Decimal(125), commissions_usd=Decimal(3))
     part = exit_intent(replace(trade, quantity=100), ExitReason.SIGNAL, None, evening, 25)
     entered = record.fill(plain.entry(trade), plain.LONG, "E.01", "400.00", commission=Decimal(1), executed_at=evening)  # type: ignore[arg-type]
     sold = replace(entered, exec_id="X.01", ref=part.ref, side=Action.SELL, quantity=25, price=Decimal(401))
+    sold = replace(sold, executed_at=evening + timedelta(seconds=sold_s))
     mark = PnlSnapshot(trade.id, evening, None, None, Decimal(40), None, None, {})
     with database.transaction() as session:
         RiskDecisionRepository(session).add(record.approval(1))
@@ -100,7 +102,7 @@ def test_of_an_older_trade_only_what_the_day_has_changed_counts(database: Databa
         for at, pnl in ((evening, 40), (record.at(0), 90)):
             PnlRepository(session).add_snapshot(replace(mark, as_of=at, mid_pnl_usd=Decimal(pnl)))
     found = day(database)
-    assert (found.realized_usd, found.carried_usd) == (Decimal("125.00"), Decimal("65.00"))
+    assert (found.realized_usd, found.carried_usd) == (Decimal("125.00"), Decimal(carried))
     assert found.commissions_usd == Decimal("1.00"), "what was paid yesterday is none of today"
 
 
