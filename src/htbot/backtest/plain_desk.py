@@ -96,7 +96,7 @@ class PlainDesk:
     def _protect(self, held: HeldTrade, session: Session) -> bool:
         now, own = self._tools.feed.now, self._live.of_trade(held.trade.id)
         leaving = held.wanted is not None or any(_closes(live) for live in own)
-        if held.part_waits and (leaving or held.trade.state not in GUARDED):
+        if held.part_waits and (leaving or held.trade.state not in GUARDED or self._sells_all(held)):
             held.drop_part()
         if held.trade.state not in GUARDED or leaving or not session.contains(now):
             return False
@@ -116,6 +116,10 @@ class PlainDesk:
         held.part_waits = False
         self._live.place(held.part, held.part.limit, now)
         return True
+
+    def _sells_all(self, held: HeldTrade) -> bool:
+        """Whether a part that waits is no part any more: its stop or target has sold some meanwhile."""
+        return held.part is not None and held.part.quantity >= closable_quantity(held.trade.legs, held.held)
 
     def _kept(self, held: HeldTrade) -> int:
         """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
@@ -305,9 +309,8 @@ class PlainDesk:
         return True
 
     def _begin_part(self, held: HeldTrade, intent: OrderIntent, session: Session) -> bool:
-        """A part leaves when what stands at the exchange leaves room for it."""
-        closing = held.wanted is not None or any(_closes(live) for live in self._live.of_trade(held.trade.id))
-        if closing or self._closable(held) < intent.quantity:
+        """A part leaves when what stands at the exchange leaves room for it, and the account holds so many."""
+        if self._closable(held) < intent.quantity:
             held.drop_part()
             return False
         held.part_waits = True
