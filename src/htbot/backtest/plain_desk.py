@@ -96,7 +96,7 @@ class PlainDesk:
     def _protect(self, held: HeldTrade, session: Session) -> bool:
         now, own = self._tools.feed.now, self._live.of_trade(held.trade.id)
         leaving = held.wanted is not None or any(_closes(live) for live in own)
-        if held.part_waits and (leaving or held.trade.state not in GUARDED or self._sells_all(held)):
+        if held.part_waits and (leaving or held.trade.state not in GUARDED or _sells_all(held)):
             held.drop_part()
         if held.trade.state not in GUARDED or leaving or not session.contains(now):
             return False
@@ -116,10 +116,6 @@ class PlainDesk:
         held.part_waits = False
         self._live.place(held.part, held.part.limit, now)
         return True
-
-    def _sells_all(self, held: HeldTrade) -> bool:
-        """Whether a part that waits is no part any more: its stop or target has sold some meanwhile."""
-        return held.part is not None and held.part.quantity >= closable_quantity(held.trade.legs, held.held)
 
     def _kept(self, held: HeldTrade) -> int:
         """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
@@ -143,7 +139,7 @@ class PlainDesk:
         number = self._tools.book.next_exit(trade.strategy, trade.session)
         group = next((live.intent.group for live in own if live.protective), None) or f"{trade.id}-X{number}"
         coming = max((live.intent.quantity for live in own if live.is_entry), default=0)
-        place = ProtectivePlace(number, group, max(step.units, coming))
+        place = ProtectivePlace(number, group, max(step.units, closable_quantity(trade.legs, held.held), coming))
         intent = protective_intent(trade, step.style, step.price, now, place)
         held.attempts.note_place(step.style, now)
         held.standing += 1
@@ -299,9 +295,10 @@ class PlainDesk:
             held.fold(self._tools.feed.now)
             return False
         working = [live for live in self._live.of_trade(held.trade.id) if not live.is_entry]
-        if working or self._closable(held) < intent.quantity:
-            if working and all(live.protective for live in working):
-                held.wanted = intent.exit_reason  # what stands is cancelled first, then the trade is closed
+        rests = held.trade.rules.overnight and not session.contains(self._tools.feed.now)
+        if rests or working or self._closable(held) < intent.quantity:
+            if rests or (working and all(live.protective for live in working)):
+                held.wanted = intent.exit_reason  # what stands is cancelled first, and a market that is closed opens
             held.exit_live = any(not live.protective for live in working)
             held.fold(self._tools.feed.now)
             return False
@@ -320,6 +317,11 @@ class PlainDesk:
 def _closes(live: LiveOrder) -> bool:
     """Whether an order closes all of its trade."""
     return not (live.is_entry or live.protective or live.in_part)
+
+
+def _sells_all(held: HeldTrade) -> bool:
+    """Whether a part comes to all that is held by now: that would be a close."""
+    return held.part is not None and held.part.quantity >= closable_quantity(held.trade.legs, held.held)
 
 
 def _booked(intent: OrderIntent, held: HeldTrade) -> int:

@@ -21,10 +21,10 @@ from htbot.desk.record import Close, DeskRecord
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.orders import OrderIntent
 from htbot.persistence.repositories import IntentRepository
+from htbot.services.trade_record import GIVES_WAY
 
 # Longer than the broker may take to answer a change, and to be asked once more.
 ROOM_WITHIN = timedelta(seconds=30)
-_CLOSED = "its trade is closed by something else"
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +57,7 @@ class LevelSales:
             self._parts.numbers.used_exit(intent.ref)
             held = self._parts.book.get(intent.trade_id)
             if held is None or held.leaving:
-                self._give_up(intent, now, _CLOSED)
+                self._give_up(intent, now, GIVES_WAY)
             elif not held.selling:
                 held.wish = Wish(intent)
                 self._parts.orders.settle(intent.trade_id, now, in_record=False)
@@ -72,7 +72,7 @@ class LevelSales:
         if not ready:
             held.wish.blocked_since = None
         if held.leaving or held.trade.state not in GUARDED:
-            self.cancel(held, now, _CLOSED)
+            self.cancel(held, now, GIVES_WAY)
         elif held.wish.intent.quantity >= held.units:
             self.cancel(held, now, f"sells {held.wish.intent.quantity}, but only {held.units} are held by now")
 

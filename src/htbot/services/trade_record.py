@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 # A commission that the broker has not reported by then is told as unknown, so that the mail is not late for ever.
 COMMISSION_PATIENCE = timedelta(seconds=60)
+# Why a part is not sold whose trade something else closes: of that tells the mail of the exit.
+GIVES_WAY = "its trade is closed by something else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,11 @@ def _sold(rows: TradeRows, as_of: datetime) -> Iterator[tuple[int, list[Fill]]]:
 def _unsold(trade: Trade, rows: TradeRows) -> Iterator[tuple[int, str]]:
     """Each level of an open trade whose sale has ended without a fill, and why."""
     for sale in rows.sales if trade.state is TradeState.OPEN else ():
-        if rows.is_over(sale) and all(fill.ref != sale.intent.ref for fill in rows.exit_fills):
+        if (
+            rows.is_over(sale)
+            and sale.reason != GIVES_WAY
+            and all(fill.ref != sale.intent.ref for fill in rows.exit_fills)
+        ):
             yield sale.intent.level or 0, sale.reason
 
 

@@ -253,6 +253,7 @@ async def test_a_close_in_time_takes_the_place_of_a_part_that_has_not_left(world
     world.broker.fill(close.intent.ref, "400.00")
     await desk.turn()
     assert (world.trade(intent.trade_id).exit_reason, sides(world)[1:]) == (ExitReason.TIME, [("SELL", 100)])
+    assert not unsold(world)
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -132,7 +132,7 @@ class IbSession:
         def end(_reason: str) -> None:
             hung_up.set()
 
-        address = self._address
+        address, self._wrapper.positions_told = self._address, False
         attempt = asyncio.ensure_future(
             self._ib.connectAsync(address.host, address.port, address.client_id, timeout=_CONNECT_TIMEOUT_S)
         )
@@ -143,6 +143,9 @@ class IbSession:
             if not attempt.done():
                 raise ConnectionError("it hung up")
             await attempt
+            if not self._wrapper.positions_told:  # ib_async goes on without them
+                self.disconnect()
+                raise TimeoutError(f"positions were not told within {_CONNECT_TIMEOUT_S:g} s")
             self._write_at_once()
         finally:
             self._client.conn.disconnected -= end

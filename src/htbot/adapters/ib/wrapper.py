@@ -78,6 +78,13 @@ class TellingWrapper(Wrapper):
         self.sink = sink
         self.open_orders: dict[int, OpenOrderMessage] = {}
         """What openOrder has told since this was last emptied, by permId: the broker's own word for each order."""
+        self.positions_told = False
+        """Whether all positions have come since the session began: without them nothing seems to be held."""
+
+    def positionEnd(self) -> None:  # noqa: N802
+        """All positions have come."""
+        super().positionEnd()  # type: ignore[no-untyped-call]
+        self.positions_told = True
 
     def orderStatus(self, orderId: int, status: str, filled: float, remaining: float, *rest: Any) -> None:  # noqa: N802, N803
         """Tell an orderStatus. ib_async's own view of it is left out: nobody asks for it, and it prints each one."""

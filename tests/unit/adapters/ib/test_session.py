@@ -76,6 +76,18 @@ async def test_a_gateway_that_hangs_up_on_us_is_tried_again_without_waiting_for_
     assert not session.connected
 
 
+async def test_a_session_without_positions_is_none_since_nothing_would_seem_to_be_held() -> None:
+    """ib_async logs that positions were not told in time and goes on."""
+    session = IbSession(IbAddress("127.0.0.1", 1, 7), lambda _message: None)
+
+    async def connect(*_where: object, **_options: object) -> None:
+        """All that ib_async says of it is in its log."""
+
+    session._ib.connectAsync = connect  # type: ignore[method-assign, assignment]
+    with pytest.raises(Retryable, match="positions were not told within 10 s"):
+        await session.connect()
+
+
 class Transport:
     def __init__(self) -> None:
         self.limits: list[int] = []
