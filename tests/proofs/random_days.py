@@ -6,7 +6,7 @@
 World, symbols, settings and what a fill may take of a quote are drawn from the seed, day after day: a longer run begins
 with the days of a shorter one. On shares a day is two or three sessions, most with a half day or a change of the clocks
 among them, and strategies hold over the nights. `--kill` has a program die by kill -9, once in the first session, once
-in the night after it. Ends with 1 at the first day that differs, which `--first` plays again.
+after its night. Ends with 1 at the first day that differs, which `--first` plays again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ SESSIONS = (
 )
 """First day and number of sessions: half days, and weekends in which the clocks change."""
 SHORT = {*HALF_DAYS, date(2025, 7, 3), date(2025, 12, 24)}
-PROGRAMS = ("desk", "worker", "gateway")
+PROGRAMS = ("desk", "worker", "paper")
+"""As supervisord calls them; the last one is the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Day:
 
 @dataclass(slots=True)
 class Deaths:
-    """Kills a program at the first sight of the afternoon of the first day, and of the day after."""
+    """Kills a program an hour after the beginning, and as soon as the night after it is seen to be over."""
 
     folder: Path
     program: str | None
@@ -103,7 +104,7 @@ class Deaths:
     def progress(self, at: datetime, _fraction: float) -> None:
         """Called with the market time, about five times a second."""
         self.begun = self.begun or at
-        due = timedelta(hours=2) if not self.told else timedelta(hours=14)
+        due = timedelta(hours=1) if not self.told else timedelta(hours=14)
         if self.program is None or len(self.told) == 2 or at - self.begun < due:
             return
         for pid in processes_of(self.folder):
