@@ -23,6 +23,8 @@ from htbot.desk.pace import COMPARE_EVERY, PacedPace
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
 from htbot.domain.trades import ExitRules, Trade, TradeState
+from htbot.engine.bar_parts import ExitPlan
+from htbot.engine.observation import LevelSale
 from htbot.marketdata.clock_state import Mode
 from htbot.marketdata.messages import TimeMessage
 from htbot.persistence.engine import Database
@@ -226,6 +228,16 @@ class Machine:
             for trade in TradeRepository(session).live():
                 if request_exit(session, trade.id, manual_decision(ExitReason.MANUAL, self.world.now, "asked")):
                     self.wanted.add(trade.id)
+                    return
+
+    def ask_part(self, level: int) -> None:
+        """A worker writes what a close has come to a profit level for: one share of each but the last, which is all."""
+        plan = ExitPlan()
+        plan.shares = [0.4, 0.4, 1.0]
+        decision = manual_decision(ExitReason.PROFIT_TARGET, self.world.now, f"profit level {level}")
+        with self.world.database.transaction() as session:
+            for trade in TradeRepository(session).live():
+                if trade.plain and request_exit(session, trade.id, decision, LevelSale(0, level, plan)):
                     return
 
     # --- the broker ------------------------------------------------------------------------------------------------
