@@ -288,6 +288,27 @@ def test_a_part_for_which_the_broker_refuses_room_is_given_up(machine: type[Desk
         m.close()
 
 
+def test_a_close_that_waits_for_the_disk_under_the_number_of_a_tasks_wish_breaks_nothing(
+    machine: type[DeskMachine], tmp_path: Path
+) -> None:
+    """Found by seed 3 of the long form: what had not left was in doubt after ten seconds, and the wish still waited."""
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.step()
+        m.approve(1)
+        m.step()
+        m.broker_fills(0, 1)
+        m.hear()
+        m.tell_again()
+        m.step()
+        m.ask_exit()
+        request = CommandRequest("line:1", CLOSE_ALL, "test", m.world.now, {"scope": EVERY_ACCOUNT})
+        m.do(m.now.desk.trading.commands.hear(request))
+        m.calm_down()
+    finally:
+        m.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_sent_twice(machine: type[DeskMachine]) -> None:

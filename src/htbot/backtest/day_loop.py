@@ -14,12 +14,15 @@ from htbot.domain.sessions import Session, floor_to
 from htbot.market.instants import GRID_S, next_instant
 from htbot.market.ports import Market
 
+Span = tuple[datetime | None, datetime | None]
+"""First and last instant of a world, None for one that goes on."""
+
 
 class DayRun(Protocol):
     """A backtest that is played instant by instant, with an exchange and books of its own."""
 
-    def begin(self, session: Session) -> None:
-        """Before the first session that is played."""
+    def begin(self, at: datetime) -> None:
+        """Before the first instant that is played."""
         ...
 
     @property
@@ -64,19 +67,21 @@ def play_days(terms: Terms, run: DayRun, progress: Callable[[float], None] = lam
         ConfigurationError: the market has no such days, or no prices of a symbol.
     """
     sessions = terms.sessions()
-    run.begin(sessions[0])
+    run.begin(sessions[0].opens)
     for number, session in enumerate(sessions, 1):
         play_session(terms.market, session, [run])
         progress(number / len(sessions))
     return sessions
 
 
-def play_session(market: Market, session: Session, runs: Sequence[DayRun]) -> None:
-    """Play a session from its open to its close, in step."""
+def play_session(market: Market, session: Session, runs: Sequence[DayRun], world: Span = (None, None)) -> None:
+    """Play a session in step, from its open to its close, or what lies of it in a `world` that begins or ends."""
+    begins, ends = world
+    last = session.closes if ends is None else min(session.closes, ends)
     for run in runs:
         run.begin_session(session)
-    now: datetime | None = session.opens
-    while now is not None and now <= session.closes:
+    now: datetime | None = session.opens if begins is None else max(session.opens, begins)
+    while now is not None and now <= last:
         _tell(session, runs, [run.move(now, session) for run in runs])
         sent = _look(session, runs, grid=floor_to(now, GRID_S) == now)
         while sent:

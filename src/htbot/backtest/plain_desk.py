@@ -306,9 +306,8 @@ class PlainDesk:
         return True
 
     def _begin_part(self, held: HeldTrade, intent: OrderIntent, session: Session) -> bool:
-        """A part leaves when what stands at the exchange leaves room for it."""
-        closing = held.wanted is not None or any(_closes(live) for live in self._live.of_trade(held.trade.id))
-        if closing or self._closable(held) < intent.quantity:
+        """A part leaves when what stands at the exchange leaves room for it, and the account holds so many."""
+        if self._closable(held) < intent.quantity:
             held.drop_part()
             return False
         held.part_waits = True

@@ -61,16 +61,16 @@ class PlainRun:
         self._bars: list[tuple[Bar, datetime]] = []
         self._evaluations: list[Evaluation] = []
 
-    def begin(self, session: Session) -> None:
-        """Start before the first bar of the first session."""
+    def begin(self, at: datetime) -> None:
+        """Start with what has closed before an instant."""
         since: dict[SeriesKey, datetime | None] = {}
         for state in self._seats:
             key, first = _series(state), state.seat.first_bar
             before = since.get(key, first)
             since[key] = None if before is None or first is None else min(before, first)
-        history = self._feed.begin(session.opens, since)
+        history = self._feed.begin(at, since)
         for state in self._seats:
-            state.add(history, session.opens)
+            state.add(history, at)
 
     def begin_session(self, session: Session) -> None:
         """Before its first instant."""

@@ -74,9 +74,9 @@ class SpreadRun:
         self._evaluations: list[Evaluation] = []
         self._closes: list[tuple[Decimal, float]] = []
 
-    def begin(self, session: Session) -> None:
-        """Start before the first bar of the first session."""
-        self._recent = self._feed.begin(session.opens, self._request.history_from)
+    def begin(self, at: datetime) -> None:
+        """Start with what has closed before an instant."""
+        self._recent = self._feed.begin(at, self._request.history_from)
 
     @property
     def working(self) -> Iterable[datetime | None]:

@@ -11,8 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -57,7 +58,7 @@ class DemoOptions:
 
     `instances` are strategies that are there before the day begins, beside strategy 1, on plain instruments or options.
     `settings` are those of this day, by variable; they count before `environ`. `days` sessions are played, one after
-    the other.
+    the other: the first one from `begins` on and the last one until `ends`, New York's clock, when these are given.
     """
 
     data: tuple[Path, ...] = ()
@@ -71,6 +72,8 @@ class DemoOptions:
     instances: tuple[NewStrategy, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     days: int = 1
+    begins: clock_time | None = None
+    ends: clock_time | None = None
 
 
 Progress = Callable[[datetime, float], None]
@@ -86,7 +89,8 @@ class DemoResult:
 
     `record` is the same day as objects, `settings` those of the instance that played `session`, of which those in
     `chosen` were set for this day, by variable. `later` are the sessions after it: the record has them all, summary and
-    journal are of the first.
+    journal are of the first. `began` and `ended` are the first and the last instant within them, where such were asked
+    for.
     """
 
     summary: dict[str, Any]
@@ -96,6 +100,8 @@ class DemoResult:
     session: Session
     chosen: Mapping[str, str] = field(default_factory=dict)
     later: tuple[Session, ...] = ()
+    began: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -118,9 +124,9 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
             shutil.copytree(checked, folder, dirs_exist_ok=True)  # the calendar is not made twice
             stack = Stack(project_root(), _environ(options, folder, sessions))
             try:
-                stack.start(prepare=partial(_seat, stack, options.instances, sessions[0]))
-                _watch(stack, sessions, progress)
-                return replace(_collect(stack, sessions, options.symbol, started), chosen=dict(options.settings))
+                stack.start(prepare=partial(_seat, stack, options.instances, _span(options, sessions)[0]))
+                _watch(stack, *_span(options, sessions), progress)
+                return _collect(stack, sessions, options, started)
             finally:
                 hear_nothing()
                 stack.stop_all()
@@ -169,7 +175,7 @@ def _sessions(options: DemoOptions, folder: Path) -> Sequence[Session]:
     return found
 
 
-def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> None:
+def _seat(stack: Stack, instances: Sequence[NewStrategy], begins: datetime) -> None:
     """Add the instances as a person would, when the record is there and nobody decides yet.
 
     Raises:
@@ -177,7 +183,6 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
     """
     if not instances:
         return
-    begins = session.opens - BEFORE_OPEN
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
     live = LiveReader(stack.settings.redis.url)
     parts = StrategyParts(
@@ -191,6 +196,7 @@ def _seat(stack: Stack, instances: Sequence[NewStrategy], session: Session) -> N
 
 
 def _environ(options: DemoOptions, folder: Path, sessions: Sequence[Session]) -> dict[str, str]:
+    begins, ends = _span(options, sessions)
     return {
         **isolated_environ(options.environ, folder),
         **(_IN_TURN if options.speed == "max" else {}),
@@ -198,18 +204,30 @@ def _environ(options: DemoOptions, folder: Path, sessions: Sequence[Session]) ->
         "HTBOT_SYMBOL": options.symbol,
         "PAPER_SPEED": str(options.speed),
         "PAPER_SEED": str(options.seed),
-        "PAPER_START": (sessions[0].opens - BEFORE_OPEN).isoformat(),
-        "PAPER_END": (sessions[-1].closes + AFTER_CLOSE).isoformat(),
+        "PAPER_START": begins.isoformat(),
+        "PAPER_END": ends.isoformat(),
         **({"PAPER_DATA": ",".join(str(path.resolve()) for path in options.data)} if options.data else {}),
         **({"PAPER_BAR": options.bar} if options.bar else {}),
     }
 
 
-def _watch(stack: Stack, sessions: Sequence[Session], progress: Progress) -> None:
+def _span(options: DemoOptions, sessions: Sequence[Session]) -> tuple[datetime, datetime]:
+    """The first and the last instant of the world."""
+    began, ended = _given(options, sessions)
+    return began or sessions[0].opens - BEFORE_OPEN, ended or sessions[-1].closes + AFTER_CLOSE
+
+
+def _given(options: DemoOptions, sessions: Sequence[Session]) -> tuple[datetime | None, datetime | None]:
+    """What was asked for of them."""
+    begins, ends = options.begins, options.ends
+    began = None if begins is None else sessions[0].at(begins.hour, begins.minute)
+    return began, None if ends is None else sessions[-1].at(ends.hour, ends.minute)
+
+
+def _watch(stack: Stack, begin: datetime, end: datetime, progress: Progress) -> None:
     """Until the last instant's tasks have ended; a day that does not move is stuck."""
     live = LiveReader(stack.settings.redis.url)
     database = Database(stack.settings.database.url, EngineOptions(application_name="htbot-demo", pool_size=1))
-    begin, end = sessions[0].opens - BEFORE_OPEN, sessions[-1].closes + AFTER_CLOSE
     at, moved_s = begin, time.monotonic()
     try:
         while not (at >= end and _over(database, stack, end)):
@@ -234,8 +252,9 @@ def _over(database: Database, stack: Stack, end: datetime) -> bool:
         return not TaskRunRepository(session).missing(expected, last)
 
 
-def _collect(stack: Stack, sessions: Sequence[Session], symbol: str, started: float) -> DemoResult:
+def _collect(stack: Stack, sessions: Sequence[Session], options: DemoOptions, started: float) -> DemoResult:
     session, *later = sessions
+    began, ended = _given(options, sessions)
     people = build_people(stack.settings, EngineOptions(application_name="htbot-demo", pool_size=1))
     chosen = Selection(day=session.day, account=EVERY_ACCOUNT, limit=1000)
     queries = people.queries
@@ -246,11 +265,11 @@ def _collect(stack: Stack, sessions: Sequence[Session], symbol: str, started: fl
             clock = queries.desk().clock
             world_id = clock.world_id if clock else ""
             journal = day_journal(transaction, world_id, session.day)
-            series = Series(world_id, symbol, stack.settings.strategy.bar_minutes)
+            series = Series(world_id, options.symbol, stack.settings.strategy.bar_minutes)
             record = read_days(transaction, series, sessions, stack.settings.ib.account)
         summary = {
             "date": session.day,
-            "symbol": symbol,
+            "symbol": options.symbol,
             "signals": queries.signals(chosen),
             "orders": queries.orders(chosen),
             "fills": queries.fills(chosen),
@@ -261,7 +280,17 @@ def _collect(stack: Stack, sessions: Sequence[Session], symbol: str, started: fl
         }
     finally:
         people.database.close()
-    return DemoResult(plain(summary), journal, record, stack.settings, session, later=tuple(later))
+    return DemoResult(
+        summary=plain(summary),
+        journal=journal,
+        record=record,
+        settings=stack.settings,
+        session=session,
+        chosen=dict(options.settings),
+        later=tuple(later),
+        began=began,
+        ended=ended,
+    )
 
 
 def _recipient(stack: Stack) -> str:

@@ -122,9 +122,9 @@ def backtested(played: DemoResult, names: Collection[str], latency_s: float = ST
         terms = terms_of(played, build_market(options, options.start), latency_s)
         parts = [*_on_options(played, names, terms), *_on_shares(played, names, terms)]
         for part in parts:
-            part.run.begin(played.session)
+            part.run.begin(played.began or played.session.opens)
         for session in played.sessions:
-            play_session(terms.market, session, [part.run for part in parts])
+            play_session(terms.market, session, [part.run for part in parts], (played.began, played.ended))
         rows = merged(part.rows() for part in parts)
     return Backtested(rows, inputs_of(played, terms, names), time.monotonic() - began)
 
@@ -184,8 +184,8 @@ def terms_of(played: DemoResult, market: Market, latency_s: float = STEPPED_LATE
         rules=options.book.fills,
         plan=options.terms.plan,
         latency_s=latency_s,
-        enabled_after=session.opens,
-        told_from=session.opens - BEFORE_OPEN,
+        enabled_after=played.began or session.opens,
+        told_from=played.began or session.opens - BEFORE_OPEN,
         deliveries=False,
     )
 
@@ -272,12 +272,13 @@ def report(played: DemoResult, names: Collection[str], other: Backtested) -> Par
 
 
 def _rows_of(played: DemoResult, names: Collection[str]) -> DayRows:
-    """What the record has of those that take part, on the bars that they were shown."""
+    """What the record has of those that take part, on the bars that closed while it was played."""
     own = played.settings.strategy
     series = {(seat.symbol, seat.minutes) for seat in _seats(played, names)}
     if STRATEGY_NAME in names:
         series.add((own.symbol, own.bar_minutes))
-    return played.record.only(names, series)
+    rows, began = played.record.only(names, series), played.began
+    return rows if began is None else replace(rows, bars=[known for known in rows.bars if known.bar.end > began])
 
 
 def _pnl(rows: DayRows) -> dict[str, Decimal]:

@@ -19,7 +19,7 @@ from htbot.desk.chain_watch import chain_needs
 from htbot.desk.clock import DeskClock
 from htbot.desk.data_trouble import DataTrouble
 from htbot.desk.guard import ExitGuard
-from htbot.desk.halts import HaltWatch
+from htbot.desk.halts import HaltWatch, halt_trading
 from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.ledger import Ledger
@@ -28,7 +28,7 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
-from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, halt_trading, open_trades, take_over
+from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, open_trades, take_over
 from htbot.desk.recovery import Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading

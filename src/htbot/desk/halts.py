@@ -19,10 +19,11 @@ from typing import Protocol
 from redis import RedisError
 from sqlalchemy.orm import Session
 
+from htbot.alerts.wording import error_alert
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
 from htbot.persistence.records import Halt
-from htbot.persistence.repositories import HaltRepository, HaltRequest
+from htbot.persistence.repositories import AlertRepository, HaltRepository, HaltRequest
 from htbot.persistence.states import HaltKind
 from htbot.services.command_kinds import REDIS_SOURCE
 from htbot.services.halt_journal import HaltJournal
@@ -30,7 +31,7 @@ from htbot.services.halt_record import HeldHalt, keep_halt
 from htbot.services.kill_switch import FILE_SOURCE, KillSwitch
 from htbot.services.versions import Version, version_trouble
 
-SIGNAL_SOURCE = "signal"
+HALT_SOURCE, SIGNAL_SOURCE = "desk", "signal"
 NOT_KNOWN = "halts are not known: the database has not answered"
 # Host seconds: what one look may hold its caller up, and how long an old answer counts while a new one is awaited.
 PATIENCE_S, BELIEVED_S = 0.25, 1.0
@@ -245,3 +246,11 @@ def _one_line(reason: str) -> str:
     """What stood in Redis, fit for a row and a log line."""
     readable = "".join(letter if letter.isprintable() else " " for letter in reason)
     return " ".join(readable.split())[:_LONGEST_REASON] or "no reason given"
+
+
+def halt_trading(session: Session, reason: str, now: datetime) -> None:
+    """Halt entries and tell a person, once per reason: the broker repeats itself, and a halt once lifted stays so."""
+    halts = HaltRepository(session)
+    if not any(halt.source == HALT_SOURCE and halt.reason == reason for halt in halts.recent()):
+        halts.set(HaltRequest(HALT_SOURCE, reason, set_by=HALT_SOURCE, set_at=now))
+        AlertRepository(session).add(error_alert(HALT_SOURCE, reason, now))

@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from htbot.alerts.wording import error_alert
 from htbot.desk.open_book import StoredTrade
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import StopTrading
@@ -26,12 +25,9 @@ from htbot.execution.states import IntentEvent, intent_event_for, next_intent_st
 from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.records import Command, IntentMove, SentAs, StoredIntent, ToldOrder
 from htbot.persistence.repositories import (
-    AlertRepository,
     CommandRepository,
     DeskStateRepository,
     FillRepository,
-    HaltRepository,
-    HaltRequest,
     IntentRepository,
     OrderRepository,
     TradeRepository,
@@ -46,7 +42,6 @@ from htbot.services.trade_record import TradeRows, closing, rows_of, settle_trad
 
 # An approval older than this (market time) buys nothing any more (RULINGS 17).
 APPROVAL_AGE = timedelta(seconds=30)
-HALT_SOURCE = "desk"
 _UNDONE = frozenset({IntentState.REJECTED, IntentState.EXPIRED})
 _OPEN = frozenset({CommandState.PENDING, CommandState.RUNNING})
 
@@ -212,11 +207,14 @@ class DeskRecord:
             IntentRepository(session).end_overtaken(other.intent.ref, self.epoch, at, why)
 
     def save_orders(self, session: Session, told: Sequence[ToldOrder]) -> list[None]:
-        """Store orders as the broker told them, with every permanent id of each reference, and move their intents."""
+        """Store orders as the broker told them, with every permanent id of each reference, and move their intents.
+
+        Under a reference that still waits another wish stands: the close that has taken it is on its way to the disk.
+        """
         DeskStateRepository(session).require_epoch(self.epoch)
         last = {each.order.ref: each for each in told}
         states = IntentRepository(session).states(last)
-        known = [each for ref, each in last.items() if ref in states]
+        known = [each for ref, each in last.items() if states.get(ref, IntentState.PENDING) is not IntentState.PENDING]
         OrderRepository(session).upsert_all(known)
         moves = []
         for each in known:
@@ -319,14 +317,6 @@ def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> N
         judge_executions(stored.intent, FillRepository(session).of_ref(ref), bag_price)
 
 
-def halt_trading(session: Session, reason: str, now: datetime) -> None:
-    """Halt entries and tell a person, once per reason: the broker repeats itself, and a halt once lifted stays so."""
-    halts = HaltRepository(session)
-    if not any(halt.source == HALT_SOURCE and halt.reason == reason for halt in halts.recent()):
-        halts.set(HaltRequest(HALT_SOURCE, reason, set_by=HALT_SOURCE, set_at=now))
-        AlertRepository(session).add(error_alert(HALT_SOURCE, reason, now))
-
-
 def open_trades(session: Session, accounts: Iterable[str]) -> list[StoredTrade]:
     """Trades of some accounts that are not over, with their fills."""
     trades = TradeRepository(session)
@@ -393,7 +383,7 @@ def stored_trade_of(session: Session, trade_id: str) -> StoredTrade:
 
 
 def exits_of(session: Session, trades: Iterable[Trade], accounts: Iterable[str], today: date) -> list[str]:
-    """Every reference of an exit that the accounts have used today, and in the sessions of trades that are not over."""
+    """References of exits that the accounts have used today, and in the sessions of trades that are not over."""
     intents = IntentRepository(session)
     days = {(today, account) for account in accounts} | {(trade.session, trade.account) for trade in trades}
     used = [stored.intent for day, account in sorted(days) for stored in intents.of_session(day, account)]

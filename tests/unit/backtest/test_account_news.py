@@ -72,7 +72,7 @@ def test_a_fill_in_one_account_tells_the_values_of_all(session: Session) -> None
     trading = PlainRun(request(market, seat("fast")))
     idle = Idle(spread_request(market, symbol="SPY", account="DU2", enabled_after=session.closes))
     for run in (trading, idle):
-        run.begin(session)
+        run.begin(session.opens)
     play_session(market, session, [trading, idle])
     assert not idle.result([session]).fills
     assert idle.heard == {fill.executed_at for fill in trading.result([session]).fills}

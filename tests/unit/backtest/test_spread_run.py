@@ -162,7 +162,7 @@ def test_the_history_is_read_once() -> None:
     assert SESSION is not None
     market = world(BARS)
     run = SpreadRun(request(market))
-    run.begin(SESSION)
+    run.begin(SESSION.opens)
     assert len(run.known) == 156
     play_session(market, SESSION, [run])
     assert len(run.known) <= 43
