@@ -83,6 +83,16 @@ class DeskMachine(RuleBasedStateMachine):
         with contextlib.suppress(Retryable):  # it has not taken over yet: people try again
             self.m.do(self.m.now.desk.trading.commands.hear(request))
 
+    @rule()
+    @precondition(lambda self: self.m.shares and self.m.heard)
+    def a_person_sells_a_share(self) -> None:
+        self.m.sell_by_hand()
+
+    @rule()
+    @precondition(lambda self: self.m.by_hand)
+    def a_person_buys_what_he_has_sold(self) -> None:
+        self.m.trade_by_hand(-self.m.by_hand)
+
     @rule(crossed=st.booleans())
     def quotes_move(self, crossed: bool) -> None:
         self.m.world.broker.quotes |= STOPPED if crossed else CALM
@@ -258,6 +268,24 @@ def test_an_entry_that_ends_unheard_is_missed_within_a_minute(machine: type[Desk
         m.step()
         m.now.session.deaf = True
         m.broker_ends(0, "Cancelled")
+        m.calm_down()
+    finally:
+        m.close()
+
+
+def test_shares_sold_by_hand_make_room_for_no_part(machine: type[DeskMachine], tmp_path: Path) -> None:
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(3, shares=True)
+        m.step()
+        m.broker_fills(0, 3)
+        m.hear()
+        m.step()
+        m.ask_part(1)
+        m.step()
+        m.step()
+        assert [order.quantity for order in m.working] == [2, 2, 1]
+        m.sell_by_hand()
         m.calm_down()
     finally:
         m.close()

@@ -21,6 +21,7 @@ from htbot.desk.clock import DeskClock
 from htbot.desk.journal import Journal
 from htbot.desk.pace import COMPARE_EVERY, PacedPace
 from htbot.domain.errors import Retryable
+from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
 from htbot.domain.trades import ExitRules, Trade, TradeState
 from htbot.engine.bar_parts import ExitPlan
@@ -86,6 +87,7 @@ class Machine:
         self.wanted: set[str] = set()
         self.before: list[Running] = []
         self.compared_at = self.world.now
+        self.by_hand = 0
         self.journals: list[EvenJournal] = []
         self.now: Running = self._start()
 
@@ -247,12 +249,50 @@ class Machine:
         return [order for order in self.world.broker.orders if order.working]
 
     def broker_fills(self, number: int, quantity: int) -> None:
+        """Not more than is there: what a person has sold besides, the desk is given time to see (`sell_by_hand`)."""
         order = self.working[number % len(self.working)]
-        left = order.quantity - order.filled
-        self.world.broker.fill(order.intent.ref, _price(order.intent), min(quantity, left))
+        most = min(quantity, order.quantity - order.filled)
+        if order.intent.plain is not None and order.intent.purpose is Purpose.EXIT:
+            most = min(most, self.shares)
+        if most:
+            self.world.broker.fill(order.intent.ref, _price(order.intent), most)
 
     def broker_ends(self, number: int, status: str) -> None:
         self.world.broker.end(self.working[number % len(self.working)].intent.ref, status)
+
+    @property
+    def shares(self) -> int:
+        """What the broker holds of them."""
+        return self.world.broker.held.get((record.ACCOUNT, SHARES), (None, 0))[1]
+
+    @property
+    def heard(self) -> bool:
+        """Nothing stands between the desk and the broker now."""
+        session, thread = self.now.session, self.thread
+        lost = session.deaf or session.broken or session.lost_requests > 0 or thread.failing or thread.mute
+        refused = session.reject or session.refuse_modify or session.refuse_cancel
+        return self.now.desk.enabled and session.connected and not (lost or refused or self.dark)
+
+    def trade_by_hand(self, quantity: int) -> None:
+        """A person trades shares of the same account; the desk sees it in the positions only."""
+        contract = Contract(SHARES, plain.SYMBOL, SecType.STOCK, "SMART")
+        self.world.broker.move(record.ACCOUNT, contract, quantity)
+        self.by_hand += quantity
+
+    def sell_by_hand(self) -> None:
+        """One share is gone: within a minute stops, targets and parts work for no more than is there."""
+        self.trade_by_hand(-1)
+        for _ in range(6):
+            self.world.after(market_s=10)
+            self.step()
+        standing, parts = Counter[str](), 0
+        for order in self.working:
+            left = order.quantity - order.filled
+            if order.intent.protective:
+                standing[order.intent.trade_id] = max(standing[order.intent.trade_id], left)
+            elif order.intent.in_part:
+                parts += left
+        assert standing.total() + parts <= self.shares, f"{self.shares} are held: {self.working}"
 
     def tell_again(self) -> None:
         """What was executed is told once more, to whoever is connected."""
@@ -301,6 +341,8 @@ class Machine:
     def calm_down(self) -> None:
         """Everything is kind from here on, and every trade is stopped out; then the two books are the same."""
         self._be_kind()
+        if self.by_hand:
+            self.trade_by_hand(-self.by_hand)
         for _ in range(_ROUNDS):
             self.world.after(market_s=40, host_s=11)
             if not self.now.session.connected or self.now.desk.connection != "connected":
