@@ -39,7 +39,7 @@ ENTERED, GAP = 201.0, 203.2
 # Open, high, low, close of what does not stand still: the last bars before the close, the first after the night.
 EVENING = ((200.0, 201.0, 200.0, ENTERED), (ENTERED,) * 4, (ENTERED,) * 4)
 MORNING = ((GAP, 203.6, 203.1, 203.4), (203.4, 203.4, 196.0, 196.0))
-BEGINS, ENDS = time(15, 40), time(9, 45)
+BEGINS, ENDS = time(15, 45), time(9, 41)
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -386,6 +386,20 @@ async def test_a_close_amid_a_heap_of_entries_leaves_at_once_and_the_broker_take
     assert desk.session.placed.index(next(one for one in desk.session.placed if one[0] == exits[0])) < len(ids) - 1
 
 
+async def test_a_claimed_entry_that_a_higher_id_has_overtaken_does_not_go_to_the_socket(world: World) -> None:
+    desk = await world.desk()
+    first, second = world.enter(1), world.enter(2, strategy="other", id="other-1", opened_at=record.at(1, 1))
+
+    def overtake(_sent: OrderIntent, _order_id: int, _limit: Decimal) -> None:
+        desk.desk.trading.numbers.used_id(9000)
+
+    desk.session.on_place = overtake
+    await desk.turn()
+    assert (world.state(first.ref), world.state(second.ref)) == (IntentState.WORKING, IntentState.WITHDRAWN)
+    assert world.trade(second.trade_id).state is TradeState.VOID
+    assert world.stored(second.ref).reason == f"order id {2 * GAP} would be refused: a higher one has left before it"
+
+
 async def test_intents_that_share_a_claim_leave_in_order_each_under_its_own_id(world: World) -> None:
     """One transaction takes several; a stop between two of them holds back the rest."""
     desk = await world.desk()
