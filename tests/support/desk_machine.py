@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy.orm import Session as Transaction
 from tests.support import plain, record
 from tests.support.broker import HeldOrder
-from tests.support.desk import MortalThread, Running, World
+from tests.support.desk import Running, World
+from tests.support.faltering import EvenJournal, FalteringThread
 from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.clock import DeskClock
-from htbot.desk.journal import Journal
 from htbot.desk.pace import COMPARE_EVERY, PacedPace
 from htbot.domain.errors import Retryable
 from htbot.domain.instruments import Contract, SecType
@@ -41,39 +40,6 @@ CALM = {record.SHORT.con_id: (6.10, 6.30), record.LONG.con_id: (1.90, 2.00), SHA
 STOPPED = {record.SHORT.con_id: (9.60, 9.70), record.LONG.con_id: (2.00, 2.10), SHARES: (390.00, 390.02)}
 _ENDED = frozenset({TradeState.VOID, TradeState.CLOSED})
 _ROUNDS = 60
-
-
-class FalteringThread(MortalThread):
-    """PostgreSQL that also fails for moments: before a transaction, or after its commit and before the answer."""
-
-    failing = 0
-    mute = 0
-
-    async def run(self, work: Callable[[Transaction], T]) -> T:
-        if self.failing > 0:
-            self.failing -= 1
-            raise Retryable("PostgreSQL did not answer: the connection was reset")
-        result = await super().run(work)
-        if self.mute > 0:
-            self.mute -= 1
-            raise Retryable("PostgreSQL did not answer: the connection was reset after the commit")
-        return result
-
-
-class EvenJournal(Journal):
-    """A journal on a disk that is always quick: else the host would decide what comes first, and no example repeats."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._quick = True
-
-    def _append(self, line: bytes, *, force: bool) -> None:
-        super()._append(line, force=force)
-        self._quick = True
-
-    def catch_up(self) -> None:
-        """Everything that was given to the journal's thread is in the file: what a next desk finds does not depend."""
-        self._executor.submit(int).result()
 
 
 class Machine:
