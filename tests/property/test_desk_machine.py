@@ -73,11 +73,25 @@ class DeskMachine(RuleBasedStateMachine):
     def task_asks_for_an_exit(self) -> None:
         self.m.ask_exit()
 
+    @rule(level=st.integers(1, 3))
+    def worker_asks_for_a_part(self, level: int) -> None:
+        self.m.ask_part(level)
+
     @rule(number=st.integers(1, 2))
     def flatten(self, number: int) -> None:
         request = CommandRequest(f"line:{number}", CLOSE_ALL, "test", self.m.world.now, {"scope": EVERY_ACCOUNT})
         with contextlib.suppress(Retryable):  # it has not taken over yet: people try again
             self.m.do(self.m.now.desk.trading.commands.hear(request))
+
+    @rule()
+    @precondition(lambda self: self.m.shares and self.m.heard)
+    def a_person_sells_a_share(self) -> None:
+        self.m.sell_by_hand()
+
+    @rule()
+    @precondition(lambda self: self.m.by_hand)
+    def a_person_buys_what_he_has_sold(self) -> None:
+        self.m.trade_by_hand(-self.m.by_hand)
 
     @rule(crossed=st.booleans())
     def quotes_move(self, crossed: bool) -> None:
@@ -254,6 +268,49 @@ def test_an_entry_that_ends_unheard_is_missed_within_a_minute(machine: type[Desk
         m.step()
         m.now.session.deaf = True
         m.broker_ends(0, "Cancelled")
+        m.calm_down()
+    finally:
+        m.close()
+
+
+def test_shares_sold_by_hand_make_room_for_no_part(machine: type[DeskMachine], tmp_path: Path) -> None:
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(3, shares=True)
+        m.step()
+        m.broker_fills(0, 3)
+        m.hear()
+        m.step()
+        m.ask_part(1)
+        m.step()
+        m.step()
+        assert [order.quantity for order in m.working] == [2, 2, 1]
+        m.sell_by_hand()
+        m.calm_down()
+    finally:
+        m.close()
+
+
+def test_a_part_for_which_the_broker_refuses_room_is_given_up(machine: type[DeskMachine], tmp_path: Path) -> None:
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(3, shares=True)
+        m.step()
+        m.broker_fills(0, 3)
+        m.hear()
+        m.step()
+        m.now.session.refuse_modify = (104, "Cannot modify a filled order")
+        m.ask_part(1)
+        for _ in range(5):
+            m.step()
+            m.check()
+            m.world.after(market_s=11)
+        m.now.session.refuse_modify = None
+        m.ask_part(2)
+        m.step()
+        m.step()
+        assert [order.quantity for order in m.working] == [2, 2, 1], "the second level's part has its room"
+        m.kill()
         m.calm_down()
     finally:
         m.close()

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy.orm import Session as Transaction
 from tests.support import plain, record
 from tests.support.broker import HeldOrder
-from tests.support.desk import MortalThread, Running, World
+from tests.support.desk import Running, World
+from tests.support.faltering import EvenJournal, FalteringThread
 from tests.support.waiting import PATIENCE_S
 
 from htbot.desk.clock import DeskClock
-from htbot.desk.journal import Journal
 from htbot.desk.pace import COMPARE_EVERY, PacedPace
 from htbot.domain.errors import Retryable
+from htbot.domain.instruments import Contract, SecType
 from htbot.domain.orders import ExitReason, IntentState, OrderIntent, Purpose
 from htbot.domain.trades import ExitRules, Trade, TradeState
+from htbot.engine.bar_parts import ExitPlan
+from htbot.engine.observation import LevelSale
 from htbot.marketdata.clock_state import Mode
 from htbot.marketdata.messages import TimeMessage
 from htbot.persistence.engine import Database
@@ -40,39 +42,6 @@ _ENDED = frozenset({TradeState.VOID, TradeState.CLOSED})
 _ROUNDS = 60
 
 
-class FalteringThread(MortalThread):
-    """PostgreSQL that also fails for moments: before a transaction, or after its commit and before the answer."""
-
-    failing = 0
-    mute = 0
-
-    async def run(self, work: Callable[[Transaction], T]) -> T:
-        if self.failing > 0:
-            self.failing -= 1
-            raise Retryable("PostgreSQL did not answer: the connection was reset")
-        result = await super().run(work)
-        if self.mute > 0:
-            self.mute -= 1
-            raise Retryable("PostgreSQL did not answer: the connection was reset after the commit")
-        return result
-
-
-class EvenJournal(Journal):
-    """A journal on a disk that is always quick: else the host would decide what comes first, and no example repeats."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._quick = True
-
-    def _append(self, line: bytes, *, force: bool) -> None:
-        super()._append(line, force=force)
-        self._quick = True
-
-    def catch_up(self) -> None:
-        """Everything that was given to the journal's thread is in the file: what a next desk finds does not depend."""
-        self._executor.submit(int).result()
-
-
 class Machine:
     """One world with one desk at a time; every method leaves it between two turns of the desk's event loop."""
 
@@ -84,6 +53,7 @@ class Machine:
         self.wanted: set[str] = set()
         self.before: list[Running] = []
         self.compared_at = self.world.now
+        self.by_hand = 0
         self.journals: list[EvenJournal] = []
         self.now: Running = self._start()
 
@@ -228,6 +198,16 @@ class Machine:
                     self.wanted.add(trade.id)
                     return
 
+    def ask_part(self, level: int) -> None:
+        """A worker writes what a close has come to a profit level for: one share of each but the last, which is all."""
+        plan = ExitPlan()
+        plan.shares = [0.4, 0.4, 1.0]
+        decision = manual_decision(ExitReason.PROFIT_TARGET, self.world.now, f"profit level {level}")
+        with self.world.database.transaction() as session:
+            for trade in TradeRepository(session).live():
+                if trade.plain and request_exit(session, trade.id, decision, LevelSale(0, level, plan)):
+                    return
+
     # --- the broker ------------------------------------------------------------------------------------------------
 
     @property
@@ -235,12 +215,50 @@ class Machine:
         return [order for order in self.world.broker.orders if order.working]
 
     def broker_fills(self, number: int, quantity: int) -> None:
+        """Not more than is there: what a person has sold besides, the desk is given time to see (`sell_by_hand`)."""
         order = self.working[number % len(self.working)]
-        left = order.quantity - order.filled
-        self.world.broker.fill(order.intent.ref, _price(order.intent), min(quantity, left))
+        most = min(quantity, order.quantity - order.filled)
+        if order.intent.plain is not None and order.intent.purpose is Purpose.EXIT:
+            most = min(most, self.shares)
+        if most:
+            self.world.broker.fill(order.intent.ref, _price(order.intent), most)
 
     def broker_ends(self, number: int, status: str) -> None:
         self.world.broker.end(self.working[number % len(self.working)].intent.ref, status)
+
+    @property
+    def shares(self) -> int:
+        """What the broker holds of them."""
+        return self.world.broker.held.get((record.ACCOUNT, SHARES), (None, 0))[1]
+
+    @property
+    def heard(self) -> bool:
+        """Nothing stands between the desk and the broker now."""
+        session, thread = self.now.session, self.thread
+        lost = session.deaf or session.broken or session.lost_requests > 0 or thread.failing or thread.mute
+        refused = session.reject or session.refuse_modify or session.refuse_cancel
+        return self.now.desk.enabled and session.connected and not (lost or refused or self.dark)
+
+    def trade_by_hand(self, quantity: int) -> None:
+        """A person trades shares of the same account; the desk sees it in the positions only."""
+        contract = Contract(SHARES, plain.SYMBOL, SecType.STOCK, "SMART")
+        self.world.broker.move(record.ACCOUNT, contract, quantity)
+        self.by_hand += quantity
+
+    def sell_by_hand(self) -> None:
+        """One share is gone: within a minute stops, targets and parts work for no more than is there."""
+        self.trade_by_hand(-1)
+        for _ in range(6):
+            self.world.after(market_s=10)
+            self.step()
+        standing, parts = Counter[str](), 0
+        for order in self.working:
+            left = order.quantity - order.filled
+            if order.intent.protective:
+                standing[order.intent.trade_id] = max(standing[order.intent.trade_id], left)
+            elif order.intent.in_part:
+                parts += left
+        assert standing.total() + parts <= self.shares, f"{self.shares} are held: {self.working}"
 
     def tell_again(self) -> None:
         """What was executed is told once more, to whoever is connected."""
@@ -289,6 +307,8 @@ class Machine:
     def calm_down(self) -> None:
         """Everything is kind from here on, and every trade is stopped out; then the two books are the same."""
         self._be_kind()
+        if self.by_hand:
+            self.trade_by_hand(-self.by_hand)
         for _ in range(_ROUNDS):
             self.world.after(market_s=40, host_s=11)
             if not self.now.session.connected or self.now.desk.connection != "connected":
