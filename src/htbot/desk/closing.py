@@ -81,12 +81,6 @@ class Closing:
         self._leave(promise, live, close, now)
         return None
 
-    async def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
-        """The same to its end."""
-        rest = self.begin(live, close, now)
-        if rest is not None:
-            await rest
-
     async def _when_kept(self, promise: Promise, live: LiveOrder, close: Close, now: datetime) -> None:
         if await self._parts.journal.kept(promise):
             self._leave(promise, live, close, now)

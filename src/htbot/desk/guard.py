@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -197,7 +197,7 @@ class ExitGuard:
         watched.in_vain_since, watched.told_in_vain = None, False
         close = as_close(live, decision, watched.watch.max_gain_usd, _alerts(watched, live.intent, decision))
         watched.exits += 1
-        self._send(live, close, decision.as_of)
+        self.send(live, close, decision.as_of)
         told = (held.trade.id, decision.reason.value, decision.detail)
         asyncio.get_running_loop().call_soon(_log.info, "exit of %s: %s, %s", *told)  # the socket comes first
         return 1
@@ -225,20 +225,17 @@ class ExitGuard:
         alert = error_alert("open after hours", text, decision.as_of, trade_id=trade.id)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
-    def _send(self, live: LiveOrder, close: Close, now: datetime) -> None:
+    def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
+        """Promise and send what closes, at once where the disk is quick; what is left of it is awaited by `settle`."""
         try:
             rest = self._parts.closing.begin(live, close, now)
         except Exception as error:  # noqa: BLE001 - whoever looks goes on; it is told like the end of a task
             _told(error)
             return
         if rest is not None:
-            self.start(rest)
-
-    def start(self, sending: Coroutine[None, None, None]) -> None:
-        """Send something, to be awaited by `settle`."""
-        task = asyncio.get_running_loop().create_task(sending)
-        self._leaving.add(task)
-        task.add_done_callback(self._left)
+            task = asyncio.get_running_loop().create_task(rest)
+            self._leaving.add(task)
+            task.add_done_callback(self._left)
 
     def _left(self, task: asyncio.Task[None]) -> None:
         self._leaving.discard(task)

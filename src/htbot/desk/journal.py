@@ -106,7 +106,7 @@ class Journal:
         if at_once:
             with suppress(TimeoutError), giving_way():
                 writing.exception(QUICK_S)
-        if writing.done():
+        if at_once and writing.done():  # else an earlier promise has not left yet, and comes first
             self._end(promise)
         return promise
 

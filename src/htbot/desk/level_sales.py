@@ -7,11 +7,10 @@ next one. It leaves like a close, promised in the journal under an order id of t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from htbot.desk.closing import Closing
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED, OpenBook, OpenTrade, Wish
@@ -30,16 +29,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SalesParts:
-    """What it works with. `start` runs a send to its end."""
+    """What it works with. `send` promises an order and has it leave."""
 
     database: DatabaseThread
     ledger: Ledger
     record: DeskRecord
     orders: OrderDesk
     book: OpenBook
-    closing: Closing
     numbers: OrderNumbers
-    start: Callable[[Coroutine[None, None, None]], None]
+    send: Callable[[LiveOrder, Close, datetime], None]
 
 
 class LevelSales:
@@ -106,7 +104,7 @@ class LevelSales:
         order_id = self._parts.numbers.next_id()
         limit = self._parts.orders.first_limit(intent) or intent.limit
         live = self._parts.orders.adopt(intent, order_id, limit, now)
-        self._parts.start(self._parts.closing.send(live, Close(intent, order_id, {}), now))
+        self._parts.send(live, Close(intent, order_id, {}), now)
 
     def _give_up(self, intent: OrderIntent, now: datetime, why: str) -> None:
         _log.warning("not sent: %s: %s", intent.ref, why)

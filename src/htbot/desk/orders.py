@@ -158,15 +158,16 @@ class OrderDesk:
             self._parts.numbers.keep(claim.order_id for claim in claims if claim.order_id is not None)
             if not claims:
                 break
-            for number, claim in enumerate(claims):
-                try:
+            unsent = list(claims)
+            try:
+                while unsent:
                     reach("after_claim")
                     await self._parts.closes_left()  # their ids are lower, and what closes comes first
-                    sent += self._send(claim, began_s)
+                    sent += self._send(unsent.pop(0), began_s)
                     await asyncio.sleep(0)  # a close does not wait for a heap of entries
-                except BaseException:  # the socket is gone, or the loop was cancelled
-                    self._doubt(claims[number + 1 :])
-                    raise
+            except BaseException:  # the socket is gone, or the loop was cancelled
+                self._doubt(unsent)
+                raise
         return sent
 
     def _claim(self, order_ids: list[int]) -> Callable[[Session], list[Claim]]:

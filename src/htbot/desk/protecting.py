@@ -9,12 +9,11 @@ Whoever closes the trade for another reason cancels them first and waits for the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from htbot.alerts.wording import error_alert
-from htbot.desk.closing import Closing
 from htbot.desk.last_look import LastLook
 from htbot.desk.ledger import Ledger
 from htbot.desk.level_sales import LevelSales
@@ -35,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProtectingParts:
-    """What it works with. `start` runs a send to its end; `ready`: orders get through and the market is open.
+    """What it works with. `send` promises an order and has it leave; `ready`: orders get through, the market is open.
 
     `sales` are the parts that leave once stop and target have made room for them.
     """
@@ -43,12 +42,11 @@ class ProtectingParts:
     orders: OrderDesk
     last_look: LastLook
     book: OpenBook
-    closing: Closing
     sales: LevelSales
     numbers: OrderNumbers
     ledger: Ledger
     ready: Callable[[datetime], bool]
-    start: Callable[[Coroutine[None, None, None]], None]
+    send: Callable[[LiveOrder, Close, datetime], None]
 
 
 @dataclass(slots=True)
@@ -66,6 +64,7 @@ class Protecting:
         self._parts = parts
         self._attempts: dict[str, Attempts] = {}
         self._shown: dict[str, _Shown] = {}
+        self._looking: set[str] = set()
 
     def look(self, now: datetime) -> None:
         """Look at every plain trade, and at what stands for trades that are over."""
@@ -79,19 +78,29 @@ class Protecting:
     def look_at(self, held: OpenTrade, now: datetime) -> None:
         """Place what is missing, change what does not fit; called on every change of a trade.
 
-        They stand for what stays when a part is sold; the part leaves once the broker has shown them so.
+        They stand for what stays when a part is sold; the part leaves once the broker has shown them so. An order that
+        leaves here changes its trade: that is no other look.
         """
-        ready = self._parts.ready(now)
-        self._parts.sales.review(held, now, ready=ready)
-        if held.trade.plain is None or held.trade.state not in GUARDED or held.leaving or not ready:
+        if held.trade.id in self._looking:
             return
-        if held.awaits_exits:
-            return  # what is held is known when the executions have come
+        self._looking.add(held.trade.id)
+        try:
+            self._look_at(held, now)
+        finally:
+            self._looking.discard(held.trade.id)
+
+    def _look_at(self, held: OpenTrade, now: datetime) -> None:
+        ready, shown = self._parts.ready(now), self._shown.setdefault(held.trade.id, _Shown())
+        self._parts.sales.review(held, now, ready=ready)
+        stands = held.trade.plain is not None and held.trade.state in GUARDED and not held.leaving
+        if not (ready and stands) or held.awaits_exits:  # what is held is known when the executions have come
+            shown.gone_since = None
+            return
         attempts = self._attempts.setdefault(held.trade.id, Attempts())
         standing = {live.intent.style: live for live in held.protective}
         told = {style: _standing(held, live) for style, live in standing.items()}
-        covered = self._covered(held, now)
-        if self._is_gone(held, covered, now):
+        covered = self._covered(held, shown, now)
+        if self._is_gone(held, shown, covered, now):
             for live in standing.values():
                 self._parts.orders.cancel(live)  # what it would close is not there: it would open something
         for step in protective_steps(held.trade, max(0, covered - held.selling), told, attempts, now):
@@ -101,12 +110,11 @@ class Protecting:
                 self._change(held, step, attempts, now)
         self._parts.sales.look(held, covered, now)
 
-    def _covered(self, held: OpenTrade, now: datetime) -> int:
+    def _covered(self, held: OpenTrade, shown: _Shown, now: datetime) -> int:
         """Units of our fills that the broker shows, too, once it has had time to show them.
 
         What it did not show before a fill it does not show after it either.
         """
-        shown = self._shown.setdefault(held.trade.id, _Shown())
         near = (held, *self._parts.book.sharing(held.trade))
         newest = max((fill.executed_at for one in near for fill in one.fills.values()), default=now)
         if now - newest < SHOWN_WITHIN:
@@ -115,9 +123,8 @@ class Protecting:
         shown.missing = held.units - covered
         return covered
 
-    def _is_gone(self, held: OpenTrade, covered: int, now: datetime) -> bool:
+    def _is_gone(self, held: OpenTrade, shown: _Shown, covered: int, now: datetime) -> bool:
         """Whether nothing of a trade has been shown for longer than a broker may take; at once where others hold it."""
-        shown = self._shown[held.trade.id]
         shown.gone_since = None if covered else shown.gone_since or now
         if shown.gone_since is None:
             return False
@@ -149,7 +156,7 @@ class Protecting:
         if attempts.placed[step.style] > 1:
             self._tell(intent, now)
         evidence = {"price": str(step.price), "units": step.units, "detail": "stands at the broker"}
-        self._parts.start(self._parts.closing.send(live, Close(intent, order_id, evidence), now))
+        self._parts.send(live, Close(intent, order_id, evidence), now)
 
     def _tell(self, intent: OrderIntent, now: datetime) -> None:
         text = f"the {intent.ref} replaces one that has ended at the broker while its trade is open"

@@ -149,18 +149,17 @@ def build_trading(parts: TradingParts) -> Trading:
             connected=connected,
         )
     )
-    sales = _sales(parts, orders, closing, numbers, guard)
+    sales = _sales(parts, orders, numbers, guard)
     protecting = Protecting(
         ProtectingParts(
             orders=orders,
             last_look=last_look,
             book=parts.book,
-            closing=closing,
             sales=sales,
             numbers=numbers,
             ledger=parts.ledger,
             ready=lambda now: connected() and desk.day.is_open(now),
-            start=guard.start,
+            send=guard.send,
         )
     )
     hold = _hold(parts, guard, orders)
@@ -212,9 +211,7 @@ def _orders(
     )
 
 
-def _sales(
-    parts: TradingParts, orders: OrderDesk, closing: Closing, numbers: OrderNumbers, guard: ExitGuard
-) -> LevelSales:
+def _sales(parts: TradingParts, orders: OrderDesk, numbers: OrderNumbers, guard: ExitGuard) -> LevelSales:
     return LevelSales(
         SalesParts(
             database=parts.database,
@@ -222,9 +219,8 @@ def _sales(
             record=parts.record,
             orders=orders,
             book=parts.book,
-            closing=closing,
             numbers=numbers,
-            start=guard.start,
+            send=guard.send,
         )
     )
 

@@ -210,11 +210,12 @@ def equity_of(
 ) -> list[EquityPoint]:
     """The P&L of these trades together, at each mark and each exit: what is closed counts net, what is open at mid.
 
-    Of what was held before the day `begins` only the change since its last mark counts.
+    Of what was held before the day `begins` only the change since its last mark counts, which is unknown without one.
     """
     marks = list(marked)
     early = [mark for mark in marks if begins is not None and mark.as_of < begins]
-    carried = {mark.trade_id: mark.pnl for mark in early if mark.pnl is not None}
+    carried = {trade.id: None if begins is not None and trade.opened_at < begins else Decimal(0) for trade in trades}
+    carried |= {mark.trade_id: mark.pnl for mark in early if mark.pnl is not None}
     closed_at = {trade.id: trade.closed_at for trade in trades if trade.closed_at is not None}
     net = {trade.id: trade.net_pnl for trade in trades}
     events: list[tuple[datetime, str, Decimal | None]] = [
@@ -226,7 +227,8 @@ def equity_of(
     worth: dict[str, Decimal | None] = {}
     curve: list[EquityPoint] = []
     for at, trade_id, pnl in sorted(events, key=lambda event: event[0]):
-        worth[trade_id] = None if pnl is None else pnl - carried.get(trade_id, Decimal(0))
+        before = carried.get(trade_id, Decimal(0))
+        worth[trade_id] = None if pnl is None or before is None else pnl - before
         known = [value for value in worth.values() if value is not None]
         total = sum(known, Decimal(0)) if len(known) == len(worth) else None
         if curve and curve[-1].at == at:

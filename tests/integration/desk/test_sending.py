@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.support import record
+from tests.support import plain, record
 from tests.support.desk import CLIENT, FIRST_ID, World
 
 from htbot.desk.order_numbers import GAP
@@ -384,6 +384,45 @@ async def test_a_close_amid_a_heap_of_entries_leaves_at_once_and_the_broker_take
     ids = [order_id for _ref, order_id, _limit in desk.session.placed]
     assert ids == sorted(set(ids))
     assert desk.session.placed.index(next(one for one in desk.session.placed if one[0] == exits[0])) < len(ids) - 1
+
+
+async def test_a_stop_that_is_placed_and_a_close_of_another_trade_in_one_turn_leave_in_the_order_of_their_ids(
+    world: World,
+) -> None:
+    world.broker.quotes[plain.LONG.con_id] = (400.00, 400.02)
+    desk = await world.desk()
+    held = await desk.opened(number=1, strategy="held", id="held-1")
+    trade = plain.trade(2)
+    entry = world.approve(trade, plain.entry(trade, 2), 2)
+    await desk.turn()
+    world.after(market_s=5)
+    await desk.hear()
+    world.broker.quotes |= {record.SHORT.con_id: (8.60, 8.70), record.LONG.con_id: (2.00, 2.10)}
+    world.broker.fill(entry.ref, "400.02")
+    inbox = desk.desk.parts.inbox
+    while not inbox.empty():
+        desk.desk.fold(inbox.get_nowait())
+    desk.desk.guard.look(world.now)
+    await desk.desk.guard.settle()
+    await desk.hear()
+    refs = [one.intent.ref for one in (*world.exits(held.trade_id), *world.exits(trade.id))]
+    assert [world.state(ref) for ref in refs] == [IntentState.WORKING] * 3, "a close, a stop and a target"
+    ids = [order_id for _ref, order_id, _limit in desk.session.placed]
+    assert ids == sorted(set(ids))
+
+
+async def test_a_claim_whose_turn_never_comes_is_in_doubt(world: World) -> None:
+    """The session ends while a close before it is on its way to the disk."""
+    desk = await world.desk()
+    intent = world.enter()
+
+    async def broken() -> None:
+        raise ConnectionError("Not connected")
+
+    desk.desk.orders._parts = replace(desk.desk.orders._parts, closes_left=broken)
+    with pytest.raises(ConnectionError):
+        await desk.desk.act(world.now)
+    assert [live.intent.ref for live in desk.desk.orders.doubtful] == [intent.ref]
 
 
 async def test_a_claimed_entry_that_a_higher_id_has_overtaken_does_not_go_to_the_socket(world: World) -> None:

@@ -208,7 +208,7 @@ def day(screen: Screen) -> Markup:
             fact("Commissions", money(closed.commissions), "of closed trades"),
             fact("Of days before", amount(-money_of.carried), "held over night") if money_of.carried else None,
         ),
-        _breaker(screen, risk) if risk else _by_account(screen, risks),
+        _breaker(screen, risk) if risk else _by_account(screen, risks) if accounts.several(screen) else None,
     )
 
 
