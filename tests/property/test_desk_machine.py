@@ -306,7 +306,7 @@ def test_shares_sold_by_hand_make_room_for_no_part(machine: type[DeskMachine], t
 
 
 def test_a_part_of_all_that_is_left_gives_way_to_the_stop(machine: type[DeskMachine], tmp_path: Path) -> None:
-    """Found by seed 11 of the long form: the stop has sold a share and a person another; stop and part wanted the last."""
+    """Found by seed 11 of the long form: the stop and a person sold a share each; stop and part wanted the last."""
     m = Machine(machine.database, tmp_path)
     try:
         m.approve(3, shares=True)

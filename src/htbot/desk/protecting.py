@@ -95,9 +95,7 @@ class Protecting:
             for live in standing.values():
                 self._parts.orders.cancel(live)  # what it would close is not there: it would open something
         if held.part is not None and standing and covered <= held.selling < held.units:
-            self._parts.orders.cancel(
-                held.part
-            )  # what would stay has been sold elsewhere: the stop closes what is left
+            self._parts.orders.cancel(held.part)  # what would stay has been sold elsewhere: the stop closes the rest
         for step in protective_steps(held.trade, max(0, covered - held.selling), told, attempts, now):
             if isinstance(step, Place):
                 self._place(held, step, standing, attempts, now)
