@@ -62,6 +62,19 @@ class DeskMachine(RuleBasedStateMachine):
             self.m.broker_fills(0, filled)
             self.m.hear()
 
+    @initialize(protected=st.booleans(), level=st.integers(0, 3))
+    def begin_with_shares_that_are_protected(self, protected: bool, level: int) -> None:
+        if protected:
+            self.m.approve(3, shares=True)
+            self.m.step()
+            for number, order in enumerate(self.m.working):
+                if order.intent.trade_id.startswith(f"lane{self.m.entries}-"):
+                    self.m.broker_fills(number, 3)
+            self.m.step()
+            if level:
+                self.m.ask_part(level)
+                self.m.keep()
+
     # --- people, workers, market -----------------------------------------------------------------------------------
 
     @rule(quantity=quantities, shares=st.booleans())
@@ -74,6 +87,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.m.ask_exit()
 
     @rule(level=st.integers(1, 3))
+    @precondition(lambda self: self.m.shares > 1)
     def worker_asks_for_a_part(self, level: int) -> None:
         self.m.ask_part(level)
 
@@ -285,6 +299,24 @@ def test_shares_sold_by_hand_make_room_for_no_part(machine: type[DeskMachine], t
         m.step()
         m.step()
         assert [order.quantity for order in m.working] == [2, 2, 1]
+        m.sell_by_hand()
+        m.calm_down()
+    finally:
+        m.close()
+
+
+def test_a_part_of_all_that_is_left_gives_way_to_the_stop(machine: type[DeskMachine], tmp_path: Path) -> None:
+    """Found by seed 11 of the long form: the stop and a person sold a share each; stop and part wanted the last."""
+    m = Machine(machine.database, tmp_path)
+    try:
+        m.approve(3, shares=True)
+        m.step()
+        m.broker_fills(0, 3)
+        m.step()
+        m.ask_part(1)
+        m.step()
+        m.broker_fills(0, 1)
+        m.step()
         m.sell_by_hand()
         m.calm_down()
     finally:
