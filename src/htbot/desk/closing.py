@@ -73,6 +73,7 @@ class Closing:
         looked up, and goes out when one of them is back.
         """
         reach("before_journal")
+        live.promised = False
         promise = self._parts.journal.begin(CLOSE, _to_json(close))
         if promise.kept is None:
             return self._when_kept(promise, live, close, now)
@@ -89,6 +90,7 @@ class Closing:
 
     def _leave(self, promise: Promise, live: LiveOrder, close: Close, now: datetime) -> None:
         reach("after_journal")
+        live.promised = True
         try:
             self._parts.orders.place_promised(live)
         finally:
@@ -98,6 +100,7 @@ class Closing:
     async def _send_by_record(self, live: LiveOrder, close: Close, now: datetime) -> None:
         _log.critical("the close %s is promised by the record", live.intent.ref)
         await self._parts.ledger.write(lambda session: self._parts.record.store_close(session, close))
+        live.promised = True
         self._parts.orders.settle(live.intent.trade_id, now, in_record=False)
         self._parts.orders.place_promised(live)
 

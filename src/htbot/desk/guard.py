@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -30,6 +31,8 @@ from htbot.services.outbox import tell_seldom
 from htbot.services.trade_record import manual_decision
 
 BLIND_AFTER = timedelta(seconds=5)
+# Host seconds that others wait for what closes: a disk that hangs holds up nothing else.
+CLOSES_FIRST_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -242,6 +245,12 @@ class ExitGuard:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _told(error)
+
+    async def closes_first(self) -> None:
+        """Return when every close that was begun has left, or the disk that keeps it does not answer in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSES_FIRST_S):
+                await self.settle()
 
     async def settle(self) -> None:
         """Return when every close that was begun has left."""

@@ -17,9 +17,9 @@ class LiveOrder:
     """An intent that has an order id. Market times but for `asked_at_s`, which is monotonic (RULINGS 17).
 
     `size` is the quantity that stands at the broker: less than the intent's where a protective order covers what is
-    held by now; `stands` is what the broker has shown of it, None while a change has not been answered. `perm_ids` is
-    every permanent id of the reference with the state that it was last seen in (RULINGS 15).
-    `recorded` is what the record was last told of it.
+    held by now; `stands` is what the broker has shown of it, None while a change has not been answered. One that is
+    not `promised` is on its way to journal or record, and does not leave before. `perm_ids` is every permanent id of
+    the reference with the state that it was last seen in (RULINGS 15). `recorded` is what the record was last told.
     """
 
     intent: OrderIntent
@@ -30,6 +30,7 @@ class LiveOrder:
     limit: Decimal
     asked_at_s: float
     size: int
+    promised: bool = True
     stands: int | None = None
     asked: Asked = Asked.PLACE
     filled: int = 0

@@ -49,7 +49,7 @@ class OrderParts:
 
     `broken` and `ended` are told of a broken invariant and of the end of an order, `changed` of a trade that has been
     brought up to its orders and fills. `market_open` tells whether anything can be traded then, `closes_left` waits
-    until every close that was begun is at the socket.
+    until every close that was begun is at the socket, or cannot be.
     """
 
     session: OrderSession

@@ -247,7 +247,7 @@ class OrderDesk:
     def place_promised(self, live: LiveOrder) -> int:
         """To the socket, unless the session has ended since, or the lease: then it is in doubt and looked up."""
         if live.state is not OrderState.SENDING or self.silent_s(live) > self._parts.silence.lease_s:
-            live.state = OrderState.UNKNOWN
+            live.state = OrderState.UNKNOWN if live.state is OrderState.SENDING else live.state
             _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
             return 0
         live.asked_at_s = self._parts.monotonic()

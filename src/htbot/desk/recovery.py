@@ -157,7 +157,8 @@ class Recovery:
     def _absent(self, live: LiveOrder, now: datetime) -> None:
         """The broker has never seen it, and its settle time is over: entries and parts expire, a close goes out again.
 
-        What closes a position that is held over night waits for the open, in doubt, until it does.
+        What closes a position that is held over night waits for the open, in doubt, until it does; what is on its way
+        to the journal waits for that.
         A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
         may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
         """
@@ -169,7 +170,7 @@ class Recovery:
             )
         elif (too_much := self.orders.would_open(live)) is not None:
             self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
-        elif not self.orders.rests(live, now):
+        elif live.promised and not self.orders.rests(live, now):
             self.orders.send_again(live, now)
 
     async def judge(

@@ -150,7 +150,7 @@ class RequestDesk:
         question, parts = MarginQuestion.of_params(params), self._desk.parts
         self._require_account(question.account)
         await self._keep_ids()
-        await self._desk.guard.settle()  # a close that is on its way has a lower id
+        await self._desk.guard.closes_first()  # a close that is on its way has a lower id
         return (await parts.session.what_if(question, self._desk.trading.numbers.next_id())).as_texts()
 
     async def _keep_ids(self) -> None:

@@ -131,7 +131,7 @@ def build_trading(parts: TradingParts) -> Trading:
         protecting.look_at(held, now)
 
     async def closes_left() -> None:
-        await guard.settle()
+        await guard.closes_first()
 
     last_look = _last_look(parts)
     orders = _orders(parts, numbers, last_look, changed, closes_left)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import threading
 import time
 from decimal import Decimal
 from uuid import UUID
@@ -390,3 +392,34 @@ async def test_the_flatten_file_asks_once_and_its_key_stays_used(world: World) -
     await Line(restarted.desk, world.stop_file.parent, world.stop_file)._look_at_file()
     await restarted.turn()
     assert world.trade(second.trade_id).state is TradeState.OPEN
+
+
+async def test_a_disk_that_hangs_holds_up_the_close_alone_and_nothing_leaves_that_nobody_has_promised(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    disk = threading.Event()
+    monkeypatch.setattr(desk.journal, "_quick", False)
+    monkeypatch.setattr(os, "fdatasync", lambda _descriptor: disk.wait())
+    world.broker.quotes |= STOP
+    world.after(market_s=5)
+    await desk.hear()
+    assert desk.desk.guard.look(world.now) == 1
+    entry = world.enter(2, strategy="other", id="other-1", opened_at=world.now)
+    try:
+        await desk.desk.act(world.now)
+        for _ in range(3):
+            world.after(host_s=11)
+            desk.desk.orders.doubt_silent(world.now)
+            await desk.desk.reconcile(world.now)
+        assert [ref for ref, _id, _limit in desk.session.placed] == [intent.ref, entry.ref]
+    finally:
+        disk.set()
+    await desk.desk.guard.settle()
+    for _ in range(4):  # its id is too low by now: the broker refuses it, and the guard asks for the next
+        await desk.look_up(after_s=11)
+        world.after(market_s=5)
+        await desk.turn()
+    [close] = [one for one in world.broker.orders if one.intent.exit_reason]
+    assert (close.intent.trade_id, close.working) == (intent.trade_id, True)
