@@ -103,8 +103,8 @@ class Protecting:
         if self._is_gone(held, shown, covered, now):
             for live in standing.values():
                 self._parts.orders.cancel(live)  # what it would close is not there: it would open something
-        if held.part is not None and standing and covered <= held.selling < held.units:
-            self._parts.orders.cancel(held.part)  # what would stay has been sold elsewhere: the stop closes the rest
+        if held.part is not None and covered < min(held.units, held.selling + bool(standing)):
+            self._parts.orders.cancel(held.part)  # what it sells, or what would stay beside it, was sold elsewhere
         for step in protective_steps(held.trade, max(0, covered - held.selling), told, attempts, now):
             if isinstance(step, Place):
                 self._place(held, step, standing, attempts, now)

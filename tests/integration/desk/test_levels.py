@@ -452,3 +452,18 @@ async def test_a_part_that_waits_is_cancelled_by_a_persons_word(world: World, wh
     with world.database.transaction() as session:
         assert CommandRepository(session).get(command.id).state is CommandState.DONE
     assert sizes(world) == [100, 100]
+
+
+async def test_a_part_that_works_is_cancelled_when_a_stop_and_a_person_have_sold_everything(world: World) -> None:
+    """Found by the state machine: if it filled then, it would sell short."""
+    desk = await world.desk()
+    intent, _stored = await asked(world, desk)
+    await desk.turn()
+    await desk.turn()
+    assert part(world) is not None
+    world.broker.fill(standing(world)[STOP].intent.ref, "398.00")
+    await desk.turn()
+    assert world.trade(intent.trade_id).left == 25
+    by_hand(world, -25)
+    await passing(world, desk, 2, each_s=5)
+    assert (part(world), world.broker.held) == (None, {})
