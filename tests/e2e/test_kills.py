@@ -34,7 +34,7 @@ def under_way(tmp_path: Path) -> object:
         "PAPER_SPEED": "2",
         "HTBOT_EXIT_TIME": "15:00",
         "HTBOT_STOP_LOSS": "200",
-        "HTBOT_PROFIT_TARGET": "40",
+        "HTBOT_PROFIT_TARGET": "25",  # a look at 10:00:00 sees a credit of 29, the next one of 51
     }
     with running(environment(tmp_path / "var", **chosen)) as instance:
         yield instance
