@@ -183,7 +183,8 @@ def unsold_alert(trade: Trade, level: int, why: str, as_of: datetime) -> Alert:
             severity=Severity.WARNING,
             title=f"Profit Level {level} Not Sold: {trade.symbol}, {trade.left} of {trade.quantity} held",
             summary=f"{trade.symbol} came to profit level {level} and nothing was sold: {why}. This level is not tried "
-            f"again; stop, target and the levels after it stand. To close by hand: htbot close {trade.id}",
+            f"again; stop, target and the levels after it stand. To close it now: POST /api/v1/manual-close with "
+            f'{{"position_ids": ["{trade.id}"]}}, or everything by htbot flatten --yes.',
             as_of=as_of,
             dedup_key=unsold_key(trade, level),
             facts=[Fact("Strategy", trade.strategy), Fact("Account", trade.account)],

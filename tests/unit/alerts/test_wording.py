@@ -10,7 +10,7 @@ from tests.support.spreads import AS_OF, LONG, SHORT, entry_fills, exit_fills, s
 
 from htbot.alerts.broker_away import connection_alert, outage_alert
 from htbot.alerts.message import Fact, Message, compose, summary_of
-from htbot.alerts.wording import entry_alert, error_alert, exit_alert
+from htbot.alerts.wording import entry_alert, error_alert, exit_alert, unsold_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.instruments import Right
 from htbot.domain.orders import ExitReason
@@ -234,3 +234,11 @@ def test_shares_are_told_in_words_of_shares() -> None:
     assert "Closed 100 SPY shares, short: stop loss, -200.00 USD before commissions." in ended.text
     assert "Exit price:   402.00" in ended.text
     assert "Gross P&L:    -200.00 USD" in ended.text
+
+
+def test_a_level_that_was_not_sold_says_why_and_what_closes_the_trade() -> None:
+    alert = unsold_alert(plain.trade(), 2, "the broker has never seen it", AS_OF)
+    assert alert.subject == "HTBot Alert: Profit Level 2 Not Sold: SPY, 100 of 100 held"
+    assert "came to profit level 2 and nothing was sold: the broker has never seen it." in alert.text
+    assert f'POST /api/v1/manual-close with {{"position_ids": ["{plain.trade().id}"]}}' in alert.text
+    assert "htbot flatten --yes" in alert.text
