@@ -242,131 +242,107 @@ def machine(shared_database_url: str, shared_database: Database) -> Iterator[typ
     wipe(shared_database_url)
 
 
-def test_a_limit_that_walks_into_a_dead_socket_is_no_order(machine: type[DeskMachine], tmp_path: Path) -> None:
+@pytest.fixture
+def m(machine: type[DeskMachine], tmp_path: Path) -> Iterator[Machine]:
+    """The same, driven by hand."""
+    made = Machine(machine.database, tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_limit_that_walks_into_a_dead_socket_is_no_order(m: Machine) -> None:
     """Found by seed 2 of the long form: a desk that was replaced walks its limit once more, and nothing arrives."""
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(1)
-        m.step()
-        m.world.after(market_s=6, host_s=0)
-        placed = len(m.now.session.placed)
-        m.supersede()
-        assert len(m.before[-1].session.placed) == placed + 1
-        m.calm_down()
-    finally:
-        m.close()
+    m.approve(1)
+    m.step()
+    m.world.after(market_s=6, host_s=0)
+    placed = len(m.now.session.placed)
+    m.supersede()
+    assert len(m.before[-1].session.placed) == placed + 1
+    m.calm_down()
 
 
-def test_a_stop_that_fills_before_a_next_desk_knows_its_entry_breaks_nothing(
-    machine: type[DeskMachine], tmp_path: Path
-) -> None:
+def test_a_stop_that_fills_before_a_next_desk_knows_its_entry_breaks_nothing(m: Machine) -> None:
     """Found by seed 1 of the long form: the desk that heard of the entry's fill was replaced before it was written."""
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(1, shares=True)
-        m.step()
-        m.broker_fills(0, 1)
-        m.hear()
-        m.supersede()
-        m.broker_fills(0, 1)
-        m.calm_down()
-    finally:
-        m.close()
+    m.approve(1, shares=True)
+    m.step()
+    m.broker_fills(0, 1)
+    m.hear()
+    m.supersede()
+    m.broker_fills(0, 1)
+    m.calm_down()
 
 
-def test_an_entry_that_ends_unheard_is_missed_within_a_minute(machine: type[DeskMachine], tmp_path: Path) -> None:
+def test_an_entry_that_ends_unheard_is_missed_within_a_minute(m: Machine) -> None:
     """Found by seed 1 of the long form: its limit does not walk, so nothing is asked of it."""
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(1, shares=True)
-        m.step()
-        m.now.session.deaf = True
-        m.broker_ends(0, "Cancelled")
-        m.calm_down()
-    finally:
-        m.close()
+    m.approve(1, shares=True)
+    m.step()
+    m.now.session.deaf = True
+    m.broker_ends(0, "Cancelled")
+    m.calm_down()
 
 
-def test_shares_sold_by_hand_make_room_for_no_part(machine: type[DeskMachine], tmp_path: Path) -> None:
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(3, shares=True)
-        m.step()
-        m.broker_fills(0, 3)
-        m.hear()
-        m.step()
-        m.ask_part(1)
-        m.step()
-        m.step()
-        assert [order.quantity for order in m.working] == [2, 2, 1]
-        m.sell_by_hand()
-        m.calm_down()
-    finally:
-        m.close()
+def test_shares_sold_by_hand_make_room_for_no_part(m: Machine) -> None:
+    m.approve(3, shares=True)
+    m.step()
+    m.broker_fills(0, 3)
+    m.hear()
+    m.step()
+    m.ask_part(1)
+    m.step()
+    m.step()
+    assert [order.quantity for order in m.working] == [2, 2, 1]
+    m.sell_by_hand()
+    m.calm_down()
 
 
-def test_a_part_of_all_that_is_left_gives_way_to_the_stop(machine: type[DeskMachine], tmp_path: Path) -> None:
+def test_a_part_of_all_that_is_left_gives_way_to_the_stop(m: Machine) -> None:
     """Found by seed 11 of the long form: the stop and a person sold a share each; stop and part wanted the last."""
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(3, shares=True)
-        m.step()
-        m.broker_fills(0, 3)
-        m.step()
-        m.ask_part(1)
-        m.step()
-        m.broker_fills(0, 1)
-        m.step()
-        m.sell_by_hand()
-        m.calm_down()
-    finally:
-        m.close()
+    m.approve(3, shares=True)
+    m.step()
+    m.broker_fills(0, 3)
+    m.step()
+    m.ask_part(1)
+    m.step()
+    m.broker_fills(0, 1)
+    m.step()
+    m.sell_by_hand()
+    m.calm_down()
 
 
-def test_a_part_for_which_the_broker_refuses_room_is_given_up(machine: type[DeskMachine], tmp_path: Path) -> None:
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.approve(3, shares=True)
+def test_a_part_for_which_the_broker_refuses_room_is_given_up(m: Machine) -> None:
+    m.approve(3, shares=True)
+    m.step()
+    m.broker_fills(0, 3)
+    m.hear()
+    m.step()
+    m.now.session.refuse_modify = (104, "Cannot modify a filled order")
+    m.ask_part(1)
+    for _ in range(5):
         m.step()
-        m.broker_fills(0, 3)
-        m.hear()
-        m.step()
-        m.now.session.refuse_modify = (104, "Cannot modify a filled order")
-        m.ask_part(1)
-        for _ in range(5):
-            m.step()
-            m.check()
-            m.world.after(market_s=11)
-        m.now.session.refuse_modify = None
-        m.ask_part(2)
-        m.step()
-        m.step()
-        assert [order.quantity for order in m.working] == [2, 2, 1], "the second level's part has its room"
-        m.kill()
-        m.calm_down()
-    finally:
-        m.close()
+        m.check()
+        m.world.after(market_s=11)
+    m.now.session.refuse_modify = None
+    m.ask_part(2)
+    m.step()
+    m.step()
+    assert [order.quantity for order in m.working] == [2, 2, 1], "the second level's part has its room"
+    m.kill()
+    m.calm_down()
 
 
-def test_a_close_that_waits_for_the_disk_under_the_number_of_a_tasks_wish_breaks_nothing(
-    machine: type[DeskMachine], tmp_path: Path
-) -> None:
+def test_a_close_that_waits_for_the_disk_under_the_number_of_a_tasks_wish_breaks_nothing(m: Machine) -> None:
     """Found by seed 3 of the long form: what had not left was in doubt after ten seconds, and the wish still waited."""
-    m = Machine(machine.database, tmp_path)
-    try:
-        m.step()
-        m.approve(1)
-        m.step()
-        m.broker_fills(0, 1)
-        m.hear()
-        m.tell_again()
-        m.step()
-        m.ask_exit()
-        request = CommandRequest("line:1", CLOSE_ALL, "test", m.world.now, {"scope": EVERY_ACCOUNT})
-        m.do(m.now.desk.trading.commands.hear(request))
-        m.calm_down()
-    finally:
-        m.close()
+    m.step()
+    m.approve(1)
+    m.step()
+    m.broker_fills(0, 1)
+    m.hear()
+    m.tell_again()
+    m.step()
+    m.ask_exit()
+    request = CommandRequest("line:1", CLOSE_ALL, "test", m.world.now, {"scope": EVERY_ACCOUNT})
+    m.do(m.now.desk.trading.commands.hear(request))
+    m.calm_down()
 
 
 @pytest.mark.slow

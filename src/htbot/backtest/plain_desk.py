@@ -119,7 +119,7 @@ class PlainDesk:
 
     def _kept(self, held: HeldTrade) -> int:
         """Units that stay when the part that is being sold is gone: for these its stop and target stand."""
-        units, part = closable_quantity(held.trade.legs, held.held), held.part
+        units, part = held.units, held.part
         under_way = [live for live in self._live.of_trade(held.trade.id) if live.in_part]
         if part is None or not (held.part_waits or under_way):
             return units
@@ -139,7 +139,7 @@ class PlainDesk:
         number = self._tools.book.next_exit(trade.strategy, trade.session)
         group = next((live.intent.group for live in own if live.protective), None) or f"{trade.id}-X{number}"
         coming = max((live.intent.quantity for live in own if live.is_entry), default=0)
-        place = ProtectivePlace(number, group, max(step.units, closable_quantity(trade.legs, held.held), coming))
+        place = ProtectivePlace(number, group, max(step.units, held.units, coming))
         intent = protective_intent(trade, step.style, step.price, now, place)
         held.attempts.note_place(step.style, now)
         held.standing += 1
@@ -242,7 +242,7 @@ class PlainDesk:
 
     def _request_exit(self, held: HeldTrade, decision: ExitDecision, sale: LevelSale | None = None) -> None:
         """One exit waits to be sent, when none is under way and the entry is over."""
-        left = closable_quantity(held.trade.legs, held.held)
+        left = held.units
         quantity = left if sale is None else sale.units(held.sold_level, held.trade.quantity, left)
         under_way = held.exit_live or held.part is not None
         if held.trade.state not in GUARDED or under_way or not held.entry_over or not quantity:
@@ -321,7 +321,7 @@ def _closes(live: LiveOrder) -> bool:
 
 def _sells_all(held: HeldTrade) -> bool:
     """Whether a part comes to all that is held by now: that would be a close."""
-    return held.part is not None and held.part.quantity >= closable_quantity(held.trade.legs, held.held)
+    return held.part is not None and held.part.quantity >= held.units
 
 
 def _booked(intent: OrderIntent, held: HeldTrade) -> int:

@@ -201,7 +201,7 @@ class SpreadDesk:
         settled = self._tools.market.settlement(trade.spread_legs[0].con_id)
         if settled is None:
             return
-        quantity = max(1, closable_quantity(trade.legs, held.held))
+        quantity = max(1, held.units)
         number = book.next_exit(trade.strategy, trade.session)
         intent = exit_intent(trade, ExitReason.EXPIRY, None, now, quantity, number)
         case = ExpiryCase(trade, held.fills, {})

@@ -14,6 +14,7 @@ from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Signal
 from htbot.domain.trades import Trade, TradeState
 from htbot.execution.exits import ExitWatch
+from htbot.execution.intents import closable_quantity
 from htbot.execution.protective import Attempts
 from htbot.execution.repeats import may_repeat
 from htbot.execution.trade_fold import TradeFacts, fold_trade, net_by_contract
@@ -86,6 +87,11 @@ class HeldTrade:
     def held(self) -> dict[int, int]:
         """Net quantity by contract id."""
         return net_by_contract(latest(self.fills))
+
+    @property
+    def units(self) -> int:
+        """Whole units that our fills hold."""
+        return closable_quantity(self.trade.legs, self.held)
 
     def drop_part(self) -> None:
         """The sale of its part is over, or does not leave."""

@@ -124,8 +124,9 @@ def run(options: DemoOptions, progress: Progress = quiet) -> DemoResult:
             shutil.copytree(checked, folder, dirs_exist_ok=True)  # the calendar is not made twice
             stack = Stack(project_root(), _environ(options, folder, sessions))
             try:
-                stack.start(prepare=partial(_seat, stack, options.instances, _span(options, sessions)[0]))
-                _watch(stack, *_span(options, sessions), progress)
+                begins, ends = _span(options, sessions)
+                stack.start(prepare=partial(_seat, stack, options.instances, begins))
+                _watch(stack, begins, ends, progress)
                 return _collect(stack, sessions, options, started)
             finally:
                 hear_nothing()

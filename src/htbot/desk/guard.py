@@ -109,13 +109,9 @@ class ExitGuard:
         guarded = [
             held
             for held in self._parts.book.guarded
-            if not held.stands_at_broker(ExitReason.STOP_LOSS) and not self._rests(held, now)
+            if not held.stands_at_broker(ExitReason.STOP_LOSS) and not self._parts.orders.rests(held.trade.id, now)
         ]
         return bool(guarded) and (not self._parts.connected() or any(self._blind(held, now) for held in guarded))
-
-    def _rests(self, held: OpenTrade, now: datetime) -> bool:
-        """Held over night while the market is closed: no price of those hours decides, a wish waits for the open."""
-        return held.trade.rules.overnight and not self._parts.market_open(now)
 
     def _blind(self, held: OpenTrade, now: datetime) -> bool:
         watched = self._watched.get(held.trade.id)
@@ -129,7 +125,7 @@ class ExitGuard:
         return sum(self._look_at(held, now) for held in concerned)
 
     def _look_at(self, held: OpenTrade, now: datetime) -> int:
-        if self._rests(held, now):
+        if self._parts.orders.rests(held.trade.id, now):
             return 0
         watched = self._watch(held)
         marks = self._parts.marks_of(held.trade.legs, now)

@@ -17,7 +17,7 @@ def why_it_stays(parts: OrderParts, of_trade: Iterable[LiveOrder], intent: Order
     """Why an intent does not leave, given the live orders of its trade; None: it does."""
     if intent.purpose is Purpose.ENTRY:
         return parts.last_look.at_entry(intent, now)
-    if rests(parts, intent, now):
+    if rests(parts, intent.trade_id, now):
         return "the market is closed: it leaves when that opens"
     working = [live for live in of_trade if not live.is_entry]
     if working and all(live.protective for live in working):
@@ -27,9 +27,9 @@ def why_it_stays(parts: OrderParts, of_trade: Iterable[LiveOrder], intent: Order
     return parts.last_look.at_exit(intent, intent.quantity)
 
 
-def rests(parts: OrderParts, close: OrderIntent, now: datetime) -> bool:
-    """Whether a close is of a position that is held over night, and the market is closed."""
-    held = parts.book.get(close.trade_id)
+def rests(parts: OrderParts, trade_id: str, now: datetime) -> bool:
+    """Whether a trade is held over night and the market is closed: no price of those hours decides, a wish waits."""
+    held = parts.book.get(trade_id)
     return held is not None and held.trade.rules.overnight and not parts.market_open(now)
 
 

@@ -29,10 +29,14 @@ class OrderNumbers:
     @property
     def upcoming(self) -> int:
         """The id that `next_id` would give."""
-        lowest = max(self._passed + 1, self._next_valid_id())
-        if self._ahead and lowest >= self._ahead[0]:
-            return max(lowest, self._ahead[-1] + 1)
-        return lowest
+        if self._ahead and self._lowest >= self._ahead[0]:
+            return max(self._lowest, self._ahead[-1] + 1)
+        return self._lowest
+
+    @property
+    def _lowest(self) -> int:
+        """The lowest id that the broker would take."""
+        return max(self._passed + 1, self._next_valid_id())
 
     def next_id(self) -> int:
         """The id of what leaves at once, below all that is claimed; above it when no id is left between."""
@@ -41,8 +45,7 @@ class OrderNumbers:
 
     def claim_ids(self, count: int) -> list[int]:
         """Ids for a heap that is to be claimed, rising; `keep` says which of them the record has taken."""
-        first = max(self._passed + 1, self._next_valid_id())
-        self._ahead = [first + GAP * number - 1 for number in range(1, count + 1)]
+        self._ahead = [self._lowest - 1 + GAP * number for number in range(1, count + 1)]
         return list(self._ahead)
 
     def keep(self, claimed: Iterable[int]) -> None:

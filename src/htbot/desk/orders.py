@@ -216,9 +216,9 @@ class OrderDesk:
         """Why a close that was never seen may not go out again; None: it may."""
         return would_open(self._parts, live)
 
-    def rests(self, live: LiveOrder, now: datetime) -> bool:
-        """True of what closes a position held over night, while the market is closed."""
-        return rests(self._parts, live.intent, now)
+    def rests(self, trade_id: str, now: datetime) -> bool:
+        """True of a trade that is held over night, while the market is closed."""
+        return rests(self._parts, trade_id, now)
 
     def first_limit(self, intent: OrderIntent, marks: Marks | None = None) -> Decimal | None:
         """The limit that an order leaves with, on the quotes of now, else the one of a decision that is fresh.
@@ -247,7 +247,8 @@ class OrderDesk:
     def place_promised(self, live: LiveOrder) -> int:
         """To the socket, unless the session has ended since, or the lease: then it is in doubt and looked up."""
         if live.state is not OrderState.SENDING or self.silent_s(live) > self._parts.silence.lease_s:
-            live.state = OrderState.UNKNOWN if live.state is OrderState.SENDING else live.state
+            if live.state is OrderState.SENDING:
+                live.state = OrderState.UNKNOWN
             _log.warning("not sent: %s was promised %.1f s ago", live.intent.ref, self.silent_s(live))
             return 0
         live.asked_at_s = self._parts.monotonic()

@@ -170,7 +170,7 @@ class Recovery:
             )
         elif (too_much := self.orders.would_open(live)) is not None:
             self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
-        elif live.promised and not self.orders.rests(live, now):
+        elif live.promised and not self.orders.rests(live.intent.trade_id, now):
             self.orders.send_again(live, now)
 
     async def judge(

@@ -188,8 +188,11 @@ def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]
     entered = {entry_key(trade): one for one in settled if _has_entered(trade := one[0], one[1])}
     left = {exit_key(trade): one for one in settled if _has_left(trade := one[0], one[2])}
     parts = {part_key(one[0], level): (one[0], level, fills) for one in settled for level, fills in _sold(*one[1:])}
-    unsold = {unsold_key(one[0], level): (one[0], level, why) for one in settled for level, why in _unsold(*one[:2])}
-    due = {trade.id: as_of for trade, _rows, as_of in settled}
+    unsold = {
+        unsold_key(trade, level): (trade, level, why, as_of)
+        for trade, rows, as_of in settled
+        for level, why in _unsold(trade, rows)
+    }
     alerts = AlertRepository(session)
     told = alerts.told([*entered, *parts, *unsold, *left])
     for trade, rows, as_of in (one for key, one in entered.items() if key not in told):
@@ -199,8 +202,8 @@ def _tell(session: Session, settled: Sequence[tuple[Trade, TradeRows, datetime]]
             alerts.add(entry_alert(trade, stored.signal, rows.entry_fills, as_of))
     for trade, level, fills in (one for key, one in parts.items() if key not in told):
         alerts.add(part_alert(trade, level, fills, max(fill.executed_at for fill in fills)))
-    for trade, level, why in (one for key, one in unsold.items() if key not in told):
-        alerts.add(unsold_alert(trade, level, why, due[trade.id]))
+    for lost in (one for key, one in unsold.items() if key not in told):
+        alerts.add(unsold_alert(*lost))
     for trade, rows, as_of in (one for key, one in left.items() if key not in told):
         alerts.add(exit_alert(trade, rows.exit_fills, trade.closed_at or as_of))
 
