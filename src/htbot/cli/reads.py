@@ -246,6 +246,9 @@ def pnl(account: Account = None, day: Day = None, as_json: Json = False) -> None
             ("Commissions", closed.commissions),
             ("Net", closed.net),
             ("Open", f"{still_open.trades} trades, mid {plain(still_open.mid)}, natural {plain(still_open.natural)}"),
+            ("Paid for open", still_open.commissions),
+            ("Held over night", f"{plain(found.carried)} as the day began, net"),
+            ("Day's total", found.total),
         ]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,6 +71,21 @@ def plain_money(value: Decimal) -> Decimal:
     """The same amount with the zeros behind the cents dropped: 1.200000 becomes 1.20, 0.062500 becomes 0.0625."""
     cents = value.quantize(_CENTS)
     return cents if cents == value else value.normalize()
+
+
+def sum_of(parts: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum, unknown as soon as one part is."""
+    total = Decimal(0)
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return plain_money(total)
+
+
+def less(amount: Decimal | None, taken: Decimal | None) -> Decimal | None:
+    """The difference, unknown as soon as one of both is."""
+    return None if amount is None or taken is None else plain_money(amount - taken)
 
 
 def recorded(amount: Decimal | None) -> Decimal | None:

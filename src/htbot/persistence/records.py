@@ -147,13 +147,13 @@ class PnlSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DailyPnl:
-    """Result of one account on one session day."""
+    """Result of one account on one session day; a sum with an unknown part is None."""
 
     account: str
     day: date
-    gross_usd: Decimal
-    commissions_usd: Decimal
-    net_usd: Decimal
+    gross_usd: Decimal | None
+    commissions_usd: Decimal | None
+    net_usd: Decimal | None
     trades: int
     as_of: datetime
     unrealized_usd: Decimal | None = None

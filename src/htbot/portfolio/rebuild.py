@@ -13,7 +13,7 @@ from decimal import Decimal
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.positions import Position
-from htbot.domain.trades import RECORDED, Trade, TradeState
+from htbot.domain.trades import RECORDED, Trade, TradeState, less, recorded, sum_of
 from htbot.portfolio.pnl import TradeResult, trade_result
 from htbot.portfolio.positions import fold, latest
 
@@ -35,9 +35,9 @@ class DayBook:
 
     account: str
     day: date
-    gross_usd: Decimal
-    commissions_usd: Decimal
-    net_usd: Decimal
+    gross_usd: Decimal | None
+    commissions_usd: Decimal | None
+    net_usd: Decimal | None
     trades: int
 
 
@@ -139,18 +139,15 @@ def _closed(trade: Trade, results: Mapping[str, TradeResult]) -> bool:
 
 
 def _day_values(stored: DayBook, closed: Sequence[TradeResult]) -> dict[str, tuple[object, object]]:
-    gross = sum((_sixth(result.gross_usd) for result in closed), Decimal(0))
-    fees = sum((_sixth(result.commissions_usd) for result in closed), Decimal(0))
+    gross, fees = (
+        sum_of(recorded(getattr(result, name)) for result in closed) for name in ("gross_usd", "commissions_usd")
+    )
     return {
         "trades": (stored.trades, len(closed)),
         "gross_usd": (stored.gross_usd, gross),
         "commissions_usd": (stored.commissions_usd, fees),
-        "net_usd": (stored.net_usd, gross - fees),
+        "net_usd": (stored.net_usd, less(gross, fees)),
     }
-
-
-def _sixth(amount: Decimal | None) -> Decimal:
-    return Decimal(0) if amount is None else amount.quantize(RECORDED)
 
 
 def _compare(table: str, key: str, values: Mapping[str, tuple[object, object]]) -> list[Difference]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import NEW_YORK
+from htbot.domain.trades import less, sum_of
+from htbot.persistence.carried import carried_into, midnight_of
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import marks as mark_queries
 from htbot.persistence.queries import trades as trade_queries
@@ -40,7 +42,7 @@ class TradePoint:
 
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """The day's P&L in USD at a market time, open trades at their mids; None where a mark is unknown."""
+    """The day's P&L in USD at a market time, open trades at their mids and net; None where a part is unknown."""
 
     at: datetime
     pnl: Decimal | None
@@ -163,8 +165,9 @@ class DayPictures:
             day, others = _day(session, desk, account), desk.accounts[1:]
             trades = [] if day is None else _traded_on(session, Selection(account, day, 1000, others), day)
             marked = mark_queries.marked_pnl(session, [trade.id for trade in trades])
-        begins = datetime.combine(day or date.min, time(), NEW_YORK)
-        return {one: _story(trades, marked, one, begins) for one in (None, account, *others)}
+            carried = {} if day is None else {one.trade_id: one.net_usd for one in carried_into(session, day)}
+        begins = midnight_of(day or date.min)
+        return {one: _story(trades, marked, one, (begins, carried)) for one in (None, account, *others)}
 
 
 def _traded_on(session: Session, chosen: Selection, day: date) -> list[TradeView]:
@@ -176,11 +179,16 @@ def _traded_on(session: Session, chosen: Selection, day: date) -> list[TradeView
     return [*older, *of_day]
 
 
-def _story(trades: Sequence[TradeView], marked: Sequence[MarkedPnl], account: str | None, begins: datetime) -> DayStory:
+Morning = tuple[datetime, Mapping[str, Decimal | None]]
+"""When a day begins, and what each trade from before it was worth then, net; None where that is unknown."""
+
+
+def _story(trades: Sequence[TradeView], marked: Sequence[MarkedPnl], account: str | None, morning: Morning) -> DayStory:
     mine = [trade for trade in trades if account in {None, trade.account}]
-    ids = {trade.id for trade in mine}
+    ids, begins = {trade.id for trade in mine}, morning[0]
     points = (point for point in points_of(mine) if point.at >= begins)
-    return DayStory(tuple(points), tuple(equity_of(mine, [one for one in marked if one.trade_id in ids], begins)))
+    today = [one for one in marked if one.trade_id in ids and one.as_of >= begins]
+    return DayStory(tuple(points), tuple(equity_of(mine, today, morning[1])))
 
 
 def _account(desk: DeskView, told: Sequence[AccountView]) -> str | None:
@@ -206,32 +214,25 @@ def points_of(trades: Iterable[TradeView]) -> list[TradePoint]:
 
 
 def equity_of(
-    trades: Sequence[TradeView], marked: Iterable[MarkedPnl], begins: datetime | None = None
+    trades: Sequence[TradeView], marked: Iterable[MarkedPnl], carried: Mapping[str, Decimal | None]
 ) -> list[EquityPoint]:
-    """The P&L of these trades together, at each mark and each exit: what is closed counts net, what is open at mid.
+    """The P&L of these trades together, at each mark of the day and each exit, commissions paid by then included.
 
-    Of what was held before the day `begins` only the change since its last mark counts, which is unknown without one.
+    Of what was held before the day only what it has gained beyond what was `carried` into it counts.
     """
-    marks = list(marked)
-    early = [mark for mark in marks if begins is not None and mark.as_of < begins]
-    carried = {trade.id: None if begins is not None and trade.opened_at < begins else Decimal(0) for trade in trades}
-    carried |= {mark.trade_id: mark.pnl for mark in early if mark.pnl is not None}
     closed_at = {trade.id: trade.closed_at for trade in trades if trade.closed_at is not None}
     net = {trade.id: trade.net_pnl for trade in trades}
     events: list[tuple[datetime, str, Decimal | None]] = [
         (mark.as_of, mark.trade_id, mark.pnl)
-        for mark in marks[len(early) :]
+        for mark in marked
         if mark.trade_id not in closed_at or mark.as_of < closed_at[mark.trade_id]
     ]
     events += [(at, trade_id, net[trade_id]) for trade_id, at in closed_at.items()]
     worth: dict[str, Decimal | None] = {}
     curve: list[EquityPoint] = []
     for at, trade_id, pnl in sorted(events, key=lambda event: event[0]):
-        before = carried.get(trade_id, Decimal(0))
-        worth[trade_id] = None if pnl is None or before is None else pnl - before
-        known = [value for value in worth.values() if value is not None]
-        total = sum(known, Decimal(0)) if len(known) == len(worth) else None
+        worth[trade_id] = less(pnl, carried.get(trade_id, Decimal(0)))
         if curve and curve[-1].at == at:
             curve.pop()
-        curve.append(EquityPoint(at, total))
+        curve.append(EquityPoint(at, sum_of(worth.values())))
     return curve

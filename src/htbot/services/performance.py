@@ -18,11 +18,12 @@ from htbot.backtest.result import EquityCurve, ResultTrade
 from htbot.domain.errors import CallerMistake, NotFound
 from htbot.domain.orders import ExitReason
 from htbot.domain.signals import Direction
+from htbot.domain.trades import sum_of
 from htbot.persistence.engine import Database
 from htbot.persistence.queries.results import ClosedTrade, closed_trades
 from htbot.persistence.queries.selection import Selection
 from htbot.persistence.queries.shapes import AccountView, DayPnl, OpenPnl
-from htbot.persistence.queries.trades import days_pnl, sum_of
+from htbot.persistence.queries.trades import days_pnl
 from htbot.persistence.records import CashFlow, EquityDay
 from htbot.persistence.repositories import EquityRepository
 from htbot.services.queries import EVERY_ACCOUNT, Queries, closed_of
@@ -139,16 +140,13 @@ class Performance:
         closed = sorted(self._closed(self._queries.account_meant(account)), key=lambda one: one.symbol)
         for symbol, trades in groupby(closed, lambda one: one.symbol):
             results = [trade.net_pnl for trade in trades]
-            known = [one for one in results if one is not None]
-            total = sum(known, ZERO) if len(known) == len(results) else None
-            found.append(SymbolPerformance(symbol, len(results), total))
+            found.append(SymbolPerformance(symbol, len(results), sum_of(results)))
         return sorted(found, key=lambda one: (one.net_profit is None, -(one.net_profit or ZERO), one.symbol))
 
     def summary(self, asked: str | None = None) -> PortfolioSummary:
         """An account now, by default the one that is traded; `all` puts every one together, and names none."""
         pnl = self._queries.pnl(Selection(account=asked))
         results = [trade.net_pnl for trade in self._closed(self._queries.account_meant(asked))]
-        known = [one for one in results if one is not None]
         try:
             account = None if asked == EVERY_ACCOUNT else self._queries.account(asked)
         except NotFound:
@@ -159,7 +157,7 @@ class Performance:
             open=pnl.open,
             day=pnl.day,
             trades=len(results),
-            net_profit=sum(known, ZERO) if len(known) == len(results) else None,
+            net_profit=sum_of(results),
         )
 
     def month(self, year: int | None = None, month: int | None = None, account: str | None = None) -> MonthView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from htbot.domain.errors import CallerMistake, NotFound, Retryable
 from htbot.domain.quotes import Quote
 from htbot.domain.sessions import NEW_YORK
-from htbot.domain.trades import plain_money
+from htbot.domain.trades import less, plain_money, sum_of
 from htbot.marketdata.snapshot import Snapshot
+from htbot.persistence.carried import carried_into, net_of
 from htbot.persistence.engine import Database
 from htbot.persistence.queries import ladders, reconciliation, trading, watch, why
 from htbot.persistence.queries import trades as trade_queries
@@ -163,10 +164,17 @@ class Queries:
     def pnl_of(self, session: Session, chosen: Selection, desk: DeskView) -> PnlView:
         """The same within the caller's unit of work."""
         account = self.account_of(session, chosen.account, desk)
+        closed = closed_of(session, account, chosen.day, desk)
+        carried, kept = (
+            Decimal(0) if closed.day is None else net_of(carried_into(session, closed.day + ahead, account))
+            for ahead in (timedelta(0), timedelta(days=1))
+        )
         return PnlView(
-            day=closed_of(session, account, chosen.day, desk),
+            day=closed,
             open=trade_queries.open_pnl(trade_queries.open_trades(session, account)),
             account=account,
+            carried=carried,
+            total=less(sum_of([closed.net, kept]), carried),
         )
 
     def risk(self, account: str | None = None) -> RiskView:

@@ -14,7 +14,7 @@ from htbot.domain.bars import Bar
 from htbot.domain.sessions import Session
 from htbot.marketdata.snapshot import OpenBar
 from htbot.persistence.queries.selection import Selection
-from htbot.persistence.repositories import BarRepository, OrderRepository, SessionRepository
+from htbot.persistence.repositories import BarRepository, FillRepository, OrderRepository, SessionRepository
 from htbot.services.day_picture import BARS_SHOWN, DayPictures
 
 EVERYTHING = Selection()
@@ -57,11 +57,14 @@ def test_the_bar_that_is_being_made_is_the_desks(house: House) -> None:
 
 def test_the_story_has_the_entry_and_the_marks(house: House) -> None:
     trade = opened_trade(house.database)
+    assert [point.pnl for point in pictures(house).stories()[None].equity] == [None], "a commission is not told yet"
+    with house.database.transaction() as session:
+        assert FillRepository(session).set_commissions({"e2.01": Decimal("1.05")}) == 1
     stories = pictures(house).stories()
     told = stories[record.ACCOUNT]
     assert stories[None] == told, "of all accounts that are traded"
     assert [(point.kind, point.trade_id, point.at) for point in told.points] == [("entry", trade.id, trade.opened_at)]
-    assert [(point.at, point.pnl) for point in told.equity] == [(record.at(3), Decimal("40.00"))]
+    assert [(point.at, point.pnl) for point in told.equity] == [(record.at(3), Decimal("37.90"))]
 
 
 def test_without_a_record_the_picture_is_empty(house: House) -> None:

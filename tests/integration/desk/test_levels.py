@@ -98,11 +98,14 @@ async def sold(world: World, desk: Running, intent: OrderIntent, spent: int, pri
     await desk.turn()
     world.broker.fill(stored.intent.ref, price)
     await desk.turn()
+    world.broker.report_commissions(stored.intent.ref, "1.00")
+    await desk.turn()
 
 
 async def test_each_level_sells_its_part_and_the_last_what_is_left(world: World) -> None:
     desk = await world.desk()
     intent = await opened(world, desk)
+    world.broker.report_commissions(intent.ref, "1.00")
     await sold(world, desk, intent, 0, "400.52")
     trade = world.trade(intent.trade_id)
     assert (trade.state, trade.quantity, trade.left, trade.exit_reason) == (TradeState.OPEN, 100, 75, None)
@@ -112,7 +115,8 @@ async def test_each_level_sells_its_part_and_the_last_what_is_left(world: World)
         snapshot = PnlSnapshot(trade.id, world.now, mid_pnl_usd=Decimal("37.50"))
         PnlRepository(session).add_snapshot(snapshot)
         [mark] = marked_pnl(session, [trade.id])
-    assert mark.pnl == Decimal("50.00"), "what is left and what is sold: the curve does not fall by a sale"
+    assert trade.commissions_usd == Decimal("2.00")
+    assert mark.pnl == Decimal("48.00"), "what is left and what is sold, less both commissions"
     assert ask(world, intent.trade_id, 0, 1) is None, "a level has one sale"
     await sold(world, desk, intent, 1, "401.02")
     assert (world.trade(intent.trade_id).left, sizes(world)) == (25, [25, 25])

@@ -298,7 +298,7 @@ def test_a_trade_that_is_closed_in_part_shows_what_is_held_and_what_the_rest_has
 
 def test_every_figure_of_the_day_is_of_one_reading_and_tells_its_time() -> None:
     closed = DayPnl(date(2026, 3, 3), 2, Decimal(30), Decimal(5), Decimal(25))
-    earned = DayMoney(closed, OpenPnl(1, Decimal(-100), None, None, None), NOON)
+    earned = DayMoney(closed, OpenPnl(1, Decimal("-97.50"), None, None, None, Decimal("2.50")), NOON)
     judged = risk_view(as_of=NOON - timedelta(seconds=4), daily_pnl=Decimal("-71.30"))
     drawn = desk.day(Shown({"status": status(), "day": {"DU1": earned}, "risk": {"DU1": judged}}))
     assert "at 12:00:00" in drawn
@@ -457,7 +457,7 @@ def of_two_accounts() -> dict[str, Any]:
     """Everything that has an account, of each of two."""
     second = open_trade(id="t-2", account="DU2")
     closed = DayPnl(date(2026, 3, 3), 1, Decimal(10), Decimal(1), Decimal(9))
-    days = {one: DayMoney(closed, OpenPnl(0, Decimal(0), None, None, None), NOON) for one in (*BOTH, None)}
+    days = {one: DayMoney(closed, OpenPnl(0, Decimal(0), None, None, None, Decimal(0)), NOON) for one in (*BOTH, None)}
     rule = RuleView("halt", "Nothing halts.", "now", True, "none", "none", None, NOON)
     refuses = replace(rule, rule="loss_limits", description="What a day may lose.", passed=False, reason="spent")
     return {

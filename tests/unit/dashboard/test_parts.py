@@ -142,7 +142,7 @@ def test_the_equity_curve_begins_at_zero_and_keeps_gaps() -> None:
 def test_the_equity_curve_ends_with_what_the_day_is_worth_now() -> None:
     story = DayStory(equity=(EquityPoint(OPEN + timedelta(minutes=5), Decimal("12.5")),))
     closed = DayPnl(date(2026, 3, 3), 1, Decimal(12), Decimal(2), Decimal(10))
-    now = DayMoney(closed, OpenPnl(1, Decimal(5), None, None, None), OPEN + timedelta(minutes=11))
+    now = DayMoney(closed, OpenPnl(1, Decimal(6), None, None, None, Decimal(1)), OPEN + timedelta(minutes=11))
     at = charts.wall_ms(OPEN, NEW_YORK)
     last = charts.equity_series(picture(), story, now, NEW_YORK)[-1]
     assert ((last[0] - at) // 60_000, last[1]) == (11, 15.0)

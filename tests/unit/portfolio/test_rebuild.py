@@ -76,8 +76,10 @@ def test_an_unknown_commission_is_unknown_in_both() -> None:
     exits = exit_fills(commission=None)
     owed = replace(CLOSED, commissions_usd=None)
     assert [one.table for one in differences([book(owed, exits=exits)], [])] == ["pnl_daily"]
-    day = replace(RESULT, commissions_usd=Decimal(0), net_usd=Decimal(400))
+    day = replace(RESULT, commissions_usd=None, net_usd=None)
     assert differences([book(owed, exits=exits)], [day]) == []
+    told = differences([book(owed, exits=exits)], [replace(day, net_usd=Decimal(400))])
+    assert [(one.field, one.rebuilt) for one in told] == [("net_usd", None)], "nothing is not what is unknown"
 
 
 def test_a_fill_that_is_no_leg_is_named() -> None:

@@ -31,8 +31,8 @@ def at(minutes: float) -> datetime:
 def curve(trades: list[Any], marks: list[tuple[str, float, str | None]]) -> list[tuple[float, str | None]]:
     marked = [MarkedPnl(name, at(minutes), None if pnl is None else Decimal(pnl)) for name, minutes, pnl in marks]
     return [
-        ((point.at - T0).total_seconds() / 60, None if point.pnl is None else str(point.pnl))
-        for point in equity_of(trades, marked)
+        ((point.at - T0).total_seconds() / 60, None if point.pnl is None else f"{point.pnl:.0f}")
+        for point in equity_of(trades, marked, {})
     ]
 
 
@@ -43,9 +43,10 @@ def test_what_is_closed_counts_net_and_what_is_open_at_mid() -> None:
 
 
 def test_of_what_was_held_over_night_only_the_change_since_its_last_mark_counts() -> None:
-    marks = [MarkedPnl("a", at(minutes), Decimal(pnl)) for minutes, pnl in ((-60, 30), (-50, 40), (1, 25), (2, 70))]
-    found = equity_of([Trade("a", at(-90), at(3), Decimal(58))], marks, at(0))  # type: ignore[list-item]
-    assert [point.pnl for point in found] == [Decimal(-15), Decimal(30), Decimal(18)]
+    marks = [MarkedPnl("a", at(minutes), Decimal(pnl)) for minutes, pnl in ((1, 25), (2, 70))]
+    trades: list[Any] = [Trade("a", at(-90), at(3), Decimal(58))]
+    assert [point.pnl for point in equity_of(trades, marks, {"a": Decimal(40)})] == [-15, 30, 18]
+    assert {point.pnl for point in equity_of(trades, marks, {"a": None})} == {None}, "it had no mark"
 
 
 def test_a_mark_after_the_close_changes_nothing() -> None:

@@ -26,6 +26,7 @@ from htbot.dashboard.parts.markup import (
 )
 from htbot.dashboard.parts.numbers import duration, money, percent, price, whole, words
 from htbot.dashboard.parts.trading import both_prices, contract, entry_price, leg_name, trade_link, trade_name
+from htbot.domain.trades import less
 from htbot.persistence.queries.shapes import DayMoney, OpenTradeView, PositionView, StrategyView, TradeView
 from htbot.services.day_picture import DayStory
 from htbot.services.risk_view import RiskView
@@ -206,6 +207,9 @@ def day(screen: Screen) -> Markup:
             fact("Closed, net", amount(closed.net), f"{whole(closed.trades)} trades"),
             fact("Open, at mid", amount(still_open.mid), f"{whole(still_open.trades)} open"),
             fact("Commissions", money(closed.commissions), "of closed trades"),
+            fact("Paid for open", amount(less(Decimal(0), still_open.commissions)), "commissions so far")
+            if still_open.trades
+            else None,
             fact("Of days before", amount(-money_of.carried), "held over night") if money_of.carried else None,
         ),
         _breaker(screen, risk) if risk else _by_account(screen, risks) if accounts.several(screen) else None,

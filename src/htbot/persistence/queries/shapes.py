@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from htbot.domain.signals import broken_level
+from htbot.domain.trades import less, sum_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class OpenTradeView:
 
     `turns_above`: a bought option is sold when its bids were above this price and turn; None of all others.
     `closed` of its `quantity` are sold at profit levels, or by an exit under way, for a gross result of `realized`;
-    marks, `maximum_loss`, `target` and `stop` are of what is left.
+    marks, `maximum_loss`, `target` and `stop` are of what is left. `commissions` are what it has cost so far.
     """
 
     id: str
@@ -209,6 +210,7 @@ class OpenTradeView:
     turns_above: Decimal | None = None
     closed: int = 0
     realized: Decimal | None = None
+    commissions: Decimal | None = None
 
     @property
     def left(self) -> int:
@@ -251,31 +253,41 @@ class DayPnl:
 
 @dataclass(frozen=True, slots=True)
 class OpenPnl:
-    """What the open trades are worth at their last marks, with what was realised of those that are sold in part."""
+    """What the open trades are worth at their last marks, with what was realised of those that are sold in part.
+
+    `commissions` (positive) have been paid for them so far, and are in no other figure of it.
+    """
 
     trades: int
     mid: Decimal | None
     natural: Decimal | None
     maximum_loss: Decimal | None
     as_of: datetime | None
+    commissions: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class PnlView:
-    """Result of a day."""
+    """Result of a day, and the open trades of now.
+
+    `carried` is what was held as the day began, at the last marks before it and less what it had cost by then; `total`
+    what the day has earned: closed trades net, what was held at its end at the last marks net, less what was carried.
+    """
 
     day: DayPnl
     open: OpenPnl
     account: str | None
+    carried: Decimal | None = None
+    total: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DayMoney:
-    """A day at one instant: what is closed net, what is open at mid before its commissions, and both together.
+    """A day at one instant: what is closed net, what is open at mid and what it has cost, and all together.
 
     `as_of` is the market time of it, that of the oldest mark while something is open; an unknown part makes the sum
-    unknown. `carried` is what positions held over night were worth at the last marks of the day before: as the breaker
-    counts, it is of other days.
+    unknown. `carried` is what was held over night, at the last marks of the day before and less what it had cost by
+    then: as the breaker counts, it is of other days.
     """
 
     closed: DayPnl
@@ -285,10 +297,8 @@ class DayMoney:
 
     @property
     def total(self) -> Decimal | None:
-        """Both together since the evening before, in dollars."""
-        if self.closed.net is None or self.open.mid is None or self.carried is None:
-            return None
-        return self.closed.net + self.open.mid - self.carried
+        """All together since the evening before, in dollars."""
+        return less(sum_of([self.closed.net, less(self.open.mid, self.open.commissions)]), self.carried)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.orders import Purpose
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.signals import Leg
-from htbot.domain.trades import RECORDED, TradeState, plain_money
+from htbot.domain.trades import RECORDED, TradeState, less, plain_money, sum_of
 from htbot.execution.exits import bounds_usd
 from htbot.persistence.codecs import legs_from_json, rules_from_json
 from htbot.persistence.executions import in_force
@@ -196,6 +196,7 @@ def _open_view(row: TradeRow, prices: LegPrices, mark: PnlSnapshotRow | None) ->
         turns_above=None if run is None or row.credit is None else plain_money(run.multiple * -row.credit),
         closed=row.closed,
         realized=row.gross_pnl_usd,
+        commissions=row.commissions_usd,
     )
 
 
@@ -248,8 +249,7 @@ def _closed(session: Session, first: date, last: date, account: str | None) -> S
 def _day_of(day: date | None, rows: Sequence[TradeRow]) -> DayPnl:
     gross = sum_of([row.gross_pnl_usd for row in rows])
     commissions = sum_of([row.commissions_usd for row in rows])
-    net = None if gross is None or commissions is None else plain_money(gross - commissions)
-    return DayPnl(day, len(rows), gross, commissions, net)
+    return DayPnl(day, len(rows), gross, commissions, less(gross, commissions))
 
 
 def days_together(parts: Sequence[DayPnl]) -> DayPnl:
@@ -261,7 +261,7 @@ def days_together(parts: Sequence[DayPnl]) -> DayPnl:
 
 
 def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
-    """Sum over open trades at their last marks, with what profit levels have realised of them."""
+    """Sum over open trades at their last marks, with what profit levels have realised of them and what was paid."""
     filled = [view for view in views if view.maximum_loss is not None]
     sold = [view.realized for view in filled if view.closed]
     return OpenPnl(
@@ -270,10 +270,5 @@ def open_pnl(views: Sequence[OpenTradeView]) -> OpenPnl:
         natural=sum_of([*(view.pnl_natural for view in filled), *sold]),
         maximum_loss=sum_of([view.maximum_loss for view in filled]),
         as_of=max((view.marked_at for view in filled if view.marked_at is not None), default=None),
+        commissions=sum_of(view.commissions for view in filled),
     )
-
-
-def sum_of(parts: Sequence[Decimal | None]) -> Decimal | None:
-    """The sum, unknown as soon as one part is."""
-    known = [part for part in parts if part is not None]
-    return plain_money(sum(known, Decimal(0))) if len(known) == len(parts) else None

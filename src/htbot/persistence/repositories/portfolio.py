@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     func,
     literal,
@@ -57,14 +58,13 @@ def _follow() -> Executable:
 
 
 def _fold_day() -> Insert:
-    """What is realised of the trades that are closed, less what is known of their commissions.
+    """What is realised of the trades that are closed, less their commissions; null while a part is not known.
 
     A trade belongs to the New York day of its close (`Trade.counted_on`), whole, with what was sold of it before.
     """
     trades, days = cast(Table, TradeRow.__table__).c, cast(Table, PnlDailyRow.__table__)
     account, day = bindparam("of_account", type_=Text()), bindparam("of_day", type_=Date())
-    gross = func.coalesce(func.sum(trades.gross_pnl_usd), literal(0))
-    fees = func.coalesce(func.sum(trades.commissions_usd), literal(0))
+    gross, fees = _whole(trades.gross_pnl_usd), _whole(trades.commissions_usd)
     result: dict[str, ColumnElement[Any]] = {
         "account": account,
         "day": day,
@@ -81,6 +81,11 @@ def _fold_day() -> Insert:
     changed = {name: statement.excluded[name] for name in result if name not in {"account", "day"}}
     newer = statement.excluded.as_of >= days.c.as_of
     return statement.on_conflict_do_update(index_elements=["account", "day"], set_=changed, where=newer)
+
+
+def _whole(amounts: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Their sum: 0 without any, null as soon as one is."""
+    return case((func.count() == func.count(amounts), func.coalesce(func.sum(amounts), literal(0))))
 
 
 # Written with each close, so they are built once.

@@ -49,15 +49,15 @@ class PnlSnapshotRow(Base):
 
 
 class PnlDailyRow(Base):
-    """Result of one account on one session day; open P&L apart from realised, commissions apart from both."""
+    """Result of one account on one day: open P&L and commissions apart from what is realised; null is unknown."""
 
     __tablename__ = "pnl_daily"
 
     account: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
-    gross_usd: Mapped[Decimal]
-    commissions_usd: Mapped[Decimal]
-    net_usd: Mapped[Decimal]
+    gross_usd: Mapped[Decimal | None]
+    commissions_usd: Mapped[Decimal | None]
+    net_usd: Mapped[Decimal | None]
     unrealized_usd: Mapped[Decimal | None]
     trades: Mapped[int]
     as_of: Mapped[datetime]

@@ -10,7 +10,7 @@ from typing import Any
 
 from htbot import __version__
 from htbot.domain.quotes import Quote
-from htbot.domain.trades import Trade, plain_money
+from htbot.domain.trades import Trade, plain_money, sum_of
 from htbot.marketdata.snapshot import OpenBar, Snapshot
 from htbot.persistence.queries import trades as trade_queries
 from htbot.persistence.queries.closes import LastClose
@@ -49,7 +49,7 @@ class Picture:
         Closed trades and marks are those of this picture, and of no other.
         """
         closed = {**self.record.closed, None: trade_queries.days_together(list(self.record.closed.values()))}
-        carried = {**self.record.carried, None: trade_queries.sum_of(list(self.record.carried.values()))}
+        carried = {**self.record.carried, None: sum_of(self.record.carried.values())}
         return {account: replace(self._day(account, day), carried=carried[account]) for account, day in closed.items()}
 
     def _day(self, account: str | None, closed: DayPnl) -> DayMoney:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import redis
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from htbot.domain.sessions import NEW_YORK
 from htbot.domain.trades import Trade
 from htbot.marketdata.snapshot import Snapshot
-from htbot.persistence.day_book import read_day
+from htbot.persistence.carried import carried_into, net_of
 from htbot.persistence.queries import trading, watch
 from htbot.persistence.queries.closes import LastClose, last_close
 from htbot.persistence.queries.selection import Selection
@@ -58,9 +58,9 @@ class RecordReading:
     """The record at one moment. `told_at` is when it was read, `read_at` when it was last seen to be still so.
 
     All of it is of the accounts that are `traded`, `money` of the main one. `closed` is what the day's closed trades
-    of each account have come to, `carried` what it held as the day began was worth then, `trades` are those that are
-    not over, to be marked at the quotes of the moment. `money`, `closes` and `rows` (states of topics that are lists of
-    rows) are there for the topics that were wanted.
+    of each account have come to, `carried` what it held as the day began was worth then, less what it had cost,
+    `trades` are those that are not over, to be marked at the quotes of the moment. `money`, `closes` and `rows` (states
+    of topics that are lists of rows) are there for the topics that were wanted.
     """
 
     version: str
@@ -163,11 +163,7 @@ class Readings:
 
 
 def _carried(session: Session, account: str | None, day: date | None) -> Decimal | None:
-    """What was held over night into a day, at the last marks before it; None where one has none."""
-    if account is None or day is None:
-        return Decimal(0)
-    book = read_day(session, account, day, since=datetime.combine(day, time.min, NEW_YORK))
-    return book.carried_usd if book.holds_over else Decimal(0)
+    return Decimal(0) if account is None or day is None else net_of(carried_into(session, day, account))
 
 
 def _closes(session: Session, tickers: Mapping[str, Snapshot]) -> dict[str, LastClose | None]:

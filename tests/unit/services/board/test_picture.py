@@ -59,7 +59,7 @@ def ticker(
 
 def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
     closed = DayPnl(record.DAY, 1, Decimal(40), Decimal("2.50"), Decimal("37.50"))
-    view = replace(VIEW, maximum_loss=Decimal(3570))
+    view = replace(VIEW, maximum_loss=Decimal(3570), commissions=Decimal("1.25"))
     stored = StoredStatus((), [], [view, replace(view, id="other")], [], [], [], HOST_NOW, [], SchedulerSetting(), [])
     read = RecordReading(
         version="1",
@@ -79,12 +79,14 @@ def test_the_day_is_closed_trades_and_the_marks_of_the_same_picture() -> None:
     seen = picture_of(live, read, [], ("paper", HOST_NOW), away=False)
     assert [trade.pnl_mid for trade in seen.open_trades] == [Decimal("5.00"), Decimal("40.00")]
     mine = seen.days[record.ACCOUNT]
-    assert (mine.closed, mine.open.mid, mine.total) == (closed, Decimal(45), Decimal("72.50")), "10 are of other days"
+    assert (mine.closed, mine.open.mid, mine.total) == (closed, Decimal(45), Decimal("70.00")), (
+        "10 are of other days, 2.50 are paid"
+    )
     assert mine.as_of == record.at(3), "the oldest mark, of the one that has no newer quotes"
     assert {one: day.total for one, day in seen.days.items()} == {
-        record.ACCOUNT: Decimal("72.50"),
+        record.ACCOUNT: Decimal("70.00"),
         "DU2": Decimal(1),
-        None: Decimal("73.50"),
+        None: Decimal("71.00"),
     }, "by account, and all together"
     assert seen.days[None].closed.trades == 2
     flat = picture_of(live, replace(read, status=replace(stored, open_trades=[])), [], ("paper", HOST_NOW), away=False)
