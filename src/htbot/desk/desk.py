@@ -224,7 +224,7 @@ class Desk:
         self.trading.replay(self.parts.journal.open())  # now that our session has cut off any desk before this one
         await self.ledger.settle()
         sent, errors = await database.insist(lambda db: take_over(db, self.trading.record.epoch, now))
-        stored = await database.insist(lambda db: open_trades(db, self.followed.all))
+        stored = await database.insist(lambda db: open_trades(db, self.followed.all, sent))
         today = now.astimezone(NEW_YORK).date()
         used = partial(exits_of, trades=[item.trade for item in stored], accounts=self.followed.all, today=today)
         for ref in await database.insist(used):

@@ -306,7 +306,9 @@ class OrderDesk:
 
     def happened(self, live: LiveOrder, event: OrderEvent, now: datetime, why: str) -> None:
         """An event of an order: its state, its record, its trade."""
-        live.state = next_order_state(live.state, event)
+        doubted, live.state = live.state is OrderState.UNKNOWN, next_order_state(live.state, event)
+        if doubted and live.working:
+            live.cancel_asked = False  # a cancel that was lost, refused or too early may be asked again
         intent, order, perm_ids = live.intent, live.as_order(), dict(live.perm_ids)
         if live.recorded == (order, perm_ids):  # the broker repeats itself
             return

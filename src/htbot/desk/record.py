@@ -317,10 +317,13 @@ def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> N
         judge_executions(stored.intent, FillRepository(session).of_ref(ref), bag_price)
 
 
-def open_trades(session: Session, accounts: Iterable[str]) -> list[StoredTrade]:
-    """Trades of some accounts that are not over, with their fills."""
+def open_trades(session: Session, accounts: Collection[str], sent: Iterable[StoredIntent]) -> list[StoredTrade]:
+    """Trades of some accounts that are not over or have an order at the broker, with their fills."""
     trades = TradeRepository(session)
-    return [stored_trade(session, trade) for account in accounts for trade in trades.live(account=account)]
+    live = [trade for account in accounts for trade in trades.live(account=account)]
+    known, ordered = {trade.id for trade in live}, {one.intent.trade_id for one in sent}
+    over = [trade for trade in trades.of_ids(ordered - known).values() if trade.account in accounts]
+    return [stored_trade(session, trade) for trade in (*live, *over)]
 
 
 def stored_trade(session: Session, trade: Trade) -> StoredTrade:

@@ -146,13 +146,7 @@ class Recovery:
         if resolution.outcome is Outcome.ABSENT:
             self._absent(live, now)
         elif resolution.outcome is not Outcome.WAIT:
-            self._resolved(live, resolution.outcome, now)
-
-    def _resolved(self, live: LiveOrder, outcome: Outcome, now: datetime) -> None:
-        """The look-up has told what became of an order in doubt."""
-        if outcome is Outcome.WORKING:
-            live.cancel_asked = False  # a cancel that was lost or refused may be asked again
-        self.orders.happened(live, _LOOKED_UP[outcome], now, "looked up")
+            self.orders.happened(live, _LOOKED_UP[resolution.outcome], now, "looked up")
 
     def _absent(self, live: LiveOrder, now: datetime) -> None:
         """The broker has never seen it, and its settle time is over: entries and parts expire, a close goes out again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -276,6 +277,53 @@ async def test_a_close_asked_for_under_the_number_of_a_stop_keeps_its_wish(world
     wish = world.exits(trade.id)[-1]
     assert (wish.state, wish.sequence) == (IntentState.PENDING, 4)
     assert wish.intent == plain.replace(asked.intent, ref=wish.intent.ref)
+
+
+def _late_target(world: World, desk: Running) -> list[Callable[[], HeldOrder]]:
+    """The target is slow on its way: it reaches the broker when called, after the stop of its group has filled."""
+    arrives: list[Callable[[], HeldOrder]] = []
+
+    def place(intent: OrderIntent, order_id: int, limit: Decimal) -> None:
+        desk.session.lost_requests = int(intent.style is TARGET)
+        if intent.style is TARGET:
+            arrives.append(lambda: world.broker.accept(intent, order_id, desk.session.client_id, limit))
+
+    desk.session.on_place = place
+    return arrives
+
+
+async def test_a_target_that_comes_after_its_stop_has_filled_is_cancelled(world: World) -> None:
+    """The cancel overtakes it and is refused; nothing is held that it could sell."""
+    desk = await world.desk()
+    arrives = _late_target(world, desk)
+    intent = await opened(world, desk)
+    world.broker.fill(standing(world)[STOP].intent.ref)
+    await desk.turn()
+    assert len(desk.session.cancels) == 1
+    target = arrives[0]()
+    world.broker.tell(target.as_message(), target.as_status())
+    await desk.turn()
+    assert not target.working, "at once: what it sold would open something"
+    assert sides(world) == [("BUY", 100), ("SELL", 100)]
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+
+
+async def test_a_next_desk_cancels_what_stands_for_a_trade_that_is_over(world: World) -> None:
+    first = await world.desk()
+    arrives = _late_target(world, first)
+    intent = await opened(world, first)
+    world.broker.fill(standing(world)[STOP].intent.ref)
+    await first.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    first.die()
+    target = arrives[0]()
+    desk = await world.desk()
+    for _ in range(3):
+        world.after(market_s=5)
+        await desk.turn()
+    assert not target.working
+    assert world.state(target.intent.ref) is IntentState.CANCELLED
+    assert desk.desk.enabled
 
 
 async def test_everything_is_closed_by_one_command(world: World) -> None:
