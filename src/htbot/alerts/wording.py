@@ -195,14 +195,21 @@ def unsold_alert(trade: Trade, level: int, why: str, as_of: datetime) -> Alert:
 
 
 def error_alert(
-    source: str, detail: str, as_of: datetime, severity: Severity = Severity.CRITICAL, *, trade_id: str = ""
+    source: str,
+    detail: str,
+    as_of: datetime,
+    severity: Severity = Severity.CRITICAL,
+    *,
+    trade_id: str = "",
+    account: str = "",
 ) -> Alert:
     """Something broke that a person should look at.
 
-    Errors of one `source` are one type for the throttle; of one that is about a trade, each trade is throttled by
-    itself.
+    Errors of one `source` are one type for the throttle; of one that is about a trade or an account, each of these is
+    throttled by itself.
     """
-    about = f"{trade_id}:" if trade_id else ""
+    about = "".join(f"{one}:" for one in (account, trade_id) if one)
+    whose = [Fact("Account", account)] if account else []
     trouble = trouble_of(source)
     return compose(
         Message(
@@ -212,7 +219,8 @@ def error_alert(
             summary=trouble.meaning,
             as_of=as_of,
             dedup_key=f"error.{source}:{about}{as_of.isoformat()}",
-            facts=[Fact("Detail", detail), Fact("What to do", trouble.way_out)],
+            facts=[*whose, Fact("Detail", detail), Fact("What to do", trouble.way_out)],
+            account=account,
             params={"trade_id": trade_id} if trade_id else {},
         )
     )

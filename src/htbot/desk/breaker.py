@@ -192,7 +192,7 @@ class BreakerWatch:
         told = market.seen.amounts.get(DAILY_PNL)
         if _disagree(result.own_usd, told):
             detail = f"our books say {result.own_usd} USD of the day, the broker says {told} USD"
-            tell_seldom(db, error_alert("P&L mismatch", detail, now, Severity.WARNING))
+            tell_seldom(db, error_alert("P&L mismatch", detail, now, Severity.WARNING, account=account))
         return booked
 
     # --- what follows ----------------------------------------------------------------------------------------------

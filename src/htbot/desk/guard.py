@@ -211,7 +211,7 @@ class ExitGuard:
             text = (
                 f"{trade.id} is to be closed ({decision.reason.value}), but the broker shows nothing of it: look there"
             )
-            alert = error_alert("close failed", text, decision.as_of, trade_id=trade.id)
+            alert = error_alert("close failed", text, decision.as_of, trade_id=trade.id, account=trade.account)
             self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def _has_expired(self, trade: Trade, now: datetime) -> bool:
@@ -221,7 +221,7 @@ class ExitGuard:
     def _page(self, trade: Trade, decision: ExitDecision) -> None:
         """Outside regular hours nothing is queued: a person has to look (RULINGS 11)."""
         text = f"{trade.id} is open and its exit ({decision.reason.value}) is due, but the market is closed"
-        alert = error_alert("open after hours", text, decision.as_of, trade_id=trade.id)
+        alert = error_alert("open after hours", text, decision.as_of, trade_id=trade.id, account=trade.account)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
     def send(self, live: LiveOrder, close: Close, now: datetime) -> None:
@@ -265,11 +265,11 @@ def _told(error: BaseException) -> None:
 def _alerts(watched: _Watched, exit_: OrderIntent, decision: ExitDecision) -> tuple[Alert, ...]:
     """What a person should hear about a close besides that it happens."""
     alerts = []
+    at, trade_id, account = decision.as_of, exit_.trade_id, exit_.account
     if decision.reason is ExitReason.OTHER and watched.watch.blind_since is not None:
-        alerts.append(
-            error_alert("blind exit", f"{exit_.ref}: {decision.detail}", decision.as_of, trade_id=exit_.trade_id)
-        )
+        text = f"{exit_.ref}: {decision.detail}"
+        alerts.append(error_alert("blind exit", text, at, trade_id=trade_id, account=account))
     if watched.exits:
         text = f"the exit before {exit_.ref} has ended and its trade is open: trying again"
-        alerts.append(error_alert("close failed", text, decision.as_of, trade_id=exit_.trade_id))
+        alerts.append(error_alert("close failed", text, at, trade_id=trade_id, account=account))
     return tuple(alerts)

@@ -162,7 +162,7 @@ class Protecting:
 
     def _tell(self, intent: OrderIntent, now: datetime) -> None:
         text = f"the {intent.ref} replaces one that has ended at the broker while its trade is open"
-        alert = error_alert("protective order", text, now, trade_id=intent.trade_id)
+        alert = error_alert("protective order", text, now, trade_id=intent.trade_id, account=intent.account)
         self._parts.ledger.post(lambda session: tell_seldom(session, alert))
 
 

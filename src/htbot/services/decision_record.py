@@ -12,6 +12,7 @@ from htbot.alerts.wording import error_alert
 from htbot.domain.alerts import Severity
 from htbot.domain.decisions import RiskDecision, RiskRefusal
 from htbot.domain.errors import StopTrading
+from htbot.domain.signals import Signal
 from htbot.engine.decided import Decided
 from htbot.marketdata.snapshot import Snapshot
 from htbot.persistence.repositories import (
@@ -40,7 +41,7 @@ def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot
     if signal_id is None:
         return False
     RiskDecisionRepository(transaction).add(decided.decision, signal_id)
-    _tell(transaction, decided.decision, observed=signal.observed)
+    _tell(transaction, decided.decision, signal)
     _log.info("signal %+d at %s: %s", signal.direction, signal.level, text or "accepted")
     if decided.trade is None or decided.intent is None:
         return True
@@ -54,7 +55,7 @@ def store_decided(transaction: Transaction, decided: Decided, snapshot: Snapshot
     return True
 
 
-def _tell(transaction: Transaction, decision: RiskDecision, *, observed: bool) -> None:
+def _tell(transaction: Transaction, decision: RiskDecision, signal: Signal) -> None:
     """A person hears of rules that warn and of missing margin; a strategy that runs away is stopped (FAULTS 42).
 
     One that is only observed sends nothing, so that nobody else has to be stopped.
@@ -63,9 +64,10 @@ def _tell(transaction: Transaction, decision: RiskDecision, *, observed: bool) -
     if isinstance(decision, RiskRefusal):
         last = decision.refused_by
         told += [last] if last.rule in {"what_if", "intraday_margin"} else []
-        if last.rule in RUNAWAY and not observed:
+        if last.rule in RUNAWAY and not signal.observed:
             reason = f"{last.rule}: {last.reason}"
             HaltRepository(transaction).set(HaltRequest("risk gate", reason, "htbot", at))
             tell_seldom(transaction, error_alert("risk gate", f"trading is halted: {reason}", at))
     for outcome in told:
-        tell_seldom(transaction, error_alert(f"risk {outcome.rule}", outcome.reason, at, Severity.WARNING))
+        warning = error_alert(f"risk {outcome.rule}", outcome.reason, at, Severity.WARNING, account=signal.account)
+        tell_seldom(transaction, warning)

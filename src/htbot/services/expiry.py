@@ -91,7 +91,7 @@ def book_expiry(
         what = "it: htbot settle {} --price PRICE" if ended.price_missing else f"them: htbot settle {{}} {legs}"
         text = f"{trade_id} has expired at the broker and a person has to close it in our books: {ended.reason}"
         text += f"; when you know {what.format(trade_id)}"
-        tell_seldom(session, error_alert("expiry", text, as_of, trade_id=trade_id))
+        tell_seldom(session, error_alert("expiry", text, as_of, trade_id=trade_id, account=trade.account))
     elif isinstance(ended, Expired):
         quantity = max(1, closable_quantity(trade.legs, net_by_contract(latest(case.ours))))
         intent = exit_intent(trade, ExitReason.EXPIRY, None, as_of, quantity, sequence)

@@ -1,4 +1,7 @@
-"""The outbox with its throttle: the same trouble is told once each 15 minutes, of each trade (spec 01 section 9)."""
+"""The outbox with its throttle: the same trouble is told once each 15 minutes, of each account and trade.
+
+Spec 01 section 9.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from htbot.persistence.repositories import AlertRepository
 
 
 def tell_seldom(session: Session, alert: Alert) -> bool:
-    """Store an alert unless one of its kind, and of its trade, was told a short while ago; True when it was stored."""
+    """Store an alert unless one of its kind, account and trade was told a short while ago; True when it was stored."""
     alerts = AlertRepository(session)
-    last = alerts.latest(alert.kind, alert.as_of, alert.params.get("trade_id"))
+    last = alerts.latest_like(alert)
     if not may_tell(alert.kind, alert.as_of, None if last is None else last.alert.as_of):
         return False
     return alerts.add(alert)

@@ -114,17 +114,17 @@ def test_commands_of_one_instant_are_taken_by_their_keys(database: Database) -> 
         assert [one.idempotency_key for one in commands.open()] == ["d", "a", "b", "c"]
 
 
-def test_alerts_of_a_day_and_the_last_of_a_kind(database: Database) -> None:
+def test_alerts_of_a_day_and_the_last_like_another(database: Database) -> None:
     with database.transaction() as session:
         alerts = AlertRepository(session)
         alerts.add(alert("b"))
         alerts.add(alert("a", as_of=at(1), account=""))
         alerts.add(alert("c", as_of=at(24 * 60)))
         assert [one.alert.dedup_key for one in alerts.of_day(DAY, ACCOUNT)] == ["b", "a"]
-        latest = alerts.latest("entry", at(2))
-        assert latest is not None
-        assert latest.alert.dedup_key == "a"
-        assert alerts.latest("exit", at(2)) is None
+        latest = [alerts.latest_like(alert("d", as_of=at(2), account=account)) for account in ("", ACCOUNT, "U2")]
+        assert [one and one.alert.dedup_key for one in latest] == ["a", "b", None]
+        assert alerts.latest_like(replace(alert("d", as_of=at(2)), kind="exit")) is None
+        assert alerts.latest_like(replace(alert("d", as_of=at(2)), params={"trade_id": "spx-2"})) is None
 
 
 def test_a_source_has_one_halt_in_force(database: Database) -> None:

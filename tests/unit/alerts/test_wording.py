@@ -194,6 +194,13 @@ def test_errors_of_one_source_are_one_kind() -> None:
     assert first.dedup_key != second.dedup_key
 
 
+def test_an_error_says_whose_it_is() -> None:
+    mine, other = (error_alert("P&L mismatch", "40 USD", AS_OF, account=account) for account in ("DU1", "DU2"))
+    assert (mine.account, other.account) == ("DU1", "DU2")
+    assert "Account:    DU1" in mine.text
+    assert mine.dedup_key != other.dedup_key
+
+
 def test_html_is_escaped() -> None:
     alert = error_alert("desk", "<script>alert('x')</script> & more", AS_OF)
     assert "<script>" not in alert.html

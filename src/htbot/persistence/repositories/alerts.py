@@ -135,11 +135,13 @@ class AlertRepository(Repository):
             query = query.where(AlertRow.account.in_((account, "")))
         return self._all(query.order_by(AlertRow.as_of, AlertRow.dedup_key), _to_alert)
 
-    def latest(self, kind: str, as_of: datetime, trade_id: str | None = None) -> StoredAlert | None:
-        """The last alert of a kind up to `as_of`, of one trade when given: what throttling looks at."""
-        query = select(AlertRow).where(AlertRow.kind == kind, AlertRow.as_of <= as_of)
-        if trade_id is not None:
-            query = query.where(AlertRow.params["trade_id"].astext == trade_id)
+    def latest_like(self, alert: Alert) -> StoredAlert | None:
+        """The last one before an alert of its kind and account, and of its trade if it has one: for the throttle."""
+        query = select(AlertRow).where(
+            AlertRow.kind == alert.kind, AlertRow.account == alert.account, AlertRow.as_of <= alert.as_of
+        )
+        if "trade_id" in alert.params:
+            query = query.where(AlertRow.params["trade_id"].astext == alert.params["trade_id"])
         return self._first(query.order_by(AlertRow.as_of.desc(), AlertRow.id.desc()), _to_alert)
 
 
