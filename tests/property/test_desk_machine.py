@@ -345,6 +345,21 @@ def test_a_close_that_waits_for_the_disk_under_the_number_of_a_tasks_wish_breaks
     m.calm_down()
 
 
+def test_a_close_that_stayed_unsent_waits_for_stop_and_target_in_the_next_desk_too(m: Machine) -> None:
+    """Found by seed 41 of the long form: the desk died before the record heard that the close had not left."""
+    m.approve(3, shares=True)
+    m.step()
+    m.broker_fills(0, 3)
+    m.step()
+    m.now.session.broken = True
+    m.ask_part(3)
+    m.approve(1)
+    m.step()
+    m.kill()
+    m.keep()
+    m.calm_down()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_whatever_happens_nothing_is_sent_twice(machine: type[DeskMachine]) -> None:

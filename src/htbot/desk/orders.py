@@ -255,6 +255,20 @@ class OrderDesk:
         self.place(live)
         return 1
 
+    def has_way(self, live: LiveOrder) -> bool:
+        """Whether no other exit of its trade can fill beside a close that goes out again; stop and target are ended.
+
+        It was claimed while they stood, and its desk died before the record heard that it stays (`why_it_stays`).
+        """
+        if live.protective:
+            return True
+        of_trade = self.live_of_trade(live.intent.trade_id)
+        others = [other for other in of_trade if not (other.is_entry or other is live)]
+        for other in others:
+            if other.protective:
+                self.cancel(other)
+        return not others
+
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again under its own order id."""
         live.asked_at_s = self._parts.monotonic()

@@ -152,7 +152,7 @@ class Recovery:
         """The broker has never seen it, and its settle time is over: entries and parts expire, a close goes out again.
 
         What closes a position that is held over night waits for the open, in doubt, until it does; what is on its way
-        to the journal waits for that.
+        to the journal waits for that, and nothing goes out beside another exit of its trade.
         A reserved id that the broker refuses as used (103), while it knows no order of the reference, is dead: whatever
         may still be under way with it is refused as well. That close has ended, and the guard asks for the next one.
         """
@@ -164,7 +164,7 @@ class Recovery:
             )
         elif (too_much := self.orders.would_open(live)) is not None:
             self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
-        elif live.promised and not self.orders.rests(live.intent.trade_id, now):
+        elif live.promised and not self.orders.rests(live.intent.trade_id, now) and self.orders.has_way(live):
             self.orders.send_again(live, now)
 
     async def judge(
