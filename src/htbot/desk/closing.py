@@ -24,6 +24,7 @@ from htbot.desk.record import Close, DeskRecord
 from htbot.domain.alerts import Alert
 from htbot.execution.exits import ExitDecision
 from htbot.execution.intents import exit_intent
+from htbot.execution.states import OrderEvent
 from htbot.persistence.codecs import intent_from_json, intent_to_json, plain
 from htbot.services.trade_record import exit_evidence
 from htbot.telemetry.failpoints import reach
@@ -90,19 +91,31 @@ class Closing:
 
     def _leave(self, promise: Promise, live: LiveOrder, close: Close, now: datetime) -> None:
         reach("after_journal")
-        live.promised = True
         try:
-            self._parts.orders.place_promised(live)
+            self._place(live)
         finally:
             self.record(close, promise.number)
+            self._end_unsent(live, now)
             self._parts.orders.settle(live.intent.trade_id, now, in_record=False)
 
     async def _send_by_record(self, live: LiveOrder, close: Close, now: datetime) -> None:
         _log.critical("the close %s is promised by the record", live.intent.ref)
         await self._parts.ledger.write(lambda session: self._parts.record.store_close(session, close))
-        live.promised = True
         self._parts.orders.settle(live.intent.trade_id, now, in_record=False)
-        self._parts.orders.place_promised(live)
+        try:
+            self._place(live)
+        finally:
+            self._end_unsent(live, now)
+
+    def _place(self, live: LiveOrder) -> None:
+        """What somebody has cancelled on its way to the disk does not leave."""
+        live.promised = True
+        if not live.cancel_asked:
+            self._parts.orders.place_promised(live)
+
+    def _end_unsent(self, live: LiveOrder, now: datetime) -> None:
+        if live.cancel_asked:
+            self._parts.orders.happened(live, OrderEvent.CANCEL, now, "cancelled before it left")
 
     def record(self, close: Close, number: int) -> None:
         """Tell the record of a close that the journal holds under a number."""

@@ -186,8 +186,7 @@ class OrderDesk:
         in_time = claim.order_id is not None and self._parts.numbers.pass_id(claim.order_id)
         if intent.ref in self._met:  # the guard was faster with the same close, or its number is a stop's or target's
             live = self._live.get(intent.ref)
-            other = live is not None and live.protective and not intent.protective
-            if other and intent.exit_reason is not None:
+            if live is not None and not live.intent.serves(intent) and intent.exit_reason is not None:
                 self._parts.book.want_out(intent.trade_id, intent.exit_reason)
             return 0
         self._met.add(intent.ref)
@@ -310,10 +309,12 @@ class OrderDesk:
             live.style, live.walks_since, live.next_walk_s = PriceStyle.URGENT, now, 0.0
 
     def cancel(self, live: LiveOrder) -> None:
-        """Ask the broker to cancel, once."""
+        """Ask the broker to cancel, once; what has not left yet does not leave."""
         if not live.cancel_asked:
-            live.cancel_asked, live.asked = True, Asked.CANCEL
-            live.asked_at_s = self._parts.monotonic()
+            live.cancel_asked = True
+            if not live.promised:
+                return  # it does not leave any more (`Closing`)
+            live.asked, live.asked_at_s = Asked.CANCEL, self._parts.monotonic()
             self._parts.session.cancel(live.order_id)
 
     # --- what becomes of them --------------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ class DeskRecord:
 
         A waiting exit of the same reference is this close. An earlier one has ended, else this one would not have left:
         what was never sent is withdrawn, what was sent has been cancelled or refused while the record was away. Under
-        the number of a protective order it is another wish, which waits again under a number of its own.
+        the number of a protective order, or of a close of another trade, it is another wish, which waits again under a
+        number of its own; one that has ended without an order id has left its number to this one.
         A close that is told again after its end (its mark in the journal was lost) stands in nobody's way any more. A
         protective order stands beside others and closes nothing yet.
 
@@ -169,10 +170,9 @@ class DeskRecord:
         if trade is None:
             raise StopTrading(f"{intent.ref} closes {intent.trade_id}, which is not in the record: restore it")
         intents = IntentRepository(session)
-        ours = intents.of_trade(intent.trade_id)
-        known = next((one for one in ours if one.intent.ref == intent.ref), None)
-        if known is not None and known.state in TERMINAL_INTENT_STATES:
-            if known.order_id not in {None, close.order_id}:
+        ours, known = intents.of_trade(intent.trade_id), intents.get(intent.ref)
+        if known is not None and known.state in TERMINAL_INTENT_STATES and known.order_id is not None:
+            if known.order_id != close.order_id:
                 why = "the record has another close of it"
                 raise StopTrading(f"{intent.ref} left as order {close.order_id}, and {why}")
             return
@@ -263,11 +263,12 @@ def _save(session: Session, before: Trade, after: Trade, close: Close) -> None:
 def _rewrite(intents: IntentRepository, known: StoredIntent, close: Close) -> None:
     """What left is not what waited under its reference.
 
-    A task may ask for a close under a number that the journal has given to a stop or target: its wish is its own.
+    A task may ask for a close under a number that the journal has given to a stop or target, or to another trade of its
+    strategy: its wish is its own.
     """
     wish = known.intent
     intents.rewrite(close.intent, close.evidence)
-    if close.intent.protective and not wish.protective:
+    if not close.intent.serves(wish) and known.state not in TERMINAL_INTENT_STATES:
         number = intents.next_sequence(wish.strategy, wish.account, wish.session, Purpose.EXIT)
         ref = order_reference(wish.strategy, wish.account, wish.session, Purpose.EXIT, number)
         intents.add(replace(wish, ref=ref), known.evidence)

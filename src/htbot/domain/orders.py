@@ -153,6 +153,10 @@ class OrderIntent:
         """True for a sale at a profit level, after which the trade goes on."""
         return self.level is not None
 
+    def serves(self, wish: OrderIntent) -> bool:
+        """Whether it is what a wish under the same reference asks for: a close of that trade, not a stop of it."""
+        return self.trade_id == wish.trade_id and not (self.protective and not wish.protective)
+
     def in_books(self, broker_price: Decimal) -> Decimal:
         """A price of the broker's, signed as our books sign it: a short sale is bought at a negative price."""
         leg = self.plain

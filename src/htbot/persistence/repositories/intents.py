@@ -137,11 +137,16 @@ class IntentRepository(Repository):
         )
 
     def take_as_sent(self, ref: str, sent: SentAs, at: datetime) -> bool:
-        """What left from the desk's journal is SENDING under this id; False when the record knows more already."""
+        """What left from the desk's journal is SENDING under this id; False when the record knows more already.
+
+        A wish that was withdrawn, or went too old, before anybody claimed it has left its reference to this order.
+        """
         unsent = IntentRow.state.in_((IntentState.PENDING, IntentState.CLAIMED))
+        never = IntentRow.state.in_((IntentState.WITHDRAWN, IntentState.EXPIRED)) & IntentRow.order_id.is_(None)
         claimed_twice = (IntentRow.state == IntentState.SENDING) & (IntentRow.order_id != sent.order_id)
-        statement = update(IntentRow).where(IntentRow.ref == ref, unsent | claimed_twice, _present(sent.claim_epoch))
-        return self._count(statement.values(state=IntentState.SENDING, changed_at=at, **asdict(sent))) == 1
+        free = unsent | never | claimed_twice
+        statement = update(IntentRow).where(IntentRow.ref == ref, free, _present(sent.claim_epoch))
+        return self._count(statement.values(state=IntentState.SENDING, changed_at=at, reason="", **asdict(sent))) == 1
 
     def rewrite(self, intent: OrderIntent, evidence: Mapping[str, Any] | None = None) -> None:
         """What left under a reference was decided by somebody else than whoever had stored it: this is the order."""
