@@ -12,7 +12,8 @@ from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook, OpenTrade
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
-from htbot.desk.record import DeskRecord, check_executions
+from htbot.desk.record import DeskRecord
+from htbot.desk.settling import check_executions
 from htbot.desk.told import Told
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
@@ -157,7 +158,7 @@ class OrderNews:
         """What was executed is what was asked for; of an order that memory does not know the record is asked."""
         live = self.orders.of_ref(ref)
         if held is None or live is None:
-            self.ledger.post(lambda session: check_executions(session, ref, bag_price), key=("check", ref))
+            self.ledger.post_together(check_executions, (ref, bag_price), key=("check", ref), late=True)
             return
         try:
             judge_executions(live.intent, held.fills_of(ref), bag_price)
@@ -169,8 +170,8 @@ class OrderNews:
         if held is not None:
             self.orders.settle(held.trade.id, now)
         else:
-            self.ledger.post(
-                lambda session: self.record.settle_ref(session, ref, now), self.orders.settled, key=("ref", ref)
+            self.ledger.post_together(
+                self.record.settle_refs, (ref, now), self.orders.settled, key=("ref", ref), late=True
             )
 
     def _average(self, held: OpenTrade | None, ref: str) -> None:
@@ -210,7 +211,7 @@ class OrderNews:
         if held is not None or ref is not None:
             self._settle(held, ref or "", now)
         else:
-            self.ledger.post(lambda session: self.record.settle_execution(session, exec_id, now), self.orders.settled)
+            self.ledger.post_together(self.record.settle_executions, (exec_id, now), self.orders.settled, late=True)
 
     def _on_error(self, message: ErrorMessage, now: datetime) -> None:
         live = self.orders.of_id(message.request_id, self.record.client_id)

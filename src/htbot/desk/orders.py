@@ -20,7 +20,8 @@ from htbot.desk.last_word import rests, why_it_stays, would_open
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import GUARDED
 from htbot.desk.order_parts import OrderParts
-from htbot.desk.record import Claim, settle_due
+from htbot.desk.record import Claim
+from htbot.desk.settling import settle_due
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import WALKING, OrderIntent, OrderState, PriceStyle

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from htbot.desk.open_book import StoredTrade
+from htbot.desk.settling import settle_executions, settle_refs
 from htbot.domain.alerts import Alert
 from htbot.domain.errors import StopTrading
 from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade
-from htbot.execution.fills import judge_executions
 from htbot.execution.intents import closable_quantity
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.execution.trade_fold import net_by_contract
@@ -170,11 +170,9 @@ class DeskRecord:
         if trade is None:
             raise StopTrading(f"{intent.ref} closes {intent.trade_id}, which is not in the record: restore it")
         intents = IntentRepository(session)
-        ours, known = intents.of_trade(intent.trade_id), intents.get(intent.ref)
-        if known is not None and known.state in TERMINAL_INTENT_STATES and known.order_id is not None:
-            if known.order_id != close.order_id:
-                why = "the record has another close of it"
-                raise StopTrading(f"{intent.ref} left as order {close.order_id}, and {why}")
+        ours = intents.of_trade(intent.trade_id)
+        known = next((one for one in ours if one.intent.ref == intent.ref), None)
+        if known is not None and _told_again(known, close):
             return
         for other in ours if not intent.protective else ():
             earlier = other.intent.purpose is Purpose.EXIT and other.sequence < sequence_of(intent.ref)
@@ -182,16 +180,15 @@ class DeskRecord:
                 self._pass_over(session, other, intent.ref, at)
         DeskStateRepository(session).use_order_id(self.client_id, close.order_id)
         sent = SentAs(self.epoch, self.client_id, close.order_id)
-        if known is None:
-            taken = intents.add_sent(intent, close.evidence, sent, at)
-            if not taken:
-                another = intents.get(intent.ref) is not None
-                why = "the record has another close of it" if another else f"a later close of {trade.id} keeps it out"
-                raise StopTrading(f"{intent.ref} left as order {close.order_id}, and {why}")
-        else:
+        taken = known is None and intents.add_sent(intent, close.evidence, sent, at)
+        if known is None and not taken and (known := intents.get(intent.ref)) is None:
+            raise StopTrading(
+                f"{intent.ref} left as order {close.order_id}, and a later close of {trade.id} keeps it out"
+            )
+        if known is not None and not _told_again(known, close):
             taken = intents.take_as_sent(intent.ref, sent, at)
-        if taken and known is not None and known.intent != intent:
-            _rewrite(intents, known, close)
+            if taken and known.intent != intent:
+                _rewrite(intents, known, close)
         leaves = taken and not (intent.protective or intent.in_part)
         _save(session, trade, closing(trade, intent) if leaves else trade, close)
         for alert in close.alerts:
@@ -233,16 +230,15 @@ class DeskRecord:
         DeskStateRepository(session).require_epoch(self.epoch)
         return self.folds.book(session, bookings)
 
-    def settle_execution(self, session: Session, exec_id: str, now: datetime) -> Trade | None:
-        """Bring the trade of an execution up to date; None when the execution is not ours."""
-        fill = FillRepository(session).get(exec_id)
-        return None if fill is None else self.settle_ref(session, fill.ref, now)
-
-    def settle_ref(self, session: Session, ref: str, now: datetime) -> Trade | None:
-        """Bring the trade of a reference up to date; None when the reference is not ours."""
+    def settle_executions(self, session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
+        """Bring the trades of executions up to date; None for one that is not ours."""
         DeskStateRepository(session).require_epoch(self.epoch)
-        stored = IntentRepository(session).get(ref)
-        return None if stored is None else settle_trade(session, stored.intent.trade_id, now)
+        return settle_executions(session, due)
+
+    def settle_refs(self, session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
+        """Bring the trades of references up to date; None for one that is not ours."""
+        DeskStateRepository(session).require_epoch(self.epoch)
+        return settle_refs(session, due)
 
     def _move(
         self, session: Session, ref: str, state: IntentState, event: IntentEvent, now: datetime, reason: str
@@ -260,6 +256,19 @@ def _save(session: Session, before: Trade, after: Trade, close: Close) -> None:
         TradeRepository(session).save(after, before.state)
 
 
+def _told_again(known: StoredIntent, close: Close) -> bool:
+    """Whether a close has ended in the record already.
+
+    Raises:
+        StopTrading: another order has had its reference.
+    """
+    if known.state not in TERMINAL_INTENT_STATES or known.order_id is None:
+        return False
+    if known.order_id != close.order_id:
+        raise StopTrading(f"{close.intent.ref} left as order {close.order_id}, and the record has another close of it")
+    return True
+
+
 def _rewrite(intents: IntentRepository, known: StoredIntent, close: Close) -> None:
     """What left is not what waited under its reference.
 
@@ -272,12 +281,6 @@ def _rewrite(intents: IntentRepository, known: StoredIntent, close: Close) -> No
         number = intents.next_sequence(wish.strategy, wish.account, wish.session, Purpose.EXIT)
         ref = order_reference(wish.strategy, wish.account, wish.session, Purpose.EXIT, number)
         intents.add(replace(wish, ref=ref), known.evidence)
-
-
-def settle_due(session: Session, due: Sequence[tuple[str, datetime]]) -> list[Trade | None]:
-    """Bring trades up to date, each as of the time that it is given with."""
-    settled = settle_trades(session, dict(due))
-    return [settled[trade_id] for trade_id, _as_of in due]
 
 
 def begin_epoch(session: Session) -> int:
@@ -305,17 +308,6 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
 def booked_fills(session: Session, accounts: Iterable[str]) -> list[Fill]:
     """Every execution of some accounts that the record holds."""
     return [fill for account in accounts for fill in FillRepository(session).of_account(account)]
-
-
-def check_executions(session: Session, ref: str, bag_price: Decimal | None) -> None:
-    """Judge what the record has as executed under a reference.
-
-    Raises:
-        StopTrading: as of `judge_executions`.
-    """
-    stored = IntentRepository(session).get(ref)
-    if stored is not None:
-        judge_executions(stored.intent, FillRepository(session).of_ref(ref), bag_price)
 
 
 def open_trades(session: Session, accounts: Collection[str], sent: Iterable[StoredIntent]) -> list[StoredTrade]:

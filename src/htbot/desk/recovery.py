@@ -212,5 +212,5 @@ def _record(session: Session, judged: Mapping[str, tuple[Judgement, Standing]], 
 
 def _revived(session: Session, shown: Sequence[str]) -> list[StoredIntent]:
     """Intents that our books have as ended, and that the broker shows working or filled all the same."""
-    stored = [IntentRepository(session).get(ref) for ref in shown]
-    return [item for item in stored if item is not None and item.order_id and item.state in ENDED_UNFILLED]
+    stored = IntentRepository(session).of_refs(shown).values()
+    return [item for item in stored if item.order_id and item.state in ENDED_UNFILLED]

@@ -135,7 +135,7 @@ class Writes:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.counted: Counter[str] = Counter()
-        for name in ("settle_ref", "settle_execution"):
+        for name in ("settle_refs", "settle_executions"):
             monkeypatch.setattr(DeskRecord, name, self._counting(name, getattr(DeskRecord, name)))
         book = DeskRecord.book
 
@@ -146,9 +146,9 @@ class Writes:
         monkeypatch.setattr(DeskRecord, "book", booked)
 
     def _counting(self, name: str, write: Callable[..., object]) -> Callable[..., object]:
-        def counted(*arguments: object) -> object:
-            self.counted[name] += 1
-            return write(*arguments)
+        def counted(record: DeskRecord, session: Session, due: Sequence[object]) -> object:
+            self.counted[name] += len(due)
+            return write(record, session, due)
 
         return counted
 
@@ -198,7 +198,7 @@ async def test_a_new_desk_books_nothing_again_and_settles_each_ended_order_once(
     desk.die()
     writes = Writes(monkeypatch)
     again = await world.desk()
-    assert writes.since() == {"settle_ref": 2}
+    assert writes.since() == {"settle_refs": 2}
     await again.look_up(after_s=1)
     assert writes.since() == {}
     assert len(world.fills(intent.ref)) == len(world.fills(exit_.intent.ref)) == 2

@@ -177,11 +177,6 @@ _OF_TRADES = (
     .join(_INTENTS, _INTENTS.c.ref == _FILLS.c.ref)
     .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
 )
-_OF_TRADES = (
-    _STANDING.add_columns(_INTENTS.c.trade_id)
-    .join(_INTENTS, _INTENTS.c.ref == _FILLS.c.ref)
-    .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
-)
 _OF_CONTRACTS = _of_contracts()
 
 

@@ -174,6 +174,11 @@ class IntentRepository(Repository):
         """One intent."""
         return self._first(select(IntentRow).where(IntentRow.ref == ref), _to_intent)
 
+    def of_refs(self, refs: Collection[str]) -> dict[str, StoredIntent]:
+        """Intents by reference; one that there is not is absent."""
+        found = self._read(_OF_REFS, _to_followed, {"refs": list(refs)}) if refs else ()
+        return {one.stored.intent.ref: one.stored for one in found}
+
     def states(self, refs: Collection[str]) -> dict[str, IntentState]:
         """Where these intents stand; a reference that there is not is absent."""
         rows = self._session.execute(_STATES, {"refs": list(refs)}) if refs else ()
@@ -281,12 +286,13 @@ def _move() -> Update:
 _ADD = insert(_INTENTS).on_conflict_do_nothing()
 _MOVE = _move()
 _STATES = select(_INTENTS.c.ref, _INTENTS.c.state).where(_INTENTS.c.ref.in_(bindparam("refs", expanding=True)))
-_OF_TRADES = (
+_FOLLOWED = (
     select(_INTENTS, _ORDERS.c.filled)
     .outerjoin(_ORDERS, _ORDERS.c.ref == _INTENTS.c.ref)
-    .where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
     .order_by(_INTENTS.c.created_at, _INTENTS.c.ref)
 )
+_OF_REFS = _FOLLOWED.where(_INTENTS.c.ref.in_(bindparam("refs", expanding=True)))
+_OF_TRADES = _FOLLOWED.where(_INTENTS.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
 
 
 def _urgency(stored: StoredIntent) -> tuple[bool, datetime, str]:
