@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from htbot.bootstrap.chaos.run import Standing
 
 _FACTS = (
-    "intents", "intents_under_faults", "faults", "broker_orders", "not_placed",
+    "planned_intents", "planned_faults", "intents", "intents_under_faults", "faults", "broker_orders", "not_placed",
     "share_trades", "protective_orders", "protective_met",
     "duplicates", "lost_closes", "unknown", "orphans", "ledger_equals_broker",
     "recovery_p50_s", "recovery_p99_s", "longest_broken_s", "doubts", "doubt_p50_s", "doubt_p99_s", "seed", "wall_s",
@@ -32,6 +32,9 @@ class ChaosFlags:
     intents: Annotated[int, typer.Option(min=2, max=1_000_000, help="Entries and closes to make.")] = 300
     faults: Annotated[int, typer.Option(min=0, max=1_000_000, help="Faults to inject.")] = 62
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of faults, load and market.")] = 1
+    minutes: Annotated[float, typer.Option(min=1, help="Minutes after which no more faults and entries are begun.")] = (
+        1440
+    )
     as_json: Json = False
 
 
@@ -44,7 +47,7 @@ def chaos(flags: ChaosFlags) -> int | None:
     """Break the whole stack under load, compare both books, leave nothing running."""
     from htbot.bootstrap.chaos.run import ChaosFailed, ChaosOptions, run
 
-    options = ChaosOptions(intents=flags.intents, faults=flags.faults, seed=flags.seed)
+    options = ChaosOptions(intents=flags.intents, faults=flags.faults, seed=flags.seed, minutes=flags.minutes)
     try:
         _print(run(options, _Teller(in_place=sys.stderr.isatty())), as_json=flags.as_json)
     except ChaosFailed as failed:

@@ -89,8 +89,8 @@ class Injector:
 
     @property
     def done(self) -> bool:
-        """True when every fault has happened and been lifted."""
-        return self.tempo.begun == self.tempo.blows and not (self._waiting or self._lasting or self._ending)
+        """True when every fault that is to come has happened and been lifted."""
+        return self.tempo.over and not (self._waiting or self._lasting or self._ending)
 
     def step(self) -> None:
         """Lift what is over, make what is due."""

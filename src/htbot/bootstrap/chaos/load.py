@@ -62,12 +62,17 @@ class Closer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How much, at which market speed, and what part of it may have been made by now."""
+    """How much, at which market speed, what part of it may have been made by now, and whether there comes no more."""
 
     intents: int
     seed: int
     speed: float
     share: Callable[[], float]
+    over: Callable[[], bool]
+
+    def missing(self, made: int) -> float:
+        """Intents that may be made by now, besides those that are."""
+        return self.intents * self.share() - made
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +124,14 @@ class Load:
 
     @property
     def done(self) -> bool:
-        """True when all intents have been made and no trade is live."""
-        return self._known and self.intents >= self.plan.intents and self.live_trades == 0
+        """True when all intents that are to come have been made and no trade is live."""
+        made = self._known and self.plan.over() and self.plan.missing(self.intents) < 1
+        return made and self.live_trades == 0
 
     @property
     def _late(self) -> bool:
         """Towards the end the load closes at once, and no limit walks for long."""
-        return self.plan.share() >= 1.0
+        return self.plan.over()
 
     def stop(self) -> None:
         """End the loop of `run`."""
@@ -155,7 +161,7 @@ class Load:
 
     def _enter(self, trades: Sequence[Trade], coming: int) -> None:
         """As many as the pace asks for; what live trades will still need counts as made."""
-        missing = self.plan.intents * self.plan.share() - self.intents - coming
+        missing = self.plan.missing(self.intents + coming)
         self.caught_up = missing < 1
         busy = {trade.strategy for trade in trades}
         free = [name for name in lane_names(LANES) if name not in busy]

@@ -27,9 +27,13 @@ COLUMNS = ("bot", "duplicate orders", "never placed", "unknown orders", "orphane
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured besides the books. Seconds of the host; an infinite recovery is one that never came."""
+    """What was measured besides the books. Seconds of the host; an infinite recovery is one that never came.
+
+    `planned` are the intents and faults that were asked for: more than were made when the run's time was over.
+    """
 
     seed: int
+    planned: tuple[int, int]
     faults: dict[str, int]
     faults_missed: tuple[str, ...]
     recoveries_s: tuple[float, ...]
@@ -72,6 +76,8 @@ class ChaosResult:
             "recovery_p50_s": _told(percentile(measured.recoveries_s, 50)),
             "recovery_p99_s": _told(percentile(measured.recoveries_s, 99)),
             "seed": measured.seed,
+            "planned_intents": measured.planned[0],
+            "planned_faults": measured.planned[1],
             "passed": self.passed,
             "not_placed": verdict.not_placed,
             "share_trades": verdict.share_trades,

@@ -63,11 +63,15 @@ class NotStarted(HtbotError):
 
 @dataclass(frozen=True, slots=True)
 class ChaosOptions:
-    """The options of `htbot chaos`. The instance lives in a folder below `parent`, by default the host's for such."""
+    """The options of `htbot chaos`. The instance lives in a folder below `parent`, by default the host's for such.
+
+    After so many `minutes` no blow begins any more: what has been made by then is brought to its end and judged.
+    """
 
     intents: int = 300
     faults: int = 62
     seed: int = 1
+    minutes: float = math.inf
     parent: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -182,14 +186,17 @@ class _Run:
         self._began_s = time.monotonic()
         backlog = Backlog(settings, LiveReader(settings.redis.url), databases.main)
         plan = plan_faults(options.seed, options.faults)
-        tempo = Tempo(1 + max((fault.blow for fault in plan), default=-1), self._ready)
+        ends_s = self._began_s + options.minutes * 60
+        tempo = Tempo(1 + max((fault.blow for fault in plan), default=-1), self._ready, ends_s)
         self._injector = Injector(site, databases.main, backlog, plan, SPEED, tempo)
         self._health = Health(site, databases.health, self._live, lambda: tuple(self._injector.happened))
         queue = Backlog(settings, LiveReader(settings.redis.url), databases.load)
         parts = LoadParts(
             settings, databases.load, LiveReader(settings.redis.url), queue, risk_limits(settings, SYMBOL), SYMBOL
         )
-        self._load = Load(parts, LoadPlan(options.intents, options.seed, SPEED, lambda: tempo.share))
+        self._load = Load(
+            parts, LoadPlan(options.intents, options.seed, SPEED, lambda: tempo.share, lambda: tempo.over)
+        )
         self._under_faults = 0
         self._beside: list[Future[None]] = []
 
@@ -268,6 +275,7 @@ class _Run:
         recoveries = [math.inf if item.recovered_s is None else item.recovered_s for item in health.recoveries]
         return Measured(
             seed=self._options.seed,
+            planned=(self._options.intents, self._options.faults),
             faults=by_kind([item.kind for item in injector.happened]),
             faults_missed=tuple(item.kind for item in injector.missed),
             recoveries_s=tuple(recoveries),

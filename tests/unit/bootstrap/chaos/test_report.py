@@ -14,6 +14,7 @@ CLEAN = Verdict(300, 290, 10, (), (), (), ())
 def measured(*recoveries_s: float, complaints: tuple[str, ...] = (), missed: tuple[str, ...] = ()) -> Measured:
     return Measured(
         seed=3,
+        planned=(300, 3),
         faults={"kill_desk": 1, "reset": 2},
         faults_missed=missed,
         recoveries_s=recoveries_s,

@@ -50,10 +50,21 @@ def test_the_pause_begins_when_the_blow_has_struck() -> None:
     assert tempo.next_blow(101.0 + LONGEST_PAUSE_S, struck=True) == 1
 
 
+def test_when_the_time_is_over_no_blow_begins_and_the_rest_of_the_load_is_left_out() -> None:
+    tempo = Tempo(4, System(ready=True), ends_s=60.0)
+    tempo.next_blow(0.0, struck=True)
+    assert tempo.next_blow(CALM_S, struck=True) == 0
+    assert not tempo.over
+    assert tempo.next_blow(60.0, struck=False) is None
+    assert tempo.over
+    assert tempo.next_blow(99.0, struck=True) is None
+    assert tempo.share == 0.4
+
+
 def test_after_the_last_blow_everything_may_be_made() -> None:
     tempo = Tempo(1, System(ready=True))
     tempo.next_blow(0.0, struck=True)
     assert tempo.next_blow(CALM_S, struck=True) == 0
-    assert tempo.share == 1.0
+    assert (tempo.share, tempo.over) == (1.0, True)
     assert tempo.next_blow(99.0, struck=True) is None
     assert Tempo(0, System(ready=False)).share == pytest.approx(1.0)
