@@ -28,7 +28,7 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.opening import await_time, choose_world, forget_ended, require_world
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
-from htbot.desk.record import DeskRecord, begin_epoch, booked_fills, exits_of, open_trades, take_over
+from htbot.desk.record import DeskRecord, begin_epoch, booked_of, exits_of, open_trades, take_over
 from htbot.desk.recovery import Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
@@ -231,7 +231,7 @@ class Desk:
             self.trading.numbers.used_exit(ref)
         self.book.load(stored)
         self.orders.restore(sent, errors)
-        self.trading.news.begin(await database.insist(lambda db: booked_fills(db, self.followed.all)), executed, now)
+        self.trading.news.begin(await database.insist(lambda db: booked_of(db, executed)), executed, now)
         await database.insist(lambda db: self.protection.begin(db, now, held=self.guard.unguarded_while_away))
 
     async def reconcile(self, now: datetime, cause: str = "interval") -> bool:

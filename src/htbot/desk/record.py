@@ -21,6 +21,7 @@ from htbot.domain.fills import Fill
 from htbot.domain.orders import IntentState, OrderIntent, Purpose, order_reference
 from htbot.domain.trades import Trade
 from htbot.execution.intents import closable_quantity
+from htbot.execution.messages import LegExecutionMessage, OrderMessage
 from htbot.execution.states import IntentEvent, intent_event_for, next_intent_state
 from htbot.execution.trade_fold import net_by_contract
 from htbot.persistence.records import Command, IntentMove, SentAs, StoredIntent, ToldOrder
@@ -305,9 +306,10 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
     return sent, told
 
 
-def booked_fills(session: Session, accounts: Iterable[str]) -> list[Fill]:
-    """Every execution of some accounts that the record holds."""
-    return [fill for account in accounts for fill in FillRepository(session).of_account(account)]
+def booked_of(session: Session, told: Iterable[OrderMessage]) -> list[Fill]:
+    """What the record holds of the executions that the broker has told."""
+    keys = {message.fill.execution_key for message in told if isinstance(message, LegExecutionMessage)}
+    return FillRepository(session).of_keys(keys)
 
 
 def open_trades(session: Session, accounts: Collection[str], sent: Iterable[StoredIntent]) -> list[StoredTrade]:

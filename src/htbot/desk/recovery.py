@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
-from htbot.desk.record import booked_fills
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
@@ -33,8 +32,8 @@ from htbot.execution.reconciliation import (
 )
 from htbot.execution.states import OrderEvent
 from htbot.persistence.records import StoredIntent
-from htbot.persistence.repositories import IntentRepository
-from htbot.portfolio.positions import fold, newest
+from htbot.persistence.repositories import FillRepository, IntentRepository, PositionRepository
+from htbot.portfolio.positions import newest
 from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
 
@@ -175,7 +174,7 @@ class Recovery:
         What has no account, such as an order that the broker does not know, is that of its intent.
         """
         await self.ledger.settle()
-        books, owners = await self.database.insist(self._books)
+        books, owners = await self.database.insist(lambda session: self._books(session, view))
         told: dict[str, list[Finding]] = {account: [] for account in self.accounts}
         for finding in reconcile(books, view):
             account = finding.account or owners.get(finding.ref, self.accounts[0])
@@ -197,12 +196,16 @@ class Recovery:
         live = self.orders.of_ref(finding.ref) if finding.kind is FindingKind.LOST_ORDER else None
         return live is not None and live.asked_at_s >= self.asked_s
 
-    def _books(self, session: Session) -> tuple[Books, dict[str, str]]:
-        """Our books, and whose account each order that is not over is of, by reference."""
-        fills = booked_fills(session, self.accounts)
+    def _books(self, session: Session, view: BrokerView) -> tuple[Books, dict[str, str]]:
+        """Our books beside what the broker shows, and whose account each order that is not over is of, by reference.
+
+        Of executions only those that it has told: however long we have traded, a comparison costs the same.
+        """
+        positions = [one for account in self.accounts for one in PositionRepository(session).of_account(account)]
+        booked = newest(FillRepository(session).of_keys({fill.execution_key for fill in view.executions}))
         live = {one.intent.ref: one.intent.account for one in IntentRepository(session).live() if one.order_id}
-        keys = frozenset(fill.execution_key for fill in fills)
-        return Books(fold(fills), keys, frozenset(live), newest(fills)), live
+        held = {(one.account, one.con_id): one for one in positions}
+        return Books(held, frozenset(booked), frozenset(live), booked), live
 
 
 def _record(session: Session, judged: Mapping[str, tuple[Judgement, Standing]], cause: str) -> None:

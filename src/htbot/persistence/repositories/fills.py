@@ -117,6 +117,10 @@ class FillRepository(Repository):
         """Every execution of every account as the broker told it, corrected or not, in order of time."""
         return self._read(select(_FILLS).order_by(_FILLS.c.executed_at, _FILLS.c.exec_id), _to_fill)
 
+    def of_keys(self, keys: Collection[str]) -> list[Fill]:
+        """Fills by the key that an execution shares with its corrections, in order of time."""
+        return self._read(_OF_KEYS, _to_fill, {"keys": list(keys)}) if keys else []
+
     def of_contracts(self, contracts: Collection[tuple[str, int]]) -> list[Fill]:
         """Every fill of some contracts, each of an account, in order of time."""
         rows = [{"account": account, "con_id": con_id} for account, con_id in contracts]
@@ -171,6 +175,7 @@ _ADD, _CHARGE = _add(), _charge()
 _STANDING = select(_FILLS).where(in_force()).order_by(_FILLS.c.executed_at, _FILLS.c.exec_id)
 _OURS = select(_INTENTS.c.ref).where(_INTENTS.c.ref.in_(bindparam("refs", expanding=True)))
 _OF_IDS = select(_FILLS).where(_FILLS.c.exec_id.in_(bindparam("ids", expanding=True)))
+_OF_KEYS = _STANDING.where(_FILLS.c.execution_key.in_(bindparam("keys", expanding=True)))
 _OF_REFS = _STANDING.where(_FILLS.c.ref.in_(bindparam("refs", expanding=True)))
 _OF_TRADES = (
     _STANDING.add_columns(_INTENTS.c.trade_id)
