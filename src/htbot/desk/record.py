@@ -138,7 +138,12 @@ class DeskRecord:
         return ended
 
     def sent(self, session: Session) -> list[StoredIntent]:
-        """What this desk has claimed for sending and what has not ended, as the record has it."""
+        """What this desk has claimed for sending and what has not ended, as the record has it.
+
+        Raises:
+            Superseded: another desk has taken it over.
+        """
+        DeskStateRepository(session).require_epoch(self.epoch)
         live = IntentRepository(session).live()
         return [stored for stored in live if stored.order_id is not None and stored.claim_epoch == self.epoch]
 
@@ -293,7 +298,11 @@ def take_over(session: Session, epoch: int, now: datetime) -> tuple[list[StoredI
     """Every sent intent that has not ended, now this desk's, and the last error of each by reference.
 
     What was claimed but never sent waits again.
+
+    Raises:
+        Superseded: another desk has begun since, and these are its.
     """
+    DeskStateRepository(session).require_epoch(epoch)
     intents = IntentRepository(session)
     sent = []
     for stored in intents.take_over(epoch):
