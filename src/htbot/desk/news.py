@@ -220,7 +220,7 @@ class OrderNews:
         live.last_error, live.error_text = message.code, message.text
         if message.code == DUPLICATE_ID:  # what has used the id may be our own order, and not be shown yet
             live.asked_at_s = self.orders.host_s
-        event = event_of_error(message.code, live.asked)
+        event = event_of_error(message.code, live.asked, worked=live.working or live.filled > 0)
         if event is OrderEvent.CANCEL and live.expired(now):
             event = OrderEvent.EXPIRE
         if event is not None:

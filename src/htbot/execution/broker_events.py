@@ -112,17 +112,18 @@ def event_of_status(report: OrderReport) -> OrderEvent | None:
     return event
 
 
-def meaning_of_error(code: int, asked: Asked) -> Meaning:
-    """What a code that carries an order's id proves, given what had been asked of the order.
+def meaning_of_error(code: int, asked: Asked, *, worked: bool = False) -> Meaning:
+    """What a code that carries an order's id proves, given what had been asked of the order and whether it has worked.
 
     A refusal of a modification (104, 105) or of a cancel (135, 161, 10147, 10148) says nothing about the order itself,
-    which may well be working; 103 says that the id was used, perhaps by our own order whose reply was lost.
+    which may well be working; 103 says that the id was used, perhaps by our own order whose reply was lost. An order
+    that has worked is not new: what is refused may be its own request, come a second time, which is a modification.
     """
     if code in ORDER_WARNINGS or 2100 <= code <= 2199:
         return Meaning.INFORMATIONAL
     if code == CANCELLED:
         return Meaning.CANCELLED
-    if code in REJECTIONS and asked is Asked.PLACE:
+    if code in REJECTIONS and asked is Asked.PLACE and not worked:
         return Meaning.REJECTED
     return Meaning.AMBIGUOUS
 
@@ -135,9 +136,9 @@ _ERROR_EVENTS: dict[Meaning, OrderEvent | None] = {
 }
 
 
-def event_of_error(code: int, asked: Asked) -> OrderEvent | None:
+def event_of_error(code: int, asked: Asked, *, worked: bool = False) -> OrderEvent | None:
     """The event in an error that carries an order's id; None for a mere warning."""
-    return _ERROR_EVENTS[meaning_of_error(code, asked)]
+    return _ERROR_EVENTS[meaning_of_error(code, asked, worked=worked)]
 
 
 def connection_event(code: int) -> ConnectionEvent | None:

@@ -37,7 +37,7 @@ async def test_a_refused_order_is_rejected_with_code_and_text(world: World, code
     assert desk.desk.enabled
 
 
-@pytest.mark.parametrize("code", [103, 104, 10147, 135, 505])
+@pytest.mark.parametrize("code", [103, 104, 10147, 135, 201, 505])  # 201: of its own request, come a second time
 @pytest.mark.fault(30)
 @pytest.mark.ruling(4)
 async def test_an_error_that_proves_nothing_is_doubt_and_looked_up(world: World, code: int) -> None:

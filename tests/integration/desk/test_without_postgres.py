@@ -192,7 +192,9 @@ async def test_what_has_ended_in_memory_is_not_taken_over_from_a_record_that_is_
     intent = await desk.opened()
     world.broker.quotes |= STOP
     world.after(market_s=5)
+    desk.session.deaf = True
     await desk.turn()
+    desk.session.deaf = False
     [refused] = world.exits(intent.trade_id)
     desk.postgres(dead=True)
     world.broker.orders.remove(world.broker.working(refused.intent.ref))  # it never worked: nobody lists it
