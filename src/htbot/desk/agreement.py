@@ -59,10 +59,14 @@ class Agreement:
         """Look up, compare and judge; whether both agree, and why not. No reason: what stood before still stands.
 
         One account that agrees is enough: the others are `blocked`.
+
+        Raises:
+            Retryable: the record is away; what is in doubt has been looked up all the same.
         """
         view = await recovery.look_up(now)
-        doubtful = orders.doubtful
-        if doubtful:
+        if not orders.doubtful:
+            await recovery.caught_up()  # it may bring what was claimed as the session before ended
+        if doubtful := orders.doubtful:
             return False, f"in doubt: {', '.join(live.intent.ref for live in doubtful)}"
         judged = await recovery.judge(view, self._standings, now, look)
         self._judgements = {account: judgement for account, (judgement, _after) in judged.items()}

@@ -29,7 +29,7 @@ from htbot.desk.opening import await_time, choose_world, forget_ended, require_w
 from htbot.desk.orders import OrderDesk
 from htbot.desk.protection import Protection
 from htbot.desk.record import DeskRecord, begin_epoch, booked_of, exits_of, open_trades, take_over
-from htbot.desk.recovery import Look, Recovery
+from htbot.desk.recovery import PATIENCE_S, Look, Recovery
 from htbot.desk.threads import DatabaseThread
 from htbot.desk.trading import Trading, TradingParts, build_trading
 from htbot.desk.trading_day import TradingDay
@@ -204,13 +204,13 @@ class Desk:
         else:
             self.orders.doubt_all("reconnected")
             # a claim may have been cut off by the end of the session
-            self.orders.restore(await self.ledger.write(self.trading.record.sent))
-        parts, fold = self.parts, self.trading.news.on_message
-        owners = self.followed.all
+            self.ledger.post(self.trading.record.sent, self.orders.restore)
+        parts, fold, owners = self.parts, self.trading.news.on_message, self.followed.all
         self._recovery = Recovery(parts.session, parts.orders_database, self.ledger, self.orders, owners, fold)
+        self._recovery.patience_s = None if self.clock.stepped else PATIENCE_S
         history = await self.parts.watch.start(self.parts.session, now, self.guard.held)
         if not first:
-            await self.parts.orders_database.insist(lambda db: require_world(db, self.world_id, now))
+            await self._recovery.until(lambda db: require_world(db, self.world_id, now), self.clock.now)
         await self.day.refresh(now)
         await self._store_bars(history, now)
         await self.follow_lines(now)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.errors import HtbotError, StopTrading
+from htbot.domain.errors import HtbotError, Retryable, StopTrading
 from htbot.persistence.repositories.desk_state import Superseded
 from htbot.telemetry.failpoints import reach
 
@@ -51,6 +51,8 @@ class Ledger:
         self._newest: dict[object, _Entry] = {}
         self._writing = asyncio.Lock()
         self._posted = asyncio.Event()
+        self._catching_up: asyncio.Future[None] | None = None
+        self._written = 0
 
     @property
     def behind(self) -> int:
@@ -119,6 +121,21 @@ class Ledger:
         while self._waiting:
             await self._write_some()
 
+    async def catch_up(self, within_s: float | None) -> None:
+        """Like `settle`, but it waits no longer than this for the next write; None: however long.
+
+        Raises:
+            Retryable: PostgreSQL has taken nothing in that time; it is written all the same.
+        """
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.ensure_future(self.settle())
+        while not self._catching_up.done():
+            before = self._written
+            await asyncio.wait([self._catching_up], timeout=within_s)
+            if not self._catching_up.done() and self._written == before:
+                raise Retryable(f"PostgreSQL is {self.behind} writes behind the desk")
+        self._catching_up.result()
+
     async def _write_some(self) -> None:
         async with self._writing:
             await self._write([self._waiting[n] for n in range(min(MOST_AT_ONCE, len(self._waiting)))])
@@ -146,6 +163,7 @@ class Ledger:
             for entry in batch:  # one of them is the culprit, the others count
                 await self._write([entry])
             return
+        self._written += len(batch)
         for entry, result in zip(batch, results, strict=True):
             self._waiting.remove(entry)
             entry.done.set_result(result)

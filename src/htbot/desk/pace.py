@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from redis import RedisError
 
@@ -16,6 +16,7 @@ from htbot.adapters.ib.wrapper import SessionMessage
 from htbot.desk.barrier import Barrier
 from htbot.desk.desk import Desk
 from htbot.desk.doorbell import Doorbell
+from htbot.desk.lanes import first
 from htbot.domain.errors import Retryable, StopTrading
 from htbot.domain.sessions import floor_to
 from htbot.execution.disagreement import DEFAULT_PATIENCE
@@ -27,7 +28,6 @@ from htbot.persistence.repositories.desk_state import Superseded
 _RECONNECT_FIRST_S = 0.5
 _RECONNECT_LONGEST_S = 10.0
 _LOOK_AGAIN_S = 1.0
-_CANCEL_AGAIN_S = 1.0
 # A session that breaks sooner was no good one: the next try waits longer.
 _GOOD_SESSION_S = 10.0
 COMPARE_EVERY = timedelta(seconds=60)
@@ -108,11 +108,12 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
 
 
 class PacedPace:
-    """Market time flows; nothing waits for anyone. Five lanes in one thread, so that no order waits for a chore.
+    """Market time flows; nothing waits for anyone. Seven lanes in one thread, so that no order waits for a chore.
 
     Hearing takes messages, guards and walks limits; it waits for the broker only. Acting does what PostgreSQL asks for:
-    entries, closes of tasks, commands. Keeping compares, publishes and looks after the desk. Beating tells market
-    time, showing the prices.
+    entries, closes of tasks, commands. Minding looks at halts and the day's result each second. Keeping recovers,
+    follows lines, looks up what is in doubt and compares. Telling stores the bars that have closed and publishes each
+    instant of the grid, however long PostgreSQL is away. Beating tells market time, showing the prices.
     """
 
     HEARTBEAT_S = 5.0
@@ -129,13 +130,16 @@ class PacedPace:
         self._unanswered_s: float | None = None
         self._reconciled_at: datetime | None = None
         self._failed: Exception | None = None
+        self._recovered = self._taken_over = False
 
     async def drive(self, desk: Desk) -> None:
         """Until the socket closes or the broker stays silent."""
         self._unanswered_s = self._failed = None
+        self._recovered = False
         for account in desk.followed.all:
             await self._doorbell.hold(account)
-        await first(self._listen(desk), self._act(desk), self._keep(desk), self._beat(desk), self._show(desk))
+        work = (self._listen(desk), self._act(desk), self._mind(desk), self._keep(desk))
+        await first(*work, self._tell(desk), self._beat(desk), self._show(desk))
 
     # --- hearing ---------------------------------------------------------------------------------------------------
 
@@ -231,18 +235,36 @@ class PacedPace:
                 await _later(error)
             await self._until_rung(self.IDLE_S)
 
+    # --- minding ---------------------------------------------------------------------------------------------------
+
+    async def _mind(self, desk: Desk) -> None:
+        while True:
+            try:
+                if self._taken_over:
+                    await desk.upkeep.look(desk.clock.now())
+            except (Retryable, StopTrading) as error:
+                await _later(error)
+            await asyncio.sleep(self.IDLE_S)
+
     # --- keeping ---------------------------------------------------------------------------------------------------
 
     async def _keep(self, desk: Desk) -> None:
-        kept_s = 0.0
         while True:
             if desk.recovery_due and desk.connection == "connected":
+                self._recovered = False
                 await desk.recover()
+            self._recovered = self._taken_over = True
             try:
-                await self._grid(desk)
-                if self._monotonic() - kept_s >= self.IDLE_S:
-                    kept_s = self._monotonic()
-                    await self._chores(desk, desk.clock.now())
+                await self._chores(desk, desk.clock.now())
+            except (Retryable, StopTrading) as error:
+                await _later(error)
+            await asyncio.sleep(self.IDLE_S)
+
+    async def _tell(self, desk: Desk) -> None:
+        while True:
+            try:
+                if self._recovered:
+                    await self._grid(desk)
             except (Retryable, StopTrading) as error:
                 await _later(error)
             await asyncio.sleep(self._until_next_look_s(desk))
@@ -279,8 +301,7 @@ class PacedPace:
         try:
             await desk.follow_lines(now)
         except (Retryable, StopTrading) as error:
-            await _later(error)  # the breaker looks whatever becomes of the lines
-        await desk.upkeep.look(now)
+            await _later(error)  # what is in doubt is looked up whatever becomes of the lines
         if self._due_reconcile(desk, now):
             await desk.reconcile(now, "order" if desk.compare_due else "interval")
 
@@ -314,30 +335,6 @@ async def _later(error: Retryable | StopTrading) -> None:
         raise error
     _log.warning("later: %s", error)
     await asyncio.sleep(_RECONNECT_FIRST_S)
-
-
-async def first(*lanes: Coroutine[Any, Any, None]) -> None:
-    """Until one of them ends, with its error if it has one; then all of them have ended."""
-    tasks = [asyncio.ensure_future(lane) for lane in lanes]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _end(tasks)
-    for task in done:
-        task.result()
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: `asyncio.wait_for` of Python 3.11 loses a cancel that meets the request's answer.
-
-    A lane that lives on so, as the end of a session answers everything at once, would keep the desk off the broker.
-    """
-    pending: Collection[asyncio.Task[None]] = tasks
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)  # heard: the first one's error is raised, if it has one
 
 
 async def run(desk: Desk, pace: Pace) -> None:

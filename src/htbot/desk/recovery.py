@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from htbot.desk.ledger import Ledger
 from htbot.desk.live_order import LiveOrder
 from htbot.desk.orders import DUPLICATE_ID, OrderDesk
 from htbot.desk.threads import DatabaseThread
+from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
 from htbot.domain.instruments import Contract
 from htbot.domain.orders import IntentState
@@ -37,6 +39,10 @@ from htbot.portfolio.positions import newest
 from htbot.services.reconciliation import record_look
 from htbot.telemetry.failpoints import reach
 
+PATIENCE_S, AGAIN_AFTER_S = 2.0, 1.0
+"""Host seconds without progress that a comparison waits for the record, and until it is asked again."""
+
+T = TypeVar("T")
 _LOOKED_UP = {
     Outcome.WORKING: OrderEvent.ACKNOWLEDGE,
     Outcome.FILLED: OrderEvent.FULL_FILL,
@@ -81,7 +87,7 @@ class Recovery:
 
     `fold` takes one message as if the session had told it, broken invariants included. `looked` is True after the first
     look of a session, which goes through every execution of the day; `asked_s` is when the broker was asked last, host
-    seconds.
+    seconds. Nothing waits longer than `patience_s` for the record, None: however long, where market time waits, too.
     """
 
     session: RecoverySession
@@ -92,6 +98,7 @@ class Recovery:
     fold: Fold
     looked: bool = False
     asked_s: float = 0.0
+    patience_s: float | None = None
 
     async def look_up(self, now: datetime) -> BrokerView:
         """Ask for orders and executions, book what is missing, and bring every order in doubt up to date.
@@ -104,13 +111,46 @@ class Recovery:
         for execution in told:
             self.fold(execution, now)
         shown = sorted(self._shown(view))
-        if shown:
-            self.orders.revive(await self.ledger.write(lambda session: _revived(session, shown)))
-        self.looked = True
+        self.looked = await self._revive(shown)
         self.orders.doubt_missing({order.ref for order in view.open_orders}, now)
         for live in self.orders.doubtful:
             self._resolve(live, view, asked_s, now)
         return view
+
+    async def caught_up(self) -> None:
+        """Return when the record has everything that was posted; `Retryable` when it takes too long."""
+        await self.ledger.catch_up(self.patience_s)
+
+    async def until(self, check: Callable[[Session], None], clock: Callable[[], datetime]) -> None:
+        """Until the record has everything and has answered this.
+
+        What is in doubt is looked up meanwhile: closes do not wait for PostgreSQL (RULINGS 1).
+        """
+        while True:
+            try:
+                await self.caught_up()
+                return await self._of_record(check)
+            except Retryable as error:
+                _log.warning("the record is away: %s", error)
+            if self.orders.doubtful:
+                await self.look_up(clock())
+            await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _of_record(self, work: Callable[[Session], T]) -> T:
+        if self.patience_s is None:
+            return await self.database.insist(work)
+        return await self.database.run_within(work, self.patience_s)
+
+    async def _revive(self, shown: Sequence[str]) -> bool:
+        """Doubt what the broker shows and our books have as ended; False when the record cannot tell of it now."""
+        try:
+            if shown:
+                await self.caught_up()
+                self.orders.revive(await self._of_record(lambda session: _revived(session, shown)))
+        except Retryable as error:
+            _log.warning("what the broker shows is not held against the record: %s", error)
+            return False
+        return True
 
     def _shown(self, view: BrokerView) -> set[str]:
         """References of ours that nobody here follows, among working orders and executions."""
@@ -173,8 +213,7 @@ class Recovery:
 
         What has no account, such as an order that the broker does not know, is that of its intent.
         """
-        await self.ledger.settle()
-        books, owners = await self.database.insist(lambda session: self._books(session, view))
+        books, owners = await self._of_record(lambda session: self._books(session, view))
         told: dict[str, list[Finding]] = {account: [] for account in self.accounts}
         for finding in reconcile(books, view):
             account = finding.account or owners.get(finding.ref, self.accounts[0])
@@ -188,7 +227,7 @@ class Recovery:
         for judgement, _after in judged.values():
             for finding in (*judgement.doubts, *judgement.foreign):
                 _log.warning("reconciliation %s: %s", judgement.verdict.value, judgement.text_of([finding]))
-        await self.database.insist(lambda session: _record(session, judged, look.cause))
+        await self._of_record(lambda session: _record(session, judged, look.cause))
         return judged
 
     def _sent_since(self, finding: Finding) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,19 @@ class DatabaseThread:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._transact, work)
 
+    async def run_within(self, work: Callable[[Session], T], seconds: float | None) -> T:
+        """Like `run`, for what may be asked again.
+
+        Raises:
+            Retryable: the database is away, or hangs for longer than this; the work may be done later all the same.
+        """
+        answer = asyncio.ensure_future(self.run(work))
+        done, _late = await asyncio.wait([answer], timeout=seconds)
+        if not done:
+            answer.add_done_callback(_heard)
+            raise Retryable(f"PostgreSQL has not answered within {seconds:g} s")
+        return answer.result()
+
     async def insist(self, work: Callable[[Session], T], *, pause_s: float = 0.5) -> T:
         """Like `run`, again and again until the database is back: for what must not be lost.
 
@@ -64,3 +77,9 @@ class DatabaseThread:
         """End the thread after what is running."""
         self._executor.shutdown(wait=True)
         self._database.close()
+
+
+def _heard(answer: asyncio.Future[Any]) -> None:
+    """An answer that came too late for whoever asked: asked again since."""
+    if not answer.cancelled() and answer.exception() is not None:
+        _log.warning("PostgreSQL answered late: %s", answer.exception())

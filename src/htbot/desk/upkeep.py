@@ -64,6 +64,7 @@ class Upkeep:
         self._outage = Outage(self._page, lambda: desk.guard.trades)
         self._dead_told = DeadTold()
         self._breakers: dict[str, BreakerWatch] = {}
+        self._epoch_look: asyncio.Future[None] | None = None
         self._breaker_parts = BreakerParts(
             database=desk.parts.orders_database,
             halts=desk.parts.halts,
@@ -81,7 +82,7 @@ class Upkeep:
             self._desk.parts.watch.forget_extremes(now)
         await self._judge_day(now)
         self._note_flip(now)
-        await self._desk.parts.orders_database.run(self._require_epoch)
+        await self._look_at_epoch()
         await self.load_missed()
         self._note_heads(now)
 
@@ -126,8 +127,20 @@ class Upkeep:
             text = f"no quotes of {'; '.join(dead[:_NAMED])}{more}: nothing is entered on them, exits there are blind"
             self._page(error_alert("dead line", text, now, Severity.WARNING))
 
+    async def _look_at_epoch(self) -> None:
+        """A desk that was superseded while it had nothing to write notices here, and frees the broker's session.
+
+        What is answered late counts at the next look.
+        """
+        if self._epoch_look is None:
+            self._epoch_look = asyncio.ensure_future(self._desk.parts.orders_database.run(self._require_epoch))
+        done, _late = await asyncio.wait([self._epoch_look], timeout=self._breaker_parts.patience_s)
+        if not done:
+            raise Retryable("PostgreSQL does not say whether this desk is still the one")
+        answer, self._epoch_look = self._epoch_look, None
+        answer.result()
+
     def _require_epoch(self, session: Transaction) -> None:
-        """A desk that was superseded while it had nothing to write notices here, and frees the broker's session."""
         DeskStateRepository(session).require_epoch(self._desk.trading.record.epoch)
 
     # --- the breaker -----------------------------------------------------------------------------------------------
@@ -156,11 +169,10 @@ class Upkeep:
         return await breaker.look(now, seen, at_once=at_once)
 
     async def _flatten(self, account: str, now: datetime) -> None:
-        """The trip has written the command; with PostgreSQL away the journal takes it."""
-        try:
-            await self._desk.act(now)
-        except Retryable as error:
-            _log.warning("the breaker's flatten is promised by the journal: %s", error)
+        """The trip has written the command; with PostgreSQL away, or hanging, the journal takes it."""
+        acting = asyncio.ensure_future(self._desk.act(now))
+        await asyncio.wait([acting], timeout=self._breaker_parts.patience_s)
+        acting.add_done_callback(_log_trouble)
         if self._desk.trading.commands.closes(account):
             return
         scope = {"scope": account, "exit_reason": TRIPPED_BY}
@@ -253,6 +265,11 @@ class Upkeep:
             self._desk.book.expired(trade.id, ended.fills, now)
             trading.numbers.used_exit(ended.fills[0].ref)
         return ended
+
+
+def _log_trouble(acting: asyncio.Future[None]) -> None:
+    if not acting.cancelled() and acting.exception() is not None:
+        _log.warning("the breaker's flatten is promised by the journal: %s", acting.exception())
 
 
 def _end(
