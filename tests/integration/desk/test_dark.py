@@ -144,7 +144,7 @@ def stored(world: World, start: datetime) -> bool:
     return [bar.start for bar in bars] == [start]
 
 
-@pytest.mark.fault(15)
+@pytest.mark.fault(14)
 async def test_the_breaker_looks_while_postgres_hangs(running: Running) -> None:
     running.desk.parts.halts._parts = HaltParts(patience_s=HALT_PATIENCE_S)
 
