@@ -53,7 +53,7 @@ class OrderDesk:
         self._live: dict[str, LiveOrder] = {}
         self._ref_of: dict[int, str] = {}
         self._met: set[str] = set()  # every reference of this process, ended ones too: the record may be behind
-        self._ended: dict[str, tuple[tuple[Leg, ...], int]] = {}
+        self._ended: dict[str, tuple[tuple[Leg, ...], int, float]] = {}
 
     @property
     def host_s(self) -> float:
@@ -93,8 +93,12 @@ class OrderDesk:
         executed = net_by_contract(latest(executions))
         if ref not in self._ended:
             return bool(executed)
-        legs, filled = self._ended[ref]
+        legs, filled, _at_s = self._ended[ref]
         return any(abs(executed.get(leg.con_id, 0)) > filled * abs(leg.ratio) for leg in legs)
+
+    def ended_since(self, ref: str, asked_s: float) -> bool:
+        """True for a reference whose end was heard after the broker was asked: what it showed then is old."""
+        return ref in self._ended and self._ended[ref][2] > asked_s
 
     def of_id(self, order_id: int, client_id: int) -> LiveOrder | None:
         """The live order of an id of this client."""
@@ -260,9 +264,7 @@ class OrderDesk:
 
         It was claimed while they stood, and its desk died before the record heard that it stays (`why_it_stays`).
         """
-        if live.protective:
-            return True
-        of_trade = self.live_of_trade(live.intent.trade_id)
+        of_trade = [] if live.protective else self.live_of_trade(live.intent.trade_id)
         others = [other for other in of_trade if not (other.is_entry or other is live)]
         for other in others:
             if other.protective:
@@ -335,7 +337,7 @@ class OrderDesk:
         if live.over:
             self._live.pop(intent.ref, None)
             self._ref_of.pop(live.order_id, None)
-            self._ended[intent.ref] = intent.legs, live.filled
+            self._ended[intent.ref] = intent.legs, live.filled, self.host_s
             self._parts.ended()
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)

@@ -158,7 +158,8 @@ class Recovery:
         for fill in view.executions:
             by_ref.setdefault(fill.ref, []).append(fill)
         filled = {ref for ref, own in by_ref.items() if not self.looked or self.orders.filled_since(ref, own)}
-        shown = {order.ref for order in view.open_orders} | filled
+        working = {one.ref for one in view.open_orders if not self.orders.ended_since(one.ref, self.asked_s)}
+        shown = working | filled
         return {ref for ref in shown if ref.startswith(REF_PREFIX) and self.orders.of_ref(ref) is None}
 
     async def _ask(self) -> tuple[BrokerView, Sequence[LegExecutionMessage | BagExecutionMessage]]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy.orm import Session
 from tests.support import record
+from tests.support.broker import Execution
 from tests.support.desk import FIRST_ID, BorrowedThread, Running, World
 
 from htbot.desk.record import Claim
@@ -438,3 +439,23 @@ async def test_a_trade_without_a_desk_is_counted_as_unprotected(world: World) ->
     assert not second.desk.guard.exposed(world.now)
     second.session.hang_up()
     assert second.desk.guard.exposed(world.now)
+
+
+async def test_an_order_that_ends_while_the_broker_is_asked_does_not_come_back(world: World) -> None:
+    """The answer shows it working, for it was given before the end."""
+    desk = await world.desk()
+    intent = world.enter()
+    await desk.turn()
+    executions, inbox = desk.session.executions, desk.desk.parts.inbox
+
+    async def meanwhile() -> list[Execution]:
+        world.after(host_s=1)
+        world.broker.end(intent.ref, "Cancelled")
+        while not inbox.empty():
+            desk.desk.fold(inbox.get_nowait())
+        return await executions()
+
+    desk.session.executions = meanwhile  # type: ignore[method-assign]
+    await desk.desk.reconcile(world.now)
+    assert world.state(intent.ref) is IntentState.CANCELLED
+    assert desk.desk.orders.of_ref(intent.ref) is None
