@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -16,7 +17,7 @@ from htbot.bootstrap.desk import history_days
 from htbot.desk.bulletin import Bulletin
 from htbot.desk.clock import DeskClock
 from htbot.desk.desk import Desk, DeskParts, DeskPlan
-from htbot.desk.halts import HaltWatch
+from htbot.desk.halts import PATIENCE_S, HaltParts, HaltWatch
 from htbot.desk.inbox import Inbox
 from htbot.desk.journal import Journal
 from htbot.desk.order_numbers import GAP
@@ -90,11 +91,13 @@ class BorrowedThread(DatabaseThread):
 
 
 class MortalThread(BorrowedThread):
-    """A database thread whose PostgreSQL dies, and comes back, when a test says so."""
+    """A database thread whose PostgreSQL dies or hangs, and comes back, when a test says so."""
 
-    dead = False
+    dead = hangs = False
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
+        while self.hangs:  # noqa: ASYNC110 - it has no bell
+            await asyncio.sleep(0.01)
         if self.dead:
             raise Retryable("PostgreSQL did not answer: connection refused")
         return await super().run(work)
@@ -231,7 +234,7 @@ class Running:
                 orders_database=orders,
                 market_database=market,
                 journal=self.journal,
-                halts=HaltWatch(world.stop_file, orders),
+                halts=HaltWatch(world.stop_file, orders, HaltParts(patience_s=None if clock.stepped else PATIENCE_S)),
                 watch=MarketWatch(
                     WatchPlan(UNDERLYINGS["SPX"], 5, 3, 7, history_days),
                     exact=clock.stepped,
@@ -288,10 +291,10 @@ class Running:
         await self.hear()
         return done
 
-    def postgres(self, *, dead: bool) -> None:
-        """PostgreSQL dies, or is back."""
+    def postgres(self, *, dead: bool, hangs: bool = False) -> None:
+        """PostgreSQL dies, hangs, or is back."""
         for thread in (self.desk.parts.orders_database, self.desk.parts.market_database):
-            thread.dead = dead  # type: ignore[attr-defined]
+            thread.dead, thread.hangs = dead, hangs  # type: ignore[attr-defined]
 
     def die(self) -> None:
         """kill -9: nothing more is heard or said."""

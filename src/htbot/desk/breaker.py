@@ -104,6 +104,7 @@ class BreakerWatch:
         self._booked: _Booked | None = None
         self._looked_at: datetime | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._complaining: asyncio.Task[None] | None = None
 
     async def look(self, now: datetime, seen: Seen, *, at_once: bool = False) -> Trip | None:
         """Judge the day at a market time; the trip when this look made one.
@@ -165,7 +166,10 @@ class BreakerWatch:
         """Read the day and write down what is seen; an answer that is late is taken when it comes."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.ensure_future(self._exchange(market, memory))
-        done, _late = await asyncio.wait([self._asking], timeout=self._parts.patience_s)
+        await self._patiently(self._asking)
+
+    async def _patiently(self, answer: asyncio.Task[None]) -> None:
+        done, _late = await asyncio.wait([answer], timeout=self._parts.patience_s)
         for task in done:
             task.result()
 
@@ -219,8 +223,16 @@ class BreakerWatch:
         held = {con_id: quantity for con_id, quantity in self._parts.holdings(seen.account).items() if quantity}
         if not open_trades and not held:
             return
+        if self._complaining is None or self._complaining.done():
+            left = self._tell_left(seen.account, open_trades, held, (since, now))
+            self._complaining = asyncio.ensure_future(left)
+        await self._patiently(self._complaining)
+
+    async def _tell_left(
+        self, account: str, open_trades: list[str], held: Mapping[int, int], times: tuple[datetime, datetime]
+    ) -> None:
         try:
-            await self._parts.database.run(lambda db: _complain(db, seen.account, open_trades, held, (since, now)))
+            await self._parts.database.run(lambda db: _complain(db, account, open_trades, held, times))
         except Retryable as error:
             _log.critical("not flat after a trip, %s %s: %s", open_trades, held, error)
 

@@ -33,8 +33,10 @@ from htbot.services.versions import Version, version_trouble
 
 HALT_SOURCE, SIGNAL_SOURCE = "desk", "signal"
 NOT_KNOWN = "halts are not known: the database has not answered"
-# Host seconds: what one look may hold its caller up, and how long an old answer counts while a new one is awaited.
-PATIENCE_S, BELIEVED_S = 0.25, 1.0
+NOT_ASKED = "halts are not known: nobody has looked for them lately"
+# Host seconds: what one look may hold its caller up, how long an old answer counts while a new one is awaited, and how
+# far looks are apart.
+PATIENCE_S, BELIEVED_S, LOOK_EVERY_S = 0.25, 1.0, 1.0
 _LONGEST_REASON = 500
 _log = logging.getLogger(__name__)
 
@@ -94,7 +96,9 @@ class HaltWatch:
         rows = [halt for halt in self._rows if halt.source != FILE_SOURCE and _concerns(halt.account, account)]
         if rows:
             return f"{rows[0].kind.value} by {rows[0].source}: {rows[0].reason}"
-        return self._outdated if self._rows_known and not self._overdue() else NOT_KNOWN
+        if not self._rows_known or self._overdue():
+            return NOT_KNOWN
+        return NOT_ASKED if self._forgotten() else self._outdated
 
     def _file_present(self) -> bool:
         present = self._switch.present()
@@ -105,13 +109,25 @@ class HaltWatch:
 
     def _overdue(self) -> bool:
         """True while the record has owed an answer for so long that the one before counts no more."""
-        waits = self._reading is not None and not self._reading.done()
-        return waits and self._parts.monotonic() - self._reading_since_s > BELIEVED_S
+        return self._awaited and self._parts.monotonic() - self._reading_since_s > BELIEVED_S
+
+    def _forgotten(self) -> bool:
+        """True when whoever looks each second has not: a row that came since would not be known.
+
+        Looks of a stepped market are as far apart as its instants.
+        """
+        lately_s = BELIEVED_S + LOOK_EVERY_S
+        return self._parts.patience_s is not None and self._parts.monotonic() - self._reading_since_s > lately_s
+
+    @property
+    def _awaited(self) -> bool:
+        """True while the record owes an answer."""
+        return self._reading is not None and not self._reading.done()
 
     @property
     def known(self) -> bool:
         """True when the rows have been read and no answer is owed."""
-        return self._rows_known and (self._reading is None or self._reading.done())
+        return self._rows_known and not self._awaited
 
     def trips(self, account: str) -> tuple[Halt, ...]:
         """Trips of the breaker that are in force for an account by the record, as last read."""
@@ -162,11 +178,11 @@ class HaltWatch:
             self._listening = asyncio.ensure_future(self._listen(self._parts.flag, now))
         if self._listening is not None:
             await self._await([self._listening])
-        if self._reading is None or self._reading.done():
+        if self._reading is None or not self._awaited:
             self._reading_since_s = self._parts.monotonic()
             self._reading = asyncio.ensure_future(self._read(now))
         await self._await([self._reading])
-        return known_before and before is not None and self.entries_halted_by() is None
+        return known_before and before not in {None, NOT_ASKED} and self.entries_halted_by() is None
 
     async def _await(self, tasks: list[asyncio.Task[None]]) -> None:
         patience_s = self._parts.patience_s

@@ -6,6 +6,7 @@ name (`force`). It is no fault: nobody is paged, and readiness does not change (
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,16 +22,22 @@ from htbot.persistence.repositories.desk_state import HELD_BY, LAST_INSTANT
 from htbot.persistence.states import CommandState
 from htbot.services.command_kinds import CONNECT, DISCONNECT, SESSION_KINDS
 
+PATIENCE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class HoldParts:
-    """`exposed` names what would be unguarded; `leave` ends the session and tells why."""
+    """`exposed` names what would be unguarded; `leave` ends the session and tells why.
+
+    `patience_s` is how long a session that is to begin waits for what the record says of it, host seconds; None waits
+    for its answer, as a stepped world must.
+    """
 
     database: DatabaseThread
     exposed: Callable[[], list[str]]
     leave: Callable[[str], None]
+    patience_s: float | None = None
 
 
 class Hold:
@@ -48,11 +55,13 @@ class Hold:
         While PostgreSQL does not answer, what was known before counts.
         """
         try:
-            commands = await self._parts.database.run(lambda db: CommandRepository(db).open())
-            self.by, self.unguarded = await self._parts.database.run(_standing)
+            async with asyncio.timeout(self._parts.patience_s):
+                commands, (self.by, self.unguarded) = await self._parts.database.run(
+                    lambda db: (CommandRepository(db).open(), _standing(db))
+                )
             await self.obey([one for one in commands if one.kind in SESSION_KINDS], now, at_broker=False)
-        except Retryable as error:
-            _log.warning("nobody knows whether a person holds the desk: %s", error)
+        except (Retryable, TimeoutError) as error:
+            _log.warning("nobody knows whether a person holds the desk: %s", str(error) or type(error).__name__)
         return self.by is not None
 
     async def last_market_time(self) -> datetime:

@@ -15,6 +15,7 @@ from htbot.desk.closing import Closing, ClosingParts
 from htbot.desk.commands import CommandDesk, CommandParts
 from htbot.desk.guard import ExitGuard, GuardParts
 from htbot.desk.halts import HaltWatch
+from htbot.desk.hold import PATIENCE_S as HOLD_PATIENCE_S
 from htbot.desk.hold import Hold, HoldParts
 from htbot.desk.journal import CLOSE, Entry, Journal
 from htbot.desk.last_look import LastLook
@@ -252,4 +253,5 @@ def _hold(parts: TradingParts, guard: ExitGuard, orders: OrderDesk) -> Hold:
     def exposed() -> list[str]:
         return sorted({trade.id for trade in guard.trades} | {live.intent.ref for live in orders.live})
 
-    return Hold(HoldParts(parts.database, exposed, parts.session.leave))
+    patience_s = None if parts.desk.clock.stepped else HOLD_PATIENCE_S
+    return Hold(HoldParts(parts.database, exposed, parts.session.leave, patience_s))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from tests.support import record
-from tests.support.desk import SESSION, BorrowedThread, World
+from tests.support.desk import SESSION, BorrowedThread, MortalThread, World
+from tests.support.waiting import PATIENCE_S, settled
 
 from htbot.desk.breaker import BreakerParts, BreakerWatch, Seen
 from htbot.desk.halts import HaltWatch
@@ -346,6 +348,19 @@ async def test_not_flat_a_minute_after_the_trip_is_told_each_minute(desk: Trippi
     assert desk.world.mails("flatten_incomplete") == told + 1
 
 
+async def test_a_record_that_hangs_holds_up_no_look_at_what_is_left(desk: Tripping) -> None:
+    desk.trades, desk.cost = [opened()], Decimal("9.30")
+    assert await desk.look() is Cause.DAILY_LOSS
+    silent = MortalThread("silent", desk.world.database)
+    desk.world.threads.append(silent)
+    silent.hangs = True
+    desk.watch._parts = replace(desk.watch._parts, database=silent, patience_s=0.01)
+    assert await asyncio.wait_for(desk.look(after_s=120), PATIENCE_S) is None
+    assert desk.world.mails("flatten_incomplete") == 0
+    silent.hangs = False
+    await settled(lambda: desk.world.mails("flatten_incomplete") == 1)
+
+
 async def test_ours_and_the_brokers_day_that_differ_are_told(desk: Tripping) -> None:
     desk.amounts |= {"DailyPnL": Decimal(-51)}
     desk.lose("0")
@@ -399,6 +414,20 @@ async def test_a_trip_closes_three_positions_once_and_withdraws_what_waits(world
     assert world.broker.held == {}
     with world.database.transaction() as session:
         assert CommandRepository(session).open() == []
+
+
+async def test_the_look_that_trips_sends_the_closes_and_asks_for_them_once(world: World) -> None:
+    desk = await world.desk()
+    await desk.opened()
+    world.after(market_s=5)
+    await desk.desk.upkeep.look(world.now)
+    world.broker.values["NetLiquidation"] = "80000.00"
+    world.after(market_s=5)
+    await desk.desk.upkeep.look(world.now)
+    assert len(desk.session.placed) == 2, "the entry, and its close"
+    await desk.turn()
+    with world.database.transaction() as session:
+        assert len(CommandRepository(session).open()) == 1
 
 
 async def test_a_fill_is_judged_at_the_next_look_once_the_record_has_it(world: World) -> None:

@@ -15,8 +15,6 @@ from tests.support.waiting import settled
 
 from htbot.desk.clock import DeskClock
 from htbot.desk.doorbell import Bell
-from htbot.desk.halts import PATIENCE_S as HALT_PATIENCE_S
-from htbot.desk.halts import HaltParts
 from htbot.desk.pace import PacedPace
 from htbot.domain.bars import Bar
 from htbot.domain.sessions import floor_to
@@ -146,13 +144,8 @@ def stored(world: World, start: datetime) -> bool:
 
 @pytest.mark.fault(14)
 async def test_the_breaker_looks_while_postgres_hangs(running: Running) -> None:
-    running.desk.parts.halts._parts = HaltParts(patience_s=HALT_PATIENCE_S)
-
-    async def hangs(_work: object) -> None:
-        await asyncio.sleep(60)
-
     looks = judged(running)
-    running.desk.parts.orders_database.run = hangs  # type: ignore[method-assign, assignment]
+    running.postgres(dead=False, hangs=True)
     async with driven(running):
         await settled(lambda: len(looks) >= 3)
 

@@ -21,7 +21,7 @@ from tests.support.desk import BorrowedThread, World
 from tests.support.waiting import PATIENCE_S
 
 from htbot.adapters.live import HALT_KEY, LiveReader, LiveWriter
-from htbot.desk.halts import NOT_KNOWN, HaltParts, HaltWatch
+from htbot.desk.halts import NOT_ASKED, NOT_KNOWN, HaltParts, HaltWatch
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
 from htbot.domain.orders import IntentState, OrderIntent
@@ -218,6 +218,25 @@ async def test_a_record_that_hangs_holds_nobody_up_and_counts_no_more_after_a_se
         assert [(halt.source, halt.cleared_by) for halt in HaltRepository(session).recent()] == [
             ("file", "file removed")
         ]
+
+
+@pytest.mark.ruling(13)
+async def test_rows_that_nobody_has_looked_at_for_two_seconds_count_no_more(watched: Watched) -> None:
+    halts = watched.start(PATIENCE_S)
+    await watched.known(halts)
+    watched.monotonic += 2.0
+    assert halts.entries_halted_by() is None
+    watched.monotonic += 0.01
+    assert halts.entries_halted_by() == NOT_ASKED
+    assert not await halts.refresh(watched.world.now), "no halt has ended"
+    assert halts.entries_halted_by() is None
+
+
+async def test_looks_of_a_stepped_market_may_be_far_apart(watched: Watched) -> None:
+    halts = watched.start()
+    await halts.refresh(watched.world.now)
+    watched.monotonic += 3600.0
+    assert halts.entries_halted_by() is None
 
 
 @pytest.mark.fault(43)

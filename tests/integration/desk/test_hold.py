@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,9 @@ from tests.support import record
 from tests.support.desk import Running, World
 from tests.support.waiting import PATIENCE_S
 
+from htbot.desk.clock import DeskClock
 from htbot.desk.pace import SteppedPace, run, socket_closed
+from htbot.marketdata.clock_state import Mode
 from htbot.marketdata.messages import ConnectionMessage, TimeMessage
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest
@@ -61,6 +64,16 @@ async def test_it_leaves_stays_away_over_a_restart_and_comes_back(world: World) 
     await second.desk.act(world.now)
     assert second.session.connected
     assert (command(world, back).state, command(world, back).result) == (CommandState.DONE, {"connection": "connected"})
+
+
+async def test_a_record_that_hangs_keeps_nobody_from_the_broker(world: World) -> None:
+    desk = await world.desk(clock=DeskClock(Mode.PAPER, 1.0))
+    hold = desk.desk.trading.hold
+    hold._parts = replace(hold._parts, patience_s=0.01)
+    desk.postgres(dead=False, hangs=True)
+    assert not await asyncio.wait_for(hold.keeps_away(world.now), PATIENCE_S)
+    hold.by = "rest:first"
+    assert await asyncio.wait_for(hold.keeps_away(world.now), PATIENCE_S), "what was known before counts"
 
 
 async def test_nothing_held_is_left_alone_unless_it_is_forced(world: World) -> None:
