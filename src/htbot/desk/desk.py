@@ -289,13 +289,13 @@ class Desk:
         self._broken = text
         self.ledger.post(lambda db: halt_trading(db, text, now))
 
-    async def refresh_halts(self, now: datetime) -> bool:
-        """Read the halts; True when one has just ended. A broken invariant is a row like others once it is written."""
+    async def refresh_halts(self, now: datetime) -> None:
+        """Read the halts; watching begins anew when one ends. A broken invariant is a row like others once written."""
         broken, written = self._broken, self.ledger.behind == 0
-        ended = await self.parts.halts.refresh(now)
+        if await self.parts.halts.refresh(now):
+            self.parts.watch.forget_extremes(now)
         if written and self.parts.halts.known and self._broken is broken:
             self._broken = None
-        return ended
 
     def _on_connection(self, message: ConnectionMessage, now: datetime) -> None:
         detail = f"{message.code} {message.text}" if message.code else message.text

@@ -241,7 +241,7 @@ class PacedPace:
         while True:
             try:
                 if self._taken_over:
-                    await desk.upkeep.look(desk.clock.now())
+                    await desk.upkeep.look(desk.clock.now(), judged=self._recovered)
             except (Retryable, StopTrading) as error:
                 await _later(error)
             await asyncio.sleep(self.IDLE_S)

@@ -76,11 +76,14 @@ class Upkeep:
             patience_s=None if desk.clock.stepped else PATIENCE_S,
         )
 
-    async def look(self, now: datetime) -> None:
-        """One look at everything; `Retryable` when PostgreSQL is away and the rest has to wait."""
-        if await self._desk.refresh_halts(now):
-            self._desk.parts.watch.forget_extremes(now)
-        await self._judge_day(now)
+    async def look(self, now: datetime, *, judged: bool = True) -> None:
+        """One look at everything; `Retryable` when PostgreSQL is away and the rest has to wait.
+
+        The day is not `judged` while the broker has not shown yet what was filled as the session was away.
+        """
+        await self._desk.refresh_halts(now)
+        if judged:
+            await self._judge_day(now)
         self._note_flip(now)
         await self._look_at_epoch()
         await self.load_missed()

@@ -394,3 +394,14 @@ async def test_stop_at_a_hundred_moments_of_a_send(world: World) -> None:
 def _enter_again(world: World, number: int) -> OrderIntent:
     """Another strategy each time: one live trade each."""
     return world.enter(number, strategy=f"s{number}", opened_at=world.now, id=f"s{number}-trade")
+
+
+async def test_watching_begins_anew_with_the_end_of_a_halt_whoever_sees_it(world: World) -> None:
+    desk = await world.desk()
+    desk.desk.parts.halts.halt("signal", "SIGUSR1", by="signal", at=world.now)
+    await desk.desk.refresh_halts(world.now)
+    world.after(market_s=60)
+    with world.database.transaction() as session:
+        HaltRepository(session).clear("cli:ann", world.now)
+    await desk.desk.refresh_halts(world.now)
+    assert desk.desk.parts.watch.watching_since == world.now

@@ -355,16 +355,17 @@ async def test_what_fails_while_a_quote_is_heard_ends_the_hearing_and_not_the_se
 
 
 @pytest.mark.parametrize("error", [Retryable("no lines"), StopTrading("no contract")])
-async def test_the_breaker_looks_whatever_becomes_of_the_lines(world: World, error: Exception) -> None:
+async def test_books_are_compared_whatever_becomes_of_the_lines(world: World, error: Exception) -> None:
     running = await paced(world)
 
     async def fails(_now: datetime) -> None:
         raise error
 
-    async def look(_now: datetime) -> None:
+    async def compared(_now: datetime, _cause: str) -> bool:
         running.session.hang_up()
+        return True
 
-    running.desk.follow_lines, running.desk.upkeep.look = fails, look  # type: ignore[method-assign]
+    running.desk.follow_lines, running.desk.reconcile = fails, compared  # type: ignore[method-assign, assignment]
     await asyncio.wait_for(Restless(Bells()).drive(running.desk), PATIENCE_S)
     assert running.desk.connection == "lost"
 
