@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,16 +24,14 @@ from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
 from htbot.desk.ledger import Ledger
 from htbot.desk.level_sales import LevelSales
 from htbot.desk.live_order import LiveOrder
-from htbot.desk.meaning import means, same, scope_of
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
-from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import CallerMistake, Retryable
 from htbot.domain.fills import Fill
-from htbot.domain.orders import ExitReason, Purpose
-from htbot.domain.trades import TradeState
+from htbot.domain.orders import ExitReason, OrderIntent, Purpose
+from htbot.domain.trades import Trade, TradeState
 from htbot.execution.expiry import Expired, Settled, Settlement, StillStands
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import (
@@ -97,7 +95,7 @@ class CommandDesk:
 
     def closes(self, account: str) -> bool:
         """True while a command is open that closes everything of an account."""
-        scopes = {scope_of(command) for command in self._open.values() if command.kind == CLOSE_ALL}
+        scopes = {_scope(command) for command in self._open.values() if command.kind == CLOSE_ALL}
         return bool(scopes & {account, EVERY_ACCOUNT})
 
     # --- taking ----------------------------------------------------------------------------------------------------
@@ -109,15 +107,13 @@ class CommandDesk:
         everything, that is under way. With the journal stuck it is promised by the record.
 
         Raises:
-            CallerMistake: the key was used for another command.
             Retryable: the desk has not taken over yet.
         """
         if not self._parts.journal.opened:
             raise Retryable("the desk has not taken over yet: try again in a moment")
         known = self._known(request) or await self._recorded(request)
-        known = known or self._known(request)  # another caller may have asked while the record was
         if known is not None:
-            return same(known, request)
+            return known
         command = _command(uuid4(), request)
         self._open[command.id] = self._by_key[request.idempotency_key] = command
         try:
@@ -135,7 +131,7 @@ class CommandDesk:
     def _known(self, request: CommandRequest) -> Command | None:
         """The command that this request is or joins, as far as memory knows."""
         for known in self._open.values():
-            if request.kind == known.kind == CLOSE_ALL and scope_of(known) in {request.params["scope"], EVERY_ACCOUNT}:
+            if request.kind == known.kind == CLOSE_ALL and _scope(known) in {request.params["scope"], EVERY_ACCOUNT}:
                 return known
         return self._by_key.get(request.idempotency_key)
 
@@ -185,7 +181,7 @@ class CommandDesk:
 
     def _close_all(self, command: Command, now: datetime) -> None:
         for live in self._parts.orders.live:
-            if not means(command, live.intent):
+            if not _means(command, live.intent):
                 continue
             if live.is_entry:
                 self._parts.orders.cancel(live)
@@ -193,7 +189,7 @@ class CommandDesk:
                 self._parts.orders.hurry(live, now)
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
-            if means(command, held.trade):
+            if _means(command, held.trade):
                 self._meant.setdefault(command.id, set()).add(held.trade.id)
                 self._parts.guard.close(held, manual_decision(reason, now, f"command {command.id}"))
 
@@ -217,29 +213,17 @@ class CommandDesk:
         own = self._parts.accounts()
         left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
         guarded = [item.trade for item in self._parts.book.guarded if item.trade.account in own]
-        if not left and not any(means(command, trade) for trade in guarded):
-            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(scope_of(command))
-            if alone and self._just_closed(progress["trades"], now):
-                return
+        if not left and not any(_means(command, trade) for trade in guarded):
+            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
             ended = await self._parts.database.run(partial(_ended, trade_ids=progress["trades"]))
             result: dict[str, Any] = {"flat": not elsewhere, **ended}
             result |= {"withdrawn": progress["withdrawn"], "left_alone": alone}
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
             _log.info("command %s: %s is flat", command.id, command.params)
-        elif not self._parts.market_open(now) and not self._under_way(command):
+        elif not self._parts.market_open(now) and all(live.protective for live in self._parts.orders.live):
             result = {"flat": False, "left": left, "why": "the market is closed and nothing is queued: ask again then"}
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, result)
-
-    def _just_closed(self, trade_ids: Iterable[str], now: datetime) -> bool:
-        """Whether the broker may still show what these trades held: it tells positions after executions."""
-        held = [self._parts.book.get(trade_id) for trade_id in trade_ids]
-        filled = [fill.executed_at for one in held if one is not None for fill in one.fills.values()]
-        return now - max(filled, default=now - SHOWN_WITHIN) < SHOWN_WITHIN
-
-    def _under_way(self, command: Command) -> bool:
-        """Whether an order of what a command means may still fill, beside what stands at the broker."""
-        return any(not live.protective and means(command, live.intent) for live in self._parts.orders.live)
 
     async def _end_cancel(self, command: Command, now: datetime) -> None:
         ref = str(command.params.get("ref", ""))
@@ -298,9 +282,20 @@ def _settled_before(session: Session, trade_id: str, told: Settlement) -> Sequen
     return None
 
 
+def _scope(command: Command) -> str:
+    return str(command.params.get("scope", EVERY_ACCOUNT))
+
+
+def _means(close: Command, what: Trade | OrderIntent) -> bool:
+    """Whether a command to close means this trade, or the trade of this order."""
+    if close.kind == CLOSE_TRADE:
+        return bool(close.params.get("trade") == (what.id if isinstance(what, Trade) else what.trade_id))
+    return _scope(close) in {EVERY_ACCOUNT, what.account}
+
+
 def _live_trades(session: Session, close: Command, own: Collection[str]) -> tuple[list[str], list[str]]:
     """Trades that a command means and that are not over: of the accounts that this desk trades, and of others."""
-    live = [trade for trade in TradeRepository(session).live() if means(close, trade)]
+    live = [trade for trade in TradeRepository(session).live() if _means(close, trade)]
     ours = [trade.id for trade in live if trade.account in own]
     return ours, [trade.id for trade in live if trade.account not in own]
 
@@ -314,7 +309,7 @@ def _go_on(session: Session, close: Command, meant: Collection[str], now: dateti
     known = commands.get(close.id)
     before = {} if known is None else known.result
     gone = _withdraw_entries(session, close, now)
-    live = [trade.id for trade in TradeRepository(session).live() if means(close, trade)]
+    live = [trade.id for trade in TradeRepository(session).live() if _means(close, trade)]
     progress = {
         "trades": sorted({*before.get("trades", ()), *meant, *live}),
         "withdrawn": [*before.get("withdrawn", ()), *gone],
@@ -358,7 +353,7 @@ def _withdraw_entries(session: Session, close: Command, now: datetime) -> list[s
     """Entries that nobody has claimed yet do not leave any more; returns which."""
     intents, withdrawn = IntentRepository(session), []
     for stored in intents.pending(Purpose.ENTRY):
-        ours = means(close, stored.intent)
+        ours = _means(close, stored.intent)
         if ours and intents.withdraw(stored.intent.ref, now, "everything is closed"):
             settle_trade(session, stored.intent.trade_id, now)
             withdrawn.append(stored.intent.ref)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from uuid import UUID
 
 import pytest
 from tests.support import record
 from tests.support.desk import FIRST_ID, World
 
-from htbot.domain.errors import CallerMistake
 from htbot.domain.orders import ExitReason, IntentState
 from htbot.domain.trades import TradeState
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
-from htbot.services.commands import CANCEL, CLOSE_ALL, CLOSE_TRADE
+from htbot.services.commands import CANCEL, CLOSE_ALL
 
 
 def tell(world: World, kind: str, key: str = "key-1", **params: object) -> UUID:
@@ -199,76 +197,3 @@ async def test_commands_wait_for_the_broker(world: World) -> None:
     asked = tell(world, CLOSE_ALL, scope="all")
     await desk.turn()
     assert command(world, asked).state is CommandState.PENDING
-
-
-async def test_two_flattens_on_the_line_are_one_while_postgres_hangs(world: World) -> None:
-    desk = await world.desk()
-    await desk.opened()
-    hear = desk.desk.trading.commands.hear
-
-    async def hangs(_work: object) -> None:
-        await asyncio.sleep(60)
-
-    desk.desk.parts.orders_database.run = hangs  # type: ignore[method-assign, assignment]
-    asked = [CommandRequest(key, CLOSE_ALL, "line", world.now, {"scope": "all"}) for key in ("one", "two")]
-    one, two = await asyncio.gather(*map(hear, asked))
-    assert one.id == two.id
-
-
-async def test_the_key_of_another_command_closes_nothing_and_says_so(world: World) -> None:
-    desk = await world.desk()
-    await desk.opened()
-    tell(world, CLOSE_ALL, key="k", scope="DU9")
-    asked = CommandRequest("k", CLOSE_ALL, "line", world.now, {"scope": "all"})
-    with pytest.raises(CallerMistake, match="'k' was used for another close_all: use a new key"):
-        await desk.desk.trading.commands.hear(asked)
-
-
-async def test_a_close_is_done_when_the_broker_has_shown_it(world: World) -> None:
-    """Executions are told before positions: what has just been closed is not called a stranger's."""
-    desk = await world.desk()
-    intent = await desk.opened()
-    asked = tell(world, CLOSE_ALL, scope="all")
-    await desk.turn()
-    await desk.turn()
-    [exit_] = world.exits(intent.trade_id)
-    held = dict(world.broker.held)
-    world.broker.fill(exit_.intent.ref)
-    world.broker.held.update(held)
-    await desk.turn()
-    assert command(world, asked).state is CommandState.RUNNING
-    world.broker.held.clear()
-    await desk.turn()
-    done = command(world, asked)
-    assert (done.state, done.result["left_alone"]) == (CommandState.DONE, [])
-
-
-async def test_what_a_person_holds_beside_it_is_named_a_moment_later(world: World) -> None:
-    desk = await world.desk()
-    intent = await desk.opened()
-    asked = tell(world, CLOSE_ALL, scope="all")
-    await desk.turn()
-    await desk.turn()
-    [exit_] = world.exits(intent.trade_id)
-    held = dict(world.broker.held)
-    world.broker.fill(exit_.intent.ref)
-    world.broker.held.update(held)
-    world.after(market_s=6)
-    await desk.turn()
-    done = command(world, asked)
-    assert (done.state, len(done.result["left_alone"])) == (CommandState.DONE, 2)
-
-
-async def test_the_close_of_a_trade_at_night_fails_whatever_else_is_under_way(world: World) -> None:
-    desk = await world.desk()
-    one = await desk.opened()
-    two = await desk.opened(number=2, strategy="other", id="other-1")
-    desk.session.deaf = True
-    tell(world, CLOSE_TRADE, key="a", trade=one.trade_id)
-    await desk.turn()
-    world.now = record.at(60 * 6)
-    asked = tell(world, CLOSE_TRADE, key="b", trade=two.trade_id)
-    for _ in range(2):
-        world.after(market_s=5)
-        await desk.turn()
-    assert command(world, asked).state is CommandState.FAILED
