@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
+from htbot.desk.command_record import create, ended, go_on, live_trades, means, same, scope, withdraw_named
 from htbot.desk.guard import ExitGuard
 from htbot.desk.hold import Hold
 from htbot.desk.journal import COMMAND, Entry, Journal, JournalStuck
@@ -28,10 +29,9 @@ from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
 from htbot.desk.threads import DatabaseThread
-from htbot.domain.errors import CallerMistake, Retryable
+from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
-from htbot.domain.orders import ExitReason, OrderIntent, Purpose
-from htbot.domain.trades import Trade, TradeState
+from htbot.domain.orders import ExitReason
 from htbot.execution.expiry import Expired, Settled, Settlement, StillStands
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import (
@@ -51,7 +51,7 @@ from htbot.services.command_kinds import (
     SESSION_KINDS,
     SETTLE,
 )
-from htbot.services.trade_record import manual_decision, settle_trade
+from htbot.services.trade_record import manual_decision
 
 RECORD_WITHIN_S = 0.25
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class CommandDesk:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._open: dict[UUID, Command] = {}
-        self._by_key: dict[str, Command] = {}
+        self._by_key: dict[str, Command] = {}  # ended ones too
         self._meant: dict[UUID, set[str]] = {}  # trades that an open command has been closing
 
     @property
@@ -95,7 +95,7 @@ class CommandDesk:
 
     def closes(self, account: str) -> bool:
         """True while a command is open that closes everything of an account."""
-        scopes = {_scope(command) for command in self._open.values() if command.kind == CLOSE_ALL}
+        scopes = {scope(command) for command in self._open.values() if command.kind == CLOSE_ALL}
         return bool(scopes & {account, EVERY_ACCOUNT})
 
     # --- taking ----------------------------------------------------------------------------------------------------
@@ -108,10 +108,12 @@ class CommandDesk:
 
         Raises:
             Retryable: the desk has not taken over yet.
+            CallerMistake: the key belongs to another command.
         """
         if not self._parts.journal.opened:
             raise Retryable("the desk has not taken over yet: try again in a moment")
-        known = self._known(request) or await self._recorded(request)
+        # memory is asked again: another may have come while the record was read
+        known = self._known(request) or await self._recorded(request) or self._known(request)
         if known is not None:
             return known
         command = _command(uuid4(), request)
@@ -131,17 +133,22 @@ class CommandDesk:
     def _known(self, request: CommandRequest) -> Command | None:
         """The command that this request is or joins, as far as memory knows."""
         for known in self._open.values():
-            if request.kind == known.kind == CLOSE_ALL and _scope(known) in {request.params["scope"], EVERY_ACCOUNT}:
+            if request.kind == known.kind == CLOSE_ALL and scope(known) in {request.params["scope"], EVERY_ACCOUNT}:
                 return known
-        return self._by_key.get(request.idempotency_key)
+        of_key = self._by_key.get(request.idempotency_key)
+        return None if of_key is None else same(of_key, request)
 
     async def _recorded(self, request: CommandRequest) -> Command | None:
         """The same for the record, which is not waited for: with PostgreSQL dead memory has to do."""
         reading = self._parts.database.run(lambda session: CommandRepository(session).of_key(request.idempotency_key))
         try:
-            return await asyncio.wait_for(reading, RECORD_WITHIN_S)
+            found = await asyncio.wait_for(reading, RECORD_WITHIN_S)
         except (Retryable, TimeoutError):
             return None
+        if found is None:
+            return None
+        self._by_key[found.idempotency_key] = found  # it is known when PostgreSQL is dead, too
+        return same(found, request)
 
     def replay(self, entry: Entry) -> None:
         """A command that the journal has and the record may not have; one that has ended there is not done again."""
@@ -150,12 +157,13 @@ class CommandDesk:
         self._store(command, entry.number)
 
     def _store(self, command: Command, number: int | None) -> None:
-        self._parts.ledger.post(partial(_create, command=command), lambda stored: self._stored(command, stored, number))
+        self._parts.ledger.post(partial(create, command=command), lambda stored: self._stored(command, stored, number))
 
-    def _stored(self, command: Command, stored: Command | None, number: int | None) -> None:
-        """The record has it: under this id, under that of an earlier call, or not, because the key was another's."""
+    def _stored(self, command: Command, stored: Command, number: int | None) -> None:
+        """The record has it: under this id, or under that of an earlier call."""
         self._open.pop(command.id, None)
-        if stored is not None and stored.state in {CommandState.PENDING, CommandState.RUNNING}:
+        self._by_key[command.idempotency_key] = stored
+        if stored.state in {CommandState.PENDING, CommandState.RUNNING}:
             self._open[stored.id] = stored
         if number is not None:
             self._parts.journal.taken(number)
@@ -181,7 +189,7 @@ class CommandDesk:
 
     def _close_all(self, command: Command, now: datetime) -> None:
         for live in self._parts.orders.live:
-            if not _means(command, live.intent):
+            if not means(command, live.intent):
                 continue
             if live.is_entry:
                 self._parts.orders.cancel(live)
@@ -189,14 +197,16 @@ class CommandDesk:
                 self._parts.orders.hurry(live, now)
         reason = ExitReason(command.params.get("exit_reason", ExitReason.MANUAL))
         for held in self._parts.book.guarded:
-            if _means(command, held.trade):
+            if means(command, held.trade):
                 self._meant.setdefault(command.id, set()).add(held.trade.id)
                 self._parts.guard.close(held, manual_decision(reason, now, f"command {command.id}"))
 
     async def run(self, now: datetime) -> None:
         """Read new commands, do them, and tell the record how far each has come."""
         found = await self._parts.database.run(lambda session: CommandRepository(session).open())
-        self._open |= {one.id: one for one in found if one.kind not in SESSION_KINDS and one.id not in self._open}
+        for one in found:
+            if one.kind not in SESSION_KINDS and one.id not in self._open:
+                self._open[one.id] = self._by_key[one.idempotency_key] = one
         self.drive(now)
         for command in tuple(self._open.values()):
             if command.kind in CLOSES:
@@ -209,14 +219,14 @@ class CommandDesk:
 
     async def _end_close(self, command: Command, now: datetime) -> None:
         meant = frozenset(self._meant.get(command.id, ()))
-        progress = await self._parts.ledger.write(lambda session: _go_on(session, command, meant, now))
+        progress = await self._parts.ledger.write(lambda session: go_on(session, command, meant, now))
         own = self._parts.accounts()
-        left, elsewhere = await self._parts.database.run(partial(_live_trades, close=command, own=own))
+        left, elsewhere = await self._parts.database.run(partial(live_trades, close=command, own=own))
         guarded = [item.trade for item in self._parts.book.guarded if item.trade.account in own]
-        if not left and not any(_means(command, trade) for trade in guarded):
-            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(_scope(command))
-            ended = await self._parts.database.run(partial(_ended, trade_ids=progress["trades"]))
-            result: dict[str, Any] = {"flat": not elsewhere, **ended}
+        if not left and not any(means(command, trade) for trade in guarded):
+            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(scope(command))
+            trades = await self._parts.database.run(lambda session: TradeRepository(session).of_ids(progress["trades"]))
+            result: dict[str, Any] = {"flat": not elsewhere, **ended(trades.values())}
             result |= {"withdrawn": progress["withdrawn"], "left_alone": alone}
             result |= {"not_here": elsewhere} if elsewhere else {}
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
@@ -228,7 +238,7 @@ class CommandDesk:
     async def _end_cancel(self, command: Command, now: datetime) -> None:
         ref = str(command.params.get("ref", ""))
         await self._advance(command, CommandState.PENDING, CommandState.RUNNING, now, {})
-        for used in await self._parts.ledger.write(lambda session: _withdraw_named(session, ref, now)):
+        for used in await self._parts.ledger.write(lambda session: withdraw_named(session, ref, now)):
             self._parts.numbers.used_exit(used)
         if not self._named(ref):
             await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, {"working": 0})
@@ -259,6 +269,7 @@ class CommandDesk:
         if after in {CommandState.DONE, CommandState.FAILED}:
             self._open.pop(command.id, None)
             self._meant.pop(command.id, None)
+            self._by_key[command.idempotency_key] = replace(command, state=after)
 
 
 def _named(fill: Fill) -> str:
@@ -280,84 +291,6 @@ def _settled_before(session: Session, trade_id: str, told: Settlement) -> Sequen
         if _said(evidence["settlement"], evidence.get("legs"), evidence.get("quantity")) == told:
             return FillRepository(session).of_ref(stored.intent.ref)
     return None
-
-
-def _scope(command: Command) -> str:
-    return str(command.params.get("scope", EVERY_ACCOUNT))
-
-
-def _means(close: Command, what: Trade | OrderIntent) -> bool:
-    """Whether a command to close means this trade, or the trade of this order."""
-    if close.kind == CLOSE_TRADE:
-        return bool(close.params.get("trade") == (what.id if isinstance(what, Trade) else what.trade_id))
-    return _scope(close) in {EVERY_ACCOUNT, what.account}
-
-
-def _live_trades(session: Session, close: Command, own: Collection[str]) -> tuple[list[str], list[str]]:
-    """Trades that a command means and that are not over: of the accounts that this desk trades, and of others."""
-    live = [trade for trade in TradeRepository(session).live() if _means(close, trade)]
-    ours = [trade.id for trade in live if trade.account in own]
-    return ours, [trade.id for trade in live if trade.account not in own]
-
-
-def _go_on(session: Session, close: Command, meant: Collection[str], now: datetime) -> dict[str, list[str]]:
-    """Withdraw entries, and keep in the command which trades it met open: another desk may end it.
-
-    `meant` are the trades that this desk has asked to close for it; returns `trades` and, by reference, `withdrawn`.
-    """
-    commands = CommandRepository(session)
-    known = commands.get(close.id)
-    before = {} if known is None else known.result
-    gone = _withdraw_entries(session, close, now)
-    live = [trade.id for trade in TradeRepository(session).live() if _means(close, trade)]
-    progress = {
-        "trades": sorted({*before.get("trades", ()), *meant, *live}),
-        "withdrawn": [*before.get("withdrawn", ()), *gone],
-    }
-    began = commands.advance(close.id, CommandState.PENDING, CommandState.RUNNING, now, progress)
-    if not began and progress != before:
-        commands.advance(close.id, CommandState.RUNNING, CommandState.RUNNING, now, progress)
-    return progress
-
-
-def _ended(session: Session, trade_ids: Collection[str]) -> dict[str, list[str]]:
-    """How trades ended: `closed`, or `cancelled` before anything of their entry was filled."""
-    states = {trade.id: trade.state for trade in TradeRepository(session).of_ids(trade_ids).values()}
-    words = {"closed": TradeState.CLOSED, "cancelled": TradeState.VOID}
-    return {word: [one for one, state in states.items() if state is ended] for word, ended in words.items()}
-
-
-def _create(session: Session, command: Command) -> Command | None:
-    """The row of a command; None when its key belongs to another."""
-    request = CommandRequest(
-        command.idempotency_key, command.kind, command.requested_by, command.created_at, command.params, command.id
-    )
-    try:
-        return CommandRepository(session).create(request)[0]
-    except CallerMistake as error:
-        _log.warning("command %s was not taken: %s", command.id, error)
-        return None
-
-
-def _withdraw_named(session: Session, ref: str, now: datetime) -> list[str]:
-    """What nobody has claimed yet does not leave any more; returns which."""
-    intents, withdrawn = IntentRepository(session), []
-    for stored in intents.pending():
-        if ref in {stored.intent.ref, EVERY_ACCOUNT} and intents.withdraw(stored.intent.ref, now, "cancelled"):
-            settle_trade(session, stored.intent.trade_id, now)
-            withdrawn.append(stored.intent.ref)
-    return withdrawn
-
-
-def _withdraw_entries(session: Session, close: Command, now: datetime) -> list[str]:
-    """Entries that nobody has claimed yet do not leave any more; returns which."""
-    intents, withdrawn = IntentRepository(session), []
-    for stored in intents.pending(Purpose.ENTRY):
-        ours = _means(close, stored.intent)
-        if ours and intents.withdraw(stored.intent.ref, now, "everything is closed"):
-            settle_trade(session, stored.intent.trade_id, now)
-            withdrawn.append(stored.intent.ref)
-    return withdrawn
 
 
 def _command(number: UUID, request: CommandRequest) -> Command:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from htbot.desk.desk import Desk
 from htbot.domain.errors import CallerMistake, HtbotError, Retryable
+from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRequest
 from htbot.services.command_kinds import CLOSE_ALL, EVERY_ACCOUNT
 from htbot.services.desk_line import FLATTEN, SOCKET, STATUS, short_path
@@ -82,9 +83,9 @@ class Line:
         scope = str(request.get("scope") or EVERY_ACCOUNT)
         key = str(request.get("key") or f"line:{uuid4()}")
         command = await self._take(scope, key, str(request.get("by") or "line"))
-        return {"ok": True, "command_id": command, "state": "PENDING"}
+        return {"ok": True, "command_id": str(command.id), "state": command.state.value}
 
-    async def _take(self, scope: str, key: str, actor: str) -> str:
+    async def _take(self, scope: str, key: str, actor: str) -> Command:
         if not self._desk.clock.known:
             raise Retryable("the desk has not been connected to the broker yet: try again")
         if scope not in {EVERY_ACCOUNT, *self._desk.followed.all}:
@@ -93,8 +94,7 @@ class Line:
             )
         now = self._desk.clock.now()
         request = CommandRequest(key, CLOSE_ALL, actor, now, {"scope": scope})
-        command = await self._desk.trading.commands.hear(request)
-        return str(command.id)
+        return await self._desk.trading.commands.hear(request)
 
     def _status(self) -> dict[str, Any]:
         desk = self._desk
@@ -133,4 +133,4 @@ class Line:
         except HtbotError as error:
             _log.warning("%s is there, not yet taken: %s", self._file, error)
         else:
-            _log.info("%s asks for command %s at %s", self._file, command, datetime.now(UTC).isoformat())
+            _log.info("%s asks for command %s at %s", self._file, command.id, datetime.now(UTC).isoformat())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -80,14 +81,20 @@ class Commands(Halting):
         Raises:
             NotFound: there is no such account.
             DeskAway: nobody is there to execute it.
-            Conflict: the key was used for another command.
+            Conflict: the key was used for another command, or the desk that was told directly refuses.
             Retryable: neither PostgreSQL nor the desk answers.
         """
         try:
             return self._close_by_row(scope, caller)
         except Retryable:
-            told = self._parts.line.ask({"do": FLATTEN, "scope": scope, "key": caller.key, "by": caller.actor})
+            told = self._by_line({"do": FLATTEN, "scope": scope, "key": caller.key, "by": caller.actor})
             return Accepted(UUID(told["command_id"]), str(told["state"]))
+
+    def _by_line(self, request: Mapping[str, str | None]) -> dict[str, Any]:
+        try:
+            return self._parts.line.ask(request)
+        except CallerMistake as error:
+            raise Conflict(str(error)) from error
 
     def _close_by_row(self, scope: str, caller: Caller) -> Accepted:
         at = self._now()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.support.accounts import ENOUGH, enough_margin
 from tests.support.asgi import TestClient
 from tests.support.people import FIRST, SPREAD, FakeLive, House, chain, clock, furnish
 
+from htbot.domain.errors import CallerMistake
 from htbot.domain.margin import MarginQuestion, WhatIf
 from htbot.marketdata.snapshot import AccountState
 from htbot.persistence.engine import Database
@@ -22,6 +24,7 @@ from htbot.persistence.repositories import (
     TradeRepository,
 )
 from htbot.persistence.states import CommandState, HaltKind
+from htbot.services.desk_line import DeskLine
 
 
 def rows(house: House, query: str) -> list[Any]:
@@ -115,6 +118,21 @@ def test_close_all_twice_is_one_command(api: TestClient, house: House) -> None:
     found = api.get(f"/commands/{first.json()['command_id']}").json()
     assert (found["kind"], found["params"], found["requested_by"]) == ("close_all", {"scope": "all"}, "rest:first")
     assert len(rows(house, "SELECT 1 FROM commands")) == 1
+
+
+class Refusing(DeskLine):
+    """A desk that answers, and says no."""
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        raise CallerMistake(f"idempotency key {request['key']!r} belongs to another command")
+
+
+def test_what_the_desk_refuses_while_postgres_is_dead_is_a_conflict_as_by_row(tmp_path: Path) -> None:
+    dead = furnish(Database("postgresql://htbot@127.0.0.1:1/none"), tmp_path, FakeLive(away=True))
+    dead.commands._parts = replace(dead.commands._parts, line=Refusing(tmp_path))
+    with TestClient(dead.app(), base_url="http://127.0.0.1", headers={"X-API-Key": FIRST}) as api:
+        told = api.post("/close/all", headers={"Idempotency-Key": "k1"})
+    assert (told.status_code, told.json()["detail"]) == (409, "idempotency key 'k1' belongs to another command")
 
 
 def test_a_finished_close_is_not_joined(api: TestClient, house: House) -> None:
