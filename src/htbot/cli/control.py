@@ -355,4 +355,5 @@ def _ended(result: Mapping[str, list[str]]) -> list[tuple[str, str]]:
     told = {"Trades closed": "closed", "Entries cancelled": "cancelled", "Entries withdrawn": "withdrawn"}
     facts = [(words, " ".join([str(len(result[name])), *result[name]])) for words, name in told.items()]
     facts.append(("Left alone", ", ".join(result["left_alone"]) or "nothing"))
-    return [*facts, *([("Not traded here", ", ".join(result["not_here"]))] if "not_here" in result else [])]
+    amiss = {"Still shown": "still_shown", "Not traded here": "not_here"}
+    return [*facts, *((words, ", ".join(result[name])) for words, name in amiss.items() if name in result)]

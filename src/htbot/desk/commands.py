@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -28,10 +28,13 @@ from htbot.desk.live_order import LiveOrder
 from htbot.desk.open_book import OpenBook
 from htbot.desk.order_numbers import OrderNumbers
 from htbot.desk.orders import OrderDesk
+from htbot.desk.protecting import SHOWN_WITHIN
 from htbot.desk.threads import DatabaseThread
 from htbot.domain.errors import Retryable
 from htbot.domain.fills import Fill
+from htbot.domain.instruments import Contract
 from htbot.domain.orders import ExitReason
+from htbot.domain.trades import Trade, TradeState
 from htbot.execution.expiry import Expired, Settled, Settlement, StillStands
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import (
@@ -61,7 +64,8 @@ _log = logging.getLogger(__name__)
 class CommandParts:
     """What commands are executed with. `strangers` names what the broker holds in a scope that is not ours.
 
-    `accounts` are those that this desk trades. `settle` books an expired trade at what a person has told.
+    `positions` are all that it holds, by account and contract id. `accounts` are those that this desk trades. `settle`
+    books an expired trade at what a person has told.
     """
 
     database: DatabaseThread
@@ -74,6 +78,7 @@ class CommandParts:
     numbers: OrderNumbers
     hold: Hold
     strangers: Callable[[str], list[str]]
+    positions: Callable[[], Mapping[tuple[str, int], tuple[Contract, int]]]
     accounts: Callable[[], Collection[str]]
     settle: Callable[[str, Settlement, datetime], Awaitable[Settled]]
     market_open: Callable[[datetime], bool]
@@ -87,6 +92,7 @@ class CommandDesk:
         self._open: dict[UUID, Command] = {}
         self._by_key: dict[str, Command] = {}  # ended ones too
         self._meant: dict[UUID, set[str]] = {}  # trades that an open command has been closing
+        self._strange: dict[UUID, frozenset[str]] = {}  # what was not ours when it came
 
     @property
     def busy(self) -> bool:
@@ -188,6 +194,8 @@ class CommandDesk:
         return [one for one in self._parts.orders.live if one.intent.ref == ref or (every and not one.protective)]
 
     def _close_all(self, command: Command, now: datetime) -> None:
+        if command.id not in self._strange:
+            self._strange[command.id] = frozenset(self._parts.strangers(scope(command)))
         for live in self._parts.orders.live:
             if not means(command, live.intent):
                 continue
@@ -224,16 +232,38 @@ class CommandDesk:
         left, elsewhere = await self._parts.database.run(partial(live_trades, close=command, own=own))
         guarded = [item.trade for item in self._parts.book.guarded if item.trade.account in own]
         if not left and not any(means(command, trade) for trade in guarded):
-            alone = [] if command.kind == CLOSE_TRADE else self._parts.strangers(scope(command))
-            trades = await self._parts.database.run(lambda session: TradeRepository(session).of_ids(progress["trades"]))
-            result: dict[str, Any] = {"flat": not elsewhere, **ended(trades.values())}
-            result |= {"withdrawn": progress["withdrawn"], "left_alone": alone}
-            result |= {"not_here": elsewhere} if elsewhere else {}
-            await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
-            _log.info("command %s: %s is flat", command.id, command.params)
-        elif not self._parts.market_open(now) and all(live.protective for live in self._parts.orders.live):
+            await self._end_flat(command, progress, elsewhere, now)
+        elif not self._parts.market_open(now) and not self._under_way(command):
             result = {"flat": False, "left": left, "why": "the market is closed and nothing is queued: ask again then"}
             await self._advance(command, CommandState.RUNNING, CommandState.FAILED, now, result)
+
+    def _under_way(self, close: Command) -> bool:
+        """Whether an order that a close means is not over, stop and target apart."""
+        return any(means(close, live.intent) and not live.protective for live in self._parts.orders.live)
+
+    async def _end_flat(
+        self, command: Command, progress: Mapping[str, list[str]], elsewhere: list[str], now: datetime
+    ) -> None:
+        """Our fills have closed it all: the end, once the broker's positions say so too or have had time to."""
+        trades = await self._parts.database.run(lambda session: TradeRepository(session).of_ids(progress["trades"]))
+        closed = [trade for trade in trades.values() if trade.state is TradeState.CLOSED]
+        shown = self._still_shown(command, closed)
+        if shown and any(now - trade.closed_at < SHOWN_WITHIN for trade in closed if trade.closed_at is not None):
+            return
+        strange = [] if command.kind == CLOSE_TRADE else self._parts.strangers(scope(command))
+        result: dict[str, Any] = {"flat": not (elsewhere or shown), **ended(trades.values())}
+        result |= {"withdrawn": progress["withdrawn"], "left_alone": [one for one in strange if one not in shown]}
+        result |= {"not_here": elsewhere} if elsewhere else {}
+        result |= {"still_shown": shown} if shown else {}
+        await self._advance(command, CommandState.RUNNING, CommandState.DONE, now, result)
+        _log.info("command %s: %s is %s", command.id, command.params, f"closed, but for {shown}" if shown else "flat")
+
+    def _still_shown(self, close: Command, closed: Iterable[Trade]) -> list[str]:
+        """What the broker shows in the contracts of closed trades, and neither ours nor there before the command."""
+        contracts = {(trade.account, leg.con_id) for trade in closed for leg in trade.legs}
+        shown = {key: held for key, held in self._parts.positions().items() if key in contracts}
+        strange = self._strange.get(close.id, ())
+        return [one for one in self._parts.book.strangers(shown, EVERY_ACCOUNT) if one not in strange]
 
     async def _end_cancel(self, command: Command, now: datetime) -> None:
         ref = str(command.params.get("ref", ""))
@@ -269,6 +299,7 @@ class CommandDesk:
         if after in {CommandState.DONE, CommandState.FAILED}:
             self._open.pop(command.id, None)
             self._meant.pop(command.id, None)
+            self._strange.pop(command.id, None)
             self._by_key[command.idempotency_key] = replace(command, state=after)
 
 

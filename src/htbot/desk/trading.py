@@ -242,6 +242,7 @@ def _commands(
             numbers=numbers,
             hold=hold,
             strangers=desk.strangers_at_broker,
+            positions=parts.session.positions,
             accounts=lambda: desk.followed.all,
             settle=desk.upkeep.settle,
             market_open=desk.day.is_open,

@@ -320,11 +320,12 @@ def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
     key = ("flatten", "--yes", "--key", "one", "--wait")
     assert "Trades closed" not in shell(*key, "0")[1]
     result = {
-        "flat": True,
+        "flat": False,
         "closed": ["t-1", "t-2"],
         "cancelled": [],
         "withdrawn": ["entry-1"],
         "left_alone": ["5 SPY in DU1000001"],
+        "still_shown": ["1 QQQ in DU1000001"],
     }
     with database.transaction() as session:
         commands = CommandRepository(session)
@@ -337,6 +338,7 @@ def test_flatten_tells_what_it_did(shell: Shell, database: Database) -> None:
         "Entries cancelled  0",
         "Entries withdrawn  1 entry-1",
         "Left alone         5 SPY in DU1000001",
+        "Still shown        1 QQQ in DU1000001",
     ]
 
 

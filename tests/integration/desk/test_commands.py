@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from tests.support import record
-from tests.support.desk import FIRST_ID, World
+from tests.support.desk import FIRST_ID, SESSION, Running, World
 
-from htbot.domain.orders import ExitReason, IntentState
+from htbot.desk.protecting import SHOWN_WITHIN
+from htbot.domain.orders import ExitReason, IntentState, OrderIntent
 from htbot.domain.trades import TradeState
 from htbot.persistence.records import Command
 from htbot.persistence.repositories import CommandRepository, CommandRequest
 from htbot.persistence.states import CommandState
-from htbot.services.commands import CANCEL, CLOSE_ALL
+from htbot.services.commands import CANCEL, CLOSE_ALL, CLOSE_TRADE
 
 
 def tell(world: World, kind: str, key: str = "key-1", **params: object) -> UUID:
@@ -197,3 +199,89 @@ async def test_commands_wait_for_the_broker(world: World) -> None:
     asked = tell(world, CLOSE_ALL, scope="all")
     await desk.turn()
     assert command(world, asked).state is CommandState.PENDING
+
+
+SHORT, LONG = (record.ACCOUNT, record.SHORT.con_id), (record.ACCOUNT, record.LONG.con_id)
+
+
+async def close_filled(world: World, desk: Running, intent: OrderIntent) -> None:
+    """The close leaves and is filled."""
+    await desk.turn()
+    await desk.turn()
+    [exit_] = world.exits(intent.trade_id)
+    world.broker.fill(exit_.intent.ref)
+
+
+@pytest.mark.parametrize("kind", [CLOSE_ALL, CLOSE_TRADE])
+async def test_a_close_is_done_when_the_brokers_positions_say_so_too(world: World, kind: str) -> None:
+    """An execution is told before the position that it makes."""
+    desk = await world.desk()
+    intent = await desk.opened()
+    asked = tell(world, kind, **({"scope": "all"} if kind == CLOSE_ALL else {"trade": intent.trade_id}))
+    before = dict(world.broker.held)
+    await close_filled(world, desk, intent)
+    world.broker.held |= before
+    await desk.turn()
+    assert world.trade(intent.trade_id).state is TradeState.CLOSED
+    assert command(world, asked).state is CommandState.RUNNING
+    world.broker.held.clear()
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, done.result["flat"], done.result["left_alone"]) == (CommandState.DONE, True, [])
+
+
+async def test_a_close_that_the_broker_never_shows_ends_and_names_what_stays(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    asked = tell(world, CLOSE_ALL, scope="all")
+    before = world.broker.held[LONG]
+    await close_filled(world, desk, intent)
+    world.broker.held[LONG] = before
+    world.now += SHOWN_WITHIN - timedelta(seconds=1)
+    await desk.turn()
+    assert command(world, asked).state is CommandState.RUNNING
+    world.after(market_s=1)
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, done.result["flat"], done.result["left_alone"]) == (CommandState.DONE, False, [])
+    assert done.result["still_shown"] == ["1 SPX 2022-08-26 4110 P in DU1000001"]
+
+
+async def test_what_a_person_holds_in_the_same_contract_is_named_and_not_waited_for(world: World) -> None:
+    desk = await world.desk()
+    intent = await desk.opened()
+    world.broker.move(record.ACCOUNT, world.broker.held[LONG][0], 5)
+    asked = tell(world, CLOSE_ALL, scope="all")
+    await close_filled(world, desk, intent)
+    await desk.turn()
+    done = command(world, asked)
+    assert (done.state, done.result["flat"]) == (CommandState.DONE, True)
+    assert done.result["left_alone"] == ["5 SPX 2022-08-26 4110 P in DU1000001"]
+    assert "still_shown" not in done.result
+    assert world.broker.held[LONG][1] == 5
+
+
+async def test_what_another_trade_holds_in_the_same_contract_is_not_waited_for(world: World) -> None:
+    desk = await world.desk()
+    one = await desk.opened()
+    await desk.opened(number=2, strategy="other", id="other-1")
+    asked = tell(world, CLOSE_TRADE, trade=one.trade_id)
+    await close_filled(world, desk, one)
+    await desk.turn()
+    assert (command(world, asked).state, world.broker.held[SHORT][1]) == (CommandState.DONE, -1)
+
+
+@pytest.mark.ruling(11)
+async def test_a_close_of_the_night_waits_for_no_order_of_another_trade(world: World) -> None:
+    desk = await world.desk()
+    one = await desk.opened()
+    two = await desk.opened(number=2, strategy="other", id="other-1")
+    desk.session.deaf = True  # nobody answers the close of the first
+    doubtful = tell(world, CLOSE_TRADE, "one", trade=one.trade_id)
+    await desk.turn()
+    world.now = SESSION.closes + timedelta(minutes=1)
+    asked = tell(world, CLOSE_TRADE, "two", trade=two.trade_id)
+    await desk.turn()
+    failed = command(world, asked)
+    assert (failed.state, failed.result["left"]) == (CommandState.FAILED, [two.trade_id])
+    assert command(world, doubtful).state is CommandState.RUNNING, "its own order is waited for"
