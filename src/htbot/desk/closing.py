@@ -24,7 +24,6 @@ from htbot.desk.record import Close, DeskRecord
 from htbot.domain.alerts import Alert
 from htbot.execution.exits import ExitDecision
 from htbot.execution.intents import exit_intent
-from htbot.execution.states import OrderEvent
 from htbot.persistence.codecs import intent_from_json, intent_to_json, plain
 from htbot.services.trade_record import exit_evidence
 from htbot.telemetry.failpoints import reach
@@ -115,7 +114,7 @@ class Closing:
 
     def _end_unsent(self, live: LiveOrder, now: datetime) -> None:
         if live.cancel_asked:
-            self._parts.orders.happened(live, OrderEvent.CANCEL, now, "cancelled before it left")
+            self._parts.orders.forgo(live, now, "cancelled before it left")
 
     def record(self, close: Close, number: int) -> None:
         """Tell the record of a close that the journal holds under a number."""

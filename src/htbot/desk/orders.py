@@ -259,18 +259,6 @@ class OrderDesk:
         self.place(live)
         return 1
 
-    def has_way(self, live: LiveOrder) -> bool:
-        """Whether no other exit of its trade can fill beside a close that goes out again; stop and target are ended.
-
-        It was claimed while they stood, and its desk died before the record heard that it stays (`why_it_stays`).
-        """
-        of_trade = [] if live.protective else self.live_of_trade(live.intent.trade_id)
-        others = [other for other in of_trade if not (other.is_entry or other is live)]
-        for other in others:
-            if other.protective:
-                self.cancel(other)
-        return not others
-
     def send_again(self, live: LiveOrder, now: datetime) -> None:
         """A close that is proved absent goes out again under its own order id."""
         live.asked_at_s = self._parts.monotonic()
@@ -335,12 +323,22 @@ class OrderDesk:
         told = ToldOrder(order, now, perm_ids, why)
         self._parts.ledger.post_together(self._parts.record.save_orders, told, key=("order", intent.ref))
         if live.over:
-            self._live.pop(intent.ref, None)
-            self._ref_of.pop(live.order_id, None)
-            self._ended[intent.ref] = intent.legs, live.filled, self.host_s
-            self._parts.ended()
+            self._forget(live)
         if live.over or live.filled:  # nothing else about an order changes its trade
             self.settle(intent.trade_id, now)
+
+    def forgo(self, live: LiveOrder, now: datetime, why: str) -> None:
+        """What was promised does not leave any more: it is withdrawn, for the broker has never seen it."""
+        live.state = next_order_state(live.state, OrderEvent.CANCEL)
+        self._forget(live)
+        self._parts.ledger.post(lambda session: self._parts.record.withdraw(session, live.intent.ref, now, why))
+        self.settle(live.intent.trade_id, now)
+
+    def _forget(self, live: LiveOrder) -> None:
+        self._live.pop(live.intent.ref, None)
+        self._ref_of.pop(live.order_id, None)
+        self._ended[live.intent.ref] = live.intent.legs, live.filled, self.host_s
+        self._parts.ended()
 
     def settle(self, trade_id: str, now: datetime, *, in_record: bool = True) -> None:
         """Bring a trade up to its orders and fills: in memory at once, in the record unless a close takes it along."""

@@ -372,7 +372,8 @@ def _unmet(trade: Trade, rows: TradeRows, taken_back: Collection[str]) -> bool:
     if last is None or rows.live_close is not None:
         return False
     if last.state is IntentState.WITHDRAWN:
-        return last.order_id is not None  # a claim that was given back has an epoch, and no order id
+        # a claim that was given back has an epoch, and no order id
+        return last.order_id is not None and last.intent.ref not in taken_back
     left = closable_quantity(trade.legs, net_by_contract(latest((*rows.entry_fills, *rows.exit_fills)))) > 0
     return last.state in _UNDONE or (left and last.intent.ref not in taken_back)
 

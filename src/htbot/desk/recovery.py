@@ -204,8 +204,20 @@ class Recovery:
             )
         elif (too_much := self.orders.would_open(live)) is not None:
             self.orders.happened(live, OrderEvent.EXPIRE, now, too_much)
-        elif live.promised and not self.orders.rests(live.intent.trade_id, now) and self.orders.has_way(live):
+        elif live.promised and not self.orders.rests(live.intent.trade_id, now) and self._has_way(live):
             self.orders.send_again(live, now)
+
+    def _has_way(self, live: LiveOrder) -> bool:
+        """Whether no other exit of its trade can fill beside a close that goes out again; stop and target are ended.
+
+        It was claimed while they stood, and its desk died before the record heard that it stays (`why_it_stays`).
+        """
+        of_trade = [] if live.protective else self.orders.live_of_trade(live.intent.trade_id)
+        others = [other for other in of_trade if not (other.is_entry or other is live)]
+        for other in others:
+            if other.protective:
+                self.orders.cancel(other)
+        return not others
 
     async def judge(
         self, view: BrokerView, standings: Mapping[str, Standing], now: datetime, look: Look

@@ -101,7 +101,7 @@ async def test_what_a_person_cancels_while_a_slow_disk_takes_it_does_not_leave(
     await desk.desk.guard.settle()
     await desk.turn()
     assert desk.session.cancels == []
-    assert (world.state(ref), [one.intent.ref for one in world.broker.orders]) == (IntentState.CANCELLED, [intent.ref])
+    assert (world.state(ref), [one.intent.ref for one in world.broker.orders]) == (IntentState.WITHDRAWN, [intent.ref])
     world.broker.quotes |= STOP
     world.after(market_s=30)
     await desk.turn()
